@@ -1,0 +1,8 @@
+"""`python -m hldctl` is `hldctl`."""
+
+from __future__ import annotations
+
+from hldctl.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The command line of Claude Code. The query is not on it: it goes by standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hldctl.claude.settings import ClaudeSettings
+from hldctl.host.paths import SessionFiles
+
+# The kernel takes no argument over 128 KiB (MAX_ARG_STRLEN); a file serves as well.
+_LONGEST_ARGUMENT = 100_000
+_CHOOSES_CONVERSATION = ("--session-id", "--resume", "-r", "--continue", "-c", "--from-pr")
+
+
+def command(
+    binary: str, settings: ClaudeSettings, files: SessionFiles, *, session_id: str, resume: str | None
+) -> list[str]:
+    """The arguments that run `settings`; `resume` is the Claude session whose conversation is taken up."""
+    arguments = [binary, "-p", *_lists(settings)]
+    arguments += _conversation(settings, session_id, resume)
+    arguments += _single_values(settings)
+    arguments += _prompts(settings, files)
+    if resume is not None and settings.fresh_system_prompt:
+        arguments += ["--system-prompt-snapshot", "off"]
+    if settings.mcp_config is not None:
+        arguments += ["--mcp-config", str(files.mcp_config)]
+    if settings.claude_settings is not None:
+        arguments += ["--settings", str(files.claude_settings)]
+    # Flags that take no value come last, so that a list before them, and the user's own words after, end at them.
+    return [*arguments, "--output-format", "stream-json", "--verbose", *settings.extra_arguments]
+
+
+def _lists(settings: ClaudeSettings) -> Iterator[str]:
+    lists = {
+        "--add-dir": settings.additional_directories,
+        "--allowedTools": settings.allowed_tools,
+        "--disallowedTools": settings.disallowed_tools,
+    }
+    for flag, values in lists.items():
+        if values:
+            yield flag
+            yield from values
+
+
+def _conversation(settings: ClaudeSettings, session_id: str, resume: str | None) -> list[str]:
+    if resume is not None:
+        # Without --fork-session two runs would write into one transcript.
+        return ["--resume", resume, "--fork-session", "--session-id", session_id]
+    if _names_conversation(settings.extra_arguments):
+        return []
+    return ["--session-id", session_id]
+
+
+def _names_conversation(arguments: Sequence[str]) -> bool:
+    return any(argument.partition("=")[0] in _CHOOSES_CONVERSATION for argument in arguments)
+
+
+def _single_values(settings: ClaudeSettings) -> Iterator[str]:
+    values = {
+        "--model": settings.model,
+        "--max-turns": settings.max_turns,
+        "--max-budget-usd": settings.max_budget_usd,
+        "--permission-mode": settings.permission_mode,
+        "--permission-prompt-tool": settings.permission_prompt_tool,
+    }
+    for flag, value in values.items():
+        if value is not None:
+            yield from (flag, str(value))
+
+
+def _prompts(settings: ClaudeSettings, files: SessionFiles) -> Iterator[str]:
+    prompts = {
+        "--system-prompt": (settings.system_prompt, files.system_prompt),
+        "--append-system-prompt": (settings.appended_prompt, files.append_system_prompt),
+    }
+    for flag, (text, file) in prompts.items():
+        if text is not None and is_too_long(text):
+            yield from (f"{flag}-file", str(file))
+        elif text is not None:
+            yield from (flag, text)
+
+
+def is_too_long(text: str) -> bool:
+    """Whether a text must reach Claude Code by a file."""
+    return len(text.encode(errors="replace")) > _LONGEST_ARGUMENT

@@ -1,0 +1,95 @@
+"""Finding the Claude Code binary."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from hldctl.errors import UnfitEnvironment
+
+_USUAL_PLACES = (
+    "~/.local/bin/claude",
+    "~/.claude/local/claude",
+    "~/.npm-global/bin/claude",
+    "~/.bun/bin/claude",
+    "~/.volta/bin/claude",
+    "/opt/homebrew/bin/claude",
+    "/usr/local/bin/claude",
+    "/usr/bin/claude",
+)
+_LOGIN_SHELL_SECONDS = 5
+
+
+def find(environment: Mapping[str, str] = os.environ) -> Path:
+    """The binary to run; raises UnfitEnvironment with the places that were searched.
+
+    The order is: $HLDCTL_CLAUDE, PATH, the usual install places, the one that claude-agent-sdk brings, and last what a
+    login shell finds, which costs a shell's start.
+    """
+    if chosen := environment.get("HLDCTL_CLAUDE"):
+        return _chosen(chosen, environment)
+    for candidate in _candidates(environment):
+        if _is_program(candidate):
+            return candidate
+    raise UnfitEnvironment(
+        "No Claude Code was found: not on PATH, not in "
+        + ", ".join(_USUAL_PLACES)
+        + ", not in the claude-agent-sdk package, not on a login shell's PATH. "
+        "Install it (pip install claude-agent-sdk is enough), or name it in HLDCTL_CLAUDE."
+    )
+
+
+def _chosen(chosen: str, environment: Mapping[str, str]) -> Path:
+    found = shutil.which(os.path.expanduser(chosen), path=environment.get("PATH"))
+    if found is None:
+        raise UnfitEnvironment(
+            f"HLDCTL_CLAUDE names {chosen}, which is no program that can be run; correct it or unset it."
+        )
+    return Path(found).absolute()
+
+
+def _candidates(environment: Mapping[str, str]) -> Iterator[Path]:
+    for directory in environment.get("PATH", "").split(os.pathsep):
+        if directory:
+            yield Path(directory).absolute() / "claude"
+    for place in _USUAL_PLACES:
+        yield Path(os.path.expanduser(place))
+    yield from _bundled()
+    yield from _of_login_shell(environment)
+
+
+def _is_program(path: Path) -> bool:
+    # A project's own node_modules and an update's left-overs are not the user's Claude Code (humanlayer 60d4cdc2).
+    if "node_modules" in path.parts or path.suffix == ".bak":
+        return False
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def _bundled() -> Iterator[Path]:
+    # Never imported: that takes a second.
+    spec = importlib.util.find_spec("claude_agent_sdk")
+    if spec is not None and spec.origin is not None:
+        yield Path(spec.origin).parent / "_bundled" / "claude"
+
+
+def _of_login_shell(environment: Mapping[str, str]) -> Iterator[Path]:
+    shell = environment.get("SHELL", "/bin/sh")
+    try:
+        answer = subprocess.run(
+            [shell, "-lc", "command -v claude"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LOGIN_SHELL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    # A profile may print things of its own before the answer.
+    for line in reversed(answer.stdout.decode(errors="replace").splitlines()):
+        if line.startswith("/"):
+            yield Path(line)
+            return

@@ -1,0 +1,186 @@
+"""What a line of the stream adds to the conversation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from hldctl.claude.stream import JsonObject, block_text, blocks, mapping, sequence, text, whole_number
+from hldctl.states import EventType
+
+# Said by Claude Code 2.1.330 in a user line when a signal ends it, with "for tool use" behind it in a tool.
+_INTERRUPTED = "[Request interrupted by user"
+
+_SILENT_NOTES = frozenset(
+    {
+        "background_tasks_changed",
+        "hook_progress",
+        "hook_response",
+        "hook_started",
+        "init",
+        "status",
+        "task_progress",
+        "task_updated",
+        "thinking_tokens",
+    }
+)
+
+
+class Entry(NamedTuple):
+    """One event of a conversation, before it has its number. A tuple: bursts make tens of thousands a second."""
+
+    event_type: EventType
+    role: str | None = None
+    content: str | None = None
+    tool_id: str | None = None
+    tool_name: str | None = None
+    tool_input: str | None = None
+    parent_tool_use_id: str | None = None
+    tool_result_for_id: str | None = None
+    tool_result_content: str | None = None
+    is_error: bool = False
+
+
+def entries(event: JsonObject) -> Iterator[Entry]:
+    """The events in a line, in their order; none for a line that is no part of the conversation."""
+    kind = event.get("type")
+    if kind in ("assistant", "user"):
+        parent = text(event.get("parent_tool_use_id"))
+        message = mapping(event.get("message"))
+        role = text(message.get("role")) or str(kind)
+        for block in blocks(message):
+            yield _entry(block, role, parent)
+    elif (note := _note(event)) is not None:
+        parent = text(event.get("parent_tool_use_id"))
+        yield Entry(EventType.SYSTEM, "system", note, parent_tool_use_id=parent)
+
+
+def is_known(event: JsonObject) -> bool:
+    """Whether this kind of line is understood, be it only as one to pass over."""
+    kind = event.get("type")
+    if kind == "system":
+        return event.get("subtype") in _SILENT_NOTES or event.get("subtype") in _NOTES
+    return kind in ("assistant", "user", "result", "rate_limit_event", "stream_event")
+
+
+def says_interrupted(entry: Entry) -> bool:
+    return entry.role == "user" and (entry.content or "").startswith(_INTERRUPTED)
+
+
+def _entry(block: JsonObject, role: str, parent: str | None) -> Entry:
+    kind = text(block.get("type")) or ""
+    if kind == "text":
+        return Entry(EventType.MESSAGE, role, text(block.get("text")) or "", parent_tool_use_id=parent)
+    if kind == "thinking":
+        return Entry(EventType.THINKING, role, text(block.get("thinking")) or "", parent_tool_use_id=parent)
+    if kind == "redacted_thinking":
+        return Entry(EventType.THINKING, role, "[redacted]", parent_tool_use_id=parent)
+    if kind == "tool_use" or kind.endswith("_tool_use"):
+        return Entry(
+            EventType.TOOL_CALL,
+            role,
+            tool_id=text(block.get("id")),
+            tool_name=text(block.get("name")),
+            tool_input=_as_json(block.get("input")),
+            parent_tool_use_id=parent,
+        )
+    if kind == "tool_result" or kind.endswith("_tool_result"):
+        return Entry(
+            EventType.TOOL_RESULT,
+            role,
+            parent_tool_use_id=parent,
+            tool_result_for_id=text(block.get("tool_use_id")),
+            tool_result_content=block_text(block.get("content")),
+            is_error=block.get("is_error") is True,
+        )
+    return Entry(EventType.MESSAGE, role, block_text([block]), parent_tool_use_id=parent)
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "null"
+
+
+def _note(event: JsonObject) -> str | None:
+    if event.get("type") == "rate_limit_event":
+        return _rate_limit(event)
+    if event.get("type") == "system":
+        make = _NOTES.get(text(event.get("subtype")) or "")
+        return None if make is None else make(event)
+    return None
+
+
+def _rate_limit(event: JsonObject) -> str | None:
+    limit = mapping(event.get("rate_limit_info")) or event
+    status = text(limit.get("status"))
+    if status in (None, "allowed"):
+        return None
+    return f"Rate limit: {status}"
+
+
+def _api_retry(event: JsonObject) -> str:
+    what = event.get("error_status") or event.get("error") or "no answer"
+    delay = (whole_number(event.get("retry_delay_ms")) or 0) / 1000
+    return f"API error {what}; attempt {event.get('attempt')} of {event.get('max_retries')} in {delay:.1f} s"
+
+
+def _permission_denied(event: JsonObject) -> str:
+    return f"Permission denied for {event.get('tool_name')}: {event.get('message') or 'no reason given'}"
+
+
+def _task_started(event: JsonObject) -> str:
+    return f"Task started: {event.get('description') or event.get('task_id')}"
+
+
+def _task_notification(event: JsonObject) -> str:
+    return f"Task {event.get('status') or 'changed'}: {event.get('summary') or event.get('task_id')}"
+
+
+def _compacted(event: JsonObject) -> str:
+    before = whole_number(mapping(event.get("compact_metadata")).get("pre_tokens"))
+    return "Conversation compacted" if before is None else f"Conversation compacted; it had {before} tokens"
+
+
+def _said(event: JsonObject) -> str:
+    return block_text(event.get("content") or event.get("message") or event.get("subtype"))
+
+
+_NOTES = {
+    "api_error": _said,
+    "api_retry": _api_retry,
+    "compact_boundary": _compacted,
+    "informational": _said,
+    "permission_denied": _permission_denied,
+    "session_created": lambda event: f"Session created with ID: {event.get('session_id')}",
+    "task_notification": _task_notification,
+    "task_started": _task_started,
+}
+
+
+class Outcome(NamedTuple):
+    """What a `result` line says of its part of the run."""
+
+    subtype: str
+    is_error: bool
+    terminal_reason: str
+    result: str | None
+    errors: tuple[str, ...]
+    num_turns: int
+    duration_ms: int
+    permission_denials: list[JsonObject]
+
+
+def outcome(event: JsonObject) -> Outcome:
+    return Outcome(
+        subtype=text(event.get("subtype")) or "",
+        is_error=event.get("is_error") is True,
+        terminal_reason=text(event.get("terminal_reason")) or "",
+        result=text(event.get("result")),
+        errors=tuple(error for error in sequence(event.get("errors")) if isinstance(error, str)),
+        num_turns=whole_number(event.get("num_turns")) or 0,
+        duration_ms=whole_number(event.get("duration_ms")) or 0,
+        permission_denials=[item for item in sequence(event.get("permission_denials")) if isinstance(item, dict)],
+    )

@@ -1,0 +1,109 @@
+"""Reading Claude Code's stream: one JSON object a line, as written by 2.1.330 and as tolerantly as can be.
+
+Nothing here raises on what a line may hold: a value of an unexpected type counts as absent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+_LARGEST_INTEGER = 2**63 - 1
+
+JsonObject = dict[str, Any]
+
+
+def decode(line: bytes) -> JsonObject | None:
+    """The object that a line holds; None for anything else."""
+    try:
+        # errors="replace": what is no UTF-8 is kept in the journal and readable here.
+        value = json.loads(line.decode("utf-8", errors="replace"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    # An escaped half of a surrogate pair is legal in JSON and in no database.
+    return _without_surrogates(value) if b"\\ud" in line or b"\\uD" in line else value
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
+
+
+def text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def whole_number(value: Any) -> int | None:
+    """A count or an amount that the database can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value) if abs(value) <= _LARGEST_INTEGER else None
+
+
+def number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def mapping(value: Any) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def milliseconds(timestamp: Any) -> int | None:
+    """The line's own time, which 2.1.330 gives to `assistant` and `user` lines."""
+    if not isinstance(timestamp, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(timestamp)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000 + 0.5)
+    except (ValueError, OverflowError):
+        return None
+
+
+def blocks(message: JsonObject) -> Iterator[JsonObject]:
+    """The content blocks of a message; a plain string counts as one text block."""
+    content = message.get("content")
+    if isinstance(content, str):
+        yield {"type": "text", "text": content}
+    else:
+        for block in sequence(content):
+            if isinstance(block, dict):
+                yield block
+            elif isinstance(block, str):
+                yield {"type": "text", "text": block}
+
+
+def block_text(content: Any) -> str:
+    """The text of a tool result or message part; what is no text is named, not dropped."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(_part(block) for block in blocks({"content": content}))
+
+
+def _part(block: JsonObject) -> str:
+    if (plain := text(block.get("text"))) is not None:
+        return plain
+    kind = text(block.get("type")) or "block"
+    source = mapping(block.get("source"))
+    details = [text(source.get("media_type")), text(block.get("title")), text(block.get("tool_name"))]
+    return f"[{' '.join([kind, *(detail for detail in details if detail)])}]"

@@ -1,0 +1,38 @@
+"""`hldctl interrupt`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hldctl.cli import output
+from hldctl.cli.duration import seconds
+from hldctl.errors import BadUsage, WrongState
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import lookup, stopping
+from hldctl.store import sessions as store
+from hldctl.store.database import opened
+
+
+def command(
+    sessions: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="The sessions to stop.")] = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="All that run.")] = False,
+    timeout: Annotated[
+        float,
+        typer.Option(parser=seconds, metavar="DURATION", help="How long it may take before force is used."),
+    ] = str(int(stopping.GRACE_SECONDS)),  # type: ignore[assignment]  # typer parses defaults too
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return at once; the session ends by itself.")] = False,
+) -> None:
+    """Stop sessions, and all that they started."""
+    if bool(sessions) == all_of_them:
+        raise BadUsage("Name the sessions to stop, or say --all.")
+    state = StateDirectory.from_environment()
+    with opened(state):
+        ids = store.alive() if all_of_them else [lookup.find(words).id for words in sessions or []]
+    stopped = stopping.interrupt(state, ids, grace_seconds=timeout, await_end=not no_wait)
+    for session in stopped:
+        output.data(f"{session.id} {session.status}")
+    late = set(ids) - {session.id for session in stopped}
+    if late and not all_of_them:
+        raise WrongState(f"{' and '.join(sorted(late))}: already ended; there is nothing to interrupt.")

@@ -1,0 +1,113 @@
+"""`hldctl ls`."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from hldctl.cli import output
+from hldctl.cli.duration import seconds
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import supervisors, view
+from hldctl.states import Status
+from hldctl.store import sessions
+from hldctl.store.database import opened
+from hldctl.store.models import Session
+
+_SHOWN = 50
+"""Rows for a person; a script gets all, unless it says otherwise."""
+
+
+class SortKey(StrEnum):
+    CREATED = "created"
+    ACTIVITY = "activity"
+    COST = "cost"
+    TURNS = "turns"
+    DURATION = "duration"
+
+
+_COLUMNS = {
+    SortKey.CREATED: "created_at",
+    SortKey.ACTIVITY: "last_activity_at",
+    SortKey.COST: "cost_usd",
+    SortKey.TURNS: "num_turns",
+    SortKey.DURATION: "duration_ms",
+}
+
+
+def command(
+    archived: Annotated[bool, typer.Option("--all", help="Archived ones too.")] = False,
+    status: Annotated[list[Status] | None, typer.Option(metavar="STATUS", help="Only those with this status.")] = None,
+    since: Annotated[
+        float | None, typer.Option(parser=seconds, metavar="DURATION", help="Only those started since then.")
+    ] = None,
+    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those with this in title or query.")] = None,
+    sort: Annotated[SortKey, typer.Option(help="By what; the newest or largest comes first.")] = SortKey.CREATED,
+    limit: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help=f"At most so many; 0 for all. {_SHOWN} in a table.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the ids alone.")] = False,
+    template: Annotated[
+        str | None, typer.Option("--format", metavar="TEMPLATE", help="A line for each, such as '{id} {status}'.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print an array of sessions.")] = False,
+) -> None:
+    """List sessions, newest first."""
+    is_table = not (quiet or template or as_json)
+    most = (_SHOWN if is_table else 0) if limit is None else limit
+    state = StateDirectory.from_environment()
+    with opened(state):
+        supervisors.adopt_all_lost(state)
+        found = sessions.matching(
+            sessions.Listing(
+                archived=archived,
+                statuses=tuple(status or ()),
+                created_since=None if since is None else int((time.time() - since) * 1000),
+                search=search,
+                sort=_COLUMNS[sort],
+                # One more, to know whether there are more.
+                limit=most + 1 if most else None,
+            )
+        )
+    shown = found[:most] if most else found
+    if quiet:
+        for session in shown:
+            output.data(session.id)
+    elif template is not None:
+        for session in shown:
+            output.data(output.harmless(output.format_fields(template, view.session_object(session))))
+    elif as_json:
+        output.json_value([view.session_object(session) for session in shown])
+    else:
+        _print_table(shown)
+        if len(found) > len(shown):
+            output.note(f"only {len(shown)} shown; --limit 0 shows all")
+
+
+def _print_table(shown: list[Session]) -> None:
+    now = time.time()
+    rows = [
+        (
+            session.id[:8],
+            session.status,
+            _age(now - session.created_at / 1000),
+            "" if session.num_turns is None else str(session.num_turns),
+            "" if session.cost_usd is None else f"${session.cost_usd:.2f}",
+            output.one_line(session.title or session.summary),
+        )
+        for session in shown
+    ]
+    if rows:
+        output.table(("ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
+    else:
+        output.note("no sessions; `hldctl launch` starts one")
+
+
+def _age(elapsed: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if elapsed >= length:
+            return f"{int(elapsed // length)}{unit}"
+    return f"{max(0, int(elapsed))}s"

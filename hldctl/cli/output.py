@@ -1,0 +1,61 @@
+"""How commands print: data to standard output, all else to standard error, nothing raw to a terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+# All of C0 and C1 but tab and newline, and the marks that turn the direction of text around.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Text from a model or a tool as it may go to a terminal: control characters are shown, not obeyed."""
+    return _UNPRINTABLE.sub(_visible, text.replace("\r\n", "\n"))
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def one_line(text: str) -> str:
+    return harmless(" ".join(text.split()))
+
+
+def data(text: str) -> None:
+    print(text)
+
+
+def json_value(value: Any, *, compact: bool = False) -> None:
+    """One JSON value; `compact` on one line, for streams, and at once."""
+    import json
+
+    print(json.dumps(value) if compact else json.dumps(value, indent=2), flush=compact)
+
+
+def note(text: str) -> None:
+    print(f"hldctl: {text}", file=sys.stderr)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as their longest cell."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def format_fields(template: str, values: dict[str, Any]) -> str:
+    """`{id} {status}` with the values in their places; raises BadUsage for an unknown field."""
+    from hldctl.errors import BadUsage
+
+    try:
+        return template.format_map({name: "" if value is None else value for name, value in values.items()})
+    except KeyError as error:
+        raise BadUsage(f"--format knows no field {error}; the fields are {', '.join(values)}.") from None
+    except (ValueError, IndexError, AttributeError) as error:
+        raise BadUsage(f"--format {template!r} is no template: {error}.") from None

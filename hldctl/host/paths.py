@@ -1,0 +1,139 @@
+"""Where hldctl keeps its state, and the names of a session's files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hldctl.errors import UnfitEnvironment
+
+PRIVATE_DIRECTORY = 0o700
+PRIVATE_FILE = 0o600
+
+
+@dataclass(frozen=True)
+class SessionFiles:
+    """The files of one session; `journal`, `errors` and `log` have names that scripts rely on."""
+
+    directory: Path
+
+    @property
+    def journal(self) -> Path:
+        """What Claude Code wrote to its standard output, byte for byte."""
+        return self.directory / "stdout.jsonl"
+
+    @property
+    def errors(self) -> Path:
+        """What Claude Code wrote to its standard error."""
+        return self.directory / "stderr.log"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "supervisor.log"
+
+    @property
+    def prompt(self) -> Path:
+        return self.directory / "prompt.txt"
+
+    @property
+    def arrivals(self) -> Path:
+        """When the bytes of the journal were seen, so that a second fold gives the same times."""
+        return self.directory / "arrivals"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the session's supervisor for as long as it lives; never unlinked while the session exists."""
+        return self.directory / "lock"
+
+    @property
+    def wake(self) -> Path:
+        """Touched by whoever has something for the supervisor in the database."""
+        return self.directory / "wake"
+
+    @property
+    def changed(self) -> Path:
+        """Touched after each commit about this session, for those who follow it."""
+        return self.directory / "changed"
+
+    @property
+    def mcp_config(self) -> Path:
+        return self.directory / "mcp.json"
+
+    @property
+    def claude_settings(self) -> Path:
+        return self.directory / "settings.json"
+
+    @property
+    def environment(self) -> Path:
+        """The variables given with --env, for continuations."""
+        return self.directory / "environment.json"
+
+    @property
+    def system_prompt(self) -> Path:
+        return self.directory / "system-prompt.txt"
+
+    @property
+    def append_system_prompt(self) -> Path:
+        return self.directory / "append-system-prompt.txt"
+
+
+@dataclass(frozen=True)
+class StateDirectory:
+    """`$HLDCTL_HOME` or what stands for it."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "hldctl.db"
+
+    @property
+    def migration_lock(self) -> Path:
+        return self.root / "migration.lock"
+
+    def session(self, session_id: str) -> SessionFiles:
+        return SessionFiles(self.root / "sessions" / session_id)
+
+    def prepare(self) -> None:
+        """Makes the directory; raises UnfitEnvironment where that is impossible."""
+        try:
+            self.root.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        except OSError as error:
+            raise unusable(self.root, error) from None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StateDirectory:
+        """Raises UnfitEnvironment where neither HLDCTL_HOME, XDG_STATE_HOME nor a home directory is known."""
+        if chosen := environment.get("HLDCTL_HOME"):
+            return cls(Path(chosen).expanduser().absolute())
+        state = environment.get("XDG_STATE_HOME", "")
+        # The XDG specification: a relative path is to be ignored.
+        if Path(state).is_absolute():
+            return cls(Path(state) / "hldctl")
+        try:
+            return cls(Path.home() / ".local" / "state" / "hldctl")
+        except RuntimeError:
+            raise UnfitEnvironment("There is no home directory here; name a state directory in HLDCTL_HOME.") from None
+
+
+def unusable(path: Path, error: OSError) -> UnfitEnvironment:
+    reason = error.strerror or str(error)
+    return UnfitEnvironment(
+        f"The state directory {path} cannot be used: {reason}. Mend that, or name another one in HLDCTL_HOME."
+    )
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Writes a file that only its owner can read, whatever the umask."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def touch(path: Path) -> None:
+    """Wakes those who watch the file; a file that cannot be touched costs them a second, no more."""
+    with contextlib.suppress(OSError):
+        os.utime(path)

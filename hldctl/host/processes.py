@@ -1,0 +1,86 @@
+"""Processes, told apart from later ones that got the same pid."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A pid alone proves nothing after a crash or a reboot; with the boot and the start time it does.
+
+    `started` is in clock ticks since boot on Linux, which no change of the clock moves; elsewhere milliseconds.
+    """
+
+    pid: int
+    boot_id: str
+    started: int
+
+
+def identify(pid: int) -> ProcessIdentity | None:
+    """The identity of a process that exists now, zombies included; None if there is none."""
+    if sys.platform == "linux":
+        fields = _stat_fields(pid)
+        return None if fields is None else ProcessIdentity(pid, boot_id(), int(fields[19]))
+    import psutil
+
+    try:
+        return ProcessIdentity(pid, boot_id(), int(psutil.Process(pid).create_time() * 1000))
+    except psutil.NoSuchProcess:
+        return None
+
+
+def is_running(process: ProcessIdentity) -> bool:
+    """Whether that very process still runs; a zombie does not."""
+    if identify(process.pid) != process:
+        return False
+    if sys.platform == "linux":
+        fields = _stat_fields(process.pid)
+        return fields is not None and fields[0] not in ("Z", "X")
+    import psutil
+
+    try:
+        return bool(psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def exit_code_of_zombie(process: ProcessIdentity) -> int | None:
+    """How a process ended that nobody has reaped yet, as subprocess gives it; None if that cannot be seen."""
+    if sys.platform != "linux" or identify(process.pid) != process:
+        return None
+    fields = _stat_fields(process.pid)
+    if fields is None or fields[0] != "Z" or len(fields) < 50:
+        return None
+    return os.waitstatus_to_exitcode(int(fields[49]))
+
+
+def boot_id() -> str:
+    """What changes with each boot; empty where the system has no such thing."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def open_pidfd(pid: int) -> int | None:
+    """A descriptor that becomes readable when the process ends; None where the system has none."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
+
+
+def _stat_fields(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the third, the state, on: proc(5)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The second field, the name in parentheses, may itself hold spaces and parentheses.
+    return stat.rpartition(")")[2].split()

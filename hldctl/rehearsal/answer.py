@@ -1,0 +1,112 @@
+"""An answer of the Messages API, as server-sent events or as one JSON object.
+
+The shapes follow https://docs.claude.com/en/api/messages-streaming.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from hldctl.rehearsal.script import Call, Hang, Say, Step, Think, Turn, Wait
+
+Event = dict[str, Any]
+
+
+def stream(turn: Turn, request: dict[str, Any]) -> Iterator[Event | Wait | Hang]:
+    """The events of a streamed answer, with the script's pauses in their places."""
+    usage = _usage(turn, request)
+    yield {"type": "message_start", "message": _message(request, [], {**usage, "output_tokens": 1})}
+    index = 0
+    for step in turn:
+        if isinstance(step, Wait | Hang):
+            yield step
+        elif (block := _block(step)) is not None:
+            yield from _block_events(index, block)
+            index += 1
+    stop = {"stop_reason": _stop_reason(turn), "stop_sequence": None}
+    yield {"type": "message_delta", "delta": stop, "usage": {"output_tokens": usage["output_tokens"]}}
+    yield {"type": "message_stop"}
+
+
+def whole(turn: Turn, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a request that does not stream."""
+    blocks = [block for step in turn if (block := _block(step)) is not None]
+    return {**_message(request, blocks, _usage(turn, request)), "stop_reason": _stop_reason(turn)}
+
+
+def error(status: int, message: str) -> dict[str, Any]:
+    kinds = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error"}
+    kinds |= {404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error"}
+    return {"type": "error", "error": {"type": kinds.get(status, "api_error"), "message": message}}
+
+
+def _message(request: dict[str, Any], content: list[Event], usage: dict[str, int]) -> dict[str, Any]:
+    return {
+        "id": f"msg_{uuid.uuid4().hex}",
+        "type": "message",
+        "role": "assistant",
+        "model": request.get("model", "claude"),
+        "content": content,
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
+
+
+def _usage(turn: Turn, request: dict[str, Any]) -> dict[str, int]:
+    # Four characters a token: near enough for numbers that have to look like a conversation's.
+    spoken = sum(len(json.dumps(block)) for step in turn if (block := _block(step)) is not None)
+    heard = len(json.dumps(request.get("messages", [])))
+    return {
+        "input_tokens": max(1, heard // 4),
+        "output_tokens": max(1, spoken // 4),
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+    }
+
+
+def _block(step: Step) -> Event | None:
+    match step:
+        case Say(text):
+            return {"type": "text", "text": text}
+        case Think(text):
+            return {"type": "thinking", "thinking": text, "signature": "rehearsed"}
+        case Call(tool, tool_input):
+            return {"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex}", "name": tool, "input": tool_input}
+    return None
+
+
+def _block_events(index: int, block: Event) -> Iterator[Event]:
+    empty: dict[str, dict[str, Any]] = {
+        "text": {"text": ""},
+        "thinking": {"thinking": "", "signature": ""},
+        "tool_use": {"input": {}},
+    }
+    yield {"type": "content_block_start", "index": index, "content_block": {**block, **empty[block["type"]]}}
+    for delta in _deltas(block):
+        yield {"type": "content_block_delta", "index": index, "delta": delta}
+    yield {"type": "content_block_stop", "index": index}
+
+
+def _deltas(block: Event) -> Iterator[Event]:
+    if block["type"] == "text":
+        for piece in _pieces(block["text"]):
+            yield {"type": "text_delta", "text": piece}
+    elif block["type"] == "thinking":
+        for piece in _pieces(block["thinking"]):
+            yield {"type": "thinking_delta", "thinking": piece}
+        yield {"type": "signature_delta", "signature": block["signature"]}
+    else:
+        yield {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+
+
+def _pieces(text: str, length: int = 40) -> Iterator[str]:
+    for start in range(0, len(text), length):
+        yield text[start : start + length]
+
+
+def _stop_reason(turn: Turn) -> str:
+    return "tool_use" if any(isinstance(step, Call) for step in turn) else "end_turn"

@@ -1,0 +1,38 @@
+"""Where in a script a conversation stands, by its request alone: so any number of sessions share one server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# The end of a background task comes to the model wrapped as a reminder (Claude Code 2.1.330).
+_NOTIFICATION = "[SYSTEM NOTIFICATION"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a conversation stands: the prompt that is being answered, and how many answers it has had."""
+
+    prompt: str
+    answers: int
+
+
+def position(messages: list[dict[str, Any]]) -> Position:
+    """The last user message that is neither a tool result nor a mere reminder is the prompt."""
+    answers = 0
+    for message in reversed(messages):
+        if message.get("role") == "assistant":
+            answers += 1
+        elif message.get("role") == "user" and (prompt := _prompt_text(message.get("content"))):
+            return Position(prompt, answers)
+    return Position("", answers)
+
+
+def _prompt_text(content: Any) -> str:
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    blocks = [block for block in content or [] if isinstance(block, dict)]
+    if any(block.get("type") == "tool_result" for block in blocks):
+        return ""
+    texts = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
+    return "\n".join(text for text in texts if not text.startswith("<system-reminder>") or _NOTIFICATION in text)

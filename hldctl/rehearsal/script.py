@@ -1,0 +1,149 @@
+"""The text format in which a rehearsal's answers are written.
+
+A script is a list of turns separated by blank lines; each turn answers one request. A line is one step:
+
+    say TEXT              a text block
+    think TEXT            a thinking block
+    call TOOL JSON        a tool call
+    wait DURATION         a pause in mid-stream: 200ms, 2s, 1m
+    fail STATUS MESSAGE   an HTTP error in place of an answer; "fail 529 x2 MESSAGE" fails twice, then goes on
+    hang                  no further byte, until the other side gives up
+
+An indented line continues the step above it; a line that begins with # is a comment. A line "[TEXT]" starts the
+turns for conversations whose prompt contains TEXT; the turns before any such line are for all others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+class ScriptError(ValueError):
+    """A script that cannot be played; the message names the line."""
+
+
+@dataclass(frozen=True)
+class Say:
+    text: str
+
+
+@dataclass(frozen=True)
+class Think:
+    text: str
+
+
+@dataclass(frozen=True)
+class Call:
+    tool: str
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Wait:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fail:
+    status: int
+    message: str
+    times: int | None
+    """How many requests fail before the next turn is played; None for all."""
+
+
+@dataclass(frozen=True)
+class Hang:
+    pass
+
+
+Step = Say | Think | Call | Wait | Fail | Hang
+Turn = tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Script:
+    turns: tuple[Turn, ...]
+    sections: dict[str, tuple[Turn, ...]] = field(default_factory=dict)
+
+    def turns_for(self, prompt: str) -> tuple[Turn, ...]:
+        """The turns of the first section whose name the prompt contains, else those outside of any section."""
+        for name, turns in self.sections.items():
+            if name in prompt:
+                return turns
+        return self.turns
+
+
+def parse(text: str) -> Script:
+    """Reads a script; raises ScriptError with the number of the line that is wrong."""
+    sections: dict[str, list[list[Step]]] = {"": [[]]}
+    current = sections[""]
+    for number, line in _joined_lines(text):
+        if not line:
+            current.append([])
+        elif line.startswith("[") and line.endswith("]"):
+            current = sections.setdefault(line[1:-1], [[]])
+        else:
+            current[-1].append(_step(number, line))
+    played = {name: tuple(tuple(turn) for turn in turns if turn) for name, turns in sections.items()}
+    return Script(played.pop(""), played)
+
+
+def _joined_lines(text: str) -> list[tuple[int, str]]:
+    lines: list[tuple[int, str]] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("#"):
+            continue
+        if line[:1].isspace() and line.strip() and lines and lines[-1][1]:
+            first, above = lines[-1]
+            lines[-1] = (first, f"{above}\n{line.strip()}")
+        else:
+            lines.append((number, line.strip()))
+    return lines
+
+
+def _step(number: int, line: str) -> Step:
+    word, _, rest = line.partition(" ")
+    match word:
+        case "say":
+            return Say(rest)
+        case "think":
+            return Think(rest)
+        case "call":
+            return _call(number, rest)
+        case "wait":
+            return Wait(_seconds(number, rest))
+        case "fail":
+            return _fail(number, rest)
+        case "hang":
+            return Hang()
+    raise ScriptError(f"line {number}: unknown step {word!r}; use say, think, call, wait, fail or hang")
+
+
+def _call(number: int, rest: str) -> Call:
+    tool, _, raw = rest.partition(" ")
+    try:
+        tool_input = json.loads(raw)
+    except ValueError as error:
+        raise ScriptError(f"line {number}: the input of {tool!r} is not JSON: {error}") from None
+    if not isinstance(tool_input, dict):
+        raise ScriptError(f"line {number}: the input of {tool!r} must be a JSON object")
+    return Call(tool, tool_input)
+
+
+def _seconds(number: int, text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text.strip())
+    if not match:
+        raise ScriptError(f"line {number}: {text!r} is no duration; write 200ms, 2s or 1m")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _fail(number: int, rest: str) -> Fail:
+    match = re.fullmatch(r"(\d{3})(?: x(\d+))?(?: (.*))?", rest, re.DOTALL)
+    if not match:
+        raise ScriptError(f"line {number}: write fail STATUS MESSAGE, such as: fail 529 Overloaded")
+    return Fail(int(match[1]), match[3] or "rehearsed failure", int(match[2]) if match[2] else None)

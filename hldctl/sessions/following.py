@@ -1,0 +1,100 @@
+"""Reading conversations, and following them while they grow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hldctl.host.paths import StateDirectory
+from hldctl.host.wakeup import Wakeup
+from hldctl.sessions import supervisors
+from hldctl.sessions.waiting import LOOK_SECONDS
+from hldctl.store import conversation, sessions
+from hldctl.store.database import opened
+from hldctl.store.models import ConversationEvent
+
+_PAGE = 500
+_BLOCK = 1 << 16
+
+
+def events(
+    state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None, follow: bool = False
+) -> Iterator[ConversationEvent]:
+    """The events behind `after`, or the `last` few, of each session; with `follow` until all have ended."""
+    with opened(state):
+        reached = {session_id: _start(session_id, after, last) for session_id in ids}
+        wakeup = Wakeup(_existing_changed(state, ids)) if follow else None
+        try:
+            while True:
+                # Looked at before the events are read: what came before the end is then among them.
+                ended = sessions.ended(reached)
+                for session_id in list(reached):
+                    for event in _pages(session_id, reached[session_id]):
+                        yield event
+                        reached[session_id] = event.sequence
+                    if session_id in ended:
+                        del reached[session_id]
+                if wakeup is None or not reached:
+                    return
+                if not supervisors.adopt_lost(state, list(reached)):
+                    wakeup.wait(LOOK_SECONDS)
+        finally:
+            if wakeup is not None:
+                wakeup.close()
+
+
+def journal(
+    state: StateDirectory, session_id: str, *, last: int | None = None, follow: bool = False
+) -> Iterator[bytes]:
+    """The journal's bytes, all or from the `last` few lines on; with `follow` until the session has ended."""
+    path = state.session(session_id).journal
+    with opened(state), open(path, "rb") as file:
+        if last is not None:
+            file.seek(_start_of_last_lines(file.fileno(), last))
+        wakeup = Wakeup([path, *_existing_changed(state, [session_id])]) if follow else None
+        try:
+            while True:
+                ended = session_id in sessions.ended([session_id])
+                while block := file.read(_BLOCK):
+                    yield block
+                if wakeup is None or ended:
+                    return
+                if not supervisors.adopt_lost(state, [session_id]):
+                    wakeup.wait(LOOK_SECONDS)
+        finally:
+            if wakeup is not None:
+                wakeup.close()
+
+
+def _start(session_id: str, after: int, last: int | None) -> int:
+    if last is None:
+        return after
+    return max(after, conversation.last_sequence(session_id) - last)
+
+
+def _pages(session_id: str, after: int) -> Iterator[ConversationEvent]:
+    while page := conversation.after(session_id, after, _PAGE):
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = page[-1].sequence
+
+
+def _existing_changed(state: StateDirectory, ids: Sequence[str]) -> list[Path]:
+    return [path for session_id in ids if (path := state.session(session_id).changed).exists()]
+
+
+def _start_of_last_lines(descriptor: int, count: int) -> int:
+    """Where the last `count` lines begin, found from the end so that a long journal costs nothing."""
+    end = os.fstat(descriptor).st_size
+    # A newline at the very end closes the last line rather than opening another.
+    position, wanted = max(0, end - 1), count
+    while position > 0 and wanted > 0:
+        begin = max(0, position - _BLOCK)
+        block = os.pread(descriptor, position - begin, begin)
+        while wanted > 0 and (newline := block.rfind(b"\n")) >= 0:
+            block, wanted, position = block[:newline], wanted - 1, begin + newline
+        if wanted > 0:
+            position = begin
+    return end if count == 0 else (position + 1 if wanted == 0 else 0)

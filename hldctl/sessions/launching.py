@@ -1,0 +1,105 @@
+"""New sessions: from nothing, or from the conversation of another."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from hldctl.claude import binary
+from hldctl.claude.settings import ClaudeSettings
+from hldctl.errors import UnfitEnvironment, WrongState
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import lookup, stopping, supervisors
+from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
+from hldctl.sessions.summary import summarize
+from hldctl.store.database import opened
+from hldctl.store.models import Session
+from hldctl.supervisor.request import LaunchRequest
+
+_PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
+_IN_FILES = ("mcp_config", "claude_settings", "environment")
+
+
+def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int) -> str:
+    """Starts a session; returns its id once Claude Code runs.
+
+    Raises BadUsage or UnfitEnvironment before anything is made, or the supervisor's report if Claude Code cannot run.
+    """
+    query = checked_query(query)
+    values = checked(options)
+    claude_path = str(binary.find())
+    working_dir = directory(options.working_dir or str(Path.cwd()), create=options.create_dir)
+    settings = ClaudeSettings(working_dir=working_dir, **values)
+    return _start(state, _request(query, claude_path, umask, settings, title=options.title))
+
+
+def resume(state: StateDirectory, words: str, query: str, options: SessionOptions, umask: int) -> str:
+    """Starts a session that takes up the conversation of another, with its settings but for those given anew.
+
+    A session that still runs is interrupted first. Raises WrongState for one that never had a conversation.
+    """
+    query = checked_query(query)
+    values = checked(options)
+    claude_path = str(binary.find())
+    with opened(state):
+        parent = lookup.find(words)
+        supervisors.adopt_lost(state, [parent.id])
+    if parent.completed_at is None:
+        stopping.interrupt(state, [parent.id])
+    with opened(state):
+        parent = lookup.find(parent.id)
+    if parent.claude_session_id is None:
+        raise WrongState(
+            f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
+        )
+    working_dir = directory(options.working_dir or parent.working_dir, create=options.create_dir)
+    settings = replace(_inherited(state, parent), working_dir=working_dir, **values)
+    if any(getattr(settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
+        settings = replace(settings, fresh_system_prompt=True)
+    request = _request(query, claude_path, umask, settings, title=options.title or parent.title)
+    return _start(state, replace(request, parent_session_id=parent.id, resume=parent.claude_session_id))
+
+
+def _request(query: str, claude_path: str, umask: int, settings: ClaudeSettings, title: str | None) -> LaunchRequest:
+    return LaunchRequest(
+        session_id=str(uuid.uuid4()),
+        run_id=str(uuid.uuid4()),
+        query=query,
+        summary=summarize(query),
+        claude_path=claude_path,
+        umask=umask,
+        settings=settings,
+        title=title,
+    )
+
+
+def _start(state: StateDirectory, request: LaunchRequest) -> str:
+    supervisors.launch(state, request)
+    return request.session_id
+
+
+def _inherited(state: StateDirectory, parent: Session) -> ClaudeSettings:
+    """The parent's settings; max_turns is not among them, for it counts anew."""
+    stored = {field.name for field in fields(ClaudeSettings)} - {"model", "max_turns", *_IN_FILES}
+    values: dict[str, Any] = {name: getattr(parent, name) for name in stored}
+    files = state.session(parent.id)
+    values |= {
+        "model": parent.requested_model,
+        "mcp_config": _read(files.mcp_config),
+        "claude_settings": _read(files.claude_settings),
+        "environment": _read(files.environment) or {},
+    }
+    return ClaudeSettings.from_values(values)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UnfitEnvironment(f"{path}, which the new session inherits, cannot be read: {error}.") from None
+    return value

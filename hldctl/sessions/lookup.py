@@ -1,0 +1,39 @@
+"""From what a user types to a session."""
+
+from __future__ import annotations
+
+from hldctl.errors import NoSuchSession
+from hldctl.store import sessions
+from hldctl.store.models import Session
+
+_SHORTEST_PREFIX = 4
+
+
+def find(words: str) -> Session:
+    """The session with that id, unique prefix of an id, or name, or the newest for `last`.
+
+    Raises NoSuchSession if there is none, or more than one.
+    """
+    session = sessions.get(_id(words))
+    if session is None:
+        raise NoSuchSession(f"There is no session {words!r}; `hldctl ls --all` shows what there is.")
+    return session
+
+
+def _id(words: str) -> str:
+    if words == "last":
+        if (newest := sessions.newest()) is None:
+            raise NoSuchSession("There is no session yet; `hldctl launch` starts one.")
+        return newest
+    if (named := sessions.newest_with_name(words)) is not None:
+        return named
+    if len(words) < _SHORTEST_PREFIX:
+        raise NoSuchSession(
+            f"There is no session {words!r}; a prefix of an id needs {_SHORTEST_PREFIX} characters or more."
+        )
+    found = sessions.ids_with_prefix(words.lower())
+    if len(found) > 1:
+        raise NoSuchSession(
+            f"{words!r} is ambiguous: {' and '.join(found)} begin with it, and maybe more; give more of the id."
+        )
+    return found[0] if found else words

@@ -1,0 +1,129 @@
+"""What a user can say of a new session, before it is checked; None means nothing was said."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hldctl.errors import BadUsage
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    title: str | None = None
+    working_dir: str | None = None
+    create_dir: bool = False
+    model: str | None = None
+    additional_directories: tuple[str, ...] | None = None
+    max_turns: int | None = None
+    max_budget_usd: float | None = None
+    system_prompt: str | None = None
+    append_system_prompt: str | None = None
+    custom_instructions: str | None = None
+    permission_mode: str | None = None
+    permission_prompt_tool: str | None = None
+    allowed_tools: tuple[str, ...] | None = None
+    disallowed_tools: tuple[str, ...] | None = None
+    extra_arguments: tuple[str, ...] | None = None
+    mcp_config: str | None = None
+    """A file or JSON."""
+    claude_settings: str | None = None
+    """A file or JSON."""
+    environment: tuple[str, ...] | None = None
+    """NAME or NAME=VALUE."""
+
+
+def checked(options: SessionOptions) -> dict[str, Any]:
+    """What was said, as values for ClaudeSettings; raises BadUsage for what cannot work."""
+    values: dict[str, Any] = {
+        "model": options.model,
+        "max_turns": options.max_turns,
+        "max_budget_usd": options.max_budget_usd,
+        "system_prompt": options.system_prompt,
+        "append_system_prompt": options.append_system_prompt,
+        "custom_instructions": options.custom_instructions,
+        "permission_mode": options.permission_mode,
+        "permission_prompt_tool": options.permission_prompt_tool,
+        "allowed_tools": options.allowed_tools,
+        "disallowed_tools": options.disallowed_tools,
+        "extra_arguments": options.extra_arguments,
+    }
+    if options.additional_directories is not None:
+        values["additional_directories"] = tuple(map(_existing, options.additional_directories))
+    if options.mcp_config is not None:
+        values["mcp_config"] = _mcp_config(options.mcp_config)
+    if options.claude_settings is not None:
+        values["claude_settings"] = _json_object("--settings", options.claude_settings)
+    if options.environment is not None:
+        values["environment"] = _variables(options.environment, os.environ)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def checked_query(query: str) -> str:
+    """Raises BadUsage for a query that says nothing."""
+    # What a shell passed that is no UTF-8 would fit into no database.
+    query = query.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if not query.strip():
+        raise BadUsage("The query is empty; say what Claude Code should do.")
+    return query
+
+
+def directory(path: str, *, create: bool = False) -> str:
+    """The absolute path of a working directory; raises BadUsage unless it is one or may be made."""
+    absolute = Path(path).expanduser().absolute()
+    if absolute.is_dir():
+        return str(absolute)
+    if absolute.exists():
+        raise BadUsage(f"The working directory {absolute} is a file.")
+    if not create:
+        raise BadUsage(f"The working directory {absolute} does not exist; --create-dir makes it.")
+    try:
+        absolute.mkdir(parents=True)
+    except OSError as error:
+        raise BadUsage(f"The working directory {absolute} cannot be made: {error.strerror or error}.") from None
+    return str(absolute)
+
+
+def _existing(path: str) -> str:
+    absolute = Path(path).expanduser().absolute()
+    if not absolute.is_dir():
+        raise BadUsage(f"The additional directory {absolute} is no directory.")
+    return str(absolute)
+
+
+def _mcp_config(source: str) -> dict[str, Any]:
+    config = _json_object("--mcp-config", source)
+    servers = config.get("mcpServers")
+    if not isinstance(servers, dict) or not all(isinstance(server, dict) for server in servers.values()):
+        raise BadUsage('--mcp-config needs an object "mcpServers" with an object for each server in it.')
+    return config
+
+
+def _json_object(option: str, source: str) -> dict[str, Any]:
+    is_json = source.lstrip().startswith("{")
+    where = option if is_json else f"{option} {source}"
+    try:
+        value = json.loads(source if is_json else Path(source).expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadUsage(f"{where} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, RecursionError) as error:
+        raise BadUsage(f"{where} is no valid JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise BadUsage(f"{where} must be a JSON object.")
+    return value
+
+
+def _variables(words: Sequence[str], launcher: Mapping[str, str]) -> dict[str, str]:
+    variables = {}
+    for word in words:
+        name, has_value, value = word.partition("=")
+        if not name:
+            raise BadUsage("--env wants NAME or NAME=VALUE.")
+        if not has_value and name not in launcher:
+            raise BadUsage(f"--env {name}: there is no such variable here; give it a value with {name}=VALUE.")
+        variables[name] = value if has_value else launcher[name]
+    return variables

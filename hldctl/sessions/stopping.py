@@ -1,0 +1,32 @@
+"""Interrupting sessions: the intent is recorded, the supervisors act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hldctl.host.paths import StateDirectory, touch
+from hldctl.sessions import supervisors, waiting
+from hldctl.store import sessions
+from hldctl.store.database import opened
+from hldctl.store.models import Session
+from hldctl.supervisor.arrivals import now
+
+GRACE_SECONDS = 10.0
+"""From SIGINT to SIGTERM, unless said otherwise; Claude Code needs up to 1.6 s to end in good order."""
+
+
+def interrupt(
+    state: StateDirectory, ids: Sequence[str], *, grace_seconds: float = GRACE_SECONDS, await_end: bool = True
+) -> list[Session]:
+    """Stops the sessions, all at once; returns those that had not ended before, as they are afterwards."""
+    with opened(state):
+        requested = [
+            session_id for session_id in ids if sessions.request_interrupt(session_id, now(), int(grace_seconds * 1000))
+        ]
+        for session_id in requested:
+            touch(state.session(session_id).wake)
+            touch(state.session(session_id).changed)
+        supervisors.adopt_lost(state, requested)
+        if not await_end:
+            return [session for session_id in requested if (session := sessions.get(session_id)) is not None]
+    return waiting.wait(state, requested) if requested else []

@@ -1,0 +1,109 @@
+"""Sessions and events as the contract's JSON objects."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hldctl.store.models import ConversationEvent, Session
+
+SESSION_FIELDS = (
+    "id",
+    "run_id",
+    "name",
+    "claude_session_id",
+    "parent_session_id",
+    "status",
+    "end_reason",
+    "query",
+    "summary",
+    "title",
+    "model",
+    "model_id",
+    "working_dir",
+    "additional_directories",
+    "max_turns",
+    "max_budget_usd",
+    "system_prompt",
+    "append_system_prompt",
+    "custom_instructions",
+    "permission_mode",
+    "permission_prompt_tool",
+    "allowed_tools",
+    "disallowed_tools",
+    "auto_accept_edits",
+    "dangerously_skip_permissions",
+    "dangerously_skip_permissions_expires_at",
+    "archived",
+    "created_at",
+    "last_activity_at",
+    "completed_at",
+    "duration_ms",
+    "num_turns",
+    "cost_usd",
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "effective_context_tokens",
+    "context_window",
+    "result_content",
+    "error_message",
+    "exit_code",
+    "pid",
+    "supervisor_pid",
+    "pending_approvals",
+    "permission_denials",
+)
+
+EVENT_FIELDS = (
+    "session_id",
+    "sequence",
+    "event_type",
+    "role",
+    "content",
+    "tool_id",
+    "tool_name",
+    "tool_input",
+    "parent_tool_use_id",
+    "tool_result_for_id",
+    "tool_result_content",
+    "is_error",
+    "is_completed",
+    "approval_status",
+    "approval_id",
+    "created_at",
+)
+
+_TIMES = frozenset(
+    {"created_at", "last_activity_at", "completed_at", "dangerously_skip_permissions_expires_at"},
+)
+
+
+def session_object(session: Session) -> dict[str, Any]:
+    return {name: _value(session, name) for name in SESSION_FIELDS}
+
+
+def event_object(event: ConversationEvent) -> dict[str, Any]:
+    return {name: _value(event, name) for name in EVENT_FIELDS}
+
+
+def rfc3339(milliseconds: int | None) -> str | None:
+    """UTC, with milliseconds."""
+    if milliseconds is None:
+        return None
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+
+
+def _value(row: Session | ConversationEvent, name: str) -> Any:
+    if name == "pending_approvals":
+        return 0
+    value = getattr(row, name)
+    if name in _TIMES:
+        return rfc3339(value)
+    if name == "tool_input" and value is not None:
+        import json
+
+        return json.loads(value)
+    return value

@@ -1,0 +1,71 @@
+"""Waiting for sessions, without a poll where the system can wake us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hldctl.errors import ExitCode, NoSuchSession
+from hldctl.host.paths import StateDirectory
+from hldctl.host.wakeup import Wakeup
+from hldctl.sessions import supervisors
+from hldctl.states import EndReason, Status
+from hldctl.store import sessions
+from hldctl.store.database import opened
+from hldctl.store.models import Session
+
+LOOK_SECONDS = 1.0
+"""How often to look whether a supervisor has died, which nothing tells."""
+
+_WORST_FIRST = (ExitCode.FAILED, ExitCode.TIMED_OUT, ExitCode.INTERRUPTED)
+
+
+def wait(
+    state: StateDirectory, ids: Sequence[str], *, until: Status | None = None, any_of_them: bool = False
+) -> list[Session]:
+    """Returns the sessions once all, or any, have ended or reached `until`, in the order in which they came to it.
+
+    A session that ends without having reached `until` is waited for no longer.
+    """
+    watched = [state.session(session_id).changed for session_id in ids]
+    wakeup = Wakeup([path for path in watched if path.exists()])
+    waiting, arrived = list(dict.fromkeys(ids)), list[str]()
+    try:
+        with opened(state):
+            while True:
+                arrived += _arrivals(waiting, until)
+                waiting = [session_id for session_id in waiting if session_id not in arrived]
+                if not waiting or (any_of_them and arrived):
+                    return [_existing(session_id) for session_id in arrived]
+                if not supervisors.adopt_lost(state, waiting):
+                    wakeup.wait(LOOK_SECONDS)
+    finally:
+        wakeup.close()
+
+
+def exit_code(ended: Sequence[Session]) -> ExitCode:
+    """The worst of the sessions' exit codes."""
+    codes = {session_exit_code(session) for session in ended}
+    return next((code for code in _WORST_FIRST if code in codes), ExitCode.DONE)
+
+
+def session_exit_code(session: Session) -> ExitCode:
+    """0 for one that has not ended, too: it is what was waited for."""
+    if session.end_reason in (EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT):
+        return ExitCode.TIMED_OUT
+    if session.status == Status.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    return ExitCode.FAILED if session.status == Status.FAILED else ExitCode.DONE
+
+
+def _arrivals(ids: Sequence[str], until: Status | None) -> list[str]:
+    statuses = sessions.statuses(ids)
+    if missing := [session_id for session_id in ids if session_id not in statuses]:
+        raise NoSuchSession(f"Session {missing[0]} was deleted.")
+    return [session_id for session_id in ids if statuses[session_id].has_ended or statuses[session_id] == until]
+
+
+def _existing(session_id: str) -> Session:
+    session = sessions.get(session_id)
+    if session is None:
+        raise NoSuchSession(f"Session {session_id} was deleted.")
+    return session

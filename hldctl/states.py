@@ -1,0 +1,46 @@
+"""The states that a session, and an event, can be in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING_INPUT = "waiting_input"
+    INTERRUPTING = "interrupting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def has_ended(self) -> bool:
+        return self in ENDED
+
+
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.INTERRUPTED})
+
+
+class EndReason(StrEnum):
+    SUCCESS = "success"
+    API_ERROR = "api_error"
+    ERROR = "error"
+    MAX_TURNS = "max_turns"
+    BUDGET = "budget"
+    NO_RESULT = "no_result"
+    SPAWN_FAILED = "spawn_failed"
+    INTERRUPTED = "interrupted"
+    TIMEOUT = "timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+    KILLED = "killed"
+    LOST = "lost"
+
+
+class EventType(StrEnum):
+    MESSAGE = "message"
+    THINKING = "thinking"
+    TOOL_CALL = "tool_call"
+    TOOL_RESULT = "tool_result"
+    SYSTEM = "system"

@@ -1,0 +1,101 @@
+"""The schema, as a numbered list of steps; a database's `user_version` says how many it has had.
+
+Steps are only ever appended.
+"""
+
+from __future__ import annotations
+
+_SESSIONS = """
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL,
+    name TEXT,
+    claude_session_id TEXT,
+    parent_session_id TEXT,
+    status TEXT NOT NULL,
+    end_reason TEXT,
+    query TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    title TEXT,
+    requested_model TEXT,
+    model TEXT,
+    model_id TEXT,
+    working_dir TEXT NOT NULL,
+    additional_directories TEXT NOT NULL,
+    max_turns INTEGER,
+    max_budget_usd REAL,
+    system_prompt TEXT,
+    append_system_prompt TEXT,
+    custom_instructions TEXT,
+    permission_mode TEXT,
+    permission_prompt_tool TEXT,
+    allowed_tools TEXT NOT NULL,
+    disallowed_tools TEXT NOT NULL,
+    fresh_system_prompt INTEGER NOT NULL,
+    extra_arguments TEXT NOT NULL,
+    auto_accept_edits INTEGER NOT NULL,
+    dangerously_skip_permissions INTEGER NOT NULL,
+    dangerously_skip_permissions_expires_at INTEGER,
+    archived INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_activity_at INTEGER NOT NULL,
+    completed_at INTEGER,
+    duration_ms INTEGER,
+    num_turns INTEGER,
+    cost_usd REAL,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cache_creation_input_tokens INTEGER,
+    cache_read_input_tokens INTEGER,
+    effective_context_tokens INTEGER,
+    context_window INTEGER,
+    result_content TEXT,
+    error_message TEXT,
+    permission_denials TEXT NOT NULL,
+    exit_code INTEGER,
+    host TEXT NOT NULL,
+    claude_path TEXT NOT NULL,
+    pid INTEGER,
+    pid_started INTEGER,
+    supervisor_pid INTEGER,
+    boot_id TEXT,
+    journal_offset INTEGER NOT NULL,
+    fold_state TEXT NOT NULL,
+    interrupt_requested_at INTEGER,
+    interrupt_grace_ms INTEGER
+)
+"""
+
+_CONVERSATION_EVENTS = """
+CREATE TABLE conversation_events (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    sequence INTEGER NOT NULL,
+    event_type TEXT NOT NULL,
+    role TEXT,
+    content TEXT,
+    tool_id TEXT,
+    tool_name TEXT,
+    tool_input TEXT,
+    parent_tool_use_id TEXT,
+    tool_result_for_id TEXT,
+    tool_result_content TEXT,
+    is_error INTEGER NOT NULL,
+    is_completed INTEGER NOT NULL,
+    approval_status TEXT,
+    approval_id TEXT,
+    created_at INTEGER NOT NULL
+)
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        _SESSIONS,
+        "CREATE INDEX sessions_by_creation ON sessions (archived, created_at)",
+        "CREATE INDEX sessions_alive ON sessions (created_at) WHERE completed_at IS NULL",
+        "CREATE INDEX sessions_by_name ON sessions (name, created_at) WHERE name IS NOT NULL",
+        "CREATE INDEX sessions_by_parent ON sessions (parent_session_id) WHERE parent_session_id IS NOT NULL",
+        _CONVERSATION_EVENTS,
+        "CREATE UNIQUE INDEX events_by_sequence ON conversation_events (session_id, sequence)",
+        "CREATE INDEX events_by_tool ON conversation_events (session_id, tool_id) WHERE tool_id IS NOT NULL",
+    ),
+)

@@ -1,0 +1,112 @@
+"""The tables as peewee sees them; `migrations` makes them.
+
+Times are whole milliseconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from peewee import BooleanField, FloatField, IntegerField, Model, TextField
+from playhouse.apsw_ext import APSWDatabase
+
+database = APSWDatabase(None, autoconnect=False, timeout=30)
+
+
+class JsonField(TextField):
+    """A JSON value in a text column."""
+
+    def db_value(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value)
+
+    def python_value(self, value: str | None) -> Any:
+        return None if value is None else json.loads(value)
+
+
+class Session(Model):
+    id = TextField(primary_key=True)
+    run_id = TextField()
+    name = TextField(null=True)
+    claude_session_id = TextField(null=True)
+    parent_session_id = TextField(null=True)
+    status = TextField()
+    end_reason = TextField(null=True)
+    query = TextField()
+    summary = TextField()
+    title = TextField(null=True)
+    requested_model = TextField(null=True)
+    """What the launcher asked for; `model` is what the session has."""
+    model = TextField(null=True)
+    model_id = TextField(null=True)
+    working_dir = TextField()
+    additional_directories = JsonField()
+    max_turns = IntegerField(null=True)
+    max_budget_usd = FloatField(null=True)
+    system_prompt = TextField(null=True)
+    append_system_prompt = TextField(null=True)
+    custom_instructions = TextField(null=True)
+    permission_mode = TextField(null=True)
+    permission_prompt_tool = TextField(null=True)
+    allowed_tools = JsonField()
+    disallowed_tools = JsonField()
+    fresh_system_prompt = BooleanField()
+    extra_arguments = JsonField()
+    auto_accept_edits = BooleanField()
+    dangerously_skip_permissions = BooleanField()
+    dangerously_skip_permissions_expires_at = IntegerField(null=True)
+    archived = BooleanField()
+    created_at = IntegerField()
+    last_activity_at = IntegerField()
+    completed_at = IntegerField(null=True)
+    duration_ms = IntegerField(null=True)
+    num_turns = IntegerField(null=True)
+    cost_usd = FloatField(null=True)
+    input_tokens = IntegerField(null=True)
+    output_tokens = IntegerField(null=True)
+    cache_creation_input_tokens = IntegerField(null=True)
+    cache_read_input_tokens = IntegerField(null=True)
+    effective_context_tokens = IntegerField(null=True)
+    context_window = IntegerField(null=True)
+    result_content = TextField(null=True)
+    error_message = TextField(null=True)
+    permission_denials = JsonField()
+    exit_code = IntegerField(null=True)
+    host = TextField()
+    claude_path = TextField()
+    pid = IntegerField(null=True)
+    pid_started = IntegerField(null=True)
+    supervisor_pid = IntegerField(null=True)
+    boot_id = TextField(null=True)
+    journal_offset = IntegerField()
+    fold_state = JsonField()
+    interrupt_requested_at = IntegerField(null=True)
+    interrupt_grace_ms = IntegerField(null=True)
+
+    class Meta:
+        database = database
+        table_name = "sessions"
+
+
+class ConversationEvent(Model):
+    session_id = TextField()
+    sequence = IntegerField()
+    event_type = TextField()
+    role = TextField(null=True)
+    content = TextField(null=True)
+    tool_id = TextField(null=True)
+    tool_name = TextField(null=True)
+    tool_input = TextField(null=True)
+    parent_tool_use_id = TextField(null=True)
+    tool_result_for_id = TextField(null=True)
+    tool_result_content = TextField(null=True)
+    is_error = BooleanField()
+    is_completed = BooleanField()
+    approval_status = TextField(null=True)
+    approval_id = TextField(null=True)
+    created_at = IntegerField()
+
+    class Meta:
+        database = database
+        table_name = "conversation_events"
+        primary_key = False

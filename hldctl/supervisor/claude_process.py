@@ -1,0 +1,103 @@
+"""The Claude Code process: spawned by this supervisor, or adopted from one that died."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from hldctl.host.paths import PRIVATE_FILE, SessionFiles
+from hldctl.host.processes import ProcessIdentity, exit_code_of_zombie, identify, is_running
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How the process ended; `code` as in subprocess (negative: the signal), None where nobody could see it."""
+
+    code: int | None
+
+    @property
+    def signal(self) -> int | None:
+        """The signal that ended it, also by way of a handler or shell that exits with 128 and its number."""
+        if self.code is None:
+            return None
+        number = -self.code if self.code < 0 else self.code - 128
+        return number if number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL) else None
+
+
+class ClaudeProcess(Protocol):
+    identity: ProcessIdentity
+
+    def poll(self) -> Exit | None:
+        """How it ended, or None while it runs."""
+
+
+class SpawnedProcess:
+    """A child of this process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], identity: ProcessIdentity) -> None:
+        self._process = process
+        self.identity = identity
+
+    def poll(self) -> Exit | None:
+        code = self._process.poll()
+        return None if code is None else Exit(code)
+
+
+class AdoptedProcess:
+    """Another's child: that it has ended can be seen, how only if it is left as a zombie."""
+
+    def __init__(self, identity: ProcessIdentity) -> None:
+        self.identity = identity
+
+    def poll(self) -> Exit | None:
+        return None if is_running(self.identity) else Exit(exit_code_of_zombie(self.identity))
+
+
+def spawn(
+    command: list[str], files: SessionFiles, *, working_dir: str, environment: dict[str, str], umask: int
+) -> SpawnedProcess:
+    """Starts Claude Code with files for its three streams; raises OSError if it cannot be run.
+
+    It gets a process session of its own, so that neither a terminal nor its supervisor's end reaches it, and a signal
+    can be sent to all that it did not put into another one.
+    """
+    with (
+        open(files.prompt, "rb") as prompt,
+        _create(files.journal) as journal,
+        _create(files.errors) as errors,
+    ):
+        process = subprocess.Popen(
+            command,
+            stdin=prompt,
+            stdout=journal,
+            stderr=errors,
+            cwd=working_dir,
+            env=environment,
+            umask=umask,
+            start_new_session=True,
+            close_fds=True,
+        )
+    identity = identify(process.pid)
+    # Its own zombie at the least is there until poll() is called.
+    assert identity is not None
+    return SpawnedProcess(process, identity)
+
+
+def send(process: ClaudeProcess, number: signal.Signals) -> None:
+    """Signals the process and its group, unless it has ended.
+
+    The group too: the binary may be a script that waits for the real one.
+    """
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.identity.pid, number)
+
+
+def _create(path: Path) -> BinaryIO:
+    # Appending: what a second writer should add by mistake goes behind what is there.
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE), "ab")

@@ -1,0 +1,188 @@
+"""The fold: from the lines of a journal to events and numbers, the same in whatever pieces the lines come."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from hldctl.claude import usage
+from hldctl.claude.conversation import Entry, Outcome, entries, is_known, outcome, says_interrupted
+from hldctl.claude.stream import JsonObject, decode, mapping, milliseconds, text
+from hldctl.claude.usage import Tokens
+from hldctl.states import EventType
+from hldctl.store.conversation import Row
+
+_FAMILY = re.compile(r"claude-(?:[\d.]+-)*([a-z]+)")
+
+
+@dataclass
+class FoldState:
+    """All that the fold has to know of the lines before, so that it can go on after a crash.
+
+    It is stored whole with each step; `columns` is what of it the world sees.
+    """
+
+    offset: int = 0
+    """The byte of the journal behind the last line folded."""
+    lines: int = 0
+    sequence: int = 1
+    """The number of the last event; 1 is the query."""
+    unreadable_lines: int = 0
+    unknown_lines: dict[str, int] = field(default_factory=dict)
+    claude_session_id: str | None = None
+    model_id: str | None = None
+    results: int = 0
+    num_turns: int | None = None
+    duration_ms: int | None = None
+    cost_usd: float | None = None
+    inherited_cost_usd: float = 0.0
+    tokens: Tokens | None = None
+    inherited_tokens: Tokens = field(default_factory=Tokens)
+    counted_messages: dict[str, str] = field(default_factory=dict)
+    """By subagent, the last message whose usage is in `tokens`."""
+    context_tokens: int | None = None
+    context_window: int | None = None
+    permission_denials: list[JsonObject] = field(default_factory=list)
+    last_result: tuple[Any, ...] | None = None
+    """An Outcome, without its text."""
+    interrupted: bool = False
+    """Whether Claude Code's last word was that the user interrupted it."""
+    last_activity_at: int | None = None
+
+    result_content: str | None = None
+    """The text of the last result that had one; it has a column of its own."""
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any], result_content: str | None) -> FoldState:
+        state = cls(**stored, result_content=result_content)
+        state.tokens = None if state.tokens is None else Tokens(*state.tokens)
+        state.inherited_tokens = Tokens(*state.inherited_tokens)
+        return state
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "result_content"}
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What the last `result` line said; the run may have gone on after it."""
+        return None if self.last_result is None else Outcome(*self.last_result)
+
+    def columns(self) -> dict[str, Any]:
+        """The session's columns that follow from the journal; those not known yet are left out."""
+        tokens = self.tokens
+        known = {
+            "claude_session_id": self.claude_session_id,
+            "model": None if self.model_id is None else family(self.model_id),
+            "model_id": self.model_id,
+            "num_turns": self.num_turns,
+            "duration_ms": self.duration_ms,
+            "cost_usd": self.cost_usd,
+            "input_tokens": tokens and tokens.input,
+            "output_tokens": tokens and tokens.output,
+            "cache_creation_input_tokens": tokens and tokens.cache_creation,
+            "cache_read_input_tokens": tokens and tokens.cache_read,
+            "effective_context_tokens": self.context_tokens,
+            "context_window": self.context_window,
+            "result_content": self.result_content,
+            "permission_denials": json.dumps(self.permission_denials) if self.permission_denials else None,
+            "last_activity_at": self.last_activity_at,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+
+def family(model_id: str) -> str:
+    """The short name in a model's full id: `opus` of `claude-opus-5[1m]`; the id itself where there is none."""
+    match = _FAMILY.search(model_id.lower())
+    return match[1] if match else model_id
+
+
+class Fold:
+    """Takes lines, gives what they add; `state` is what the next line meets."""
+
+    def __init__(self, session_id: str, state: FoldState) -> None:
+        self.state = state
+        self._session_id = session_id
+        self.rows: list[Row] = []
+        self.completed_tools: list[str] = []
+
+    def add(self, line: bytes, arrived_at: int) -> None:
+        """Folds one line, without its newline; never raises on what it holds."""
+        if (event := decode(line)) is None:
+            if line.strip():
+                self.pass_over(len(line), arrived_at)
+            return
+        self.state.lines += 1
+        created_at = milliseconds(event.get("timestamp")) or arrived_at
+        if not is_known(event):
+            self._count_unknown(event)
+        self._learn(event)
+        for entry in entries(event):
+            self._append(entry, created_at)
+
+    def pass_over(self, length: int, arrived_at: int) -> None:
+        """Notes a line that cannot be read; the journal keeps it."""
+        self.state.lines += 1
+        self.state.unreadable_lines += 1
+        note = f"Claude Code wrote a line that cannot be read ({length} bytes); it is in the journal."
+        self._append(Entry(EventType.SYSTEM, "system", note), arrived_at)
+
+    def _append(self, entry: Entry, created_at: int) -> None:
+        state = self.state
+        state.sequence += 1
+        state.last_activity_at = max(created_at, state.last_activity_at or 0)
+        state.interrupted = says_interrupted(entry)
+        self.rows.append((self._session_id, state.sequence, *entry, False, created_at))
+        if entry.tool_result_for_id is not None:
+            self.completed_tools.append(entry.tool_result_for_id)
+
+    def _count_unknown(self, event: JsonObject) -> None:
+        name = "/".join(part for part in (text(event.get("type")), text(event.get("subtype"))) if part) or "no type"
+        self.state.unknown_lines[name] = self.state.unknown_lines.get(name, 0) + 1
+
+    def _learn(self, event: JsonObject) -> None:
+        kind = event.get("type")
+        if kind == "assistant":
+            self._learn_usage(event)
+        elif kind == "result":
+            self._learn_result(event)
+        if self.state.claude_session_id is None:
+            self.state.claude_session_id = text(event.get("session_id"))
+        if kind == "system" and event.get("subtype") == "init" and self.state.model_id is None:
+            self.state.model_id = text(event.get("model"))
+
+    def _learn_usage(self, event: JsonObject) -> None:
+        message = mapping(event.get("message"))
+        tokens = usage.of_message(message)
+        # "<synthetic>" messages are Claude Code's own words, such as an API error's; they used no model.
+        if tokens is None or message.get("model") == "<synthetic>":
+            return
+        subagent = text(event.get("parent_tool_use_id")) or ""
+        if not subagent:
+            self.state.context_tokens = tokens.context
+        message_id = text(message.get("id")) or ""
+        if self.state.counted_messages.get(subagent) != message_id:
+            self.state.counted_messages[subagent] = message_id
+            self.state.tokens = (self.state.tokens or Tokens()).plus(tokens)
+
+    def _learn_result(self, event: JsonObject) -> None:
+        state = self.state
+        if state.results == 0:
+            before = usage.inherited(event)
+            state.inherited_cost_usd, state.inherited_tokens = before.cost_usd, before.tokens
+        state.results += 1
+        result = outcome(event)
+        state.last_result = tuple(result._replace(result=None))
+        state.result_content = result.result if result.result is not None else state.result_content
+        state.num_turns = (state.num_turns or 0) + result.num_turns
+        state.duration_ms = (state.duration_ms or 0) + result.duration_ms
+        state.permission_denials += [
+            denial for denial in result.permission_denials if denial not in state.permission_denials
+        ]
+        spent = usage.total(event)
+        if spent.cost_usd:
+            state.cost_usd = spent.cost_usd - state.inherited_cost_usd
+        if any(spent.tokens):
+            state.tokens = spent.tokens.minus(state.inherited_tokens)
+        state.context_window = usage.context_window(event, state.model_id) or state.context_window

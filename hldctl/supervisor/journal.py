@@ -1,0 +1,70 @@
+"""Reading the journal line by line while it grows."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+CHUNK = 1 << 20
+"""Bytes read at a time, and so folded in one transaction: one line when calm, a thousand when behind."""
+LONGEST_LINE = 256 << 20
+"""Longer lines stay in the journal only, so that no line can take all memory."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some lines, without their newlines; a line too long to be held is here as its length."""
+
+    lines: list[bytes | int]
+    end: int
+    """The byte of the journal behind them."""
+
+
+class JournalReader:
+    """Gives each complete line once, from `offset` on; lines end with a newline byte and nothing else."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY)
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+        self._end = offset
+        self._begun: list[bytes] = []
+        self._begun_length = 0
+
+    def next_batch(self) -> Batch | None:
+        """The lines that end in the next part of the journal; None once there is no more at present."""
+        while chunk := os.read(self._descriptor, CHUNK):
+            first, newline, rest = chunk.partition(b"\n")
+            self._begin(first)
+            if newline:
+                *lines, unended = rest.split(b"\n")
+                return self._batch([self._finished(), *lines], unended)
+        return None
+
+    def last_batch(self) -> Batch | None:
+        """What stands behind the last newline, once nobody can write any more."""
+        if not self._begun_length:
+            return None
+        self._end += self._begun_length
+        return Batch([self._finished()], self._end)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _batch(self, lines: list[bytes | int], unended: bytes) -> Batch:
+        self._end += sum(line if isinstance(line, int) else len(line) for line in lines) + len(lines)
+        self._begin(unended)
+        return Batch(lines, self._end)
+
+    def _begin(self, part: bytes) -> None:
+        self._begun_length += len(part)
+        if self._begun_length > LONGEST_LINE:
+            self._begun.clear()
+        elif part:
+            self._begun.append(part)
+
+    def _finished(self) -> bytes | int:
+        line: bytes | int = b"".join(self._begun) if self._begun_length <= LONGEST_LINE else self._begun_length
+        self._begun.clear()
+        self._begun_length = 0
+        return line

@@ -1,0 +1,63 @@
+"""From the journal into the database: reads what is new, folds it, commits it with the offset it reaches."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hldctl.host.paths import SessionFiles, touch
+from hldctl.store import conversation
+from hldctl.store.models import Session
+from hldctl.supervisor.arrivals import Arrivals
+from hldctl.supervisor.fold import Fold, FoldState
+from hldctl.supervisor.journal import Batch, JournalReader
+
+
+class Recorder:
+    """Goes on from where the database stands; each step is one transaction, so a death between two costs nothing.
+
+    After an exception it is of no more use: a new one goes on from what was committed.
+    """
+
+    def __init__(self, session: Session, files: SessionFiles) -> None:
+        self._session_id: str = session.id
+        self._files = files
+        self._fold = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
+        self._journal = JournalReader(files.journal, self.state.offset)
+        self._arrivals = Arrivals(files.arrivals, self.state.offset)
+        self._written: dict[str, Any] = {}
+
+    @property
+    def state(self) -> FoldState:
+        return self._fold.state
+
+    def catch_up(self) -> None:
+        """Folds all complete lines that the journal holds now."""
+        while (batch := self._journal.next_batch()) is not None:
+            self._record(batch)
+
+    def finish(self) -> None:
+        """Folds what is left, a last line without its newline included, once nobody can write any more."""
+        self.catch_up()
+        if (batch := self._journal.last_batch()) is not None:
+            self._record(batch)
+
+    def close(self) -> None:
+        self._journal.close()
+        self._arrivals.close()
+
+    def _record(self, batch: Batch) -> None:
+        fold = self._fold
+        arrived_at = self._arrivals.stamp(batch.end)
+        for line in batch.lines:
+            if isinstance(line, int):
+                fold.pass_over(line, arrived_at)
+            else:
+                fold.add(line, arrived_at)
+        fold.state.offset = batch.end
+        columns = {name: value for name, value in fold.state.columns().items() if self._written.get(name) != value}
+        progress = {"journal_offset": batch.end, "fold_state": json.dumps(fold.state.as_json())}
+        conversation.record(self._session_id, fold.rows, fold.completed_tools, columns | progress)
+        self._written |= columns
+        fold.rows, fold.completed_tools = [], []
+        touch(self._files.changed)

@@ -1,0 +1,69 @@
+"""What `launch` hands to the supervisor that it starts: by a pipe, since it holds secrets and can be long."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+
+from hldctl.claude.settings import ClaudeSettings
+from hldctl.host.paths import SessionFiles, write_private
+
+
+@dataclass(frozen=True)
+class LaunchRequest:
+    session_id: str
+    run_id: str
+    query: str
+    summary: str
+    claude_path: str
+    umask: int
+    """The launcher's, for Claude Code: hldctl's own files are private whatever it is."""
+    settings: ClaudeSettings
+    title: str | None = None
+    parent_session_id: str | None = None
+    resume: str | None = None
+    """The Claude session to take up."""
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LaunchRequest:
+        values = json.loads(data)
+        return cls(**(values | {"settings": ClaudeSettings.from_values(values["settings"])}))
+
+
+def write_inputs(request: LaunchRequest, files: SessionFiles) -> None:
+    """The prompt, and all that may hold secrets, as private files: for Claude Code and for continuations."""
+    settings = request.settings
+    write_private(files.prompt, request.query.encode("utf-8", errors="replace"))
+    for path, value in (
+        (files.mcp_config, settings.mcp_config),
+        (files.claude_settings, settings.claude_settings),
+        (files.environment, settings.environment or None),
+    ):
+        if value is not None:
+            write_private(path, json.dumps(value).encode())
+    for path, text in (
+        (files.system_prompt, settings.system_prompt),
+        (files.append_system_prompt, settings.appended_prompt),
+    ):
+        if text is not None:
+            write_private(path, text.encode("utf-8", errors="replace"))
+
+
+@dataclass(frozen=True)
+class Report:
+    """The supervisor's answer, one line: Claude Code runs, or the sentence and exit code for why it does not."""
+
+    session_id: str
+    error: str | None = None
+    exit_code: int = 0
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, line: bytes) -> Report:
+        values = json.loads(line)
+        return cls(**{field.name: values[field.name] for field in fields(cls)})

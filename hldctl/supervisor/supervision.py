@@ -1,0 +1,109 @@
+"""Following a Claude Code until it has ended: the long middle of a supervisor's life."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+
+import peewee
+
+from hldctl.host.paths import SessionFiles, StateDirectory, touch
+from hldctl.host.wakeup import Wakeup
+from hldctl.states import EndReason
+from hldctl.store import sessions
+from hldctl.store.database import opened
+from hldctl.supervisor.arrivals import now
+from hldctl.supervisor.claude_process import ClaudeProcess, Exit
+from hldctl.supervisor.ending import decide
+from hldctl.supervisor.recorder import Recorder
+from hldctl.supervisor.stop import Stop, end_descendants
+
+_ERRORS_KEPT = 4000
+"""Bytes from the end of standard error that an error message may quote."""
+_RETRY_SECONDS = 1.0
+_LONGEST_SLEEP = 30.0
+"""Only a guard against a wake-up that was missed: nothing waits for it."""
+
+
+class Supervision:
+    def __init__(self, state: StateDirectory, session_id: str, process: ClaudeProcess) -> None:
+        self._state = state
+        self._session_id = session_id
+        self._process = process
+        self._files: SessionFiles = state.session(session_id)
+        self._stop = Stop(process, session_id)
+        self._interrupt: sessions.Interrupt | None = None
+        self._woken_at = -1
+
+    def run(self, when_following: Callable[[], None] = lambda: None) -> None:
+        """Records until the process has ended, then ends the session.
+
+        A fault of the machine, such as a full disk or a database locked for too long, is waited out: nothing is lost,
+        since Claude Code writes to its journal meanwhile.
+        """
+        while True:
+            try:
+                with opened(self._state):
+                    exit = self._follow(when_following)
+                    self._close(exit)
+                return
+            except (peewee.DatabaseError, OSError):
+                traceback.print_exc()
+                time.sleep(_RETRY_SECONDS)
+
+    def _follow(self, when_following: Callable[[], None]) -> Exit:
+        recorder = self._recorder()
+        wakeup = Wakeup([self._files.journal, self._files.wake], [self._process.identity.pid])
+        try:
+            while True:
+                # In this order: what the process wrote before its end is then in the journal.
+                exit = self._process.poll()
+                recorder.catch_up()
+                if exit is not None:
+                    recorder.finish()
+                    self._look_for_interrupt()
+                    return exit
+                when_following()
+                self._look_for_interrupt()
+                wakeup.wait(_LONGEST_SLEEP if self._interrupt is None else self._stop.advance())
+        finally:
+            wakeup.close()
+            recorder.close()
+
+    def _recorder(self) -> Recorder:
+        session = sessions.get(self._session_id)
+        assert session is not None, "the session was deleted while it ran"
+        return Recorder(session, self._files)
+
+    def _look_for_interrupt(self) -> None:
+        """Asks the database only if somebody has knocked since the last time."""
+        woken_at = self._files.wake.stat().st_mtime_ns
+        if woken_at == self._woken_at:
+            return
+        self._woken_at = woken_at
+        self._interrupt = sessions.interrupt_request(self._session_id)
+        if self._interrupt is not None:
+            self._stop.grace_seconds = self._interrupt.grace_ms / 1000
+
+    def _close(self, exit: Exit) -> None:
+        session = self._recorder()
+        ending = decide(
+            exit,
+            session.state,
+            self._end_of_errors(),
+            interrupt_requested=self._interrupt is not None,
+            signalled=self._stop.signalled,
+        )
+        session.close()
+        # What Claude Code left running after an orderly end is the user's; after any other it is a stray.
+        if ending.reason in (EndReason.INTERRUPTED, EndReason.KILLED, EndReason.LOST):
+            end_descendants(self._process, self._session_id)
+        sessions.end(self._session_id, ending, now())
+        touch(self._files.changed)
+
+    def _end_of_errors(self) -> str:
+        with open(self._files.errors, "rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _ERRORS_KEPT))
+            return file.read().decode("utf-8", errors="replace").strip()
