@@ -1,0 +1,129 @@
+"""A session needs nobody: not its launcher, not its terminal, not its supervisor."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.sandbox import PATIENCE, Sandbox, eventually
+
+SLOW = "say Begun.\nwait 3s\nsay Finished."
+
+
+def test_launch_in_a_command_substitution_returns_while_the_session_goes_on(sandbox: Sandbox) -> None:
+    sandbox.play("say Begun.\nwait 30s\nsay Finished.")
+    shell = f'id=$({sys.executable} -m hldctl launch Hello); echo "$id"'
+    done = subprocess.run(
+        ["sh", "-c", shell], cwd=sandbox.work, env=sandbox.environment, capture_output=True, text=True, timeout=PATIENCE
+    )
+    session_id = done.stdout.strip()
+    assert sandbox.show(session_id)["status"] == "running"
+    sandbox.ok("interrupt", session_id)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_a_session_survives_its_shell(sandbox: Sandbox, number: signal.Signals) -> None:
+    sandbox.play(SLOW)
+    shell = subprocess.Popen(
+        ["sh", "-c", f"{sys.executable} -m hldctl launch Hello; exec sleep 60"],
+        cwd=sandbox.work,
+        env=sandbox.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert shell.stdout is not None
+    session_id = shell.stdout.readline().strip()
+    os.killpg(shell.pid, number)
+    shell.wait(PATIENCE)
+    shell.stdout.close()
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+
+
+def test_a_session_survives_the_closing_of_its_terminal(sandbox: Sandbox) -> None:
+    sandbox.play(SLOW)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(sandbox.work)
+        command = f"{sys.executable} -m hldctl launch Hello > {sandbox.root}/id; sleep 60"
+        os.execve("/bin/sh", ["sh", "-c", command], sandbox.environment)
+    noted = Path(sandbox.root / "id")
+    eventually(lambda: noted.exists() and noted.read_text().strip(), "the id")
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    assert sandbox.ended(noted.read_text().strip())["end_reason"] == "success"
+
+
+def test_the_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) -> None:
+    sandbox.play(SLOW)
+    read, write = os.pipe()
+    done = sandbox.popen("launch", "Hello", pass_fds=[write])
+    os.close(write)
+    session_id = done.communicate(timeout=PATIENCE)[0].strip()
+    # End of file: no process holds the other end any more.
+    assert os.read(read, 1) == b""
+    os.close(read)
+    session = sandbox.show(session_id)
+    for pid in (session["supervisor_pid"], session["pid"]):
+        standard = [os.readlink(f"/proc/{pid}/fd/{number}") for number in (0, 1, 2)]
+        assert all(path == "/dev/null" or path.startswith(str(sandbox.state.root)) for path in standard), standard
+    assert os.getsid(session["supervisor_pid"]) == session["supervisor_pid"]
+    assert os.getsid(session["pid"]) == session["pid"]
+    sandbox.ok("interrupt", session_id)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_polite_signal_to_the_supervisor_changes_nothing(sandbox: Sandbox, number: signal.Signals) -> None:
+    sandbox.play(SLOW)
+    session_id = sandbox.launch("Hello")
+    supervisor = sandbox.show(session_id)["supervisor_pid"]
+    os.kill(supervisor, number)
+    session = sandbox.ended(session_id)
+    assert session["end_reason"] == "success"
+    assert session["supervisor_pid"] == supervisor
+
+
+def test_claude_and_its_tools_have_default_signals_and_the_launchers_umask(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "grep -E ^Sig /proc/$PPID/status; umask; touch made"}\n\nsay Done.')
+    launch = f"umask 027; trap '' INT HUP; {sys.executable} -m hldctl launch Hello --wait --allowed-tools Bash"
+    subprocess.run(["sh", "-c", launch], cwd=sandbox.work, env=sandbox.environment, check=True, capture_output=True)
+    (session_id,) = sandbox.ok("ls", "-q").split()
+    (result,) = [event for event in sandbox.events(session_id) if event["event_type"] == "tool_result"]
+    masks = dict(line.split(":\t") for line in result["tool_result_content"].splitlines() if ":\t" in line)
+    interrupts = 1 << (signal.SIGINT - 1)
+    assert int(masks["SigBlk"], 16) == 0
+    assert not int(masks["SigIgn"], 16) & interrupts
+    assert "0027" in result["tool_result_content"]
+    assert (sandbox.work / "made").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_silent_session_costs_its_supervisor_nothing(sandbox: Sandbox) -> None:
+    sandbox.play("hang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, '"init"')
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+    eventually(lambda: supervisor.status() == psutil.STATUS_SLEEPING, "the supervisor to sleep")
+    before = supervisor.num_ctx_switches().voluntary
+    # A second of silence, passed by another process of the session's own: no wake-up of ours may fall into it.
+    subprocess.run(["sleep", "2"], check=True)
+    assert supervisor.num_ctx_switches().voluntary - before <= 2
+    sandbox.ok("interrupt", session_id)
+
+
+def test_follow_prints_each_event_and_ends_with_the_session(sandbox: Sandbox) -> None:
+    sandbox.play("say Begun.\nwait 2s\nsay Finished.")
+    session_id = sandbox.launch("Hello")
+    with sandbox.popen("tail", "-f", "--json", session_id) as follower:
+        assert follower.stdout is not None
+        followed = [json.loads(line) for line in follower.stdout]
+    assert follower.returncode == 0
+    assert [event["content"] for event in followed] == ["Hello", "Begun.", "Finished."]
+    assert followed == sandbox.events(session_id)

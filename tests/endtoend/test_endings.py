@@ -1,0 +1,127 @@
+"""How sessions end, each on the genuine Claude Code: the table in which exit code and last result contradict."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+
+import pytest
+
+from tests.sandbox import Json, Sandbox
+
+SLOW = "say One moment.\nwait 30s\nsay Never said."
+IN_TOOL = 'call Bash {"command": "tail -f /dev/null"}\n\nsay Never said.'
+
+
+def ending(session: Json) -> tuple[str, str]:
+    return session["status"], session["end_reason"]
+
+
+def test_success_completes(sandbox: Sandbox) -> None:
+    sandbox.play("say All is well.")
+    session_id = sandbox.launch("Hello")
+    waited = sandbox.run("wait", session_id)
+    session = sandbox.show(session_id)
+    assert waited.returncode == 0
+    assert ending(session) == ("completed", "success")
+    assert session["result_content"] == "All is well."
+    assert session["exit_code"] == 0
+    assert session["cost_usd"] > 0
+    assert session["num_turns"] == 1
+    assert session["error_message"] is None
+
+
+def test_api_error_fails(sandbox: Sandbox) -> None:
+    sandbox.play("fail 400 no such luck")
+    session_id = sandbox.launch("Hello")
+    waited = sandbox.run("wait", session_id)
+    session = sandbox.show(session_id)
+    assert waited.returncode == 1
+    assert ending(session) == ("failed", "api_error")
+    assert "no such luck" in session["error_message"]
+
+
+def test_no_login_fails(sandbox: Sandbox) -> None:
+    session = sandbox.ended(sandbox.launch("Hello"))
+    assert ending(session) == ("failed", "api_error")
+    assert "/login" in session["error_message"]
+
+
+def test_max_turns_fails(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "echo one"}\n\nsay Never said.')
+    session = sandbox.ended(sandbox.launch("Hello", "--max-turns", "1", "--allowed-tools", "Bash"))
+    assert ending(session) == ("failed", "max_turns")
+    assert session["max_turns"] == 1
+    assert session["error_message"]
+
+
+def test_budget_fails(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "echo one"}\n\ncall Bash {"command": "echo two"}\n\nsay Never said.')
+    session = sandbox.ended(sandbox.launch("Hello", "--max-budget-usd", "0.000001", "--allowed-tools", "Bash"))
+    assert ending(session) == ("failed", "budget")
+
+
+def test_interrupt_before_the_first_answer(sandbox: Sandbox) -> None:
+    sandbox.play("hang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, '"init"')
+    sandbox.ok("interrupt", session_id)
+    assert ending(sandbox.show(session_id)) == ("interrupted", "interrupted")
+    assert sandbox.run("wait", session_id).returncode == 130
+
+
+@pytest.mark.parametrize("script", [SLOW, IN_TOOL], ids=["streaming", "in a tool"])
+def test_interrupt_after_the_first_answer(sandbox: Sandbox, script: str) -> None:
+    sandbox.play(f"say Here.\n{script}")
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "Here.")
+    sandbox.ok("interrupt", session_id)
+    assert ending(sandbox.show(session_id)) == ("interrupted", "interrupted")
+
+
+@pytest.mark.parametrize("script", ["hang", SLOW, IN_TOOL], ids=["no answer yet", "streaming", "in a tool"])
+def test_sigint_from_outside_counts_as_an_interrupt(sandbox: Sandbox, script: str) -> None:
+    sandbox.play(script)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, {"hang": '"init"', SLOW: "One moment", IN_TOOL: "tail -f /dev/null"}[script])
+    os.kill(sandbox.show(session_id)["pid"], signal.SIGINT)
+    assert ending(sandbox.ended(session_id)) == ("interrupted", "interrupted")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_from_outside_fails_it_as_killed(sandbox: Sandbox, number: signal.Signals) -> None:
+    sandbox.play(SLOW)
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "One moment")
+    os.kill(sandbox.show(session_id)["pid"], number)
+    session = sandbox.ended(session_id)
+    assert ending(session) == ("failed", "killed")
+    assert number.name in session["error_message"]
+    assert session["exit_code"] in (143, -9)
+
+
+def test_resuming_an_unknown_conversation_fails(sandbox: Sandbox) -> None:
+    sandbox.play("say Never said.")
+    session = sandbox.ended(sandbox.launch("Hello", "--", "--resume", str(uuid.uuid4())))
+    assert ending(session) == ("failed", "error")
+    assert "No conversation found" in session["error_message"]
+
+
+def test_a_flag_that_claude_refuses_fails_with_its_words(sandbox: Sandbox) -> None:
+    session = sandbox.ended(sandbox.launch("Hello", "--", "--no-such-flag"))
+    assert ending(session) == ("failed", "error")
+    assert "no-such-flag" in session["error_message"]
+    assert session["exit_code"] == 1
+
+
+def test_a_binary_that_cannot_be_run_is_a_spawn_failure(sandbox: Sandbox) -> None:
+    sandbox.claude("").write_text("#!/no/such/interpreter\n")
+    launched = sandbox.run("launch", "Hello")
+    (session_id,) = sandbox.ok("ls", "-q").split()
+    session = sandbox.show(session_id)
+    assert launched.returncode == 5
+    assert launched.stdout == ""
+    assert session_id in launched.stderr
+    assert ending(session) == ("failed", "spawn_failed")
+    assert "cannot be run" in session["error_message"]

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+
+from tests.sandbox import PATIENCE, Sandbox
+
+COUNT = 20
+
+
+def test_twenty_sessions_launched_at_once_lose_and_double_nothing(sandbox: Sandbox) -> None:
+    sandbox.play('think Hm.\nsay First.\ncall Bash {"command": "echo once"}\n\nwait 200ms\nsay Last.')
+    launchers = [sandbox.popen("launch", f"Task {number}", "--allowed-tools", "Bash") for number in range(COUNT)]
+    ids = [launcher.communicate(timeout=PATIENCE)[0].strip() for launcher in launchers]
+    assert [launcher.returncode for launcher in launchers] == [0] * COUNT
+    assert len(set(ids)) == COUNT
+    waited = sandbox.popen("wait", *ids)
+    assert waited.communicate(timeout=4 * PATIENCE) == ("", "")
+    assert waited.returncode == 0
+    for number, session_id in enumerate(ids):
+        events = sandbox.events(session_id)
+        assert sandbox.show(session_id)["end_reason"] == "success"
+        assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+        assert [event["content"] or event["tool_name"] or event["tool_result_content"] for event in events] == [
+            f"Task {number}",
+            "Hm.",
+            "First.",
+            "Bash",
+            "once",
+            "Last.",
+        ]
+    listed = json.loads(sandbox.ok("ls", "--json"))
+    assert {session["id"] for session in listed} == set(ids)

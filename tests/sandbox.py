@@ -1,0 +1,177 @@
+"""A private place for one test: a HOME, a state directory, a working directory, and hldctl run as a user would."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from hldctl.host.paths import SessionFiles, StateDirectory
+from hldctl.rehearsal.script import parse
+from hldctl.rehearsal.server import RehearsalServer
+
+PATIENCE = 60.0
+"""Seconds after which what a test waits for counts as missing."""
+
+Completed = subprocess.CompletedProcess[str]
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+def claude_binary() -> Path:
+    """The genuine Claude Code; a suite without it would prove nothing, so it fails."""
+    spec = importlib.util.find_spec("claude_agent_sdk")
+    binary = Path(spec.origin).parent / "_bundled" / "claude" if spec and spec.origin else None
+    if binary is None or not binary.is_file():
+        raise RuntimeError("There is no genuine Claude Code here; get it with: pip install claude-agent-sdk")
+    return binary
+
+
+def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
+    """What `look` gives once that is true; fails when patience is over."""
+    deadline = time.monotonic() + patience
+    while True:
+        if found := look():
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
+        time.sleep(0.02)
+
+
+@dataclass
+class Sandbox:
+    root: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    server: RehearsalServer | None = None
+
+    def __post_init__(self) -> None:
+        for directory in (self.home, self.work):
+            directory.mkdir(parents=True)
+        self.environment = {
+            "HOME": str(self.home),
+            "HLDCTL_HOME": str(self.state.root),
+            "HLDCTL_CLAUDE": str(claude_binary()),
+            "IS_SANDBOX": "1",
+            "LANG": "C.UTF-8",
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "TERM": "dumb",
+            # Nobody waits for an API that a test lets fail.
+            "CLAUDE_CODE_MAX_RETRIES": "1",
+        } | self.environment
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    @property
+    def state(self) -> StateDirectory:
+        return StateDirectory(self.root / "state")
+
+    def files(self, session_id: str) -> SessionFiles:
+        return self.state.session(session_id)
+
+    def play(self, script: str) -> None:
+        """Starts the scripted Messages API; sessions launched from now on talk to it."""
+        assert self.server is None, "one script a sandbox"
+        self.server = RehearsalServer(parse(script))
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self.environment |= self.server.environment()
+
+    def claude(self, script: str) -> Path:
+        """A stand-in for Claude Code, for streams that the real one cannot be made to produce."""
+        path = self.root / "claude"
+        path.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{script}")
+        path.chmod(0o755)
+        self.environment["HLDCTL_CLAUDE"] = str(path)
+        return path
+
+    def popen(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        command = [sys.executable, "-m", "hldctl", *map(str, arguments)]
+        return subprocess.Popen(command, cwd=self.work, env=self.environment, text=True, **options)
+
+    def run(
+        self,
+        *arguments: str | Path,
+        input: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Completed:
+        return subprocess.run(
+            [sys.executable, "-m", "hldctl", *map(str, arguments)],
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            cwd=cwd or self.work,
+            env=self.environment | dict(environment or {}),
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def ok(self, *arguments: str | Path, **options: Any) -> str:
+        """What a command that must succeed prints."""
+        done = self.run(*arguments, **options)
+        assert done.returncode == 0, f"exit {done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def launch(self, *arguments: str | Path, **options: Any) -> str:
+        return self.ok("launch", *arguments, **options).strip()
+
+    def show(self, session_id: str) -> Json:
+        shown: Json = json.loads(self.ok("show", session_id, "--json"))
+        return shown
+
+    def events(self, session_id: str) -> list[Json]:
+        shown: list[Json] = json.loads(self.ok("show", session_id, "--events", "--json"))
+        return shown
+
+    def ended(self, session_id: str) -> Json:
+        """The session once it has ended."""
+        self.run("wait", session_id)
+        return self.show(session_id)
+
+    def journal_has(self, session_id: str, text: str) -> None:
+        """Waits until Claude Code has written that."""
+        journal = self.files(session_id).journal
+        eventually(lambda: text.encode() in journal.read_bytes(), f"{text!r} in the journal")
+
+    def processes(self) -> list[psutil.Process]:
+        """What was started from this sandbox and still lives."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                environment = process.environ()
+                if process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
+                    if environment.get("HLDCTL_HOME") == str(self.state.root):
+                        found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def close(self) -> None:
+        """Ends all that is left of the test."""
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
+        for process in self.processes():
+            try:
+                process.send_signal(signal.SIGKILL)
+            except psutil.NoSuchProcess:
+                continue
+        eventually(lambda: not self.processes(), "the test's processes to end", 10)
