@@ -156,10 +156,9 @@ class Sandbox:
         found = []
         for process in psutil.process_iter():
             try:
-                environment = process.environ()
-                if process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
-                    if environment.get("HLDCTL_HOME") == str(self.state.root):
-                        found.append(process)
+                ours = process.environ().get("HLDCTL_HOME") == str(self.state.root)
+                if ours and process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
+                    found.append(process)
             except psutil.Error:
                 continue
         return found

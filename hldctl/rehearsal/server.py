@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,6 +24,8 @@ class RehearsalServer(ThreadingHTTPServer):
     def __init__(self, script: Script, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.script = script
+        self.requests: deque[dict[str, Any]] = deque(maxlen=100)
+        """What was asked last, for who wants to see what the model would have seen."""
         self.stopping = threading.Event()
         self._failures: Counter[str] = Counter()
         self._failures_lock = threading.Lock()
@@ -88,6 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.partition("?")[0] != "/v1/messages":
             return self.do_GET()
         request = json.loads(body)
+        self.server.requests.append(request)
         turn = self.server.turn_for(request.get("messages", []))
         for step in turn:
             if isinstance(step, Fail):

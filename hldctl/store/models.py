@@ -11,7 +11,7 @@ from typing import Any
 from peewee import BooleanField, FloatField, IntegerField, Model, TextField
 from playhouse.apsw_ext import APSWDatabase
 
-database = APSWDatabase(None, autoconnect=False, timeout=30)
+database = APSWDatabase(None, autoconnect=False)
 
 
 class JsonField(TextField):

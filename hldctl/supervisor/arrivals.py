@@ -1,14 +1,14 @@
 """When the bytes of a journal were first seen.
 
 Most lines carry no time of their own. Written before the database is, this makes a second fold of the same journal
-give the same times as the first.
+give the same times as the first, in whatever pieces it reads.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from bisect import bisect_left
+from collections import deque
 from pathlib import Path
 
 from hldctl.host.paths import PRIVATE_FILE
@@ -20,27 +20,33 @@ def now() -> int:
 
 
 class Arrivals:
-    """Lines of `OFFSET MILLISECONDS`: all bytes before OFFSET that no earlier line covers came at that time."""
+    """Marks of `OFFSET MILLISECONDS`: the bytes before OFFSET that no earlier mark covers came at that time."""
 
     def __init__(self, path: Path, folded: int) -> None:
         """`folded` is the offset that the fold has reached: what came before is of no interest."""
-        self._offsets: list[int] = []
-        self._times: list[int] = []
+        self._marks: deque[tuple[int, int]] = deque()
         for offset, moment in _read(path):
-            if offset > folded and offset > (self._offsets[-1] if self._offsets else 0):
-                self._offsets.append(offset)
-                self._times.append(moment)
+            if offset > folded and offset > self._covered:
+                self._marks.append((offset, moment))
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
 
-    def stamp(self, offset: int) -> int:
-        """The time at which the bytes before `offset` came: the recorded one, else now, which is then recorded."""
-        position = bisect_left(self._offsets, offset)
-        if position < len(self._offsets):
-            return self._times[position]
-        moment = now()
-        # A leading newline, so that a line cut short by a full disk spoils none after it.
-        os.write(self._descriptor, b"\n%d %d" % (offset, moment))
-        return moment
+    @property
+    def _covered(self) -> int:
+        return self._marks[-1][0] if self._marks else 0
+
+    def cover(self, offset: int) -> None:
+        """Marks the bytes before `offset` as seen now, but for those that were marked already."""
+        if offset > self._covered:
+            moment = now()
+            # A leading newline, so that a mark cut short by a full disk spoils none after it.
+            os.write(self._descriptor, b"\n%d %d" % (offset, moment))
+            self._marks.append((offset, moment))
+
+    def time_of(self, offset: int) -> int:
+        """When the byte before `offset` came; it must be covered. To be asked in ascending order."""
+        while self._marks[0][0] < offset:
+            self._marks.popleft()
+        return self._marks[0][1]
 
     def close(self) -> None:
         os.close(self._descriptor)

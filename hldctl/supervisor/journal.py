@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,17 @@ class Batch:
     """Some lines, without their newlines; a line too long to be held is here as its length."""
 
     lines: list[bytes | int]
+    start: int
+    """The byte of the journal where the first begins."""
     end: int
-    """The byte of the journal behind them."""
+    """The byte behind the last and its newline, if it has one."""
+
+    def ends(self) -> Iterator[tuple[int, bytes | int]]:
+        """Each line with the byte behind it and its newline."""
+        reached = self.start
+        for line in self.lines:
+            reached = min(self.end, reached + (line if isinstance(line, int) else len(line)) + 1)
+            yield reached, line
 
 
 class JournalReader:
@@ -45,16 +55,18 @@ class JournalReader:
         """What stands behind the last newline, once nobody can write any more."""
         if not self._begun_length:
             return None
+        start = self._end
         self._end += self._begun_length
-        return Batch([self._finished()], self._end)
+        return Batch([self._finished()], start, self._end)
 
     def close(self) -> None:
         os.close(self._descriptor)
 
     def _batch(self, lines: list[bytes | int], unended: bytes) -> Batch:
+        start = self._end
         self._end += sum(line if isinstance(line, int) else len(line) for line in lines) + len(lines)
         self._begin(unended)
-        return Batch(lines, self._end)
+        return Batch(lines, start, self._end)
 
     def _begin(self, part: bytes) -> None:
         self._begun_length += len(part)

@@ -48,8 +48,9 @@ class Recorder:
 
     def _record(self, batch: Batch) -> None:
         fold = self._fold
-        arrived_at = self._arrivals.stamp(batch.end)
-        for line in batch.lines:
+        self._arrivals.cover(batch.end)
+        for end, line in batch.ends():
+            arrived_at = self._arrivals.time_of(end)
             if isinstance(line, int):
                 fold.pass_over(line, arrived_at)
             else:

@@ -73,7 +73,7 @@ def test_the_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) ->
     os.close(read)
     session = sandbox.show(session_id)
     for pid in (session["supervisor_pid"], session["pid"]):
-        standard = [os.readlink(f"/proc/{pid}/fd/{number}") for number in (0, 1, 2)]
+        standard = [str(Path(f"/proc/{pid}/fd/{number}").readlink()) for number in (0, 1, 2)]
         assert all(path == "/dev/null" or path.startswith(str(sandbox.state.root)) for path in standard), standard
     assert os.getsid(session["supervisor_pid"]) == session["supervisor_pid"]
     assert os.getsid(session["pid"]) == session["pid"]

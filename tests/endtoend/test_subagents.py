@@ -5,8 +5,8 @@ import json
 from tests.sandbox import Sandbox
 
 TWO_IN_THE_BACKGROUND = """
-call Agent {"description": "first", "prompt": "Do part one", "subagent_type": "general-purpose", "run_in_background": true}
-call Agent {"description": "second", "prompt": "Do part two", "subagent_type": "general-purpose", "run_in_background": true}
+call Agent {"description": "first", "prompt": "Do part one", "run_in_background": true}
+call Agent {"description": "second", "prompt": "Do part two", "run_in_background": true}
 
 say Both have begun.
 

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import time
+
+import psutil
+
+from tests.sandbox import PATIENCE, Sandbox, eventually
+
+DEAF = """
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+print(json.dumps({"type": "system", "subtype": "init", "session_id": "x", "model": "claude-opus-5"}), flush=True)
+while True:
+    time.sleep(1)
+"""
+FOND_OF_SIGTERM = DEAF.replace("(signal.SIGINT, signal.SIGTERM)", "(signal.SIGINT,)")
+
+
+def test_what_ignores_sigint_gets_sigterm_after_the_grace_period(sandbox: Sandbox) -> None:
+    sandbox.claude(FOND_OF_SIGTERM)
+    session_id = sandbox.launch("Hi")
+    sandbox.journal_has(session_id, "init")
+    stopped = sandbox.ok("interrupt", session_id, "--timeout", "1s")
+    assert stopped == f"{session_id} interrupted\n"
+    session = sandbox.show(session_id)
+    assert (session["status"], session["end_reason"], session["exit_code"]) == ("interrupted", "interrupted", -15)
+
+
+def test_what_ignores_that_too_is_killed(sandbox: Sandbox) -> None:
+    sandbox.claude(DEAF)
+    session_id = sandbox.launch("Hi")
+    sandbox.journal_has(session_id, "init")
+    sandbox.ok("interrupt", session_id, "--timeout", "0")
+    assert sandbox.show(session_id)["exit_code"] == -9
+
+
+def test_the_intent_is_recorded_before_the_signal(sandbox: Sandbox) -> None:
+    sandbox.claude(DEAF)
+    session_id = sandbox.launch("Hi")
+    sandbox.journal_has(session_id, "init")
+    sandbox.ok("interrupt", session_id, "--no-wait", "--timeout", "1h")
+    assert sandbox.show(session_id)["status"] == "interrupting"
+    # A second one may be less patient.
+    sandbox.ok("interrupt", session_id, "--timeout", "0")
+    assert sandbox.show(session_id)["status"] == "interrupted"
+
+
+def test_all_are_stopped_at_once(sandbox: Sandbox) -> None:
+    sandbox.claude(DEAF)
+    ids = [sandbox.launch("Hi") for _ in range(4)]
+    for session_id in ids:
+        sandbox.journal_has(session_id, "init")
+    began = time.monotonic()
+    stopped = sandbox.ok("interrupt", "--all", "--timeout", "1").splitlines()
+    assert sorted(stopped) == sorted(f"{session_id} interrupted" for session_id in ids)
+    # Each alone takes 3 s: one after another they would take 12.
+    assert time.monotonic() - began < 10
+
+
+def test_nothing_outlives_an_interrupt(sandbox: Sandbox) -> None:
+    """Neither a tool, nor what a tool put into a process session of its own, nor what forked twice."""
+    sandbox.play(
+        'say Here.\ncall Bash {"command": "setsid tail -f /dev/null & (tail -f /dev/zero > /dev/null &) ;'
+        ' echo started; tail -f /dev/null"}\n\nsay Never said.'
+    )
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    eventually(lambda: len(tails(sandbox)) >= 3, "the tools to run")
+    sandbox.ok("interrupt", session_id)
+    assert tails(sandbox) == []
+    eventually(lambda: not sandbox.processes(), "the supervisor to leave")
+
+
+def test_nothing_outlives_a_claude_that_was_killed(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "setsid tail -f /dev/null & tail -f /dev/null"}\n\nsay Never said.')
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    eventually(lambda: len(tails(sandbox)) >= 2, "the tools to run")
+    psutil.Process(sandbox.show(session_id)["pid"]).kill()
+    sandbox.run("wait", session_id)
+    eventually(lambda: not sandbox.processes(), "all to end", PATIENCE)
+
+
+def test_a_session_launched_by_a_session_survives_it(sandbox: Sandbox) -> None:
+    sandbox.play(
+        'call Bash {"command": "hldctl launch inner > inner; tail -f /dev/null"}\n\nsay Never said.\n\n'
+        "[inner]\nsay Inner begun.\nwait 4s\nsay Inner done."
+    )
+    outer = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    noted = sandbox.work / "inner"
+    inner = eventually(lambda: noted.read_text().strip() if noted.exists() else "", "the inner session")
+    sandbox.ok("interrupt", outer)
+    assert sandbox.ended(inner)["end_reason"] == "success"
+
+
+def tails(sandbox: Sandbox) -> list[psutil.Process]:
+    return [process for process in sandbox.processes() if process.name() == "tail"]

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import re
+import signal
+
+import pytest
+
+from tests.sandbox import PATIENCE, Sandbox
+
+SCRIPT = 'think Hm.\nsay One.\ncall Bash {"command": "printf \'a\\nb\'"}\n\nsay Two.'
+LINES = """\
+user: Hello
+thinking: Hm.
+claude: One.
+call Bash: {"command": "printf 'a\\nb'"}
+result: a
+  b
+claude: Two.
+"""
+
+
+@pytest.fixture
+def ended(sandbox: Sandbox) -> str:
+    sandbox.play(SCRIPT)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.ok("wait", session_id)
+    return session_id
+
+
+def test_it_prints_the_conversation(sandbox: Sandbox, ended: str) -> None:
+    assert sandbox.ok("tail", ended) == LINES
+    assert sandbox.ok("tail", "-f", ended) == LINES
+
+
+def test_n_and_after_choose(sandbox: Sandbox, ended: str) -> None:
+    assert sandbox.ok("tail", "-n", "1", ended) == "claude: Two.\n"
+    assert sandbox.ok("tail", "-n", "0", ended) == ""
+    assert sandbox.ok("tail", "--after", "5", ended) == "claude: Two.\n"
+    assert sandbox.ok("tail", "--after", "99", ended) == ""
+    assert sandbox.ok("tail", "--after", "1", "-n", "1", ended) == "claude: Two.\n"
+    lines = sandbox.ok("tail", "--json", "--after", "2", ended).splitlines()
+    sequences = [json.loads(line)["sequence"] for line in lines]
+    assert sequences == [3, 4, 5, 6]
+
+
+def test_json_lines_are_the_events(sandbox: Sandbox, ended: str) -> None:
+    lines = sandbox.ok("tail", "--json", ended).splitlines()
+    assert [json.loads(line) for line in lines] == sandbox.events(ended)
+
+
+def test_events_have_the_contracts_fields(sandbox: Sandbox, ended: str) -> None:
+    query, thinking, said, call, result, last = sandbox.events(ended)
+    assert (
+        list(query)
+        == (
+            "session_id sequence event_type role content tool_id tool_name tool_input parent_tool_use_id"
+            " tool_result_for_id tool_result_content is_error is_completed approval_status approval_id created_at"
+        ).split()
+    )
+    assert (query["event_type"], query["role"], query["content"]) == ("message", "user", "Hello")
+    assert (thinking["event_type"], said["event_type"], last["content"]) == ("thinking", "message", "Two.")
+    assert (call["tool_name"], call["tool_input"]) == ("Bash", {"command": "printf 'a\nb'"})
+    assert call["is_completed"] is True
+    assert result["tool_result_for_id"] == call["tool_id"]
+    assert (result["tool_result_content"], result["is_error"]) == ("a\nb", False)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", query["created_at"])
+
+
+def test_raw_is_the_journal_byte_for_byte(sandbox: Sandbox, ended: str) -> None:
+    journal = sandbox.files(ended).journal.read_text()
+    assert sandbox.ok("tail", "--raw", ended) == journal
+    assert sandbox.ok("tail", "--raw", "-f", ended) == journal
+    assert sandbox.ok("tail", "--raw", "-n", "2", ended) == "".join(journal.splitlines(keepends=True)[-2:])
+    assert sandbox.ok("tail", "--raw", "-n", "0", ended) == ""
+    assert sandbox.ok("tail", "--raw", "-n", "999", ended) == journal
+
+
+def test_several_sessions_are_told_apart(sandbox: Sandbox, ended: str) -> None:
+    other = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    lines = sandbox.ok("tail", "-f", ended, other).splitlines()
+    for session_id in (ended, other):
+        own = [line.removeprefix(f"{session_id[:8]}  ") for line in lines if line.startswith(session_id[:8])]
+        assert "\n".join(own) + "\n" == LINES
+
+
+def test_leaving_it_never_touches_the_session(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nwait 3s\nsay Done.")
+    session_id = sandbox.launch("Hello")
+    with sandbox.popen("tail", "-f", session_id) as follower:
+        assert follower.stdout is not None
+        assert [follower.stdout.readline() for _ in range(2)] == ["user: Hello\n", "claude: Here.\n"]
+        follower.send_signal(signal.SIGINT)
+        assert follower.wait(PATIENCE) == 130
+        assert follower.stderr is not None
+        assert follower.stderr.read() == ""
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+
+
+def test_a_reader_that_leaves_is_no_error(sandbox: Sandbox, ended: str) -> None:
+    with sandbox.popen("tail", "--raw", ended) as tail:
+        assert tail.stdout is not None
+        tail.stdout.close()
+        assert tail.stderr is not None
+        assert tail.stderr.read() == ""
+
+
+def test_control_characters_are_shown_not_obeyed(sandbox: Sandbox) -> None:
+    sandbox.claude(
+        'print(json.dumps({"type": "assistant", "message": {"role": "assistant", "content":'
+        ' [{"type": "text", "text": "\\x1b[31mred\\x07\\x9b2J\\u202eback"}]}}))'
+    )
+    session_id = sandbox.launch("Hello \x1b]0;title\x07")
+    sandbox.run("wait", session_id)
+    for shown in (sandbox.ok("tail", session_id), sandbox.ok("show", session_id), sandbox.ok("ls")):
+        assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    assert "claude: \\x1b[31mred\\x07\\x9b2J\\u202eback" in sandbox.ok("tail", session_id)
+
+
+def test_raw_goes_with_one_session_alone(sandbox: Sandbox, ended: str) -> None:
+    assert sandbox.run("tail", "--raw", "--json", ended).returncode == 2

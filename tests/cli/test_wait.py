@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from tests.sandbox import PATIENCE, Sandbox
+
+SCRIPT = "say Quick.\n\n[slow]\nsay Begun.\nhang\n\n[bad]\nfail 400 no luck"
+
+
+def test_the_worst_exit_code_counts(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    good, bad, slow = (sandbox.launch(query) for query in ("good", "bad", "slow"))
+    sandbox.journal_has(slow, "Begun.")
+    sandbox.ok("interrupt", slow)
+    assert sandbox.run("wait", good).returncode == 0
+    assert sandbox.run("wait", good, slow).returncode == 130
+    assert sandbox.run("wait", slow, bad, good).returncode == 1
+
+
+def test_any_returns_with_the_first(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    slow, good = sandbox.launch("slow"), sandbox.launch("good")
+    assert sandbox.run("wait", "--any", slow, good).returncode == 0
+    assert sandbox.show(slow)["status"] == "running"
+    sandbox.ok("interrupt", slow)
+
+
+def test_until_a_status(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    slow = sandbox.launch("slow")
+    assert sandbox.run("wait", slow, "--until", "running").returncode == 0
+    waiter = sandbox.popen("wait", slow, "--until", "interrupted")
+    sandbox.journal_has(slow, "Begun.")
+    sandbox.ok("interrupt", slow)
+    waiter.communicate(timeout=PATIENCE)
+    assert waiter.returncode == 130
+
+
+def test_an_unknown_status_is_wrong_usage(sandbox: Sandbox) -> None:
+    refused = sandbox.run("wait", "last", "--until", "bored")
+    assert refused.returncode == 2
+    assert "bored" in refused.stderr

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hldctl.claude.conversation import Outcome
+from hldctl.states import EndReason, Status
+from hldctl.supervisor.claude_process import Exit
+from hldctl.supervisor.ending import decide
+from hldctl.supervisor.fold import FoldState
+
+SUCCESS = Outcome("success", False, "completed", None, (), 1, 10, [])
+ABORTED = SUCCESS._replace(subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming")
+
+
+def decided(code: int | None, outcome: Outcome | None = None, **how: Any) -> tuple[Status, EndReason]:
+    values = {"interrupt_requested": False, "signalled": False} | how
+    state = FoldState(last_result=None if outcome is None else tuple(outcome), interrupted=values.pop("said", False))
+    ending = decide(Exit(code), state, "", **values)
+    return ending.status, ending.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "expected"),
+    [
+        (0, SUCCESS, (Status.COMPLETED, EndReason.SUCCESS)),
+        (None, SUCCESS, (Status.COMPLETED, EndReason.SUCCESS)),
+        (1, SUCCESS._replace(is_error=True), (Status.FAILED, EndReason.API_ERROR)),
+        (1, SUCCESS, (Status.FAILED, EndReason.ERROR)),
+        (1, SUCCESS._replace(subtype="error_max_turns", is_error=True), (Status.FAILED, EndReason.MAX_TURNS)),
+        (1, SUCCESS._replace(subtype="error_max_budget_usd", is_error=True), (Status.FAILED, EndReason.BUDGET)),
+        (1, SUCCESS._replace(subtype="error_during_execution", is_error=True), (Status.FAILED, EndReason.ERROR)),
+        (0, ABORTED, (Status.INTERRUPTED, EndReason.INTERRUPTED)),
+        (0, None, (Status.FAILED, EndReason.NO_RESULT)),
+        (1, None, (Status.FAILED, EndReason.ERROR)),
+        (None, None, (Status.FAILED, EndReason.LOST)),
+        (143, None, (Status.FAILED, EndReason.KILLED)),
+        (-9, None, (Status.FAILED, EndReason.KILLED)),
+        (137, SUCCESS, (Status.FAILED, EndReason.KILLED)),
+        (-2, None, (Status.INTERRUPTED, EndReason.INTERRUPTED)),
+        (130, None, (Status.INTERRUPTED, EndReason.INTERRUPTED)),
+        (0, SUCCESS._replace(subtype="news", is_error=False), (Status.FAILED, EndReason.ERROR)),
+    ],
+)
+def test_without_an_intent(code: int | None, outcome: Outcome | None, expected: tuple[Status, EndReason]) -> None:
+    assert decided(code, outcome) == expected
+
+
+def test_a_last_word_of_interruption_without_a_result() -> None:
+    assert decided(0, said=True) == (Status.INTERRUPTED, EndReason.INTERRUPTED)
+
+
+@pytest.mark.parametrize("code", [0, 1, 143, -9, -2, None])
+@pytest.mark.parametrize("outcome", [None, ABORTED])
+def test_with_an_intent_it_was_interrupted(code: int | None, outcome: Outcome | None) -> None:
+    assert decided(code, outcome, interrupt_requested=True, signalled=True)[0] is Status.INTERRUPTED
+
+
+def test_an_intent_that_came_too_late_takes_no_success_away() -> None:
+    assert decided(0, SUCCESS, interrupt_requested=True)[0] is Status.COMPLETED
+    assert decided(0, SUCCESS, interrupt_requested=True, signalled=True)[0] is Status.INTERRUPTED

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hldctl.supervisor.fold import Fold, FoldState, family
+
+Json = dict[str, Any]
+
+
+def folded(*lines: Json | bytes) -> Fold:
+    fold = Fold("session", FoldState())
+    for line in lines:
+        fold.add(line if isinstance(line, bytes) else json.dumps(line).encode(), arrived_at=1000)
+    return fold
+
+
+def assistant(*content: Json, id: str = "msg_1", parent: str | None = None, **usage: int) -> Json:
+    message: Json = {"id": id, "role": "assistant", "model": "claude-opus-5", "content": list(content)}
+    if usage:
+        message["usage"] = usage
+    return {"type": "assistant", "message": message, "parent_tool_use_id": parent, "session_id": "claude-1"}
+
+
+def text(words: str) -> Json:
+    return {"type": "text", "text": words}
+
+
+def result(**values: Any) -> Json:
+    return {"type": "result", "subtype": "success", "is_error": False, "num_turns": 1, "duration_ms": 10} | values
+
+
+def test_numbers_follow_the_query_without_a_gap() -> None:
+    fold = folded(assistant(text("a"), text("b")), b"garbage", assistant(text("c")))
+    assert [row[1] for row in fold.rows] == [2, 3, 4, 5]
+
+
+def test_a_lines_own_time_counts_else_its_arrival() -> None:
+    timed = assistant(text("a")) | {"timestamp": "2026-11-22T19:51:12.608Z"}
+    assert [row[-1] for row in folded(timed, assistant(text("b"))).rows] == [1795377072608, 1000]
+    assert folded(assistant(text("a")) | {"timestamp": "yesterday"}).rows[0][-1] == 1000
+
+
+def test_the_conversations_id_and_model_come_from_the_stream() -> None:
+    init = {"type": "system", "subtype": "init", "session_id": "claude-1", "model": "claude-opus-5[1m]"}
+    columns = folded(init, init | {"model": "claude-haiku-5"}).state.columns()
+    assert (columns["claude_session_id"], columns["model"]) == ("claude-1", "opus")
+    assert columns["model_id"] == "claude-opus-5[1m]"
+
+
+def test_a_models_family_is_its_short_name() -> None:
+    ids = {"claude-opus-5[1m]": "opus", "claude-3-5-sonnet-20241022": "sonnet", "claude-fable-1": "fable", "gpt": "gpt"}
+    assert {model: family(model) for model in ids} == ids
+
+
+def test_the_context_is_the_main_conversations_last_message() -> None:
+    state = folded(
+        assistant(text("a"), id="m1", input_tokens=10, output_tokens=1, cache_read_input_tokens=100),
+        assistant(text("b"), id="m2", parent="toolu_1", input_tokens=5000, output_tokens=1),
+    ).state
+    assert state.context_tokens == 111
+    assert state.tokens is not None
+    assert (state.tokens.input, state.tokens.cache_read) == (5010, 100)
+
+
+def test_a_messages_usage_counts_once_though_it_stands_on_each_block() -> None:
+    lines = [assistant(text(words), id="m1", input_tokens=10, output_tokens=1) for words in "abc"]
+    assert folded(*lines).state.columns()["input_tokens"] == 10
+
+
+def test_claude_codes_own_words_used_no_model() -> None:
+    synthetic = assistant(text("API Error"), input_tokens=0, output_tokens=0)
+    synthetic["message"]["model"] = "<synthetic>"
+    state = folded(assistant(text("a"), input_tokens=10, output_tokens=1), synthetic).state
+    assert state.context_tokens == 11
+
+
+def test_results_add_up_but_cost_is_cumulative() -> None:
+    usage = {"claude-opus-5": {"inputTokens": 7, "outputTokens": 40, "contextWindow": 1000000}}
+    columns = folded(
+        assistant(text("a"), input_tokens=7, output_tokens=1),
+        result(total_cost_usd=0.5, result="first"),
+        result(total_cost_usd=0.75, result="second", modelUsage=usage),
+    ).state.columns()
+    assert (columns["num_turns"], columns["duration_ms"]) == (2, 20)
+    assert (columns["cost_usd"], columns["result_content"]) == (0.75, "second")
+    assert (columns["output_tokens"], columns["context_window"]) == (40, 1000000)
+
+
+def test_what_a_resumed_conversation_had_spent_before_is_left_out() -> None:
+    everything = {"m": {"inputTokens": 30, "outputTokens": 9, "costUSD": 0.75}}
+    new = {"m": {"inputTokens": 10, "outputTokens": 4, "costUSD": 0.25}}
+    first = result(total_cost_usd=0.75, modelUsage=everything, model_usage_since_last_result=new)
+    columns = folded(first).state.columns()
+    assert (columns["cost_usd"], columns["input_tokens"], columns["output_tokens"]) == (0.5 - 0.25, 10, 4)
+
+
+def test_a_tool_result_completes_its_call() -> None:
+    call = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "ls"}}
+    answer = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "out", "is_error": True}
+    fold = folded(assistant(call), {"type": "user", "message": {"role": "user", "content": [answer]}})
+    assert fold.completed_tools == ["toolu_1"]
+    assert [row[2] for row in fold.rows] == ["tool_call", "tool_result"]
+
+
+def test_unknown_lines_are_counted_and_unreadable_ones_noted() -> None:
+    fold = folded({"type": "novelty"}, {"type": "system", "subtype": "news"}, {"type": "novelty"}, b"\xff\x00", b"  ")
+    assert fold.state.unknown_lines == {"novelty": 2, "system/news": 1}
+    assert fold.state.unreadable_lines == 1
+    assert [row[2] for row in fold.rows] == ["system"]
+
+
+def test_the_last_word_of_an_interrupt_is_known() -> None:
+    said = {"type": "user", "message": {"role": "user", "content": [text("[Request interrupted by user]")]}}
+    assert folded(said).state.interrupted
+    assert not folded(said, assistant(text("on I go"))).state.interrupted
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=12,
+)
+names = st.sampled_from(
+    "type subtype message content role id usage model session_id parent_tool_use_id timestamp text thinking tool_use_id"
+    " name input is_error result errors total_cost_usd modelUsage num_turns duration_ms permission_denials"
+    " input_tokens model_usage_since_last_result terminal_reason".split()
+)
+kinds = st.sampled_from("assistant user system result rate_limit_event tool_use tool_result text thinking init".split())
+likely = st.recursive(
+    anything | kinds,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(names, children, max_size=6),
+    max_leaves=20,
+)
+events = st.dictionaries(names, likely, max_size=8).map(lambda event: json.dumps(event).encode())
+lines = st.binary(max_size=60) | anything.map(lambda value: json.dumps(value).encode()) | events
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(lines, max_size=12), st.data())
+def test_folding_in_pieces_equals_folding_at_once_and_nothing_raises(stream: list[bytes], data: st.DataObject) -> None:
+    whole = folded(*stream)
+    cut = data.draw(st.integers(0, len(stream)))
+    first = folded(*stream[:cut])
+    stored = json.loads(json.dumps(first.state.as_json()))
+    second = Fold("session", FoldState.from_json(stored, first.state.result_content))
+    for line in stream[cut:]:
+        second.add(line, arrived_at=1000)
+    assert first.rows + second.rows == whole.rows
+    assert first.completed_tools + second.completed_tools == whole.completed_tools
+    assert json.dumps(second.state.as_json()) == json.dumps(whole.state.as_json())
+    assert first.state.columns() | second.state.columns() == whole.state.columns()
+    assert [row[1] for row in whole.rows] == list(range(2, len(whole.rows) + 2))
