@@ -1,83 +1,17 @@
-"""Sleeping until a file changes, a process ends, or time is up."""
+"""Sleeping until a file changes, a process ends, or time is up.
+
+`Wakeup(files, pids)` wakes its owner after any of the files was written or touched, or any of the processes ended.
+`wait(seconds)` returns then, or when the seconds are over; None waits for ever. It says only that something may have
+happened: the owner looks for itself. What happens between two waits wakes the second one at once.
+"""
 
 from __future__ import annotations
 
-import ctypes
-import os
-import select
 import sys
-from collections.abc import Iterable
-from pathlib import Path
 
-from hldctl.host.processes import open_pidfd
+if sys.platform == "linux":
+    from hldctl.host.wakeup_linux import Wakeup
+else:
+    from hldctl.host.wakeup_kqueue import Wakeup
 
-_POLL_SECONDS = 0.1
-"""How often to look where the system cannot wake us: no inotify left, or a process without a handle."""
-
-_IN_MODIFY, _IN_ATTRIB, _IN_CLOEXEC, _IN_NONBLOCK = 0x2, 0x4, 0o2000000, 0o4000
-
-
-class Wakeup:
-    """Wakes its owner after any of `files` was written or touched, or any of `pids` ended.
-
-    It says only that something may have happened: the owner looks for itself. What happens between two waits wakes
-    the second one at once.
-    """
-
-    def __init__(self, files: Iterable[Path], pids: Iterable[int] = ()) -> None:
-        self._poller = select.poll()
-        self._descriptors: list[int] = []
-        self._blind = False
-        self._notifier = _file_notifier(list(files))
-        if self._notifier is None:
-            self._blind = True
-        else:
-            self._add(self._notifier)
-        for pid in pids:
-            handle = open_pidfd(pid)
-            if handle is None:
-                self._blind = True
-            else:
-                self._add(handle)
-
-    def wait(self, seconds: float | None) -> None:
-        """Returns after a change, a process's end, a signal, or `seconds`, whichever comes first."""
-        if self._blind:
-            seconds = _POLL_SECONDS if seconds is None else min(seconds, _POLL_SECONDS)
-        # Rounded up, so that a deadline a fraction of a millisecond away is not polled for.
-        milliseconds = None if seconds is None else max(0, int(seconds * 1000) + 1)
-        for descriptor, _ in self._poller.poll(milliseconds):
-            if descriptor == self._notifier:
-                _drain(descriptor)
-
-    def close(self) -> None:
-        for descriptor in self._descriptors:
-            os.close(descriptor)
-        self._descriptors.clear()
-
-    def _add(self, descriptor: int) -> None:
-        self._descriptors.append(descriptor)
-        self._poller.register(descriptor, select.POLLIN)
-
-
-def _file_notifier(files: list[Path]) -> int | None:
-    """An inotify descriptor that watches the files; None where there is none to be had."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = int(libc.inotify_init1(_IN_CLOEXEC | _IN_NONBLOCK))
-    if descriptor < 0:
-        return None
-    for file in files:
-        if libc.inotify_add_watch(descriptor, os.fsencode(file), _IN_MODIFY | _IN_ATTRIB) < 0:
-            os.close(descriptor)
-            return None
-    return descriptor
-
-
-def _drain(descriptor: int) -> None:
-    try:
-        while os.read(descriptor, 65536):
-            pass
-    except BlockingIOError:
-        pass
+__all__ = ["Wakeup"]

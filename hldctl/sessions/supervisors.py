@@ -6,12 +6,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hldctl.errors import UnfitEnvironment, error_for
 from hldctl.host import lock
 from hldctl.host.paths import StateDirectory
 from hldctl.store import sessions
-from hldctl.supervisor.request import LaunchRequest, Report
+from hldctl.supervisor.report import Report
+
+if TYPE_CHECKING:
+    from hldctl.supervisor.request import LaunchRequest
 
 
 def launch(state: StateDirectory, request: LaunchRequest) -> None:
@@ -64,8 +68,8 @@ def _spawn(state: StateDirectory, mode: str, session_id: str) -> subprocess.Pope
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # The mark of the session it serves, lest an enclosing session take it for a stray of its own.
-            env={**os.environ, "HLDCTL_HOME": str(state.root), "HLDCTL_SESSION_ID": session_id},
+            # A mark that is no session's: neither an enclosing session nor its own takes it for a stray.
+            env={**os.environ, "HLDCTL_HOME": str(state.root), "HLDCTL_SESSION_ID": "supervisor"},
             start_new_session=True,
             close_fds=True,
         )

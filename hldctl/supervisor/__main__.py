@@ -19,7 +19,8 @@ from hldctl.store.database import opened
 from hldctl.supervisor import start
 from hldctl.supervisor.adopt import adopt
 from hldctl.supervisor.claude_process import SpawnedProcess
-from hldctl.supervisor.request import LaunchRequest, Report
+from hldctl.supervisor.report import Report
+from hldctl.supervisor.request import LaunchRequest
 from hldctl.supervisor.stop import adopt_orphans
 from hldctl.supervisor.supervision import Supervision
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.host.paths import SessionFiles, write_private
@@ -50,20 +50,3 @@ def write_inputs(request: LaunchRequest, files: SessionFiles) -> None:
     ):
         if text is not None:
             write_private(path, text.encode("utf-8", errors="replace"))
-
-
-@dataclass(frozen=True)
-class Report:
-    """The supervisor's answer, one line: Claude Code runs, or the sentence and exit code for why it does not."""
-
-    session_id: str
-    error: str | None = None
-    exit_code: int = 0
-
-    def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self)).encode() + b"\n"
-
-    @classmethod
-    def from_bytes(cls, line: bytes) -> Report:
-        values = json.loads(line)
-        return cls(**{field.name: values[field.name] for field in fields(cls)})

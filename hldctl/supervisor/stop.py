@@ -8,10 +8,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hldctl.supervisor.claude_process import ClaudeProcess, send
+
+if TYPE_CHECKING:
+    import psutil
 
 _FORCE_SECONDS = 2.0
 """From SIGTERM to SIGKILL."""
@@ -79,6 +81,9 @@ def end_descendants(process: ClaudeProcess, session_id: str, patience: float = 1
 
 def reap(process: ClaudeProcess) -> None:
     """Buries the orphans that ended as children of this process."""
+    if sys.platform == "darwin":
+        # Without a subreaper no orphan comes here.
+        return
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
             if ended.si_pid == process.identity.pid:
@@ -88,18 +93,23 @@ def reap(process: ClaudeProcess) -> None:
                 os.waitpid(ended.si_pid, 0)
 
 
-def marked_processes(session_id: str) -> list[int]:
-    """The living processes that carry the session's mark in their environment."""
+def find_claude(session_id: str, claude_path: str) -> int | None:
+    """The session's Claude Code, where nobody has written its pid down: the first of those that carry its mark."""
     import psutil
 
-    return [pid for pid in psutil.pids() if _mark(pid) == session_id]
+    found = []
+    for candidate in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if _mark(candidate) == session_id and claude_path in candidate.cmdline():
+                found.append((candidate.create_time(), candidate.pid))
+    return min(found)[1] if found else None
 
 
 def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
     """The living processes of the session but Claude Code itself: by the mark in their environment, since a tool has a
     process session of its own and an orphan another parent; and by parentage, for those that cleared it.
 
-    Another session launched from within this one has a mark of its own, and so has all below it.
+    A supervisor that was started from within this session has a mark of its own, and so has all below it.
     """
     import psutil
 
@@ -111,7 +121,7 @@ def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
             if candidate.status() == psutil.STATUS_ZOMBIE:
                 continue
             parents[candidate.pid] = candidate.ppid()
-            mark = _mark(candidate.pid)
+            mark = _mark(candidate)
             if mark is not None:
                 (marked if mark == session_id else foreign).add(candidate.pid)
     own = {os.getpid(), process.identity.pid}
@@ -131,15 +141,10 @@ def _descends(pid: int, parents: dict[int, int], ancestors: set[int], barriers: 
     return False
 
 
-def _mark(pid: int) -> str | None:
-    for entry in _environment(pid):
-        if entry.startswith(b"HLDCTL_SESSION_ID="):
-            return entry.partition(b"=")[2].decode(errors="replace")
-    return None
+def _mark(process: psutil.Process) -> str | None:
+    import psutil
 
-
-def _environment(pid: int) -> Iterator[bytes]:
     try:
-        yield from Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return
+        return process.environ().get("HLDCTL_SESSION_ID")
+    except (psutil.Error, OSError):
+        return None

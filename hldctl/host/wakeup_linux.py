@@ -1,0 +1,75 @@
+"""Being woken on Linux, by inotify and pidfd."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+from collections.abc import Iterable
+from pathlib import Path
+
+from hldctl.host.processes import open_pidfd
+
+_POLL_SECONDS = 0.1
+"""How often to look where the system cannot wake us: no inotify left, or a process without a handle."""
+
+_IN_MODIFY, _IN_ATTRIB, _IN_CLOEXEC, _IN_NONBLOCK = 0x2, 0x4, 0o2000000, 0o4000
+
+
+class Wakeup:
+    """See hldctl.host.wakeup."""
+
+    def __init__(self, files: Iterable[Path], pids: Iterable[int] = ()) -> None:
+        self._poller = select.poll()
+        self._descriptors: list[int] = []
+        self._blind = False
+        self._notifier = _file_notifier(list(files))
+        if self._notifier is None:
+            self._blind = True
+        else:
+            self._add(self._notifier)
+        for pid in pids:
+            handle = open_pidfd(pid)
+            if handle is None:
+                self._blind = True
+            else:
+                self._add(handle)
+
+    def wait(self, seconds: float | None) -> None:
+        if self._blind:
+            seconds = _POLL_SECONDS if seconds is None else min(seconds, _POLL_SECONDS)
+        # Rounded up, so that a deadline a fraction of a millisecond away is not polled for.
+        milliseconds = None if seconds is None else max(0, int(seconds * 1000) + 1)
+        for descriptor, _ in self._poller.poll(milliseconds):
+            if descriptor == self._notifier:
+                _drain(descriptor)
+
+    def close(self) -> None:
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors.clear()
+
+    def _add(self, descriptor: int) -> None:
+        self._descriptors.append(descriptor)
+        self._poller.register(descriptor, select.POLLIN)
+
+
+def _file_notifier(files: list[Path]) -> int | None:
+    """An inotify descriptor that watches the files; None where there is none to be had."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = int(libc.inotify_init1(_IN_CLOEXEC | _IN_NONBLOCK))
+    if descriptor < 0:
+        return None
+    for file in files:
+        if libc.inotify_add_watch(descriptor, os.fsencode(file), _IN_MODIFY | _IN_ATTRIB) < 0:
+            os.close(descriptor)
+            return None
+    return descriptor
+
+
+def _drain(descriptor: int) -> None:
+    try:
+        while os.read(descriptor, 65536):
+            pass
+    except BlockingIOError:
+        pass

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from hldctl.claude.arguments import command
+from hldctl.claude.settings import ClaudeSettings
+from hldctl.host.paths import SessionFiles
+
+FILES = SessionFiles(Path("/state/sessions/s"))
+ALWAYS = ["--output-format", "stream-json", "--verbose"]
+
+
+def made(resume: str | None = None, **values: object) -> list[str]:
+    settings = ClaudeSettings.from_values({"working_dir": "/work", **values})
+    return command("claude", settings, FILES, session_id="s", resume=resume)
+
+
+def test_the_query_is_not_among_them() -> None:
+    assert made() == ["claude", "-p", "--session-id", "s", *ALWAYS]
+
+
+def test_a_continuation_forks() -> None:
+    assert made("p") == ["claude", "-p", "--resume", "p", "--fork-session", "--session-id", "s", *ALWAYS]
+
+
+def test_a_changed_prompt_is_asked_for_anew_when_resuming() -> None:
+    assert "--system-prompt-snapshot" in made("p", fresh_system_prompt=True)
+    assert "--system-prompt-snapshot" not in made(None, fresh_system_prompt=True)
+
+
+def test_a_conversation_that_the_user_chose_is_left_to_the_user() -> None:
+    for words in (("--resume", "x"), ("-c",), ("--session-id=x",)):
+        assert "s" not in made(extra_arguments=words)
+        assert made(extra_arguments=words)[-len(words) :] == list(words)
+
+
+def test_a_list_cannot_swallow_what_comes_behind_it() -> None:
+    arguments = made(additional_directories=["/a", "/b"], allowed_tools=["Read"], extra_arguments=["word"])
+    assert arguments[2:7] == ["--add-dir", "/a", "/b", "--allowedTools", "Read"]
+    assert arguments[7].startswith("--")
+    assert arguments[-2:] == ["--verbose", "word"]
+
+
+def test_a_prompt_too_long_for_an_argument_goes_by_file() -> None:
+    long = "é" * 60_000
+    assert made(system_prompt=long)[4:6] == ["--system-prompt-file", str(FILES.system_prompt)]
+    assert made(system_prompt="short")[4:6] == ["--system-prompt", "short"]

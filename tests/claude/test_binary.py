@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hldctl.claude import binary
+from hldctl.errors import UnfitEnvironment
+
+
+def program(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_named_one_comes_first(tmp_path: Path) -> None:
+    named = program(tmp_path / "named")
+    program(tmp_path / "bin" / "claude")
+    environment = {"HLDCTL_CLAUDE": str(named), "PATH": str(tmp_path / "bin")}
+    assert binary.find(environment) == named
+
+
+def test_a_named_one_that_cannot_run_is_an_error_though_others_can(tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "claude")
+    with pytest.raises(UnfitEnvironment, match="HLDCTL_CLAUDE names /no/such"):
+        binary.find({"HLDCTL_CLAUDE": "/no/such", "PATH": str(tmp_path / "bin")})
+
+
+def test_path_is_searched_in_order_but_not_a_projects_own(tmp_path: Path) -> None:
+    program(tmp_path / "node_modules" / ".bin" / "claude")
+    (tmp_path / "not-executable").mkdir()
+    (tmp_path / "not-executable" / "claude").touch()
+    wanted = program(tmp_path / "bin" / "claude")
+    directories = [tmp_path / "node_modules" / ".bin", tmp_path / "not-executable", tmp_path / "missing", wanted.parent]
+    assert binary.find({"PATH": ":".join(map(str, directories))}) == wanted
+
+
+def test_the_usual_places_under_cron(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    wanted = program(tmp_path / ".local" / "bin" / "claude")
+    assert binary.find({"PATH": "/nowhere"}) == wanted
+
+
+def test_the_bundled_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = binary.find({"PATH": "/nowhere"})
+    assert found.parts[-3:] == ("claude_agent_sdk", "_bundled", "claude")
+
+
+def test_a_login_shell_is_asked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    wanted = program(tmp_path / "tools" / "claude")
+    shell = program(tmp_path / "shell")
+    shell.write_text(f"#!/bin/sh\necho Welcome!\necho {wanted}\n")
+    assert binary.find({"PATH": "/nowhere", "SHELL": str(shell)}) == wanted

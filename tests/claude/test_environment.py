@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from hldctl.claude.environment import for_session
+
+
+def environment(launcher: dict[str, str], chosen: dict[str, str] | None = None) -> dict[str, str]:
+    return for_session(launcher, chosen or {}, session_id="s", run_id="r", state_directory=Path("/state"))
+
+
+def test_it_is_the_launchers_and_what_was_chosen() -> None:
+    made = environment({"A": "1", "B": "2", "CLAUDE_CODE_USE_BEDROCK": "1"}, {"B": "3"})
+    ours = {"HLDCTL_HOME": "/state", "HLDCTL_SESSION_ID": "s", "HLDCTL_RUN_ID": "r"}
+    assert made == {"A": "1", "B": "3", "CLAUDE_CODE_USE_BEDROCK": "1"} | ours
+
+
+def test_what_an_enclosing_claude_code_set_is_dropped() -> None:
+    with subprocess.Popen(["sleep", "60"], env={"CLAUDE_CODE_USE_BEDROCK": "1"}) as enclosing:
+        nested = {
+            "CLAUDECODE": "1",
+            "CLAUDE_CODE_SESSION_ID": "outer",
+            "CLAUDE_PID": str(enclosing.pid),
+            "CLAUDE_CODE_USE_BEDROCK": "1",
+            "CLAUDE_CODE_A_NOVELTY": "1",
+            "HLDCTL_SESSION_ID": "outer",
+        }
+        made = environment(nested)
+        enclosing.kill()
+    assert {name for name in made if name.startswith("CLAUDE")} == {"CLAUDE_CODE_USE_BEDROCK"}
+    assert made["HLDCTL_SESSION_ID"] == "s"
+
+
+def test_without_an_enclosing_one_nothing_but_the_known_names_goes() -> None:
+    assert "CLAUDE_CODE_A_NOVELTY" in environment({"CLAUDE_CODE_A_NOVELTY": "1", "CLAUDE_PID": str(os.getpid())})

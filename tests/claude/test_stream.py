@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hldctl.claude.conversation import Entry, entries, is_known
+from hldctl.claude.stream import block_text, decode, milliseconds, number, whole_number
+from hldctl.states import EventType
+
+
+def only(event: dict[str, Any]) -> Entry:
+    (entry,) = entries(event)
+    return entry
+
+
+@pytest.mark.parametrize("line", [b"", b"  ", b"{", b"[1]", b'"a"', b"null", b"7", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_object_is_nothing(line: bytes) -> None:
+    assert decode(line) is None
+
+
+def test_bad_utf8_is_replaced() -> None:
+    assert decode(b'{"a": "\xff"}') == {"a": "\ufffd"}
+
+
+@pytest.mark.parametrize(
+    ("escaped", "read"), [(r"\ud800", "\ufffd"), (r"\uD83D\uDE00", "\U0001f600"), (r"x\udfffy", "x\ufffdy")]
+)
+def test_half_a_surrogate_pair_is_replaced(escaped: str, read: str) -> None:
+    decoded = decode(f'{{"{escaped}": ["{escaped}"]}}'.encode())
+    assert decoded == {read: [read]}
+
+
+@given(st.text())
+def test_any_text_survives(text: str) -> None:
+    decoded = decode(json.dumps({"a": text}).encode())
+    assert decoded is not None
+    assert decoded["a"].encode().decode() == decoded["a"]
+
+
+def test_numbers_that_no_database_holds_count_as_absent() -> None:
+    assert [whole_number(value) for value in (1, 2.9, True, "1", None, 1e300, float("nan"), 2**70)] == [
+        *(1, 2),
+        *([None] * 6),
+    ]
+    assert [number(value) for value in (1, 2.5, True, "1", float("inf"), 10**400)] == [1.0, 2.5, *([None] * 4)]
+
+
+def test_times() -> None:
+    assert milliseconds("2026-11-22T19:51:12.608Z") == 1795377072608
+    assert milliseconds("2026-11-22T20:51:12.608+01:00") == 1795377072608
+    assert [milliseconds(value) for value in ("soon", None, 7, "")] == [None] * 4
+
+
+def test_a_plain_string_is_a_message() -> None:
+    event = {"type": "user", "message": {"role": "user", "content": "just words"}}
+    assert only(event) == Entry(EventType.MESSAGE, "user", "just words")
+
+
+def test_every_block_names_its_subagent() -> None:
+    content = [
+        {"type": "text", "text": "a"},
+        {"type": "thinking", "thinking": "b"},
+        {"type": "tool_use", "id": "t", "name": "Bash", "input": {}},
+        {"type": "tool_result", "tool_use_id": "t", "content": "c"},
+        {"type": "image", "source": {"media_type": "image/png"}},
+    ]
+    event = {"type": "assistant", "parent_tool_use_id": "toolu_1", "message": {"content": content}}
+    found = list(entries(event))
+    assert [entry.parent_tool_use_id for entry in found] == ["toolu_1"] * 5
+    assert [entry.event_type for entry in found] == ["message", "thinking", "tool_call", "tool_result", "message"]
+
+
+def test_what_is_no_text_is_named() -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    assert block_text([{"type": "text", "text": "see"}, image]) == "see\n[image image/png]"
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
+    assert only({"type": "user", "message": {"content": [result]}}).tool_result_content == "[image image/png]"
+    assert only({"type": "user", "message": {"content": [image]}}).content == "[image image/png]"
+
+
+@pytest.mark.parametrize(
+    ("event", "note"),
+    [
+        (
+            {"subtype": "api_retry", "attempt": 1, "max_retries": 10, "retry_delay_ms": 604, "error_status": 529},
+            "API error 529; attempt 1 of 10 in 0.6 s",
+        ),
+        ({"subtype": "permission_denied", "tool_name": "Write", "message": "no"}, "Permission denied for Write: no"),
+        (
+            {"subtype": "compact_boundary", "compact_metadata": {"pre_tokens": 9}},
+            "Conversation compacted; it had 9 tokens",
+        ),
+        ({"subtype": "task_started", "description": "count"}, "Task started: count"),
+        ({"subtype": "task_notification", "status": "completed", "summary": "three"}, "Task completed: three"),
+    ],
+)
+def test_notes_that_matter_to_a_person(event: dict[str, Any], note: str) -> None:
+    event = {"type": "system", **event}
+    assert only(event) == Entry(EventType.SYSTEM, "system", note)
+    assert is_known(event)
+
+
+def test_a_rate_limit_is_noted_when_it_limits() -> None:
+    limited = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected"}}
+    assert only(limited).content == "Rate limit: rejected"
+    assert list(entries({"type": "rate_limit_event", "rate_limit_info": {"status": "allowed"}})) == []
+
+
+@pytest.mark.parametrize("event", [{"type": "system", "subtype": "init"}, {"type": "result"}, {"type": "stream_event"}])
+def test_what_is_known_but_says_nothing(event: dict[str, Any]) -> None:
+    assert list(entries(event)) == []
+    assert is_known(event)
+
+
+@pytest.mark.parametrize("event", [{}, {"type": 7}, {"type": "novelty"}, {"type": "system", "subtype": "novelty"}])
+def test_what_is_unknown(event: dict[str, Any]) -> None:
+    assert list(entries(event)) == []
+    assert not is_known(event)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hldctl.host import wakeup_linux
+from hldctl.host.wakeup import Wakeup
+
+LONG = 30.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "file"
+    file.touch()
+    return file
+
+
+def waited(wake: Wakeup, seconds: float = LONG) -> float:
+    began = time.monotonic()
+    wake.wait(seconds)
+    return time.monotonic() - began
+
+
+def test_writing_wakes(path: Path) -> None:
+    wake = Wakeup([path])
+    threading.Timer(0.2, lambda: path.write_text("x")).start()
+    assert waited(wake) < LONG / 2
+    wake.close()
+
+
+def test_touching_wakes_also_between_two_waits(path: Path) -> None:
+    wake = Wakeup([path])
+    os.utime(path)
+    assert waited(wake) < LONG / 2
+    assert waited(wake, 0.3) >= 0.3
+    wake.close()
+
+
+def test_the_end_of_a_process_wakes_also_one_that_is_not_our_child(path: Path) -> None:
+    shell = subprocess.Popen(["sh", "-c", "sleep 0.5 & echo $!"], stdout=subprocess.PIPE, text=True)
+    pid = int(shell.communicate()[0])
+    wake = Wakeup([path], [pid])
+    assert waited(wake) < LONG / 2
+    wake.close()
+
+
+def test_time_is_up(path: Path) -> None:
+    wake = Wakeup([path])
+    assert 0.2 <= waited(wake, 0.2) < LONG / 2
+    wake.close()
+
+
+def test_without_inotify_it_looks_often_enough(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wakeup_linux, "_file_notifier", lambda files: None)
+    wake = Wakeup([path])
+    assert waited(wake) < 1
+    wake.close()
+
+
+def test_it_leaves_no_descriptor(path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    Wakeup([path], [os.getpid()]).close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from hldctl.rehearsal.script import Call, Fail, Hang, Say, ScriptError, Think, Wait, parse
+
+TEXT = """\
+# All that there is.
+think Hm.
+say One
+  and two.
+wait 200ms
+call Bash {"command":
+  "ls"}
+
+fail 529 x2 Overloaded
+
+hang
+
+[a word]
+say Otherwise.
+"""
+
+
+def test_a_script_has_turns_and_sections() -> None:
+    script = parse(TEXT)
+    first = (Think("Hm."), Say("One\nand two."), Wait(0.2), Call("Bash", {"command": "ls"}))
+    assert script.turns == (first, (Fail(529, "Overloaded", 2),), (Hang(),))
+    assert script.turns_for("with a word in it") == ((Say("Otherwise."),),)
+    assert script.turns_for("with none") == script.turns
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("say ok\n\nsing la", "line 3: unknown step 'sing'"),
+        ("call Bash ls", "line 1: the input of 'Bash' is not JSON"),
+        ("call Bash []", "line 1: the input of 'Bash' must be a JSON object"),
+        ("wait long", "line 1: 'long' is no duration"),
+        ("fail often", "line 1: write fail STATUS MESSAGE"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(text: str, complaint: str) -> None:
+    with pytest.raises(ScriptError, match=complaint):
+        parse(text)
