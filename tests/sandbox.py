@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -36,6 +37,14 @@ def claude_binary() -> Path:
     if binary is None or not binary.is_file():
         raise RuntimeError("There is no genuine Claude Code here; get it with: pip install claude-agent-sdk")
     return binary
+
+
+def is_dead(process: psutil.Process) -> bool:
+    """Also one that its parent has not buried yet."""
+    try:
+        return process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
@@ -140,6 +149,15 @@ class Sandbox:
     def events(self, session_id: str) -> list[Json]:
         shown: list[Json] = json.loads(self.ok("show", session_id, "--events", "--json"))
         return shown
+
+    def sql(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Looks into the database, or tampers with it, behind hldctl's back."""
+        database = sqlite3.connect(self.state.database, timeout=PATIENCE)
+        try:
+            with database:
+                return database.execute(statement, parameters).fetchall()
+        finally:
+            database.close()
 
     def ended(self, session_id: str) -> Json:
         """The session once it has ended."""

@@ -9,7 +9,16 @@ from hldctl.host.paths import SessionFiles
 
 # The kernel takes no argument over 128 KiB (MAX_ARG_STRLEN); a file serves as well.
 _LONGEST_ARGUMENT = 100_000
-_CHOOSES_CONVERSATION = ("--session-id", "--resume", "-r", "--continue", "-c", "--from-pr")
+_CHOOSES_CONVERSATION = {
+    "--session-id": True,
+    "--resume": True,
+    "-r": True,
+    "--from-pr": True,
+    "--continue": False,
+    "-c": False,
+    "--fork-session": False,
+}
+"""Flags of Claude Code, and whether a value may follow."""
 
 
 def command(
@@ -46,13 +55,30 @@ def _conversation(settings: ClaudeSettings, session_id: str, resume: str | None)
     if resume is not None:
         # Without --fork-session two runs would write into one transcript.
         return ["--resume", resume, "--fork-session", "--session-id", session_id]
-    if _names_conversation(settings.extra_arguments):
+    if names_conversation(settings.extra_arguments):
         return []
     return ["--session-id", session_id]
 
 
-def _names_conversation(arguments: Sequence[str]) -> bool:
+def names_conversation(arguments: Sequence[str]) -> bool:
+    """Whether a user's own words choose the conversation, which is then not for us to choose."""
     return any(argument.partition("=")[0] in _CHOOSES_CONVERSATION for argument in arguments)
+
+
+def without_conversation(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The words that a continuation inherits: with the others it would write into its parent's transcript."""
+    kept: list[str] = []
+    value_follows = False
+    for argument in arguments:
+        name, has_value, _ = argument.partition("=")
+        if name in _CHOOSES_CONVERSATION:
+            value_follows = _CHOOSES_CONVERSATION[name] and not has_value
+        elif not value_follows or argument.startswith("-"):
+            kept.append(argument)
+            value_follows = False
+        else:
+            value_follows = False
+    return tuple(kept)
 
 
 def _single_values(settings: ClaudeSettings) -> Iterator[str]:

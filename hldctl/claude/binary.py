@@ -66,7 +66,8 @@ def _is_program(path: Path) -> bool:
     # A project's own node_modules and an update's left-overs are not the user's Claude Code (humanlayer 60d4cdc2).
     if "node_modules" in path.parts or path.suffix == ".bak":
         return False
-    return path.is_file() and os.access(path, os.X_OK)
+    # Not Path.is_file(), which raises for a directory on PATH that may not be searched.
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 def _bundled() -> Iterator[Path]:

@@ -60,7 +60,8 @@ def is_known(event: JsonObject) -> bool:
     """Whether this kind of line is understood, be it only as one to pass over."""
     kind = event.get("type")
     if kind == "system":
-        return event.get("subtype") in _SILENT_NOTES or event.get("subtype") in _NOTES
+        subtype = text(event.get("subtype")) or ""
+        return subtype in _SILENT_NOTES or subtype in _NOTES
     return kind in ("assistant", "user", "result", "rate_limit_event", "stream_event")
 
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-_LARGEST_INTEGER = 2**63 - 1
+LARGEST_COUNT = 2**53
+"""What a count may be: far more than there is to count, and sums of many still fit into a database's 63 bits."""
+_YEAR_10000 = 253_402_300_800_000
 
 JsonObject = dict[str, Any]
 
@@ -21,12 +23,12 @@ def decode(line: bytes) -> JsonObject | None:
     try:
         # errors="replace": what is no UTF-8 is kept in the journal and readable here.
         value = json.loads(line.decode("utf-8", errors="replace"))
+        # An escaped half of a surrogate pair is legal in JSON and in no database.
+        if b"\\ud" in line or b"\\uD" in line:
+            value = _without_surrogates(value)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict):
-        return None
-    # An escaped half of a surrogate pair is legal in JSON and in no database.
-    return _without_surrogates(value) if b"\\ud" in line or b"\\uD" in line else value
+    return value if isinstance(value, dict) else None
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -47,7 +49,7 @@ def whole_number(value: Any) -> int | None:
     """A count or an amount that the database can hold."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    return int(value) if abs(value) <= _LARGEST_INTEGER else None
+    return int(value) if abs(value) <= LARGEST_COUNT else None
 
 
 def number(value: Any) -> float | None:
@@ -75,9 +77,10 @@ def milliseconds(timestamp: Any) -> int | None:
         moment = datetime.fromisoformat(timestamp)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1000 + 0.5)
+        since_1970 = int(moment.timestamp() * 1000 + 0.5)
     except (ValueError, OverflowError):
         return None
+    return since_1970 if 0 <= since_1970 < _YEAR_10000 else None
 
 
 def blocks(message: JsonObject) -> Iterator[JsonObject]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
@@ -29,14 +31,40 @@ class _Stopped(BaseException):
     """Ctrl-C or SIGTERM, while the session is waited for."""
 
 
-def finish(state: StateDirectory, session_id: str, what: Afterwards) -> None:
-    """Ends the command with the session's exit code if it waits."""
+class _Signals:
+    """Ctrl-C and SIGTERM belong to the session from before it exists: no id is lost between its start and its wait."""
+
+    def __init__(self) -> None:
+        self._came = False
+        self._raises = False
+
+    def catch(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def deliver(self) -> None:
+        """From here on a signal stops what goes on; one that came before does so at once."""
+        self._raises = True
+        if self._came:
+            raise _Stopped
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        first, self._came = not self._came, True
+        # Only the first: a second Ctrl-C must not tear the interrupt of the session in two.
+        if first and self._raises:
+            raise _Stopped
+
+
+def start_and_finish(state: StateDirectory, start: Callable[[], str], what: Afterwards) -> None:
+    """Starts a session, and ends the command with the session's exit code if it is to be waited for."""
     if not what.wait and not what.follow:
-        _print_launched(state, session_id, what)
+        _print_launched(state, start(), what)
         return
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    signals = _Signals()
+    signals.catch()
+    session_id = start()
     try:
+        signals.deliver()
         _attend(state, session_id, what)
     except _Stopped:
         from hldctl.sessions import stopping
@@ -44,13 +72,6 @@ def finish(state: StateDirectory, session_id: str, what: Afterwards) -> None:
         output.note(f"interrupting {session_id}")
         stopping.interrupt(state, [session_id])
     _print_result(state, session_id, what)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    # A second Ctrl-C must not tear the interrupt of the session in two.
-    for caught in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(caught, signal.SIG_IGN)
-    raise _Stopped
 
 
 def _print_launched(state: StateDirectory, session_id: str, what: Afterwards) -> None:
@@ -85,7 +106,9 @@ def _print_result(state: StateDirectory, session_id: str, what: Afterwards) -> N
     if what.wait and what.as_json:
         output.json_value(session_object(session))
     elif what.wait and not what.follow and session.result_content is not None:
-        output.data(session.result_content)
+        # In a pipe it is what `claude -p` would print, to the letter.
+        shown = output.harmless(session.result_content) if sys.stdout.isatty() else session.result_content
+        output.data(shown)
     if session.error_message and not what.quiet:
         output.note(output.harmless(session.error_message))
     raise typer.Exit(waiting.exit_code([session]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,10 @@ class CommandWithRest(TyperCommand):
         return super().parse_args(ctx, args[:split])
 
 
+class _ReaderGone(Exception):
+    """Nobody reads standard output any more."""
+
+
 class _Commands(TyperGroup):
     """Imports a command's module when the command is asked for, so that each pays only for itself."""
 
@@ -46,6 +51,16 @@ class _Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # typer would make exit code 1 of it, which means that a session failed.
+            raise _ReaderGone from None
+        return result
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         # For the suggestions that a mistyped command gets.
@@ -92,16 +107,25 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if sys.platform == "win32":
         print("hldctl does not run on Windows; use it in WSL.", file=sys.stderr)
         sys.exit(ExitCode.ENVIRONMENT)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or locale without UTF-8 is shown what it cannot show as escapes.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Claude Code gets the launcher's umask; hldctl's own files are private whatever it is.
     umask = os.umask(0o077)
     try:
-        app(args=arguments, prog_name="hldctl", obj={"umask": umask})
+        app(args=_readable(arguments), prog_name="hldctl", obj={"umask": umask})
     except HldctlError as error:
-        sys.stdout.flush()
         print(f"hldctl: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
+    except _ReaderGone:
         # What is still in the buffer would raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_KILLED_BY_SIGPIPE)
     sys.exit(ExitCode.DONE)
+
+
+def _readable(arguments: Sequence[str] | None) -> list[str]:
+    """The command's words, with what is no UTF-8 replaced: it would fit into no database and no sentence."""
+    words = sys.argv[1:] if arguments is None else arguments
+    return [word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in words]

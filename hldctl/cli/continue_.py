@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import options
-from hldctl.cli.afterwards import Afterwards, finish
+from hldctl.cli.afterwards import Afterwards, start_and_finish
 from hldctl.cli.app import CommandWithRest
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import launching
@@ -20,7 +20,8 @@ def command(
     ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="ID", help="The session whose conversation goes on.")],
     query: Annotated[
-        str | None, typer.Argument(help="What Claude Code should do; `-` or nothing reads standard input.")
+        str | None,
+        typer.Argument(metavar="QUERY", help="What Claude Code should do; `-` or nothing reads standard input."),
     ] = None,
     title: options.Title = None,
     working_dir: options.WorkingDir = None,
@@ -73,5 +74,4 @@ def command(
         environment=options.as_tuple(env),
     )
     state = StateDirectory.from_environment()
-    session_id = launching.resume(state, session, text, chosen, ctx.obj["umask"])
-    finish(state, session_id, what)
+    start_and_finish(state, lambda: launching.resume(state, session, text, chosen, ctx.obj["umask"]), what)

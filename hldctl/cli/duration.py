@@ -7,6 +7,7 @@ import re
 import typer
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_LONGEST = 100 * 366 * 86400
 _FORM = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
@@ -15,4 +16,7 @@ def seconds(text: str) -> float:
     match = _FORM.fullmatch(text.strip())
     if not text.strip() or match is None:
         raise typer.BadParameter(f"{text!r} is no duration; write 90, 90s, 15m, 2h, 1h30m or 7d.")
-    return float(sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True)))
+    total = sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True))
+    if total > _LONGEST:
+        raise typer.BadParameter(f"{text!r} is longer than a century.")
+    return float(total)

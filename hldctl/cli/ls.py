@@ -29,6 +29,8 @@ class SortKey(StrEnum):
     DURATION = "duration"
 
 
+_LISTED = ("id", "status", "created_at", "num_turns", "cost_usd", "title", "summary")
+
 _COLUMNS = {
     SortKey.CREATED: "created_at",
     SortKey.ACTIVITY: "last_activity_at",
@@ -47,7 +49,8 @@ def command(
     search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those with this in title or query.")] = None,
     sort: Annotated[SortKey, typer.Option(help="By what; the newest or largest comes first.")] = SortKey.CREATED,
     limit: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help=f"At most so many; 0 for all. {_SHOWN} in a table.")
+        int | None,
+        typer.Option(min=0, max=2**53, metavar="N", help=f"At most so many; 0 for all. {_SHOWN} in a table."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the ids alone.")] = False,
     template: Annotated[
@@ -70,6 +73,7 @@ def command(
                 sort=_COLUMNS[sort],
                 # One more, to know whether there are more.
                 limit=most + 1 if most else None,
+                columns=None if template or as_json else _LISTED,
             )
         )
     shown = found[:most] if most else found
@@ -78,7 +82,7 @@ def command(
             output.data(session.id)
     elif template is not None:
         for session in shown:
-            output.data(output.harmless(output.format_fields(template, view.session_object(session))))
+            output.data(output.format_fields(template, view.session_object(session)))
     elif as_json:
         output.json_value([view.session_object(session) for session in shown])
     else:

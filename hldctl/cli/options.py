@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,16 +11,30 @@ import typer
 
 from hldctl.errors import BadUsage
 
-Title = Annotated[str | None, typer.Option(help="A title, for lists.")]
+
+def dollars(text: str) -> float:
+    """An amount that can be spent; for typer's `parser`."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if not math.isfinite(amount) or amount < 0:
+        raise typer.BadParameter(f"{text!r} is no amount of dollars; write 5 or 0.50.")
+    return amount
+
+
+Title = Annotated[str | None, typer.Option(metavar="TITLE", help="A title, for lists.")]
 WorkingDir = Annotated[str | None, typer.Option("--working-dir", "-C", metavar="DIR", help="Where Claude Code works.")]
 CreateDir = Annotated[bool, typer.Option("--create-dir", help="Make the working directory if it is missing.")]
-Model = Annotated[str | None, typer.Option(help="A model: opus, sonnet, haiku, or a full id.")]
+Model = Annotated[str | None, typer.Option(metavar="MODEL", help="A model: opus, sonnet, haiku, or a full id.")]
 AddDir = Annotated[list[str] | None, typer.Option("--add-dir", metavar="DIR", help="One more directory for its tools.")]
-MaxTurns = Annotated[int | None, typer.Option(min=1, help="End after so many turns.")]
-MaxBudget = Annotated[float | None, typer.Option("--max-budget-usd", min=0, help="End when so much is spent.")]
-SystemPrompt = Annotated[str | None, typer.Option(help="In place of Claude Code's own system prompt.")]
-AppendSystemPrompt = Annotated[str | None, typer.Option(help="Added to the system prompt.")]
-CustomInstructions = Annotated[str | None, typer.Option(help="More to add to the system prompt.")]
+MaxTurns = Annotated[int | None, typer.Option(min=1, max=2**31, metavar="N", help="End after so many turns.")]
+MaxBudget = Annotated[
+    float | None, typer.Option("--max-budget-usd", parser=dollars, metavar="USD", help="End when so much is spent.")
+]
+SystemPrompt = Annotated[str | None, typer.Option(metavar="TEXT", help="In place of Claude Code's own system prompt.")]
+AppendSystemPrompt = Annotated[str | None, typer.Option(metavar="TEXT", help="Added to the system prompt.")]
+CustomInstructions = Annotated[str | None, typer.Option(metavar="TEXT", help="More to add to the system prompt.")]
 AllowedTools = Annotated[
     list[str] | None, typer.Option("--allowed-tools", metavar="TOOL", help="A tool that needs no permission.")
 ]
@@ -27,7 +42,8 @@ DisallowedTools = Annotated[
     list[str] | None, typer.Option("--disallowed-tools", metavar="TOOL", help="A tool that may not be used.")
 ]
 PermissionMode = Annotated[
-    str | None, typer.Option(help="Claude Code's permission mode: default, acceptEdits, plan, bypassPermissions…")
+    str | None,
+    typer.Option(metavar="MODE", help="Claude Code's permission mode: default, acceptEdits, plan, bypassPermissions…"),
 ]
 PermissionPromptTool = Annotated[
     str | None, typer.Option(metavar="TOOL", help="An MCP tool of yours that answers permission requests.")
@@ -83,8 +99,9 @@ def query_and_rest(ctx: typer.Context, query: str | None, file: Path | None) -> 
 def _from_file(file: Path) -> str:
     try:
         return file.expanduser().read_bytes().decode("utf-8", "replace")
-    except OSError as error:
-        raise BadUsage(f"--query-file {file} cannot be read: {error.strerror or error}.") from None
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadUsage(f"--query-file {file} cannot be read: {reason}.") from None
 
 
 def _from_input() -> str:

@@ -49,13 +49,19 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
+def _field(value: Any) -> Any:
+    if value is None:
+        return ""
+    return one_line(value) if isinstance(value, str) else value
+
+
 def format_fields(template: str, values: dict[str, Any]) -> str:
     """`{id} {status}` with the values in their places; raises BadUsage for an unknown field."""
     from hldctl.errors import BadUsage
 
     try:
-        return template.format_map({name: "" if value is None else value for name, value in values.items()})
+        return template.format_map({name: _field(value) for name, value in values.items()})
     except KeyError as error:
         raise BadUsage(f"--format knows no field {error}; the fields are {', '.join(values)}.") from None
-    except (ValueError, IndexError, AttributeError) as error:
+    except (ValueError, IndexError, AttributeError, TypeError) as error:
         raise BadUsage(f"--format {template!r} is no template: {error}.") from None

@@ -49,7 +49,7 @@ def _print(session: Session, state: StateDirectory) -> None:
             continue
         output.data(f"{name.replace('_', ' '):<28}{_text(value)}")
     for name, count in _fold_notes(session).items():
-        output.data(f"{name:<28}{count}")
+        output.data(f"{output.one_line(name):<28}{count}")
     output.data(f"{'files':<28}{state.session(session.id).directory}")
     for name in ("query", "result_content"):
         if shown[name]:

@@ -19,8 +19,10 @@ from hldctl.store.database import opened
 def command(
     sessions: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to read.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until they have ended.")] = False,
-    count: Annotated[int | None, typer.Option("-n", min=0, metavar="N", help="Only the last N events.")] = None,
-    after: Annotated[int, typer.Option(min=0, metavar="SEQ", help="Only events behind this number.")] = 0,
+    count: Annotated[
+        int | None, typer.Option("-n", min=0, max=2**53, metavar="N", help="Only the last N events.")
+    ] = None,
+    after: Annotated[int, typer.Option(min=0, max=2**53, metavar="SEQ", help="Only events behind this number.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Print what Claude Code wrote, byte for byte.")] = False,
 ) -> None:

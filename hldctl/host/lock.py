@@ -11,7 +11,7 @@ import os
 import time
 from pathlib import Path
 
-from hldctl.host.paths import PRIVATE_FILE
+from hldctl.host.paths import PRIVATE_FILE, unusable
 
 
 def acquire(path: Path, timeout: float) -> int | None:
@@ -33,11 +33,16 @@ def acquire(path: Path, timeout: float) -> int | None:
 
 
 def is_free(path: Path) -> bool:
-    """Whether nobody holds the lock at this moment; also true where there is no lock file."""
+    """Whether nobody holds the lock at this moment; also true where there is no lock file.
+
+    Raises UnfitEnvironment for a file that cannot be opened.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return True
+    except OSError as error:
+        raise unusable(path, error) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -108,7 +108,7 @@ class StateDirectory:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StateDirectory:
         """Raises UnfitEnvironment where neither HLDCTL_HOME, XDG_STATE_HOME nor a home directory is known."""
         if chosen := environment.get("HLDCTL_HOME"):
-            return cls(Path(chosen).expanduser().absolute())
+            return cls(_absolute(chosen))
         state = environment.get("XDG_STATE_HOME", "")
         # The XDG specification: a relative path is to be ignored.
         if Path(state).is_absolute():
@@ -119,11 +119,18 @@ class StateDirectory:
             raise UnfitEnvironment("There is no home directory here; name a state directory in HLDCTL_HOME.") from None
 
 
+def _absolute(path: str) -> Path:
+    try:
+        absolute = Path(path).expanduser().absolute()
+        str(absolute).encode()
+    except (RuntimeError, OSError, UnicodeEncodeError):
+        raise UnfitEnvironment(f"HLDCTL_HOME is {path!r}, which is no usable path; name another one.") from None
+    return absolute
+
+
 def unusable(path: Path, error: OSError) -> UnfitEnvironment:
     reason = error.strerror or str(error)
-    return UnfitEnvironment(
-        f"The state directory {path} cannot be used: {reason}. Mend that, or name another one in HLDCTL_HOME."
-    )
+    return UnfitEnvironment(f"{path} cannot be used: {reason}. Mend that, or name another one in HLDCTL_HOME.")
 
 
 def write_private(path: Path, data: bytes) -> None:

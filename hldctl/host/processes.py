@@ -22,6 +22,8 @@ class ProcessIdentity:
 
 def identify(pid: int) -> ProcessIdentity | None:
     """The identity of a process that exists now, zombies included; None if there is none."""
+    if pid <= 0:
+        return None
     if sys.platform == "linux":
         fields = _stat_fields(pid)
         return None if fields is None else ProcessIdentity(pid, boot_id(), int(fields[19]))

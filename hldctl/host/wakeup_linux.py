@@ -13,6 +13,8 @@ from hldctl.host.processes import open_pidfd
 _POLL_SECONDS = 0.1
 """How often to look where the system cannot wake us: no inotify left, or a process without a handle."""
 
+_LONGEST_SECONDS = 3600.0
+
 _IN_MODIFY, _IN_ATTRIB, _IN_CLOEXEC, _IN_NONBLOCK = 0x2, 0x4, 0o2000000, 0o4000
 
 
@@ -36,10 +38,11 @@ class Wakeup:
                 self._add(handle)
 
     def wait(self, seconds: float | None) -> None:
-        if self._blind:
-            seconds = _POLL_SECONDS if seconds is None else min(seconds, _POLL_SECONDS)
+        # What poll() takes ends at 24 days.
+        longest = _POLL_SECONDS if self._blind else _LONGEST_SECONDS
+        seconds = longest if seconds is None else min(seconds, longest)
         # Rounded up, so that a deadline a fraction of a millisecond away is not polled for.
-        milliseconds = None if seconds is None else max(0, int(seconds * 1000) + 1)
+        milliseconds = max(0, int(seconds * 1000) + 1)
         for descriptor, _ in self._poller.poll(milliseconds):
             if descriptor == self._notifier:
                 _drain(descriptor)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
+from hldctl.errors import NoSuchSession, UnfitEnvironment
 from hldctl.host.paths import StateDirectory
 from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import supervisors
@@ -28,7 +30,7 @@ def events(
         try:
             while True:
                 # Looked at before the events are read: what came before the end is then among them.
-                ended = sessions.ended(reached)
+                ended = _ended(reached)
                 for session_id in list(reached):
                     for event in _pages(session_id, reached[session_id]):
                         yield event
@@ -37,8 +39,8 @@ def events(
                         del reached[session_id]
                 if wakeup is None or not reached:
                     return
-                if not supervisors.adopt_lost(state, list(reached)):
-                    wakeup.wait(LOOK_SECONDS)
+                supervisors.adopt_lost(state, list(reached))
+                wakeup.wait(LOOK_SECONDS)
         finally:
             if wakeup is not None:
                 wakeup.close()
@@ -49,22 +51,38 @@ def journal(
 ) -> Iterator[bytes]:
     """The journal's bytes, all or from the `last` few lines on; with `follow` until the session has ended."""
     path = state.session(session_id).journal
-    with opened(state), open(path, "rb") as file:
+    with opened(state), _opened_journal(path) as file:
         if last is not None:
             file.seek(_start_of_last_lines(file.fileno(), last))
         wakeup = Wakeup([path, *_existing_changed(state, [session_id])]) if follow else None
         try:
             while True:
-                ended = session_id in sessions.ended([session_id])
+                ended = _ended([session_id])
                 while block := file.read(_BLOCK):
                     yield block
                 if wakeup is None or ended:
                     return
-                if not supervisors.adopt_lost(state, [session_id]):
-                    wakeup.wait(LOOK_SECONDS)
+                supervisors.adopt_lost(state, [session_id])
+                wakeup.wait(LOOK_SECONDS)
         finally:
             if wakeup is not None:
                 wakeup.close()
+
+
+def _opened_journal(path: Path) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise UnfitEnvironment(f"The journal {path} cannot be read: {error.strerror or error}.") from None
+
+
+def _ended(ids: Collection[str]) -> set[str]:
+    """Those that have ended; raises NoSuchSession for one that was deleted."""
+    statuses = sessions.statuses(ids)
+    for session_id in ids:
+        if session_id not in statuses:
+            raise NoSuchSession(f"Session {session_id} was deleted.")
+    return {session_id for session_id, status in statuses.items() if status.has_ended}
 
 
 def _start(session_id: str, after: int, last: int | None) -> int:

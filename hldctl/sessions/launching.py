@@ -8,11 +8,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from hldctl.claude import binary
+from hldctl.claude import arguments, binary
 from hldctl.claude.settings import ClaudeSettings
-from hldctl.errors import UnfitEnvironment, WrongState
+from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import lookup, stopping, supervisors
+from hldctl.sessions import lookup, stopping, supervisors, waiting
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.summary import summarize
 from hldctl.store.database import opened
@@ -31,7 +31,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     query = checked_query(query)
     values = checked(options)
     claude_path = str(binary.find())
-    working_dir = directory(options.working_dir or str(Path.cwd()), create=options.create_dir)
+    working_dir = directory(options.working_dir or ".", create_with=umask if options.create_dir else None)
     settings = ClaudeSettings(working_dir=working_dir, **values)
     return _start(state, _request(query, claude_path, umask, settings, title=options.title))
 
@@ -44,19 +44,24 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     query = checked_query(query)
     values = checked(options)
     claude_path = str(binary.find())
+    if arguments.names_conversation(values.get("extra_arguments", ())):
+        raise BadUsage("continue chooses the conversation itself; --resume, --continue and --session-id have no place.")
     with opened(state):
-        parent = lookup.find(words)
-        supervisors.adopt_lost(state, [parent.id])
-    if parent.completed_at is None:
-        stopping.interrupt(state, [parent.id])
-    with opened(state):
-        parent = lookup.find(parent.id)
+        parent_id = lookup.find(words).id
+    parent = waiting.until_conversation(state, parent_id)
     if parent.claude_session_id is None:
         raise WrongState(
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
         )
-    working_dir = directory(options.working_dir or parent.working_dir, create=options.create_dir)
-    settings = replace(_inherited(state, parent), working_dir=working_dir, **values)
+    working_dir = directory(
+        options.working_dir or parent.working_dir, create_with=umask if options.create_dir else None
+    )
+    inherited = _inherited(state, parent)
+    values["environment"] = inherited.environment | values.get("environment", {})
+    settings = replace(inherited, working_dir=working_dir, **values)
+    if parent.completed_at is None:
+        # Last: what would stop the continuation must not have stopped its parent already.
+        stopping.interrupt(state, [parent.id])
     if any(getattr(settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
         settings = replace(settings, fresh_system_prompt=True)
     request = _request(query, claude_path, umask, settings, title=options.title or parent.title)
@@ -87,6 +92,7 @@ def _inherited(state: StateDirectory, parent: Session) -> ClaudeSettings:
     values: dict[str, Any] = {name: getattr(parent, name) for name in stored}
     files = state.session(parent.id)
     values |= {
+        "extra_arguments": arguments.without_conversation(parent.extra_arguments),
         "model": parent.requested_model,
         "mcp_config": _read(files.mcp_config),
         "claude_settings": _read(files.claude_settings),

@@ -72,27 +72,56 @@ def checked_query(query: str) -> str:
     return query
 
 
-def directory(path: str, *, create: bool = False) -> str:
-    """The absolute path of a working directory; raises BadUsage unless it is one or may be made."""
-    absolute = Path(path).expanduser().absolute()
-    if absolute.is_dir():
-        return str(absolute)
-    if absolute.exists():
-        raise BadUsage(f"The working directory {absolute} is a file.")
-    if not create:
+def directory(path: str, *, create_with: int | None = None) -> str:
+    """The absolute path of a working directory; raises BadUsage unless one can work there.
+
+    `create_with` is the umask with which a missing one is to be made: it is the user's, not one of hldctl's files.
+    """
+    absolute = _absolute(path)
+    if create_with is not None and not os.path.lexists(absolute):
+        _make(absolute, create_with)
+    if not os.path.exists(absolute):
         raise BadUsage(f"The working directory {absolute} does not exist; --create-dir makes it.")
-    try:
-        absolute.mkdir(parents=True)
-    except OSError as error:
-        raise BadUsage(f"The working directory {absolute} cannot be made: {error.strerror or error}.") from None
+    if not os.path.isdir(absolute):
+        raise BadUsage(f"The working directory {absolute} is a file.")
+    if not os.access(absolute, os.X_OK):
+        raise BadUsage(f"The working directory {absolute} may not be entered.")
     return str(absolute)
+
+
+def _make(directory: Path, umask: int) -> None:
+    ours = os.umask(umask)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadUsage(f"The working directory {directory} cannot be made: {error.strerror or error}.") from None
+    finally:
+        os.umask(ours)
 
 
 def _existing(path: str) -> str:
-    absolute = Path(path).expanduser().absolute()
-    if not absolute.is_dir():
+    absolute = _absolute(path)
+    if not os.path.isdir(absolute):
         raise BadUsage(f"The additional directory {absolute} is no directory.")
     return str(absolute)
+
+
+def _absolute(path: str) -> Path:
+    try:
+        absolute = Path(path).expanduser().absolute()
+    except (RuntimeError, OSError):
+        raise BadUsage(f"{path} cannot be made out: no such user, or the current directory is gone.") from None
+    if not _is_utf8(str(absolute)):
+        raise BadUsage(f"The name of the directory {str(absolute)!r} is no UTF-8, and cannot be recorded.")
+    return absolute
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _mcp_config(source: str) -> dict[str, Any]:
@@ -104,12 +133,14 @@ def _mcp_config(source: str) -> dict[str, Any]:
 
 
 def _json_object(option: str, source: str) -> dict[str, Any]:
+    if not source.strip():
+        raise BadUsage(f"{option} wants a file or JSON.")
     is_json = source.lstrip().startswith("{")
     where = option if is_json else f"{option} {source}"
     try:
         value = json.loads(source if is_json else Path(source).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadUsage(f"{where} cannot be read: {error.strerror or error}.") from None
+    except (OSError, RuntimeError) as error:
+        raise BadUsage(f"{where} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     except (ValueError, RecursionError) as error:
         raise BadUsage(f"{where} is no valid JSON: {error}.") from None
     if not isinstance(value, dict):

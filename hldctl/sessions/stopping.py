@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hldctl.errors import WrongState
 from hldctl.host.paths import StateDirectory, touch
 from hldctl.sessions import supervisors, waiting
 from hldctl.store import sessions
@@ -18,15 +19,22 @@ GRACE_SECONDS = 10.0
 def interrupt(
     state: StateDirectory, ids: Sequence[str], *, grace_seconds: float = GRACE_SECONDS, await_end: bool = True
 ) -> list[Session]:
-    """Stops the sessions, all at once; returns those that had not ended before, as they are afterwards."""
+    """Stops the sessions, all at once; returns those that had not ended before, as they are afterwards.
+
+    Raises WrongState for a session of another host, whose processes cannot be reached from here.
+    """
     with opened(state):
+        # First: whoever has ended meanwhile has ended as it has ended.
+        supervisors.adopt_lost(state, ids)
+        for session in sessions.not_ended(ids):
+            if not supervisors.is_here(session):
+                raise WrongState(f"Session {session.id} runs on {session.host}; interrupt it there.")
         requested = [
             session_id for session_id in ids if sessions.request_interrupt(session_id, now(), int(grace_seconds * 1000))
         ]
         for session_id in requested:
             touch(state.session(session_id).wake)
             touch(state.session(session_id).changed)
-        supervisors.adopt_lost(state, requested)
         if not await_end:
-            return [session for session_id in requested if (session := sessions.get(session_id)) is not None]
+            return [found for session_id in requested if (found := sessions.get(session_id)) is not None]
     return waiting.wait(state, requested) if requested else []

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from hldctl.errors import UnfitEnvironment, error_for
+from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host import lock
 from hldctl.host.paths import StateDirectory
+from hldctl.host.processes import ProcessIdentity, boot_id, is_running
+from hldctl.states import EndReason, Status
 from hldctl.store import sessions
+from hldctl.store.models import Session
 from hldctl.supervisor.report import Report
 
 if TYPE_CHECKING:
@@ -30,25 +35,27 @@ def launch(state: StateDirectory, request: LaunchRequest) -> None:
     _report(state, process, request.session_id)
 
 
-def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> bool:
-    """Starts a supervisor for each of these that has not ended and has lost its own; true if there was one.
+def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
+    """Starts a supervisor for each of these that has not ended and has lost its own.
 
-    Waits until each has caught up with its journal, so that what is read afterwards is current.
+    Waits until each has caught up with its journal, so that what is read afterwards is current. One that cannot be
+    supervised stays as it is, with the reason in its log: what is recorded of it can be read all the same.
     """
     orphans = [session_id for session_id in ids if lock.is_free(state.session(session_id).lock)]
     if not orphans:
-        return False
-    # A session of another host has its lock there, if anywhere.
-    lost = [
-        session_id
-        for session_id in sessions.not_ended_on(os.uname().nodename, orphans)
-        if _has_files(state, session_id)
-    ]
-    for session_id, process in [(session_id, _spawn(state, "adopt", session_id)) for session_id in lost]:
+        return
+    lost = [session for session in sessions.not_ended(orphans) if is_here(session)]
+    started = []
+    for session in lost:
+        if state.session(session.id).directory.is_dir():
+            started.append((session.id, _spawn(state, "adopt", session.id)))
+        else:
+            _close_without_files(session)
+    for session_id, process in started:
         if process.stdin is not None:
             process.stdin.close()
-        _report(state, process, session_id)
-    return bool(lost)
+        with contextlib.suppress(HldctlError):
+            _report(state, process, session_id)
 
 
 def adopt_all_lost(state: StateDirectory) -> None:
@@ -56,8 +63,17 @@ def adopt_all_lost(state: StateDirectory) -> None:
     adopt_lost(state, sessions.alive())
 
 
-def _has_files(state: StateDirectory, session_id: str) -> bool:
-    return state.session(session_id).directory.is_dir()
+def is_here(session: Session) -> bool:
+    """Whether the session's processes are this machine's: by its name, or by its boot, should the name have changed."""
+    return session.host == os.uname().nodename or session.boot_id == boot_id()
+
+
+def _close_without_files(session: Session) -> None:
+    """Ends a session whose files somebody has deleted, unless its Claude Code still works."""
+    recorded = ProcessIdentity(session.pid or 0, session.boot_id or "", session.pid_started or 0)
+    if not is_running(recorded):
+        message = "The session's files were deleted, so that nothing more is known of it."
+        sessions.end(session.id, sessions.Ending(Status.FAILED, EndReason.LOST, message), time.time_ns() // 1_000_000)
 
 
 def _spawn(state: StateDirectory, mode: str, session_id: str) -> subprocess.Popen[bytes]:

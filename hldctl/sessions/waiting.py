@@ -36,8 +36,23 @@ def wait(
                 waiting = [session_id for session_id in waiting if session_id not in arrived]
                 if not waiting or (any_of_them and arrived):
                     return [_existing(session_id) for session_id in arrived]
-                if not supervisors.adopt_lost(state, waiting):
-                    wakeup.wait(LOOK_SECONDS)
+                supervisors.adopt_lost(state, waiting)
+                wakeup.wait(LOOK_SECONDS)
+    finally:
+        wakeup.close()
+
+
+def until_conversation(state: StateDirectory, session_id: str) -> Session:
+    """The session once Claude Code has begun its conversation, or once it has ended without one."""
+    wakeup = Wakeup([path for path in [state.session(session_id).changed] if path.exists()])
+    try:
+        with opened(state):
+            while True:
+                supervisors.adopt_lost(state, [session_id])
+                session = _existing(session_id)
+                if session.claude_session_id is not None or session.completed_at is not None:
+                    return session
+                wakeup.wait(LOOK_SECONDS)
     finally:
         wakeup.close()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from peewee import __exception_wrapper__  # type: ignore[attr-defined]  # its stubs leave it out
+
 from hldctl.store.database import execute
 from hldctl.store.models import ConversationEvent, database
 
@@ -34,7 +36,8 @@ _COMPLETE = "UPDATE conversation_events SET is_completed = 1 WHERE session_id = 
 
 def record(session_id: str, rows: Sequence[Row], completed_tools: Sequence[str], columns: dict[str, Any]) -> None:
     """One step of the fold: events, finished tool calls and the session's columns, in one transaction."""
-    with database.atomic("IMMEDIATE"):
+    # The cursor is the driver's own, and so would its errors be.
+    with database.atomic("IMMEDIATE"), __exception_wrapper__:
         cursor = database.cursor()
         if rows:
             cursor.executemany(_INSERT, rows)

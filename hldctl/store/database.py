@@ -37,6 +37,13 @@ def opened(state: StateDirectory) -> Iterator[None]:
         except peewee.DatabaseError as error:
             raise unusable(state, error) from error
         yield
+    except (peewee.OperationalError, peewee.InternalError) as error:
+        raise unusable(state, error) from error
+    except peewee.DatabaseError as error:
+        # Its subclasses would be faults of ours.
+        if type(error) is not peewee.DatabaseError:
+            raise
+        raise unusable(state, error) from error
     finally:
         database.close()
 

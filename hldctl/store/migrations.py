@@ -91,6 +91,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         _SESSIONS,
         "CREATE INDEX sessions_by_creation ON sessions (archived, created_at)",
+        "CREATE INDEX sessions_by_creation_of_all ON sessions (created_at)",
         "CREATE INDEX sessions_alive ON sessions (created_at) WHERE completed_at IS NULL",
         "CREATE INDEX sessions_by_name ON sessions (name, created_at) WHERE name IS NOT NULL",
         "CREATE INDEX sessions_by_parent ON sessions (parent_session_id) WHERE parent_session_id IS NOT NULL",

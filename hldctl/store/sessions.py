@@ -8,6 +8,7 @@ from typing import Any
 
 from peewee import SQL
 
+from hldctl.host.processes import ProcessIdentity
 from hldctl.states import ENDED, EndReason, Status
 from hldctl.store.database import execute
 from hldctl.store.models import ConversationEvent, Session, database
@@ -57,11 +58,13 @@ class Listing:
     search: str | None = None
     sort: str = "created_at"
     limit: int | None = None
+    columns: tuple[str, ...] | None = None
+    """All, unless named: queries and results can be long."""
 
 
 def matching(listing: Listing) -> list[Session]:
     """Newest, or largest, first."""
-    query = Session.select()
+    query = Session.select(*(getattr(Session, name) for name in listing.columns or ()))
     if not listing.archived:
         query = query.where(Session.archived == False)  # noqa: E712  peewee builds SQL of it
     if listing.statuses:
@@ -82,19 +85,10 @@ def alive() -> list[str]:
     return _ids(query)
 
 
-def not_ended_on(host: str, session_ids: Iterable[str]) -> list[str]:
-    query = Session.select(Session.id).where(
-        Session.id.in_(list(session_ids)) & Session.completed_at.is_null() & (Session.host == host)
-    )
-    return _ids(query)
-
-
-def ended(session_ids: Iterable[str]) -> dict[str, Status]:
-    """The final status of those that have one."""
-    query = Session.select(Session.id, Session.status).where(
-        Session.id.in_(list(session_ids)) & Session.completed_at.is_null(False)
-    )
-    return {session_id: Status(status) for session_id, status in _pairs(query)}
+def not_ended(session_ids: Iterable[str]) -> list[Session]:
+    """Those of these that have not ended, with no more than says where they run."""
+    columns = (Session.id, Session.host, Session.pid, Session.pid_started, Session.boot_id)
+    return list(Session.select(*columns).where(Session.id.in_(list(session_ids)) & Session.completed_at.is_null()))
 
 
 def statuses(session_ids: Iterable[str]) -> dict[str, Status]:
@@ -136,13 +130,13 @@ def supervised_by(session_id: str, pid: int) -> None:
         execute("UPDATE sessions SET supervisor_pid = ? WHERE id = ?", (pid, session_id))
 
 
-def started(session_id: str, *, pid: int, pid_started: int, boot_id: str) -> None:
+def started(session_id: str, process: ProcessIdentity) -> None:
     """Claude Code runs. An interrupt that came meanwhile keeps its status."""
     with database.atomic("IMMEDIATE"):
         execute(
             "UPDATE sessions SET pid = ?, pid_started = ?, boot_id = ?,"
             " status = CASE status WHEN 'starting' THEN 'running' ELSE status END WHERE id = ?",
-            (pid, pid_started, boot_id, session_id),
+            (process.pid, process.started, process.boot_id, session_id),
         )
 
 

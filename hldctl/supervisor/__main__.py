@@ -45,9 +45,9 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
         process = _start(state, request)
     except HldctlError as error:
         answer.refuse(str(error), error.exit_code)
-    except Exception:
+    except Exception as error:
         traceback.print_exc()
-        answer.refuse(f"The supervisor failed; see {state.session(request.session_id).log}.", ExitCode.FAILED)
+        answer.refuse(f"The supervisor of {request.session_id} failed: {error!r}.", ExitCode.FAILED)
     else:
         answer.accept()
         Supervision(state, request.session_id, process).run()
@@ -61,19 +61,11 @@ def _start(state: StateDirectory, request: LaunchRequest) -> SpawnedProcess:
     try:
         with opened(state):
             start.create_row(request)
-            return start.start_claude(request, state, files)
     except BaseException:
-        if not _has_row(state, request.session_id):
-            start.discard(files)
+        start.discard(files)
         raise
-
-
-def _has_row(state: StateDirectory, session_id: str) -> bool:
-    try:
-        with opened(state):
-            return sessions.get(session_id) is not None
-    except HldctlError:
-        return False
+    with opened(state):
+        return start.start_claude(request, state, files)
 
 
 def _adopt(state: StateDirectory, session_id: str) -> None:

@@ -22,7 +22,7 @@ def adopt(session: Session, files: SessionFiles) -> AdoptedProcess:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
     identity = _recorded(session) or _unrecorded(session) or _NO_PROCESS
     if session.pid is None and identity != _NO_PROCESS:
-        sessions.started(session.id, pid=identity.pid, pid_started=identity.started, boot_id=identity.boot_id)
+        sessions.started(session.id, identity)
     sessions.supervised_by(session.id, os.getpid())
     return AdoptedProcess(identity)
 

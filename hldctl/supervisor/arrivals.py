@@ -13,6 +13,9 @@ from pathlib import Path
 
 from hldctl.host.paths import PRIVATE_FILE
 
+_DIGITS = 13
+"""Of a time in milliseconds, from 2001 to 2286: fewer, and the mark was cut short."""
+
 
 def now() -> int:
     """Milliseconds since 1970."""
@@ -58,4 +61,5 @@ def _read(path: Path) -> list[tuple[int, int]]:
     except FileNotFoundError:
         return []
     pairs = [line.split(b" ") for line in lines]
-    return [(int(pair[0]), int(pair[1])) for pair in pairs if len(pair) == 2 and all(part.isdigit() for part in pair)]
+    whole = [pair for pair in pairs if len(pair) == 2 and pair[0].isdigit() and pair[1].isdigit()]
+    return [(int(offset), int(moment)) for offset, moment in whole if len(moment) == _DIGITS]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -88,14 +87,18 @@ def spawn(
     return SpawnedProcess(process, identity)
 
 
-def send(process: ClaudeProcess, number: signal.Signals) -> None:
-    """Signals the process and its group, unless it has ended.
+def send(process: ClaudeProcess, number: signal.Signals) -> bool:
+    """Signals the process and its group, unless it has ended; says whether it has signalled.
 
     The group too: the binary may be a script that waits for the real one.
     """
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.identity.pid, number)
+    if process.poll() is not None:
+        return False
+    try:
+        os.killpg(process.identity.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _create(path: Path) -> BinaryIO:

@@ -31,7 +31,8 @@ def decide(exit: Exit, fold: FoldState, errors: str, *, interrupt_requested: boo
         return _failed(EndReason.KILLED, exit, f"Claude Code was ended by {signal.Signals(exit.signal).name}.")
     if _was_interrupted(exit, outcome, fold):
         return Ending(Status.INTERRUPTED, EndReason.INTERRUPTED, exit_code=exit.code)
-    if outcome is None:
+    # What was said after a result nobody has concluded; where nobody saw the exit either, it was cut off.
+    if outcome is None or (exit.code is None and fold.spoken_since_result):
         return _without_result(exit, errors)
     return _by_result(exit, outcome, fold.result_content, errors)
 
@@ -42,11 +43,9 @@ def _succeeded(exit: Exit, outcome: Outcome | None) -> bool:
 
 def _was_interrupted(exit: Exit, outcome: Outcome | None, fold: FoldState) -> bool:
     """By a SIGINT that somebody else sent: Claude Code exits with 0 then, with or without a `result`."""
-    if exit.signal == signal.SIGINT:
+    if exit.signal == signal.SIGINT or fold.interrupted:
         return True
-    if outcome is None:
-        return fold.interrupted
-    return outcome.terminal_reason.startswith("aborted")
+    return outcome is not None and outcome.terminal_reason.startswith("aborted")
 
 
 def _without_result(exit: Exit, errors: str) -> Ending:

@@ -9,7 +9,7 @@ from typing import Any
 
 from hldctl.claude import usage
 from hldctl.claude.conversation import Entry, Outcome, entries, is_known, outcome, says_interrupted
-from hldctl.claude.stream import JsonObject, decode, mapping, milliseconds, text
+from hldctl.claude.stream import LARGEST_COUNT, JsonObject, decode, mapping, milliseconds, text
 from hldctl.claude.usage import Tokens
 from hldctl.states import EventType
 from hldctl.store.conversation import Row
@@ -49,6 +49,7 @@ class FoldState:
     """An Outcome, without its text."""
     interrupted: bool = False
     """Whether Claude Code's last word was that the user interrupted it."""
+    spoken_since_result: bool = False
     last_activity_at: int | None = None
 
     result_content: str | None = None
@@ -76,20 +77,25 @@ class FoldState:
             "claude_session_id": self.claude_session_id,
             "model": None if self.model_id is None else family(self.model_id),
             "model_id": self.model_id,
-            "num_turns": self.num_turns,
-            "duration_ms": self.duration_ms,
+            "num_turns": _storable(self.num_turns),
+            "duration_ms": _storable(self.duration_ms),
             "cost_usd": self.cost_usd,
-            "input_tokens": tokens and tokens.input,
-            "output_tokens": tokens and tokens.output,
-            "cache_creation_input_tokens": tokens and tokens.cache_creation,
-            "cache_read_input_tokens": tokens and tokens.cache_read,
-            "effective_context_tokens": self.context_tokens,
+            "input_tokens": tokens and _storable(tokens.input),
+            "output_tokens": tokens and _storable(tokens.output),
+            "cache_creation_input_tokens": tokens and _storable(tokens.cache_creation),
+            "cache_read_input_tokens": tokens and _storable(tokens.cache_read),
+            "effective_context_tokens": _storable(self.context_tokens),
             "context_window": self.context_window,
             "result_content": self.result_content,
             "permission_denials": json.dumps(self.permission_denials) if self.permission_denials else None,
             "last_activity_at": self.last_activity_at,
         }
         return {name: value for name, value in known.items() if value is not None}
+
+
+def _storable(count: int | None) -> int | None:
+    """Nonsense adds up to more than a database holds."""
+    return None if count is None else max(-LARGEST_COUNT, min(count, LARGEST_COUNT))
 
 
 def family(model_id: str) -> str:
@@ -133,6 +139,7 @@ class Fold:
         state.sequence += 1
         state.last_activity_at = max(created_at, state.last_activity_at or 0)
         state.interrupted = says_interrupted(entry)
+        state.spoken_since_result = state.spoken_since_result or entry.event_type is not EventType.SYSTEM
         self.rows.append((self._session_id, state.sequence, *entry, False, created_at))
         if entry.tool_result_for_id is not None:
             self.completed_tools.append(entry.tool_result_for_id)
@@ -147,7 +154,8 @@ class Fold:
             self._learn_usage(event)
         elif kind == "result":
             self._learn_result(event)
-        if self.state.claude_session_id is None:
+        # Not from a result: a resume that failed names an id that never had a conversation.
+        if self.state.claude_session_id is None and kind != "result":
             self.state.claude_session_id = text(event.get("session_id"))
         if kind == "system" and event.get("subtype") == "init" and self.state.model_id is None:
             self.state.model_id = text(event.get("model"))
@@ -174,6 +182,7 @@ class Fold:
         state.results += 1
         result = outcome(event)
         state.last_result = tuple(result._replace(result=None))
+        state.interrupted = state.spoken_since_result = False
         state.result_content = result.result if result.result is not None else state.result_content
         state.num_turns = (state.num_turns or 0) + result.num_turns
         state.duration_ms = (state.duration_ms or 0) + result.duration_ms

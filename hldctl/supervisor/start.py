@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import traceback
 from dataclasses import asdict
 from typing import Any
+
+import peewee
 
 from hldctl.claude import arguments, environment
 from hldctl.errors import UnfitEnvironment
@@ -112,15 +115,16 @@ def start_claude(request: LaunchRequest, state: StateDirectory, files: SessionFi
             umask=request.umask,
         )
     except OSError as error:
-        message = f"{request.claude_path} cannot be run: {error.strerror or error}."
+        message = (
+            f"{error.filename or request.claude_path} cannot be used to run Claude Code: {error.strerror or error}."
+        )
         sessions.end(request.session_id, sessions.Ending(Status.FAILED, EndReason.SPAWN_FAILED, message), now())
         touch(files.changed)
         raise UnfitEnvironment(f"{message} The session is recorded as {request.session_id}.") from error
-    sessions.started(
-        request.session_id,
-        pid=process.identity.pid,
-        pid_started=process.identity.started,
-        boot_id=process.identity.boot_id,
-    )
+    try:
+        sessions.started(request.session_id, process.identity)
+    except peewee.DatabaseError:
+        # It runs, and that is what counts: who is told otherwise launches it twice. The supervision records it later.
+        traceback.print_exc()
     touch(files.changed)
     return process

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from hldctl.host.processes import identify
 from hldctl.supervisor.claude_process import ClaudeProcess, send
 
 if TYPE_CHECKING:
@@ -31,11 +32,13 @@ class Stop:
         self._session_id = session_id
         self._began: float | None = None
         self._sent: signal.Signals | None = None
+        self._delivered = False
         self.grace_seconds = 0.0
 
     @property
     def signalled(self) -> bool:
-        return self._sent is not None
+        """Whether a signal has reached the process."""
+        return self._delivered
 
     def advance(self) -> float:
         """Sends what is due; returns the seconds until the next step."""
@@ -56,7 +59,7 @@ class Stop:
         return _FORCE_SECONDS
 
     def _send(self, number: signal.Signals) -> None:
-        send(self._process, number)
+        self._delivered |= send(self._process, number)
         self._sent = number
 
 
@@ -124,9 +127,12 @@ def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
             mark = _mark(candidate)
             if mark is not None:
                 (marked if mark == session_id else foreign).add(candidate.pid)
-    own = {os.getpid(), process.identity.pid}
-    found = {pid for pid in parents if pid in marked or _descends(pid, parents, own, foreign)}
-    return sorted(found - own - foreign)
+    ancestors = {os.getpid()}
+    # After a crash or a reboot the pid may be another's, or none at all.
+    if identify(process.identity.pid) == process.identity:
+        ancestors.add(process.identity.pid)
+    found = {pid for pid in parents if pid in marked or _descends(pid, parents, ancestors, foreign)}
+    return sorted(pid for pid in found - ancestors - foreign if pid > 1)
 
 
 def _descends(pid: int, parents: dict[int, int], ancestors: set[int], barriers: set[int]) -> bool:

@@ -6,8 +6,6 @@ import time
 import traceback
 from collections.abc import Callable
 
-import peewee
-
 from hldctl.host.paths import SessionFiles, StateDirectory, touch
 from hldctl.host.wakeup import Wakeup
 from hldctl.states import EndReason
@@ -17,11 +15,12 @@ from hldctl.supervisor.arrivals import now
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit
 from hldctl.supervisor.ending import decide
 from hldctl.supervisor.recorder import Recorder
-from hldctl.supervisor.stop import Stop, end_descendants
+from hldctl.supervisor.stop import Stop, end_descendants, reap
 
 _ERRORS_KEPT = 4000
 """Bytes from the end of standard error that an error message may quote."""
 _RETRY_SECONDS = 1.0
+_LONGEST_RETRY_SECONDS = 30.0
 _LONGEST_SLEEP = 30.0
 """Only a guard against a wake-up that was missed: nothing waits for it."""
 
@@ -42,23 +41,31 @@ class Supervision:
         A fault of the machine, such as a full disk or a database locked for too long, is waited out: nothing is lost,
         since Claude Code writes to its journal meanwhile.
         """
+        pause = _RETRY_SECONDS
         while True:
             try:
                 with opened(self._state):
-                    exit = self._follow(when_following)
-                    self._close(exit)
+                    if sessions.get(self._session_id) is not None:
+                        self._close(self._follow(when_following))
+                # One that was deleted has nothing left to record.
                 return
-            except (peewee.DatabaseError, OSError):
+            except Exception:
+                # A fault of ours, too: to die of it would only make the next command start another that dies of it.
                 traceback.print_exc()
-                time.sleep(_RETRY_SECONDS)
+                # Whoever waits to be told that all is recorded is not to wait for as long as the fault lasts.
+                when_following()
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
 
     def _follow(self, when_following: Callable[[], None]) -> Exit:
+        self._record_process()
         recorder = self._recorder()
         wakeup = Wakeup([self._files.journal, self._files.wake], [self._process.identity.pid])
         try:
             while True:
                 # In this order: what the process wrote before its end is then in the journal.
                 exit = self._process.poll()
+                reap(self._process)
                 recorder.catch_up()
                 if exit is not None:
                     recorder.finish()
@@ -70,6 +77,12 @@ class Supervision:
         finally:
             wakeup.close()
             recorder.close()
+
+    def _record_process(self) -> None:
+        """Once more, should it have failed when the process was spawned."""
+        session = sessions.get(self._session_id)
+        if session is not None and session.pid is None and self._process.identity.pid:
+            sessions.started(self._session_id, self._process.identity)
 
     def _recorder(self) -> Recorder:
         session = sessions.get(self._session_id)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 from tests.sandbox import Sandbox
 
@@ -125,3 +126,46 @@ def test_two_continuations_of_one_parent_do_not_meet(sandbox: Sandbox) -> None:
     assert [command.communicate(timeout=60)[0] for command in commands] == ["Second answer.\n"] * 2
     children = {sandbox.show(session_id)["claude_session_id"] for session_id in sandbox.ok("ls", "-q").split()}
     assert len(children) == 3
+
+
+def test_a_continuation_that_cannot_be_leaves_its_parent_alone(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent_id = sandbox.launch("slow work")
+    sandbox.journal_has(parent_id, "Begun.")
+    assert sandbox.run("continue", parent_id, "and then", "-C", "/nonexistent").returncode == 2
+    assert sandbox.run("continue", parent_id, " ").returncode == 2
+    assert sandbox.show(parent_id)["status"] == "running"
+    sandbox.ok("interrupt", parent_id)
+
+
+def test_continuing_at_once_waits_for_the_conversation_to_begin(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent_id = sandbox.launch("slow work")
+    child = sandbox.ended(sandbox.ok("continue", parent_id, "and then").strip())
+    assert child["parent_session_id"] == parent_id
+    assert sandbox.show(parent_id)["status"] == "interrupted"
+
+
+def test_a_conversation_chosen_by_hand_is_not_inherited(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    chosen = str(uuid.uuid4())
+    parent = sandbox.ended(sandbox.launch("Hello", "--", "--session-id", chosen, "--fallback-model", "haiku"))
+    child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then").strip())
+    assert parent["claude_session_id"] == chosen
+    assert child["claude_session_id"] not in (None, chosen)
+    assert (child["status"], child["result_content"]) == ("completed", "Second answer.")
+
+
+def test_variables_are_inherited_one_by_one(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent = sandbox.ended(sandbox.launch("Hello", "--env", "A=1", "--env", "B=1"))
+    child_id = sandbox.ok("continue", parent["id"], "and then", "--env", "B=2").strip()
+    sandbox.ended(child_id)
+    assert json.loads(sandbox.files(child_id).environment.read_text()) == {"A": "1", "B": "2"}
+
+
+def test_a_resume_that_failed_cannot_be_continued(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    failed = sandbox.ended(sandbox.launch("Hello", "--", "--resume", str(uuid.uuid4())))
+    assert failed["claude_session_id"] is None
+    assert sandbox.run("continue", failed["id"], "and then").returncode == 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -35,10 +34,8 @@ def test_an_ambiguous_prefix_names_the_candidates(sandbox: Sandbox) -> None:
     ids = [sandbox.launch("Hi") for _ in range(2)]
     for session_id in ids:
         sandbox.run("wait", session_id)
-    with sqlite3.connect(sandbox.state.database) as database:
-        database.execute("PRAGMA foreign_keys = 0")
-        for number, session_id in enumerate(ids):
-            database.execute("UPDATE sessions SET id = ? WHERE id = ?", (f"feedbeef-{number}", session_id))
+    for number, session_id in enumerate(ids):
+        sandbox.sql("UPDATE sessions SET id = ? WHERE id = ?", f"feedbeef-{number}", session_id)
     assert_sentence(sandbox.run("show", "feed"), 3, "ambiguous", "feedbeef-0", "feedbeef-1")
     assert sandbox.run("show", "feedbeef-1").returncode == 0
 
@@ -96,8 +93,7 @@ class TestStateDirectory:
 
     def test_with_a_database_of_a_newer_program(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.ok("ls")
-        with sqlite3.connect(sandbox.state.database) as database:
-            database.execute("PRAGMA user_version = 999")
+        sandbox.sql("PRAGMA user_version = 999")
         assert_sentence(sandbox.run(*command), 5, "newer hldctl", "999")
         assert_no_session_is_left(sandbox)
 
@@ -139,3 +135,92 @@ def test_windows_gets_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         app.main(["ls"])
     assert exited.value.code == 5
     assert "Windows" in capsys.readouterr().err
+
+
+UNREADABLE = "\udcff"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "word"),
+    [
+        (["launch", "Hi", "-C", "~nosuchuser/x"], 2, "~nosuchuser"),
+        (["launch", "Hi", "--add-dir", "~nosuchuser/x"], 2, "~nosuchuser"),
+        (["launch", "Hi", "-C", "x" * 5000], 2, "xxx"),
+        (["launch", "--query-file", "~nosuchuser/x"], 2, "--query-file"),
+        (["launch", "Hi", "--mcp-config", "~nosuchuser/x"], 2, "--mcp-config"),
+        (["launch", "Hi", "--mcp-config", ""], 2, "--mcp-config"),
+        (["launch", "Hi", "--settings", ""], 2, "--settings"),
+        (["launch", "Hi", "--max-turns", "9" * 20], 2, "--max-turns"),
+        (["launch", "Hi", "--max-budget-usd", "inf"], 2, "inf"),
+        (["launch", "Hi", "--max-budget-usd", "-1"], 2, "-1"),
+        (["launch", "Hi", "-C", f"d{UNREADABLE}"], 2, "does not exist"),
+        (["ls", "--since", "999999999999d"], 2, "century"),
+        (["ls", "--format", "{id[x]}"], 2, "--format"),
+        (["ls", "--format", "{"], 2, "--format"),
+        (["tail", "last", "--after", "9" * 20], 2, "--after"),
+        (["interrupt", "last", "--timeout", "9" * 21], 2, "century"),
+        (["interrupt", "last", "--timeout", "soon"], 2, "soon"),
+        (["show", UNREADABLE * 4], 3, "no session"),
+        (["continue", "last", "Go on", "--", "--resume", "x"], 2, "--resume"),
+    ],
+    ids=lambda value: " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else None,
+)
+def test_odd_words_get_a_sentence(sandbox: Sandbox, arguments: list[str], exit_code: int, word: str) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    assert_sentence(sandbox.run(*arguments), exit_code, word)
+
+
+def test_texts_that_are_no_utf8_are_made_readable(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", f"Caf{UNREADABLE}", "--title", f"T{UNREADABLE}", "--wait")
+    session = sandbox.show("last")
+    assert (session["query"], session["title"]) == ("Caf\ufffd", "T\ufffd")
+    assert sandbox.run("ls", "--search", UNREADABLE).returncode == 0
+
+
+def test_a_working_directory_that_is_gone(sandbox: Sandbox) -> None:
+    gone = f"mkdir gone; cd gone; rmdir ../gone; exec {sys.executable} -m hldctl launch Hi"
+    done = subprocess.run(
+        ["sh", "-c", gone], cwd=sandbox.work, env=sandbox.environment, capture_output=True, text=True, check=False
+    )
+    assert_sentence(done, 2, "the current directory is gone")
+
+
+def test_a_path_that_may_not_be_searched_is_passed_over(sandbox: Sandbox) -> None:
+    (sandbox.root / "closed").mkdir(mode=0)
+    done = sandbox.run("ls", environment={"PATH": f"{sandbox.root}/closed:/usr/bin"})
+    assert done.returncode == 0
+
+
+def test_a_database_damaged_in_the_middle(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\xa5" * 60_000)
+    assert_sentence(sandbox.run("ls"), 5, str(sandbox.state.database))
+
+
+def test_closed_and_full_standard_output(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    shell = f"{sys.executable} -m hldctl"
+    for command, exit_code in ((f"{shell} show nope >&-", 3), (f"{shell} ls >&-", 0)):
+        done = subprocess.run(
+            ["sh", "-c", command],
+            env=sandbox.environment,
+            cwd=sandbox.work,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert_sentence(done, exit_code)
+
+
+def test_output_that_the_locale_cannot_show_is_escaped(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Caf\u00e9 \u4e16", "--wait")
+    shown = sandbox.run("tail", "last", environment={"PYTHONIOENCODING": "ascii"})
+    assert shown.stdout == "user: Caf\\xe9 \\u4e16\n"

@@ -93,3 +93,21 @@ def test_a_session_launched_by_a_session_survives_it(sandbox: Sandbox) -> None:
 
 def tails(sandbox: Sandbox) -> list[psutil.Process]:
     return [process for process in sandbox.processes() if process.name() == "tail"]
+
+
+def test_orphans_of_tools_are_buried_while_the_session_goes_on(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "for n in 1 2 3 4 5; do (sleep 0.1 &) ; done"}\n\nwait 1s\nsay Here.\nhang')
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "Here.")
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+    eventually(lambda: [child.name() for child in supervisor.children()] == ["claude"], "the orphans to be buried")
+    sandbox.ok("interrupt", session_id)
+
+
+def test_a_very_long_patience(sandbox: Sandbox) -> None:
+    sandbox.claude(FOND_OF_SIGTERM)
+    session_id = sandbox.launch("Hi")
+    sandbox.journal_has(session_id, "init")
+    sandbox.ok("interrupt", session_id, "--timeout", "60d", "--no-wait")
+    sandbox.ok("interrupt", session_id, "--timeout", "0")
+    assert sandbox.files(session_id).log.read_text() == ""

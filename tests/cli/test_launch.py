@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -170,9 +172,25 @@ def test_a_signal_while_waiting_interrupts_the_session(sandbox: Sandbox, signal_
     assert sandbox.show(session_id)["status"] == "interrupted"
 
 
-def test_create_dir_makes_the_working_directory(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("delay", [0.05, 0.2, 0.4])
+def test_a_signal_before_the_wait_loses_no_session(sandbox: Sandbox, delay: float) -> None:
+    sandbox.claude("while True:\n    time.sleep(1)")
+    launcher = sandbox.popen("launch", "Hello", "--wait")
+    # Wherever it strikes, from the interpreter's start on.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        launcher.wait(delay)
+    launcher.terminate()
+    launcher.communicate(timeout=60)
+    alive = json.loads(sandbox.ok("ls", "--json", "--status", "running", "--status", "starting"))
+    assert alive == []
+
+
+def test_create_dir_makes_the_working_directory_with_the_users_umask(sandbox: Sandbox) -> None:
+    os.umask(0o022)
     seen = recorded(sandbox, "Hi", "-C", "~/new/place", "--create-dir")
-    assert seen["cwd"] == str(sandbox.home / "new" / "place")
+    place = sandbox.home / "new" / "place"
+    assert seen["cwd"] == str(place)
+    assert place.stat().st_mode & 0o777 == place.parent.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize(

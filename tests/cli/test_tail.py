@@ -103,6 +103,8 @@ def test_a_reader_that_leaves_is_no_error(sandbox: Sandbox, ended: str) -> None:
         tail.stdout.close()
         assert tail.stderr is not None
         assert tail.stderr.read() == ""
+    # As a shell says it of what SIGPIPE killed; 1 would mean that a session failed.
+    assert tail.returncode == 141
 
 
 def test_control_characters_are_shown_not_obeyed(sandbox: Sandbox) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from tests.sandbox import PATIENCE, Sandbox
+import psutil
+
+from tests.sandbox import PATIENCE, Sandbox, eventually
 
 SCRIPT = "say Quick.\n\n[slow]\nsay Begun.\nhang\n\n[bad]\nfail 400 no luck"
 
@@ -38,3 +40,19 @@ def test_an_unknown_status_is_wrong_usage(sandbox: Sandbox) -> None:
     refused = sandbox.run("wait", "last", "--until", "bored")
     assert refused.returncode == 2
     assert "bored" in refused.stderr
+
+
+def test_a_deleted_session_ends_the_wait_and_the_following(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    slow = sandbox.launch("slow")
+    sandbox.journal_has(slow, "Begun.")
+    commands = [sandbox.popen("wait", slow), sandbox.popen("tail", "-f", slow)]
+    assert commands[1].stdout is not None
+    commands[1].stdout.readline()
+    claude = psutil.Process(sandbox.show(slow)["pid"])
+    sandbox.sql("DELETE FROM sessions WHERE id = ?", slow)
+    for command in commands:
+        assert slow in command.communicate(timeout=PATIENCE)[1]
+        assert command.returncode == 3
+    claude.kill()
+    eventually(lambda: not sandbox.processes(), "the supervisor to leave")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 
 import psutil
 import pytest
 
-from tests.sandbox import PATIENCE, Json, Sandbox, eventually
+from hldctl.host import lock
+from hldctl.host.processes import ProcessIdentity
+from hldctl.supervisor.claude_process import AdoptedProcess
+from hldctl.supervisor.stop import descendants
+from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead
 
 SCRIPT = """
 think Let me see.
 say One.
-wait 1500ms
+wait 500ms
 say Two.
-call Bash {"command": "sleep 1.5; echo out"}
+call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo out"}
 
 say Three.
 """
@@ -30,10 +36,10 @@ def story(events: list[Json]) -> list[Json]:
 def kill_supervisor(sandbox: Sandbox, session_id: str) -> None:
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
     supervisor.kill()
-    eventually(lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE, "its death")
+    eventually(lambda: is_dead(supervisor), "its death")
 
 
-@pytest.mark.parametrize("next_command", ["ls", "show", "tail", "wait"])
+@pytest.mark.parametrize("next_command", ["ls", "show", "tail", "tail -f", "wait"])
 def test_killed_in_mid_stream_the_next_command_adopts(sandbox: Sandbox, next_command: str) -> None:
     sandbox.play(SCRIPT)
     unharmed = sandbox.launch("Hello", "--allowed-tools", "Bash")
@@ -41,7 +47,11 @@ def test_killed_in_mid_stream_the_next_command_adopts(sandbox: Sandbox, next_com
     sandbox.journal_has(session_id, "One.")
     before = sandbox.show(session_id)
     kill_supervisor(sandbox, session_id)
-    sandbox.ok(next_command, *([] if next_command == "ls" else [session_id]))
+    words = [*next_command.split(), *([] if next_command == "ls" else [session_id])]
+    with sandbox.popen(*words, stdout=subprocess.DEVNULL) as command:
+        eventually(lambda: not lock.is_free(sandbox.files(session_id).lock), "another supervisor")
+        (sandbox.work / "go-on").touch()
+        assert command.wait(PATIENCE) == 0
     after = sandbox.ended(session_id)
     assert after["supervisor_pid"] != before["supervisor_pid"]
     assert after["pid"] == before["pid"]
@@ -56,6 +66,7 @@ def test_claude_that_ended_unsupervised_is_closed_by_the_next_command(sandbox: S
     sandbox.journal_has(session_id, "One.")
     claude = psutil.Process(sandbox.show(session_id)["pid"])
     kill_supervisor(sandbox, session_id)
+    (sandbox.work / "go-on").touch()
     claude.wait(PATIENCE)
     (line,) = sandbox.ok("ls", "--format", "{status} {end_reason} {result_content}").splitlines()
     assert line == "completed success Three."
@@ -105,3 +116,107 @@ def test_a_follower_adopts_without_being_asked(sandbox: Sandbox) -> None:
         os.kill(sandbox.show(session_id)["supervisor_pid"], signal.SIGKILL)
         assert follower.communicate(timeout=PATIENCE)[0].splitlines() == ["user: Hello", "claude: One.", "claude: Two."]
     assert follower.returncode == 0
+
+
+def test_an_unproven_pid_harms_nobody(sandbox: Sandbox) -> None:
+    """After a reboot the recorded pid is another's: neither it nor its children are this session's."""
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "Here.")
+    claude = psutil.Process(sandbox.show(session_id)["pid"])
+    kill_supervisor(sandbox, session_id)
+    claude.kill()
+    claude.wait(PATIENCE)
+    innocent = subprocess.Popen(["sh", "-c", "sleep 60 & wait"])
+    sandbox.sql("UPDATE sessions SET pid = ? WHERE id = ?", innocent.pid, session_id)
+    assert sandbox.show(session_id)["end_reason"] == "lost"
+    (child,) = psutil.Process(innocent.pid).children()
+    child.kill()
+    assert innocent.wait(PATIENCE) == 0
+
+
+def test_without_a_recorded_pid_nobody_is_an_ancestor(sandbox: Sandbox) -> None:
+    nobody = AdoptedProcess(ProcessIdentity(0, "", 0))
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as own:
+        assert set(descendants(nobody, "no session")) <= {child.pid for child in psutil.Process().children(True)}
+        own.kill()
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_supervisor_that_died_before_it_recorded_the_pid(sandbox: Sandbox, alive: bool) -> None:
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "Here.")
+    claude = psutil.Process(sandbox.show(session_id)["pid"])
+    kill_supervisor(sandbox, session_id)
+    if not alive:
+        claude.kill()
+        claude.wait(PATIENCE)
+    change = "UPDATE sessions SET pid = NULL, pid_started = NULL, boot_id = NULL, status = 'starting' WHERE id = ?"
+    sandbox.sql(change, session_id)
+    session = sandbox.show(session_id)
+    if alive:
+        assert (session["status"], session["pid"]) == ("running", claude.pid)
+        sandbox.ok("interrupt", session_id)
+        assert is_dead(claude)
+    else:
+        assert (session["status"], session["end_reason"]) == ("failed", "lost")
+
+
+def test_many_that_find_a_dead_session_all_read_it(sandbox: Sandbox) -> None:
+    """Those that wait for the lock are not the session's strays."""
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "Here.")
+    claude = psutil.Process(sandbox.show(session_id)["pid"])
+    kill_supervisor(sandbox, session_id)
+    claude.kill()
+    claude.wait(PATIENCE)
+    commands = [sandbox.popen("wait", session_id) for _ in range(6)]
+    assert [command.communicate(timeout=PATIENCE) for command in commands] == [("", "")] * 6
+    assert {command.returncode for command in commands} == {1}
+
+
+def test_what_ended_unsupervised_is_not_taken_for_interrupted(sandbox: Sandbox) -> None:
+    sandbox.claude(
+        "while not os.path.exists('go-on'):\n    time.sleep(0.05)\n"
+        'print(json.dumps({"type": "result", "subtype": "error_max_turns", "is_error": True}))\nsys.exit(1)'
+    )
+    session_id = sandbox.launch("Hello")
+    claude = psutil.Process(sandbox.show(session_id)["pid"])
+    kill_supervisor(sandbox, session_id)
+    (sandbox.work / "go-on").touch()
+    claude.wait(PATIENCE)
+    assert sandbox.run("interrupt", session_id).returncode == 4
+    assert sandbox.show(session_id)["end_reason"] == "max_turns"
+
+
+def test_deleted_files_end_a_session_rather_than_a_wait(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "Here.")
+    for process in sandbox.processes():
+        process.kill()
+    shutil.rmtree(sandbox.files(session_id).directory)
+    eventually(lambda: not sandbox.processes(), "all to die")
+    assert sandbox.run("wait", session_id).returncode == 1
+    assert sandbox.show(session_id)["end_reason"] == "lost"
+    assert sandbox.run("tail", "--raw", session_id).returncode == 5
+
+
+def test_a_session_of_another_host_is_left_to_it(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "Here.")
+    pid = sandbox.show(session_id)["pid"]
+    kill_supervisor(sandbox, session_id)
+    sandbox.sql("UPDATE sessions SET host = 'elsewhere' WHERE id = ?", session_id)
+    # Another name and the same boot: this machine, renamed.
+    assert sandbox.show(session_id)["status"] == "running"
+    assert not lock.is_free(sandbox.files(session_id).lock)
+    kill_supervisor(sandbox, session_id)
+    sandbox.sql("UPDATE sessions SET boot_id = 'another' WHERE id = ?", session_id)
+    assert sandbox.show(session_id)["status"] == "running"
+    refused = sandbox.run("interrupt", session_id)
+    assert (refused.returncode, "elsewhere" in refused.stderr) == (4, True)
+    assert psutil.pid_exists(pid)

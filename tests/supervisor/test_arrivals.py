@@ -11,35 +11,41 @@ def times(arrivals: Arrivals, *offsets: int) -> list[int]:
 
 def test_a_second_fold_gets_the_times_of_the_first_in_whatever_pieces(tmp_path: Path) -> None:
     path = tmp_path / "arrivals"
-    path.write_text("\n10 1000\n25 2000\n40 3000")
+    path.write_text("\n10 1795377071000\n25 1795377072000\n40 1795377073000")
     arrivals = Arrivals(path, folded=0)
     arrivals.cover(40)
     # What lies between two marks came with the later one.
-    assert times(arrivals, 5, 10, 11, 25, 40) == [1000, 1000, 2000, 2000, 3000]
+    assert times(arrivals, 5, 10, 11, 25, 40) == [
+        1795377071000,
+        1795377071000,
+        1795377072000,
+        1795377072000,
+        1795377073000,
+    ]
     arrivals.close()
-    assert path.read_text() == "\n10 1000\n25 2000\n40 3000"
+    assert path.read_text() == "\n10 1795377071000\n25 1795377072000\n40 1795377073000"
 
 
 def test_what_was_marked_but_not_folded_keeps_its_time(tmp_path: Path) -> None:
     path = tmp_path / "arrivals"
-    path.write_text("\n10 1000\n20 2000")
+    path.write_text("\n10 1795377071000\n20 1795377072000")
     arrivals = Arrivals(path, folded=10)
     arrivals.cover(30)
     marked, new = times(arrivals, 20, 30)
-    assert marked == 2000
-    assert new > 2000
+    assert marked == 1795377072000
+    assert new > 1795377072000
     arrivals.close()
-    assert path.read_text() == f"\n10 1000\n20 2000\n30 {new}"
+    assert path.read_text() == f"\n10 1795377071000\n20 1795377072000\n30 {new}"
 
 
 def test_a_mark_cut_short_spoils_none_after_it(tmp_path: Path) -> None:
     path = tmp_path / "arrivals"
-    path.write_text("\n10 1000\n20")
+    path.write_text("\n10 1795377071000\n20 17953")
     arrivals = Arrivals(path, folded=0)
     arrivals.cover(20)
     (new,) = times(arrivals, 20)
     arrivals.close()
     again = Arrivals(path, folded=0)
     again.cover(20)
-    assert times(again, 10, 20) == [1000, new]
+    assert times(again, 10, 20) == [1795377071000, new]
     again.close()

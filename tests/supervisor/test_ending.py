@@ -51,6 +51,12 @@ def test_a_last_word_of_interruption_without_a_result() -> None:
     assert decided(0, said=True) == (Status.INTERRUPTED, EndReason.INTERRUPTED)
 
 
+def test_what_was_said_after_the_last_result_and_cut_off_is_lost() -> None:
+    state = FoldState(last_result=tuple(SUCCESS), spoken_since_result=True)
+    assert decide(Exit(None), state, "", interrupt_requested=False, signalled=False).reason is EndReason.LOST
+    assert decide(Exit(0), state, "", interrupt_requested=False, signalled=False).reason is EndReason.SUCCESS
+
+
 @pytest.mark.parametrize("code", [0, 1, 143, -9, -2, None])
 @pytest.mark.parametrize("outcome", [None, ABORTED])
 def test_with_an_intent_it_was_interrupted(code: int | None, outcome: Outcome | None) -> None:

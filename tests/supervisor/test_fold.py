@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +118,26 @@ def test_the_last_word_of_an_interrupt_is_known() -> None:
     said = {"type": "user", "message": {"role": "user", "content": [text("[Request interrupted by user]")]}}
     assert folded(said).state.interrupted
     assert not folded(said, assistant(text("on I go"))).state.interrupted
+
+
+def test_numbers_beyond_all_measure_fit_into_the_database() -> None:
+    huge = 2**53
+    lines = [assistant(text("a"), id=f"m{number}", input_tokens=huge, output_tokens=huge) for number in range(3)]
+    columns = folded(*lines, result(num_turns=huge), result(num_turns=huge)).state.columns()
+    assert all(abs(value) < 2**63 for value in columns.values() if isinstance(value, int))
+    assert folded(assistant(text("a")) | {"timestamp": "9999-12-31T23:59:59.999999Z"}).rows[0][-1] < 253402300800000
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"type": "system", "subtype": []}', b'{"a": "\\ud800", "b": ' + b"[" * 600 + b"]" * 600 + b"}"]
+)
+def test_odd_lines_are_passed_over(line: bytes) -> None:
+    assert folded(line).state.lines == 1
+
+
+def test_an_id_that_only_a_result_names_had_no_conversation() -> None:
+    assert folded(result(session_id="x")).state.claude_session_id is None
+    assert folded(assistant(text("a")), result(session_id="x")).state.claude_session_id == "claude-1"
 
 
 anything = st.recursive(
