@@ -1,15 +1,25 @@
-"""What `launch` and `continue` both take."""
+"""What `launch` and `continue` both take, declared once."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from hldctl.cli.afterwards import Afterwards
 from hldctl.errors import BadUsage
+from hldctl.sessions.options import SessionOptions
+
+Query = Annotated[
+    str | None,
+    typer.Argument(metavar="QUERY", help="What Claude Code should do; `-` or nothing reads standard input."),
+]
 
 
 def dollars(text: str) -> float:
@@ -23,41 +33,116 @@ def dollars(text: str) -> float:
     return amount
 
 
-Title = Annotated[str | None, typer.Option(metavar="TITLE", help="A title, for lists.")]
-WorkingDir = Annotated[str | None, typer.Option("--working-dir", "-C", metavar="DIR", help="Where Claude Code works.")]
-CreateDir = Annotated[bool, typer.Option("--create-dir", help="Make the working directory if it is missing.")]
-Model = Annotated[str | None, typer.Option(metavar="MODEL", help="A model: opus, sonnet, haiku, or a full id.")]
-AddDir = Annotated[list[str] | None, typer.Option("--add-dir", metavar="DIR", help="One more directory for its tools.")]
-MaxTurns = Annotated[int | None, typer.Option(min=1, max=2**31, metavar="N", help="End after so many turns.")]
-MaxBudget = Annotated[
-    float | None, typer.Option("--max-budget-usd", parser=dollars, metavar="USD", help="End when so much is spent.")
-]
-SystemPrompt = Annotated[str | None, typer.Option(metavar="TEXT", help="In place of Claude Code's own system prompt.")]
-AppendSystemPrompt = Annotated[str | None, typer.Option(metavar="TEXT", help="Added to the system prompt.")]
-CustomInstructions = Annotated[str | None, typer.Option(metavar="TEXT", help="More to add to the system prompt.")]
-AllowedTools = Annotated[
-    list[str] | None, typer.Option("--allowed-tools", metavar="TOOL", help="A tool that needs no permission.")
-]
-DisallowedTools = Annotated[
-    list[str] | None, typer.Option("--disallowed-tools", metavar="TOOL", help="A tool that may not be used.")
-]
-PermissionMode = Annotated[
-    str | None,
-    typer.Option(metavar="MODE", help="Claude Code's permission mode: default, acceptEdits, plan, bypassPermissions…"),
-]
-PermissionPromptTool = Annotated[
-    str | None, typer.Option(metavar="TOOL", help="An MCP tool of yours that answers permission requests.")
-]
-McpConfig = Annotated[str | None, typer.Option(metavar="FILE|JSON", help="MCP servers.")]
-Settings = Annotated[str | None, typer.Option("--settings", metavar="FILE|JSON", help="Claude Code settings.")]
-Env = Annotated[
-    list[str] | None, typer.Option("--env", metavar="NAME[=VALUE]", help="A variable; continuations inherit it.")
-]
-QueryFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from a file.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result, as `claude -p` does.")]
-Follow = Annotated[bool, typer.Option("--follow", help="Print the conversation until the end.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the session as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the id, or the result.")]
+@dataclass(frozen=True)
+class Said:
+    """What the options say; each field is one."""
+
+    title: Annotated[str | None, typer.Option(metavar="TITLE", help="A title, for lists.")] = None
+    working_dir: Annotated[
+        str | None, typer.Option("--working-dir", "-C", metavar="DIR", help="Where Claude Code works.")
+    ] = None
+    create_dir: Annotated[bool, typer.Option("--create-dir", help="Make the working directory if it is missing.")] = (
+        False
+    )
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="A model: opus, sonnet, haiku, or a full id.")] = (
+        None
+    )
+    add_dir: Annotated[
+        list[str] | None, typer.Option("--add-dir", metavar="DIR", help="One more directory for its tools.")
+    ] = None
+    max_turns: Annotated[int | None, typer.Option(min=1, max=2**31, metavar="N", help="End after so many turns.")] = (
+        None
+    )
+    max_budget_usd: Annotated[
+        float | None,
+        typer.Option("--max-budget-usd", parser=dollars, metavar="USD", help="End when so much is spent."),
+    ] = None
+    system_prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="In place of Claude Code's own system prompt.")
+    ] = None
+    append_system_prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="Added to the system prompt.")] = None
+    custom_instructions: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="More to add to the system prompt.")
+    ] = None
+    allowed_tools: Annotated[
+        list[str] | None, typer.Option("--allowed-tools", metavar="TOOL", help="A tool that needs no permission.")
+    ] = None
+    disallowed_tools: Annotated[
+        list[str] | None, typer.Option("--disallowed-tools", metavar="TOOL", help="A tool that may not be used.")
+    ] = None
+    permission_mode: Annotated[
+        str | None, typer.Option(metavar="MODE", help="Claude Code's: default, acceptEdits, plan, bypassPermissions…")
+    ] = None
+    permission_prompt_tool: Annotated[
+        str | None, typer.Option(metavar="TOOL", help="An MCP tool of yours that answers permission requests.")
+    ] = None
+    mcp_config: Annotated[str | None, typer.Option(metavar="FILE|JSON", help="MCP servers.")] = None
+    settings: Annotated[str | None, typer.Option("--settings", metavar="FILE|JSON", help="Claude Code settings.")] = (
+        None
+    )
+    env: Annotated[
+        list[str] | None, typer.Option("--env", metavar="NAME[=VALUE]", help="A variable; continuations inherit it.")
+    ] = None
+    query_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from a file.")] = None
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end and print the result, as `claude -p` does.")
+    ] = False
+    follow: Annotated[bool, typer.Option("--follow", help="Print the conversation until the end.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the id, or the result.")] = False
+
+    @property
+    def afterwards(self) -> Afterwards:
+        return Afterwards(self.wait, self.follow, self.as_json, self.quiet)
+
+    def session_options(self, rest: tuple[str, ...]) -> SessionOptions:
+        """For the sessions' layer; `rest` is what goes to Claude Code as it is."""
+        return SessionOptions(
+            title=self.title,
+            working_dir=self.working_dir,
+            create_dir=self.create_dir,
+            model=self.model,
+            additional_directories=as_tuple(self.add_dir),
+            max_turns=self.max_turns,
+            max_budget_usd=self.max_budget_usd,
+            system_prompt=self.system_prompt,
+            append_system_prompt=self.append_system_prompt,
+            custom_instructions=self.custom_instructions,
+            permission_mode=self.permission_mode,
+            permission_prompt_tool=self.permission_prompt_tool,
+            allowed_tools=tools(self.allowed_tools),
+            disallowed_tools=tools(self.disallowed_tools),
+            extra_arguments=rest or None,
+            mcp_config=self.mcp_config,
+            claude_settings=self.settings,
+            environment=as_tuple(self.env),
+        )
+
+
+def takes_session_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The command with these options behind its own arguments; what they say reaches `function` as `said`."""
+    own = [parameter for parameter in _parameters(function) if parameter.name != "said"]
+    hints = get_type_hints(Said, include_extras=True)
+    said = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(Said)
+    ]
+
+    def command(**values: Any) -> None:
+        chosen = Said(**{parameter.name: values.pop(parameter.name) for parameter in said})
+        function(**values, said=chosen)
+
+    command.__doc__ = function.__doc__
+    # Both are what typer reads.
+    command.__signature__ = inspect.Signature([*own, *said])  # type: ignore[attr-defined]  # a convention of inspect
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *said]}
+    return command
+
+
+def _parameters(function: Callable[..., None]) -> list[inspect.Parameter]:
+    return list(inspect.signature(function, eval_str=True).parameters.values())
 
 
 def as_tuple(values: list[str] | None) -> tuple[str, ...] | None:
