@@ -44,3 +44,11 @@ class EventType(StrEnum):
     TOOL_CALL = "tool_call"
     TOOL_RESULT = "tool_result"
     SYSTEM = "system"
+
+
+class FeedType(StrEnum):
+    SESSION_STATUS_CHANGED = "session_status_changed"
+    CONVERSATION_UPDATED = "conversation_updated"
+    SESSION_SETTINGS_CHANGED = "session_settings_changed"
+    NEW_APPROVAL = "new_approval"
+    APPROVAL_RESOLVED = "approval_resolved"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from hldctl.claude import tool_result
 from hldctl.claude.stream import JsonObject, block_text, blocks, mapping, sequence, text, whole_number
 from hldctl.states import EventType
 
@@ -49,8 +50,9 @@ def entries(event: JsonObject) -> Iterator[Entry]:
         parent = text(event.get("parent_tool_use_id"))
         message = mapping(event.get("message"))
         role = text(message.get("role")) or str(kind)
+        structured = structured_result(event)
         for block in blocks(message):
-            yield _entry(block, role, parent)
+            yield _entry(block, role, parent, structured)
     elif (note := _note(event)) is not None:
         parent = text(event.get("parent_tool_use_id"))
         yield Entry(EventType.SYSTEM, "system", note, parent_tool_use_id=parent)
@@ -69,7 +71,13 @@ def says_interrupted(entry: Entry) -> bool:
     return entry.role == "user" and (entry.content or "").startswith(_INTERRUPTED)
 
 
-def _entry(block: JsonObject, role: str, parent: str | None) -> Entry:
+def structured_result(event: JsonObject) -> JsonObject:
+    """The data beside a tool result; empty where the line holds several, and nobody knows of which it speaks."""
+    results = [block for block in blocks(mapping(event.get("message"))) if block.get("type") == "tool_result"]
+    return mapping(event.get("tool_use_result")) if len(results) == 1 else {}
+
+
+def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObject) -> Entry:
     kind = text(block.get("type")) or ""
     if kind == "text":
         return Entry(EventType.MESSAGE, role, text(block.get("text")) or "", parent_tool_use_id=parent)
@@ -92,7 +100,7 @@ def _entry(block: JsonObject, role: str, parent: str | None) -> Entry:
             role,
             parent_tool_use_id=parent,
             tool_result_for_id=text(block.get("tool_use_id")),
-            tool_result_content=block_text(block.get("content")),
+            tool_result_content=tool_result.content(block, structured),
             is_error=block.get("is_error") is True,
         )
     return Entry(EventType.MESSAGE, role, block_text([block]), parent_tool_use_id=parent)

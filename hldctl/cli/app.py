@@ -23,6 +23,8 @@ COMMANDS = {
     "show": "show",
     "tail": "tail",
     "wait": "wait",
+    "set": "set_",
+    "events": "events",
 }
 """The module of each command, imported only when the command is run or described."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -11,8 +12,10 @@ from hldctl.cli.duration import seconds
 from hldctl.errors import BadUsage, WrongState
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import lookup, stopping
+from hldctl.states import Status
 from hldctl.store import sessions as store
 from hldctl.store.database import opened
+from hldctl.store.models import Session
 
 
 def command(
@@ -32,7 +35,16 @@ def command(
         ids = store.alive() if all_of_them else [lookup.find(words).id for words in sessions or []]
     stopped = stopping.interrupt(state, ids, grace_seconds=timeout, await_end=not no_wait)
     for session in stopped:
-        output.data(f"{session.id} {session.status}")
+        output.data(f"{session.id} {session.status}{_force(session)}")
     late = set(ids) - {session.id for session in stopped}
     if late and not all_of_them:
         raise WrongState(f"{' and '.join(sorted(late))}: already ended; there is nothing to interrupt.")
+
+
+def _force(session: Session) -> str:
+    """By which signal, if SIGINT was not enough."""
+    if session.status != Status.INTERRUPTED:
+        return ""
+    return {128 + signal.SIGTERM: " by SIGTERM", -signal.SIGTERM: " by SIGTERM", -signal.SIGKILL: " by SIGKILL"}.get(
+        session.exit_code or 0, ""
+    )

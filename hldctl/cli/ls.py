@@ -10,8 +10,9 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.duration import seconds
+from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import supervisors, view
+from hldctl.sessions import family, supervisors, view
 from hldctl.states import Status
 from hldctl.store import sessions
 from hldctl.store.database import opened
@@ -29,7 +30,7 @@ class SortKey(StrEnum):
     DURATION = "duration"
 
 
-_LISTED = ("id", "status", "created_at", "num_turns", "cost_usd", "title", "summary")
+_LISTED = ("id", "parent_session_id", "status", "created_at", "num_turns", "cost_usd", "title", "summary")
 
 _COLUMNS = {
     SortKey.CREATED: "created_at",
@@ -56,9 +57,12 @@ def command(
     template: Annotated[
         str | None, typer.Option("--format", metavar="TEMPLATE", help="A line for each, such as '{id} {status}'.")
     ] = None,
+    tree: Annotated[bool, typer.Option("--tree", help="Continuations below what they continue.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of sessions.")] = False,
 ) -> None:
     """List sessions, newest first."""
+    if tree and (quiet or template or as_json):
+        raise BadUsage("--tree draws a table; in JSON, parent_session_id tells the family.")
     is_table = not (quiet or template or as_json)
     most = (_SHOWN if is_table else 0) if limit is None else limit
     state = StateDirectory.from_environment()
@@ -86,12 +90,12 @@ def command(
     elif as_json:
         output.json_value([view.session_object(session) for session in shown])
     else:
-        _print_table(shown)
+        _print_table(list(family.by_family(shown)) if tree else [(0, session) for session in shown])
         if len(found) > len(shown):
             output.note(f"only {len(shown)} shown; --limit 0 shows all")
 
 
-def _print_table(shown: list[Session]) -> None:
+def _print_table(shown: list[tuple[int, Session]]) -> None:
     now = time.time()
     rows = [
         (
@@ -100,14 +104,18 @@ def _print_table(shown: list[Session]) -> None:
             _age(now - session.created_at / 1000),
             "" if session.num_turns is None else str(session.num_turns),
             "" if session.cost_usd is None else f"${session.cost_usd:.2f}",
-            output.one_line(session.title or session.summary),
+            _branch(depth) + output.one_line(session.title or session.summary),
         )
-        for session in shown
+        for depth, session in shown
     ]
     if rows:
         output.table(("ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
     else:
         output.note("no sessions; `hldctl launch` starts one")
+
+
+def _branch(depth: int) -> str:
+    return "  " * (depth - 1) + "└ " if depth else ""
 
 
 def _age(elapsed: float) -> str:

@@ -8,29 +8,37 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.conversation import lines
+from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import following, lookup, supervisors, view
-from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.sessions import following, inspection, view
+from hldctl.sessions.inspection import Inspection
+from hldctl.store.models import FileSnapshot, McpServerRow, Session
 
 
 def command(
     session: Annotated[str, typer.Argument(metavar="ID", help="The session to show.")],
     events: Annotated[bool, typer.Option("--events", help="Its conversation.")] = False,
+    snapshots: Annotated[bool, typer.Option("--snapshots", help="The files that it read, as they were then.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show one session whole: settings, numbers, result."""
+    """Show one session whole: settings, numbers, result, family."""
+    if events and snapshots:
+        raise BadUsage("Say either --events or --snapshots.")
     state = StateDirectory.from_environment()
-    with opened(state):
-        session_id = lookup.find(session).id
-        supervisors.adopt_lost(state, [session_id])
-        found = lookup.find(session_id)
+    found = inspection.inspect(state, session)
     if events:
-        _print_events(state, session_id, as_json=as_json)
+        _print_events(state, found.session.id, as_json=as_json)
+    elif snapshots:
+        _print_snapshots(inspection.file_snapshots(state, found.session.id), as_json=as_json)
     elif as_json:
-        output.json_value(view.session_object(found))
+        output.json_value(_whole_object(found))
     else:
         _print(found, state)
+
+
+def _whole_object(found: Inspection) -> dict[str, Any]:
+    servers = [view.mcp_server_object(server) for server in found.mcp_servers]
+    return view.session_object(found.session) | {"children": found.children, "mcp_servers": servers}
 
 
 def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> None:
@@ -42,18 +50,39 @@ def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> N
             output.data("\n".join(lines(event)))
 
 
-def _print(session: Session, state: StateDirectory) -> None:
-    shown = view.session_object(session)
+def _print_snapshots(snapshots: list[FileSnapshot], *, as_json: bool) -> None:
+    if as_json:
+        output.json_value([view.snapshot_object(snapshot) for snapshot in snapshots])
+        return
+    for snapshot in snapshots:
+        output.data(f"==> {output.one_line(snapshot.file_path)} <==")
+        output.data(output.harmless(snapshot.content))
+
+
+def _print(found: Inspection, state: StateDirectory) -> None:
+    shown = view.session_object(found.session)
     for name, value in shown.items():
-        if value in (None, [], False, "") or name in ("query", "summary", "result_content", "run_id"):
-            continue
-        output.data(f"{name.replace('_', ' '):<28}{_text(value)}")
-    for name, count in _fold_notes(session).items():
-        output.data(f"{output.one_line(name):<28}{count}")
-    output.data(f"{'files':<28}{state.session(session.id).directory}")
+        if value not in (None, [], False, "") and name not in ("query", "summary", "result_content", "run_id"):
+            _print_line(name.replace("_", " "), _text(value))
+    for child in found.children:
+        _print_line("continued by", child)
+    for server in found.mcp_servers:
+        _print_line("mcp server", _server_text(server))
+    for name, count in _fold_notes(found.session).items():
+        _print_line(name, str(count))
+    _print_line("files", str(state.session(found.session.id).directory))
     for name in ("query", "result_content"):
         if shown[name]:
             output.data(f"\n{name.replace('_', ' ')}:\n{output.harmless(shown[name])}")
+
+
+def _print_line(name: str, value: str) -> None:
+    output.data(f"{output.one_line(name):<28}{value}")
+
+
+def _server_text(server: McpServerRow) -> str:
+    kind = f" ({server.transport})" if server.transport else ""
+    return output.one_line(f"{server.name}{kind} {server.status or 'not started yet'}")
 
 
 def _fold_notes(session: Session) -> dict[str, int]:

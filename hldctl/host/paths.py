@@ -72,6 +72,11 @@ class SessionFiles:
         return self.directory / "environment.json"
 
     @property
+    def snapshots(self) -> Path:
+        """Files that were read in part, whole and as they were then: the disk may have changed by another fold."""
+        return self.directory / "snapshots"
+
+    @property
     def system_prompt(self) -> Path:
         return self.directory / "system-prompt.txt"
 

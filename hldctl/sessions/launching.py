@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,9 +13,10 @@ from hldctl.claude import arguments, binary
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import lookup, stopping, supervisors, waiting
+from hldctl.sessions import lookup, settings, stopping, supervisors, waiting
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.summary import summarize
+from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
 from hldctl.supervisor.request import LaunchRequest
@@ -32,8 +34,8 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     values = checked(options)
     claude_path = str(binary.find())
     working_dir = directory(options.working_dir or ".", create_with=umask if options.create_dir else None)
-    settings = ClaudeSettings(working_dir=working_dir, **values)
-    return _start(state, _request(query, claude_path, umask, settings, title=options.title))
+    chosen = ClaudeSettings(working_dir=working_dir, **values)
+    return _start(state, _request(query, claude_path, umask, chosen, title=options.title))
 
 
 def resume(state: StateDirectory, words: str, query: str, options: SessionOptions, umask: int) -> str:
@@ -58,17 +60,34 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     )
     inherited = _inherited(state, parent)
     values["environment"] = inherited.environment | values.get("environment", {})
-    settings = replace(inherited, working_dir=working_dir, **values)
+    chosen = replace(inherited, working_dir=working_dir, **values)
     if parent.completed_at is None:
         # Last: what would stop the continuation must not have stopped its parent already.
         stopping.interrupt(state, [parent.id])
-    if any(getattr(settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
-        settings = replace(settings, fresh_system_prompt=True)
-    request = _request(query, claude_path, umask, settings, title=options.title or parent.title)
-    return _start(state, replace(request, parent_session_id=parent.id, resume=parent.claude_session_id))
+    if any(getattr(chosen, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
+        chosen = replace(chosen, fresh_system_prompt=True)
+    request = _request(query, claude_path, umask, chosen, title=options.title or parent.title)
+    continuation = replace(request, parent_session_id=parent.id, resume=parent.claude_session_id)
+    return _start(state, _with_permissions(state, continuation, parent.id))
 
 
-def _request(query: str, claude_path: str, umask: int, settings: ClaudeSettings, title: str | None) -> LaunchRequest:
+def _with_permissions(state: StateDirectory, request: LaunchRequest, parent_id: str) -> LaunchRequest:
+    """What was set of permissions while the parent ran; what has expired is dropped, from the parent, too."""
+    with opened(state):
+        parent = lookup.find(parent_id)
+        now = time.time_ns() // 1_000_000
+        if settings.has_expired(parent, now):
+            sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, now)
+            parent = lookup.find(parent_id)
+    return replace(
+        request,
+        auto_accept_edits=parent.auto_accept_edits,
+        dangerously_skip_permissions=parent.dangerously_skip_permissions,
+        dangerously_skip_permissions_expires_at=parent.dangerously_skip_permissions_expires_at,
+    )
+
+
+def _request(query: str, claude_path: str, umask: int, chosen: ClaudeSettings, title: str | None) -> LaunchRequest:
     return LaunchRequest(
         session_id=str(uuid.uuid4()),
         run_id=str(uuid.uuid4()),
@@ -76,7 +95,7 @@ def _request(query: str, claude_path: str, umask: int, settings: ClaudeSettings,
         summary=summarize(query),
         claude_path=claude_path,
         umask=umask,
-        settings=settings,
+        settings=chosen,
         title=title,
     )
 

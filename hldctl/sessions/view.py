@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hldctl.store.models import ConversationEvent, Session
+from hldctl.store.models import ConversationEvent, FeedEvent, FileSnapshot, McpServerRow, Session
 
 SESSION_FIELDS = (
     "id",
@@ -75,8 +75,14 @@ EVENT_FIELDS = (
     "created_at",
 )
 
+FEED_FIELDS = ("id", "type", "session_id", "run_id", "timestamp", "data")
+
+SNAPSHOT_FIELDS = ("session_id", "tool_id", "file_path", "content", "created_at")
+
+MCP_SERVER_FIELDS = ("name", "transport", "command", "url", "env_names", "header_names", "status")
+
 _TIMES = frozenset(
-    {"created_at", "last_activity_at", "completed_at", "dangerously_skip_permissions_expires_at"},
+    {"created_at", "last_activity_at", "completed_at", "dangerously_skip_permissions_expires_at", "timestamp"},
 )
 
 
@@ -88,6 +94,18 @@ def event_object(event: ConversationEvent) -> dict[str, Any]:
     return {name: _value(event, name) for name in EVENT_FIELDS}
 
 
+def feed_object(event: FeedEvent) -> dict[str, Any]:
+    return {name: _value(event, name) for name in FEED_FIELDS}
+
+
+def snapshot_object(snapshot: FileSnapshot) -> dict[str, Any]:
+    return {name: _value(snapshot, name) for name in SNAPSHOT_FIELDS}
+
+
+def mcp_server_object(server: McpServerRow) -> dict[str, Any]:
+    return {name: getattr(server, name) for name in MCP_SERVER_FIELDS}
+
+
 def rfc3339(milliseconds: int | None) -> str | None:
     """UTC, with milliseconds."""
     if milliseconds is None:
@@ -96,8 +114,9 @@ def rfc3339(milliseconds: int | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
 
 
-def _value(row: Session | ConversationEvent, name: str) -> Any:
+def _value(row: Session | ConversationEvent | FeedEvent | FileSnapshot, name: str) -> Any:
     if name == "pending_approvals":
+        # There are none before there is a hook that asks for them.
         return 0
     value = getattr(row, name)
     if name in _TIMES:

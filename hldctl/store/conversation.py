@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from peewee import __exception_wrapper__  # type: ignore[attr-defined]  # its stubs leave it out
 
+from hldctl.states import FeedType
+from hldctl.store import feed, mcp_servers, snapshots
 from hldctl.store.database import execute
 from hldctl.store.models import ConversationEvent, database
+from hldctl.store.snapshots import SnapshotRow
 
 Row = tuple[Any, ...]
 
@@ -32,19 +36,43 @@ COLUMNS = (
 
 _INSERT = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _COMPLETE = "UPDATE conversation_events SET is_completed = 1 WHERE session_id = ? AND tool_id = ?"
+_IN_FEED = ("sequence", "event_type", "role", "tool_id", "tool_name", "tool_result_for_id", "parent_tool_use_id")
+_FEED_POSITIONS = [(name, COLUMNS.index(name)) for name in _IN_FEED]
 
 
-def record(session_id: str, rows: Sequence[Row], completed_tools: Sequence[str], columns: dict[str, Any]) -> None:
-    """One step of the fold: events, finished tool calls and the session's columns, in one transaction."""
+@dataclass(frozen=True)
+class Step:
+    """What some lines of a journal add."""
+
+    rows: Sequence[Row]
+    completed_tools: Sequence[str]
+    snapshots: Sequence[SnapshotRow]
+    mcp_states: Sequence[tuple[str, str]]
+    columns: dict[str, Any]
+    """Of the session, the place in the journal among them."""
+
+
+def record(session_id: str, run_id: str, step: Step, now: int) -> None:
+    """One step of the fold and its feed, in one transaction."""
     # The cursor is the driver's own, and so would its errors be.
     with database.atomic("IMMEDIATE"), __exception_wrapper__:
         cursor = database.cursor()
-        if rows:
-            cursor.executemany(_INSERT, rows)
-        if completed_tools:
-            cursor.executemany(_COMPLETE, [(session_id, tool) for tool in completed_tools])
-        assignments = ", ".join(f"{name} = ?" for name in columns)
-        cursor.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*columns.values(), session_id))
+        if step.rows:
+            cursor.executemany(_INSERT, step.rows)
+            feed.publish((FeedType.CONVERSATION_UPDATED, session_id, run_id, now, _feed_data(row)) for row in step.rows)
+        if step.completed_tools:
+            cursor.executemany(_COMPLETE, [(session_id, tool) for tool in step.completed_tools])
+        if step.snapshots:
+            cursor.executemany(snapshots.INSERT, step.snapshots)
+        if step.mcp_states:
+            cursor.executemany(mcp_servers.SET_STATUS, [(session_id, *state) for state in step.mcp_states])
+        assignments = ", ".join(f"{name} = ?" for name in step.columns)
+        cursor.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*step.columns.values(), session_id))
+
+
+def _feed_data(row: Row) -> dict[str, Any]:
+    """Enough to know what came; the content is one query away and not stored twice."""
+    return {name: row[position] for name, position in _FEED_POSITIONS if row[position] is not None}
 
 
 def after(session_id: str, sequence: int, limit: int) -> list[ConversationEvent]:

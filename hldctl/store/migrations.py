@@ -87,6 +87,43 @@ CREATE TABLE conversation_events (
 )
 """
 
+_SNAPSHOTS = """
+CREATE TABLE file_snapshots (
+    id INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    tool_id TEXT NOT NULL,
+    file_path TEXT NOT NULL,
+    content TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+)
+"""
+
+_MCP_SERVERS = """
+CREATE TABLE mcp_servers (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    transport TEXT,
+    command TEXT,
+    url TEXT,
+    env_names TEXT,
+    header_names TEXT,
+    status TEXT,
+    PRIMARY KEY (session_id, name)
+)
+"""
+
+# AUTOINCREMENT: an id that was given is never given again, also after the newest rows were pruned.
+_FEED = """
+CREATE TABLE feed (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    type TEXT NOT NULL,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    run_id TEXT NOT NULL,
+    timestamp INTEGER NOT NULL,
+    data TEXT NOT NULL
+)
+"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         _SESSIONS,
@@ -98,5 +135,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         _CONVERSATION_EVENTS,
         "CREATE UNIQUE INDEX events_by_sequence ON conversation_events (session_id, sequence)",
         "CREATE INDEX events_by_tool ON conversation_events (session_id, tool_id) WHERE tool_id IS NOT NULL",
+    ),
+    (
+        _SNAPSHOTS,
+        "CREATE UNIQUE INDEX snapshots_by_tool ON file_snapshots (session_id, tool_id)",
+        _MCP_SERVERS,
+        _FEED,
+        "CREATE INDEX feed_by_session ON feed (session_id, id)",
+        "CREATE INDEX feed_by_type ON feed (type, id)",
     ),
 )

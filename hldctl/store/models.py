@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from peewee import BooleanField, FloatField, IntegerField, Model, TextField
+from peewee import AutoField, BooleanField, CompositeKey, FloatField, IntegerField, Model, TextField
 from playhouse.apsw_ext import APSWDatabase
 
 database = APSWDatabase(None, autoconnect=False)
@@ -110,3 +110,46 @@ class ConversationEvent(Model):
         database = database
         table_name = "conversation_events"
         primary_key = False
+
+
+class FileSnapshot(Model):
+    id = AutoField()
+    session_id = TextField()
+    tool_id = TextField()
+    file_path = TextField()
+    content = TextField()
+    created_at = IntegerField()
+
+    class Meta:
+        database = database
+        table_name = "file_snapshots"
+
+
+class McpServerRow(Model):
+    session_id = TextField()
+    name = TextField()
+    transport = TextField(null=True)
+    command = TextField(null=True)
+    url = TextField(null=True)
+    env_names = JsonField(null=True)
+    header_names = JsonField(null=True)
+    status = TextField(null=True)
+    """As Claude Code's `init` said it; absent before."""
+
+    class Meta:
+        database = database
+        table_name = "mcp_servers"
+        primary_key = CompositeKey("session_id", "name")
+
+
+class FeedEvent(Model):
+    id = AutoField()
+    type = TextField()
+    session_id = TextField()
+    run_id = TextField()
+    timestamp = IntegerField()
+    data = JsonField()
+
+    class Meta:
+        database = database
+        table_name = "feed"

@@ -6,19 +6,45 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import SQL
+from peewee import SQL, fn
 
 from hldctl.host.processes import ProcessIdentity
-from hldctl.states import ENDED, EndReason, Status
+from hldctl.states import EndReason, FeedType, Status
+from hldctl.store import feed, mcp_servers
 from hldctl.store.database import execute
 from hldctl.store.models import ConversationEvent, Session, database
 
 
-def create(session: dict[str, Any], query_event: dict[str, Any]) -> None:
-    """The row and its first event, the user's query, together."""
+def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[dict[str, Any]]) -> None:
+    """The row, its MCP servers and its first event, the user's query, together."""
+    run_id, now = session["run_id"], session["created_at"]
     with database.atomic("IMMEDIATE"):
         Session.insert(session).execute()
+        mcp_servers.create(session["id"], servers)
         ConversationEvent.insert(query_event).execute()
+        said = {"sequence": 1, "event_type": query_event["event_type"], "role": query_event["role"]}
+        feed.publish(
+            [
+                _status_change(session["id"], run_id, None, session["status"], now),
+                (FeedType.CONVERSATION_UPDATED, session["id"], run_id, now, said),
+            ]
+        )
+
+
+def _status_change(session_id: str, run_id: str, old: str | None, new: str, now: int, **more: Any) -> feed.Change:
+    data = {"old_status": old, "new_status": str(new), **more}
+    return (FeedType.SESSION_STATUS_CHANGED, session_id, run_id, now, data)
+
+
+def _change_status(session_id: str, new: Status, now: int, columns: dict[str, Any], **more: Any) -> bool:
+    """Within a transaction: sets the status and publishes it; False if the session has ended or is not there."""
+    row = execute("SELECT status, run_id FROM sessions WHERE id = ? AND completed_at IS NULL", (session_id,)).fetchone()
+    if row is None:
+        return False
+    Session.update(status=str(new), **columns).where(Session.id == session_id).execute()
+    if row[0] != new:
+        feed.publish([_status_change(session_id, row[1], row[0], new, now, **more)])
+    return True
 
 
 def get(session_id: str) -> Session | None:
@@ -98,18 +124,9 @@ def statuses(session_ids: Iterable[str]) -> dict[str, Status]:
 
 def request_interrupt(session_id: str, now: int, grace_ms: int) -> bool:
     """Records the intent; False if the session has ended. A second request may change the grace period."""
+    intent = {"interrupt_requested_at": now, "interrupt_grace_ms": grace_ms, "last_activity_at": now}
     with database.atomic("IMMEDIATE"):
-        changed = (
-            Session.update(
-                status=str(Status.INTERRUPTING),
-                interrupt_requested_at=now,
-                interrupt_grace_ms=grace_ms,
-                last_activity_at=now,
-            )
-            .where((Session.id == session_id) & Session.completed_at.is_null())
-            .execute()
-        )
-    return bool(changed)
+        return _change_status(session_id, Status.INTERRUPTING, now, intent)
 
 
 @dataclass(frozen=True)
@@ -130,14 +147,13 @@ def supervised_by(session_id: str, pid: int) -> None:
         execute("UPDATE sessions SET supervisor_pid = ? WHERE id = ?", (pid, session_id))
 
 
-def started(session_id: str, process: ProcessIdentity) -> None:
+def started(session_id: str, process: ProcessIdentity, now: int) -> None:
     """Claude Code runs. An interrupt that came meanwhile keeps its status."""
+    identity = {"pid": process.pid, "pid_started": process.started, "boot_id": process.boot_id}
     with database.atomic("IMMEDIATE"):
-        execute(
-            "UPDATE sessions SET pid = ?, pid_started = ?, boot_id = ?,"
-            " status = CASE status WHEN 'starting' THEN 'running' ELSE status END WHERE id = ?",
-            (process.pid, process.started, process.boot_id, session_id),
-        )
+        row = execute("SELECT status FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        status = Status.RUNNING if row is None or row[0] == Status.STARTING else Status(row[0])
+        _change_status(session_id, status, now, identity)
 
 
 @dataclass(frozen=True)
@@ -151,21 +167,35 @@ class Ending:
 
 
 def end(session_id: str, ending: Ending, now: int) -> None:
-    """Decided once: a session that has ended is left as it is."""
-    assert ending.status in ENDED
+    """Decided once: a session that has ended is left as it is. Tool calls left without a result are closed with it."""
+    assert ending.status.has_ended
+    outcome = {
+        "end_reason": str(ending.reason),
+        "error_message": ending.error_message,
+        "exit_code": ending.exit_code,
+        "completed_at": now,
+        "last_activity_at": fn.max(Session.last_activity_at, now),
+        "duration_ms": fn.coalesce(Session.duration_ms, now - Session.created_at),
+    }
     with database.atomic("IMMEDIATE"):
-        execute(
-            "UPDATE sessions SET status = ?, end_reason = ?, error_message = ?, exit_code = ?, completed_at = ?,"
-            " last_activity_at = max(last_activity_at, ?), duration_ms = coalesce(duration_ms, ? - created_at)"
-            " WHERE id = ? AND completed_at IS NULL",
-            (
-                str(ending.status),
-                str(ending.reason),
-                ending.error_message,
-                ending.exit_code,
-                now,
-                now,
-                now,
-                session_id,
-            ),
-        )
+        if _change_status(session_id, ending.status, now, outcome, end_reason=str(ending.reason)):
+            execute(
+                "UPDATE conversation_events SET is_completed = 1"
+                " WHERE session_id = ? AND tool_id IS NOT NULL AND event_type = 'tool_call' AND is_completed = 0",
+                (session_id,),
+            )
+
+
+def change_settings(session_id: str, changes: dict[str, Any], now: int) -> None:
+    """Settings that can change at any time; `changes` are columns."""
+    with database.atomic("IMMEDIATE"):
+        row = execute("SELECT run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        if row is not None:
+            Session.update(**changes).where(Session.id == session_id).execute()
+            feed.publish([(FeedType.SESSION_SETTINGS_CHANGED, session_id, row[0], now, changes)])
+
+
+def children(session_id: str) -> list[str]:
+    """The sessions that continue it, oldest first."""
+    query = Session.select(Session.id).where(Session.parent_session_id == session_id)
+    return _ids(query.order_by(Session.created_at))

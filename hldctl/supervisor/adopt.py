@@ -9,6 +9,7 @@ from hldctl.host.paths import PRIVATE_FILE, SessionFiles
 from hldctl.host.processes import ProcessIdentity, identify
 from hldctl.store import sessions
 from hldctl.store.models import Session
+from hldctl.supervisor.arrivals import now
 from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.stop import find_claude
 
@@ -22,7 +23,7 @@ def adopt(session: Session, files: SessionFiles) -> AdoptedProcess:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
     identity = _recorded(session) or _unrecorded(session) or _NO_PROCESS
     if session.pid is None and identity != _NO_PROCESS:
-        sessions.started(session.id, identity)
+        sessions.started(session.id, identity, now())
     sessions.supervised_by(session.id, os.getpid())
     return AdoptedProcess(identity)
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from hldctl.claude import usage
-from hldctl.claude.conversation import Entry, Outcome, entries, is_known, outcome, says_interrupted
+from hldctl.claude import mcp, read_tool, usage
+from hldctl.claude.conversation import (
+    Entry,
+    Outcome,
+    entries,
+    is_known,
+    outcome,
+    says_interrupted,
+    structured_result,
+)
 from hldctl.claude.stream import LARGEST_COUNT, JsonObject, decode, mapping, milliseconds, text
 from hldctl.claude.usage import Tokens
 from hldctl.states import EventType
@@ -45,6 +53,8 @@ class FoldState:
     context_tokens: int | None = None
     context_window: int | None = None
     permission_denials: list[JsonObject] = field(default_factory=list)
+    reads: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    """Calls of Read without a result so far, by tool id: path, and whether only a part was asked for."""
     last_result: tuple[Any, ...] | None = None
     """An Outcome, without its text."""
     interrupted: bool = False
@@ -104,14 +114,30 @@ def family(model_id: str) -> str:
     return match[1] if match else model_id
 
 
+class Snapshot(NamedTuple):
+    """What a file held when Read showed it, or as much of it as was shown."""
+
+    tool_id: str
+    path: str
+    content: str
+    whole: bool
+    created_at: int
+
+
 class Fold:
     """Takes lines, gives what they add; `state` is what the next line meets."""
 
     def __init__(self, session_id: str, state: FoldState) -> None:
         self.state = state
         self._session_id = session_id
+        self.begin_step()
+
+    def begin_step(self) -> None:
+        """Forgets what was given since the last one, for it has been recorded."""
         self.rows: list[Row] = []
         self.completed_tools: list[str] = []
+        self.snapshots: list[Snapshot] = []
+        self.mcp_states: list[tuple[str, str]] = []
 
     def add(self, line: bytes, arrived_at: int) -> None:
         """Folds one line, without its newline; never raises on what it holds."""
@@ -126,6 +152,7 @@ class Fold:
         self._learn(event)
         for entry in entries(event):
             self._append(entry, created_at)
+            self._take_snapshot(entry, event, created_at)
 
     def pass_over(self, length: int, arrived_at: int) -> None:
         """Notes a line that cannot be read; the journal keeps it."""
@@ -144,6 +171,18 @@ class Fold:
         if entry.tool_result_for_id is not None:
             self.completed_tools.append(entry.tool_result_for_id)
 
+    def _take_snapshot(self, entry: Entry, event: JsonObject, created_at: int) -> None:
+        reads = self.state.reads
+        if entry.tool_name == "Read" and entry.tool_id is not None:
+            if (read := read_tool.called(entry.tool_input)) is not None:
+                reads[entry.tool_id] = read
+        elif entry.tool_result_for_id in reads:
+            tool_id = entry.tool_result_for_id or ""
+            read = read_tool.Read(*reads.pop(tool_id))
+            if not entry.is_error:
+                shown = read_tool.shown(read, structured_result(event), entry.tool_result_content or "")
+                self.snapshots.append(Snapshot(tool_id, read.path, shown.content, shown.whole, created_at))
+
     def _count_unknown(self, event: JsonObject) -> None:
         name = "/".join(part for part in (text(event.get("type")), text(event.get("subtype"))) if part) or "no type"
         self.state.unknown_lines[name] = self.state.unknown_lines.get(name, 0) + 1
@@ -157,8 +196,9 @@ class Fold:
         # Not from a result: a resume that failed names an id that never had a conversation.
         if self.state.claude_session_id is None and kind != "result":
             self.state.claude_session_id = text(event.get("session_id"))
-        if kind == "system" and event.get("subtype") == "init" and self.state.model_id is None:
-            self.state.model_id = text(event.get("model"))
+        if kind == "system" and event.get("subtype") == "init":
+            self.state.model_id = self.state.model_id or text(event.get("model"))
+            self.mcp_states += mcp.states(event)
 
     def _learn_usage(self, event: JsonObject) -> None:
         message = mapping(event.get("message"))

@@ -8,9 +8,10 @@ from typing import Any
 from hldctl.host.paths import SessionFiles, touch
 from hldctl.store import conversation
 from hldctl.store.models import Session
-from hldctl.supervisor.arrivals import Arrivals
+from hldctl.supervisor.arrivals import Arrivals, now
 from hldctl.supervisor.fold import Fold, FoldState
 from hldctl.supervisor.journal import Batch, JournalReader
+from hldctl.supervisor.snapshots import Snapshots
 
 
 class Recorder:
@@ -21,9 +22,11 @@ class Recorder:
 
     def __init__(self, session: Session, files: SessionFiles) -> None:
         self._session_id: str = session.id
+        self._run_id: str = session.run_id
         self._files = files
         self._fold = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
         self._journal = JournalReader(files.journal, self.state.offset)
+        self._snapshots = Snapshots(session, files)
         self._arrivals = Arrivals(files.arrivals, self.state.offset)
         self._written: dict[str, Any] = {}
 
@@ -58,7 +61,9 @@ class Recorder:
         fold.state.offset = batch.end
         columns = {name: value for name, value in fold.state.columns().items() if self._written.get(name) != value}
         progress = {"journal_offset": batch.end, "fold_state": json.dumps(fold.state.as_json())}
-        conversation.record(self._session_id, fold.rows, fold.completed_tools, columns | progress)
+        taken = [self._snapshots.row(snapshot) for snapshot in fold.snapshots]
+        step = conversation.Step(fold.rows, fold.completed_tools, taken, fold.mcp_states, columns | progress)
+        conversation.record(self._session_id, self._run_id, step, now())
         self._written |= columns
-        fold.rows, fold.completed_tools = [], []
+        fold.begin_step()
         touch(self._files.changed)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+from hldctl.claude import mcp
 from hldctl.claude.settings import ClaudeSettings
-from hldctl.host.paths import SessionFiles, write_private
+from hldctl.host.paths import SessionFiles, StateDirectory, write_private
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class LaunchRequest:
     parent_session_id: str | None = None
     resume: str | None = None
     """The Claude session to take up."""
+    auto_accept_edits: bool = False
+    dangerously_skip_permissions: bool = False
+    dangerously_skip_permissions_expires_at: int | None = None
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -33,12 +37,12 @@ class LaunchRequest:
         return cls(**(values | {"settings": ClaudeSettings.from_values(values["settings"])}))
 
 
-def write_inputs(request: LaunchRequest, files: SessionFiles) -> None:
+def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirectory) -> None:
     """The prompt, and all that may hold secrets, as private files: for Claude Code and for continuations."""
     settings = request.settings
     write_private(files.prompt, request.query.encode("utf-8", errors="replace"))
     for path, value in (
-        (files.mcp_config, settings.mcp_config),
+        (files.mcp_config, settings.mcp_config and mcp.with_variables(settings.mcp_config, _variables(request, state))),
         (files.claude_settings, settings.claude_settings),
         (files.environment, settings.environment or None),
     ):
@@ -50,3 +54,13 @@ def write_inputs(request: LaunchRequest, files: SessionFiles) -> None:
     ):
         if text is not None:
             write_private(path, text.encode("utf-8", errors="replace"))
+
+
+def _variables(request: LaunchRequest, state: StateDirectory) -> dict[str, str]:
+    """What an MCP server is told of its session; the first name is the ancestor's."""
+    return {
+        "HUMANLAYER_RUN_ID": request.run_id,
+        "HLDCTL_RUN_ID": request.run_id,
+        "HLDCTL_SESSION_ID": request.session_id,
+        "HLDCTL_HOME": str(state.root),
+    }

@@ -13,7 +13,7 @@ from typing import Any
 
 import peewee
 
-from hldctl.claude import arguments, environment
+from hldctl.claude import arguments, environment, mcp
 from hldctl.errors import UnfitEnvironment
 from hldctl.host import lock
 from hldctl.host.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, SessionFiles, StateDirectory, touch, unusable
@@ -38,7 +38,7 @@ def prepare_files(request: LaunchRequest, state: StateDirectory) -> SessionFiles
             raise UnfitEnvironment(f"{files.lock} cannot be locked; is {state.root} on a file system without locks?")
         for path in (files.journal, files.errors, files.wake, files.changed):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
-        write_inputs(request, files)
+        write_inputs(request, files, state)
     except OSError as error:
         discard(files)
         raise unusable(state.root, error) from error
@@ -66,8 +66,9 @@ def create_row(request: LaunchRequest) -> None:
             "title": request.title,
             "requested_model": model,
             "model": model,
-            "auto_accept_edits": False,
-            "dangerously_skip_permissions": False,
+            "auto_accept_edits": request.auto_accept_edits,
+            "dangerously_skip_permissions": request.dangerously_skip_permissions,
+            "dangerously_skip_permissions_expires_at": request.dangerously_skip_permissions_expires_at,
             "archived": False,
             "created_at": moment,
             "last_activity_at": moment,
@@ -79,6 +80,7 @@ def create_row(request: LaunchRequest) -> None:
             "fold_state": FoldState().as_json(),
         },
         query_event(request.session_id, request.query, moment),
+        [asdict(server) for server in mcp.servers(request.settings.mcp_config)],
     )
 
 
@@ -122,7 +124,7 @@ def start_claude(request: LaunchRequest, state: StateDirectory, files: SessionFi
         touch(files.changed)
         raise UnfitEnvironment(f"{message} The session is recorded as {request.session_id}.") from error
     try:
-        sessions.started(request.session_id, process.identity)
+        sessions.started(request.session_id, process.identity, now())
     except peewee.DatabaseError:
         # It runs, and that is what counts: who is told otherwise launches it twice. The supervision records it later.
         traceback.print_exc()

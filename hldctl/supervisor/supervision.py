@@ -82,7 +82,7 @@ class Supervision:
         """Once more, should it have failed when the process was spawned."""
         session = sessions.get(self._session_id)
         if session is not None and session.pid is None and self._process.identity.pid:
-            sessions.started(self._session_id, self._process.identity)
+            sessions.started(self._session_id, self._process.identity, now())
 
     def _recorder(self) -> Recorder:
         session = sessions.get(self._session_id)

@@ -27,7 +27,7 @@ def test_it_resumes_the_conversation_as_a_session_of_its_own(sandbox: Sandbox) -
     assert child["claude_session_id"] not in (None, parent["claude_session_id"])
     assert child["title"] == "Chores"
     assert [event["content"] for event in sandbox.events(child_id)] == ["and then", "Second answer."]
-    assert sandbox.show(parent["id"]) == parent
+    assert sandbox.show(parent["id"]) == parent | {"children": [child_id]}
 
 
 def test_what_the_parent_spent_is_not_counted_again(sandbox: Sandbox) -> None:

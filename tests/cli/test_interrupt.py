@@ -21,7 +21,7 @@ def test_what_ignores_sigint_gets_sigterm_after_the_grace_period(sandbox: Sandbo
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
     stopped = sandbox.ok("interrupt", session_id, "--timeout", "1s")
-    assert stopped == f"{session_id} interrupted\n"
+    assert stopped == f"{session_id} interrupted by SIGTERM\n"
     session = sandbox.show(session_id)
     assert (session["status"], session["end_reason"], session["exit_code"]) == ("interrupted", "interrupted", -15)
 
@@ -30,7 +30,8 @@ def test_what_ignores_that_too_is_killed(sandbox: Sandbox) -> None:
     sandbox.claude(DEAF)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
-    sandbox.ok("interrupt", session_id, "--timeout", "0")
+    stopped = sandbox.ok("interrupt", session_id, "--timeout", "0")
+    assert stopped == f"{session_id} interrupted by SIGKILL\n"
     assert sandbox.show(session_id)["exit_code"] == -9
 
 
@@ -52,7 +53,7 @@ def test_all_are_stopped_at_once(sandbox: Sandbox) -> None:
         sandbox.journal_has(session_id, "init")
     began = time.monotonic()
     stopped = sandbox.ok("interrupt", "--all", "--timeout", "1").splitlines()
-    assert sorted(stopped) == sorted(f"{session_id} interrupted" for session_id in ids)
+    assert sorted(stopped) == sorted(f"{session_id} interrupted by SIGKILL" for session_id in ids)
     # Each alone takes 3 s: one after another they would take 12.
     assert time.monotonic() - began < 10
 
@@ -111,3 +112,42 @@ def test_a_very_long_patience(sandbox: Sandbox) -> None:
     sandbox.ok("interrupt", session_id, "--timeout", "60d", "--no-wait")
     sandbox.ok("interrupt", session_id, "--timeout", "0")
     assert sandbox.files(session_id).log.read_text() == ""
+
+
+def test_tool_calls_left_without_a_result_are_closed_at_the_end(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch runs; tail -f /dev/null"}\n\nsay Never said.')
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    eventually((sandbox.work / "runs").exists, "the tool to run")
+    sandbox.journal_has(session_id, "tool_use")
+    calls = [event for event in sandbox.events(session_id) if event["event_type"] == "tool_call"]
+    assert [call["is_completed"] for call in calls] == [False]
+    psutil.Process(sandbox.show(session_id)["pid"]).kill()
+    sandbox.run("wait", session_id)
+    events = sandbox.events(session_id)
+    assert [call["is_completed"] for call in events if call["event_type"] == "tool_call"] == [True]
+    assert not [event for event in events if event["event_type"] == "tool_result"]
+
+
+def test_a_denied_tool_call_is_completed_and_its_result_an_error(sandbox: Sandbox) -> None:
+    sandbox.play('call Write {"file_path": "made", "content": "x"}\n\nsay Sorry.')
+    session_id = sandbox.launch("Hi")
+    session = sandbox.ended(session_id)
+    events = {event["event_type"]: event for event in sandbox.events(session_id)}
+    assert events["tool_call"]["is_completed"] is True
+    assert events["tool_result"]["is_error"] is True
+    assert "Permission denied for Write" in events["system"]["content"]
+    (denial,) = session["permission_denials"]
+    assert (denial["tool_name"], session["status"]) == ("Write", "completed")
+
+
+def test_a_script_around_claude_is_stopped_with_it(sandbox: Sandbox) -> None:
+    """Signals that reach only the direct child would reach only the shell, which waits."""
+    sandbox.play("say Here.\nhang")
+    wrapper = sandbox.root / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\n{sandbox.environment["HLDCTL_CLAUDE"]} "$@"\nexit $?\n')
+    wrapper.chmod(0o755)
+    sandbox.environment["HLDCTL_CLAUDE"] = str(wrapper)
+    session_id = sandbox.launch("Hi")
+    sandbox.journal_has(session_id, "Here.")
+    assert sandbox.ok("interrupt", session_id, "--timeout", "30s") == f"{session_id} interrupted\n"
+    eventually(lambda: not sandbox.processes(), "all to end")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from hldctl.store import sessions
 from hldctl.store.conversation import COLUMNS
 from hldctl.store.database import execute, opened
 from hldctl.store.migrations import MIGRATIONS
-from hldctl.store.models import ConversationEvent, Session
+from hldctl.store.models import ConversationEvent, FeedEvent, FileSnapshot, McpServerRow, Session
 
 
 @pytest.fixture
@@ -36,10 +37,51 @@ def test_a_new_database_is_made_with_all_migrations(state: StateDirectory) -> No
 
 def test_models_and_tables_agree(state: StateDirectory) -> None:
     with opened(state):
-        for model in (Session, ConversationEvent):
+        for model in (Session, ConversationEvent, FileSnapshot, McpServerRow, FeedEvent):
             columns = [row[1] for row in execute(f"PRAGMA table_info({model._meta.table_name})").fetchall()]
             assert columns == list(model._meta.columns)
     assert set(COLUMNS) <= set(ConversationEvent._meta.columns)
+
+
+AT_VERSION_1 = """
+INSERT INTO sessions (id, run_id, status, query, summary, working_dir, additional_directories, allowed_tools,
+    disallowed_tools, fresh_system_prompt, extra_arguments, auto_accept_edits, dangerously_skip_permissions, archived,
+    created_at, last_activity_at, completed_at, permission_denials, host, claude_path, journal_offset, fold_state)
+VALUES ('old', 'run', 'completed', 'q', 'q', '/', '[]', '[]', '[]', 0, '[]', 0, 0, 0, 1, 1, 2, '[]', 'h', 'c', 0, '{}')
+"""
+
+
+def test_a_database_of_each_earlier_version_keeps_its_data(state: StateDirectory) -> None:
+    state.prepare()
+    for version in range(1, len(MIGRATIONS)):
+        state.database.unlink(missing_ok=True)
+        with sqlite3.connect(state.database) as old:
+            for number in range(version):
+                for statement in MIGRATIONS[number]:
+                    old.execute(statement)
+            old.execute(AT_VERSION_1)
+            old.execute(
+                "INSERT INTO conversation_events VALUES ("
+                + "'old', 1, 'message'"
+                + ", NULL" * 8
+                + ", 0, 0, NULL, NULL, 1)"
+            )
+            old.execute(f"PRAGMA user_version = {version}")
+        old.close()
+        with opened(state):
+            assert execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+            session = sessions.get("old")
+            assert session is not None
+            assert (session.status, session.query) == ("completed", "q")
+            assert execute("SELECT count(*) FROM conversation_events").fetchone() == (1,)
+            sessions.change_settings("old", {"title": "new"}, 3)
+            assert execute("SELECT count(*) FROM feed").fetchone() == (1,)
+        assert _open_many(state) == [1] * 4
+
+
+def _open_many(state: StateDirectory) -> list[int]:
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        return pool.map(_open, [state.root] * 4)
 
 
 def _open(root: Path) -> int:
@@ -91,6 +133,13 @@ QUERIES = {
     "newest": "SELECT * FROM sessions WHERE archived = 0 ORDER BY created_at DESC LIMIT 50",
     "page": "SELECT * FROM conversation_events WHERE session_id = 'x' AND sequence > 5 ORDER BY sequence LIMIT 500",
     "last": "SELECT max(sequence) FROM conversation_events WHERE session_id = 'x'",
+    "newest of all": "SELECT * FROM sessions ORDER BY created_at DESC, rowid DESC LIMIT 50",
+    "children": "SELECT id FROM sessions WHERE parent_session_id = 'x'",
+    "snapshots": "SELECT * FROM file_snapshots WHERE session_id = 'x' AND tool_id = 'y'",
+    "mcp servers": "SELECT * FROM mcp_servers WHERE session_id = 'x' ORDER BY name",
+    "feed": "SELECT * FROM feed WHERE id > 5 ORDER BY id LIMIT 500",
+    "feed of a session": "SELECT * FROM feed WHERE id > 5 AND session_id = 'x' ORDER BY id LIMIT 500",
+    "feed of a type": "SELECT * FROM feed WHERE id > 5 AND type = 'x' ORDER BY id LIMIT 500",
     "tool": "UPDATE conversation_events SET is_completed = 1 WHERE session_id = 'x' AND tool_id = 'y'",
 }
 

@@ -1,0 +1,67 @@
+"""MCP servers, as a session's configuration names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from hldctl.claude.stream import JsonObject, mapping, sequence, text
+
+
+@dataclass(frozen=True)
+class McpServer:
+    """A server without its secrets: of variables and headers the names alone, of a URL neither user nor query."""
+
+    name: str
+    transport: str
+    command: str | None
+    url: str | None
+    env_names: tuple[str, ...]
+    header_names: tuple[str, ...]
+
+
+def servers(config: Mapping[str, Any] | None) -> list[McpServer]:
+    return [_server(name, mapping(server)) for name, server in mapping((config or {}).get("mcpServers")).items()]
+
+
+def with_variables(config: Mapping[str, Any], variables: Mapping[str, str]) -> JsonObject:
+    """The configuration with these variables in the environment of each stdio server; the others start nothing."""
+    prepared = {
+        name: {**server, "env": {**mapping(server.get("env")), **variables}} if _is_stdio(server) else server
+        for name, server in mapping(config.get("mcpServers")).items()
+    }
+    return {**config, "mcpServers": prepared}
+
+
+def states(event: JsonObject) -> list[tuple[str, str]]:
+    """Name and state of each server, by an `init` line."""
+    listed = [mapping(server) for server in sequence(event.get("mcp_servers"))]
+    pairs = [(text(server.get("name")), text(server.get("status"))) for server in listed]
+    return [(name, status) for name, status in pairs if name is not None and status is not None]
+
+
+def _server(name: str, server: JsonObject) -> McpServer:
+    return McpServer(
+        name=name,
+        transport="stdio" if _is_stdio(server) else text(server.get("type")) or "http",
+        command=text(server.get("command")),
+        url=_without_secrets(text(server.get("url"))),
+        env_names=tuple(mapping(server.get("env"))),
+        header_names=tuple(mapping(server.get("headers"))),
+    )
+
+
+def _is_stdio(server: JsonObject) -> bool:
+    return "command" in server and server.get("type") in (None, "stdio")
+
+
+def _without_secrets(url: str | None) -> str | None:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,43 @@
+"""What a tool answered: the text that the model saw, and where the structured data beside it says more, that."""
+
+from __future__ import annotations
+
+from hldctl.claude.stream import JsonObject, block_text, mapping, sequence, text, whole_number
+
+# 2.1.330 gives the model the first 2 KB of a long output and writes the rest to a file of its own.
+_CUT_SHORT = "<persisted-output>"
+
+
+def content(block: JsonObject, structured: JsonObject) -> str:
+    """`structured` is the line's `tool_use_result`, empty if it is about no single result."""
+    shown = block_text(block.get("content"))
+    if structured.get("type") == "image":
+        return image(mapping(structured.get("file")))
+    if shown.startswith(_CUT_SHORT) or not shown:
+        return _output(structured) or shown
+    patch = _patch(structured)
+    return f"{shown}\n{patch}" if patch else shown
+
+
+def image(file: JsonObject) -> str:
+    """An image by its kind and size: `[image image/png 800x600]`."""
+    dimensions = mapping(file.get("dimensions"))
+    width, height = (whole_number(dimensions.get(f"original{side}")) for side in ("Width", "Height"))
+    size = f"{width}x{height}" if width and height else None
+    return f"[{' '.join(part for part in ('image', text(file.get('type')), size) if part)}]"
+
+
+def _output(structured: JsonObject) -> str:
+    streams = [text(structured.get(name)) for name in ("stdout", "stderr")]
+    return "\n".join(stream for stream in streams if stream)
+
+
+def _patch(structured: JsonObject) -> str:
+    """The hunks of an edit, as a unified diff shows them."""
+    lines: list[str] = []
+    for hunk in sequence(structured.get("structuredPatch")):
+        hunk = mapping(hunk)
+        old, new = (f"{hunk.get(side + 'Start')},{hunk.get(side + 'Lines')}" for side in ("old", "new"))
+        lines.append(f"@@ -{old} +{new} @@")
+        lines += [line for line in sequence(hunk.get("lines")) if isinstance(line, str)]
+    return "\n".join(lines)

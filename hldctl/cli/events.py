@@ -1,0 +1,47 @@
+"""`hldctl events`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from hldctl.cli import output
+from hldctl.errors import ExitCode
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import feed, lookup, view
+from hldctl.states import FeedType
+from hldctl.store.database import opened
+from hldctl.store.models import FeedEvent
+
+
+def command(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens from now.")] = False,
+    after: Annotated[int, typer.Option(min=0, max=2**53, metavar="ID", help="Only events behind this one.")] = 0,
+    types: Annotated[
+        list[FeedType] | None, typer.Option("--type", metavar="TYPE", help="Only events of this type.")
+    ] = None,
+    session: Annotated[str | None, typer.Option(metavar="ID", help="Only events of this session.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
+) -> None:
+    """Print the feed of all changes. Each event has an id; --after resumes behind it."""
+    state = StateDirectory.from_environment()
+    session_id = None
+    if session is not None:
+        with opened(state):
+            session_id = lookup.find(session).id
+    try:
+        for event in feed.events(state, after=after, types=types or (), session_id=session_id, follow=follow):
+            _print(event, as_json=as_json, at_once=follow)
+    except KeyboardInterrupt:
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _print(event: FeedEvent, *, as_json: bool, at_once: bool) -> None:
+    if as_json:
+        output.json_value(view.feed_object(event), compact=True)
+        return
+    details = output.one_line(json.dumps(event.data, ensure_ascii=False))
+    when = view.rfc3339(event.timestamp)
+    print(f"{event.id}  {when}  {event.session_id[:8]}  {event.type}  {details}", flush=at_once)

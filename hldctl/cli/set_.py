@@ -1,0 +1,45 @@
+"""`hldctl set`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hldctl.cli import output
+from hldctl.cli.duration import seconds
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import settings, view
+
+
+def command(
+    session: Annotated[str, typer.Argument(metavar="ID", help="The session to change.")],
+    title: Annotated[str | None, typer.Option(metavar="TITLE", help="A title, for lists.")] = None,
+    archived: Annotated[
+        bool | None, typer.Option("--archive/--unarchive", help="Hide it from `ls`, or show it again.")
+    ] = None,
+    auto_accept_edits: Annotated[
+        bool | None, typer.Option("--auto-accept-edits/--no-auto-accept-edits", help="Allow edits of files unasked.")
+    ] = None,
+    skip: Annotated[
+        bool | None,
+        typer.Option(
+            "--dangerously-skip-permissions/--no-dangerously-skip-permissions", help="Allow everything unasked."
+        ),
+    ] = None,
+    skip_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--dangerously-skip-permissions-timeout",
+            parser=seconds,
+            metavar="DURATION",
+            help="Allow everything unasked for so long.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON.")] = False,
+) -> None:
+    """Change a session's settings, also while it runs. Continuations inherit them."""
+    changes = settings.Changes(title, archived, auto_accept_edits, skip, skip_timeout)
+    changed = settings.change(StateDirectory.from_environment(), session, changes)
+    if as_json:
+        output.json_value(view.session_object(changed))

@@ -1,0 +1,42 @@
+"""The feed of all changes, read and followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hldctl.host.paths import StateDirectory
+from hldctl.host.wakeup import Wakeup
+from hldctl.sessions import supervisors
+from hldctl.sessions.waiting import LOOK_SECONDS
+from hldctl.states import FeedType
+from hldctl.store import feed
+from hldctl.store.database import opened
+from hldctl.store.models import FeedEvent
+
+_PAGE = 500
+
+
+def events(
+    state: StateDirectory,
+    *,
+    after: int = 0,
+    types: Sequence[FeedType] = (),
+    session_id: str | None = None,
+    follow: bool = False,
+) -> Iterator[FeedEvent]:
+    """What has happened behind that id, in order; with `follow` for ever. A slow reader misses nothing."""
+    with opened(state):
+        # Any session's commit: they all write into the write-ahead log, and it may be made anew.
+        wakeup = Wakeup([state.root, state.database.with_name("hldctl.db-wal")]) if follow else None
+        try:
+            while True:
+                while page := feed.after(after, _PAGE, types=types, session_id=session_id):
+                    yield from page
+                    after = page[-1].id
+                if wakeup is None:
+                    return
+                supervisors.adopt_all_lost(state)
+                wakeup.wait(LOOK_SECONDS)
+        finally:
+            if wakeup is not None:
+                wakeup.close()

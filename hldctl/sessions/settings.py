@@ -1,0 +1,62 @@
+"""What can be set of a session at any time, also while it runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from hldctl.errors import BadUsage
+from hldctl.host.paths import StateDirectory, touch
+from hldctl.sessions import lookup
+from hldctl.store import sessions
+from hldctl.store.database import opened
+from hldctl.store.models import Session
+
+WITHOUT_SKIPPING: dict[str, Any] = {
+    "dangerously_skip_permissions": False,
+    "dangerously_skip_permissions_expires_at": None,
+}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """None leaves a setting as it is."""
+
+    title: str | None = None
+    archived: bool | None = None
+    auto_accept_edits: bool | None = None
+    dangerously_skip_permissions: bool | None = None
+    skipping_seconds: float | None = None
+    """From now; it turns skipping on."""
+
+    def columns(self, now: int) -> dict[str, Any]:
+        named = {"title": self.title, "archived": self.archived, "auto_accept_edits": self.auto_accept_edits}
+        columns: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        if self.skipping_seconds is not None:
+            expires_at = now + int(self.skipping_seconds * 1000)
+            columns |= {"dangerously_skip_permissions": True, "dangerously_skip_permissions_expires_at": expires_at}
+        elif self.dangerously_skip_permissions is not None:
+            columns |= WITHOUT_SKIPPING | {"dangerously_skip_permissions": self.dangerously_skip_permissions}
+        return columns
+
+
+def change(state: StateDirectory, words: str, changes: Changes) -> Session:
+    """Returns the session with its new settings; raises BadUsage if there is nothing to change."""
+    if changes.dangerously_skip_permissions is False and changes.skipping_seconds is not None:
+        raise BadUsage("A timeout for skipping permissions goes with skipping them.")
+    now = time.time_ns() // 1_000_000
+    columns = changes.columns(now)
+    if not columns:
+        raise BadUsage("There is nothing to set; `hldctl set --help` shows what can be.")
+    with opened(state):
+        session_id = lookup.find(words).id
+        sessions.change_settings(session_id, columns, now)
+        for path in (state.session(session_id).wake, state.session(session_id).changed):
+            touch(path)
+        return lookup.find(session_id)
+
+
+def has_expired(session: Session, now: int) -> bool:
+    expires_at = session.dangerously_skip_permissions_expires_at
+    return session.dangerously_skip_permissions and expires_at is not None and expires_at <= now

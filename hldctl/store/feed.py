@@ -1,0 +1,40 @@
+"""The feed: one row for each change, written in the transaction that makes the change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hldctl.states import FeedType
+from hldctl.store.database import execute
+from hldctl.store.models import FeedEvent, database
+
+_INSERT = "INSERT INTO feed (type, session_id, run_id, timestamp, data) VALUES (?, ?, ?, ?, ?)"
+
+Change = tuple[FeedType, str, str, int, dict[str, Any]]
+"""Type, session, run, milliseconds, data."""
+
+
+def publish(changes: Iterable[Change]) -> None:
+    """Adds to the feed; to be called inside of the transaction that makes the changes."""
+    rows = [(str(kind), session, run, moment, json.dumps(data)) for kind, session, run, moment, data in changes]
+    database.cursor().executemany(_INSERT, rows)
+
+
+def after(
+    feed_id: int, limit: int, *, types: Sequence[FeedType] = (), session_id: str | None = None
+) -> list[FeedEvent]:
+    """The next events behind that id."""
+    query = FeedEvent.select().where(FeedEvent.id > feed_id)
+    if types:
+        query = query.where(FeedEvent.type.in_([str(kind) for kind in types]))
+    if session_id is not None:
+        query = query.where(FeedEvent.session_id == session_id)
+    return list(query.order_by(FeedEvent.id).limit(limit))
+
+
+def newest() -> int:
+    """The id of the last event; 0 before the first."""
+    row = execute("SELECT seq FROM sqlite_sequence WHERE name = 'feed'").fetchone()
+    return 0 if row is None else int(row[0])
