@@ -19,9 +19,8 @@ def result(request: dict[str, Any]) -> dict[str, Any] | None:
         case "tools/list":
             return {"tools": [TOOL]}
         case "tools/call":
-            known = {
-                name: value for name, value in os.environ.items() if name.startswith(("HLDCTL_", "HUMANLAYER_", "T_"))
-            }
+            prefixes = ("HLDCTL_HOME", "HLDCTL_RUN", "HLDCTL_SESSION", "HUMANLAYER_", "T_")
+            known = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
             return {"content": [{"type": "text", "text": json.dumps(known)}]}
     return None
 

@@ -51,8 +51,11 @@ def entries(event: JsonObject) -> Iterator[Entry]:
         message = mapping(event.get("message"))
         role = text(message.get("role")) or str(kind)
         structured = structured_result(event)
+        # An API error comes as if the model had said it.
+        failed = event.get("is_api_error_message") is True
         for block in blocks(message):
-            yield _entry(block, role, parent, structured)
+            entry = _entry(block, role, parent, structured)
+            yield entry._replace(is_error=True) if failed else entry
     elif (note := _note(event)) is not None:
         parent = text(event.get("parent_tool_use_id"))
         yield Entry(EventType.SYSTEM, "system", note, parent_tool_use_id=parent)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from hldctl.claude.stream import JsonObject, mapping, sequence, text
+
+_OURS = ("HUMANLAYER_RUN_ID", "HLDCTL_RUN_ID", "HLDCTL_SESSION_ID", "HLDCTL_HOME")
+"""What every stdio server is told, the first by the ancestor's name; a continuation finds it in what it inherits."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,9 @@ def servers(config: Mapping[str, Any] | None) -> list[McpServer]:
     return [_server(name, mapping(server)) for name, server in mapping((config or {}).get("mcpServers")).items()]
 
 
-def with_variables(config: Mapping[str, Any], variables: Mapping[str, str]) -> JsonObject:
-    """The configuration with these variables in the environment of each stdio server; the others start nothing."""
+def with_variables(config: Mapping[str, Any], *, session_id: str, run_id: str, state_directory: Path) -> JsonObject:
+    """The configuration with the environment of each stdio server telling its session; the others start nothing."""
+    variables = dict(zip(_OURS, (run_id, run_id, session_id, str(state_directory)), strict=True))
     prepared = {
         name: {**server, "env": {**mapping(server.get("env")), **variables}} if _is_stdio(server) else server
         for name, server in mapping(config.get("mcpServers")).items()
@@ -48,7 +53,7 @@ def _server(name: str, server: JsonObject) -> McpServer:
         transport="stdio" if _is_stdio(server) else text(server.get("type")) or "http",
         command=text(server.get("command")),
         url=_without_secrets(text(server.get("url"))),
-        env_names=tuple(mapping(server.get("env"))),
+        env_names=tuple(name for name in mapping(server.get("env")) if name not in _OURS),
         header_names=tuple(mapping(server.get("headers"))),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hldctl.claude.stream import JsonObject, block_text, mapping, sequence, text, whole_number
 
-# 2.1.330 gives the model the first 2 KB of a long output and writes the rest to a file of its own.
+# 2.1.330 gives the model the first 2 KB of a long output and writes all of it to a file of its own.
 _CUT_SHORT = "<persisted-output>"
 
 
@@ -29,7 +29,12 @@ def image(file: JsonObject) -> str:
 
 def _output(structured: JsonObject) -> str:
     streams = [text(structured.get(name)) for name in ("stdout", "stderr")]
-    return "\n".join(stream for stream in streams if stream)
+    output = "\n".join(stream for stream in streams if stream)
+    path = text(structured.get("persistedOutputPath"))
+    if output and path is not None:
+        # 30,000 characters of it, without a mark where they end.
+        output += f"\n[cut short: {structured.get('persistedOutputSize')} bytes in all, in {path}]"
+    return output
 
 
 def _patch(structured: JsonObject) -> str:

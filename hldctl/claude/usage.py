@@ -36,7 +36,7 @@ class Spent:
     """Tokens and dollars together."""
 
     tokens: Tokens = field(default_factory=Tokens)
-    cost_usd: float = 0.0
+    cost_usd: float | None = None
 
 
 def of_message(message: JsonObject) -> Tokens | None:
@@ -54,7 +54,7 @@ def of_message(message: JsonObject) -> Tokens | None:
 def total(result: JsonObject) -> Spent:
     """All that the conversation has spent so far, by a `result` line."""
     tokens = _of_models(result.get("modelUsage"))
-    return Spent(tokens, number(result.get("total_cost_usd")) or 0.0)
+    return Spent(tokens, number(result.get("total_cost_usd")))
 
 
 def inherited(result: JsonObject) -> Spent:
@@ -64,7 +64,7 @@ def inherited(result: JsonObject) -> Spent:
     new = mapping(result["model_usage_since_last_result"])
     new_cost = sum(number(mapping(usage).get("costUSD")) or 0.0 for usage in new.values())
     everything = total(result)
-    before = everything.cost_usd - new_cost
+    before = (everything.cost_usd or 0.0) - new_cost
     # Below that it is the sum's rounding, and a first run's cost stays what its result says to the last digit.
     cost = before if before > 1e-9 else 0.0
     return Spent(everything.tokens.minus(_of_models(new)), cost)

@@ -17,7 +17,7 @@ from hldctl.claude.conversation import (
     says_interrupted,
     structured_result,
 )
-from hldctl.claude.stream import LARGEST_COUNT, JsonObject, decode, mapping, milliseconds, text
+from hldctl.claude.stream import LARGEST_COUNT, JsonObject, decode, mapping, milliseconds, text, whole_number
 from hldctl.claude.usage import Tokens
 from hldctl.states import EventType
 from hldctl.store.conversation import Row
@@ -50,7 +50,8 @@ class FoldState:
     inherited_tokens: Tokens = field(default_factory=Tokens)
     counted_messages: dict[str, str] = field(default_factory=dict)
     """By subagent, the last message whose usage is in `tokens`."""
-    context_tokens: int | None = None
+    last_usage: Tokens | None = None
+    """Of the main conversation's last message: what is in the context window."""
     context_window: int | None = None
     permission_denials: list[JsonObject] = field(default_factory=list)
     reads: dict[str, tuple[str, bool]] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class FoldState:
         state = cls(**stored, result_content=result_content)
         state.tokens = None if state.tokens is None else Tokens(*state.tokens)
         state.inherited_tokens = Tokens(*state.inherited_tokens)
+        state.last_usage = None if state.last_usage is None else Tokens(*state.last_usage)
         return state
 
     def as_json(self) -> dict[str, Any]:
@@ -94,7 +96,7 @@ class FoldState:
             "output_tokens": tokens and _storable(tokens.output),
             "cache_creation_input_tokens": tokens and _storable(tokens.cache_creation),
             "cache_read_input_tokens": tokens and _storable(tokens.cache_read),
-            "effective_context_tokens": _storable(self.context_tokens),
+            "effective_context_tokens": self.last_usage and _storable(self.last_usage.context),
             "context_window": self.context_window,
             "result_content": self.result_content,
             "permission_denials": json.dumps(self.permission_denials) if self.permission_denials else None,
@@ -193,6 +195,8 @@ class Fold:
             self._learn_usage(event)
         elif kind == "result":
             self._learn_result(event)
+        elif kind == "stream_event":
+            self._learn_real_output(event)
         # Not from a result: a resume that failed names an id that never had a conversation.
         if self.state.claude_session_id is None and kind != "result":
             self.state.claude_session_id = text(event.get("session_id"))
@@ -208,17 +212,28 @@ class Fold:
             return
         subagent = text(event.get("parent_tool_use_id")) or ""
         if not subagent:
-            self.state.context_tokens = tokens.context
+            self.state.last_usage = tokens
         message_id = text(message.get("id")) or ""
         if self.state.counted_messages.get(subagent) != message_id:
             self.state.counted_messages[subagent] = message_id
             self.state.tokens = (self.state.tokens or Tokens()).plus(tokens)
 
+    def _learn_real_output(self, event: JsonObject) -> None:
+        """With --include-partial-messages the stream says how long an answer was in the end."""
+        delta = mapping(event.get("event"))
+        if delta.get("type") != "message_delta" or event.get("parent_tool_use_id") is not None:
+            return
+        output = whole_number(mapping(delta.get("usage")).get("output_tokens"))
+        last, total = self.state.last_usage, self.state.tokens
+        if output is not None and last is not None and total is not None and output > last.output:
+            self.state.tokens = total._replace(output=total.output + output - last.output)
+            self.state.last_usage = last._replace(output=output)
+
     def _learn_result(self, event: JsonObject) -> None:
         state = self.state
         if state.results == 0:
             before = usage.inherited(event)
-            state.inherited_cost_usd, state.inherited_tokens = before.cost_usd, before.tokens
+            state.inherited_cost_usd, state.inherited_tokens = before.cost_usd or 0.0, before.tokens
         state.results += 1
         result = outcome(event)
         state.last_result = tuple(result._replace(result=None))
@@ -230,8 +245,9 @@ class Fold:
             denial for denial in result.permission_denials if denial not in state.permission_denials
         ]
         spent = usage.total(event)
-        if spent.cost_usd:
+        if spent.cost_usd is not None:
             state.cost_usd = spent.cost_usd - state.inherited_cost_usd
-        if any(spent.tokens):
+        # An interrupted answer is in no model's usage, though its messages have told what they used.
+        if any(spent.tokens) or state.tokens is None:
             state.tokens = spent.tokens.minus(state.inherited_tokens)
         state.context_window = usage.context_window(event, state.model_id) or state.context_window

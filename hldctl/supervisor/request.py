@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from hldctl.claude import mcp
 from hldctl.claude.settings import ClaudeSettings
@@ -42,7 +43,7 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
     settings = request.settings
     write_private(files.prompt, request.query.encode("utf-8", errors="replace"))
     for path, value in (
-        (files.mcp_config, settings.mcp_config and mcp.with_variables(settings.mcp_config, _variables(request, state))),
+        (files.mcp_config, _mcp_config(request, state)),
         (files.claude_settings, settings.claude_settings),
         (files.environment, settings.environment or None),
     ):
@@ -56,11 +57,8 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
             write_private(path, text.encode("utf-8", errors="replace"))
 
 
-def _variables(request: LaunchRequest, state: StateDirectory) -> dict[str, str]:
-    """What an MCP server is told of its session; the first name is the ancestor's."""
-    return {
-        "HUMANLAYER_RUN_ID": request.run_id,
-        "HLDCTL_RUN_ID": request.run_id,
-        "HLDCTL_SESSION_ID": request.session_id,
-        "HLDCTL_HOME": str(state.root),
-    }
+def _mcp_config(request: LaunchRequest, state: StateDirectory) -> dict[str, Any] | None:
+    config = request.settings.mcp_config
+    if config is None:
+        return None
+    return mcp.with_variables(config, session_id=request.session_id, run_id=request.run_id, state_directory=state.root)

@@ -16,6 +16,11 @@ HUNK = {"oldStart": 1, "oldLines": 2, "newStart": 1, "newLines": 2, "lines": ["-
         ("updated", {"structuredPatch": [HUNK]}, "updated\n@@ -1,2 +1,2 @@\n-a\n+c\n b"),
         ("created", {"structuredPatch": []}, "created"),
         ("<persisted-output>\nOutput too large", {"stdout": "all", "stderr": "of it"}, "all\nof it"),
+        (
+            "<persisted-output>\nOutput too large",
+            {"stdout": "some", "persistedOutputPath": "/all", "persistedOutputSize": 99},
+            "some\n[cut short: 99 bytes in all, in /all]",
+        ),
         ("<persisted-output>\nOutput too large", {}, "<persisted-output>\nOutput too large"),
         ("", {"stdout": "", "stderr": "only this"}, "only this"),
         (

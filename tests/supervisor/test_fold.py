@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hldctl.store.conversation import COLUMNS
 from hldctl.supervisor.fold import Fold, FoldState, family
 
 Json = dict[str, Any]
@@ -62,7 +63,7 @@ def test_the_context_is_the_main_conversations_last_message() -> None:
         assistant(text("a"), id="m1", input_tokens=10, output_tokens=1, cache_read_input_tokens=100),
         assistant(text("b"), id="m2", parent="toolu_1", input_tokens=5000, output_tokens=1),
     ).state
-    assert state.context_tokens == 111
+    assert state.columns()["effective_context_tokens"] == 111
     assert state.tokens is not None
     assert (state.tokens.input, state.tokens.cache_read) == (5010, 100)
 
@@ -72,11 +73,30 @@ def test_a_messages_usage_counts_once_though_it_stands_on_each_block() -> None:
     assert folded(*lines).state.columns()["input_tokens"] == 10
 
 
+def test_partial_messages_tell_how_long_an_answer_was() -> None:
+    delta = {"type": "stream_event", "event": {"type": "message_delta", "usage": {"output_tokens": 86}}}
+    said = assistant(text("a"), input_tokens=10, output_tokens=1)
+    columns = folded(said, delta).state.columns()
+    assert (columns["effective_context_tokens"], columns["output_tokens"]) == (96, 86)
+    subagents = folded(said, delta | {"parent_tool_use_id": "toolu_1"}).state.columns()
+    assert subagents["effective_context_tokens"] == 11
+
+
+def test_a_cost_of_nothing_is_known() -> None:
+    columns = folded(result(total_cost_usd=0, modelUsage={})).state.columns()
+    assert (columns["cost_usd"], columns["output_tokens"]) == (0, 0)
+
+
+def test_an_api_error_is_marked_as_one() -> None:
+    refused = assistant(text("API Error")) | {"is_api_error_message": True}
+    assert folded(refused).rows[0][COLUMNS.index("is_error")] is True
+
+
 def test_claude_codes_own_words_used_no_model() -> None:
     synthetic = assistant(text("API Error"), input_tokens=0, output_tokens=0)
     synthetic["message"]["model"] = "<synthetic>"
     state = folded(assistant(text("a"), input_tokens=10, output_tokens=1), synthetic).state
-    assert state.context_tokens == 11
+    assert state.columns()["effective_context_tokens"] == 11
 
 
 def test_results_add_up_but_cost_is_cumulative() -> None:

@@ -1,0 +1,107 @@
+"""What the fold makes of streams that genuine Claude Code binaries wrote; tests/fixtures/streams has them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hldctl.supervisor.fold import Fold, FoldState
+from tests.fixtures.streams.expected import collected, expected, folded, lines_of
+from tests.fixtures.streams.record import Index, indexes
+from tests.fixtures.streams.recordings import RECORDINGS
+from tests.fixtures.streams.scrub import START_MS, scrub
+
+INDEXES = indexes()
+RECORDED = [
+    pytest.param(index, name, id=f"{index.claude_version}-{name}") for index in INDEXES for name in index.streams
+]
+versions = pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.claude_version)
+recorded = pytest.mark.parametrize(("index", "name"), RECORDED)
+
+
+def through_json(state: FoldState) -> FoldState:
+    """The state as a supervisor would find it in the database."""
+    return FoldState.from_json(json.loads(json.dumps(state.as_json())), state.result_content)
+
+
+def given(*folds: Fold) -> dict[str, list[Any]]:
+    """All that folds gave, one after the other."""
+    together: dict[str, list[Any]] = {"rows": [row for fold in folds for row in fold.rows]}
+    for fold in folds:
+        for name, items in collected(fold).items():
+            together.setdefault(name, []).extend(items)
+    return together
+
+
+@recorded
+def test_the_fold_is_what_it_was(index: Index, name: str) -> None:
+    """Where a difference is meant: python -m tests.fixtures.streams.record --expected."""
+    assert expected(index.stream(name).read_bytes()) == index.expected(name).read_text(encoding="utf-8")
+
+
+@recorded
+def test_every_line_is_readable(index: Index, name: str) -> None:
+    lines = lines_of(index.stream(name).read_bytes())
+    state = folded(lines).state
+    assert (state.lines, state.unreadable_lines) == (len(lines), 0)
+
+
+@recorded
+def test_folding_line_by_line_equals_folding_at_once(index: Index, name: str) -> None:
+    lines = lines_of(index.stream(name).read_bytes())
+    state = FoldState()
+    folds: list[Fold] = []
+    columns: dict[str, Any] = {}
+    for line in lines:
+        folds.append(Fold("session", through_json(state)))
+        folds[-1].add(line, arrived_at=START_MS)
+        state = folds[-1].state
+        columns |= state.columns()
+    whole = folded(lines)
+    assert given(*folds) == given(whole)
+    assert through_json(state) == through_json(whole.state)
+    assert columns == whole.state.columns()
+
+
+@recorded
+def test_a_stream_may_end_anywhere(index: Index, name: str) -> None:
+    stream = index.stream(name).read_bytes()
+    lines = lines_of(stream)
+    for count in range(len(lines)):
+        assert folded(lines[:count]).state.unreadable_lines == 0
+    for part in range(20):
+        cut = lines_of(stream[: len(stream) * part // 20])
+        state = folded(cut).state
+        assert state.lines == len(cut)
+        assert state.unreadable_lines <= 1
+
+
+@recorded
+def test_nothing_in_it_is_random_or_of_one_machine(index: Index, name: str) -> None:
+    stream = index.stream(name).read_bytes()
+    assert scrub(stream) == stream
+
+
+@versions
+def test_the_index_and_the_files_agree(index: Index) -> None:
+    files = {path.name for path in index.directory.iterdir()}
+    named = {path.name for name in index.streams for path in (index.stream(name), index.expected(name))}
+    assert files == named | {"index.json"}
+    assert index.directory.name == index.claude_version
+
+
+@versions
+def test_the_index_tells_how_each_was_made(index: Index) -> None:
+    made = {recording.name: [*recording.arguments, "--", recording.prompt] for recording in RECORDINGS}
+    assert {name: stream["arguments"] for name, stream in index.streams.items()} == made
+    assert all(isinstance(stream["exit_code"], int) for stream in index.streams.values())
+    for name in index.streams:
+        events = [json.loads(line) for line in lines_of(index.stream(name).read_bytes())]
+        assert {event.get("claude_code_version", index.claude_version) for event in events} == {index.claude_version}
+
+
+def test_there_are_streams_and_they_are_small() -> None:
+    assert RECORDED
+    assert sum(path.stat().st_size for index in INDEXES for path in index.directory.iterdir()) < 1_000_000
