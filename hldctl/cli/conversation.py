@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hldctl.cli.output import harmless, one_line
 from hldctl.states import EventType
-from hldctl.store.models import ConversationEvent
+from hldctl.store.conversation import Event
 
 _WIDTH = 200
 """Characters of a tool's input that a line shows."""
 
 
-def lines(event: ConversationEvent) -> list[str]:
+def lines(event: Event) -> list[str]:
     """The event, its first line labelled with who or what speaks, the others indented."""
     label, text = _label_and_text(event)
     first, *others = harmless(text).rstrip("\n").split("\n")
@@ -18,7 +18,7 @@ def lines(event: ConversationEvent) -> list[str]:
     return [f"{indent}{label}: {first}", *(f"{indent}  {line}" for line in others)]
 
 
-def _label_and_text(event: ConversationEvent) -> tuple[str, str]:
+def _label_and_text(event: Event) -> tuple[str, str]:
     match event.event_type:
         case EventType.MESSAGE:
             return ("user" if event.role == "user" else "claude"), event.content or ""

@@ -145,7 +145,7 @@ def write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def touch(path: Path) -> None:
+def touch(path: Path | str) -> None:
     """Wakes those who watch the file; a file that cannot be touched costs them a second, no more."""
     with contextlib.suppress(OSError):
         os.utime(path)

@@ -13,8 +13,8 @@ from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import supervisors
 from hldctl.sessions.waiting import LOOK_SECONDS
 from hldctl.store import conversation, sessions
+from hldctl.store.conversation import Event
 from hldctl.store.database import opened
-from hldctl.store.models import ConversationEvent
 
 _PAGE = 500
 _BLOCK = 1 << 16
@@ -22,7 +22,7 @@ _BLOCK = 1 << 16
 
 def events(
     state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None, follow: bool = False
-) -> Iterator[ConversationEvent]:
+) -> Iterator[Event]:
     """The events behind `after`, or the `last` few, of each session; with `follow` until all have ended."""
     with opened(state):
         reached = {session_id: _start(session_id, after, last) for session_id in ids}
@@ -91,7 +91,7 @@ def _start(session_id: str, after: int, last: int | None) -> int:
     return max(after, conversation.last_sequence(session_id) - last)
 
 
-def _pages(session_id: str, after: int) -> Iterator[ConversationEvent]:
+def _pages(session_id: str, after: int) -> Iterator[Event]:
     while page := conversation.after(session_id, after, _PAGE):
         yield from page
         if len(page) < _PAGE:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hldctl.store.models import ConversationEvent, FeedEvent, FileSnapshot, McpServerRow, Session
+from hldctl.store.conversation import Event
+from hldctl.store.models import FeedEvent, FileSnapshot, McpServerRow, Session
 
 SESSION_FIELDS = (
     "id",
@@ -56,30 +57,16 @@ SESSION_FIELDS = (
     "permission_denials",
 )
 
-EVENT_FIELDS = (
-    "session_id",
-    "sequence",
-    "event_type",
-    "role",
-    "content",
-    "tool_id",
-    "tool_name",
-    "tool_input",
-    "parent_tool_use_id",
-    "tool_result_for_id",
-    "tool_result_content",
-    "is_error",
-    "is_completed",
-    "approval_status",
-    "approval_id",
-    "created_at",
-)
+EVENT_FIELDS = Event._fields
 
 FEED_FIELDS = ("id", "type", "session_id", "run_id", "timestamp", "data")
 
 SNAPSHOT_FIELDS = ("session_id", "tool_id", "file_path", "content", "created_at")
 
 MCP_SERVER_FIELDS = ("name", "transport", "command", "url", "env_names", "header_names", "status")
+
+_TRUTHS = frozenset({"is_error", "is_completed"})
+"""Which the database holds as numbers."""
 
 _TIMES = frozenset(
     {"created_at", "last_activity_at", "completed_at", "dangerously_skip_permissions_expires_at", "timestamp"},
@@ -90,7 +77,7 @@ def session_object(session: Session) -> dict[str, Any]:
     return {name: _value(session, name) for name in SESSION_FIELDS}
 
 
-def event_object(event: ConversationEvent) -> dict[str, Any]:
+def event_object(event: Event) -> dict[str, Any]:
     return {name: _value(event, name) for name in EVENT_FIELDS}
 
 
@@ -114,13 +101,15 @@ def rfc3339(milliseconds: int | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
 
 
-def _value(row: Session | ConversationEvent | FeedEvent | FileSnapshot, name: str) -> Any:
+def _value(row: Session | Event | FeedEvent | FileSnapshot, name: str) -> Any:
     if name == "pending_approvals":
         # There are none before there is a hook that asks for them.
         return 0
     value = getattr(row, name)
     if name in _TIMES:
         return rfc3339(value)
+    if name in _TRUTHS:
+        return bool(value)
     if name == "tool_input" and value is not None:
         import json
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import __exception_wrapper__  # type: ignore[attr-defined]  # its stubs leave it out
 
 from hldctl.states import FeedType
 from hldctl.store import feed, mcp_servers, snapshots
 from hldctl.store.database import execute
-from hldctl.store.models import ConversationEvent, database
+from hldctl.store.models import database
 from hldctl.store.snapshots import SnapshotRow
 
 Row = tuple[Any, ...]
@@ -75,12 +75,34 @@ def _feed_data(row: Row) -> dict[str, Any]:
     return {name: row[position] for name, position in _FEED_POSITIONS if row[position] is not None}
 
 
-def after(session_id: str, sequence: int, limit: int) -> list[ConversationEvent]:
+class Event(NamedTuple):
+    """A row, read by peewee's lower level: followers ask for the next ones each time that something comes."""
+
+    session_id: str
+    sequence: int
+    event_type: str
+    role: str | None
+    content: str | None
+    tool_id: str | None
+    tool_name: str | None
+    tool_input: str | None
+    parent_tool_use_id: str | None
+    tool_result_for_id: str | None
+    tool_result_content: str | None
+    is_error: bool
+    is_completed: bool
+    approval_status: str | None
+    approval_id: str | None
+    created_at: int
+
+
+_NEXT = f"""SELECT {", ".join(Event._fields)} FROM conversation_events
+WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
+
+
+def after(session_id: str, sequence: int, limit: int) -> list[Event]:
     """The next events behind `sequence`."""
-    query = ConversationEvent.select().where(
-        (ConversationEvent.session_id == session_id) & (ConversationEvent.sequence > sequence)
-    )
-    return list(query.order_by(ConversationEvent.sequence).limit(limit))
+    return [Event._make(row) for row in execute(_NEXT, (session_id, sequence, limit))]
 
 
 def last_sequence(session_id: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +70,6 @@ def _ids(query: Any) -> list[str]:
     return [row[0] for row in query.tuples()]
 
 
-def _pairs(query: Any) -> list[tuple[str, str]]:
-    return list(query.tuples())
-
-
 @dataclass(frozen=True)
 class Listing:
     """What `ls` asks for."""
@@ -117,9 +113,11 @@ def not_ended(session_ids: Iterable[str]) -> list[Session]:
     return list(Session.select(*columns).where(Session.id.in_(list(session_ids)) & Session.completed_at.is_null()))
 
 
-def statuses(session_ids: Iterable[str]) -> dict[str, Status]:
-    query = Session.select(Session.id, Session.status).where(Session.id.in_(list(session_ids)))
-    return {session_id: Status(status) for session_id, status in _pairs(query)}
+def statuses(session_ids: Collection[str]) -> dict[str, Status]:
+    """Of those that exist."""
+    marks = ", ".join("?" * len(session_ids))
+    rows = execute(f"SELECT id, status FROM sessions WHERE id IN ({marks})", tuple(session_ids))
+    return {session_id: Status(status) for session_id, status in rows}
 
 
 def request_interrupt(session_id: str, now: int, grace_ms: int) -> bool:

@@ -23,7 +23,7 @@ class Recorder:
     def __init__(self, session: Session, files: SessionFiles) -> None:
         self._session_id: str = session.id
         self._run_id: str = session.run_id
-        self._files = files
+        self._changed = str(files.changed)
         self._fold = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
         self._journal = JournalReader(files.journal, self.state.offset)
         self._snapshots = Snapshots(session, files)
@@ -66,4 +66,4 @@ class Recorder:
         conversation.record(self._session_id, self._run_id, step, now())
         self._written |= columns
         fold.begin_step()
-        touch(self._files.changed)
+        touch(self._changed)

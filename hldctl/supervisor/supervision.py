@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -33,6 +34,7 @@ class Supervision:
         self._files: SessionFiles = state.session(session_id)
         self._stop = Stop(process, session_id)
         self._interrupt: sessions.Interrupt | None = None
+        self._wake = str(self._files.wake)
         self._woken_at = -1
 
     def run(self, when_following: Callable[[], None] = lambda: None) -> None:
@@ -91,7 +93,7 @@ class Supervision:
 
     def _look_for_interrupt(self) -> None:
         """Asks the database only if somebody has knocked since the last time."""
-        woken_at = self._files.wake.stat().st_mtime_ns
+        woken_at = os.stat(self._wake).st_mtime_ns
         if woken_at == self._woken_at:
             return
         self._woken_at = woken_at
