@@ -11,9 +11,8 @@ from hldctl.cli import output
 from hldctl.cli.duration import seconds
 from hldctl.errors import BadUsage, WrongState
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import lookup, stopping
+from hldctl.sessions import lookup, stopping, supervisors
 from hldctl.states import Status
-from hldctl.store import sessions as store
 from hldctl.store.database import opened
 from hldctl.store.models import Session
 
@@ -32,7 +31,7 @@ def command(
         raise BadUsage("Name the sessions to stop, or say --all.")
     state = StateDirectory.from_environment()
     with opened(state):
-        ids = store.alive() if all_of_them else [lookup.find(words).id for words in sessions or []]
+        ids = supervisors.alive_here() if all_of_them else [lookup.find(words).id for words in sessions or []]
     stopped = stopping.interrupt(state, ids, grace_seconds=timeout, await_end=not no_wait)
     for session in stopped:
         output.data(f"{session.id} {session.status}{_force(session)}")

@@ -63,6 +63,11 @@ def adopt_all_lost(state: StateDirectory) -> None:
     adopt_lost(state, sessions.alive())
 
 
+def alive_here() -> list[str]:
+    """The sessions that have not ended and whose processes can be reached."""
+    return [session.id for session in sessions.not_ended(sessions.alive()) if is_here(session)]
+
+
 def is_here(session: Session) -> bool:
     """Whether the session's processes are this machine's: by its name, or by its boot, should the name have changed."""
     return session.host == os.uname().nodename or session.boot_id == boot_id()

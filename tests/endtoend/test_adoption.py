@@ -222,4 +222,5 @@ def test_a_session_of_another_host_is_left_to_it(sandbox: Sandbox) -> None:
     assert sandbox.show(session_id)["status"] == "running"
     refused = sandbox.run("interrupt", session_id)
     assert (refused.returncode, "elsewhere" in refused.stderr) == (4, True)
+    assert sandbox.ok("interrupt", "--all") == ""
     assert psutil.pid_exists(pid)

@@ -76,7 +76,10 @@ def test_a_database_of_each_earlier_version_keeps_its_data(state: StateDirectory
             assert execute("SELECT count(*) FROM conversation_events").fetchone() == (1,)
             sessions.change_settings("old", {"title": "new"}, 3)
             assert execute("SELECT count(*) FROM feed").fetchone() == (1,)
-        assert _open_many(state) == [1] * 4
+            execute("DELETE FROM sessions")
+            for table in ("conversation_events", "feed", "mcp_servers", "file_snapshots"):
+                assert execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+        assert _open_many(state) == [0] * 4
 
 
 def _open_many(state: StateDirectory) -> list[int]:
