@@ -1,0 +1,57 @@
+"""Whether what is recorded of a session is what its journal says: every line once, in order, none else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hldctl.states import Status
+from hldctl.store.conversation import COLUMNS
+from hldctl.supervisor.fold import Fold, FoldState
+from hldctl.supervisor.journal import JournalReader
+from tests.sandbox import Sandbox
+
+_COMPARED = [name for name in COLUMNS if name not in ("created_at", "is_completed")]
+
+
+def faults(sandbox: Sandbox, session_id: str) -> list[str]:
+    """What is wrong with an ended session; empty if nothing is."""
+    expected, state = _folded_anew(sandbox, session_id)
+    recorded = sandbox.sql(
+        f"SELECT {', '.join(_COMPARED)} FROM conversation_events WHERE session_id = ? ORDER BY sequence", session_id
+    )
+    found = []
+    if recorded[1:] != expected:
+        found.append(f"{len(recorded) - 1} events recorded, {len(expected)} in the journal, or others")
+    if [row[1] for row in recorded] != list(range(1, len(recorded) + 1)):
+        found.append("a gap, or a number given twice")
+    session = _session(sandbox, session_id)
+    if not Status(session["status"]).has_ended or session["completed_at"] is None:
+        found.append(f"not ended: {session['status']}")
+    if session["journal_offset"] != sandbox.files(session_id).journal.stat().st_size:
+        found.append("not all of the journal is folded")
+    columns = {name: value for name, value in state.columns().items() if name != "last_activity_at"}
+    found += [f"{name} is {session[name]}, not {value}" for name, value in columns.items() if session[name] != value]
+    told = sandbox.sql("SELECT count(*) FROM feed WHERE session_id = ? AND type = 'conversation_updated'", session_id)
+    if told != [(len(recorded),)]:
+        found.append(f"{told[0][0]} events in the feed for {len(recorded)}")
+    return found
+
+
+def _session(sandbox: Sandbox, session_id: str) -> dict[str, Any]:
+    names = [row[1] for row in sandbox.sql("PRAGMA table_info(sessions)")]
+    (row,) = sandbox.sql("SELECT * FROM sessions WHERE id = ?", session_id)
+    return dict(zip(names, row, strict=True))
+
+
+def _folded_anew(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], FoldState]:
+    fold = Fold(session_id, FoldState())
+    reader = JournalReader(sandbox.files(session_id).journal, 0)
+    while (batch := reader.next_batch() or reader.last_batch()) is not None:
+        for line in batch.lines:
+            assert isinstance(line, bytes)
+            fold.add(line, arrived_at=0)
+    reader.close()
+    positions = [COLUMNS.index(name) for name in _COMPARED]
+    rows = json.loads(json.dumps([[row[position] for position in positions] for row in fold.rows]))
+    return [tuple(int(value) if isinstance(value, bool) else value for value in row) for row in rows], fold.state

@@ -1,0 +1,30 @@
+"""Kills a supervisor at one step of its work: `HLDCTL_TEST_KILL_AT=FUNCTION:call|return`, once per marker file.
+
+Python imports a module of this name at its start. So the program under test is the program that users run, without a
+line in it for the test's sake.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+_STEP = os.environ.get("HLDCTL_TEST_KILL_AT", "")
+_MARKER = os.environ.get("HLDCTL_TEST_KILL_MARKER", "")
+
+
+def _kill_at_step(frame: FrameType, event: str, argument: Any) -> None:
+    function, _, moment = _STEP.partition(":")
+    if event == moment and frame.f_code.co_qualname == function and "hldctl" in frame.f_code.co_filename:
+        with contextlib.suppress(FileExistsError):
+            # Exclusive: of several supervisors one dies.
+            os.close(os.open(_MARKER, os.O_CREAT | os.O_EXCL))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if _STEP and "-m" in sys.orig_argv and "hldctl.supervisor" in sys.orig_argv:
+    sys.setprofile(_kill_at_step)

@@ -1,0 +1,106 @@
+"""A supervisor killed at each step of its work: the session is recorded wholly, and Claude Code never harmed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.crash.audit import faults
+from tests.sandbox import Sandbox, eventually
+
+INJECTED = Path(__file__).parent / "injected"
+
+BEFORE_THE_ROW = ["acquire:call", "acquire:return", "write_inputs:return", "create_row:call", "create:call"]
+BEFORE_CLAUDE = ["create_row:return", "start_claude:call", "spawn:call"]
+CLAUDE_RUNS = [
+    "spawn:return",
+    "started:call",
+    "started:return",
+    "_Answer.accept:call",
+    "_let_go:return",
+    "Recorder.catch_up:call",
+    "Arrivals.cover:return",
+    "record:call",
+    "record:return",
+    "Recorder.finish:call",
+    "Supervision._close:call",
+    "decide:return",
+    "end:call",
+    "end:return",
+]
+
+
+def crash_at(sandbox: Sandbox, step: str) -> None:
+    sandbox.environment |= {
+        "PYTHONPATH": str(INJECTED),
+        "HLDCTL_TEST_KILL_AT": step,
+        "HLDCTL_TEST_KILL_MARKER": str(sandbox.root / "killed"),
+    }
+
+
+def assert_all_is_recorded(sandbox: Sandbox, session_id: str) -> None:
+    assert (sandbox.root / "killed").exists(), "the step was never reached"
+    assert faults(sandbox, session_id) == []
+    eventually(lambda: not sandbox.processes(), "all processes to leave")
+
+
+@pytest.mark.parametrize("step", CLAUDE_RUNS)
+def test_with_claude_running(sandbox: Sandbox, step: str) -> None:
+    sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
+    crash_at(sandbox, step)
+    sandbox.run("launch", "Hello", "--allowed-tools", "Bash")
+    session_id = eventually(lambda: sandbox.ok("ls", "-q").strip(), "the session")
+    assert sandbox.run("wait", session_id).returncode == 0
+    session = sandbox.show(session_id)
+    assert (session["end_reason"], session["result_content"]) == ("success", "Two.")
+    assert_all_is_recorded(sandbox, session_id)
+
+
+@pytest.mark.parametrize("step", BEFORE_CLAUDE)
+def test_with_a_row_and_no_claude(sandbox: Sandbox, step: str) -> None:
+    sandbox.play("say One.")
+    crash_at(sandbox, step)
+    launched = sandbox.run("launch", "Hello")
+    assert launched.returncode == 5
+    (session_id,) = sandbox.ok("ls", "-q").split()
+    assert session_id in launched.stderr
+    assert sandbox.show(session_id)["end_reason"] == "lost"
+    assert_all_is_recorded(sandbox, session_id)
+
+
+@pytest.mark.parametrize("step", BEFORE_THE_ROW)
+def test_without_a_row(sandbox: Sandbox, step: str) -> None:
+    sandbox.play("say One.")
+    crash_at(sandbox, step)
+    assert sandbox.run("launch", "Hello").returncode == 5
+    assert sandbox.ok("ls", "-q") == ""
+    # And the next launch is none the worse for it.
+    assert sandbox.ok("launch", "Hello", "--wait") == "One.\n"
+
+
+@pytest.mark.parametrize("step", ["Stop._send:call", "Stop._send:return", "send:return", "end_descendants:call"])
+def test_in_the_middle_of_an_interrupt(sandbox: Sandbox, step: str) -> None:
+    sandbox.play('call Bash {"command": "touch runs; tail -f /dev/null"}\n\nsay Never said.')
+    crash_at(sandbox, step)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    eventually((sandbox.work / "runs").exists, "the tool to run")
+    sandbox.run("interrupt", session_id)
+    session = sandbox.ended(session_id)
+    assert (session["status"], session["end_reason"]) == ("interrupted", "interrupted")
+    assert_all_is_recorded(sandbox, session_id)
+
+
+@pytest.mark.parametrize("step", ["adopt:call", "adopt:return", "supervised_by:return", "record:return", "end:call"])
+def test_of_a_supervisor_that_adopts(sandbox: Sandbox, step: str) -> None:
+    sandbox.play('say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.')
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    (supervisor,) = (process for process in sandbox.processes() if "hldctl.supervisor" in process.cmdline())
+    supervisor.kill()
+    crash_at(sandbox, step)
+    sandbox.run("show", session_id)
+    (sandbox.work / "go-on").touch()
+    assert sandbox.run("wait", session_id).returncode == 0
+    assert sandbox.show(session_id)["result_content"] == "Two."
+    assert_all_is_recorded(sandbox, session_id)
