@@ -103,9 +103,14 @@ class StateDirectory:
         return SessionFiles(self.root / "sessions" / session_id)
 
     def prepare(self) -> None:
-        """Makes the directory; raises UnfitEnvironment where that is impossible."""
+        """Makes the directory, its owner's alone; raises UnfitEnvironment where that is impossible.
+
+        One that others may enter is closed to them: it holds prompts, conversations and secrets.
+        """
         try:
             self.root.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            if self.root.stat().st_mode & 0o077:
+                self.root.chmod(PRIVATE_DIRECTORY)
         except OSError as error:
             raise unusable(self.root, error) from None
 

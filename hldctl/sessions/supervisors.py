@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host import lock
 from hldctl.host.paths import StateDirectory
 from hldctl.host.processes import ProcessIdentity, boot_id, is_running
+from hldctl.sessions import spawning
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.models import Session
@@ -25,13 +25,10 @@ if TYPE_CHECKING:
 
 def launch(state: StateDirectory, request: LaunchRequest) -> None:
     """Returns once Claude Code runs; raises what the supervisor reports if it cannot."""
-    process = _spawn(state, "launch", request.session_id)
+    process = _started(spawning.for_launch)
     assert process.stdin is not None
-    try:
-        process.stdin.write(request.to_bytes())
-        process.stdin.close()
-    except BrokenPipeError:
-        pass
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+        pipe.write(request.to_bytes())
     _report(state, process, request.session_id)
 
 
@@ -48,7 +45,7 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     started = []
     for session in lost:
         if state.session(session.id).directory.is_dir():
-            started.append((session.id, _spawn(state, "adopt", session.id)))
+            started.append((session.id, _started(spawning.for_adoption, session.id)))
         else:
             _close_without_files(session)
     for session_id, process in started:
@@ -81,19 +78,9 @@ def _close_without_files(session: Session) -> None:
         sessions.end(session.id, sessions.Ending(Status.FAILED, EndReason.LOST, message), time.time_ns() // 1_000_000)
 
 
-def _spawn(state: StateDirectory, mode: str, session_id: str) -> subprocess.Popen[bytes]:
+def _started(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(
-            # -P: the working directory may hold a module of any name.
-            [sys.executable, "-P", "-m", "hldctl.supervisor", mode, session_id],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # A mark that is no session's: neither an enclosing session nor its own takes it for a stray.
-            env={**os.environ, "HLDCTL_HOME": str(state.root), "HLDCTL_SESSION_ID": "supervisor"},
-            start_new_session=True,
-            close_fds=True,
-        )
+        return start(*arguments)
     except OSError as error:
         raise UnfitEnvironment(f"No supervisor can be started: {error.strerror or error}.") from error
 

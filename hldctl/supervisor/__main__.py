@@ -1,4 +1,4 @@
-"""The supervisor's process: `python -m hldctl.supervisor launch|adopt SESSION`, started by a command, never by hand.
+"""The supervisor's process: `python -m hldctl.supervisor launch` or `adopt SESSION`, started by a command.
 
 It reports to the one who started it by a line on standard output, then lets go of all that it inherited.
 """
@@ -28,15 +28,15 @@ _ADOPTION_SECONDS = 2.0
 """How long to try for the lock: longer than any probe holds it, so that of several adopters one succeeds."""
 
 
-def main(mode: str, session_id: str) -> None:
+def main(mode: str, session_id: str | None = None) -> None:
     os.umask(0o077)
     _survive_signals()
     adopt_orphans()
-    state = StateDirectory.from_environment()
-    if mode == "launch":
-        _launch(state, LaunchRequest.from_bytes(sys.stdin.buffer.read()))
-    else:
-        _adopt(state, session_id)
+    if session_id is not None:
+        _adopt(StateDirectory.from_environment(), session_id)
+    elif request := sys.stdin.buffer.read():
+        _launch(StateDirectory.from_environment(), LaunchRequest.from_bytes(request))
+    # Without a request the command that started this process early had nothing to launch.
 
 
 def _launch(state: StateDirectory, request: LaunchRequest) -> None:
@@ -136,4 +136,4 @@ def _survive_signals() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])

@@ -28,3 +28,10 @@ def test_a_state_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnfitEnvironment, match="HLDCTL_HOME"):
         StateDirectory(tmp_path / "file" / "state").prepare()
+
+
+def test_a_state_directory_open_to_others_is_closed(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    state.root.mkdir(mode=0o755)
+    state.prepare()
+    assert state.root.stat().st_mode & 0o777 == 0o700
