@@ -262,7 +262,7 @@ def test_a_claude_that_is_no_program_is_named(sandbox: Sandbox) -> None:
 
 def test_secrets_are_in_no_argument_and_no_readable_file(sandbox: Sandbox) -> None:
     secret = "hunter2-hunter2"
-    sandbox.play("say Hello.\nwait 5s")
+    sandbox.play("say Hello.\nwait 30s")
     session_id = sandbox.launch(
         *("Hi", "--env", f"TOKEN={secret}"),
         *("--settings", json.dumps({"env": {"TOKEN": secret}})),

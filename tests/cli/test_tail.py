@@ -85,7 +85,7 @@ def test_several_sessions_are_told_apart(sandbox: Sandbox, ended: str) -> None:
 
 
 def test_leaving_it_never_touches_the_session(sandbox: Sandbox) -> None:
-    sandbox.play("say Here.\nwait 3s\nsay Done.")
+    sandbox.play("say Here.\nwait 10s\nsay Done.")
     session_id = sandbox.launch("Hello")
     with sandbox.popen("tail", "-f", session_id) as follower:
         assert follower.stdout is not None

@@ -15,7 +15,7 @@ import pytest
 
 from tests.sandbox import PATIENCE, Sandbox, eventually
 
-SLOW = "say Begun.\nwait 3s\nsay Finished."
+SLOW = "say Begun.\nwait 8s\nsay Finished."
 
 
 def test_launch_in_a_command_substitution_returns_while_the_session_goes_on(sandbox: Sandbox) -> None:
