@@ -22,7 +22,7 @@ from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.rehearsal.script import parse
 from hldctl.rehearsal.server import RehearsalServer
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which what a test waits for counts as missing."""
 
 Completed = subprocess.CompletedProcess[str]
@@ -191,4 +191,4 @@ class Sandbox:
                 process.send_signal(signal.SIGKILL)
             except psutil.NoSuchProcess:
                 continue
-        eventually(lambda: not self.processes(), "the test's processes to end", 10)
+        eventually(lambda: not self.processes(), "the test's processes to end")

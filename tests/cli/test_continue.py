@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import uuid
 
-from tests.sandbox import Sandbox
+from tests.sandbox import PATIENCE, Sandbox
 
 SCRIPT = """
 say First answer.
@@ -123,7 +123,7 @@ def test_two_continuations_of_one_parent_do_not_meet(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent = sandbox.ended(sandbox.launch("Hello"))
     commands = [sandbox.popen("continue", parent["id"], "and then", "--wait") for _ in range(2)]
-    assert [command.communicate(timeout=60)[0] for command in commands] == ["Second answer.\n"] * 2
+    assert [command.communicate(timeout=PATIENCE)[0] for command in commands] == ["Second answer.\n"] * 2
     children = {sandbox.show(session_id)["claude_session_id"] for session_id in sandbox.ok("ls", "-q").split()}
     assert len(children) == 3
 

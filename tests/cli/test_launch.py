@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox import Json, Sandbox, eventually
+from tests.sandbox import PATIENCE, Json, Sandbox, eventually
 
 RECORD = """
 argv = sys.argv[1:]
@@ -168,7 +168,7 @@ def test_a_signal_while_waiting_interrupts_the_session(sandbox: Sandbox, signal_
     session_id = launcher.stderr.readline().split()[-1]
     sandbox.journal_has(session_id, "Here.")
     launcher.send_signal(signal.Signals[f"SIG{signal_name}"])
-    launcher.communicate(timeout=30)
+    launcher.communicate(timeout=PATIENCE)
     assert launcher.returncode == 130
     assert sandbox.show(session_id)["status"] == "interrupted"
 
@@ -181,7 +181,7 @@ def test_a_signal_before_the_wait_loses_no_session(sandbox: Sandbox, delay: floa
     with contextlib.suppress(subprocess.TimeoutExpired):
         launcher.wait(delay)
     launcher.terminate()
-    launcher.communicate(timeout=60)
+    launcher.communicate(timeout=PATIENCE)
     alive = json.loads(sandbox.ok("ls", "--json", "--status", "running", "--status", "starting"))
     assert alive == []
 

@@ -83,7 +83,10 @@ def test_all_that_is_written_right_before_the_exit_counts(sandbox: Sandbox) -> N
 
 
 def test_a_result_that_is_not_the_end(sandbox: Sandbox) -> None:
-    script = 'while not os.path.exists("go-on"):\n    time.sleep(0.05)\nprint(json.dumps({"type": "assistant", "message": {"content": "and more"}}), flush=True)\n'
+    script = (
+        'while not os.path.exists("go-on"):\n    time.sleep(0.05)\n'
+        'print(json.dumps({"type": "assistant", "message": {"content": "and more"}}), flush=True)\n'
+    )
     sandbox.claude(SUCCESS + script)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "result")

@@ -114,7 +114,7 @@ def test_a_writer_waits_for_its_turn(state: StateDirectory) -> None:
     writer.stdout.readline()
     with opened(state):
         assert sessions.request_interrupt("none", now=0, grace_ms=0) is False
-        assert writer.wait(10) == 0
+        assert writer.wait(60) == 0
     writer.stdout.close()
 
 
