@@ -65,7 +65,7 @@ class Sandbox:
     server: RehearsalServer | None = None
 
     def __post_init__(self) -> None:
-        for directory in (self.home, self.work):
+        for directory in (self.home, self.work, self.temporary):
             directory.mkdir(parents=True)
         self.environment = {
             "HOME": str(self.home),
@@ -73,6 +73,8 @@ class Sandbox:
             "HLDCTL_CLAUDE": str(claude_binary()),
             "IS_SANDBOX": "1",
             "LANG": "C.UTF-8",
+            # Claude Code's own left-overs, too, go with the test.
+            "CLAUDE_CODE_TMPDIR": str(self.temporary),
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "TERM": "dumb",
             # Nobody waits for an API that a test lets fail.
@@ -86,6 +88,10 @@ class Sandbox:
     @property
     def work(self) -> Path:
         return self.root / "work"
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "tmp"
 
     @property
     def state(self) -> StateDirectory:
