@@ -52,5 +52,8 @@ def _added_by_enclosing(launcher: Mapping[str, str]) -> set[str]:
         own = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return set()
+    if own == [b""]:
+        # It is just being made, or has ended: nothing is known of it.
+        return set()
     given = {entry.partition(b"=")[0].decode(errors="replace") for entry in own}
     return {name for name in launcher if name.startswith("CLAUDE_") and name not in given}

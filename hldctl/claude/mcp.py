@@ -13,6 +13,8 @@ from hldctl.claude.stream import JsonObject, mapping, sequence, text
 _OURS = ("HUMANLAYER_RUN_ID", "HLDCTL_RUN_ID", "HLDCTL_SESSION_ID", "HLDCTL_HOME")
 """What every stdio server is told, the first by the ancestor's name; a continuation finds it in what it inherits."""
 
+_REMOTE = ("http", "sse", "ws")
+
 
 @dataclass(frozen=True)
 class McpServer:
@@ -24,6 +26,27 @@ class McpServer:
     url: str | None
     env_names: tuple[str, ...]
     header_names: tuple[str, ...]
+
+
+def fault(server: Any) -> str | None:
+    """What keeps a server's configuration from being one, in words that go behind its name; None if nothing does."""
+    if not isinstance(server, dict):
+        return "must be an object"
+    if not _is_stdio(server):
+        if server.get("type") not in _REMOTE:
+            return f'needs a "command", or a "type" out of {", ".join(_REMOTE)} and a "url"'
+        if not isinstance(server.get("url"), str):
+            return 'needs a "url" that is a string'
+    elif not isinstance(server["command"], str):
+        return 'needs a "command" that is a string'
+    arguments = server.get("args", [])
+    if not isinstance(arguments, list) or not all(isinstance(argument, str) for argument in arguments):
+        return 'has "args" that are no list of strings'
+    for name in ("env", "headers"):
+        values = server.get(name, {})
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            return f'has "{name}" that does not map names to strings'
+    return None
 
 
 def servers(config: Mapping[str, Any] | None) -> list[McpServer]:

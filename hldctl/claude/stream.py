@@ -18,17 +18,40 @@ _YEAR_10000 = 253_402_300_800_000
 JsonObject = dict[str, Any]
 
 
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
+
+
+# NaN and Infinity, written so or by overflow, are in no JSON that others could read again.
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite)
+_DEEPEST = 200
+"""Levels of nesting: what is read here at a shallow stack must be readable elsewhere at a deeper one."""
+
+
 def decode(line: bytes) -> JsonObject | None:
     """The object that a line holds; None for anything else."""
     try:
         # errors="replace": what is no UTF-8 is kept in the journal and readable here.
-        value = json.loads(line.decode("utf-8", errors="replace"))
+        value = _DECODER.decode(line.decode("utf-8", errors="replace").strip())
+        if line.count(b"{") + line.count(b"[") > _DEEPEST and _is_deep(value):
+            return None
         # An escaped half of a surrogate pair is legal in JSON and in no database.
         if b"\\ud" in line or b"\\uD" in line:
             value = _without_surrogates(value)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
+        level = [item for items in inner for item in items]
+        if not level:
+            return False
+    return True
 
 
 def _without_surrogates(value: Any) -> Any:

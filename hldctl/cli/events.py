@@ -17,7 +17,7 @@ from hldctl.store.models import FeedEvent
 
 
 def command(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens from now.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="And then what happens, until Ctrl-C.")] = False,
     after: Annotated[int, typer.Option(min=0, max=2**53, metavar="ID", help="Only events behind this one.")] = 0,
     types: Annotated[
         list[FeedType] | None, typer.Option("--type", metavar="TYPE", help="Only events of this type.")

@@ -10,7 +10,6 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.duration import seconds
-from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import family, supervisors, view
 from hldctl.states import Status
@@ -61,8 +60,6 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of sessions.")] = False,
 ) -> None:
     """List sessions, newest first."""
-    if tree and (quiet or template or as_json):
-        raise BadUsage("--tree draws a table; in JSON, parent_session_id tells the family.")
     is_table = not (quiet or template or as_json)
     most = (_SHOWN if is_table else 0) if limit is None else limit
     state = StateDirectory.from_environment()
@@ -80,7 +77,9 @@ def command(
                 columns=None if template or as_json else _LISTED,
             )
         )
-    shown = found[:most] if most else found
+    limited = found[:most] if most else found
+    drawn = list(family.by_family(limited)) if tree else [(0, session) for session in limited]
+    shown = [session for _, session in drawn]
     if quiet:
         for session in shown:
             output.data(session.id)
@@ -90,7 +89,7 @@ def command(
     elif as_json:
         output.json_value([view.session_object(session) for session in shown])
     else:
-        _print_table(list(family.by_family(shown)) if tree else [(0, session) for session in shown])
+        _print_table(drawn)
         if len(found) > len(shown):
             output.note(f"only {len(shown)} shown; --limit 0 shows all")
 

@@ -33,7 +33,8 @@ def json_value(value: Any, *, compact: bool = False) -> None:
     """One JSON value; `compact` on one line, for streams, and at once."""
     import json
 
-    print(json.dumps(value) if compact else json.dumps(value, indent=2), flush=compact)
+    # allow_nan: rather fail than print what is no JSON.
+    print(json.dumps(value, indent=None if compact else 2, allow_nan=False), flush=compact)
 
 
 def note(text: str) -> None:

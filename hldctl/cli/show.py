@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,9 @@ from hldctl.host.paths import StateDirectory
 from hldctl.sessions import following, inspection, view
 from hldctl.sessions.inspection import Inspection
 from hldctl.store.models import FileSnapshot, McpServerRow, Session
+
+_ELSEWHERE = ("query", "summary", "result_content", "run_id", "permission_denials")
+"""Shown in a place of their own, or of no use to a person."""
 
 
 def command(
@@ -62,12 +66,14 @@ def _print_snapshots(snapshots: list[FileSnapshot], *, as_json: bool) -> None:
 def _print(found: Inspection, state: StateDirectory) -> None:
     shown = view.session_object(found.session)
     for name, value in shown.items():
-        if value not in (None, [], False, "") and name not in ("query", "summary", "result_content", "run_id"):
+        if value not in (None, [], False, "") and name not in _ELSEWHERE:
             _print_line(name.replace("_", " "), _text(value))
+    if denials := shown["permission_denials"]:
+        _print_line("permission denials", _denials_text(denials))
     for child in found.children:
         _print_line("continued by", child)
     for server in found.mcp_servers:
-        _print_line("mcp server", _server_text(server))
+        _print_line("mcp server", _server_text(server, ended=found.session.completed_at is not None))
     for name, count in _fold_notes(found.session).items():
         _print_line(name, str(count))
     _print_line("files", str(state.session(found.session.id).directory))
@@ -76,13 +82,20 @@ def _print(found: Inspection, state: StateDirectory) -> None:
             output.data(f"\n{name.replace('_', ' ')}:\n{output.harmless(shown[name])}")
 
 
+def _denials_text(denials: list[dict[str, Any]]) -> str:
+    """The tools and how often: what they were to do is in the conversation."""
+    counts = Counter(str(denial.get("tool_name")) for denial in denials)
+    return output.one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items()))
+
+
 def _print_line(name: str, value: str) -> None:
     output.data(f"{output.one_line(name):<28}{value}")
 
 
-def _server_text(server: McpServerRow) -> str:
+def _server_text(server: McpServerRow, *, ended: bool) -> str:
     kind = f" ({server.transport})" if server.transport else ""
-    return output.one_line(f"{server.name}{kind} {server.status or 'not started yet'}")
+    unknown = "never started" if ended else "not started yet"
+    return output.one_line(f"{server.name}{kind} {server.status or unknown}")
 
 
 def _fold_notes(session: Session) -> dict[str, int]:

@@ -15,17 +15,24 @@ class Position:
 
     prompt: str
     answers: int
+    notification: str = ""
+    """What Claude Code itself has said since, such as the end of a background task."""
+    answers_since: int = 0
+    """How many answers the notification has had."""
 
 
 def position(messages: list[dict[str, Any]]) -> Position:
-    """The last user message that is neither a tool result nor a mere reminder is the prompt."""
-    answers = 0
+    """The last user message that is neither a tool result, a reminder nor a notification is the prompt."""
+    answers, notification, answers_since = 0, "", 0
     for message in reversed(messages):
         if message.get("role") == "assistant":
             answers += 1
-        elif message.get("role") == "user" and (prompt := _prompt_text(message.get("content"))):
-            return Position(prompt, answers)
-    return Position("", answers)
+        elif message.get("role") == "user" and (said := _prompt_text(message.get("content"))):
+            if _NOTIFICATION not in said:
+                return Position(said, answers, notification, answers_since)
+            if not notification:
+                notification, answers_since = said, answers
+    return Position("", answers, notification, answers_since)
 
 
 def _prompt_text(content: Any) -> str:

@@ -72,10 +72,11 @@ class Script:
 
     def turns_for(self, prompt: str) -> tuple[Turn, ...]:
         """The turns of the first section whose name the prompt contains, else those outside of any section."""
-        for name, turns in self.sections.items():
-            if name in prompt:
-                return turns
-        return self.turns
+        found = self.section_for(prompt)
+        return self.turns if found is None else found
+
+    def section_for(self, prompt: str) -> tuple[Turn, ...] | None:
+        return next((turns for name, turns in self.sections.items() if name in prompt), None)
 
 
 def parse(text: str) -> Script:

@@ -12,7 +12,10 @@ from typing import Any
 
 from hldctl.rehearsal import answer
 from hldctl.rehearsal.conversation import position
-from hldctl.rehearsal.script import Fail, Hang, Script, Turn, Wait
+from hldctl.rehearsal.script import Fail, Hang, Say, Script, Turn, Wait
+
+_NOTED: Turn = (Say("Noted."),)
+"""The answer to a notification for which the script has none."""
 
 
 class RehearsalServer(ThreadingHTTPServer):
@@ -47,17 +50,25 @@ class RehearsalServer(ThreadingHTTPServer):
     def turn_for(self, messages: list[dict[str, Any]]) -> Turn:
         """The script's next turn in this conversation; a turn that fails N times is passed over after that."""
         where = position(messages)
+        if where.notification and (turns := self.script.section_for(where.notification)) is not None:
+            return self._turn(messages, turns, where.answers_since) or _NOTED
+        found = self._turn(messages, self.script.turns_for(where.prompt), where.answers)
+        if found is None and where.notification:
+            return _NOTED
+        return found or (Fail(400, f"the rehearsal script has no turn {where.answers + 1} for this prompt", None),)
+
+    def _turn(self, messages: list[dict[str, Any]], turns: tuple[Turn, ...], answers: int) -> Turn | None:
         played = 0
-        for turn in self.script.turns_for(where.prompt):
+        for turn in turns:
             failure = next((step for step in turn if isinstance(step, Fail)), None)
             if failure is not None and failure.times is not None:
-                if played == where.answers and self._fails_again(messages, turn, failure.times):
+                if played == answers and self._fails_again(messages, turn, failure.times):
                     return turn
                 continue
-            if played == where.answers:
+            if played == answers:
                 return turn
             played += 1
-        return (Fail(400, f"the rehearsal script has no turn {where.answers + 1} for this prompt", None),)
+        return None
 
     def _fails_again(self, messages: list[dict[str, Any]], turn: Turn, times: int) -> bool:
         key = hashlib.sha256(repr((messages, turn)).encode()).hexdigest()

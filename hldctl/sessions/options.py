@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hldctl.claude import mcp
 from hldctl.errors import BadUsage
 
 
@@ -127,15 +128,19 @@ def _is_utf8(text: str) -> bool:
 def _mcp_config(source: str) -> dict[str, Any]:
     config = _json_object("--mcp-config", source)
     servers = config.get("mcpServers")
-    if not isinstance(servers, dict) or not all(isinstance(server, dict) for server in servers.values()):
+    if not isinstance(servers, dict):
         raise BadUsage('--mcp-config needs an object "mcpServers" with an object for each server in it.')
+    for name, server in servers.items():
+        if (fault := mcp.fault(server)) is not None:
+            # Never its values: they may be secrets.
+            raise BadUsage(f"--mcp-config: the server {name!r} {fault}.")
     return config
 
 
 def _json_object(option: str, source: str) -> dict[str, Any]:
     if not source.strip():
         raise BadUsage(f"{option} wants a file or JSON.")
-    is_json = source.lstrip().startswith("{")
+    is_json = source.lstrip()[0] in '{["'
     where = option if is_json else f"{option} {source}"
     try:
         value = json.loads(source if is_json else Path(source).expanduser().read_text(encoding="utf-8"))

@@ -247,7 +247,8 @@ class Fold:
         spent = usage.total(event)
         if spent.cost_usd is not None:
             state.cost_usd = spent.cost_usd - state.inherited_cost_usd
+        own = spent.tokens.minus(state.inherited_tokens)
         # An interrupted answer is in no model's usage, though its messages have told what they used.
-        if any(spent.tokens) or state.tokens is None:
-            state.tokens = spent.tokens.minus(state.inherited_tokens)
+        if any(own) or state.tokens is None:
+            state.tokens = own
         state.context_window = usage.context_window(event, state.model_id) or state.context_window

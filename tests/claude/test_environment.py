@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from hldctl.claude.environment import for_session
+from tests.sandbox import eventually
 
 
 def environment(launcher: dict[str, str], chosen: dict[str, str] | None = None) -> dict[str, str]:
@@ -27,6 +28,7 @@ def test_what_an_enclosing_claude_code_set_is_dropped() -> None:
             "CLAUDE_CODE_A_NOVELTY": "1",
             "HLDCTL_SESSION_ID": "outer",
         }
+        eventually(Path(f"/proc/{enclosing.pid}/environ").read_bytes, "its environment")
         made = environment(nested)
         enclosing.kill()
     assert {name for name in made if name.startswith("CLAUDE")} == {"CLAUDE_CODE_USE_BEDROCK"}

@@ -120,3 +120,14 @@ def test_what_is_known_but_says_nothing(event: dict[str, Any]) -> None:
 def test_what_is_unknown(event: dict[str, Any]) -> None:
     assert list(entries(event)) == []
     assert not is_known(event)
+
+
+@pytest.mark.parametrize("levels", [100, 150, 250, 400, 900, 975, 1100, 5000])
+def test_what_is_nested_too_deeply_counts_as_unreadable(levels: int) -> None:
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+        line = b'{"a": ' + opening * levels + b"1" + closing * levels + b"}"
+        assert (decode(line) is None) == (levels >= 200)
+
+
+def test_numbers_that_are_no_json_are_read_as_nothing() -> None:
+    assert decode(b'{"a": NaN, "b": -Infinity, "c": 1e999, "d": 1.5}') == {"a": None, "b": None, "c": None, "d": 1.5}

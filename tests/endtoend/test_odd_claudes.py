@@ -108,3 +108,19 @@ def test_one_that_never_ends_is_stopped_by_an_interrupt(sandbox: Sandbox) -> Non
     session = sandbox.show(session_id)
     assert ending(session) == ("interrupted", "interrupted")
     assert not os.path.exists(f"/proc/{session['pid']}")
+
+
+def test_a_line_nested_too_deeply_neither_hangs_nor_breaks_anything(sandbox: Sandbox) -> None:
+    nested = '{"type": "result", "permission_denials": [' + '{"a": ' * 975 + "1" + "}" * 975 + "]}"
+    session = run(sandbox, f"print({nested!r}, flush=True)\n{SUCCESS}")
+    assert ending(session) == ("completed", "success")
+    for command in (["ls", "--json"], ["show", "last"], ["tail", "last"]):
+        assert sandbox.run(*command).returncode == 0
+
+
+def test_what_is_no_json_in_the_stream_is_none_in_the_output(sandbox: Sandbox) -> None:
+    call = '{"type": "tool_use", "id": "t", "name": "Bash", "input": {"n": NaN, "m": 1e999}}'
+    line = f'{{"type": "assistant", "message": {{"content": [{call}]}}}}'
+    session = run(sandbox, f"print({line!r}, flush=True)\n{SUCCESS}")
+    (event,) = [event for event in sandbox.events(session["id"]) if event["event_type"] == "tool_call"]
+    assert event["tool_input"] == {"n": None, "m": None}

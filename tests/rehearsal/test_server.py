@@ -87,3 +87,12 @@ def test_as_a_command_it_runs_another_with_its_variables(tmp_path: Path) -> None
     wrong = subprocess.run([*module, script, "--", "env"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, "line 1" in wrong.stderr) == (2, True)
     assert subprocess.run(module, capture_output=True, check=False).returncode == 2
+
+
+def test_a_notification_does_not_start_the_script_over(server: RehearsalServer) -> None:
+    notice = ("user", "<system-reminder>\n[SYSTEM NOTIFICATION - NOT USER INPUT]\nA task has ended.")
+    answered = ("user", "hello"), ("assistant", "First."), notice
+    with pytest.raises(urllib.error.HTTPError, match="529"):
+        ask(server, *answered)
+    assert ask(server, *answered)["content"][0]["text"] == "Second."
+    assert ask(server, *answered, ("assistant", "Second."), notice)["content"][0]["text"] == "Noted."

@@ -119,6 +119,13 @@ def test_what_a_resumed_conversation_had_spent_before_is_left_out() -> None:
     assert (columns["cost_usd"], columns["input_tokens"], columns["output_tokens"]) == (0.5 - 0.25, 10, 4)
 
 
+def test_a_continuation_interrupted_in_its_first_answer_keeps_what_that_used() -> None:
+    inherited = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 0.5}}
+    aborted = result(total_cost_usd=0.5, modelUsage=inherited, model_usage_since_last_result={})
+    columns = folded(assistant(text("a"), input_tokens=700, output_tokens=1), aborted).state.columns()
+    assert (columns["input_tokens"], columns["cost_usd"]) == (700, 0)
+
+
 def test_a_tool_result_completes_its_call() -> None:
     call = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "ls"}}
     answer = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "out", "is_error": True}
