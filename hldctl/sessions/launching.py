@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from hldctl.claude import arguments, binary
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
+from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import lookup, settings, stopping, supervisors, waiting
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
@@ -75,9 +75,9 @@ def _with_permissions(state: StateDirectory, request: LaunchRequest, parent_id: 
     """What was set of permissions while the parent ran; what has expired is dropped, from the parent, too."""
     with opened(state):
         parent = lookup.find(parent_id)
-        now = time.time_ns() // 1_000_000
-        if settings.has_expired(parent, now):
-            sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, now)
+        moment = now()
+        if settings.has_expired(parent, moment):
+            sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, moment)
             parent = lookup.find(parent_id)
     return replace(
         request,

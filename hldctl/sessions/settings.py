@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from hldctl.errors import BadUsage
+from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory, touch
 from hldctl.sessions import lookup
 from hldctl.store import sessions
@@ -45,13 +45,13 @@ def change(state: StateDirectory, words: str, changes: Changes) -> Session:
     """Returns the session with its new settings; raises BadUsage if there is nothing to change."""
     if changes.dangerously_skip_permissions is False and changes.skipping_seconds is not None:
         raise BadUsage("A timeout for skipping permissions goes with skipping them.")
-    now = time.time_ns() // 1_000_000
-    columns = changes.columns(now)
+    moment = now()
+    columns = changes.columns(moment)
     if not columns:
         raise BadUsage("There is nothing to set; `hldctl set --help` shows what can be.")
     with opened(state):
         session_id = lookup.find(words).id
-        sessions.change_settings(session_id, columns, now)
+        sessions.change_settings(session_id, columns, moment)
         for path in (state.session(session_id).wake, state.session(session_id).changed):
             touch(path)
         return lookup.find(session_id)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hldctl.errors import WrongState
+from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory, touch
 from hldctl.sessions import supervisors, waiting
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
-from hldctl.supervisor.arrivals import now
 
 GRACE_SECONDS = 10.0
 """From SIGINT to SIGTERM, unless said otherwise; Claude Code needs up to 1.6 s to end in good order."""

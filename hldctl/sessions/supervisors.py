@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host import lock
+from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
 from hldctl.host.processes import ProcessIdentity, boot_id, is_running
 from hldctl.sessions import spawning
@@ -75,7 +75,7 @@ def _close_without_files(session: Session) -> None:
     recorded = ProcessIdentity(session.pid or 0, session.boot_id or "", session.pid_started or 0)
     if not is_running(recorded):
         message = "The session's files were deleted, so that nothing more is known of it."
-        sessions.end(session.id, sessions.Ending(Status.FAILED, EndReason.LOST, message), time.time_ns() // 1_000_000)
+        sessions.end(session.id, sessions.Ending(Status.FAILED, EndReason.LOST, message), now())
 
 
 def _started(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> subprocess.Popen[bytes]:

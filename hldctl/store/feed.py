@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hldctl.states import FeedType
-from hldctl.store.database import execute
 from hldctl.store.models import FeedEvent, database
 
 _INSERT = "INSERT INTO feed (type, session_id, run_id, timestamp, data) VALUES (?, ?, ?, ?, ?)"
@@ -32,9 +31,3 @@ def after(
     if session_id is not None:
         query = query.where(FeedEvent.session_id == session_id)
     return list(query.order_by(FeedEvent.id).limit(limit))
-
-
-def newest() -> int:
-    """The id of the last event; 0 before the first."""
-    row = execute("SELECT seq FROM sqlite_sequence WHERE name = 'feed'").fetchone()
-    return 0 if row is None else int(row[0])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 
+from hldctl.host.clock import now
 from hldctl.host.paths import PRIVATE_FILE, SessionFiles
 from hldctl.host.processes import ProcessIdentity, identify
 from hldctl.store import sessions
 from hldctl.store.models import Session
-from hldctl.supervisor.arrivals import now
 from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.stop import find_claude
 

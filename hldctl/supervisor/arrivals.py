@@ -7,19 +7,14 @@ give the same times as the first, in whatever pieces it reads.
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from pathlib import Path
 
+from hldctl.host.clock import now
 from hldctl.host.paths import PRIVATE_FILE
 
 _DIGITS = 13
 """Of a time in milliseconds, from 2001 to 2286: fewer, and the mark was cut short."""
-
-
-def now() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Arrivals:

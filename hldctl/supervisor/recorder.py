@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, touch
 from hldctl.store import conversation
 from hldctl.store.models import Session
-from hldctl.supervisor.arrivals import Arrivals, now
+from hldctl.supervisor.arrivals import Arrivals
 from hldctl.supervisor.fold import Fold, FoldState
 from hldctl.supervisor.journal import Batch, JournalReader
 from hldctl.supervisor.snapshots import Snapshots

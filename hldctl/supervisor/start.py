@@ -16,10 +16,10 @@ import peewee
 from hldctl.claude import arguments, environment, mcp
 from hldctl.errors import UnfitEnvironment
 from hldctl.host import lock
+from hldctl.host.clock import now
 from hldctl.host.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, SessionFiles, StateDirectory, touch, unusable
 from hldctl.states import EndReason, EventType, Status
 from hldctl.store import sessions
-from hldctl.supervisor.arrivals import now
 from hldctl.supervisor.claude_process import SpawnedProcess, spawn
 from hldctl.supervisor.fold import FoldState
 from hldctl.supervisor.request import LaunchRequest, write_inputs

@@ -7,12 +7,12 @@ import time
 import traceback
 from collections.abc import Callable
 
+from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, StateDirectory, touch
 from hldctl.host.wakeup import Wakeup
 from hldctl.states import EndReason
 from hldctl.store import sessions
 from hldctl.store.database import opened
-from hldctl.supervisor.arrivals import now
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit
 from hldctl.supervisor.ending import decide
 from hldctl.supervisor.recorder import Recorder
