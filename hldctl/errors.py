@@ -46,6 +46,10 @@ class UnfitEnvironment(HldctlError):
     exit_code = ExitCode.ENVIRONMENT
 
 
+class NewerDatabase(UnfitEnvironment):
+    """The database was written by a later hldctl than this one."""
+
+
 def error_for(exit_code: int, message: str) -> HldctlError:
     """The error that another process reported by its exit code and sentence."""
     kinds: tuple[type[HldctlError], ...] = (BadUsage, NoSuchSession, WrongState, UnfitEnvironment)

@@ -25,6 +25,7 @@ COMMANDS = {
     "wait": "wait",
     "set": "set_",
     "events": "events",
+    "doctor": "doctor",
 }
 """The module of each command, imported only when the command is run or described."""
 

@@ -42,7 +42,9 @@ def command(
 
 def _whole_object(found: Inspection) -> dict[str, Any]:
     servers = [view.mcp_server_object(server) for server in found.mcp_servers]
-    return view.session_object(found.session) | {"children": found.children, "mcp_servers": servers}
+    left = [{"pid": process.pid, "command": process.command} for process in found.left_running]
+    more = {"children": found.children, "mcp_servers": servers, "left_running": left}
+    return view.session_object(found.session) | more
 
 
 def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> None:
@@ -74,6 +76,8 @@ def _print(found: Inspection, state: StateDirectory) -> None:
         _print_line("continued by", child)
     for server in found.mcp_servers:
         _print_line("mcp server", _server_text(server, ended=found.session.completed_at is not None))
+    for process in found.left_running:
+        _print_line("still running", output.one_line(f"{process.pid} {process.command}"))
     for name, count in _fold_notes(found.session).items():
         _print_line(name, str(count))
     _print_line("files", str(state.session(found.session.id).directory))

@@ -39,6 +39,11 @@ class SessionFiles:
         return self.directory / "prompt.txt"
 
     @property
+    def record(self) -> Path:
+        """The session's row as it was made, should the database be lost."""
+        return self.directory / "session.json"
+
+    @property
     def arrivals(self) -> Path:
         """When the bytes of the journal were seen, so that a second fold gives the same times."""
         return self.directory / "arrivals"
@@ -99,8 +104,12 @@ class StateDirectory:
     def migration_lock(self) -> Path:
         return self.root / "migration.lock"
 
+    @property
+    def sessions(self) -> Path:
+        return self.root / "sessions"
+
     def session(self, session_id: str) -> SessionFiles:
-        return SessionFiles(self.root / "sessions" / session_id)
+        return SessionFiles(self.sessions / session_id)
 
     def prepare(self) -> None:
         """Makes the directory, its owner's alone; raises UnfitEnvironment where that is impossible.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -50,6 +51,16 @@ def is_running(process: ProcessIdentity) -> bool:
         return False
 
 
+def command_line(pid: int) -> str:
+    """What the process was started with; empty where that is not to be seen."""
+    import psutil
+
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ""
+
+
 def exit_code_of_zombie(process: ProcessIdentity) -> int | None:
     """How a process ended that nobody has reaped yet, as subprocess gives it; None if that cannot be seen."""
     if sys.platform != "linux" or identify(process.pid) != process:
@@ -64,7 +75,8 @@ def boot_id() -> str:
     """What changes with each boot; empty where the system has no such thing."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
+    except OSError as error:
+        _raise_if_exhausted(error)
         return ""
 
 
@@ -82,7 +94,14 @@ def _stat_fields(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat from the third, the state, on: proc(5)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    except OSError as error:
+        _raise_if_exhausted(error)
         return None
     # The second field, the name in parentheses, may itself hold spaces and parentheses.
     return stat.rpartition(")")[2].split()
+
+
+def _raise_if_exhausted(error: OSError) -> None:
+    """To find no descriptor for a look at a process is not to find the process gone."""
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        raise error

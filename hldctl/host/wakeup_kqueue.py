@@ -26,6 +26,10 @@ if sys.platform != "linux":
                 # One that cannot be watched has ended.
                 self._overdue |= not self._watch_process(pid)
 
+        @property
+        def is_blind(self) -> bool:
+            return self._blind
+
         def wait(self, seconds: float | None) -> None:
             if self._overdue:
                 seconds = 0.0

@@ -37,6 +37,11 @@ class Wakeup:
             else:
                 self._add(handle)
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether the system could not be asked to wake, so that the owner is woken ten times a second."""
+        return self._blind
+
     def wait(self, seconds: float | None) -> None:
         # What poll() takes ends at 24 days.
         longest = _POLL_SECONDS if self._blind else _LONGEST_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hldctl.host.paths import StateDirectory
+from hldctl.host.processes import ProcessIdentity, command_line, is_running
 from hldctl.sessions import lookup, supervisors
 from hldctl.store import mcp_servers, sessions, snapshots
 from hldctl.store.database import opened
@@ -12,17 +13,34 @@ from hldctl.store.models import FileSnapshot, McpServerRow, Session
 
 
 @dataclass(frozen=True)
+class LeftRunning:
+    """A process that the session's Claude Code left behind at an orderly end, and that runs to this moment."""
+
+    pid: int
+    command: str
+
+
+@dataclass(frozen=True)
 class Inspection:
     session: Session
     children: list[str]
     mcp_servers: list[McpServerRow]
+    left_running: list[LeftRunning]
 
 
 def inspect(state: StateDirectory, words: str) -> Inspection:
     with opened(state):
         session_id = lookup.find(words).id
         supervisors.adopt_lost(state, [session_id])
-        return Inspection(lookup.find(session_id), sessions.children(session_id), mcp_servers.of_session(session_id))
+        session = lookup.find(session_id)
+        return Inspection(
+            session, sessions.children(session_id), mcp_servers.of_session(session_id), _left_running(session)
+        )
+
+
+def _left_running(session: Session) -> list[LeftRunning]:
+    identities = [ProcessIdentity(pid, session.boot_id or "", started) for pid, started in session.left_running or ()]
+    return [LeftRunning(process.pid, command_line(process.pid)) for process in identities if is_running(process)]
 
 
 def file_snapshots(state: StateDirectory, session_id: str) -> list[FileSnapshot]:

@@ -12,6 +12,7 @@ from hldctl.sessions import lookup
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
+from hldctl.supervisor import row
 
 WITHOUT_SKIPPING: dict[str, Any] = {
     "dangerously_skip_permissions": False,
@@ -52,8 +53,10 @@ def change(state: StateDirectory, words: str, changes: Changes) -> Session:
     with opened(state):
         session_id = lookup.find(words).id
         sessions.change_settings(session_id, columns, moment)
-        for path in (state.session(session_id).wake, state.session(session_id).changed):
-            touch(path)
+        files = state.session(session_id)
+        row.keep_current(session_id, files)
+        touch(files.wake)
+        touch(files.changed)
         return lookup.find(session_id)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+
+from hldctl.supervisor.command import command
 
 _prestarted: list[subprocess.Popen[bytes]] = []
 
@@ -33,8 +34,7 @@ def for_adoption(session_id: str) -> subprocess.Popen[bytes]:
 
 def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        # -P: the working directory may hold a module of any name.
-        [sys.executable, "-P", "-m", "hldctl.supervisor", *arguments],
+        command(*arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hldctl.supervisor.request import LaunchRequest
 
 
+_DEATH_SECONDS = 10
+
+
 def launch(state: StateDirectory, request: LaunchRequest) -> None:
     """Returns once Claude Code runs; raises what the supervisor reports if it cannot."""
     process = _started(spawning.for_launch)
@@ -42,12 +45,19 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     if not orphans:
         return
     lost = [session for session in sessions.not_ended(orphans) if is_here(session)]
-    started = []
     for session in lost:
-        if state.session(session.id).directory.is_dir():
-            started.append((session.id, _started(spawning.for_adoption, session.id)))
-        else:
+        if not state.session(session.id).directory.is_dir():
             _close_without_files(session)
+    _adopt(state, [session.id for session in lost if state.session(session.id).directory.is_dir()])
+
+
+def restore(state: StateDirectory, ids: Iterable[str]) -> None:
+    """Has the rows of these made again from their files, and all that goes with adoption done."""
+    _adopt(state, ids)
+
+
+def _adopt(state: StateDirectory, ids: Iterable[str]) -> None:
+    started = [(session_id, _started(spawning.for_adoption, session_id)) for session_id in ids]
     for session_id, process in started:
         if process.stdin is not None:
             process.stdin.close()
@@ -58,6 +68,29 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
 def adopt_all_lost(state: StateDirectory) -> None:
     """For commands that show many sessions: looks at those that have not ended, by an index of only these."""
     adopt_lost(state, sessions.alive())
+
+
+def ids_with_files(state: StateDirectory) -> list[str]:
+    """The sessions that have a directory."""
+    try:
+        return sorted(path.name for path in state.sessions.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return []
+
+
+def end_all(state: StateDirectory, ids: Iterable[str] | None = None) -> None:
+    """Kills the supervisors of these sessions, or all, which harms nothing: whoever comes next starts others."""
+    import psutil
+
+    locks = {str(state.session(session_id).lock) for session_id in (ids_with_files(state) if ids is None else ids)}
+    killed = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            is_supervisor = "hldctl.supervisor" in process.cmdline()
+            if is_supervisor and any(file.path in locks for file in process.open_files()):
+                process.kill()
+                killed.append(process)
+    psutil.wait_procs(killed, timeout=_DEATH_SECONDS)
 
 
 def alive_here() -> list[str]:

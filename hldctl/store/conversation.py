@@ -11,7 +11,7 @@ from peewee import __exception_wrapper__  # type: ignore[attr-defined]  # its st
 from hldctl.states import FeedType
 from hldctl.store import feed, mcp_servers, snapshots
 from hldctl.store.database import execute
-from hldctl.store.models import database
+from hldctl.store.models import ConversationEvent, Session, database
 from hldctl.store.snapshots import SnapshotRow
 
 Row = tuple[Any, ...]
@@ -37,6 +37,7 @@ COLUMNS = (
 _INSERT = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _COMPLETE = "UPDATE conversation_events SET is_completed = 1 WHERE session_id = ? AND tool_id = ?"
 _IN_FEED = ("sequence", "event_type", "role", "tool_id", "tool_name", "tool_result_for_id", "parent_tool_use_id")
+_SEQUENCE = COLUMNS.index("sequence")
 _FEED_POSITIONS = [(name, COLUMNS.index(name)) for name in _IN_FEED]
 
 
@@ -52,14 +53,15 @@ class Step:
     """Of the session, the place in the journal among them."""
 
 
-def record(session_id: str, run_id: str, step: Step, now: int) -> None:
-    """One step of the fold and its feed, in one transaction."""
+def record(session_id: str, run_id: str, step: Step, now: int, told: int = 0) -> None:
+    """One step of the fold and its feed, in one transaction; the feed has the events up to `told` already."""
     # The cursor is the driver's own, and so would its errors be.
     with database.atomic("IMMEDIATE"), __exception_wrapper__:
         cursor = database.cursor()
         if step.rows:
             cursor.executemany(_INSERT, step.rows)
-            feed.publish((FeedType.CONVERSATION_UPDATED, session_id, run_id, now, _feed_data(row)) for row in step.rows)
+            news = (row for row in step.rows if row[_SEQUENCE] > told)
+            feed.publish((FeedType.CONVERSATION_UPDATED, session_id, run_id, now, _feed_data(row)) for row in news)
         if step.completed_tools:
             cursor.executemany(_COMPLETE, [(session_id, tool) for tool in step.completed_tools])
         if step.snapshots:
@@ -68,6 +70,16 @@ def record(session_id: str, run_id: str, step: Step, now: int) -> None:
             cursor.executemany(mcp_servers.SET_STATUS, [(session_id, *state) for state in step.mcp_states])
         assignments = ", ".join(f"{name} = ?" for name in step.columns)
         cursor.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*step.columns.values(), session_id))
+
+
+def begin_anew(query_event: dict[str, Any], fold_state: dict[str, Any]) -> None:
+    """Forgets what was folded of a session, all but the query; the journal has it."""
+    session_id = query_event["session_id"]
+    with database.atomic("IMMEDIATE"):
+        for table in ("conversation_events", "file_snapshots"):
+            execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
+        ConversationEvent.insert(query_event).execute()
+        Session.update(journal_offset=0, fold_state=fold_state).where(Session.id == session_id).execute()
 
 
 def _feed_data(row: Row) -> dict[str, Any]:

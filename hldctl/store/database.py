@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import apsw
 import peewee
 
-from hldctl.errors import UnfitEnvironment
+from hldctl.errors import NewerDatabase, UnfitEnvironment
 from hldctl.host.paths import StateDirectory
 from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import database
@@ -44,8 +45,15 @@ def opened(state: StateDirectory) -> Iterator[None]:
         if type(error) is not peewee.DatabaseError:
             raise
         raise unusable(state, error) from error
+    except apsw.Error as error:
+        # Met while rows are being read, where peewee does not stand between.
+        if isinstance(error, apsw.SQLError):
+            raise
+        raise unusable(state, error) from error
     finally:
-        database.close()
+        # It tidies up on the way, for which a full disk has no room; what was committed is safe.
+        with suppress(peewee.DatabaseError):
+            database.close()
 
 
 def unusable(state: StateDirectory, error: Exception) -> UnfitEnvironment:
@@ -64,7 +72,7 @@ def execute(sql: str, parameters: tuple[Any, ...] = ()) -> Any:
 def _bring_up_to_date(state: StateDirectory) -> None:
     version = _version()
     if version > len(MIGRATIONS):
-        raise UnfitEnvironment(
+        raise NewerDatabase(
             f"The database {state.database} was written by a newer hldctl (schema {version}; this one knows "
             f"{len(MIGRATIONS)}). Upgrade hldctl, or name another state directory in HLDCTL_HOME."
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hldctl.states import FeedType
+from hldctl.store.database import execute
 from hldctl.store.models import FeedEvent, database
 
 _INSERT = "INSERT INTO feed (type, session_id, run_id, timestamp, data) VALUES (?, ?, ?, ?, ?)"
@@ -19,6 +20,15 @@ def publish(changes: Iterable[Change]) -> None:
     """Adds to the feed; to be called inside of the transaction that makes the changes."""
     rows = [(str(kind), session, run, moment, json.dumps(data)) for kind, session, run, moment, data in changes]
     database.cursor().executemany(_INSERT, rows)
+
+
+def last_event_told(session_id: str) -> int:
+    """The highest number among the session's events that the feed has."""
+    row = execute(
+        "SELECT max(json_extract(data, '$.sequence')) FROM feed WHERE session_id = ? AND type = ?",
+        (session_id, str(FeedType.CONVERSATION_UPDATED)),
+    ).fetchone()
+    return int(row[0] or 0)
 
 
 def after(

@@ -144,4 +144,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX feed_by_session ON feed (session_id, id)",
         "CREATE INDEX feed_by_type ON feed (type, id)",
     ),
+    ("ALTER TABLE sessions ADD COLUMN left_running TEXT",),
 )

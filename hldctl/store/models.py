@@ -82,6 +82,8 @@ class Session(Model):
     fold_state = JsonField()
     interrupt_requested_at = IntegerField(null=True)
     interrupt_grace_ms = IntegerField(null=True)
+    left_running = JsonField(null=True)
+    """Pairs of pid and start of what Claude Code had left running when it ended in good order; see ProcessIdentity."""
 
     class Meta:
         database = database

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,12 @@ def _change_status(session_id: str, new: Status, now: int, columns: dict[str, An
 
 def get(session_id: str) -> Session | None:
     return Session.get_or_none(Session.id == session_id)
+
+
+def as_row(session_id: str) -> dict[str, Any] | None:
+    """All columns, as `create` takes them."""
+    query: Any = Session.select().where(Session.id == session_id).dicts()
+    return next(iter(query), None)
 
 
 def ids_with_prefix(prefix: str, limit: int = 2) -> list[str]:
@@ -140,6 +146,11 @@ def interrupt_request(session_id: str) -> Interrupt | None:
     return None if row is None or row[0] is None else Interrupt(row[0], row[1])
 
 
+def move_to_host(session_ids: Sequence[str], host: str) -> None:
+    with database.atomic("IMMEDIATE"):
+        Session.update(host=host).where(Session.id.in_(session_ids)).execute()
+
+
 def supervised_by(session_id: str, pid: int) -> None:
     with database.atomic("IMMEDIATE"):
         execute("UPDATE sessions SET supervisor_pid = ? WHERE id = ?", (pid, session_id))
@@ -164,8 +175,11 @@ class Ending:
     exit_code: int | None = None
 
 
-def end(session_id: str, ending: Ending, now: int) -> None:
-    """Decided once: a session that has ended is left as it is. Tool calls left without a result are closed with it."""
+def end(session_id: str, ending: Ending, now: int, left_running: Sequence[ProcessIdentity] = ()) -> None:
+    """Decided once: a session that has ended is left as it is. Tool calls left without a result are closed with it.
+
+    The clock may have been set back since the launch: a duration is never negative.
+    """
     assert ending.status.has_ended
     outcome = {
         "end_reason": str(ending.reason),
@@ -173,15 +187,29 @@ def end(session_id: str, ending: Ending, now: int) -> None:
         "exit_code": ending.exit_code,
         "completed_at": now,
         "last_activity_at": fn.max(Session.last_activity_at, now),
-        "duration_ms": fn.coalesce(Session.duration_ms, now - Session.created_at),
+        "duration_ms": fn.coalesce(Session.duration_ms, fn.max(0, now - Session.created_at)),
+        "left_running": [(process.pid, process.started) for process in left_running] or None,
     }
     with database.atomic("IMMEDIATE"):
         if _change_status(session_id, ending.status, now, outcome, end_reason=str(ending.reason)):
-            execute(
-                "UPDATE conversation_events SET is_completed = 1"
-                " WHERE session_id = ? AND tool_id IS NOT NULL AND event_type = 'tool_call' AND is_completed = 0",
-                (session_id,),
-            )
+            _close_tool_calls(session_id)
+
+
+def refolded(session_id: str, last_activity_at: int) -> None:
+    """An ended session's events are there again: its end is once more the last that happened."""
+    with database.atomic("IMMEDIATE"):
+        activity = fn.max(Session.last_activity_at, last_activity_at)
+        Session.update(last_activity_at=activity).where(Session.id == session_id).execute()
+        _close_tool_calls(session_id)
+
+
+def _close_tool_calls(session_id: str) -> None:
+    """Of a session that has ended: what has no result gets none any more."""
+    execute(
+        "UPDATE conversation_events SET is_completed = 1"
+        " WHERE session_id = ? AND tool_id IS NOT NULL AND event_type = 'tool_call' AND is_completed = 0",
+        (session_id,),
+    )
 
 
 def change_settings(session_id: str, changes: dict[str, Any], now: int) -> None:

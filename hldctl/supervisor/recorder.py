@@ -21,15 +21,21 @@ class Recorder:
     After an exception it is of no more use: a new one goes on from what was committed.
     """
 
-    def __init__(self, session: Session, files: SessionFiles) -> None:
+    def __init__(self, session: Session, files: SessionFiles, told: int = 0) -> None:
+        """`told` is the number of the last event that the feed has had, when the fold is done a second time."""
         self._session_id: str = session.id
         self._run_id: str = session.run_id
+        self._told = told
         self._changed = str(files.changed)
         self._fold = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
-        self._journal = JournalReader(files.journal, self.state.offset)
         self._snapshots = Snapshots(session, files)
-        self._arrivals = Arrivals(files.arrivals, self.state.offset)
         self._written: dict[str, Any] = {}
+        self._journal = JournalReader(files.journal, self.state.offset)
+        try:
+            self._arrivals = Arrivals(files.arrivals, self.state.offset)
+        except BaseException:
+            self._journal.close()
+            raise
 
     @property
     def state(self) -> FoldState:
@@ -64,7 +70,7 @@ class Recorder:
         progress = {"journal_offset": batch.end, "fold_state": json.dumps(fold.state.as_json())}
         taken = [self._snapshots.row(snapshot) for snapshot in fold.snapshots]
         step = conversation.Step(fold.rows, fold.completed_tools, taken, fold.mcp_states, columns | progress)
-        conversation.record(self._session_id, self._run_id, step, now())
+        conversation.record(self._session_id, self._run_id, step, now(), self._told)
         self._written |= columns
         fold.begin_step()
         touch(self._changed)

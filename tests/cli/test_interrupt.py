@@ -4,7 +4,7 @@ import json
 
 import psutil
 
-from tests.sandbox import PATIENCE, Sandbox, eventually
+from tests.sandbox import Sandbox, eventually
 
 DEAF = """
 for number in (signal.SIGINT, signal.SIGTERM):
@@ -60,28 +60,6 @@ def test_all_are_stopped_at_once(sandbox: Sandbox) -> None:
     assert [change["data"]["new_status"] for change in changes[-8:]] == ["interrupting"] * 4 + ["interrupted"] * 4
 
 
-def test_nothing_outlives_an_interrupt(sandbox: Sandbox) -> None:
-    """Neither a tool, nor what a tool put into a process session of its own, nor what forked twice."""
-    sandbox.play(
-        'say Here.\ncall Bash {"command": "setsid tail -f /dev/null & (tail -f /dev/zero > /dev/null &) ;'
-        ' echo started; tail -f /dev/null"}\n\nsay Never said.'
-    )
-    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
-    eventually(lambda: len(tails(sandbox)) >= 3, "the tools to run")
-    sandbox.ok("interrupt", session_id)
-    assert tails(sandbox) == []
-    eventually(lambda: not sandbox.processes(), "the supervisor to leave")
-
-
-def test_nothing_outlives_a_claude_that_was_killed(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "setsid tail -f /dev/null & tail -f /dev/null"}\n\nsay Never said.')
-    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
-    eventually(lambda: len(tails(sandbox)) >= 2, "the tools to run")
-    psutil.Process(sandbox.show(session_id)["pid"]).kill()
-    sandbox.run("wait", session_id)
-    eventually(lambda: not sandbox.processes(), "all to end", PATIENCE)
-
-
 def test_a_session_launched_by_a_session_survives_it(sandbox: Sandbox) -> None:
     sandbox.play(
         'call Bash {"command": "hldctl launch inner > inner; tail -f /dev/null"}\n\nsay Never said.\n\n'
@@ -92,10 +70,6 @@ def test_a_session_launched_by_a_session_survives_it(sandbox: Sandbox) -> None:
     inner = eventually(lambda: noted.read_text().strip() if noted.exists() else "", "the inner session")
     sandbox.ok("interrupt", outer)
     assert sandbox.ended(inner)["end_reason"] == "success"
-
-
-def tails(sandbox: Sandbox) -> list[psutil.Process]:
-    return [process for process in sandbox.processes() if process.name() == "tail"]
 
 
 def test_orphans_of_tools_are_buried_while_the_session_goes_on(sandbox: Sandbox) -> None:

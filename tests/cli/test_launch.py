@@ -269,25 +269,6 @@ def test_a_claude_that_is_no_program_is_named(sandbox: Sandbox) -> None:
     assert_nothing_was_made(sandbox)
 
 
-def test_secrets_are_in_no_argument_and_no_readable_file(sandbox: Sandbox) -> None:
-    secret = "hunter2-hunter2"
-    sandbox.play("say Hello.\nwait 30s")
-    session_id = sandbox.launch(
-        *("Hi", "--env", f"TOKEN={secret}"),
-        *("--settings", json.dumps({"env": {"TOKEN": secret}})),
-        *("--mcp-config", json.dumps({"mcpServers": {"a": {"command": "true", "env": {"TOKEN": secret}}}})),
-    )
-    for process in sandbox.processes():
-        assert secret not in " ".join(process.cmdline())
-    for path in sandbox.state.root.rglob("*"):
-        assert path.stat().st_mode & 0o077 == 0, path
-        if path.is_file() and path.parent == sandbox.files(session_id).directory:
-            assert (secret in path.read_text()) == (path.suffix == ".json"), path
-    assert secret.encode() not in sandbox.state.database.read_bytes()
-    assert secret not in sandbox.ok("show", session_id, "--json") + sandbox.ok("show", session_id)
-    sandbox.ok("interrupt", session_id)
-
-
 def test_modules_in_the_working_directory_are_not_imported(sandbox: Sandbox) -> None:
     sandbox.play("say Hello.")
     for name in ("json.py", "peewee.py"):

@@ -1,4 +1,4 @@
-"""Kills supervisors and readers at random instants while sessions stream, then compares database and journals.
+"""Kills supervisors, launchers and readers at random instants while sessions stream, then compares with the journals.
 
 `python -m tests.crash.storm --kills 1000` prints what was killed, compared, lost and doubled, and exits with 1 if
 anything was. The suite runs a short one.
@@ -18,12 +18,13 @@ from pathlib import Path
 import psutil
 
 from tests.crash.audit import faults
-from tests.sandbox import Sandbox, eventually
+from tests.sandbox import Json, Sandbox, eventually
 
 SESSIONS = 6
 STREAM = """
 def say(block):
     print(json.dumps({"type": "assistant", "message": {"role": "assistant", "content": [block]}}), flush=True)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 print(json.dumps({"type": "system", "subtype": "init", "session_id": "x", "model": "claude-opus-5"}), flush=True)
 number = 0
 while not os.path.exists("enough"):
@@ -38,44 +39,111 @@ while not os.path.exists("enough"):
 print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": str(number), "num_turns": 1,
                   "duration_ms": 1, "total_cost_usd": 0.5}))
 """
-COMMANDS = (["ls"], ["show", "last"], ["tail", "last"], ["tail", "-f", "last"], ["wait", "last"], ["events"])
+READERS = (["ls"], ["show", "last"], ["tail", "last"], ["tail", "-f", "last"], ["wait", "last"], ["events"])
+
+
+_COMMAND_SECONDS = 4.0
+"""In which a command is killed: about as long as one takes beside so many others, so that some come through."""
 
 
 @dataclass
 class Report:
     supervisors_killed: int = 0
     readers_killed: int = 0
+    launchers_killed: int = 0
+    interrupters_killed: int = 0
+    sessions: int = 0
     events: int = 0
     faults: list[str] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        return (
+            f"{self.supervisors_killed} supervisors, {self.readers_killed} readers, {self.launchers_killed} launchers"
+            f" and {self.interrupters_killed} interrupters killed; {self.sessions} sessions and {self.events} events"
+            f" compared, {len(self.faults)} faults"
+        )
+
+
+class Storm:
+    def __init__(self, sandbox: Sandbox, seed: int) -> None:
+        self._sandbox = sandbox
+        self._chance = random.Random(seed)
+        self._commands: list[subprocess.Popen[str]] = []
+        self.report = Report()
+        sandbox.claude(STREAM)
+        self._lasting = [sandbox.launch(f"Session {number}") for number in range(SESSIONS)]
+
+    def blow(self, kills: int) -> None:
+        """Until that many supervisors have been killed, and with them what goes on beside."""
+        report, chance = self.report, self._chance
+        while report.supervisors_killed < kills:
+            self._commands.append(self._start(*chance.choice(READERS)))
+            time.sleep(chance.uniform(0, 0.2))
+            report.supervisors_killed += self._kill_a_supervisor()
+            if len(self._commands) > 4:
+                report.readers_killed += _kill(self._commands.pop(chance.randrange(len(self._commands))))
+            if chance.random() < 0.1:
+                report.launchers_killed += self._kill_in_the_act("launch", "Briefly")
+            if chance.random() < 0.1 and (brief := self._brief_sessions()):
+                report.interrupters_killed += self._kill_in_the_act("interrupt", "--no-wait", chance.choice(brief))
+
+    def settle(self) -> None:
+        """Lets all sessions end, and compares each with its journal."""
+        for command in self._commands:
+            _kill(command)
+        (self._sandbox.work / "enough").touch()
+        for session_id in self._sandbox.ok("ls", "-q").split():
+            self._sandbox.run("wait", session_id)
+        for session_id in self._sandbox.ok("ls", "-q").split():
+            self.report.faults += [f"{session_id}: {fault}" for fault in self._faults(session_id)]
+            self.report.sessions += 1
+        self.report.events = int(self._sandbox.sql("SELECT count(*) FROM conversation_events")[0][0])
+        eventually(lambda: not self._sandbox.processes(), "all processes to leave")
+
+    def _faults(self, session_id: str) -> list[str]:
+        session = self._sandbox.show(session_id)
+        found = faults(self._sandbox, session_id)
+        if session["end_reason"] not in self._rightly(session):
+            found.append(f"ended as {session['end_reason']}")
+        return found
+
+    def _rightly(self, session: Json) -> set[str]:
+        if session["id"] in self._lasting:
+            return {"success"}
+        (intent,) = self._sandbox.sql("SELECT interrupt_requested_at FROM sessions WHERE id = ?", session["id"])[0]
+        if intent is not None:
+            return {"interrupted"}
+        # A launch whose supervisor died before Claude Code began.
+        return {"success"} if self._sandbox.files(session["id"]).journal.stat().st_size else {"lost"}
+
+    def _brief_sessions(self) -> list[str]:
+        rows = self._sandbox.sql("SELECT id FROM sessions WHERE query = 'Briefly' AND completed_at IS NULL")
+        return [session_id for (session_id,) in rows]
+
+    def _start(self, *words: str) -> subprocess.Popen[str]:
+        return self._sandbox.popen(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _kill_in_the_act(self, *words: str) -> int:
+        command = self._start(*words)
+        time.sleep(self._chance.uniform(0, _COMMAND_SECONDS))
+        return _kill(command)
+
+    def _kill_a_supervisor(self) -> int:
+        processes = _supervisors(self._sandbox)
+        if not processes:
+            return 0
+        try:
+            self._chance.choice(processes).kill()
+        except psutil.NoSuchProcess:
+            return 0
+        return 1
+
 
 def run(sandbox: Sandbox, kills: int, seed: int) -> Report:
-    """Goes on until that many supervisors have been killed; then all sessions end, and are audited."""
-    chance, report = random.Random(seed), Report()
-    sandbox.claude(STREAM)
-    ids = [sandbox.launch(f"Session {number}") for number in range(SESSIONS)]
-    readers: list[subprocess.Popen[str]] = []
-    while report.supervisors_killed < kills:
-        readers.append(_reader(sandbox, chance))
-        time.sleep(chance.uniform(0, 0.2))
-        report.supervisors_killed += _kill_one_of(_supervisors(sandbox), chance)
-        if len(readers) > 4:
-            report.readers_killed += _kill(readers.pop(chance.randrange(len(readers))))
-    for reader in readers:
-        _kill(reader)
-    (sandbox.work / "enough").touch()
-    for session_id in ids:
-        sandbox.run("wait", session_id)
-        report.faults += [f"{session_id}: {fault}" for fault in faults(sandbox, session_id)]
-        if sandbox.show(session_id)["end_reason"] != "success":
-            report.faults.append(f"{session_id}: ended as {sandbox.show(session_id)['end_reason']}")
-    report.events = int(sandbox.sql("SELECT count(*) FROM conversation_events")[0][0])
-    eventually(lambda: not sandbox.processes(), "all processes to leave")
-    return report
-
-
-def _reader(sandbox: Sandbox, chance: random.Random) -> subprocess.Popen[str]:
-    return sandbox.popen(*chance.choice(COMMANDS), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    storm = Storm(sandbox, seed)
+    storm.blow(kills)
+    storm.settle()
+    return storm.report
 
 
 def _supervisors(sandbox: Sandbox) -> list[psutil.Process]:
@@ -89,20 +157,10 @@ def _supervisors(sandbox: Sandbox) -> list[psutil.Process]:
     return found
 
 
-def _kill_one_of(processes: list[psutil.Process], chance: random.Random) -> int:
-    if not processes:
-        return 0
-    try:
-        chance.choice(processes).kill()
-    except psutil.NoSuchProcess:
-        return 0
-    return 1
-
-
-def _kill(reader: subprocess.Popen[str]) -> int:
-    alive = reader.poll() is None
-    reader.kill()
-    reader.wait()
+def _kill(command: subprocess.Popen[str]) -> int:
+    alive = command.poll() is None
+    command.kill()
+    command.wait()
     return int(alive)
 
 
@@ -117,10 +175,7 @@ def main() -> int:
             report = run(sandbox, wanted.kills, wanted.seed)
         finally:
             sandbox.close()
-    print(
-        f"seed {wanted.seed}: {report.supervisors_killed} supervisors and {report.readers_killed} readers killed,"
-        f" {report.events} events compared, {len(report.faults)} faults"
-    )
+    print(f"seed {wanted.seed}: {report}")
     print("\n".join(report.faults))
     return 1 if report.faults else 0
 

@@ -11,8 +11,15 @@ from tests.sandbox import Sandbox, eventually
 
 INJECTED = Path(__file__).parent / "injected"
 
-BEFORE_THE_ROW = ["acquire:call", "acquire:return", "write_inputs:return", "create_row:call", "create:call"]
-BEFORE_CLAUDE = ["create_row:return", "start_claude:call", "spawn:call"]
+BEFORE_THE_ROW = [
+    "acquire:call",
+    "acquire:return",
+    "write_inputs:return",
+    "keep:return",
+    "create:call",
+    "create:return",
+]
+BEFORE_CLAUDE = ["start_claude:call", "spawn:call"]
 CLAUDE_RUNS = [
     "spawn:return",
     "started:call",

@@ -1,0 +1,40 @@
+"""What an examination finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    OK = "ok"
+    NOTE = "note"
+    """Nothing is wrong, but it may surprise."""
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    level: Level
+    message: str
+    advice: str | None = None
+    """What to do about it, where something is to be done."""
+    mend: Callable[[], None] | None = field(default=None, repr=False)
+    """Does it, where that is safe; may raise HldctlError or OSError."""
+    mended: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.level is Level.ERROR and not self.mended
+
+
+Findings = Iterator[Finding]
+
+
+def fine(subject: str, message: str) -> Finding:
+    return Finding(subject, Level.OK, message)

@@ -1,0 +1,197 @@
+"""Whether what is recorded of each session agrees with its files and its processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+
+from hldctl.errors import HldctlError, UnfitEnvironment
+from hldctl.host import lock
+from hldctl.host.paths import SessionFiles, StateDirectory
+from hldctl.sessions import supervisors
+from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
+from hldctl.sessions.doctor.machine import is_of_network
+from hldctl.store import integrity, sessions
+from hldctl.store.database import opened
+from hldctl.store.models import Session
+from hldctl.supervisor.rebuild import rebuild
+
+_YOUNG_SECONDS = 60.0
+"""A directory may wait for its row so long: it is just being launched."""
+
+
+def examine(state: StateDirectory) -> Findings:
+    try:
+        with opened(state):
+            found = [*_unsupervised(state), *_of_other_hosts(state), *_torn(state), *_without_row(state)]
+            count = len(list(integrity.progress()))
+    except HldctlError:
+        # The database, of which more has been said.
+        return
+    yield from found or [fine("sessions", f"{count} recorded, as their journals say")]
+    yield from _logs(state)
+
+
+def _unsupervised(state: StateDirectory) -> Findings:
+    ids = [
+        session.id
+        for session in sessions.not_ended(sessions.alive())
+        if supervisors.is_here(session) and lock.is_free(state.session(session.id).lock)
+    ]
+    if ids:
+        yield Finding(
+            "supervisors",
+            Level.ERROR,
+            f"{_named(ids)} not ended and without a supervisor",
+            "Any hldctl command that reads starts another.",
+            lambda: _adopt(state, ids),
+        )
+
+
+def _adopt(state: StateDirectory, ids: list[str]) -> None:
+    with opened(state):
+        supervisors.adopt_lost(state, ids)
+
+
+def _of_other_hosts(state: StateDirectory) -> Findings:
+    elsewhere = [session for session in sessions.not_ended(sessions.alive()) if not supervisors.is_here(session)]
+    if not elsewhere:
+        return
+    ids = [session.id for session in elsewhere]
+    message = f"{_named(ids)} recorded as running on {elsewhere[0].host}"
+    if is_of_network(state.root):
+        yield Finding("hosts", Level.NOTE, message, "Look after them there.")
+    else:
+        yield Finding(
+            "hosts",
+            Level.ERROR,
+            f"{message}, but this directory is local: the machine was renamed",
+            "Run `hldctl doctor --fix`: it takes them over.",
+            lambda: _take_over(state, elsewhere),
+        )
+
+
+def _take_over(state: StateDirectory, elsewhere: list[Session]) -> None:
+    with opened(state):
+        sessions.move_to_host([session.id for session in elsewhere], os.uname().nodename)
+        supervisors.adopt_lost(state, [session.id for session in elsewhere])
+
+
+def _torn(state: StateDirectory) -> Findings:
+    torn = [known.session_id for known in integrity.progress() if _is_torn(known, state.session(known.session_id))]
+    if torn:
+        yield Finding(
+            "events",
+            Level.ERROR,
+            f"{_named(torn)} recorded otherwise than in the journal",
+            "Run `hldctl doctor --fix`: it folds the journal again.",
+            lambda: _rebuild(state, torn),
+        )
+
+
+def _is_torn(known: integrity.Progress, files: SessionFiles) -> bool:
+    if not known.events == known.last_event == known.sequence:
+        return True
+    if not known.has_ended:
+        # It may be being recorded at this moment.
+        return False
+    try:
+        return files.journal.stat().st_size != known.journal_offset
+    except FileNotFoundError:
+        # Nothing to fold again, and the rows are whole.
+        return False
+
+
+def _rebuild(state: StateDirectory, ids: list[str]) -> None:
+    with opened(state):
+        for session_id in ids:
+            session, files = sessions.get(session_id), state.session(session_id)
+            if session is None:
+                continue
+            if not files.journal.exists():
+                raise UnfitEnvironment(f"The journal {files.journal} is gone; what is recorded is all that there is.")
+            if session.completed_at is None:
+                raise UnfitEnvironment(f"Session {session_id} still runs; try again when it has ended.")
+            held = lock.acquire(files.lock, timeout=2.0)
+            if held is None:
+                raise UnfitEnvironment(f"Session {session_id} is being recorded; try again.")
+            try:
+                rebuild(session, files)
+            finally:
+                os.close(held)
+
+
+def _without_row(state: StateDirectory) -> Findings:
+    unknown = [session_id for session_id in supervisors.ids_with_files(state) if sessions.get(session_id) is None]
+    unknown = [session_id for session_id in unknown if _age(state.session(session_id)) > _YOUNG_SECONDS]
+    begun = [session_id for session_id in unknown if _has_begun(state.session(session_id))]
+    never = [session_id for session_id in unknown if session_id not in begun]
+    if never:
+        yield Finding(
+            "left-overs",
+            Level.WARNING,
+            f"{_named(never)} a directory and nothing else: the launch was killed",
+            "Run `hldctl doctor --fix`: it removes them.",
+            lambda: _remove(state, never),
+        )
+    known = [session_id for session_id in begun if state.session(session_id).record.exists()]
+    if known:
+        yield Finding(
+            "lost rows",
+            Level.ERROR,
+            f"{_named(known)} not in the database",
+            "Run `hldctl doctor --fix`: it records them again from their files.",
+            lambda: _restore(state, known),
+        )
+    if lost := sorted(set(begun) - set(known)):
+        directories = ", ".join(str(state.session(session_id).directory) for session_id in lost)
+        yield Finding(
+            "lost rows",
+            Level.WARNING,
+            f"{_named(lost)} not in the database, nor is there a session.json to record them from",
+            f"Their journals can be read; remove what you do not need: {directories}.",
+        )
+
+
+def _has_begun(files: SessionFiles) -> bool:
+    """Whether there is more than a launch's preparations: output, or somebody who holds the lock."""
+    written = any(path.exists() and path.stat().st_size for path in (files.journal, files.errors))
+    return written or not lock.is_free(files.lock)
+
+
+def _age(files: SessionFiles) -> float:
+    return time.time() - files.directory.stat().st_mtime
+
+
+def _remove(state: StateDirectory, ids: list[str]) -> None:
+    for session_id in ids:
+        shutil.rmtree(state.session(session_id).directory)
+
+
+def _restore(state: StateDirectory, ids: list[str]) -> None:
+    # One that lives records into a database that is gone.
+    supervisors.end_all(state, ids)
+    with opened(state):
+        supervisors.restore(state, ids)
+
+
+def _logs(state: StateDirectory) -> Findings:
+    with_words = [
+        session_id
+        for session_id in supervisors.ids_with_files(state)
+        if (log := state.session(session_id).log).exists() and log.stat().st_size
+    ]
+    if with_words:
+        newest = max(with_words, key=lambda session_id: state.session(session_id).log.stat().st_mtime)
+        yield Finding(
+            "supervisor.log",
+            Level.NOTE,
+            f"{len(with_words)} supervisors had something to say",
+            f"The newest is {state.session(newest).log}.",
+        )
+
+
+def _named(ids: list[str]) -> str:
+    shown = ", ".join(session_id[:8] for session_id in ids[:5]) + (", …" if len(ids) > 5 else "")
+    return f"{len(ids)} session{'s' if len(ids) > 1 else ''} ({shown})"

@@ -1,0 +1,147 @@
+"""Whether the database is whole, and what can be had of one that is not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from hldctl.host.paths import StateDirectory
+from hldctl.store.database import execute
+from hldctl.store.models import JsonField, Session, database
+
+WITHOUT_BUG = (3, 51, 3)
+"""The first SQLite without the WAL-reset bug: https://sqlite.org/wal.html#walresetbug."""
+_MOST_PROBLEMS = 20
+_IN_USE_SECONDS = 5
+
+
+def sqlite_version() -> tuple[int, ...]:
+    return tuple(map(int, apsw.sqlite_lib_version().split(".")))
+
+
+def damage() -> list[str]:
+    """What SQLite finds wrong with the open database, in its words; empty if it is whole."""
+    found = [str(row[0]) for row in execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")]
+    orphans = len(execute("PRAGMA foreign_key_check").fetchall())
+    return [line for line in found if line != "ok"] + ([f"{orphans} rows of no session"] if orphans else [])
+
+
+def is_unreadable(state: StateDirectory) -> bool:
+    """Whether the file is none that SQLite can read, rather than one that cannot be had at the moment."""
+    try:
+        connection = apsw.Connection(str(state.database), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            return connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]
+        finally:
+            connection.close()
+    except (apsw.CorruptError, apsw.NotADBError):
+        return True
+    except apsw.Error:
+        return False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a session is folded, by its row and by its events; these agree unless something was lost."""
+
+    session_id: str
+    has_ended: bool
+    journal_offset: int
+    sequence: int
+    events: int
+    last_event: int
+
+
+_PROGRESS = """
+SELECT s.id, s.completed_at IS NOT NULL, s.journal_offset, json_extract(s.fold_state, '$.sequence'),
+    coalesce(e.events, 0), coalesce(e.last_event, 0)
+FROM sessions s LEFT JOIN (
+    SELECT session_id, count(*) AS events, max(sequence) AS last_event FROM conversation_events GROUP BY session_id
+) e ON e.session_id = s.id
+"""
+
+
+def progress() -> Iterator[Progress]:
+    """Of all sessions, as of one moment."""
+    for session_id, has_ended, offset, sequence, events, last_event in execute(_PROGRESS).fetchall():
+        yield Progress(session_id, bool(has_ended), offset, sequence or 0, events, last_event)
+
+
+def set_aside(state: StateDirectory) -> Path:
+    """Copies the database, its write-ahead log included, to a name of its own beside it."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    aside = state.database.with_name(f"hldctl.db.damaged-{stamp}")
+    for suffix in ("", "-wal"):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(f"{state.database}{suffix}", f"{aside}{suffix}")
+    return aside
+
+
+@dataclass(frozen=True)
+class Salvage:
+    sessions: dict[str, dict[str, Any]]
+    """What could be read of the sessions' rows, by id and column."""
+    last_feed_id: int | None
+
+
+def salvage(damaged: Path, session_ids: Iterable[str]) -> Salvage:
+    """What a damaged copy still tells of these sessions, and of those that it names itself."""
+    connection = apsw.Connection(str(damaged))
+    try:
+        names = [row[1] for row in _readable(connection, "PRAGMA table_info(sessions)")]
+        ids = {*session_ids, *(row[0] for row in _readable(connection, "SELECT id FROM sessions"))}
+        rows = {}
+        for session_id in ids:
+            for row in _readable(connection, "SELECT * FROM sessions WHERE id = ?", (session_id,)):
+                with contextlib.suppress(ValueError, TypeError):
+                    rows[str(session_id)] = _as_python(dict(zip(names, row, strict=False)))
+        counters = _readable(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'feed'")
+        return Salvage(rows, next((int(row[0]) for row in counters), None))
+    finally:
+        connection.close()
+
+
+def _readable(connection: apsw.Connection, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The rows up to where the damage begins."""
+    rows: list[tuple[Any, ...]] = []
+    with contextlib.suppress(apsw.Error):
+        rows.extend(connection.execute(sql, parameters))
+    return rows
+
+
+def _as_python(row: dict[str, Any]) -> dict[str, Any]:
+    """The columns that this program knows, as its models give them."""
+    fields = Session._meta.columns
+    known = {name: value for name, value in row.items() if name in fields}
+    return {
+        name: json.loads(value) if isinstance(fields[name], JsonField) and value is not None else value
+        for name, value in known.items()
+    }
+
+
+def make_empty(state: StateDirectory) -> None:
+    """Takes all out of the database, however damaged, in its place; raises apsw.BusyError while another has it open."""
+    connection = apsw.Connection(str(state.database))
+    try:
+        connection.set_busy_timeout(_IN_USE_SECONDS * 1000)
+        # The way that SQLite has for it: https://sqlite.org/c3ref/c_dbconfig_defensive.html
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
+        connection.execute("VACUUM")
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
+    finally:
+        connection.close()
+
+
+def continue_feed_at(feed_id: int) -> None:
+    """The next event of the feed gets a higher id than this."""
+    with database.atomic("IMMEDIATE"):
+        execute("DELETE FROM sqlite_sequence WHERE name = 'feed'")
+        execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('feed', ?)", (feed_id,))

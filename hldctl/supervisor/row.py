@@ -1,0 +1,121 @@
+"""A session's row: made of its launch request, and made again from the session's own files should it be lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from dataclasses import asdict
+from typing import Any
+
+from hldctl.claude import mcp
+from hldctl.host.clock import now
+from hldctl.host.paths import SessionFiles, write_private
+from hldctl.states import EventType, Status
+from hldctl.store import sessions
+from hldctl.supervisor.fold import FoldState
+from hldctl.supervisor.request import LaunchRequest
+
+_NOT_STORED = ("mcp_config", "claude_settings", "environment")
+"""Settings with secrets in them: they are in private files, never in the database."""
+
+Row = dict[str, Any]
+
+
+def of_request(request: LaunchRequest) -> Row:
+    moment = now()
+    settings = {name: value for name, value in asdict(request.settings).items() if name not in _NOT_STORED}
+    model = settings.pop("model")
+    return {
+        **settings,
+        "id": request.session_id,
+        "run_id": request.run_id,
+        "parent_session_id": request.parent_session_id,
+        "status": str(Status.STARTING),
+        "query": request.query,
+        "summary": request.summary,
+        "title": request.title,
+        "requested_model": model,
+        "model": model,
+        "auto_accept_edits": request.auto_accept_edits,
+        "dangerously_skip_permissions": request.dangerously_skip_permissions,
+        "dangerously_skip_permissions_expires_at": request.dangerously_skip_permissions_expires_at,
+        "archived": False,
+        "created_at": moment,
+        "last_activity_at": moment,
+        "permission_denials": [],
+        "host": os.uname().nodename,
+        "claude_path": request.claude_path,
+        "supervisor_pid": os.getpid(),
+        "journal_offset": 0,
+        "fold_state": FoldState().as_json(),
+    }
+
+
+def keep(row: Row, files: SessionFiles) -> None:
+    """Beside the journal, so that both together are all that a lost database held of the session."""
+    # The query has a file of its own, and may be long; the fold is done again.
+    begun = files.record.with_suffix(".begun")
+    write_private(begun, json.dumps({**row, "query": None, "fold_state": None}).encode())
+    begun.replace(files.record)
+
+
+def keep_current(session_id: str, files: SessionFiles) -> None:
+    """After a change that no journal tells, such as how the session ended; a disk that is full is no reason to fail."""
+    try:
+        if (row := sessions.as_row(session_id)) is not None:
+            keep(row, files)
+    except OSError:
+        traceback.print_exc()
+
+
+def create(row: Row, mcp_config: dict[str, Any] | None) -> None:
+    """The one place where a session's row is made, whichever way the session came in."""
+    query = query_event(row["id"], row["query"], row["created_at"])
+    sessions.create(row, query, [asdict(server) for server in mcp.servers(mcp_config)])
+
+
+def query_event(session_id: str, query: str, created_at: int) -> dict[str, Any]:
+    """The first event of each conversation, which Claude Code does not repeat in its stream."""
+    return {
+        "session_id": session_id,
+        "sequence": 1,
+        "event_type": str(EventType.MESSAGE),
+        "role": "user",
+        "content": query,
+        "is_error": False,
+        "is_completed": False,
+        "created_at": created_at,
+    }
+
+
+def restore(files: SessionFiles, known: Row | None = None) -> bool:
+    """Makes the row as it was kept, with what else is known of it; False where nothing tells what it was.
+
+    What the journal holds is for the one who adopts or rebuilds the session: it is folded from the beginning.
+    """
+    row = {**_kept(files), **(known or {}), "journal_offset": 0, "fold_state": FoldState().as_json()}
+    try:
+        row["query"] = files.prompt.read_bytes().decode("utf-8", errors="replace")
+    except OSError:
+        row.setdefault("query", None)
+    if row.get("id") != files.directory.name or row["query"] is None:
+        return False
+    create(row, _mcp_config(files))
+    return True
+
+
+def _kept(files: SessionFiles) -> Row:
+    try:
+        row = json.loads(files.record.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+def _mcp_config(files: SessionFiles) -> dict[str, Any] | None:
+    try:
+        config = json.loads(files.mcp_config.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return config if isinstance(config, dict) else None
