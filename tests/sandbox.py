@@ -63,6 +63,8 @@ class Sandbox:
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
     server: RehearsalServer | None = None
+    prefix: tuple[str, ...] = ()
+    """What commands are run by, such as `nsenter`."""
 
     def __post_init__(self) -> None:
         for directory in (self.home, self.work, self.temporary):
@@ -117,7 +119,7 @@ class Sandbox:
 
     def popen(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        command = [sys.executable, "-m", "hldctl", *map(str, arguments)]
+        command = [*self.prefix, sys.executable, "-m", "hldctl", *map(str, arguments)]
         return subprocess.Popen(command, cwd=self.work, env=self.environment, text=True, **options)
 
     def run(
@@ -128,7 +130,7 @@ class Sandbox:
         cwd: Path | None = None,
     ) -> Completed:
         return subprocess.run(
-            [sys.executable, "-m", "hldctl", *map(str, arguments)],
+            [*self.prefix, sys.executable, "-m", "hldctl", *map(str, arguments)],
             input=input,
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,

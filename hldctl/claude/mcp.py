@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from hldctl.claude.stream import JsonObject, mapping, sequence, text
+from hldctl.claude.stream import JsonObject, mapping, sequence, text, without_surrogates
 
 _OURS = ("HUMANLAYER_RUN_ID", "HLDCTL_RUN_ID", "HLDCTL_SESSION_ID", "HLDCTL_HOME")
 """What every stdio server is told, the first by the ancestor's name; a continuation finds it in what it inherits."""
@@ -50,7 +50,9 @@ def fault(server: Any) -> str | None:
 
 
 def servers(config: Mapping[str, Any] | None) -> list[McpServer]:
-    return [_server(name, mapping(server)) for name, server in mapping((config or {}).get("mcpServers")).items()]
+    """Each once, with names that a database can hold."""
+    configured = without_surrogates(mapping((config or {}).get("mcpServers")))
+    return [_server(name, mapping(server)) for name, server in configured.items()]
 
 
 def with_variables(config: Mapping[str, Any], *, session_id: str, run_id: str, state_directory: Path) -> JsonObject:
@@ -81,8 +83,8 @@ def _server(name: str, server: JsonObject) -> McpServer:
     )
 
 
-def _is_stdio(server: JsonObject) -> bool:
-    return "command" in server and server.get("type") in (None, "stdio")
+def _is_stdio(server: Any) -> bool:
+    return isinstance(server, dict) and "command" in server and server.get("type") in (None, "stdio")
 
 
 def _without_secrets(url: str | None) -> str | None:

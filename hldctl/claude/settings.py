@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
+
+from hldctl.claude.stream import is_deep
+from hldctl.errors import UnfitEnvironment
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,16 @@ class ClaudeSettings:
     claude_settings: dict[str, Any] | None = field(default=None, repr=False)
     environment: dict[str, str] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        """Raises UnfitEnvironment for what a damaged file of ours may hold, and nobody could hand on."""
+        for name in ("mcp_config", "claude_settings", "environment"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, dict) or is_deep(value)):
+                raise UnfitEnvironment(f"The {name.replace('_', ' ')} is no JSON object, or one nested too deeply.")
+        if not all(_is_variable(*variable) for variable in self.environment.items()):
+            # Never its values: they may be secrets.
+            raise UnfitEnvironment("The environment holds what no variable can.")
+
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> ClaudeSettings:
         """From JSON or a database, where tuples are lists."""
@@ -41,3 +55,12 @@ class ClaudeSettings:
         """What is added to the system prompt: custom instructions reach Claude Code no other way."""
         parts = [part for part in (self.append_system_prompt, self.custom_instructions) if part]
         return "\n\n".join(parts) or None
+
+
+def _is_variable(name: str, value: Any) -> bool:
+    if not name or "=" in name or not isinstance(value, str):
+        return False
+    try:
+        return b"\0" not in os.fsencode(name + value)
+    except UnicodeEncodeError:
+        return False

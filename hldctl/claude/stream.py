@@ -34,17 +34,18 @@ def decode(line: bytes) -> JsonObject | None:
     try:
         # errors="replace": what is no UTF-8 is kept in the journal and readable here.
         value = _DECODER.decode(line.decode("utf-8", errors="replace").strip())
-        if line.count(b"{") + line.count(b"[") > _DEEPEST and _is_deep(value):
+        if line.count(b"{") + line.count(b"[") > _DEEPEST and is_deep(value):
             return None
         # An escaped half of a surrogate pair is legal in JSON and in no database.
         if b"\\ud" in line or b"\\uD" in line:
-            value = _without_surrogates(value)
+            value = without_surrogates(value)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def _is_deep(value: Any) -> bool:
+def is_deep(value: Any) -> bool:
+    """Whether it is nested beyond what can be read and written at any stack."""
     level = [value]
     for _ in range(_DEEPEST):
         inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
@@ -54,13 +55,13 @@ def _is_deep(value: Any) -> bool:
     return True
 
 
-def _without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     return value
 
 
@@ -70,18 +71,16 @@ def text(value: Any) -> str | None:
 
 def whole_number(value: Any) -> int | None:
     """A count or an amount that the database can hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if abs(value) <= LARGEST_COUNT else None
 
 
 def number(value: Any) -> float | None:
+    """An amount of which many can be added up."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
+    return float(value) if abs(value) <= LARGEST_COUNT else None
 
 
 def mapping(value: Any) -> JsonObject:

@@ -9,20 +9,21 @@ import contextlib
 import os
 import signal
 import sys
-import traceback
 
 from hldctl.errors import ExitCode, HldctlError
 from hldctl.host import lock
 from hldctl.host.paths import PRIVATE_FILE, SessionFiles, StateDirectory
 from hldctl.store import sessions
 from hldctl.store.database import opened
-from hldctl.supervisor import start
+from hldctl.supervisor import row, start
 from hldctl.supervisor.adopt import adopt
 from hldctl.supervisor.claude_process import SpawnedProcess
+from hldctl.supervisor.rebuild import recover
 from hldctl.supervisor.report import Report
 from hldctl.supervisor.request import LaunchRequest
 from hldctl.supervisor.stop import adopt_orphans
 from hldctl.supervisor.supervision import Supervision
+from hldctl.supervisor.trouble import log_trouble
 
 _ADOPTION_SECONDS = 2.0
 """How long to try for the lock: longer than any probe holds it, so that of several adopters one succeeds."""
@@ -46,8 +47,10 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     except HldctlError as error:
         answer.refuse(str(error), error.exit_code)
     except Exception as error:
-        traceback.print_exc()
-        answer.refuse(f"The supervisor of {request.session_id} failed: {error!r}.", ExitCode.FAILED)
+        log_trouble()
+        of_the_machine = isinstance(error, OSError | MemoryError)
+        exit_code = ExitCode.ENVIRONMENT if of_the_machine else ExitCode.FAILED
+        answer.refuse(f"The supervisor of {request.session_id} failed: {error!r}.", exit_code)
     else:
         answer.accept()
         Supervision(state, request.session_id, process).run()
@@ -55,17 +58,20 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
 
 def _start(state: StateDirectory, request: LaunchRequest) -> SpawnedProcess:
     state.prepare()
-    files = start.prepare_files(request, state)
+    row_to_be = row.of_request(request)
+    files = start.prepare_files(request, row_to_be, state)
     _log_to(files)
     os.chdir("/")
+    is_recorded = False
     try:
         with opened(state):
-            start.create_row(request)
+            row.create(row_to_be, request.settings.mcp_config)
+            is_recorded = True
+            return start.start_claude(request, state, files)
     except BaseException:
-        start.discard(files)
+        if not is_recorded:
+            start.discard(files)
         raise
-    with opened(state):
-        return start.start_claude(request, state, files)
 
 
 def _adopt(state: StateDirectory, session_id: str) -> None:
@@ -77,6 +83,8 @@ def _adopt(state: StateDirectory, session_id: str) -> None:
     _log_to(files)
     os.chdir("/")
     with opened(state):
+        if sessions.get(session_id) is None:
+            recover(files)
         session = sessions.get(session_id)
         process = None if session is None or session.completed_at is not None else adopt(session, files)
     if process is not None:
@@ -119,10 +127,14 @@ def _let_go() -> None:
 
 
 def _log_to(files: SessionFiles) -> None:
-    """From here on what goes to standard error, tracebacks among it, is in the session's log."""
-    log = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
-    os.dup2(log, 2)
-    os.close(log)
+    """From here on what goes to standard error, tracebacks among it, is in the session's log.
+
+    Without one, on a full disk say, the session is supervised all the same.
+    """
+    with contextlib.suppress(OSError):
+        log = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+        os.dup2(log, 2)
+        os.close(log)
 
 
 def _survive_signals() -> None:

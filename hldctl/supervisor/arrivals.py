@@ -15,6 +15,8 @@ from hldctl.host.paths import PRIVATE_FILE
 
 _DIGITS = 13
 """Of a time in milliseconds, from 2001 to 2286: fewer, and the mark was cut short."""
+_MOST_DIGITS = 18
+"""Of an offset that a journal can have."""
 
 
 class Arrivals:
@@ -57,4 +59,6 @@ def _read(path: Path) -> list[tuple[int, int]]:
         return []
     pairs = [line.split(b" ") for line in lines]
     whole = [pair for pair in pairs if len(pair) == 2 and pair[0].isdigit() and pair[1].isdigit()]
-    return [(int(offset), int(moment)) for offset, moment in whole if len(moment) == _DIGITS]
+    return [
+        (int(offset), int(moment)) for offset, moment in whole if len(moment) == _DIGITS and len(offset) <= _MOST_DIGITS
+    ]

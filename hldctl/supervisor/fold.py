@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from hldctl.claude import mcp, read_tool, usage
@@ -24,6 +25,13 @@ from hldctl.store.conversation import Row
 
 _FAMILY = re.compile(r"claude-(?:[\d.]+-)*([a-z]+)")
 
+# The state is stored with each step: what in it could grow with the journal has an end.
+_KINDS_NAMED = 50
+_LONGEST_KIND = 100
+_OTHER_KINDS = "other"
+_SUBAGENTS_KEPT = 100
+_READS_KEPT = 1000
+
 
 @dataclass
 class FoldState:
@@ -39,6 +47,7 @@ class FoldState:
     """The number of the last event; 1 is the query."""
     unreadable_lines: int = 0
     unknown_lines: dict[str, int] = field(default_factory=dict)
+    """By kind; those beyond the first few together."""
     claude_session_id: str | None = None
     model_id: str | None = None
     results: int = 0
@@ -68,7 +77,9 @@ class FoldState:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any], result_content: str | None) -> FoldState:
-        state = cls(**stored, result_content=result_content)
+        """Also from the state that an older or a newer hldctl stored: what is not in it is as at the beginning."""
+        known = {member.name for member in fields(cls)} - {"result_content"}
+        state = cls(**{name: stored[name] for name in known & stored.keys()}, result_content=result_content)
         state.tokens = None if state.tokens is None else Tokens(*state.tokens)
         state.inherited_tokens = Tokens(*state.inherited_tokens)
         state.last_usage = None if state.last_usage is None else Tokens(*state.last_usage)
@@ -116,6 +127,16 @@ def family(model_id: str) -> str:
     return match[1] if match else model_id
 
 
+def _identity(value: JsonObject) -> bytes:
+    """The same for equal objects, and small."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
+
+
+def _forget_the_oldest(items: dict[str, Any], most: int) -> None:
+    if len(items) > most:
+        del items[next(iter(items))]
+
+
 class Snapshot(NamedTuple):
     """What a file held when Read showed it, or as much of it as was shown."""
 
@@ -132,6 +153,7 @@ class Fold:
     def __init__(self, session_id: str, state: FoldState) -> None:
         self.state = state
         self._session_id = session_id
+        self._denials = {_identity(denial) for denial in state.permission_denials}
         self.begin_step()
 
     def begin_step(self) -> None:
@@ -178,6 +200,7 @@ class Fold:
         if entry.tool_name == "Read" and entry.tool_id is not None:
             if (read := read_tool.called(entry.tool_input)) is not None:
                 reads[entry.tool_id] = read
+                _forget_the_oldest(reads, _READS_KEPT)
         elif entry.tool_result_for_id in reads:
             tool_id = entry.tool_result_for_id or ""
             read = read_tool.Read(*reads.pop(tool_id))
@@ -187,7 +210,10 @@ class Fold:
 
     def _count_unknown(self, event: JsonObject) -> None:
         name = "/".join(part for part in (text(event.get("type")), text(event.get("subtype"))) if part) or "no type"
-        self.state.unknown_lines[name] = self.state.unknown_lines.get(name, 0) + 1
+        name, counts = name[:_LONGEST_KIND], self.state.unknown_lines
+        if name not in counts and len(counts) >= _KINDS_NAMED:
+            name = _OTHER_KINDS
+        counts[name] = counts.get(name, 0) + 1
 
     def _learn(self, event: JsonObject) -> None:
         kind = event.get("type")
@@ -201,7 +227,7 @@ class Fold:
         if self.state.claude_session_id is None and kind != "result":
             self.state.claude_session_id = text(event.get("session_id"))
         if kind == "system" and event.get("subtype") == "init":
-            self.state.model_id = self.state.model_id or text(event.get("model"))
+            self.state.model_id = self.state.model_id or text(event.get("model")) or None
             self.mcp_states += mcp.states(event)
 
     def _learn_usage(self, event: JsonObject) -> None:
@@ -214,8 +240,12 @@ class Fold:
         if not subagent:
             self.state.last_usage = tokens
         message_id = text(message.get("id")) or ""
-        if self.state.counted_messages.get(subagent) != message_id:
-            self.state.counted_messages[subagent] = message_id
+        counted = self.state.counted_messages
+        if counted.get(subagent) != message_id:
+            # The latest last.
+            counted.pop(subagent, None)
+            counted[subagent] = message_id
+            _forget_the_oldest(counted, _SUBAGENTS_KEPT)
             self.state.tokens = (self.state.tokens or Tokens()).plus(tokens)
 
     def _learn_real_output(self, event: JsonObject) -> None:
@@ -241,9 +271,7 @@ class Fold:
         state.result_content = result.result if result.result is not None else state.result_content
         state.num_turns = (state.num_turns or 0) + result.num_turns
         state.duration_ms = (state.duration_ms or 0) + result.duration_ms
-        state.permission_denials += [
-            denial for denial in result.permission_denials if denial not in state.permission_denials
-        ]
+        self._learn_denials(result.permission_denials)
         spent = usage.total(event)
         if spent.cost_usd is not None:
             state.cost_usd = spent.cost_usd - state.inherited_cost_usd
@@ -252,3 +280,10 @@ class Fold:
         if any(own) or state.tokens is None:
             state.tokens = own
         state.context_window = usage.context_window(event, state.model_id) or state.context_window
+
+    def _learn_denials(self, denials: list[JsonObject]) -> None:
+        """Each once: a result repeats those of the results before it."""
+        for denial in denials:
+            if (identity := _identity(denial)) not in self._denials:
+                self._denials.add(identity)
+                self.state.permission_denials.append(denial)

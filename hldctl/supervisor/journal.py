@@ -49,6 +49,7 @@ class JournalReader:
             if newline:
                 *lines, unended = rest.split(b"\n")
                 return self._batch([self._finished(), *lines], unended)
+        self._notice_a_cut()
         return None
 
     def last_batch(self) -> Batch | None:
@@ -61,6 +62,14 @@ class JournalReader:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+    def _notice_a_cut(self) -> None:
+        """Goes on from the new end of a journal that somebody has cut short: what is appended from now on is read."""
+        size = os.fstat(self._descriptor).st_size
+        if size < self._end + self._begun_length:
+            self._end = os.lseek(self._descriptor, size, os.SEEK_SET)
+            self._begun.clear()
+            self._begun_length = 0
 
     def _batch(self, lines: list[bytes | int], unended: bytes) -> Batch:
         start = self._end

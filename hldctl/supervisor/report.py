@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+from hldctl.errors import ExitCode
+
+_LONGEST_QUOTE = 200
+
 
 @dataclass(frozen=True)
 class Report:
@@ -19,4 +23,21 @@ class Report:
 
     @classmethod
     def from_bytes(cls, line: bytes) -> Report:
-        return cls(**json.loads(line))
+        """What is no report, such as a line that something printed as Python started, is one of that failure."""
+        try:
+            report = cls(**json.loads(line))
+        except (ValueError, TypeError, RecursionError):
+            return cls._of_no_report(line)
+        return report if report._is_sound() else cls._of_no_report(line)
+
+    def _is_sound(self) -> bool:
+        return (
+            isinstance(self.session_id, str)
+            and (self.error is None or isinstance(self.error, str))
+            and type(self.exit_code) is int
+        )
+
+    @classmethod
+    def _of_no_report(cls, line: bytes) -> Report:
+        said = line[:_LONGEST_QUOTE].decode("utf-8", errors="replace").strip()
+        return cls("", f"The supervisor said what is no report: {said!r}.", ExitCode.ENVIRONMENT)

@@ -34,10 +34,13 @@ class Snapshots:
         kept = self._kept / hashlib.sha256(snapshot.tool_id.encode()).hexdigest()
         try:
             return kept.read_bytes().decode()
-        except FileNotFoundError:
+        except (FileNotFoundError, UnicodeDecodeError):
             content = self._from_disk(snapshot.path) or snapshot.content
         self._kept.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
-        write_private(kept, content.encode())
+        # Whole or not at all: half a file, from a full disk or a death in between, would pass for what was read.
+        begun = kept.with_suffix(".begun")
+        write_private(begun, content.encode())
+        begun.replace(kept)
         return content
 
     def _from_disk(self, path: str) -> str | None:
@@ -46,11 +49,16 @@ class Snapshots:
             resolved = (self._working_dir / path).resolve()
             if not any(resolved.is_relative_to(directory) for directory in self._directories):
                 return None
-            # O_NONBLOCK: a pipe of that name must not hold the session's recording up.
-            with open(os.open(resolved, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            # Opened by `open` itself, which leaves no descriptor behind where the path is a directory.
+            with open(resolved, "rb", opener=_open) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
                     return None
                 return file.read(_LARGEST).decode()
         except (OSError, ValueError, RuntimeError):
             return None
+
+
+def _open(path: str, flags: int) -> int:
+    # O_NONBLOCK: a pipe of that name must not hold the session's recording up.
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hldctl.host.processes import identify
-from hldctl.supervisor.claude_process import ClaudeProcess, send
+from hldctl.supervisor.claude_process import AdoptedProcess, ClaudeProcess, send
 
 if TYPE_CHECKING:
     import psutil
@@ -92,6 +92,9 @@ def reap(process: ClaudeProcess) -> None:
             if ended.si_pid == process.identity.pid:
                 # Its exit code would be lost to the one who asks for it.
                 process.poll()
+                if isinstance(process, AdoptedProcess):
+                    # A child all the same, of this process before it was upgraded: the zombie tells how it ended.
+                    return
             else:
                 os.waitpid(ended.si_pid, 0)
 

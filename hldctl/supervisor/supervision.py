@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-import traceback
 from collections.abc import Callable
+from contextlib import closing
+from typing import NoReturn
 
+from hldctl.errors import NewerDatabase
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, StateDirectory, touch
+from hldctl.host.processes import ProcessIdentity, identify
 from hldctl.host.wakeup import Wakeup
 from hldctl.states import EndReason
 from hldctl.store import sessions
 from hldctl.store.database import opened
+from hldctl.supervisor import row
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit
+from hldctl.supervisor.command import command
 from hldctl.supervisor.ending import decide
 from hldctl.supervisor.recorder import Recorder
-from hldctl.supervisor.stop import Stop, end_descendants, reap
+from hldctl.supervisor.stop import Stop, descendants, end_descendants, reap
+from hldctl.supervisor.trouble import log_trouble
 
 _ERRORS_KEPT = 4000
 """Bytes from the end of standard error that an error message may quote."""
@@ -51,19 +58,31 @@ class Supervision:
                         self._close(self._follow(when_following))
                 # One that was deleted has nothing left to record.
                 return
+            except NewerDatabase:
+                log_trouble()
+                self._hand_over()
             except Exception:
                 # A fault of ours, too: to die of it would only make the next command start another that dies of it.
-                traceback.print_exc()
+                log_trouble()
                 # Whoever waits to be told that all is recorded is not to wait for as long as the fault lasts.
                 when_following()
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
 
+    def _hand_over(self) -> NoReturn:
+        """To the hldctl that has been installed in place of this one meanwhile, in this very process.
+
+        Should it be no newer after all it leaves, and the next command of the newer one adopts the session.
+        """
+        os.execv(sys.executable, command("adopt", self._session_id))
+
     def _follow(self, when_following: Callable[[], None]) -> Exit:
         self._record_process()
-        recorder = self._recorder()
-        wakeup = Wakeup([self._files.journal, self._files.wake], [self._process.identity.pid])
-        try:
+        watched = [self._files.journal, self._files.wake]
+        with (
+            closing(self._recorder()) as recorder,
+            closing(Wakeup(watched, [self._process.identity.pid])) as wakeup,
+        ):
             while True:
                 # In this order: what the process wrote before its end is then in the journal.
                 exit = self._process.poll()
@@ -76,9 +95,6 @@ class Supervision:
                 when_following()
                 self._look_for_interrupt()
                 wakeup.wait(_LONGEST_SLEEP if self._interrupt is None else self._stop.advance())
-        finally:
-            wakeup.close()
-            recorder.close()
 
     def _record_process(self) -> None:
         """Once more, should it have failed when the process was spawned."""
@@ -102,20 +118,27 @@ class Supervision:
             self._stop.grace_seconds = self._interrupt.grace_ms / 1000
 
     def _close(self, exit: Exit) -> None:
-        session = self._recorder()
-        ending = decide(
-            exit,
-            session.state,
-            self._end_of_errors(),
-            interrupt_requested=self._interrupt is not None,
-            signalled=self._stop.signalled,
-        )
-        session.close()
+        with closing(self._recorder()) as recorder:
+            ending = decide(
+                exit,
+                recorder.state,
+                self._end_of_errors(),
+                interrupt_requested=self._interrupt is not None,
+                signalled=self._stop.signalled,
+            )
         # What Claude Code left running after an orderly end is the user's; after any other it is a stray.
         if ending.reason in (EndReason.INTERRUPTED, EndReason.KILLED, EndReason.LOST):
             end_descendants(self._process, self._session_id)
-        sessions.end(self._session_id, ending, now())
+            left_running = []
+        else:
+            left_running = self._left_running()
+        sessions.end(self._session_id, ending, now(), left_running)
+        row.keep_current(self._session_id, self._files)
         touch(self._files.changed)
+
+    def _left_running(self) -> list[ProcessIdentity]:
+        pids = descendants(self._process, self._session_id)
+        return [identity for pid in pids if (identity := identify(pid)) is not None]
 
     def _end_of_errors(self) -> str:
         with open(self._files.errors, "rb") as file:

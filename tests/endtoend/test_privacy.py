@@ -1,0 +1,146 @@
+"""Secrets stay in private files; what a model or a tool says never reaches a terminal raw."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox import Sandbox, eventually
+
+SECRETS = {name: f"hunter2-{name}-hunter2" for name in ("variable", "setting", "server", "header", "url", "key")}
+MCP_CONFIG = {
+    "mcpServers": {
+        "own": {"command": "true", "env": {"TOKEN": SECRETS["server"]}},
+        "web": {
+            "type": "http",
+            "url": f"http://user:{SECRETS['url']}@127.0.0.1:9/mcp?key={SECRETS['url']}",
+            "headers": {"Authorization": SECRETS["header"]},
+        },
+    }
+}
+MAY_HOLD = {
+    "environment.json": {"variable"},
+    "settings.json": {"setting"},
+    "mcp.json": {"server", "header", "url"},
+}
+"""The files that Claude Code and continuations need, and which of the secrets each is for."""
+
+READING = (
+    ["ls"],
+    ["ls", "--json"],
+    ["ls", "--tree"],
+    ["ls", "--format", "{id} {title} {summary} {query} {result_content} {error_message}"],
+    ["show", "last"],
+    ["show", "last", "--json"],
+    ["show", "last", "--events"],
+    ["show", "last", "--events", "--json"],
+    ["show", "last", "--snapshots"],
+    ["tail", "last"],
+    ["tail", "-f", "last"],
+    ["tail", "--json", "last"],
+    ["events"],
+    ["events", "--json"],
+    ["doctor"],
+    ["doctor", "--json"],
+    ["interrupt", "last"],
+    ["continue", "last", "Go on", "--mcp-config", "{"],
+)
+
+
+def secrets_in(text: str) -> set[str]:
+    return {name for name, secret in SECRETS.items() if secret in text}
+
+
+def test_secrets_are_in_no_argument_log_database_or_output(sandbox: Sandbox) -> None:
+    sandbox.play("say Hello.\nwait 20s\nsay Bye.")
+    sandbox.environment["ANTHROPIC_API_KEY"] = SECRETS["key"]
+    session_id = sandbox.launch(
+        *("Hi", "--env", f"TOKEN={SECRETS['variable']}"),
+        *("--settings", json.dumps({"env": {"TOKEN": SECRETS["setting"]}})),
+        *("--mcp-config", json.dumps(MCP_CONFIG)),
+    )
+    sandbox.journal_has(session_id, "Hello.")
+    # The launcher had them in its arguments, for it was given them so; nothing else has.
+    for process in sandbox.processes():
+        assert secrets_in(" ".join(process.cmdline())) == set()
+    sandbox.ok("interrupt", session_id)
+    child = sandbox.ok("continue", session_id, "Go on").strip()
+    sandbox.ok("interrupt", child)
+    for command in READING:
+        done = sandbox.run(*command)
+        assert secrets_in(done.stdout + done.stderr) == set(), command
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    for path in sandbox.state.root.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+        if path.is_file():
+            found = secrets_in(path.read_bytes().decode(errors="replace"))
+            assert found == MAY_HOLD.get(path.name, set()), path
+
+
+EVIL = "\x1b]0;owned\x07\x1b[31mred\x9b2J\x9d\u202eback\r\x7f\u2028\x08"
+UNPRINTABLE = set("\x1b\x07\x9b\x9d\u202e\u2028\r\x7f\x08")
+STREAM = f"""
+evil = {EVIL!r}
+def write(**event):
+    print(json.dumps(event), flush=True)
+def say(*blocks):
+    write(type="assistant", parent_tool_use_id=evil, message={{"role": "assistant", "content": list(blocks)}})
+write(type="system", subtype="init", session_id=evil, model="claude-" + evil, mcp_servers=[
+    {{"name": evil, "status": evil}}])
+say({{"type": "text", "text": evil}}, {{"type": "thinking", "thinking": evil}})
+say({{"type": "tool_use", "id": evil, "name": evil, "input": {{evil: evil}}}})
+say({{"type": "tool_use", "id": "read", "name": "Read", "input": {{"file_path": evil}}}})
+say({{"type": evil, "source": {{"media_type": evil}}, "title": evil}})
+for tool, structured in ((evil, None), ("read", {{"type": "text", "file": {{"filePath": evil, "content": evil,
+        "numLines": 1, "startLine": 1, "totalLines": 1}}}})):
+    write(type="user", tool_use_result=structured, message={{"role": "user", "content": [
+        {{"type": "tool_result", "tool_use_id": tool, "content": evil, "is_error": tool == evil}}]}})
+write(type=evil, subtype=evil)
+write(type="system", subtype="task_started", description=evil)
+write(type="system", subtype="permission_denied", tool_name=evil, message=evil)
+write(type="result", subtype="success", is_error=True, result=evil, errors=[evil],
+      permission_denials=[{{"tool_name": evil, "tool_input": {{evil: evil}}}}])
+print(evil, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("end", ["sys.exit(1)", ""])
+def test_control_characters_are_shown_not_obeyed_by_every_command(sandbox: Sandbox, end: str) -> None:
+    sandbox.claude(STREAM + end)
+    words = ["--title", EVIL, "--env", "A=b", "--allowed-tools", EVIL.replace("\r", "")]
+    followed = sandbox.run("launch", f"Hello {EVIL}", *words, "--follow")
+    waited = sandbox.run("launch", f"Hello {EVIL}", *words, "--wait", "--json")
+    for command in READING:
+        done = sandbox.run(*command)
+        assert not UNPRINTABLE & set(done.stdout + done.stderr), command
+        assert done.stdout or done.stderr
+    assert not UNPRINTABLE & set(followed.stdout + followed.stderr + waited.stdout + waited.stderr)
+    assert "\\x1b[31mred" in sandbox.ok("tail", "last")
+
+
+def elsewhere(sandbox: Sandbox) -> set[Path]:
+    return {path for path in sandbox.root.rglob("*") if sandbox.state.root not in path.parents}
+
+
+def test_a_name_from_the_stream_leads_nowhere_outside_of_the_session(sandbox: Sandbox) -> None:
+    """Ids and paths are the model's words: files of ours are named by none of them."""
+    outside = sandbox.root / "outside"
+    sandbox.claude(
+        f"""
+for tool in ("../../../../outside", "/{outside}", "a/../../b", "x" * 5000, "\\0"):
+    call = {{"type": "tool_use", "id": tool, "name": "Read", "input": {{"file_path": "part", "limit": 1}}}}
+    print(json.dumps({{"type": "assistant", "message": {{"content": [call]}}}}))
+    result = {{"type": "tool_result", "tool_use_id": tool, "content": "1\\tone"}}
+    print(json.dumps({{"type": "user", "session_id": "../" + tool, "message": {{"content": [result]}}}}))
+"""
+    )
+    (sandbox.work / "part").write_text("one\ntwo\n")
+    before = elsewhere(sandbox)
+    session_id = sandbox.launch("Hi")
+    sandbox.run("wait", session_id)
+    assert elsewhere(sandbox) - before <= {sandbox.state.root}
+    assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
+    kept = list(sandbox.files(session_id).snapshots.iterdir())
+    assert [path.read_text() for path in kept] == ["one\ntwo\n"] * 5

@@ -1,0 +1,72 @@
+"""What a session has started ends with it, however it ends; what an orderly end leaves running is the user's."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.sandbox import PATIENCE, Sandbox, eventually
+
+
+def tails(sandbox: Sandbox) -> list[psutil.Process]:
+    return [process for process in sandbox.processes() if process.name() == "tail"]
+
+
+def test_nothing_outlives_an_interrupt(sandbox: Sandbox) -> None:
+    """Neither a tool, nor what a tool put into a process session of its own, nor what forked twice."""
+    sandbox.play(
+        'say Here.\ncall Bash {"command": "setsid tail -f /dev/null & (tail -f /dev/zero > /dev/null &) ;'
+        ' echo started; tail -f /dev/null"}\n\nsay Never said.'
+    )
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    eventually(lambda: len(tails(sandbox)) >= 3, "the tools to run")
+    sandbox.ok("interrupt", session_id)
+    assert tails(sandbox) == []
+    eventually(lambda: not sandbox.processes(), "the supervisor to leave")
+
+
+def test_nothing_outlives_a_claude_that_was_killed(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "setsid tail -f /dev/null & tail -f /dev/null"}\n\nsay Never said.')
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    eventually(lambda: len(tails(sandbox)) >= 2, "the tools to run")
+    psutil.Process(sandbox.show(session_id)["pid"]).kill()
+    sandbox.run("wait", session_id)
+    eventually(lambda: not sandbox.processes(), "all to end", PATIENCE)
+
+
+MCP_SERVER = Path(__file__).parents[1] / "mcp_server.py"
+MCP_CONFIG = {"mcpServers": {"mine": {"command": sys.executable, "args": [str(MCP_SERVER)]}}}
+HOOK = {
+    "hooks": {"PermissionRequest": [{"hooks": [{"type": "command", "command": "tail -f /dev/null", "timeout": 3600}]}]}
+}
+
+
+@pytest.mark.parametrize("how", ["interrupt", "by force", "kill"])
+def test_neither_mcp_servers_nor_permission_hooks_outlive_it(sandbox: Sandbox, how: str) -> None:
+    sandbox.play('call Write {"file_path": "made", "content": "x"}\n\nsay Never said.')
+    session_id = sandbox.launch("Hi", "--mcp-config", json.dumps(MCP_CONFIG), "--settings", json.dumps(HOOK))
+    eventually(lambda: tails(sandbox), "the hook to ask")
+    assert [process for process in sandbox.processes() if str(MCP_SERVER) in process.cmdline()]
+    if how == "kill":
+        psutil.Process(sandbox.show(session_id)["pid"]).kill()
+    else:
+        sandbox.ok("interrupt", session_id, *(["--timeout", "0"] if how == "by force" else []))
+    sandbox.run("wait", session_id)
+    eventually(lambda: not sandbox.processes(), "all to end", PATIENCE)
+
+
+def test_what_an_orderly_end_leaves_running_is_left_and_named(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "setsid tail -f /dev/null > /dev/null 2>&1 & echo started"}\n\nsay Done.')
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    (left,) = tails(sandbox)
+    assert sandbox.show(session_id)["left_running"] == [{"pid": left.pid, "command": "tail -f /dev/null"}]
+    assert f"still running               {left.pid} tail -f /dev/null" in sandbox.ok("show", session_id)
+    left.kill()
+    eventually(lambda: not tails(sandbox), "its end")
+    assert sandbox.show(session_id)["left_running"] == []
+    assert "still running" not in sandbox.ok("show", session_id)

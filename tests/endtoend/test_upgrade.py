@@ -1,0 +1,111 @@
+"""hldctl upgraded while sessions of the older one run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import psutil
+
+import hldctl
+from hldctl.store.migrations import MIGRATIONS
+from tests.crash.audit import faults
+from tests.sandbox import Sandbox, eventually, is_dead
+
+SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+NOVELTY = '\nMIGRATIONS = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN novelty TEXT",))\n'
+
+
+def installed(sandbox: Sandbox) -> Path:
+    """A copy of hldctl that can be upgraded."""
+    place = sandbox.root / "installed"
+    shutil.copytree(Path(hldctl.__file__).parent, place / "hldctl")
+    sandbox.environment["PYTHONPATH"] = str(place)
+    return place
+
+
+def upgrade(place: Path) -> None:
+    """To one that knows one migration more."""
+    migrations = place / "hldctl" / "store" / "migrations.py"
+    migrations.write_text(migrations.read_text() + NOVELTY)
+
+
+def test_a_session_of_the_older_one_goes_on_and_is_read_by_the_newer(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    place = installed(sandbox)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    upgrade(place)
+    before = sandbox.show(session_id)
+    assert sandbox.sql("PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
+    (sandbox.work / "go-on").touch()
+    after = sandbox.ended(session_id)
+    assert (after["end_reason"], after["supervisor_pid"]) == ("success", before["supervisor_pid"])
+    assert faults(sandbox, session_id) == []
+
+
+def test_a_session_of_the_older_one_that_lost_its_supervisor_is_adopted_by_the_newer(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    place = installed(sandbox)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+    supervisor.kill()
+    eventually(lambda: is_dead(supervisor), "its death")
+    upgrade(place)
+    assert sandbox.show(session_id)["supervisor_pid"] != supervisor.pid
+    (sandbox.work / "go-on").touch()
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert faults(sandbox, session_id) == []
+
+
+def test_a_supervisor_that_its_own_hldctl_cannot_serve_any_more_becomes_the_newer(sandbox: Sandbox) -> None:
+    """A migration may take away what the older one needs; then it goes on in the same process, as the newer one."""
+    sandbox.play(SCRIPT)
+    place = installed(sandbox)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    upgrade(place)
+    supervisor = sandbox.show(session_id)["supervisor_pid"]
+    # The older one's next commit fails, and no later one.
+    refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF fold_state ON sessions BEGIN SELECT RAISE(ABORT, 'not so'); END"
+    sandbox.sql(refuse)
+    (sandbox.work / "go-on").touch()
+    log = sandbox.files(session_id).log
+    eventually(lambda: "NewerDatabase" in log.read_text(), "the older one to notice")
+    sandbox.sql("DROP TRIGGER refuse")
+    after = sandbox.ended(session_id)
+    assert (after["end_reason"], after["exit_code"], after["supervisor_pid"]) == ("success", 0, supervisor)
+    assert faults(sandbox, session_id) == []
+
+
+def downgraded(sandbox: Sandbox, session_id: str) -> None:
+    """The database as the first version made it, with the state of a fold that knew less."""
+    with sqlite3.connect(sandbox.state.database) as database:
+        for table in ("feed", "mcp_servers", "file_snapshots"):
+            database.execute(f"DROP TABLE {table}")
+        database.execute("ALTER TABLE sessions DROP COLUMN left_running")
+        (stored,) = database.execute("SELECT fold_state FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        state = {**json.loads(stored), "no_longer_known": 1}
+        del state["reads"], state["interrupted"]
+        database.execute("UPDATE sessions SET fold_state = ? WHERE id = ?", (json.dumps(state), session_id))
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+
+
+def test_a_session_of_the_first_version_is_adopted_with_its_old_state(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    eventually(lambda: len(sandbox.events(session_id)) >= 3, "what is there to be recorded")
+    os.kill(sandbox.show(session_id)["supervisor_pid"], 9)
+    downgraded(sandbox, session_id)
+    assert sandbox.show(session_id)["status"] == "running"
+    (sandbox.work / "go-on").touch()
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    events = sandbox.events(session_id)
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["content"] == "Two."
