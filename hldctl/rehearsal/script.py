@@ -129,7 +129,7 @@ def _call(number: int, rest: str) -> Call:
     tool, _, raw = rest.partition(" ")
     try:
         tool_input = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ScriptError(f"line {number}: the input of {tool!r} is not JSON: {error}") from None
     if not isinstance(tool_input, dict):
         raise ScriptError(f"line {number}: the input of {tool!r} must be a JSON object")
@@ -137,14 +137,14 @@ def _call(number: int, rest: str) -> Call:
 
 
 def _seconds(number: int, text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text.strip())
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s|m)", text.strip())
     if not match:
         raise ScriptError(f"line {number}: {text!r} is no duration; write 200ms, 2s or 1m")
     return float(match[1]) * _UNITS[match[2]]
 
 
 def _fail(number: int, rest: str) -> Fail:
-    match = re.fullmatch(r"(\d{3})(?: x(\d+))?(?: (.*))?", rest, re.DOTALL)
+    match = re.fullmatch(r"(\d{3})(?: x(\d{1,9}))?(?: (.*))?", rest, re.DOTALL)
     if not match:
         raise ScriptError(f"line {number}: write fail STATUS MESSAGE, such as: fail 529 Overloaded")
     return Fail(int(match[1]), match[3] or "rehearsed failure", int(match[2]) if match[2] else None)

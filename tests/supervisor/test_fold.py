@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hldctl.claude.usage import Tokens
 from hldctl.store.conversation import COLUMNS
 from hldctl.supervisor.fold import Fold, FoldState, family
 
@@ -139,6 +140,57 @@ def test_unknown_lines_are_counted_and_unreadable_ones_noted() -> None:
     assert fold.state.unknown_lines == {"novelty": 2, "system/news": 1}
     assert fold.state.unreadable_lines == 1
     assert [row[2] for row in fold.rows] == ["system"]
+
+
+def test_kinds_without_end_are_counted_together() -> None:
+    lines: list[Json] = [{"type": f"novelty-{number}"} for number in range(200)]
+    unknown = folded(*lines, *lines, {"type": "x" * 9000}).state.unknown_lines
+    assert len(unknown) == 51
+    assert (unknown["novelty-0"], unknown["novelty-49"], unknown["other"]) == (2, 2, 301)
+    assert max(map(len, folded({"type": "x" * 9000}).state.unknown_lines)) == 100
+
+
+def test_subagents_and_reads_without_end_are_forgotten_at_last() -> None:
+    said = [assistant(text("a"), id=f"m{number}", parent=f"toolu_{number}", input_tokens=1) for number in range(300)]
+    read = [{"type": "tool_use", "id": f"toolu_{n}", "name": "Read", "input": {"file_path": "f"}} for n in range(1500)]
+    state = folded(*said, said[-1], assistant(*read)).state
+    assert state.columns()["input_tokens"] == 300
+    assert [*state.counted_messages][-1] == "toolu_299"
+    assert (len(state.counted_messages), len(state.reads)) == (100, 1000)
+
+
+def test_a_denial_counts_once_though_later_results_repeat_it() -> None:
+    denials = [{"tool_name": "Bash", "tool_use_id": f"toolu_{number}"} for number in range(5000)]
+    lines = [result(permission_denials=denials[:count]) for count in (1, 2, 5000, 5000)]
+    fold = folded(*lines[:2])
+    assert fold.state.permission_denials == denials[:2]
+    later = Fold("session", stored(fold.state))
+    for line in lines[2:]:
+        later.add(json.dumps(line).encode(), arrived_at=1000)
+    assert later.state.permission_denials == denials
+
+
+def stored(state: FoldState) -> FoldState:
+    """As another supervisor finds it in the database."""
+    return FoldState.from_json(json.loads(json.dumps(state.as_json())), state.result_content)
+
+
+def test_the_state_of_an_older_or_a_newer_fold_is_gone_on_with() -> None:
+    assert FoldState.from_json({"sequence": 7, "tokens": [1, 2, 3, 4]}, "said") == FoldState(
+        sequence=7, tokens=Tokens(1, 2, 3, 4), result_content="said"
+    )
+    assert FoldState.from_json({}, None) == FoldState()
+    newer = FoldState(lines=3).as_json() | {"of_tomorrow": [1], "result_content": "not this one"}
+    assert FoldState.from_json(newer, None) == FoldState(lines=3)
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 2**63, 1.7e308, -1.7e308])
+def test_a_number_beyond_all_measure_is_none(number: float) -> None:
+    columns = folded(result(num_turns=number, duration_ms=number, total_cost_usd=number)).state.columns()
+    assert (columns["num_turns"], columns["duration_ms"], columns.get("cost_usd")) == (0, 0, None)
+    usage = {"a": {"costUSD": number}, "b": {"costUSD": number}}
+    columns = folded(result(total_cost_usd=2, model_usage_since_last_result=usage)).state.columns()
+    assert columns["cost_usd"] == 0
 
 
 def test_the_last_word_of_an_interrupt_is_known() -> None:

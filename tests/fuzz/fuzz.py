@@ -1,0 +1,159 @@
+"""Fuzzes the decoder of the stream, and each place that reads a file of its own.
+
+`python -m tests.fuzz.fuzz --inputs 1000000 --seed 1` prints what was run and each kind of failure, saves an input of
+each kind where `--save` says, and exits with 1 if there was any. tests/fuzz/corpus has inputs worth keeping.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import hldctl
+from hldctl.supervisor.fold import Fold, FoldState
+from tests.fixtures.streams.expected import lines_of
+from tests.fixtures.streams.record import indexes
+from tests.fuzz.mutation import mutated
+from tests.fuzz.targets import ARRIVED, TARGETS, Bench, Target
+
+CORPUS = Path(__file__).parent / "corpus"
+_SHARES = {"stream": 4}
+"""Of the inputs; the other targets have one each."""
+_MINIMIZING_TRIES = 300
+_PACKAGE = str(Path(hldctl.__file__).parent)
+
+
+@dataclass
+class Failure:
+    target: str
+    where: str
+    """The kind of the failure: two inputs that fail at the same place are one finding."""
+    data: bytes
+
+
+@dataclass
+class Run:
+    target: str
+    inputs: int = 0
+    seconds: float = 0.0
+    failing: int = 0
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory() as directory:
+        made = Bench(Path(directory))
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def corpus(target: str) -> list[Path]:
+    return sorted((CORPUS / target).iterdir())
+
+
+def seeds(target: str) -> list[bytes]:
+    """The corpus, and what the recorded streams give."""
+    found = [path.read_bytes() for path in corpus(target)]
+    recorded = [index.stream(name).read_bytes() for index in indexes() for name in index.streams]
+    if target == "stream":
+        return found + recorded
+    if target == "fold_state":
+        return found + [_state_after(stream) for stream in recorded]
+    return found
+
+
+def _state_after(stream: bytes) -> bytes:
+    fold = Fold("session", FoldState())
+    for line in lines_of(stream):
+        fold.add(line, ARRIVED)
+    return json.dumps(fold.state.as_json()).encode()
+
+
+def fault(target: Target, place: Bench, data: bytes) -> str | None:
+    """Where and how the target fails on these bytes; None if it does not."""
+    try:
+        target(place, data)
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        frame = ([frame for frame in frames if frame.filename.startswith(_PACKAGE)] or frames)[-1]
+        return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.name}: {frame.line}"
+    return None
+
+
+def fuzz(name: str, inputs: int, seed: int, place: Bench) -> Run:
+    """That many inputs, made from the seeds; the same for the same seed."""
+    chance, given, target = random.Random(f"{seed} {name}"), seeds(name), TARGETS[name]
+    run, begun = Run(name), time.monotonic()
+    for _ in range(inputs):
+        data = mutated(chance, given)
+        run.inputs += 1
+        if (where := fault(target, place, data)) is not None:
+            run.failing += 1
+            if where not in run.failures:
+                run.failures[where] = Failure(name, where, minimized(target, place, data, where))
+    run.seconds = time.monotonic() - begun
+    return run
+
+
+def minimized(target: Target, place: Bench, data: bytes, where: str) -> bytes:
+    """A smaller input that fails alike."""
+    tries, size = 0, max(1, len(data) // 2)
+    while tries < _MINIMIZING_TRIES:
+        start = 0
+        while start < len(data) and tries < _MINIMIZING_TRIES:
+            tries += 1
+            shorter = data[:start] + data[start + size :]
+            if fault(target, place, shorter) == where:
+                data = shorter
+            else:
+                start += size
+        if size == 1:
+            break
+        size //= 2
+    return data
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.fuzz", description=__doc__)
+    parser.add_argument("--inputs", type=int, default=100_000, help="in all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--target", choices=TARGETS, help="only this one")
+    parser.add_argument("--save", type=Path, metavar="DIRECTORY", help="where inputs that fail are written")
+    wanted = parser.parse_args()
+    names = [wanted.target] if wanted.target else list(TARGETS)
+    shares = {name: _SHARES.get(name, 1) for name in names}
+    runs = []
+    for name in names:
+        with bench() as place:
+            runs.append(fuzz(name, wanted.inputs * shares[name] // sum(shares.values()), wanted.seed, place))
+        _print(runs[-1], wanted.save)
+    inputs, kinds = sum(run.inputs for run in runs), sum(len(run.failures) for run in runs)
+    print(f"seed {wanted.seed}: {inputs} inputs, {kinds} kinds of failures")
+    return 1 if any(run.failures for run in runs) else 0
+
+
+def _print(run: Run, save: Path | None) -> None:
+    rate = run.inputs / run.seconds if run.seconds else 0
+    counts = f"{run.failing} failed"
+    print(f"{run.target}: {run.inputs} inputs in {run.seconds:.0f} s ({rate:.0f}/s), {counts}", flush=True)
+    for number, failure in enumerate(run.failures.values(), 1):
+        print(f"  {failure.where}\n    {failure.data[:300]!r}", flush=True)
+        if save is not None:
+            (save / run.target).mkdir(parents=True, exist_ok=True)
+            (save / run.target / f"found-{number}").write_bytes(failure.data)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
