@@ -38,6 +38,13 @@ class EndReason(StrEnum):
     LOST = "lost"
 
 
+class ApprovalStatus(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+
+
 class EventType(StrEnum):
     MESSAGE = "message"
     THINKING = "thinking"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import hldctl
 
 PACKAGE = Path(hldctl.__file__).parent
-LAYERS = ["host", "claude", "store", "supervisor", "sessions", "cli"]
+LAYERS = ["host", "claude", "store", "hook", "supervisor", "sessions", "cli"]
 """From the lowest up; claude and store do not know each other."""
 
 
@@ -34,7 +35,7 @@ def test_imports_point_downwards(layer: str) -> None:
     above = set(LAYERS[LAYERS.index(layer) + 1 :]) | {"rehearsal"}
     if layer == "store":
         above.add("claude")
-    for path in (PACKAGE / layer).glob("*.py"):
+    for path in (PACKAGE / layer).rglob("*.py"):
         assert not imports(path) & above, path
 
 
@@ -56,6 +57,25 @@ def modules_of(*arguments: str, home: Path) -> set[str]:
         [sys.executable, "-c", code], env={"HLDCTL_HOME": str(home)}, capture_output=True, text=True, check=False
     )
     return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def test_the_hook_that_answers_by_a_rule_loads_next_to_nothing() -> None:
+    code = "import sys, hldctl.hook.decision; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-S", "-c", code], env=_found(), capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & (
+        HEAVY | {"peewee", "dataclasses", "pathlib", "subprocess", "ctypes", "urllib.parse", "inspect"}
+    )
+    ours = {name for name in loaded if name.startswith("hldctl.") and name.count(".") == 2}
+    assert ours == {
+        *("hldctl.claude.permission", "hldctl.claude.stream", "hldctl.hook.decision"),
+        *("hldctl.store.approvals", "hldctl.store.changes"),
+    }
+
+
+def _found() -> dict[str, str]:
+    """Where modules are found, without what `site` itself imports."""
+    return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 HEAVY = {"rich", "pydantic", "filelock", "psutil", "asyncio", "click", "http.server", "tomllib"}

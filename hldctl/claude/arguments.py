@@ -22,9 +22,11 @@ _CHOOSES_CONVERSATION = {
 
 
 def command(
-    binary: str, settings: ClaudeSettings, files: SessionFiles, *, session_id: str, resume: str | None
+    binary: str, settings: ClaudeSettings, files: SessionFiles, *, session_id: str, resume: str | None, hooked: bool
 ) -> list[str]:
-    """The arguments that run `settings`; `resume` is the Claude session whose conversation is taken up."""
+    """The arguments that run `settings`; `resume` is the Claude session whose conversation is taken up, `hooked` says
+    whether hldctl answers permission requests.
+    """
     arguments = [binary, "-p", *_lists(settings)]
     arguments += _conversation(settings, session_id, resume)
     arguments += _single_values(settings)
@@ -33,7 +35,12 @@ def command(
         arguments += ["--system-prompt-snapshot", "off"]
     if settings.mcp_config is not None:
         arguments += ["--mcp-config", str(files.mcp_config)]
-    if settings.claude_settings is not None:
+    if hooked:
+        arguments += ["--settings", str(files.hooked_settings)]
+        if settings.permission_mode is None:
+            # What it is without this differs between releases, and in some a server decides.
+            arguments += ["--permission-mode", "default"]
+    elif settings.claude_settings is not None:
         arguments += ["--settings", str(files.claude_settings)]
     # Flags that take no value come last, so that a list before them, and the user's own words after, end at them.
     return [*arguments, "--output-format", "stream-json", "--verbose", *settings.extra_arguments]

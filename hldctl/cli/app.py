@@ -24,6 +24,9 @@ COMMANDS = {
     "tail": "tail",
     "wait": "wait",
     "set": "set_",
+    "approvals": "approvals",
+    "approve": "approve",
+    "deny": "deny",
     "events": "events",
     "doctor": "doctor",
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hldctl.cli.output import harmless, one_line
-from hldctl.states import EventType
+from hldctl.cli.output import harmless, one_line, shortened
+from hldctl.states import ApprovalStatus, EventType
+from hldctl.store.approvals import Approval
 from hldctl.store.conversation import Event
 
 _WIDTH = 200
@@ -18,6 +19,15 @@ def lines(event: Event) -> list[str]:
     return [f"{indent}{label}: {first}", *(f"{indent}  {line}" for line in others)]
 
 
+def approval_line(approval: Approval) -> str:
+    """What waits for permission, or what was said to it."""
+    if approval.status == ApprovalStatus.PENDING:
+        call = f"{one_line(approval.tool_name)}: {shortened(approval.tool_input, _WIDTH)}"
+        return f"waits for permission {approval.id[:8]}: {call}"
+    comment = f": {shortened(approval.comment, _WIDTH)}" if approval.comment else ""
+    return one_line(f"{approval.status} {approval.id[:8]} by {approval.answered_by}{comment}")
+
+
 def _label_and_text(event: Event) -> tuple[str, str]:
     match event.event_type:
         case EventType.MESSAGE:
@@ -25,12 +35,7 @@ def _label_and_text(event: Event) -> tuple[str, str]:
         case EventType.THINKING:
             return "thinking", event.content or ""
         case EventType.TOOL_CALL:
-            return f"call {one_line(event.tool_name or '')}", _shortened(event.tool_input or "")
+            return f"call {one_line(event.tool_name or '')}", shortened(event.tool_input or "", _WIDTH)
         case EventType.TOOL_RESULT:
             return ("error" if event.is_error else "result"), event.tool_result_content or ""
     return "note", event.content or ""
-
-
-def _shortened(text: str) -> str:
-    line = one_line(text)
-    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"

@@ -1,22 +1,16 @@
-"""Durations as users write them."""
+"""Durations on the command line."""
 
 from __future__ import annotations
 
-import re
-
 import typer
 
-_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_LONGEST = 100 * 366 * 86400
-_FORM = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+from hldctl.errors import BadUsage
+from hldctl.sessions import duration
 
 
 def seconds(text: str) -> float:
-    """`90`, `90s`, `15m`, `2h`, `1h30m` or `7d` in seconds; for typer's `parser`."""
-    match = _FORM.fullmatch(text.strip())
-    if not text.strip() or match is None:
-        raise typer.BadParameter(f"{text!r} is no duration; write 90, 90s, 15m, 2h, 1h30m or 7d.")
-    total = sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True))
-    if total > _LONGEST:
-        raise typer.BadParameter(f"{text!r} is longer than a century.")
-    return float(total)
+    """For typer's `parser`, which names the option in what it says."""
+    try:
+        return duration.seconds(text)
+    except BadUsage as error:
+        raise typer.BadParameter(str(error)) from None

@@ -9,6 +9,7 @@ import typer
 
 from hldctl.cli import output
 from hldctl.errors import ExitCode
+from hldctl.host.clock import rfc3339
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import feed, lookup, view
 from hldctl.states import FeedType
@@ -43,5 +44,5 @@ def _print(event: FeedEvent, *, as_json: bool, at_once: bool) -> None:
         output.json_value(view.feed_object(event), compact=True)
         return
     details = output.one_line(json.dumps(event.data, ensure_ascii=False))
-    when = view.rfc3339(event.timestamp)
+    when = rfc3339(event.timestamp)
     print(f"{event.id}  {when}  {event.session_id[:8]}  {event.type}  {details}", flush=at_once)

@@ -27,4 +27,7 @@ def command(
     text, rest = options.query_and_rest(ctx, query, said.query_file)
     chosen = said.session_options(rest)
     state = StateDirectory.from_environment()
-    start_and_finish(state, lambda: launching.launch(state, text, chosen, ctx.obj["umask"]), said.afterwards)
+    attended = options.is_attended()
+    start_and_finish(
+        state, lambda: launching.launch(state, text, chosen, ctx.obj["umask"], attended=attended), said.afterwards
+    )

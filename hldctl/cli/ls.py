@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output
+from hldctl.cli.age import age
 from hldctl.cli.duration import seconds
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import family, supervisors, view
 from hldctl.states import Status
-from hldctl.store import sessions
+from hldctl.store import approvals, sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.models import Session, database
 
 _SHOWN = 50
 """Rows for a person; a script gets all, unless it says otherwise."""
@@ -29,7 +30,17 @@ class SortKey(StrEnum):
     DURATION = "duration"
 
 
-_LISTED = ("id", "parent_session_id", "status", "created_at", "num_turns", "cost_usd", "title", "summary")
+_LISTED = (
+    "id",
+    "parent_session_id",
+    "status",
+    "created_at",
+    "num_turns",
+    "cost_usd",
+    "title",
+    "summary",
+    "pending_approvals",
+)
 
 _COLUMNS = {
     SortKey.CREATED: "created_at",
@@ -77,6 +88,7 @@ def command(
                 columns=None if template or as_json else _LISTED,
             )
         )
+        waiting = _waiting() if any(session.pending_approvals for session in found) else {}
     limited = found[:most] if most else found
     drawn = list(family.by_family(limited)) if tree else [(0, session) for session in limited]
     shown = [session for _, session in drawn]
@@ -89,21 +101,32 @@ def command(
     elif as_json:
         output.json_value([view.session_object(session) for session in shown])
     else:
-        _print_table(drawn)
+        _print_table(drawn, waiting)
         if len(found) > len(shown):
             output.note(f"only {len(shown)} shown; --limit 0 shows all")
 
 
-def _print_table(shown: list[tuple[int, Session]]) -> None:
+def _waiting() -> dict[str, str]:
+    """By session, what has waited for permission longest, and since when."""
+    longest_last = reversed(approvals.pending(database.connection()))
+    now = time.time()
+    words = {}
+    for approval in longest_last:
+        since = age(now - approval.created_at / 1000)
+        words[approval.session_id] = f" (waits for {output.one_line(approval.tool_name)}, {since})"
+    return words
+
+
+def _print_table(shown: list[tuple[int, Session]], waiting: dict[str, str]) -> None:
     now = time.time()
     rows = [
         (
             session.id[:8],
             session.status,
-            _age(now - session.created_at / 1000),
+            age(now - session.created_at / 1000),
             "" if session.num_turns is None else str(session.num_turns),
             "" if session.cost_usd is None else f"${session.cost_usd:.2f}",
-            _branch(depth) + output.one_line(session.title or session.summary),
+            _branch(depth) + output.one_line(session.title or session.summary) + waiting.get(session.id, ""),
         )
         for depth, session in shown
     ]
@@ -115,10 +138,3 @@ def _print_table(shown: list[tuple[int, Session]]) -> None:
 
 def _branch(depth: int) -> str:
     return "  " * (depth - 1) + "└ " if depth else ""
-
-
-def _age(elapsed: float) -> str:
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if elapsed >= length:
-            return f"{int(elapsed // length)}{unit}"
-    return f"{max(0, int(elapsed))}s"

@@ -13,8 +13,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from hldctl.cli.afterwards import Afterwards
+from hldctl.cli.duration import seconds
 from hldctl.errors import BadUsage
-from hldctl.sessions.options import SessionOptions
+from hldctl.sessions.options import ApprovalTimeout, SessionOptions
+from hldctl.sessions.options import approval_timeout as parsed_timeout
 
 Query = Annotated[
     str | None,
@@ -31,6 +33,19 @@ def dollars(text: str) -> float:
     if not math.isfinite(amount) or amount < 0:
         raise typer.BadParameter(f"{text!r} is no amount of dollars; write 5 or 0.50.")
     return amount
+
+
+def approval_timeout(text: str) -> ApprovalTimeout:
+    """For typer's `parser`."""
+    try:
+        return parsed_timeout(text)
+    except BadUsage as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def is_attended() -> bool:
+    """Whether somebody sits at a terminal: also where the query comes from a pipe, or the id goes into a variable."""
+    return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 @dataclass(frozen=True)
@@ -83,6 +98,43 @@ class Said:
     env: Annotated[
         list[str] | None, typer.Option("--env", metavar="NAME[=VALUE]", help="A variable; continuations inherit it.")
     ] = None
+    approvals: Annotated[
+        bool | None,
+        typer.Option(
+            "--approvals/--no-approvals",
+            help="Ask for each permission by `hldctl approvals`, or let Claude Code decide. Default: at a terminal.",
+        ),
+    ] = None
+    auto_accept_edits: Annotated[
+        bool | None, typer.Option("--auto-accept-edits/--no-auto-accept-edits", help="Allow edits of files unasked.")
+    ] = None
+    skip: Annotated[
+        bool | None,
+        typer.Option(
+            "--dangerously-skip-permissions/--no-dangerously-skip-permissions", help="Allow everything unasked."
+        ),
+    ] = None
+    skip_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--dangerously-skip-permissions-timeout",
+            parser=seconds,
+            metavar="DURATION",
+            help="Allow everything unasked for so long.",
+        ),
+    ] = None
+    approval_timeout: Annotated[
+        ApprovalTimeout | None,
+        typer.Option(
+            parser=approval_timeout,
+            metavar="DURATION=deny|allow",
+            help="What becomes of a request that nobody answers.",
+        ),
+    ] = None
+    on_approval: Annotated[
+        str | None,
+        typer.Option(metavar="COMMAND", help="Run for each request, which it gets as JSON on standard input."),
+    ] = None
     query_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from a file.")] = None
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the end and print the result, as `claude -p` does.")
@@ -116,6 +168,12 @@ class Said:
             mcp_config=self.mcp_config,
             claude_settings=self.settings,
             environment=as_tuple(self.env),
+            approvals=self.approvals,
+            auto_accept_edits=self.auto_accept_edits,
+            dangerously_skip_permissions=self.skip,
+            skipping_seconds=self.skip_timeout,
+            approval_timeout=self.approval_timeout,
+            on_approval=self.on_approval,
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 # All of C0 and C1 but tab and newline, and the marks that turn the direction of text around.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def harmless(text: str) -> str:
@@ -23,6 +23,11 @@ def _visible(match: re.Match[str]) -> str:
 
 def one_line(text: str) -> str:
     return harmless(" ".join(text.split()))
+
+
+def shortened(text: str, width: int) -> str:
+    line = one_line(text)
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def data(text: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Annotated, Any
 
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.conversation import lines
+from hldctl.cli.age import age
+from hldctl.cli.conversation import approval_line, lines
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import following, inspection, view
@@ -72,6 +74,9 @@ def _print(found: Inspection, state: StateDirectory) -> None:
             _print_line(name.replace("_", " "), _text(value))
     if denials := shown["permission_denials"]:
         _print_line("permission denials", _denials_text(denials))
+    for approval in found.waiting:
+        since = age(time.time() - approval.created_at / 1000)
+        _print_line("waits for permission", f"{approval_line(approval).partition(' permission ')[2]}, since {since}")
     for child in found.children:
         _print_line("continued by", child)
     for server in found.mcp_servers:

@@ -9,10 +9,13 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.conversation import lines
+from hldctl.cli.conversation import approval_line, lines
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import following, lookup, supervisors, view
+from hldctl.states import ApprovalStatus
+from hldctl.store.approvals import Approval
+from hldctl.store.conversation import Event
 from hldctl.store.database import opened
 
 
@@ -51,13 +54,32 @@ def print_events(
     follow: bool = False,
     as_json: bool = False,
 ) -> None:
-    prefixed = len(ids) > 1
-    for event in following.events(state, ids, after=after, last=last, follow=follow):
-        if as_json:
+    if as_json:
+        for event in following.events(state, ids, after=after, last=last, follow=follow):
             output.json_value(view.event_object(event), compact=True)
-        else:
-            prefix = f"{event.session_id[:8]}  " if prefixed else ""
-            print("\n".join(prefix + line for line in lines(event)), flush=follow)
+        return
+    prefixed = len(ids) > 1
+    if follow:
+        for news in following.with_approvals(state, ids, after=after, last=last):
+            _print(news, prefixed=prefixed)
+            if isinstance(news, Approval) and news.status == ApprovalStatus.PENDING and _can_be_answered():
+                from hldctl.cli import answering
+
+                answering.ask(state, news)
+    else:
+        for event in following.events(state, ids, after=after, last=last):
+            _print(event, prefixed=prefixed)
+
+
+def _print(news: Event | Approval, *, prefixed: bool) -> None:
+    prefix = f"{news.session_id[:8]}  " if prefixed else ""
+    shown = [approval_line(news)] if isinstance(news, Approval) else lines(news)
+    print("\n".join(prefix + line for line in shown), flush=True)
+
+
+def _can_be_answered() -> bool:
+    """Whether a person sees the request and can type."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _print_journal(state: StateDirectory, session_id: str, *, last: int | None, follow: bool) -> None:

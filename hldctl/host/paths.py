@@ -43,6 +43,10 @@ class SessionFiles:
         """The session's row as it was made, should the database be lost."""
         return self.directory / "session.json"
 
+    def answer(self, approval_id: str) -> Path:
+        """Touched when the request has been answered; it is there for as long as the hook waits."""
+        return self.directory / "approvals" / approval_id
+
     @property
     def arrivals(self) -> Path:
         """When the bytes of the journal were seen, so that a second fold gives the same times."""
@@ -70,6 +74,11 @@ class SessionFiles:
     @property
     def claude_settings(self) -> Path:
         return self.directory / "settings.json"
+
+    @property
+    def hooked_settings(self) -> Path:
+        """The user's settings with hldctl's permission hook; continuations inherit the user's own."""
+        return self.directory / "hooked-settings.json"
 
     @property
     def environment(self) -> Path:

@@ -12,9 +12,12 @@ from hldctl.host.paths import StateDirectory
 from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import supervisors
 from hldctl.sessions.waiting import LOOK_SECONDS
-from hldctl.store import conversation, sessions
+from hldctl.states import FeedType
+from hldctl.store import approvals, conversation, feed, sessions
+from hldctl.store.approvals import Approval
 from hldctl.store.conversation import Event
 from hldctl.store.database import opened
+from hldctl.store.models import database
 
 _PAGE = 500
 _BLOCK = 1 << 16
@@ -24,6 +27,38 @@ def events(
     state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None, follow: bool = False
 ) -> Iterator[Event]:
     """The events behind `after`, or the `last` few, of each session; with `follow` until all have ended."""
+    for page in _news(state, ids, after=after, last=last, follow=follow):
+        yield from page
+
+
+def with_approvals(
+    state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None
+) -> Iterator[Event | Approval]:
+    """Follows the events, and behind them the permission requests that wait, come, or are answered."""
+    with opened(state):
+        reached = feed.last_id()
+        waiting = [found for session_id in ids for found in approvals.pending(database.connection(), session_id)]
+        for page in _news(state, ids, after=after, last=last, follow=True):
+            yield from page
+            yield from waiting
+            changes = [change for session_id in ids for change in _changed_approvals(reached, session_id)]
+            reached = max([reached, *(change_id for change_id, _ in changes)])
+            waiting = []
+            yield from (approval for _, approval in changes)
+
+
+def _changed_approvals(feed_id: int, session_id: str) -> Iterator[tuple[int, Approval]]:
+    types = (FeedType.NEW_APPROVAL, FeedType.APPROVAL_RESOLVED)
+    for change in feed.after(feed_id, _PAGE, types=types, session_id=session_id):
+        approval = approvals.get(database.connection(), change.data["approval_id"])
+        if approval is not None:
+            yield change.id, approval
+
+
+def _news(
+    state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, follow: bool
+) -> Iterator[Iterator[Event]]:
+    """What is there, and then with each wake-up what has come."""
     with opened(state):
         reached = {session_id: _start(session_id, after, last) for session_id in ids}
         wakeup = Wakeup(_existing_changed(state, ids)) if follow else None
@@ -31,12 +66,9 @@ def events(
             while True:
                 # Looked at before the events are read: what came before the end is then among them.
                 ended = _ended(reached)
-                for session_id in list(reached):
-                    for event in _pages(session_id, reached[session_id]):
-                        yield event
-                        reached[session_id] = event.sequence
-                    if session_id in ended:
-                        del reached[session_id]
+                yield _all_behind(reached)
+                for session_id in ended:
+                    del reached[session_id]
                 if wakeup is None or not reached:
                     return
                 supervisors.adopt_lost(state, list(reached))
@@ -44,6 +76,13 @@ def events(
         finally:
             if wakeup is not None:
                 wakeup.close()
+
+
+def _all_behind(reached: dict[str, int]) -> Iterator[Event]:
+    for session_id in reached:
+        for event in _pages(session_id, reached[session_id]):
+            yield event
+            reached[session_id] = event.sequence
 
 
 def journal(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from hldctl.host.paths import StateDirectory
 from hldctl.host.processes import ProcessIdentity, command_line, is_running
 from hldctl.sessions import lookup, supervisors
-from hldctl.store import mcp_servers, sessions, snapshots
+from hldctl.store import approvals, mcp_servers, sessions, snapshots
+from hldctl.store.approvals import Approval
 from hldctl.store.database import opened
-from hldctl.store.models import FileSnapshot, McpServerRow, Session
+from hldctl.store.models import FileSnapshot, McpServerRow, Session, database
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Inspection:
     children: list[str]
     mcp_servers: list[McpServerRow]
     left_running: list[LeftRunning]
+    waiting: list[Approval]
+    """For permission."""
 
 
 def inspect(state: StateDirectory, words: str) -> Inspection:
@@ -34,7 +37,11 @@ def inspect(state: StateDirectory, words: str) -> Inspection:
         supervisors.adopt_lost(state, [session_id])
         session = lookup.find(session_id)
         return Inspection(
-            session, sessions.children(session_id), mcp_servers.of_session(session_id), _left_running(session)
+            session,
+            sessions.children(session_id),
+            mcp_servers.of_session(session_id),
+            _left_running(session),
+            approvals.pending(database.connection(), session_id),
         )
 
 

@@ -13,20 +13,20 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import lookup, settings, stopping, supervisors, waiting
+from hldctl.sessions import configuration, lookup, permissions, settings, stopping, supervisors, waiting
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.summary import summarize
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
-from hldctl.supervisor.request import LaunchRequest
+from hldctl.supervisor.request import LaunchRequest, asks_by_hook
 
 _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
 _IN_FILES = ("mcp_config", "claude_settings", "environment")
 
 
-def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int) -> str:
-    """Starts a session; returns its id once Claude Code runs.
+def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int, *, attended: bool) -> str:
+    """Starts a session; returns its id once Claude Code runs. `attended` by somebody who can be asked for permission.
 
     Raises BadUsage or UnfitEnvironment before anything is made, or the supervisor's report if Claude Code cannot run.
     """
@@ -35,7 +35,11 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     claude_path = str(binary.find())
     working_dir = directory(options.working_dir or ".", create_with=umask if options.create_dir else None)
     chosen = ClaudeSettings(working_dir=working_dir, **values)
-    return _start(state, _request(query, claude_path, umask, chosen, title=options.title))
+    asked = permissions.of_new_session(options, configuration.load(), attended=attended, now=now())
+    request = _request(query, claude_path, umask, chosen, title=options.title)
+    if asks_by_hook(asked, chosen):
+        permissions.require_hook(state, claude_path)
+    return _start(state, replace(request, permissions=asked))
 
 
 def resume(state: StateDirectory, words: str, query: str, options: SessionOptions, umask: int) -> str:
@@ -61,6 +65,9 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     inherited = _inherited(state, parent)
     values["environment"] = inherited.environment | values.get("environment", {})
     chosen = replace(inherited, working_dir=working_dir, **values)
+    foreseen = permissions.of_continuation(options, parent, now())
+    if asks_by_hook(foreseen, chosen):
+        permissions.require_hook(state, claude_path)
     if parent.completed_at is None:
         # Last: what would stop the continuation must not have stopped its parent already.
         stopping.interrupt(state, [parent.id])
@@ -68,10 +75,12 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
         chosen = replace(chosen, fresh_system_prompt=True)
     request = _request(query, claude_path, umask, chosen, title=options.title or parent.title)
     continuation = replace(request, parent_session_id=parent.id, resume=parent.claude_session_id)
-    return _start(state, _with_permissions(state, continuation, parent.id))
+    return _start(state, _with_permissions(state, continuation, parent.id, options))
 
 
-def _with_permissions(state: StateDirectory, request: LaunchRequest, parent_id: str) -> LaunchRequest:
+def _with_permissions(
+    state: StateDirectory, request: LaunchRequest, parent_id: str, options: SessionOptions
+) -> LaunchRequest:
     """What was set of permissions while the parent ran; what has expired is dropped, from the parent, too."""
     with opened(state):
         parent = lookup.find(parent_id)
@@ -79,12 +88,7 @@ def _with_permissions(state: StateDirectory, request: LaunchRequest, parent_id: 
         if settings.has_expired(parent, moment):
             sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, moment)
             parent = lookup.find(parent_id)
-    return replace(
-        request,
-        auto_accept_edits=parent.auto_accept_edits,
-        dangerously_skip_permissions=parent.dangerously_skip_permissions,
-        dangerously_skip_permissions_expires_at=parent.dangerously_skip_permissions_expires_at,
-    )
+    return replace(request, permissions=permissions.of_continuation(options, parent, moment))
 
 
 def _request(query: str, claude_path: str, umask: int, chosen: ClaudeSettings, title: str | None) -> LaunchRequest:
@@ -125,6 +129,6 @@ def _read(path: Path) -> dict[str, Any] | None:
         value: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnfitEnvironment(f"{path}, which the new session inherits, cannot be read: {error}.") from None
     return value

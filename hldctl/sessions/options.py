@@ -11,6 +11,23 @@ from typing import Any
 
 from hldctl.claude import mcp
 from hldctl.errors import BadUsage
+from hldctl.sessions.duration import seconds
+
+
+@dataclass(frozen=True)
+class ApprovalTimeout:
+    """What becomes of a request that nobody answers."""
+
+    milliseconds: int
+    allows: bool
+
+
+def approval_timeout(text: str) -> ApprovalTimeout:
+    """`DURATION=deny` or `DURATION=allow`; raises BadUsage for anything else."""
+    length, _, outcome = text.partition("=")
+    if outcome not in ("deny", "allow"):
+        raise BadUsage(f"{text!r} is no approval timeout; write 30m=deny or 30m=allow.")
+    return ApprovalTimeout(int(seconds(length) * 1000), outcome == "allow")
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,12 @@ class SessionOptions:
     """A file or JSON."""
     environment: tuple[str, ...] | None = None
     """NAME or NAME=VALUE."""
+    approvals: bool | None = None
+    auto_accept_edits: bool | None = None
+    dangerously_skip_permissions: bool | None = None
+    skipping_seconds: float | None = None
+    approval_timeout: ApprovalTimeout | None = None
+    on_approval: str | None = None
 
 
 def checked(options: SessionOptions) -> dict[str, Any]:

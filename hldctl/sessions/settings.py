@@ -13,6 +13,7 @@ from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
 from hldctl.supervisor import row
+from hldctl.supervisor.waiting_hooks import wake_hooks
 
 WITHOUT_SKIPPING: dict[str, Any] = {
     "dangerously_skip_permissions": False,
@@ -57,6 +58,7 @@ def change(state: StateDirectory, words: str, changes: Changes) -> Session:
         row.keep_current(session_id, files)
         touch(files.wake)
         touch(files.changed)
+        wake_hooks(state, session_id)
         return lookup.find(session_id)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
+from hldctl.host.clock import rfc3339
 from hldctl.store.conversation import Event
 from hldctl.store.models import FeedEvent, FileSnapshot, McpServerRow, Session
 
@@ -93,18 +93,7 @@ def mcp_server_object(server: McpServerRow) -> dict[str, Any]:
     return {name: getattr(server, name) for name in MCP_SERVER_FIELDS}
 
 
-def rfc3339(milliseconds: int | None) -> str | None:
-    """UTC, with milliseconds."""
-    if milliseconds is None:
-        return None
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
-
-
 def _value(row: Session | Event | FeedEvent | FileSnapshot, name: str) -> Any:
-    if name == "pending_approvals":
-        # There are none before there is a hook that asks for them.
-        return 0
     value = getattr(row, name)
     if name in _TIMES:
         return rfc3339(value)

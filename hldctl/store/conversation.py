@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from peewee import __exception_wrapper__  # type: ignore[attr-defined]  # its stubs leave it out
 
-from hldctl.states import FeedType
-from hldctl.store import feed, mcp_servers, snapshots
+from hldctl.states import EventType, FeedType
+from hldctl.store import approvals, feed, mcp_servers, snapshots
 from hldctl.store.database import execute
 from hldctl.store.models import ConversationEvent, Session, database
 from hldctl.store.snapshots import SnapshotRow
@@ -37,6 +37,7 @@ COLUMNS = (
 _INSERT = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _COMPLETE = "UPDATE conversation_events SET is_completed = 1 WHERE session_id = ? AND tool_id = ?"
 _IN_FEED = ("sequence", "event_type", "role", "tool_id", "tool_name", "tool_result_for_id", "parent_tool_use_id")
+_EVENT_TYPE = COLUMNS.index("event_type")
 _SEQUENCE = COLUMNS.index("sequence")
 _FEED_POSITIONS = [(name, COLUMNS.index(name)) for name in _IN_FEED]
 
@@ -53,8 +54,11 @@ class Step:
     """Of the session, the place in the journal among them."""
 
 
-def record(session_id: str, run_id: str, step: Step, now: int, told: int = 0) -> None:
-    """One step of the fold and its feed, in one transaction; the feed has the events up to `told` already."""
+def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: str = "", told: int = 0) -> None:
+    """One step of the fold and its feed, in one transaction; the feed has the events up to `told` already.
+
+    A tool call among them may be one that a permission request waits for.
+    """
     # The cursor is the driver's own, and so would its errors be.
     with database.atomic("IMMEDIATE"), __exception_wrapper__:
         cursor = database.cursor()
@@ -62,6 +66,8 @@ def record(session_id: str, run_id: str, step: Step, now: int, told: int = 0) ->
             cursor.executemany(_INSERT, step.rows)
             news = (row for row in step.rows if row[_SEQUENCE] > told)
             feed.publish((FeedType.CONVERSATION_UPDATED, session_id, run_id, now, _feed_data(row)) for row in news)
+            if any(row[_EVENT_TYPE] == EventType.TOOL_CALL for row in step.rows):
+                approvals.correlate(database.connection(), session_id, working_dir)
         if step.completed_tools:
             cursor.executemany(_COMPLETE, [(session_id, tool) for tool in step.completed_tools])
         if step.snapshots:

@@ -20,7 +20,12 @@ _MIGRATION_TIMEOUT_SECONDS = 60
 
 @contextmanager
 def opened(state: StateDirectory) -> Iterator[None]:
-    """A connection for the block; raises UnfitEnvironment if the database cannot be used."""
+    """A connection for the block, the one that is open already if there is; raises UnfitEnvironment if the database
+    cannot be used.
+    """
+    if not database.is_closed():
+        yield
+        return
     state.prepare()
     database.init(
         str(state.database),

@@ -1,25 +1,19 @@
-"""The feed: one row for each change, written in the transaction that makes the change."""
+"""The feed: one row for each change, written in the transaction that makes the change; `changes` writes it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from hldctl.states import FeedType
+from hldctl.store import changes
+from hldctl.store.changes import Change
 from hldctl.store.database import execute
 from hldctl.store.models import FeedEvent, database
 
-_INSERT = "INSERT INTO feed (type, session_id, run_id, timestamp, data) VALUES (?, ?, ?, ?, ?)"
 
-Change = tuple[FeedType, str, str, int, dict[str, Any]]
-"""Type, session, run, milliseconds, data."""
-
-
-def publish(changes: Iterable[Change]) -> None:
+def publish(news: Iterable[Change]) -> None:
     """Adds to the feed; to be called inside of the transaction that makes the changes."""
-    rows = [(str(kind), session, run, moment, json.dumps(data)) for kind, session, run, moment, data in changes]
-    database.cursor().executemany(_INSERT, rows)
+    changes.publish(database.cursor(), news)
 
 
 def last_event_told(session_id: str) -> int:
@@ -29,6 +23,10 @@ def last_event_told(session_id: str) -> int:
         (session_id, str(FeedType.CONVERSATION_UPDATED)),
     ).fetchone()
     return int(row[0] or 0)
+
+
+def last_id() -> int:
+    return int(execute("SELECT coalesce(max(id), 0) FROM feed").fetchone()[0])
 
 
 def after(

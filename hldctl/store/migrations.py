@@ -124,6 +124,36 @@ CREATE TABLE feed (
 )
 """
 
+_APPROVALS = """
+CREATE TABLE approvals (
+    id TEXT PRIMARY KEY,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    run_id TEXT NOT NULL,
+    tool_use_id TEXT,
+    tool_name TEXT NOT NULL,
+    tool_input TEXT NOT NULL,
+    suggested_rule TEXT,
+    status TEXT NOT NULL,
+    comment TEXT,
+    answer TEXT,
+    answered_by TEXT,
+    created_at INTEGER NOT NULL,
+    responded_at INTEGER,
+    hook_pid INTEGER NOT NULL,
+    hook_started INTEGER NOT NULL,
+    boot_id TEXT NOT NULL
+)
+"""
+
+_APPROVAL_RULES = """
+CREATE TABLE approval_rules (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    tool_name TEXT NOT NULL,
+    content TEXT,
+    UNIQUE (session_id, tool_name, content)
+)
+"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         _SESSIONS,
@@ -145,4 +175,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX feed_by_type ON feed (type, id)",
     ),
     ("ALTER TABLE sessions ADD COLUMN left_running TEXT",),
+    (
+        _APPROVALS,
+        "CREATE INDEX approvals_by_session ON approvals (session_id, created_at)",
+        "CREATE INDEX approvals_pending ON approvals (created_at) WHERE status = 'pending'",
+        "CREATE INDEX approvals_without_call ON approvals (session_id, created_at) WHERE tool_use_id IS NULL",
+        _APPROVAL_RULES,
+        "CREATE INDEX events_open_calls ON conversation_events (session_id, tool_name, sequence)"
+        " WHERE event_type = 'tool_call' AND is_completed = 0",
+        "ALTER TABLE sessions ADD COLUMN approvals INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN approval_timeout_ms INTEGER",
+        "ALTER TABLE sessions ADD COLUMN approval_timeout_allows INTEGER",
+        "ALTER TABLE sessions ADD COLUMN on_approval TEXT",
+        "ALTER TABLE sessions ADD COLUMN pending_approvals INTEGER NOT NULL DEFAULT 0",
+    ),
 )

@@ -84,6 +84,11 @@ class Session(Model):
     interrupt_grace_ms = IntegerField(null=True)
     left_running = JsonField(null=True)
     """Pairs of pid and start of what Claude Code had left running when it ended in good order; see ProcessIdentity."""
+    approvals = BooleanField(default=False)
+    approval_timeout_ms = IntegerField(null=True)
+    approval_timeout_allows = BooleanField(null=True)
+    on_approval = TextField(null=True)
+    pending_approvals = IntegerField(default=0)
 
     class Meta:
         database = database

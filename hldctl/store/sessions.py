@@ -10,7 +10,8 @@ from peewee import SQL, fn
 
 from hldctl.host.processes import ProcessIdentity
 from hldctl.states import EndReason, FeedType, Status
-from hldctl.store import feed, mcp_servers
+from hldctl.store import approvals, feed, mcp_servers
+from hldctl.store.changes import Change
 from hldctl.store.database import execute
 from hldctl.store.models import ConversationEvent, Session, database
 
@@ -31,7 +32,7 @@ def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[d
         )
 
 
-def _status_change(session_id: str, run_id: str, old: str | None, new: str, now: int, **more: Any) -> feed.Change:
+def _status_change(session_id: str, run_id: str, old: str | None, new: str, now: int, **more: Any) -> Change:
     data = {"old_status": old, "new_status": str(new), **more}
     return (FeedType.SESSION_STATUS_CHANGED, session_id, run_id, now, data)
 
@@ -191,6 +192,8 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
         "left_running": [(process.pid, process.started) for process in left_running] or None,
     }
     with database.atomic("IMMEDIATE"):
+        # First: those who wait for an answer are told before they are told that all is over.
+        approvals.expire_all(database.connection(), session_id, now, "the session has ended")
         if _change_status(session_id, ending.status, now, outcome, end_reason=str(ending.reason)):
             _close_tool_calls(session_id)
 
@@ -201,6 +204,7 @@ def refolded(session_id: str, last_activity_at: int) -> None:
         activity = fn.max(Session.last_activity_at, last_activity_at)
         Session.update(last_activity_at=activity).where(Session.id == session_id).execute()
         _close_tool_calls(session_id)
+        approvals.mark_events(database.connection(), session_id)
 
 
 def _close_tool_calls(session_id: str) -> None:

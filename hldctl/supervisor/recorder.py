@@ -25,6 +25,7 @@ class Recorder:
         """`told` is the number of the last event that the feed has had, when the fold is done a second time."""
         self._session_id: str = session.id
         self._run_id: str = session.run_id
+        self._working_dir: str = session.working_dir
         self._told = told
         self._changed = str(files.changed)
         self._fold = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
@@ -70,7 +71,7 @@ class Recorder:
         progress = {"journal_offset": batch.end, "fold_state": json.dumps(fold.state.as_json())}
         taken = [self._snapshots.row(snapshot) for snapshot in fold.snapshots]
         step = conversation.Step(fold.rows, fold.completed_tools, taken, fold.mcp_states, columns | progress)
-        conversation.record(self._session_id, self._run_id, step, now(), self._told)
+        conversation.record(self._session_id, self._run_id, step, now(), working_dir=self._working_dir, told=self._told)
         self._written |= columns
         fold.begin_step()
         touch(self._changed)

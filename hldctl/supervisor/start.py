@@ -48,7 +48,12 @@ def start_claude(request: LaunchRequest, state: StateDirectory, files: SessionFi
     try:
         process = spawn(
             arguments.command(
-                request.claude_path, request.settings, files, session_id=request.session_id, resume=request.resume
+                request.claude_path,
+                request.settings,
+                files,
+                session_id=request.session_id,
+                resume=request.resume,
+                hooked=request.is_hooked,
             ),
             files,
             working_dir=request.settings.working_dir,

@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from hldctl.errors import NewerDatabase
 from hldctl.host.clock import now
-from hldctl.host.paths import SessionFiles, StateDirectory, touch
-from hldctl.host.processes import ProcessIdentity, identify
+from hldctl.host.paths import PRIVATE_FILE, SessionFiles, StateDirectory, touch
+from hldctl.host.processes import ProcessIdentity, identify, is_running
 from hldctl.host.wakeup import Wakeup
 from hldctl.states import EndReason
 from hldctl.store import sessions
@@ -24,6 +24,7 @@ from hldctl.supervisor.ending import decide
 from hldctl.supervisor.recorder import Recorder
 from hldctl.supervisor.stop import Stop, descendants, end_descendants, reap
 from hldctl.supervisor.trouble import log_trouble
+from hldctl.supervisor.waiting_hooks import expire_unheard, waiting_hooks
 
 _ERRORS_KEPT = 4000
 """Bytes from the end of standard error that an error message may quote."""
@@ -41,6 +42,7 @@ class Supervision:
         self._files: SessionFiles = state.session(session_id)
         self._stop = Stop(process, session_id)
         self._interrupt: sessions.Interrupt | None = None
+        self._hooks: list[ProcessIdentity] = []
         self._wake = str(self._files.wake)
         self._woken_at = -1
 
@@ -64,6 +66,9 @@ class Supervision:
             except Exception:
                 # A fault of ours, too: to die of it would only make the next command start another that dies of it.
                 log_trouble()
+                if not self._files.directory.is_dir():
+                    # Deleted under it; the next command says so of the session.
+                    return
                 # Whoever waits to be told that all is recorded is not to wait for as long as the fault lasts.
                 when_following()
                 time.sleep(pause)
@@ -78,23 +83,35 @@ class Supervision:
 
     def _follow(self, when_following: Callable[[], None]) -> Exit:
         self._record_process()
-        watched = [self._files.journal, self._files.wake]
-        with (
-            closing(self._recorder()) as recorder,
-            closing(Wakeup(watched, [self._process.identity.pid])) as wakeup,
-        ):
+        with closing(self._recorder()) as recorder:
             while True:
-                # In this order: what the process wrote before its end is then in the journal.
-                exit = self._process.poll()
-                reap(self._process)
-                recorder.catch_up()
+                with closing(self._wakeup()) as wakeup:
+                    exit = self._record(recorder, wakeup, when_following)
                 if exit is not None:
-                    recorder.finish()
-                    self._look_for_interrupt()
                     return exit
-                when_following()
-                self._look_for_interrupt()
-                wakeup.wait(_LONGEST_SLEEP if self._interrupt is None else self._stop.advance())
+
+    def _wakeup(self) -> Wakeup:
+        processes = [self._process.identity, *self._hooks]
+        return Wakeup([self._files.journal, self._files.wake], [process.pid for process in processes])
+
+    def _record(self, recorder: Recorder, wakeup: Wakeup, when_following: Callable[[], None]) -> Exit | None:
+        """Until the process has ended, or there are others to be watched."""
+        watched = self._hooks
+        while True:
+            # In this order: what the process wrote before its end is then in the journal.
+            exit = self._process.poll()
+            reap(self._process)
+            recorder.catch_up()
+            if exit is not None:
+                recorder.finish()
+                self._look_for_requests()
+                return exit
+            when_following()
+            self._look_for_requests()
+            self._look_after_hooks()
+            if self._hooks != watched:
+                return None
+            wakeup.wait(_LONGEST_SLEEP if self._interrupt is None else self._stop.advance())
 
     def _record_process(self) -> None:
         """Once more, should it have failed when the process was spawned."""
@@ -105,17 +122,27 @@ class Supervision:
     def _recorder(self) -> Recorder:
         session = sessions.get(self._session_id)
         assert session is not None, "the session was deleted while it ran"
+        # One that somebody has removed would be waited for without end.
+        os.close(os.open(self._files.journal, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
         return Recorder(session, self._files)
 
-    def _look_for_interrupt(self) -> None:
-        """Asks the database only if somebody has knocked since the last time."""
+    def _look_for_requests(self) -> None:
+        """To stop, and for permission; asks the database only if somebody has knocked since the last time."""
         woken_at = os.stat(self._wake).st_mtime_ns
         if woken_at == self._woken_at:
             return
         self._woken_at = woken_at
+        self._hooks = waiting_hooks(self._session_id)
         self._interrupt = sessions.interrupt_request(self._session_id)
         if self._interrupt is not None:
             self._stop.grace_seconds = self._interrupt.grace_ms / 1000
+
+    def _look_after_hooks(self) -> None:
+        """One that was killed has told nobody."""
+        if not all(map(is_running, self._hooks)):
+            if expire_unheard(self._session_id):
+                touch(self._files.changed)
+            self._hooks = waiting_hooks(self._session_id)
 
     def _close(self, exit: Exit) -> None:
         with closing(self._recorder()) as recorder:
@@ -141,7 +168,10 @@ class Supervision:
         return [identity for pid in pids if (identity := identify(pid)) is not None]
 
     def _end_of_errors(self) -> str:
-        with open(self._files.errors, "rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _ERRORS_KEPT))
-            return file.read().decode("utf-8", errors="replace").strip()
+        try:
+            with open(self._files.errors, "rb") as file:
+                file.seek(0, 2)
+                file.seek(max(0, file.tell() - _ERRORS_KEPT))
+                return file.read().decode("utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            return ""

@@ -10,13 +10,22 @@ FILES = SessionFiles(Path("/state/sessions/s"))
 ALWAYS = ["--output-format", "stream-json", "--verbose"]
 
 
-def made(resume: str | None = None, **values: object) -> list[str]:
+def made(resume: str | None = None, *, hooked: bool = False, **values: object) -> list[str]:
     settings = ClaudeSettings.from_values({"working_dir": "/work", **values})
-    return command("claude", settings, FILES, session_id="s", resume=resume)
+    return command("claude", settings, FILES, session_id="s", resume=resume, hooked=hooked)
 
 
 def test_the_query_is_not_among_them() -> None:
     assert made() == ["claude", "-p", "--session-id", "s", *ALWAYS]
+
+
+def test_with_approvals_the_hook_is_set_beside_the_users_settings_and_the_mode_is_named() -> None:
+    hooked = ["--settings", "/state/sessions/s/hooked-settings.json"]
+    assert made(hooked=True)[4:-3] == [*hooked, "--permission-mode", "default"]
+    assert made(hooked=True, claude_settings={"env": {}}, permission_mode="plan")[4:-3] == [
+        *("--permission-mode", "plan"),
+        *hooked,
+    ]
 
 
 def test_a_continuation_forks() -> None:

@@ -1,0 +1,44 @@
+"""`hldctl approve`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from hldctl.cli import answering
+from hldctl.sessions.approving import Answer
+
+
+def changed_input(text: str) -> dict[str, Any]:
+    """For typer's `parser`."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"it is no JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise typer.BadParameter("it must be a JSON object, as the tool takes it.")
+    return value
+
+
+def command(
+    approval: answering.Approval = None,
+    comment: Annotated[str | None, typer.Option(metavar="TEXT", help="For the record.")] = None,
+    tool_input: Annotated[
+        Any, typer.Option("--input", parser=changed_input, metavar="JSON", help="Run the tool with this input instead.")
+    ] = None,
+    always: Annotated[
+        bool,
+        typer.Option("--always", help="And from here on in this session: this tool, or commands that begin alike."),
+    ] = False,
+    all_of_them: answering.AllOfThem = False,
+    session: answering.OfSession = None,
+    tool: answering.OfTool = None,
+) -> None:
+    """Allow what waits for permission.
+
+    Without an id, on a terminal, it goes through what waits, one request after another.
+    """
+    said = Answer(allows=True, comment=comment, updated_input=tool_input, always=always)
+    answering.answer(said, approval, all_of_them=all_of_them, session=session, tool=tool)

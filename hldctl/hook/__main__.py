@@ -1,0 +1,45 @@
+"""The hook's process: a request on standard input, the decision on standard output.
+
+Whatever goes wrong ends in a denial with a message that the model can act on, never in a silent permission.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+
+def main() -> None:
+    os.umask(0o077)
+    # What loads late can fail late: all of it inside.
+    try:
+        from hldctl.claude.permission import request
+        from hldctl.hook.decision import Decision, decide
+
+        decision: Decision | None
+        try:
+            asked = request(sys.stdin.buffer.read().decode("utf-8", "replace"))
+        except ValueError as error:
+            decision = _denial(f"hldctl could not read Claude Code's permission request: {error}.")
+        else:
+            decision = decide(asked, os.environ)
+    except Exception as error:
+        decision = _denial(f"hldctl could not answer the permission request: {type(error).__name__}: {error}.")
+    if decision is not None:
+        from hldctl.claude.permission import answer
+
+        sys.stdout.write(answer(decision))
+        sys.stdout.flush()
+    # Nothing is left to be done, and Claude Code waits for the end of this process.
+    os._exit(0)
+
+
+def _denial(message: str) -> dict[str, Any]:
+    from hldctl.claude.permission import denial
+
+    return denial(f"{message} Ask the user to run `hldctl doctor`, and go on without this call if you can.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Permission requests: what waits, and answering it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hldctl.claude import permission
+from hldctl.errors import NoSuchSession, WrongState
+from hldctl.host.clock import now, rfc3339
+from hldctl.host.paths import StateDirectory, touch
+from hldctl.host.wakeup import Wakeup
+from hldctl.sessions import lookup, supervisors
+from hldctl.sessions.waiting import LOOK_SECONDS
+from hldctl.states import ApprovalStatus, FeedType
+from hldctl.store import approvals, feed
+from hldctl.store.approvals import Approval
+from hldctl.store.database import opened
+from hldctl.store.models import database
+from hldctl.supervisor.waiting_hooks import expire_unheard, wake_hooks
+
+_SHORTEST_PREFIX = 4
+_NEWEST = 200
+"""Of all that was ever asked, what a list without a session shows."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said to a request."""
+
+    allows: bool
+    comment: str | None = None
+    """For the record; of a denial also what the model is told."""
+    updated_input: dict[str, Any] | None = None
+    always: bool = False
+    """From here on for the whole session."""
+    interrupts: bool = False
+
+    @property
+    def status(self) -> ApprovalStatus:
+        return ApprovalStatus.APPROVED if self.allows else ApprovalStatus.DENIED
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        if self.allows:
+            return permission.allowance(self.updated_input)
+        return permission.denial(self.comment or "The user denied this.", interrupt=self.interrupts)
+
+
+def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool = False) -> list[Approval]:
+    """What waits in these sessions, or in all; with `answered_too` what was ever asked."""
+    with opened(state):
+        supervisors.adopt_all_lost(state)
+        _expire_unheard(state)
+        connection = database.connection()
+        if not answered_too:
+            return [found for found in approvals.pending(connection) if not ids or found.session_id in ids]
+        if not ids:
+            return approvals.newest(connection, _NEWEST)
+        return [found for session_id in ids for found in approvals.of_session(connection, session_id)]
+
+
+def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
+    """What waits now, and then each request as it comes and as it is resolved, for ever."""
+    with opened(state):
+        wakeup = Wakeup([state.root, state.database.with_name("hldctl.db-wal")])
+        try:
+            reached = feed.last_id()
+            yield from [
+                found for found in approvals.pending(database.connection()) if not ids or found.session_id in ids
+            ]
+            while True:
+                for event in feed.after(reached, 500, types=(FeedType.NEW_APPROVAL, FeedType.APPROVAL_RESOLVED)):
+                    reached = event.id
+                    found = approvals.get(database.connection(), event.data["approval_id"])
+                    if found is not None and (not ids or found.session_id in ids):
+                        yield found
+                supervisors.adopt_all_lost(state)
+                wakeup.wait(LOOK_SECONDS)
+        finally:
+            wakeup.close()
+
+
+def find(state: StateDirectory, words: str) -> Approval:
+    """The request with that id or unique prefix of it; raises NoSuchSession if there is none, or more than one."""
+    with opened(state):
+        return _find(words)
+
+
+def answer(state: StateDirectory, words: str, said: Answer) -> Approval:
+    """Raises WrongState for a request that was answered before, or that nobody waits for any more."""
+    with opened(state):
+        approval = _find(words)
+        _expire_unheard(state, approval.session_id)
+        return _answer(state, approval, said)
+
+
+def answer_all(state: StateDirectory, said: Answer, *, session: str | None, tool_name: str | None) -> list[Approval]:
+    """All that waits, of that session and tool; what somebody else answers meanwhile is left to them."""
+    with opened(state):
+        session_id = None if session is None else lookup.find(session).id
+        _expire_unheard(state, session_id)
+        answered = []
+        for approval in approvals.pending(database.connection(), session_id):
+            if tool_name in (None, approval.tool_name) and _resolve(state, approval, said):
+                answered.append(_find(approval.id))
+        return answered
+
+
+def _answer(state: StateDirectory, approval: Approval, said: Answer) -> Approval:
+    if not _resolve(state, approval, said):
+        raise _answered_before(_find(approval.id))
+    return _find(approval.id)
+
+
+def _resolve(state: StateDirectory, approval: Approval, said: Answer) -> bool:
+    with database.atomic("IMMEDIATE"):
+        is_first = approvals.resolve(
+            database.connection(),
+            approval.id,
+            said.status,
+            now=now(),
+            answered_by=getpass.getuser(),
+            answer=json.dumps(said.decision),
+            comment=said.comment,
+        )
+        if is_first and said.allows and said.always:
+            rule = permission.lasting_rule(approval.tool_name, json.loads(approval.tool_input), approval.suggested_rule)
+            approvals.add_rule(database.connection(), approval.session_id, approval.tool_name, rule)
+    if is_first:
+        if said.always:
+            wake_hooks(state, approval.session_id)
+        files = state.session(approval.session_id)
+        for path in (files.answer(approval.id), files.changed, files.wake):
+            touch(path)
+    return is_first
+
+
+def _answered_before(approval: Approval) -> WrongState:
+    when = rfc3339(approval.responded_at)
+    if approval.status == ApprovalStatus.EXPIRED:
+        return WrongState(f"The request {approval.id} expired at {when}: {approval.comment}.")
+    return WrongState(f"The request {approval.id} was {approval.status} by {approval.answered_by} at {when}.")
+
+
+def _find(words: str) -> Approval:
+    ids = approvals.ids_with_prefix(database.connection(), words) if len(words) >= _SHORTEST_PREFIX else []
+    if len(ids) > 1:
+        raise NoSuchSession(f"{words!r} is ambiguous: {', '.join(ids)}.")
+    found = approvals.get(database.connection(), ids[0]) if ids else None
+    if found is None:
+        raise NoSuchSession(f"There is no permission request {words!r}; `hldctl approvals` shows what waits.")
+    return found
+
+
+def _expire_unheard(state: StateDirectory, session_id: str | None = None) -> None:
+    for touched in expire_unheard(session_id):
+        touch(state.session(touched).changed)

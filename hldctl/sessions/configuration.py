@@ -1,0 +1,67 @@
+"""Defaults for options, from `$XDG_CONFIG_HOME/hldctl/config.toml`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hldctl.errors import BadUsage
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """None where nothing is said."""
+
+    approvals: bool | None = None
+    approval_timeout: str | None = None
+    on_approval: str | None = None
+
+
+_EXPECTED = {
+    "approvals": (bool, "true or false"),
+    "approval_timeout": (str, 'a text such as "30m=deny"'),
+    "on_approval": (str, "a command, as a text"),
+}
+
+
+def path(environment: Mapping[str, str] = os.environ) -> Path:
+    chosen = Path(environment.get("XDG_CONFIG_HOME", ""))
+    # The XDG specification: a relative path is to be ignored.
+    directory = chosen if chosen.is_absolute() else Path(os.path.expanduser("~/.config"))
+    return directory / "hldctl" / "config.toml"
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Configuration:
+    """All None without a file; raises BadUsage for one that cannot be understood."""
+    file = path(environment)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Configuration()
+    except (OSError, ValueError) as error:
+        raise BadUsage(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    return Configuration(**_checked(file, _parsed(file, text)))
+
+
+def _parsed(file: Path, text: str) -> dict[str, Any]:
+    # Only here: most have no such file.
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadUsage(f"{file} is no valid TOML: {error}.") from None
+
+
+def _checked(file: Path, values: dict[str, Any]) -> dict[str, Any]:
+    known = [field.name for field in fields(Configuration)]
+    for name, value in values.items():
+        if name not in known:
+            raise BadUsage(f"{file} sets {name!r}, which hldctl does not know; it knows {', '.join(known)}.")
+        kind, words = _EXPECTED[name]
+        if type(value) is not kind:
+            raise BadUsage(f"{file}: {name} must be {words}, not {value!r}.")
+    return values

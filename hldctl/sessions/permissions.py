@@ -1,0 +1,110 @@
+"""What happens to calls that need permission, from what was said, configured and inherited."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hldctl.claude.version import OLDEST_WITH_APPROVALS, version
+from hldctl.errors import BadUsage, UnfitEnvironment
+from hldctl.host.paths import StateDirectory, write_private
+from hldctl.sessions.configuration import Configuration
+from hldctl.sessions.options import ApprovalTimeout, SessionOptions, approval_timeout
+from hldctl.store.models import Session
+from hldctl.supervisor.request import Permissions
+
+
+def of_new_session(options: SessionOptions, configuration: Configuration, *, attended: bool, now: int) -> Permissions:
+    """`attended` says whether somebody sits at a terminal, who can be asked."""
+    asked = configuration.approvals if configuration.approvals is not None else attended
+    if options.permission_prompt_tool is not None:
+        asked = False
+    base = Permissions(approvals=asked, on_approval=configuration.on_approval)
+    if configuration.approval_timeout is not None:
+        base = _with_timeout(base, approval_timeout(configuration.approval_timeout))
+    return _with_options(base, options, now)
+
+
+def of_continuation(options: SessionOptions, parent: Session, now: int) -> Permissions:
+    """The parent's, as they are now, but for what is said anew."""
+    inherited = Permissions(
+        approvals=parent.approvals,
+        auto_accept_edits=parent.auto_accept_edits,
+        dangerously_skip_permissions=parent.dangerously_skip_permissions,
+        dangerously_skip_permissions_expires_at=parent.dangerously_skip_permissions_expires_at,
+        approval_timeout_ms=parent.approval_timeout_ms,
+        approval_timeout_allows=parent.approval_timeout_allows,
+        on_approval=parent.on_approval,
+    )
+    if options.permission_prompt_tool is not None:
+        inherited = replace(inherited, approvals=False)
+    return _with_options(inherited, options, now)
+
+
+def _with_options(base: Permissions, options: SessionOptions, now: int) -> Permissions:
+    if options.approvals and options.permission_prompt_tool is not None:
+        raise BadUsage("--permission-prompt-tool answers in place of hldctl; it does not go with --approvals.")
+    if options.dangerously_skip_permissions is False and options.skipping_seconds is not None:
+        raise BadUsage("A timeout for skipping permissions goes with skipping them.")
+    said: dict[str, Any] = {
+        "approvals": options.approvals,
+        "auto_accept_edits": options.auto_accept_edits,
+        "on_approval": options.on_approval,
+    }
+    chosen = replace(base, **{name: value for name, value in said.items() if value is not None})
+    if options.approval_timeout is not None:
+        chosen = _with_timeout(chosen, options.approval_timeout)
+    if options.skipping_seconds is not None:
+        return _skipping(chosen, now + int(options.skipping_seconds * 1000))
+    if options.dangerously_skip_permissions is None:
+        return chosen
+    return replace(
+        chosen,
+        dangerously_skip_permissions=options.dangerously_skip_permissions,
+        dangerously_skip_permissions_expires_at=None,
+    )
+
+
+def _with_timeout(permissions: Permissions, timeout: ApprovalTimeout) -> Permissions:
+    return replace(permissions, approval_timeout_ms=timeout.milliseconds, approval_timeout_allows=timeout.allows)
+
+
+def _skipping(permissions: Permissions, expires_at: int) -> Permissions:
+    return replace(permissions, dangerously_skip_permissions=True, dangerously_skip_permissions_expires_at=expires_at)
+
+
+def require_hook(state: StateDirectory, claude_path: str) -> None:
+    """Raises UnfitEnvironment for a Claude Code that would not ask: it would deny, and nobody would know."""
+    told = _version(state, claude_path)
+    if told is not None and told < OLDEST_WITH_APPROVALS:
+        here, oldest = (".".join(map(str, numbers)) for numbers in (told, OLDEST_WITH_APPROVALS))
+        raise UnfitEnvironment(
+            f"Claude Code {here} at {claude_path} cannot ask for permission in the background, {oldest} can. "
+            "Upgrade it, or launch with --no-approvals and without rules for permissions."
+        )
+
+
+def _version(state: StateDirectory, claude_path: str) -> tuple[int, ...] | None:
+    """As the binary said when it was last seen to be another: asking takes longer than the rest of a launch."""
+    noted, status = state.root / "claude-version.json", os.stat(claude_path)
+    identity = [claude_path, status.st_mtime_ns, status.st_size]
+    if (known := _noted(noted)).get("of") == identity:
+        return tuple(known["version"]) if known.get("version") else None
+    told = version(Path(claude_path))
+    state.prepare()
+    # A full disk is for the launch itself to report.
+    with contextlib.suppress(OSError):
+        write_private(noted, json.dumps({"of": identity, "version": told}).encode())
+    return told
+
+
+def _noted(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,255 @@
+"""Permission requests and their answers, by the driver alone: the permission hook has no time to load peewee.
+
+What writes is to be called inside of a transaction that began as a writer's (BEGIN IMMEDIATE).
+"""
+
+from __future__ import annotations
+
+import json
+import os.path
+from typing import Any, NamedTuple
+
+import apsw
+
+from hldctl.states import ApprovalStatus, FeedType, Status
+from hldctl.store import changes
+
+
+class Approval(NamedTuple):
+    """A row. `answer` is what Claude Code is told, `answered_by` a person or a rule."""
+
+    id: str
+    session_id: str
+    run_id: str
+    tool_use_id: str | None
+    tool_name: str
+    tool_input: str
+    suggested_rule: str | None
+    status: str
+    comment: str | None
+    answer: str | None
+    answered_by: str | None
+    created_at: int
+    responded_at: int | None
+    hook_pid: int
+    hook_started: int
+    boot_id: str
+
+
+class SessionSettings(NamedTuple):
+    """What decides a request, as it is at this moment."""
+
+    run_id: str
+    status: str
+    working_dir: str
+    approvals: int
+    auto_accept_edits: int
+    dangerously_skip_permissions: int
+    dangerously_skip_permissions_expires_at: int | None
+    approval_timeout_ms: int | None
+    approval_timeout_allows: int | None
+    on_approval: str | None
+
+
+FIELDS = (
+    "id",
+    "session_id",
+    "run_id",
+    "tool_use_id",
+    "tool_name",
+    "tool_input",
+    "status",
+    "comment",
+    "created_at",
+    "responded_at",
+)
+"""What of an approval the world sees."""
+
+_COLUMNS = ", ".join(Approval._fields)
+_INSERT = f"INSERT INTO approvals ({_COLUMNS}) VALUES ({', '.join('?' * len(Approval._fields))})"
+_SETTINGS = f"SELECT {', '.join(SessionSettings._fields)} FROM sessions WHERE id = ?"
+
+
+def as_object(approval: Approval) -> dict[str, Any]:
+    """As the contract has it in JSON."""
+    # Not for the hook that answers by a rule.
+    from hldctl.host.clock import rfc3339
+
+    shown = {name: getattr(approval, name) for name in FIELDS}
+    shown |= {name: rfc3339(shown[name]) for name in ("created_at", "responded_at")}
+    return shown | {"tool_input": json.loads(approval.tool_input)}
+
+
+def settings(connection: apsw.Connection, session_id: str) -> SessionSettings | None:
+    row = connection.execute(_SETTINGS, (session_id,)).fetchone()
+    return None if row is None else SessionSettings._make(row)
+
+
+def rules(connection: apsw.Connection, session_id: str) -> list[tuple[str, str | None]]:
+    """What was allowed for the rest of the session: a tool, and of it what; None for all that it does."""
+    query = "SELECT tool_name, content FROM approval_rules WHERE session_id = ?"
+    return [(tool, content) for tool, content in connection.execute(query, (session_id,))]
+
+
+def add_rule(connection: apsw.Connection, session_id: str, tool_name: str, content: str | None) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO approval_rules (session_id, tool_name, content) VALUES (?, ?, ?)",
+        (session_id, tool_name, content),
+    )
+
+
+def get(connection: apsw.Connection, approval_id: str) -> Approval | None:
+    row = connection.execute(f"SELECT {_COLUMNS} FROM approvals WHERE id = ?", (approval_id,)).fetchone()
+    return None if row is None else Approval._make(row)
+
+
+def ids_with_prefix(connection: apsw.Connection, prefix: str) -> list[str]:
+    """Two at the most: more are as ambiguous."""
+    query = "SELECT id FROM approvals WHERE id >= ? AND id < ? LIMIT 2"
+    return [row[0] for row in connection.execute(query, (prefix, prefix + "\x7f"))]
+
+
+def pending(connection: apsw.Connection, session_id: str | None = None) -> list[Approval]:
+    """What waits, the longest first."""
+    condition, parameters = ("AND session_id = ?", (session_id,)) if session_id is not None else ("", ())
+    query = f"SELECT {_COLUMNS} FROM approvals WHERE status = 'pending' {condition} ORDER BY created_at, rowid"
+    return [Approval._make(row) for row in connection.execute(query, parameters)]
+
+
+def of_session(connection: apsw.Connection, session_id: str) -> list[Approval]:
+    """All, the oldest first."""
+    query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? ORDER BY created_at, rowid"
+    return [Approval._make(row) for row in connection.execute(query, (session_id,))]
+
+
+def newest(connection: apsw.Connection, limit: int) -> list[Approval]:
+    """Of all sessions, the oldest of them first."""
+    query = f"SELECT {_COLUMNS} FROM approvals ORDER BY rowid DESC LIMIT ?"
+    return [Approval._make(row) for row in connection.execute(query, (limit,))][::-1]
+
+
+def ask(connection: apsw.Connection, approval: Approval, working_dir: str) -> None:
+    """Records a request, already answered or not, finds the tool call that it is about, and tells the feed."""
+    connection.execute(_INSERT, approval)
+    data = {"approval_id": approval.id, "tool_name": approval.tool_name}
+    session_id, run_id = approval.session_id, approval.run_id
+    changes.publish(connection, [(FeedType.NEW_APPROVAL, session_id, run_id, approval.created_at, data)])
+    if approval.status != ApprovalStatus.PENDING:
+        _tell_resolved(connection, approval)
+    correlate(connection, session_id, working_dir)
+    _refresh_session(connection, session_id, approval.created_at)
+
+
+def resolve(
+    connection: apsw.Connection,
+    approval_id: str,
+    status: ApprovalStatus,
+    *,
+    now: int,
+    answered_by: str,
+    answer: str | None = None,
+    comment: str | None = None,
+) -> bool:
+    """Answers a request, or lets it expire; False if that had been done before. Of several at once one succeeds."""
+    connection.execute(
+        "UPDATE approvals SET status = ?, answer = ?, comment = ?, answered_by = ?, responded_at = ?"
+        " WHERE id = ? AND status = 'pending'",
+        (str(status), answer, comment, answered_by, now, approval_id),
+    )
+    if not connection.changes():
+        return False
+    resolved = get(connection, approval_id)
+    assert resolved is not None
+    _tell_resolved(connection, resolved)
+    _mark_event(connection, resolved)
+    _refresh_session(connection, resolved.session_id, now)
+    return True
+
+
+def expire_all(connection: apsw.Connection, session_id: str, now: int, comment: str) -> None:
+    """For a session that ends: nobody waits for an answer any more."""
+    expired = ApprovalStatus.EXPIRED
+    for approval in pending(connection, session_id):
+        resolve(connection, approval.id, expired, now=now, answered_by="the session's end", comment=comment)
+
+
+def correlate(connection: apsw.Connection, session_id: str, working_dir: str) -> None:
+    """Finds the tool calls of requests that have none yet.
+
+    A request does not name its call, and either may be recorded first. Of equal calls each gets one, in their order.
+    """
+    query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? AND tool_use_id IS NULL ORDER BY created_at, rowid"
+    for row in connection.execute(query, (session_id,)).fetchall():
+        approval = Approval._make(row)
+        calls = connection.execute(
+            "SELECT tool_id, tool_input FROM conversation_events WHERE session_id = ? AND event_type = 'tool_call'"
+            " AND tool_name = ? AND is_completed = 0 AND tool_id IS NOT NULL AND approval_id IS NULL ORDER BY sequence",
+            (session_id, approval.tool_name),
+        ).fetchall()
+        asked = json.loads(approval.tool_input)
+        for tool_id, tool_input in calls:
+            if is_same_input(json.loads(str(tool_input)), asked, working_dir):
+                connection.execute("UPDATE approvals SET tool_use_id = ? WHERE id = ?", (tool_id, approval.id))
+                _mark_event(connection, approval._replace(tool_use_id=str(tool_id)))
+                break
+
+
+def is_same_input(called: Any, asked: Any, working_dir: str) -> bool:
+    """Whether a request is about that call: Claude Code 2.1.330 makes paths whole in it and adds defaults."""
+    if not isinstance(called, dict) or not isinstance(asked, dict):
+        return bool(called == asked)
+    return all(
+        name in asked and (asked[name] == value or _is_path_of(value, asked[name], working_dir))
+        for name, value in called.items()
+    )
+
+
+def _is_path_of(short: Any, whole: Any, working_dir: str) -> bool:
+    if not isinstance(short, str) or not isinstance(whole, str):
+        return False
+    return os.path.normpath(os.path.join(working_dir, os.path.expanduser(short))) == whole
+
+
+def mark_events(connection: apsw.Connection, session_id: str) -> None:
+    """Once more, for events that were folded again."""
+    for approval in of_session(connection, session_id):
+        _mark_event(connection, approval)
+
+
+def _mark_event(connection: apsw.Connection, approval: Approval) -> None:
+    if approval.tool_use_id is not None:
+        connection.execute(
+            "UPDATE conversation_events SET approval_status = ?, approval_id = ?"
+            " WHERE session_id = ? AND tool_id = ? AND event_type = 'tool_call'",
+            (approval.status, approval.id, approval.session_id, approval.tool_use_id),
+        )
+
+
+def _tell_resolved(connection: apsw.Connection, approval: Approval) -> None:
+    data = {
+        "approval_id": approval.id,
+        "tool_name": approval.tool_name,
+        "status": approval.status,
+        "comment": approval.comment,
+        "answered_by": approval.answered_by,
+    }
+    moment = approval.responded_at or approval.created_at
+    changes.publish(connection, [(FeedType.APPROVAL_RESOLVED, approval.session_id, approval.run_id, moment, data)])
+
+
+def _refresh_session(connection: apsw.Connection, session_id: str, now: int) -> None:
+    """How many wait, and the status that follows from it."""
+    waiting = len(pending(connection, session_id))
+    row = connection.execute("SELECT status, run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    if row is None:
+        return
+    old, run_id = row
+    new = old
+    if waiting and old in (Status.STARTING, Status.RUNNING):
+        new = str(Status.WAITING_INPUT)
+    elif not waiting and old == Status.WAITING_INPUT:
+        new = str(Status.RUNNING)
+    connection.execute("UPDATE sessions SET pending_approvals = ?, status = ? WHERE id = ?", (waiting, new, session_id))
+    if new != old:
+        data = {"old_status": old, "new_status": new}
+        changes.publish(connection, [(FeedType.SESSION_STATUS_CHANGED, session_id, run_id, now, data)])

@@ -1,0 +1,479 @@
+"""Permission requests of the genuine Claude Code, answered from the shell, by rules, or by nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead
+
+THEN_TOUCH = 'call Bash {"command": "touch made; echo out"}\n\n'
+THEN_TOUCH_OTHER = 'call Bash {"command": "touch other"}\n\n'
+THEN_WRITE = 'call Write {"file_path": "made", "content": "text"}\n\n'
+BASH = f"{THEN_TOUCH}say Done."
+
+
+def asking(sandbox: Sandbox, script: str, *arguments: str) -> str:
+    sandbox.play(script)
+    return sandbox.launch("Hi", "--approvals", *arguments)
+
+
+def waiting(sandbox: Sandbox, session_id: str | None = None, count: int = 1) -> list[Json]:
+    """The requests that wait, once there are as many."""
+
+    def look() -> list[Json]:
+        found: list[Json] = json.loads(sandbox.ok("approvals", "--json", *([session_id] if session_id else [])))
+        return found if len(found) >= count else []
+
+    return eventually(look, f"{count} requests")
+
+
+def asked(sandbox: Sandbox) -> list[Json]:
+    """All requests there ever were."""
+    found: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
+    return found
+
+
+def feed(sandbox: Sandbox, *types: str) -> list[Json]:
+    options = [word for name in types for word in ("--type", name)]
+    return [json.loads(line) for line in sandbox.ok("events", "--json", *options).splitlines()]
+
+
+def by_type(sandbox: Sandbox, session_id: str, event_type: str) -> list[Json]:
+    return [event for event in sandbox.events(session_id) if event["event_type"] == event_type]
+
+
+def hooks(sandbox: Sandbox) -> list[psutil.Process]:
+    return [process for process in sandbox.processes() if any("hldctl/hook" in word for word in process.cmdline())]
+
+
+def assert_nothing_is_left(sandbox: Sandbox) -> None:
+    eventually(lambda: not sandbox.processes(), "all processes to leave")
+
+
+def test_a_request_waits_and_is_seen_everywhere_until_it_is_approved(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    assert (request["session_id"], request["tool_name"], request["status"]) == (session_id, "Bash", "pending")
+    assert request["tool_input"]["command"] == "touch made; echo out"
+    call = eventually(
+        lambda: [call for call in by_type(sandbox, session_id, "tool_call") if call["approval_id"]], "the call"
+    )[0]
+    assert (call["approval_id"], call["approval_status"]) == (request["id"], "pending")
+    session = sandbox.show(session_id)
+    assert (session["status"], session["pending_approvals"]) == ("waiting_input", 1)
+    assert "Bash" in sandbox.ok("ls")
+    assert request["id"][:8] in sandbox.ok("show", session_id)
+    sandbox.ok("wait", session_id, "--until", "waiting_input")
+    assert sandbox.ok("approve", request["id"][:6], "--comment", "go ahead") == f"{request['id']}\n"
+    ended = sandbox.ended(session_id)
+    assert (ended["end_reason"], ended["pending_approvals"], ended["permission_denials"]) == ("success", 0, [])
+    assert (sandbox.work / "made").exists()
+    (answered,) = asked(sandbox)
+    assert (answered["status"], answered["comment"]) == ("approved", "go ahead")
+    assert answered["tool_use_id"] == call["tool_id"]
+    assert answered["responded_at"] is not None
+    (call,) = by_type(sandbox, session_id, "tool_call")
+    assert call["approval_status"] == "approved"
+    assert_nothing_is_left(sandbox)
+
+
+def test_the_feed_tells_requests_answers_and_changes_of_the_status(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    sandbox.ok("approve", request["id"])
+    sandbox.ended(session_id)
+    told = feed(sandbox)
+    assert [event["data"]["approval_id"] for event in told if event["type"] == "new_approval"] == [request["id"]]
+    (resolved,) = (event["data"] for event in told if event["type"] == "approval_resolved")
+    assert (resolved["approval_id"], resolved["status"]) == (request["id"], "approved")
+    statuses = [event["data"]["new_status"] for event in told if event["type"] == "session_status_changed"]
+    assert statuses == ["starting", "running", "waiting_input", "running", "completed"]
+
+
+def test_a_denial_reaches_the_model_in_its_words(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    sandbox.ok("deny", request["id"], "--message", "Use the existing file instead.")
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    (result,) = by_type(sandbox, session_id, "tool_result")
+    assert result["is_error"]
+    assert "Use the existing file instead." in result["tool_result_content"]
+    assert not (sandbox.work / "made").exists()
+    assert asked(sandbox)[0]["status"] == "denied"
+
+
+def test_a_denial_may_interrupt(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    sandbox.ok("deny", request["id"], "--interrupt")
+    assert sandbox.ended(session_id)["status"] == "interrupted"
+    assert by_type(sandbox, session_id, "message")[-1]["content"] != "Done."
+
+
+def test_changed_input_is_what_runs(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    sandbox.ok("approve", request["id"], "--input", json.dumps({"command": "echo instead"}))
+    sandbox.ended(session_id)
+    (result,) = by_type(sandbox, session_id, "tool_result")
+    assert result["tool_result_content"] == "instead"
+    assert not (sandbox.work / "made").exists()
+
+
+def test_answering_twice_says_who_answered_what(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, f"{BASH}\n")
+    (request,) = waiting(sandbox)
+    commands = [sandbox.popen("approve", request["id"]) for _ in range(3)]
+    commands += [sandbox.popen("deny", request["id"]) for _ in range(3)]
+    said = [command.communicate(timeout=PATIENCE)[1] for command in commands]
+    codes = [command.returncode for command in commands]
+    assert sorted(codes) == [0, 4, 4, 4, 4, 4]
+    (answered,) = asked(sandbox)
+    assert all(f"was {answered['status']} by" in text for text, code in zip(said, codes, strict=True) if code == 4)
+    sandbox.ended(session_id)
+    assert (sandbox.work / "made").exists() == (answered["status"] == "approved")
+
+
+def test_always_allows_what_begins_alike_and_nothing_else(sandbox: Sandbox) -> None:
+    session_id = asking(
+        sandbox,
+        'call Bash {"command": "touch first"}\n\ncall Bash {"command": "touch second"}\n\n'
+        'call Bash {"command": "touch third; mkdir fourth"}\n\nsay Done.',
+        *("--permission-mode", "default", "--settings", json.dumps({"permissions": {"ask": ["Bash(touch *)"]}})),
+    )
+    (request,) = waiting(sandbox)
+    sandbox.sql("UPDATE approvals SET suggested_rule = 'touch *'")
+    sandbox.ok("approve", request["id"], "--always")
+    (request,) = waiting(sandbox)
+    assert request["tool_input"]["command"] == "touch third; mkdir fourth"
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+    assert [approval["status"] for approval in asked(sandbox)] == ["approved", "approved", "denied"]
+    assert asked(sandbox)[1]["comment"] == "allowed always: Bash(touch *)"
+    assert (sandbox.work / "second").exists()
+
+
+def test_always_allows_a_tool(sandbox: Sandbox) -> None:
+    session_id = asking(
+        sandbox,
+        f'{THEN_WRITE}call Write {{"file_path": "two", "content": "2"}}\n\nsay Done.',
+    )
+    sandbox.ok("approve", waiting(sandbox)[0]["id"], "--always")
+    sandbox.ended(session_id)
+    assert [approval["comment"] for approval in asked(sandbox)] == [None, "allowed always: Write"]
+
+
+def test_edits_are_accepted_by_rule_and_commands_are_not(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, f"{THEN_WRITE}{THEN_TOUCH_OTHER}say Done.", "--auto-accept-edits")
+    (request,) = waiting(sandbox)
+    assert request["tool_name"] == "Bash"
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+    assert (sandbox.work / "made").read_text() == "text"
+    accepted = asked(sandbox)[0]
+    assert (accepted["tool_name"], accepted["comment"]) == ("Write", "allowed by auto_accept_edits")
+
+
+def test_skipping_permissions_runs_out_in_mid_session(sandbox: Sandbox) -> None:
+    session_id = asking(
+        sandbox,
+        f'{THEN_TOUCH}call Bash {{"command": "until [ -e go-on ]; do sleep 0.1; done"}}\n\n{THEN_TOUCH_OTHER}say Done.',
+        *("--dangerously-skip-permissions-timeout", "1h"),
+    )
+    sandbox.journal_has(session_id, "go-on")
+    assert len(asked(sandbox)) == 1
+    sandbox.sql("UPDATE sessions SET dangerously_skip_permissions_expires_at = 1")
+    (sandbox.work / "go-on").touch()
+    (request,) = waiting(sandbox)
+    assert sandbox.show(session_id)["dangerously_skip_permissions"] is False
+    sandbox.ok("approve", request["id"])
+    sandbox.ended(session_id)
+    comments = [approval["comment"] for approval in asked(sandbox)]
+    assert comments == ["allowed by dangerously_skip_permissions", None]
+    changed = feed(sandbox, "session_settings_changed")
+    assert changed[-1]["data"]["dangerously_skip_permissions"] is False
+
+
+def test_what_is_set_answers_what_already_waits(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, f"{THEN_WRITE}{THEN_TOUCH}say Done.")
+    waiting(sandbox)
+    sandbox.ok("set", session_id, "--auto-accept-edits")
+    eventually(lambda: [request["tool_name"] for request in waiting(sandbox)] == ["Bash"], "the edit to be allowed")
+    sandbox.ok("set", session_id, "--dangerously-skip-permissions")
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    rules = ["auto_accept_edits", "dangerously_skip_permissions"]
+    assert [approval["comment"] for approval in asked(sandbox)] == [f"allowed by {rule}" for rule in rules]
+
+
+@pytest.mark.parametrize(("outcome", "made"), [("allow", True), ("deny", False)])
+def test_a_request_that_nobody_answers(sandbox: Sandbox, outcome: str, made: bool) -> None:
+    session_id = asking(sandbox, BASH, "--approval-timeout", f"1s={outcome}")
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert (sandbox.work / "made").exists() == made
+    (answered,) = asked(sandbox)
+    assert "--approval-timeout" in answered["comment"]
+
+
+def test_without_approvals_claude_code_decides_as_ever(sandbox: Sandbox) -> None:
+    sandbox.play(BASH)
+    session_id = sandbox.launch("Hi")
+    assert len(sandbox.ended(session_id)["permission_denials"]) == 1
+    assert asked(sandbox) == []
+    assert not sandbox.files(session_id).hooked_settings.exists()
+
+
+def test_rules_alone_ask_nobody(sandbox: Sandbox) -> None:
+    sandbox.play(f"{THEN_WRITE}{THEN_TOUCH_OTHER}say Done.")
+    session_id = sandbox.launch("Hi", "--no-approvals", "--auto-accept-edits")
+    session = sandbox.ended(session_id)
+    assert [denial["tool_name"] for denial in session["permission_denials"]] == ["Bash"]
+    assert (sandbox.work / "made").exists()
+
+
+def test_the_users_own_settings_and_hooks_stay(sandbox: Sandbox) -> None:
+    told = sandbox.work / "told"
+    own = {"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": f"cat >> {told}"}]}]}, "env": {"A": "b"}}
+    session_id = asking(sandbox, BASH.replace("touch made", "touch made$A"), "--settings", json.dumps(own))
+    sandbox.ok("approve", waiting(sandbox)[0]["id"])
+    sandbox.ended(session_id)
+    assert "PreToolUse" in told.read_text()
+    assert (sandbox.work / "madeb").exists()
+    assert not list(sandbox.work.glob(".claude*"))
+    child = sandbox.ok("continue", session_id, "More").strip()
+    # Inherited once: the hook is not stacked upon itself.
+    hooked = json.loads(sandbox.files(child).hooked_settings.read_text())
+    assert len(hooked["hooks"]["PermissionRequest"]) == 1
+    assert sandbox.show(child)["id"] == child
+    sandbox.run("interrupt", child)
+
+
+def test_three_parallel_requests_of_which_two_are_equal(sandbox: Sandbox) -> None:
+    script = 'call Bash {"command": "touch made"}\ncall Bash {"command": "touch made"}\ncall Bash {"command": "ls"}\n'
+    session_id = asking(sandbox, f'{script}call Bash {{"command": "touch other"}}\n\nsay Done.')
+    answered: set[str] = set()
+    while sandbox.show(session_id)["completed_at"] is None:
+        for request in json.loads(sandbox.ok("approvals", "--json")):
+            sandbox.run("approve", request["id"])
+            answered.add(request["id"])
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    calls = [call for call in by_type(sandbox, session_id, "tool_call") if "touch" in call["tool_input"]["command"]]
+    assert {call["approval_id"] for call in calls} == answered
+    assert [call["approval_status"] for call in calls] == ["approved"] * 3
+
+
+def test_twenty_sessions_wait_at_once(sandbox: Sandbox) -> None:
+    sandbox.play(f"{THEN_TOUCH}say Done.")
+    launched = [sandbox.popen("launch", "Hi", "--approvals") for _ in range(20)]
+    ids = {process.communicate(timeout=PATIENCE)[0].strip() for process in launched}
+    requests = waiting(sandbox, count=20)
+    assert {request["session_id"] for request in requests} == ids
+    first = requests[0]
+    sandbox.ok("approve", "--all", "--session", first["session_id"], "--tool", "Bash")
+    assert sandbox.ended(first["session_id"])["end_reason"] == "success"
+    assert len(json.loads(sandbox.ok("approvals", "--json"))) == 19
+    assert len(sandbox.ok("approve", "--all").split()) == 19
+    sandbox.ok("wait", *ids)
+    assert_nothing_is_left(sandbox)
+
+
+def test_an_interrupt_while_it_waits_lets_it_expire(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    sandbox.ok("interrupt", session_id)
+    assert sandbox.show(session_id)["status"] == "interrupted"
+    assert asked(sandbox)[0]["status"] == "expired"
+    late = sandbox.run("approve", request["id"])
+    assert (late.returncode, "expired" in late.stderr) == (4, True)
+    assert_nothing_is_left(sandbox)
+
+
+def test_claude_killed_while_it_waits(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    os.kill(sandbox.show(session_id)["pid"], signal.SIGKILL)
+    assert sandbox.ended(session_id)["end_reason"] == "killed"
+    assert asked(sandbox)[0]["status"] == "expired"
+    assert sandbox.run("deny", request["id"]).returncode == 4
+    assert_nothing_is_left(sandbox)
+
+
+def test_a_supervisor_killed_while_it_waits_blocks_no_answer(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+    supervisor.kill()
+    eventually(lambda: is_dead(supervisor), "its death")
+    sandbox.ok("approve", request["id"])
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    (call,) = by_type(sandbox, session_id, "tool_call")
+    assert (call["approval_id"], call["approval_status"]) == (request["id"], "approved")
+
+
+@pytest.mark.parametrize("supervised", [True, False])
+def test_a_hook_killed_while_it_waits(sandbox: Sandbox, supervised: bool) -> None:
+    session_id = asking(sandbox, f"{BASH}\nhang")
+    (request,) = waiting(sandbox)
+    if not supervised:
+        os.kill(sandbox.show(session_id)["supervisor_pid"], signal.SIGKILL)
+    for hook in hooks(sandbox):
+        hook.kill()
+    eventually(lambda: asked(sandbox)[0]["status"] == "expired", "it to expire")
+    assert sandbox.run("approve", request["id"]).returncode == 4
+    sandbox.run("interrupt", session_id)
+    assert not (sandbox.work / "made").exists()
+    assert_nothing_is_left(sandbox)
+
+
+def test_an_answer_while_the_hook_is_killed_is_recorded_once(sandbox: Sandbox) -> None:
+    script = "".join(f'call Bash {{"command": "touch {number}"}}\n\n' for number in range(8))
+    session_id = asking(sandbox, f"{script}say Done.")
+    seen: set[str] = set()
+    while sandbox.show(session_id)["completed_at"] is None:
+        for request in json.loads(sandbox.ok("approvals", "--json")):
+            if request["id"] not in seen:
+                seen.add(request["id"])
+                with sandbox.popen("approve", request["id"]) as answer:
+                    for hook in hooks(sandbox):
+                        hook.kill()
+                    answer.communicate(timeout=PATIENCE)
+    statuses = {approval["id"]: approval["status"] for approval in asked(sandbox)}
+    assert set(statuses.values()) <= {"approved", "expired"}
+    told = [event["data"] for event in feed(sandbox, "approval_resolved")]
+    assert sorted((data["approval_id"], data["status"]) for data in told) == sorted(statuses.items())
+
+
+def test_a_waiting_hook_costs_nothing(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    waiting(sandbox)
+    (hook,) = [process for process in hooks(sandbox) if process.name().startswith("python")]
+    eventually(lambda: hook.status() == psutil.STATUS_SLEEPING, "it to sleep")
+    before = hook.num_ctx_switches().voluntary
+    subprocess.run(["sleep", "2"], check=True)
+    assert hook.num_ctx_switches().voluntary - before <= 2
+    sandbox.ok("interrupt", session_id)
+
+
+def test_somebody_is_told_by_a_command_of_the_users(sandbox: Sandbox) -> None:
+    told = sandbox.root / "told"
+    command = f'cat > {told}; echo "$HLDCTL_TOOL_NAME $HLDCTL_APPROVAL_ID" > {told}.names'
+    session_id = asking(sandbox, BASH, "--on-approval", command)
+    (request,) = waiting(sandbox)
+    eventually(lambda: (sandbox.root / "told.names").exists() and told.read_text(), "the notice")
+    assert json.loads(told.read_text()) == request | {"tool_use_id": None}
+    assert (sandbox.root / "told.names").read_text() == f"Bash {request['id']}\n"
+    sandbox.ok("approve", request["id"])
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+
+
+@pytest.mark.parametrize("command", ["exit 7", "/no/such/program", "sleep 300"])
+def test_a_notice_that_fails_or_hangs_harms_nothing(sandbox: Sandbox, command: str) -> None:
+    session_id = asking(sandbox, BASH, "--on-approval", command)
+    sandbox.ok("approve", waiting(sandbox)[0]["id"])
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    if command == "exit 7":
+        assert "exit code 7" in sandbox.files(session_id).log.read_text()
+
+
+def test_a_tool_of_the_users_takes_the_place_of_the_hook(sandbox: Sandbox) -> None:
+    refused = sandbox.run("launch", "Hi", "--approvals", "--permission-prompt-tool", "mcp__a__b")
+    assert (refused.returncode, "--permission-prompt-tool" in refused.stderr) == (2, True)
+    sandbox.play("say Hi.")
+    session_id = sandbox.launch("Hi", "--permission-prompt-tool", "mcp__no__such", "--auto-accept-edits")
+    sandbox.ended(session_id)
+    assert not sandbox.files(session_id).hooked_settings.exists()
+
+
+def test_a_claude_code_that_cannot_ask_is_refused(sandbox: Sandbox) -> None:
+    sandbox.claude("print('2.1.267 (Claude Code)')")
+    refused = sandbox.run("launch", "Hi", "--approvals")
+    assert (refused.returncode, "2.1.268" in refused.stderr) == (5, True)
+    assert sandbox.ok("ls", "-q") == ""
+    assert sandbox.run("launch", "Hi").returncode == 0
+
+
+def hook_says(sandbox: Sandbox, told: str, **environment: str) -> Json:
+    """What the hook answers when it is run as Claude Code runs it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hldctl.hook"],
+        input=told,
+        env={"HLDCTL_HOME": str(sandbox.state.root), "HLDCTL_SESSION_ID": "none", **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    decision: Json = json.loads(done.stdout)["hookSpecificOutput"]["decision"]
+    return decision
+
+
+REQUEST = json.dumps({"tool_name": "Bash", "tool_input": {"command": "ls"}})
+
+
+NO_REQUESTS = ["", "{", "[]", "{}", '{"tool_name": 1, "tool_input": {}}', "\xff" * 10, "[" * 100_000]
+
+
+@pytest.mark.parametrize("told", NO_REQUESTS, ids=range(len(NO_REQUESTS)))
+def test_what_is_no_request_is_denied(sandbox: Sandbox, told: str) -> None:
+    sandbox.ok("ls")
+    decision = hook_says(sandbox, told)
+    assert (decision["behavior"], "could not read" in decision["message"]) == ("deny", True)
+
+
+def test_a_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
+    assert hook_says(sandbox, REQUEST)["behavior"] == "deny"
+    sandbox.ok("ls")
+    assert "knows no session" in hook_says(sandbox, REQUEST)["message"]
+    assert "outside" in hook_says(sandbox, REQUEST, HLDCTL_SESSION_ID="")["message"]
+    sandbox.state.database.write_bytes(b"this is no database" * 100)
+    assert "hldctl doctor" in hook_says(sandbox, REQUEST)["message"]
+
+
+def test_a_request_of_a_session_that_has_ended_is_denied(sandbox: Sandbox) -> None:
+    sandbox.play("say Done.")
+    sandbox.ok("launch", "Hi", "--approvals", "--wait")
+    (session_id,) = sandbox.ok("ls", "-q").split()
+    assert "has ended" in hook_says(sandbox, REQUEST, HLDCTL_SESSION_ID=session_id)["message"]
+
+
+def test_the_configuration_gives_the_defaults(sandbox: Sandbox) -> None:
+    directory = sandbox.home / ".config" / "hldctl"
+    directory.mkdir(parents=True)
+    (directory / "config.toml").write_text('approvals = true\napproval_timeout = "1s=deny"\n')
+    sandbox.play(BASH)
+    session_id = sandbox.launch("Hi")
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert asked(sandbox)[0]["comment"] == "denied by --approval-timeout"
+    (directory / "config.toml").write_text("approval = true\n")
+    refused = sandbox.run("launch", "Hi")
+    assert (refused.returncode, "config.toml" in refused.stderr, "'approval'" in refused.stderr) == (2, True, True)
+    (directory / "config.toml").write_text("approvals = 1\n")
+    assert "true or false" in sandbox.run("launch", "Hi").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["approve"], 2),
+        (["approve", "--all", "abcdef"], 2),
+        (["approve", "abcdef", "--tool", "Bash"], 2),
+        (["approve", "abcdef"], 3),
+        (["approve", "abc"], 3),
+        (["approve", "abcdef", "--input", "[]"], 2),
+        (["deny", "abcdef", "--message", "no"], 3),
+        (["approve", "--all", "--session", "abcdef"], 3),
+        (["approvals", "abcdef"], 3),
+        (["launch", "Hi", "--approval-timeout", "5m"], 2),
+        (["launch", "Hi", "--approval-timeout", "soon=deny"], 2),
+    ],
+)
+def test_words_that_name_nothing(sandbox: Sandbox, arguments: list[str], exit_code: int) -> None:
+    sandbox.claude("")
+    done = sandbox.run(*arguments)
+    assert (done.returncode, "Traceback" in done.stderr) == (exit_code, False)

@@ -1,0 +1,34 @@
+"""Faults that a supervisor's own calls report, as the kernel would; see injected/sitecustomize.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.sandbox import Sandbox, eventually
+
+_INJECTED = Path(__file__).parent / "injected"
+
+
+class Injection:
+    """Reaches the supervisors that are started with `environment`, until it is over."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._switch = sandbox.root / "fault"
+        self.begin()
+
+    def begin(self) -> None:
+        self._switch.touch()
+
+    def environment(self, fault: str) -> dict[str, str]:
+        return {
+            "PYTHONPATH": str(_INJECTED),
+            "HLDCTL_TEST_FAULT": fault,
+            "HLDCTL_TEST_FAULT_SWITCH": str(self._switch),
+        }
+
+    def was_met(self) -> None:
+        """Waits until a call has failed."""
+        eventually(self._switch.with_name("fault-met").exists, "the fault to be met")
+
+    def end(self) -> None:
+        self._switch.unlink()

@@ -1,0 +1,136 @@
+"""The database full or failing at each write, locked, damaged: Claude Code goes on, and all is recorded afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.faults.injection import Injection
+from tests.faults.outcome import (
+    assert_nobody_is_left,
+    assert_recorded_whole,
+    assert_refused,
+    assert_succeeded,
+    claude_of,
+    has_trouble,
+)
+from tests.sandbox import Sandbox, eventually, is_dead
+
+WRITES_OF_A_LAUNCH = range(1, 61)
+WRITES_AFTER_IT = range(49, 145, 6)
+WAITING = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+LOCK = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("fault", ["database-full", "database-broken"])
+def test_each_write_of_a_launch_fails_and_nothing_is_left_of_it(sandbox: Sandbox, fault: str) -> None:
+    sandbox.play("say One.")
+    sandbox.ok("ls")
+    first = 1 if fault == "database-full" else 2
+    for number in WRITES_OF_A_LAUNCH[first::2]:
+        injection = Injection(sandbox)
+        launched = sandbox.run("launch", "Hello", environment=injection.environment(f"{fault}:{number}"))
+        injection.end()
+        if launched.returncode == 0:
+            break
+        assert_refused(launched, str(sandbox.state.database))
+        assert list(sandbox.state.sessions.iterdir()) == []
+        assert sandbox.ok("ls", "--all", "-q") == ""
+    assert number > 20, "the writes of a launch are more than that"
+    assert_succeeded(sandbox, launched.stdout.strip(), "One.")
+
+
+@pytest.mark.parametrize("fault", ["database-full", "database-broken"])
+def test_each_later_write_fails_for_a_while_and_all_is_recorded(sandbox: Sandbox, fault: str) -> None:
+    """From one write on, another in each session, until Claude Code has ended; they run side by side."""
+    sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
+    sandbox.ok("ls")
+    injection = Injection(sandbox)
+    ids = []
+    for number in WRITES_AFTER_IT[fault == "database-full" :: 2]:
+        environment = injection.environment(f"{fault}:{number}")
+        ids.append(sandbox.launch("Hello", "--allowed-tools", "Bash", environment=environment))
+    for session_id in ids:
+        sandbox.journal_has(session_id, '"type":"result"')
+    injection.end()
+    logs = [sandbox.files(session_id).log.read_text() for session_id in ids]
+    assert sum("a fault of the machine" in log for log in logs) > len(ids) / 2
+    for session_id in ids:
+        sandbox.ok("wait", session_id)
+    assert_nobody_is_left(sandbox)
+    for session_id in ids:
+        assert_succeeded(sandbox, session_id, "Two.")
+
+
+def test_a_database_locked_for_longer_than_the_timeout_is_waited_for(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    claude = claude_of(sandbox, session_id)
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCK, sandbox.state.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as locker:
+        assert locker.stdout is not None
+        assert locker.stdout.readline() == "locked\n"
+        began = time.monotonic()
+        launching = sandbox.popen("launch", "Hello")
+        (sandbox.work / "go-on").touch()
+        eventually(lambda: is_dead(claude), "Claude Code to end, which no lock concerns")
+        assert time.monotonic() - began < 25
+        assert sandbox.show(session_id)["status"] == "running"
+        has_trouble(sandbox, session_id, "database is locked")
+        output, errors = launching.communicate()
+        assert_refused(
+            subprocess.CompletedProcess([], launching.returncode, output, errors),
+            str(sandbox.state.database),
+            "locked",
+        )
+        assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
+        locker.communicate("")
+    assert_succeeded(sandbox, session_id, "Two.")
+
+
+def test_a_read_only_state_directory_is_waited_for(sandbox: Sandbox) -> None:
+    """As when the kernel makes a failing disk read-only: what is open stays open, and takes nothing."""
+    sandbox.play('say One.\nwait 2s\ncall Bash {"command": "echo out"}\n\nsay Two.')
+    injection = Injection(sandbox)
+    injection.end()
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", environment=injection.environment("read-only"))
+    injection.begin()
+    injection.was_met()
+    sandbox.journal_has(session_id, '"type":"result"')
+    assert sandbox.show(session_id)["status"] == "running"
+    injection.end()
+    assert_succeeded(sandbox, session_id, "Two.")
+
+
+def test_a_database_that_was_damaged_is_waited_for_until_it_is_mended(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    eventually(lambda: "go-on" in sandbox.ok("tail", session_id), "the tool call to be recorded")
+    sandbox.sql("UPDATE sessions SET title = 'Known' WHERE id = ?", session_id)
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = sandbox.state.database.read_bytes()
+    with sandbox.state.database.open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\xa5" * (len(whole) - 4096))
+    for command in (["ls"], ["show", session_id], ["set", session_id, "--title", "Other"], ["launch", "Hi"]):
+        assert_refused(sandbox.run(*command), str(sandbox.state.database))
+    assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
+    (sandbox.work / "go-on").touch()
+    sandbox.journal_has(session_id, '"type":"result"')
+    has_trouble(sandbox, session_id, "malformed")
+    with sandbox.state.database.open("r+b") as database:
+        database.write(whole)
+    assert_succeeded(sandbox, session_id, "Two.")
+    assert sandbox.show(session_id)["title"] == "Known"
+    assert_recorded_whole(sandbox, session_id)

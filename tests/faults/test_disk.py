@@ -1,0 +1,97 @@
+"""The state directory's file system full or read-only; Claude Code's own files are on another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.namespace import SmallDisk
+from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, assert_refused
+from tests.sandbox import Sandbox, eventually
+
+SIZES = [f"size={size}k" for size in range(8, 340, 24)]
+INODES = [f"nr_inodes={number}" for number in range(3, 19, 4)]
+LARGE = "size=8m,nr_inodes=1000"
+SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+
+
+@pytest.fixture
+def disk(sandbox: Sandbox) -> Iterator[SmallDisk]:
+    made = SmallDisk(sandbox, LARGE)
+    yield made
+    sandbox.close()
+    made.close()
+
+
+@pytest.mark.parametrize("room", SIZES + INODES)
+def test_a_launch_with_little_room_fails_whole_or_is_recorded_whole(
+    sandbox: Sandbox, disk: SmallDisk, room: str
+) -> None:
+    sandbox.play("say One.")
+    disk.remount(room)
+    launched = sandbox.run("launch", "Hello")
+    if launched.returncode != 0:
+        assert_refused(launched, str(sandbox.state.root))
+        assert disk.sessions == []
+        assert_nobody_is_left(sandbox)
+    disk.remount(LARGE)
+    ids = sandbox.ok("ls", "--all", "-q").split()
+    assert ids == launched.stdout.split()
+    for session_id in ids or [sandbox.launch("Hello")]:
+        sandbox.ok("wait", session_id)
+        assert_nobody_is_left(sandbox)
+        disk.carry_out()
+        assert_recorded_whole(sandbox, session_id)
+
+
+def test_a_full_disk_lets_itself_be_read_and_the_session_goes_on(sandbox: Sandbox, disk: SmallDisk) -> None:
+    sandbox.play(SCRIPT)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    disk.has(session_id, "go-on")
+    eventually(lambda: "go-on" in sandbox.ok("tail", session_id), "the tool call to be recorded")
+    disk.fill()
+    for command in (["ls"], ["show", session_id], ["tail", session_id], ["tail", "--raw", session_id]):
+        sandbox.ok(*command)
+    assert_refused(sandbox.run("launch", "Hi"), str(sandbox.state.root), "No space left")
+    assert len(disk.sessions) == 1
+    disk.remount(LARGE)
+    (sandbox.work / "go-on").touch()
+    sandbox.ok("wait", session_id)
+    assert_nobody_is_left(sandbox)
+    disk.carry_out()
+    assert_recorded_whole(sandbox, session_id)
+
+
+def test_a_read_only_disk_is_told_in_a_sentence(sandbox: Sandbox, disk: SmallDisk) -> None:
+    sandbox.play("say One.")
+    session_id = sandbox.launch("Hello")
+    sandbox.ok("wait", session_id)
+    assert_nobody_is_left(sandbox)
+    disk.make_read_only()
+    for command in (["ls"], ["show", session_id], ["tail", session_id], ["launch", "Hi"], ["events"]):
+        assert_refused(sandbox.run(*command), str(sandbox.state.root))
+    disk.remount("rw")
+    assert sandbox.show(session_id)["end_reason"] == "success"
+    assert len(disk.sessions) == 1
+    disk.carry_out()
+    assert_recorded_whole(sandbox, session_id)
+
+
+def test_a_session_that_lost_its_supervisor_on_a_read_only_disk_is_adopted_later(
+    sandbox: Sandbox, disk: SmallDisk
+) -> None:
+    sandbox.play(SCRIPT)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    disk.has(session_id, "go-on")
+    for process in sandbox.processes():
+        process.kill()
+    assert_nobody_is_left(sandbox)
+    disk.make_read_only()
+    assert "running" in sandbox.ok("ls")
+    assert sandbox.show(session_id)["status"] == "running"
+    disk.remount("rw")
+    assert sandbox.show(session_id)["status"] == "failed"
+    assert_nobody_is_left(sandbox)
+    disk.carry_out()
+    assert_recorded_whole(sandbox, session_id)

@@ -1,0 +1,92 @@
+"""The journal damaged, cut short, or at the end of what it may grow to: what can be read of it is recorded."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, supervisor_of
+from tests.sandbox import Sandbox, claude_binary, eventually
+
+SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+
+
+@pytest.fixture
+def session_id(sandbox: Sandbox) -> str:
+    """Of a session in the midst of its work, with all that it said so far recorded."""
+    sandbox.play(SCRIPT)
+    launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    eventually(lambda: "go-on" in sandbox.ok("tail", launched), "the tool call to be recorded")
+    return launched
+
+
+def go_on(sandbox: Sandbox, session_id: str) -> None:
+    (sandbox.work / "go-on").touch()
+    sandbox.ok("wait", session_id)
+    session = sandbox.show(session_id)
+    assert (session["end_reason"], session["result_content"]) == ("success", "Two.")
+    assert_nobody_is_left(sandbox)
+
+
+def test_bytes_overwritten_in_what_is_recorded_change_nothing(sandbox: Sandbox, session_id: str) -> None:
+    journal = sandbox.files(session_id).journal
+    whole = journal.read_bytes()
+    before = sandbox.events(session_id)
+    with journal.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\0\xff\n" * 100)
+    go_on(sandbox, session_id)
+    assert sandbox.events(session_id)[: len(before) - 1] == before[:-1]
+    with journal.open("r+b") as file:
+        file.write(whole)
+    assert_recorded_whole(sandbox, session_id)
+
+
+def test_bytes_that_nobody_could_read_are_noted_and_the_rest_is_recorded(sandbox: Sandbox, session_id: str) -> None:
+    with sandbox.files(session_id).journal.open("ab") as file:
+        file.write(b"\0\xff{[" * 1000 + b"\n" + b"\0" * 4096 + b"\n")
+    go_on(sandbox, session_id)
+    assert [event["content"] for event in sandbox.events(session_id) if "cannot be read" in (event["content"] or "")]
+    assert_recorded_whole(sandbox, session_id)
+
+
+@pytest.mark.parametrize("size", [0, 700])
+def test_a_journal_cut_short_is_read_on_from_its_new_end(sandbox: Sandbox, session_id: str, size: int) -> None:
+    before = sandbox.events(session_id)
+    journal = sandbox.files(session_id).journal
+    with journal.open("r+b") as file:
+        file.truncate(size)
+    go_on(sandbox, session_id)
+    after = sandbox.events(session_id)
+    assert [event["sequence"] for event in after] == list(range(1, len(after) + 1))
+    assert [event["content"] for event in after][: len(before)] == [event["content"] for event in before]
+    assert sandbox.sql("SELECT journal_offset FROM sessions") == [(journal.stat().st_size,)]
+
+
+def test_a_journal_that_may_grow_no_more_ends_claude_code_and_what_it_said_is_recorded(sandbox: Sandbox) -> None:
+    """Its own words are lost to it, as they would be in a shell."""
+    sandbox.play(f"say One.\n\nsay {'word ' * 20_000}")
+    wrapper = sandbox.root / "claude-limited"
+    wrapper.write_text(f'#!/bin/sh\ntrap "" XFSZ\nulimit -f 8\nexec {claude_binary()} "$@"\n')
+    wrapper.chmod(0o755)
+    sandbox.environment["HLDCTL_CLAUDE"] = str(wrapper)
+    session_id = sandbox.launch("Hello")
+    assert sandbox.run("wait", session_id).returncode == 1
+    assert_recorded_whole(sandbox, session_id)
+
+
+def test_a_lost_journal_ends_the_session_and_keeps_what_was_recorded(sandbox: Sandbox, session_id: str) -> None:
+    before = sandbox.events(session_id)
+    sandbox.files(session_id).journal.unlink()
+    (sandbox.work / "go-on").touch()
+    sandbox.run("wait", session_id)
+    assert_nobody_is_left(sandbox)
+    assert sandbox.show(session_id)["completed_at"] is not None
+    assert len(sandbox.events(session_id)) >= len(before)
+
+
+def test_a_session_adopted_with_a_shorter_journal_goes_on(sandbox: Sandbox, session_id: str) -> None:
+    supervisor_of(sandbox, session_id).kill()
+    with sandbox.files(session_id).journal.open("r+b") as file:
+        file.truncate(0)
+    sandbox.ok("show", session_id)
+    go_on(sandbox, session_id)

@@ -1,0 +1,118 @@
+"""After a reboot pids are another's, and a clock may jump either way: sessions end rightly, nobody else is harmed."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from hldctl.host.processes import identify
+from tests.faults.outcome import (
+    assert_nobody_is_left,
+    assert_recorded_whole,
+    assert_succeeded,
+    claude_of,
+    supervisor_of,
+)
+from tests.sandbox import PATIENCE, Sandbox, eventually
+
+YEAR = 365 * 24 * 3600 * 1000
+SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+
+
+@pytest.fixture
+def session_id(sandbox: Sandbox) -> str:
+    sandbox.play(SCRIPT)
+    launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(launched, "go-on")
+    return launched
+
+
+@pytest.fixture
+def innocent() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of somebody else, with a child."""
+    with subprocess.Popen(["sh", "-c", "sleep 1000 & wait"], start_new_session=True) as process:
+        eventually(lambda: psutil.Process(process.pid).children(), "its child")
+        yield process
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+
+
+def power_fails(sandbox: Sandbox) -> None:
+    def all_are_dead() -> bool:
+        for process in sandbox.processes():
+            process.kill()
+        return not sandbox.processes()
+
+    eventually(all_are_dead, "everything to stop")
+
+
+@pytest.mark.parametrize("same_start", [True, False], ids=["same start", "other start"])
+def test_a_pid_used_again_after_a_reboot_is_not_the_session_s(
+    sandbox: Sandbox, session_id: str, innocent: subprocess.Popen[bytes], same_start: bool
+) -> None:
+    power_fails(sandbox)
+    another = identify(innocent.pid)
+    assert another is not None
+    sandbox.sql(
+        "UPDATE sessions SET pid = ?, pid_started = ?, boot_id = 'the last boot', supervisor_pid = ?",
+        innocent.pid,
+        another.started if same_start else 1,
+        innocent.pid,
+    )
+    assert "lost" in sandbox.ok("ls", "--format", "{end_reason}")
+    assert sandbox.run("interrupt", session_id).returncode == 4
+    assert sandbox.run("wait", session_id).returncode == 1
+    assert innocent.poll() is None
+    assert psutil.Process(innocent.pid).children()
+    assert_recorded_whole(sandbox, session_id)
+
+
+def test_a_conversation_is_continued_after_a_reboot(sandbox: Sandbox, session_id: str) -> None:
+    power_fails(sandbox)
+    sandbox.sql("UPDATE sessions SET boot_id = 'the last boot'")
+    assert sandbox.show(session_id)["end_reason"] == "lost"
+    (sandbox.work / "go-on").touch()
+    continuation = sandbox.ok("continue", session_id, "Go on", "--allowed-tools", "Bash").strip()
+    assert sandbox.ended(continuation)["end_reason"] == "success"
+    assert_recorded_whole(sandbox, continuation)
+
+
+def test_what_was_finished_at_the_reboot_is_recorded_as_such(sandbox: Sandbox, session_id: str) -> None:
+    claude = claude_of(sandbox, session_id)
+    supervisor_of(sandbox, session_id).kill()
+    (sandbox.work / "go-on").touch()
+    claude.wait(PATIENCE)
+    power_fails(sandbox)
+    sandbox.sql("UPDATE sessions SET boot_id = 'the last boot'")
+    assert_succeeded(sandbox, session_id, "Two.")
+
+
+@pytest.mark.parametrize("jump", [-YEAR, YEAR], ids=["back", "forth"])
+@pytest.mark.parametrize("adopted", [False, True], ids=["supervised", "adopted"])
+def test_a_clock_that_jumps_does_not_disturb_a_session(
+    sandbox: Sandbox, session_id: str, jump: int, adopted: bool
+) -> None:
+    if adopted:
+        supervisor_of(sandbox, session_id).kill()
+    sandbox.sql("UPDATE sessions SET created_at = created_at - ?, last_activity_at = last_activity_at - ?", jump, jump)
+    sandbox.sql("UPDATE conversation_events SET created_at = created_at - ?", jump)
+    assert session_id in sandbox.ok("ls", "-q")
+    (sandbox.work / "go-on").touch()
+    assert_succeeded(sandbox, session_id, "Two.")
+    events = sandbox.events(session_id)
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+
+
+@pytest.mark.parametrize("jump", [-YEAR, YEAR], ids=["back", "forth"])
+def test_a_session_lost_after_the_clock_jumped_has_lasted_no_negative_time(
+    sandbox: Sandbox, session_id: str, jump: int
+) -> None:
+    power_fails(sandbox)
+    sandbox.sql("UPDATE sessions SET created_at = created_at - ?", jump)
+    session = sandbox.show(session_id)
+    assert session["status"] == "failed"
+    assert session["duration_ms"] >= 0
+    assert_nobody_is_left(sandbox)

@@ -1,0 +1,166 @@
+"""Watches, descriptors, memory, processes: where there are no more, there is a sentence, or a wait."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.faults.injection import Injection
+from tests.faults.namespace import Namespace
+from tests.faults.outcome import (
+    assert_nobody_is_left,
+    assert_recorded_whole,
+    assert_refused,
+    assert_succeeded,
+    has_trouble,
+    supervisor_of,
+)
+from tests.sandbox import Completed, Sandbox, eventually
+
+SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+
+
+@pytest.fixture
+def session_id(sandbox: Sandbox) -> str:
+    """Of a session in the midst of its work, with all that it said so far recorded."""
+    sandbox.play(SCRIPT)
+    launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    eventually(lambda: "go-on" in sandbox.ok("tail", launched), "the tool call to be recorded")
+    return launched
+
+
+@pytest.fixture
+def without_watches(sandbox: Sandbox) -> Iterator[None]:
+    namespace = Namespace(sandbox, "echo 0 > /proc/sys/user/max_inotify_instances")
+    yield
+    sandbox.close()
+    namespace.close()
+
+
+@pytest.mark.usefixtures("without_watches")
+def test_without_inotify_sessions_are_recorded_and_followed(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    with sandbox.popen("tail", "-f", session_id) as follower, sandbox.popen("wait", session_id) as waiting:
+        eventually(lambda: "go-on" in sandbox.ok("tail", session_id), "the tool call to be recorded")
+        (sandbox.work / "go-on").touch()
+        said, _ = follower.communicate()
+        assert said.splitlines()[-1] == "claude: Two."
+        assert waiting.wait() == 0
+    assert_succeeded(sandbox, session_id, "Two.")
+
+
+@pytest.mark.usefixtures("without_watches")
+def test_without_inotify_a_session_is_interrupted_by_whoever_wants_to(sandbox: Sandbox) -> None:
+    sandbox.play("say One.\nhang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "One.")
+    sandbox.ok("interrupt", session_id)
+    assert sandbox.show(session_id)["end_reason"] == "interrupted"
+    assert_recorded_whole(sandbox, session_id)
+
+
+def few_descriptors(process: psutil.Process) -> None:
+    """What is open stays open."""
+    process.rlimit(psutil.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+def enough(process: psutil.Process, kind: int) -> None:
+    limits = process.rlimit(kind)
+    assert limits is not None
+    process.rlimit(kind, (limits[1], limits[1]))
+
+
+@pytest.mark.parametrize("adopted", [False, True], ids=["spawned", "adopted"])
+def test_a_supervisor_out_of_descriptors_waits_for_some(sandbox: Sandbox, session_id: str, adopted: bool) -> None:
+    if adopted:
+        supervisor_of(sandbox, session_id).kill()
+        sandbox.ok("show", session_id)
+    supervisor = supervisor_of(sandbox, session_id)
+    few_descriptors(supervisor)
+    sandbox.files(session_id).wake.touch()
+    (sandbox.work / "go-on").touch()
+    sandbox.journal_has(session_id, '"type":"result"')
+    has_trouble(sandbox, session_id, "Too many open files")
+    assert sandbox.show(session_id)["status"] == "running"
+    enough(supervisor, psutil.RLIMIT_NOFILE)
+    assert_succeeded(sandbox, session_id, "Two.")
+
+
+def test_an_interrupt_reaches_a_supervisor_that_was_out_of_descriptors(sandbox: Sandbox, session_id: str) -> None:
+    supervisor = supervisor_of(sandbox, session_id)
+    few_descriptors(supervisor)
+    with sandbox.popen("interrupt", session_id) as interrupting:
+        has_trouble(sandbox, session_id, "Too many open files")
+        enough(supervisor, psutil.RLIMIT_NOFILE)
+        assert interrupting.wait() == 0
+    assert sandbox.show(session_id)["end_reason"] == "interrupted"
+    assert_recorded_whole(sandbox, session_id)
+
+
+def limited(sandbox: Sandbox, limit: str, *arguments: str) -> Completed:
+    command = f'ulimit {limit}; exec {sys.executable} -m hldctl "$@"'
+    return subprocess.run(
+        ["sh", "-c", command, "sh", *arguments],
+        cwd=sandbox.work,
+        env=sandbox.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("number", range(5, 14))
+def test_a_command_with_few_descriptors_works_or_says_a_sentence(sandbox: Sandbox, number: int) -> None:
+    """With fewer Python itself does not start."""
+    sandbox.claude("")
+    sandbox.ok("ls")
+    for command in (["ls"], ["launch", "Hello"], ["events"]):
+        done = limited(sandbox, f"-n {number}", *command)
+        if done.returncode != 0:
+            assert_refused(done)
+    assert_nobody_is_left(sandbox)
+    for session_id in sandbox.ok("ls", "--all", "-q").split():
+        assert sandbox.show(session_id)["completed_at"] is not None
+
+
+def test_a_supervisor_out_of_memory_waits_for_some(sandbox: Sandbox, session_id: str) -> None:
+    supervisor = supervisor_of(sandbox, session_id)
+    supervisor.rlimit(psutil.RLIMIT_AS, (supervisor.memory_info().vms, resource.RLIM_INFINITY))
+    with sandbox.files(session_id).journal.open("ab") as journal:
+        journal.write(b'{"type": "long", "text": "' + b"x" * (16 << 20) + b'"}\n')
+    has_trouble(sandbox, session_id, "MemoryError")
+    (sandbox.work / "go-on").touch()
+    sandbox.journal_has(session_id, '"type":"result"')
+    enough(supervisor, psutil.RLIMIT_AS)
+    assert_succeeded(sandbox, session_id, "Two.")
+
+
+def test_no_process_for_claude_code_is_recorded_as_a_session_that_failed(sandbox: Sandbox) -> None:
+    sandbox.play("say One.")
+    injection = Injection(sandbox)
+    launched = sandbox.run("launch", "Hello", environment=injection.environment("fork"))
+    assert_refused(launched, "Resource temporarily unavailable", "The session is recorded")
+    injection.end()
+    session_id = sandbox.ok("ls", "--all", "-q").strip()
+    assert sandbox.show(session_id)["end_reason"] == "spawn_failed"
+    assert_recorded_whole(sandbox, session_id)
+
+
+@pytest.mark.parametrize("command", ["launch", "ls", "show"])
+def test_no_process_for_a_supervisor_is_told_in_a_sentence(sandbox: Sandbox, session_id: str, command: str) -> None:
+    if command != "launch":
+        supervisor_of(sandbox, session_id).kill()
+    injection = Injection(sandbox)
+    environment = injection.environment("fork-of-commands")
+    arguments = {"launch": ["launch", "Hello"], "ls": ["ls"], "show": ["show", session_id]}[command]
+    assert_refused(sandbox.run(*arguments, environment=environment), "Resource temporarily unavailable")
+    injection.end()
+    assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
+    (sandbox.work / "go-on").touch()
+    assert_succeeded(sandbox, session_id, "Two.")
