@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from hldctl.claude.stream import mapping, sequence, text
+from hldctl.claude.stream import decode, mapping, sequence, text
 
 EDITING_TOOLS = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write"})
 
@@ -31,14 +31,11 @@ class Request(NamedTuple):
     """Claude Code's own idea of what might be allowed for good, such as `npm run *`."""
 
 
-def request(line: str) -> Request:
+def request(line: bytes) -> Request:
     """Raises ValueError for what is no request."""
-    try:
-        asked = json.loads(line)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(asked, dict):
-        raise ValueError("no JSON object")
+    asked = decode(line)
+    if asked is None:
+        raise ValueError("no JSON object, or one nested too deeply")
     tool_name, tool_input = asked.get("tool_name"), asked.get("tool_input")
     if not isinstance(tool_name, str) or not isinstance(tool_input, dict):
         raise ValueError("no tool_name with a tool_input")

@@ -14,6 +14,9 @@ from hldctl.cli import output
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 
+_NO_EVENTS = 2**53
+"""A number that no event reaches."""
+
 
 @dataclass(frozen=True)
 class Afterwards:
@@ -93,9 +96,23 @@ def _attend(state: StateDirectory, session_id: str, what: Afterwards) -> None:
         from hldctl.cli import tail
 
         tail.print_events(state, [session_id], follow=True, as_json=what.as_json)
-    elif not what.quiet and not what.as_json:
-        output.note(f"session {session_id}")
+    elif not what.quiet:
+        if not what.as_json:
+            output.note(f"session {session_id}")
+        _tell_what_waits(state, session_id)
     waiting.wait(state, [session_id])
+
+
+def _tell_what_waits(state: StateDirectory, session_id: str) -> None:
+    """Until the session has ended: who waits for it may be the one that it waits for."""
+    from hldctl.cli.conversation import approval_line
+    from hldctl.sessions import following
+    from hldctl.states import ApprovalStatus
+    from hldctl.store.approvals import Approval
+
+    for news in following.with_approvals(state, [session_id], after=_NO_EVENTS):
+        if isinstance(news, Approval) and news.status == ApprovalStatus.PENDING:
+            output.note(f"{approval_line(news)}; answer with `hldctl approve {news.id[:8]}` or `hldctl deny …`")
 
 
 def _print_result(state: StateDirectory, session_id: str, what: Afterwards) -> None:

@@ -40,6 +40,9 @@ def command(
 ) -> None:
     """Change a session's settings, also while it runs. Continuations inherit them."""
     changes = settings.Changes(title, archived, auto_accept_edits, skip, skip_timeout)
-    changed = settings.change(StateDirectory.from_environment(), session, changes)
+    state = StateDirectory.from_environment()
+    changed = settings.change(state, session, changes)
+    if changes.concern_permissions and changed.completed_at is None and not settings.is_hooked(state, changed):
+        output.note("this session was launched without approvals and rules; its continuations will heed what you set")
     if as_json:
         output.json_value(view.session_object(changed))

@@ -19,7 +19,7 @@ def main() -> None:
 
         decision: Decision | None
         try:
-            asked = request(sys.stdin.buffer.read().decode("utf-8", "replace"))
+            asked = request(sys.stdin.buffer.read())
         except ValueError as error:
             decision = _denial(f"hldctl could not read Claude Code's permission request: {error}.")
         else:

@@ -32,6 +32,11 @@ class Changes:
     skipping_seconds: float | None = None
     """From now; it turns skipping on."""
 
+    @property
+    def concern_permissions(self) -> bool:
+        permissions = (self.auto_accept_edits, self.dangerously_skip_permissions, self.skipping_seconds)
+        return any(change is not None for change in permissions)
+
     def columns(self, now: int) -> dict[str, Any]:
         named = {"title": self.title, "archived": self.archived, "auto_accept_edits": self.auto_accept_edits}
         columns: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
@@ -60,6 +65,11 @@ def change(state: StateDirectory, words: str, changes: Changes) -> Session:
         touch(files.changed)
         wake_hooks(state, session_id)
         return lookup.find(session_id)
+
+
+def is_hooked(state: StateDirectory, session: Session) -> bool:
+    """Whether its Claude Code asks hldctl for permission."""
+    return state.session(session.id).hooked_settings.exists()
 
 
 def has_expired(session: Session, now: int) -> bool:

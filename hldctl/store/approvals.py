@@ -122,10 +122,10 @@ def of_session(connection: apsw.Connection, session_id: str) -> list[Approval]:
     return [Approval._make(row) for row in connection.execute(query, (session_id,))]
 
 
-def newest(connection: apsw.Connection, limit: int) -> list[Approval]:
-    """Of all sessions, the oldest of them first."""
-    query = f"SELECT {_COLUMNS} FROM approvals ORDER BY rowid DESC LIMIT ?"
-    return [Approval._make(row) for row in connection.execute(query, (limit,))][::-1]
+def newest(connection: apsw.Connection, limit: int, before: int = 2**63 - 1) -> list[Approval]:
+    """Of all sessions, the oldest of them first; `before` is a row."""
+    query = f"SELECT {_COLUMNS} FROM approvals WHERE rowid < ? ORDER BY rowid DESC LIMIT ?"
+    return [Approval._make(row) for row in connection.execute(query, (before, limit))][::-1]
 
 
 def ask(connection: apsw.Connection, approval: Approval, working_dir: str) -> None:

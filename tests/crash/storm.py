@@ -1,4 +1,4 @@
-"""Kills supervisors, launchers and readers at random instants while sessions stream, then compares with the journals.
+"""Kills supervisors, launchers, hooks and readers at random instants while sessions stream, then looks for faults.
 
 `python -m tests.crash.storm --kills 1000` prints what was killed, compared, lost and doubled, and exits with 1 if
 anything was. The suite runs a short one.
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,22 @@ STREAM = """
 def say(block):
     print(json.dumps({"type": "assistant", "message": {"role": "assistant", "content": [block]}}), flush=True)
 signal.signal(signal.SIGINT, signal.SIG_DFL)
+import subprocess
+with open(sys.argv[sys.argv.index("--settings") + 1]) as settings:
+    hook_command = json.load(settings)["hooks"]["PermissionRequest"][0]["hooks"][0]["command"]
+def answer_to(call, output):
+    said = json.loads(output)["hookSpecificOutput"]["decision"]["behavior"] if output else "nothing"
+    result = {"type": "tool_result", "tool_use_id": call["id"], "content": said}
+    print(json.dumps({"type": "user", "message": {"role": "user", "content": [result]}}), flush=True)
+def ask(number):
+    call = {"type": "tool_use", "id": f"toolu_asked_{number}", "name": "Bash", "input": {"command": f"touch {number}"}}
+    say(call)
+    hook = subprocess.Popen(hook_command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            env={**os.environ, "CLAUDE_PID": str(os.getpid())}, start_new_session=True)
+    hook.stdin.write(json.dumps({"tool_name": "Bash", "tool_input": call["input"]}).encode())
+    hook.stdin.close()
+    return call, hook
+asked = None
 print(json.dumps({"type": "system", "subtype": "init", "session_id": "x", "model": "claude-opus-5"}), flush=True)
 number = 0
 while not os.path.exists("enough"):
@@ -35,7 +52,14 @@ while not os.path.exists("enough"):
         say(call)
         result = {"type": "tool_result", "tool_use_id": call["id"], "content": "out"}
         print(json.dumps({"type": "user", "message": {"role": "user", "content": [result]}}), flush=True)
+    if asked is None and number % 20 == 0:
+        asked = ask(number)
+    elif asked is not None and asked[1].poll() is not None:
+        answer_to(asked[0], asked[1].stdout.read())
+        asked = None
     time.sleep(0.01 * (number % 3))
+if asked is not None:
+    asked[1].terminate()
 print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": str(number), "num_turns": 1,
                   "duration_ms": 1, "total_cost_usd": 0.5}))
 """
@@ -52,15 +76,20 @@ class Report:
     readers_killed: int = 0
     launchers_killed: int = 0
     interrupters_killed: int = 0
+    approvers_killed: int = 0
+    hooks_killed: int = 0
     sessions: int = 0
+    approvals: dict[str, int] = field(default_factory=dict)
+    """By status."""
     events: int = 0
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
-            f"{self.supervisors_killed} supervisors, {self.readers_killed} readers, {self.launchers_killed} launchers"
-            f" and {self.interrupters_killed} interrupters killed; {self.sessions} sessions and {self.events} events"
-            f" compared, {len(self.faults)} faults"
+            f"{self.supervisors_killed} supervisors, {self.hooks_killed} hooks, {self.readers_killed} readers,"
+            f" {self.launchers_killed} launchers, {self.interrupters_killed} interrupters and"
+            f" {self.approvers_killed} approvers killed; {self.sessions} sessions, {self.events} events and"
+            f" {sum(self.approvals.values())} approvals {self.approvals} compared, {len(self.faults)} faults"
         )
 
 
@@ -71,7 +100,7 @@ class Storm:
         self._commands: list[subprocess.Popen[str]] = []
         self.report = Report()
         sandbox.claude(STREAM)
-        self._lasting = [sandbox.launch(f"Session {number}") for number in range(SESSIONS)]
+        self._lasting = [sandbox.launch(f"Session {number}", "--approvals") for number in range(SESSIONS)]
 
     def blow(self, kills: int) -> None:
         """Until that many supervisors have been killed, and with them what goes on beside."""
@@ -79,11 +108,15 @@ class Storm:
         while report.supervisors_killed < kills:
             self._commands.append(self._start(*chance.choice(READERS)))
             time.sleep(chance.uniform(0, 0.2))
-            report.supervisors_killed += self._kill_a_supervisor()
+            report.supervisors_killed += self._kill_one_of(_running(self._sandbox, "hldctl.supervisor"))
+            if chance.random() < 0.2:
+                report.hooks_killed += self._kill_one_of(_running(self._sandbox, "hook/__main__.py"))
+            if chance.random() < 0.3:
+                report.approvers_killed += self._kill_in_the_act(chance.choice(["approve", "deny"]), "--all")
             if len(self._commands) > 4:
                 report.readers_killed += _kill(self._commands.pop(chance.randrange(len(self._commands))))
             if chance.random() < 0.1:
-                report.launchers_killed += self._kill_in_the_act("launch", "Briefly")
+                report.launchers_killed += self._kill_in_the_act("launch", "Briefly", "--approvals")
             if chance.random() < 0.1 and (brief := self._brief_sessions()):
                 report.interrupters_killed += self._kill_in_the_act("interrupt", "--no-wait", chance.choice(brief))
 
@@ -97,8 +130,26 @@ class Storm:
         for session_id in self._sandbox.ok("ls", "-q").split():
             self.report.faults += [f"{session_id}: {fault}" for fault in self._faults(session_id)]
             self.report.sessions += 1
+        self.report.faults += list(self._faults_of_approvals())
         self.report.events = int(self._sandbox.sql("SELECT count(*) FROM conversation_events")[0][0])
         eventually(lambda: not self._sandbox.processes(), "all processes to leave")
+
+    def _faults_of_approvals(self) -> Iterator[str]:
+        """Each is told once, resolved once, and the model heard of no permission that nobody gave."""
+        sql = self._sandbox.sql
+        self.report.approvals = dict(sql("SELECT status, count(*) FROM approvals GROUP BY status"))
+        if self.report.approvals.get("pending"):
+            yield "a request waits in a session that has ended"
+        for kind in ("new_approval", "approval_resolved"):
+            told = sql("SELECT json_extract(data, '$.approval_id') FROM feed WHERE type = ? ORDER BY 1", kind)
+            if told != sql("SELECT id FROM approvals ORDER BY 1"):
+                yield f"{kind} is not told once for each request"
+        heard = (
+            "SELECT count(*) FROM conversation_events r JOIN approvals a ON a.session_id = r.session_id"
+            " AND a.tool_use_id = r.tool_result_for_id WHERE r.tool_result_content = 'allow' AND a.status != 'approved'"
+        )
+        if sql(heard) != [(0,)]:
+            yield "the model heard of a permission that nobody gave"
 
     def _faults(self, session_id: str) -> list[str]:
         session = self._sandbox.show(session_id)
@@ -125,11 +176,10 @@ class Storm:
 
     def _kill_in_the_act(self, *words: str) -> int:
         command = self._start(*words)
-        time.sleep(self._chance.uniform(0, _COMMAND_SECONDS))
+        time.sleep(self._chance.uniform(0, self._chance.choice([0.5, _COMMAND_SECONDS])))
         return _kill(command)
 
-    def _kill_a_supervisor(self) -> int:
-        processes = _supervisors(self._sandbox)
+    def _kill_one_of(self, processes: list[psutil.Process]) -> int:
         if not processes:
             return 0
         try:
@@ -146,11 +196,11 @@ def run(sandbox: Sandbox, kills: int, seed: int) -> Report:
     return storm.report
 
 
-def _supervisors(sandbox: Sandbox) -> list[psutil.Process]:
+def _running(sandbox: Sandbox, program: str) -> list[psutil.Process]:
     found = []
     for process in sandbox.processes():
         try:
-            if "hldctl.supervisor" in process.cmdline():
+            if any(word.endswith(program) for word in process.cmdline()):
                 found.append(process)
         except psutil.Error:
             continue

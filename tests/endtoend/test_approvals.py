@@ -229,6 +229,45 @@ def test_without_approvals_claude_code_decides_as_ever(sandbox: Sandbox) -> None
     assert not sandbox.files(session_id).hooked_settings.exists()
 
 
+def test_a_session_without_a_hook_heeds_no_rule_and_says_so(sandbox: Sandbox) -> None:
+    sandbox.play("say Hi.\nhang")
+    session_id = sandbox.launch("Hi")
+    told = sandbox.run("set", session_id, "--auto-accept-edits")
+    assert (told.returncode, "continuations" in told.stderr) == (0, True)
+    assert sandbox.run("set", session_id, "--title", "New").stderr == ""
+    sandbox.ok("interrupt", session_id)
+
+
+def test_who_waits_for_the_session_is_told_what_it_waits_for(sandbox: Sandbox) -> None:
+    sandbox.play(BASH)
+    with sandbox.popen("launch", "Hi", "--approvals", "--wait") as launched:
+        (request,) = waiting(sandbox)
+        sandbox.ok("approve", request["id"])
+        answer, told = launched.communicate(timeout=PATIENCE)
+    assert (answer, launched.returncode) == ("Done.\n", 0)
+    assert f"hldctl approve {request['id'][:8]}" in told
+
+
+def test_followers_see_requests_and_answers(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    with sandbox.popen("tail", "-f", session_id) as follower:
+        assert follower.stdout is not None
+        lines = [follower.stdout.readline() for _ in range(3)]
+        sandbox.ok("approve", request["id"], "--comment", "go ahead")
+        rest = follower.communicate(timeout=PATIENCE)[0]
+    assert f"waits for permission {request['id'][:8]}: Bash" in lines[2]
+    assert f"approved {request['id'][:8]} by" in rest
+    assert "go ahead" in rest
+    with sandbox.popen("approvals", "-f", "--json", stdout=subprocess.PIPE) as follower:
+        child = sandbox.ok("continue", session_id, "Again").strip()
+        assert follower.stdout is not None
+        assert json.loads(follower.stdout.readline())["session_id"] == child
+        sandbox.ok("interrupt", child)
+        assert json.loads(follower.stdout.readline())["status"] == "expired"
+        follower.kill()
+
+
 def test_rules_alone_ask_nobody(sandbox: Sandbox) -> None:
     sandbox.play(f"{THEN_WRITE}{THEN_TOUCH_OTHER}say Done.")
     session_id = sandbox.launch("Hi", "--no-approvals", "--auto-accept-edits")

@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from hldctl.claude import arguments, environment, mcp
+from hldctl.claude import arguments, environment, mcp, permission
 from hldctl.claude.usage import Tokens
 from hldctl.cli.conversation import lines as printed_lines
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
@@ -21,7 +21,7 @@ from hldctl.host.clock import rfc3339
 from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.rehearsal.script import Call, ScriptError, Wait, parse
 from hldctl.sessions import launching, view
-from hldctl.store import mcp_servers, snapshots
+from hldctl.store import approvals, mcp_servers, snapshots
 from hldctl.store.conversation import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import Session
@@ -324,8 +324,25 @@ def kept_snapshot(bench: Bench, data: bytes) -> None:
     assert taken.row(half).content == again
 
 
+def permission_request(bench: Bench, data: bytes) -> None:
+    """What Claude Code asks of the hook: a request that can be recorded and compared, or ValueError."""
+    try:
+        asked = permission.request(data)
+    except ValueError:
+        return
+    tool_input = json.dumps(asked.tool_input, ensure_ascii=False, allow_nan=False)
+    bench.database.execute("SELECT ?, ?, ?", (asked.tool_name, tool_input, asked.suggested_rule))
+    assert permission.is_allowed(None, asked.tool_name, asked.tool_input)
+    rule = permission.lasting_rule(asked.tool_name, asked.tool_input, asked.suggested_rule)
+    permission.is_allowed(rule, asked.tool_name, asked.tool_input)
+    assert approvals.is_same_input(asked.tool_input, asked.tool_input, "/work")
+    command = asked.tool_input.get("command")
+    for prefix in ("ls *", "ls:*"):
+        if asked.tool_name == "Bash" and isinstance(command, str) and set(";|&$`\n") & set(command):
+            assert not permission.is_allowed(prefix, "Bash", asked.tool_input)
+
+
 Target = Callable[[Bench, bytes], None]
 
-TARGETS: dict[str, Target] = {
-    target.__name__: target for target in (stream, arrivals, fold_state, inherited, report, script, kept_snapshot)
-}
+_ALL = (stream, arrivals, fold_state, inherited, report, script, kept_snapshot, permission_request)
+TARGETS: dict[str, Target] = {target.__name__: target for target in _ALL}

@@ -77,7 +77,14 @@ def test_a_database_of_each_earlier_version_keeps_its_data(state: StateDirectory
             sessions.change_settings("old", {"title": "new"}, 3)
             assert execute("SELECT count(*) FROM feed").fetchone() == (1,)
             execute("DELETE FROM sessions")
-            for table in ("conversation_events", "feed", "mcp_servers", "file_snapshots"):
+            for table in (
+                "conversation_events",
+                "feed",
+                "mcp_servers",
+                "file_snapshots",
+                "approvals",
+                "approval_rules",
+            ):
                 assert execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
         assert _open_many(state) == [0] * 4
 
@@ -143,6 +150,16 @@ QUERIES = {
     "feed": "SELECT * FROM feed WHERE id > 5 ORDER BY id LIMIT 500",
     "feed of a session": "SELECT * FROM feed WHERE id > 5 AND session_id = 'x' ORDER BY id LIMIT 500",
     "feed of a type": "SELECT * FROM feed WHERE id > 5 AND type = 'x' ORDER BY id LIMIT 500",
+    "approval": "SELECT * FROM approvals WHERE id = 'x'",
+    "approvals by prefix": "SELECT id FROM approvals WHERE id >= 'x' AND id < 'y' LIMIT 2",
+    "waiting approvals": "SELECT * FROM approvals WHERE status = 'pending' ORDER BY created_at, rowid",
+    "approvals of a session": "SELECT * FROM approvals WHERE session_id = 'x' ORDER BY created_at, rowid",
+    "approvals without a call": "SELECT * FROM approvals WHERE session_id = 'x' AND tool_use_id IS NULL"
+    " ORDER BY created_at, rowid",
+    "calls that wait": "SELECT tool_id FROM conversation_events WHERE session_id = 'x' AND event_type = 'tool_call'"
+    " AND tool_name = 'y' AND is_completed = 0 AND tool_id IS NOT NULL AND approval_id IS NULL ORDER BY sequence",
+    "newest approvals": "SELECT * FROM approvals WHERE rowid < 9 ORDER BY rowid DESC LIMIT 200",
+    "rules": "SELECT tool_name, content FROM approval_rules WHERE session_id = 'x'",
     "tool": "UPDATE conversation_events SET is_completed = 1 WHERE session_id = 'x' AND tool_id = 'y'",
 }
 

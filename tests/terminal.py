@@ -1,0 +1,72 @@
+"""A terminal for a test: hldctl run in it as by a person who reads and types."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from types import TracebackType
+
+from tests.sandbox import PATIENCE, Sandbox
+
+
+class Terminal:
+    """One command of hldctl in a terminal of its own."""
+
+    def __init__(self, sandbox: Sandbox, *arguments: str) -> None:
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hldctl", *arguments],
+            cwd=sandbox.work,
+            env=sandbox.environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        os.set_blocking(self._master, False)
+        self.shown = ""
+
+    def shows(self, text: str) -> str:
+        """Waits for that to come; returns all that was shown up to then, which is not looked at again."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.shown:
+            if not self._read() and time.monotonic() > deadline:
+                raise AssertionError(f"waited in vain for {text!r}; shown: {self.shown!r}")
+        before, found, self.shown = self.shown.partition(text)
+        return before + found
+
+    def enter(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def ended(self) -> tuple[int, str]:
+        """The exit code, and what was shown last."""
+        code = self.process.wait(PATIENCE)
+        while self._read():
+            pass
+        return code, self.shown
+
+    def _read(self) -> bool:
+        try:
+            read = os.read(self._master, 65536)
+        except BlockingIOError:
+            time.sleep(0.02)
+            return False
+        except OSError:
+            # What Linux says once nobody has the other end open.
+            return False
+        self.shown += read.decode(errors="replace").replace("\r\n", "\n")
+        return bool(read)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
