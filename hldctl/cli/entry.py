@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import NoReturn
 
+from hldctl.errors import ExitCode
+
 _LAUNCHING = ("launch", "continue")
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def main() -> NoReturn:
+    try:
+        _run()
+    except OSError as error:
+        # Of the machine, and met anywhere: Python itself opens a file for each module.
+        if error.errno not in _EXHAUSTED:
+            raise
+        print(
+            f"hldctl: The machine refuses what is needed to go on: {error.strerror}; see `ulimit -a`.", file=sys.stderr
+        )
+        sys.exit(ExitCode.ENVIRONMENT)
+
+
+def _run() -> NoReturn:
     words = sys.argv[1:]
     if sys.platform != "win32" and words[:1] and words[0] in _LAUNCHING and not {"-h", "--help"} & set(words):
         from hldctl.sessions import spawning

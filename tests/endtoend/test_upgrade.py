@@ -84,16 +84,23 @@ def test_a_supervisor_that_its_own_hldctl_cannot_serve_any_more_becomes_the_newe
 
 def downgraded(sandbox: Sandbox, session_id: str) -> None:
     """The database as the first version made it, with the state of a fold that knew less."""
-    with sqlite3.connect(sandbox.state.database) as database:
-        for table in ("feed", "mcp_servers", "file_snapshots"):
-            database.execute(f"DROP TABLE {table}")
-        database.execute("ALTER TABLE sessions DROP COLUMN left_running")
-        (stored,) = database.execute("SELECT fold_state FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    first = sandbox.root / "first.db"
+    with sqlite3.connect(first) as database:
+        for statement in MIGRATIONS[0]:
+            database.execute(statement)
+        database.execute("ATTACH ? AS newest", (str(sandbox.state.database),))
+        for table in ("sessions", "conversation_events"):
+            columns = ", ".join(row[1] for row in database.execute(f"PRAGMA main.table_info({table})"))
+            database.execute(f"INSERT INTO main.{table} SELECT {columns} FROM newest.{table}")
+        (stored,) = database.execute("SELECT fold_state FROM main.sessions WHERE id = ?", (session_id,)).fetchone()
         state = {**json.loads(stored), "no_longer_known": 1}
         del state["reads"], state["interrupted"]
-        database.execute("UPDATE sessions SET fold_state = ? WHERE id = ?", (json.dumps(state), session_id))
+        database.execute("UPDATE main.sessions SET fold_state = ? WHERE id = ?", (json.dumps(state), session_id))
         database.execute("PRAGMA user_version = 1")
     database.close()
+    for path in sandbox.state.root.glob("hldctl.db*"):
+        path.unlink()
+    first.rename(sandbox.state.database)
 
 
 def test_a_session_of_the_first_version_is_adopted_with_its_old_state(sandbox: Sandbox) -> None:

@@ -45,7 +45,7 @@ class Held:
     """What a supervisor holds."""
 
     memory: int
-    """Bytes at its largest in this part of its life: what it is at one moment depends on the batch before."""
+    """Bytes of its own at the most in this part of its life: what it is at one moment depends on the batch before."""
     descriptors: int
     """At the end of this part."""
 
@@ -114,8 +114,9 @@ class _Watch:
 
     def _is_recorded(self, moment: str) -> bool:
         self.largest_log = max(self.largest_log, self._log.stat().st_size if self._log.exists() else 0)
-        memory = self._supervisor.memory_full_info()
-        self._largest_memory = max(self._largest_memory, getattr(memory, "pss", memory.uss))
+        memory = self._supervisor.memory_info()
+        # Without the pages of files: how these are counted depends on who else uses them at the moment.
+        self._largest_memory = max(self._largest_memory, memory.rss - getattr(memory, "shared", 0))
         if not (self._sandbox.work / f"{moment}-written").exists():
             return False
         ((offset,),) = self._sandbox.sql("SELECT journal_offset FROM sessions WHERE id = ?", self._session_id)
