@@ -65,6 +65,9 @@ class SmallDisk(Namespace):
     def fill(self) -> None:
         assert not self.run(f"cat /dev/zero > {self._mount}/filler")
 
+    def make_room(self) -> None:
+        assert self.run(f"rm {self._mount}/filler")
+
     def has(self, session_id: str, text: str) -> None:
         """Waits until Claude Code has written that."""
         journal = self.seen(self._mount) / "sessions" / session_id / "stdout.jsonl"

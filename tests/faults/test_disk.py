@@ -66,7 +66,7 @@ def test_a_full_disk_lets_itself_be_read_and_the_session_goes_on(sandbox: Sandbo
         sandbox.ok(*command)
     assert_refused(sandbox.run("launch", "Hi"), str(sandbox.state.root), "No space left")
     assert len(disk.sessions) == 1
-    disk.remount(LARGE)
+    disk.make_room()
     (sandbox.work / "go-on").touch()
     sandbox.ok("wait", session_id)
     assert_nobody_is_left(sandbox)
