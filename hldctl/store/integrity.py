@@ -14,12 +14,14 @@ from typing import Any
 import apsw
 
 from hldctl.host.paths import StateDirectory
+from hldctl.store import approvals
 from hldctl.store.database import execute
 from hldctl.store.models import JsonField, Session, database
 
 WITHOUT_BUG = (3, 51, 3)
 """The first SQLite without the WAL-reset bug: https://sqlite.org/wal.html#walresetbug."""
 _MOST_PROBLEMS = 20
+_ABOUT_PERMISSIONS = ("approvals", "approval_rules")
 _IN_USE_SECONDS = 5
 
 
@@ -89,6 +91,8 @@ def set_aside(state: StateDirectory) -> Path:
 class Salvage:
     sessions: dict[str, dict[str, Any]]
     """What could be read of the sessions' rows, by id and column."""
+    permissions: dict[str, list[dict[str, Any]]]
+    """What no journal tells: the rows of each table about permissions."""
     last_feed_id: int | None
 
 
@@ -96,17 +100,41 @@ def salvage(damaged: Path, session_ids: Iterable[str]) -> Salvage:
     """What a damaged copy still tells of these sessions, and of those that it names itself."""
     connection = apsw.Connection(str(damaged))
     try:
-        names = [row[1] for row in _readable(connection, "PRAGMA table_info(sessions)")]
         ids = {*session_ids, *(row[0] for row in _readable(connection, "SELECT id FROM sessions"))}
         rows = {}
         for session_id in ids:
-            for row in _readable(connection, "SELECT * FROM sessions WHERE id = ?", (session_id,)):
+            for row in _rows(connection, "sessions", "WHERE id = ?", (session_id,)):
                 with contextlib.suppress(ValueError, TypeError):
-                    rows[str(session_id)] = _as_python(dict(zip(names, row, strict=False)))
+                    rows[str(session_id)] = _as_python(row)
         counters = _readable(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'feed'")
-        return Salvage(rows, next((int(row[0]) for row in counters), None))
+        permissions = {table: _rows(connection, table) for table in _ABOUT_PERMISSIONS}
+        return Salvage(rows, permissions, next((int(row[0]) for row in counters), None))
     finally:
         connection.close()
+
+
+def put_back(rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Of sessions that are there again, and of columns that this program knows."""
+    ids = {row[0] for row in execute("SELECT id FROM sessions").fetchall()}
+    with database.atomic("IMMEDIATE"):
+        for table, found in rows.items():
+            known = {row[1] for row in execute(f"PRAGMA table_info({table})").fetchall()}
+            for row in found:
+                if row.get("session_id") in ids:
+                    names = [name for name in row if name in known]
+                    marks = ", ".join("?" * len(names))
+                    values = tuple(row[name] for name in names)
+                    execute(f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({marks})", values)
+        for session_id in ids:
+            approvals.mark_events(database.connection(), session_id)
+
+
+def _rows(
+    connection: apsw.Connection, table: str, condition: str = "", parameters: tuple[Any, ...] = ()
+) -> list[dict[str, Any]]:
+    names = [row[1] for row in _readable(connection, f"PRAGMA table_info({table})")]
+    found = _readable(connection, f"SELECT * FROM {table} {condition}", parameters)
+    return [dict(zip(names, row, strict=False)) for row in found]
 
 
 def _readable(connection: apsw.Connection, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -183,6 +183,25 @@ def test_a_damaged_database_is_rebuilt_from_the_journals(sandbox: Sandbox, damag
     assert sandbox.ok("launch", "Hello", "--allowed-tools", "Bash", "--wait") == "Two.\n"
 
 
+def test_what_was_allowed_survives_the_damage_of_another_table(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    session_id = sandbox.launch("Hello", "--approvals")
+    eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")
+    sandbox.ok("approve", "--all", "--always")
+    sandbox.ended(session_id)
+    events, asked = sandbox.events(session_id), sandbox.ok("approvals", "--all", "--json")
+    ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'conversation_events'")
+    ((size,),) = sandbox.sql("PRAGMA page_size")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek((page - 1) * size)
+        database.write(b"\xa5" * size)
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert sandbox.events(session_id) == events
+    assert sandbox.ok("approvals", "--all", "--json") == asked
+    assert sandbox.sql("SELECT count(*) FROM approval_rules") == [(1,)]
+
+
 def test_a_session_outlives_the_loss_of_its_database(sandbox: Sandbox) -> None:
     sandbox.play('say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.')
     session_id = sandbox.launch("Hello", "--title", "A title", "--allowed-tools", "Bash")

@@ -474,6 +474,23 @@ def test_a_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
     assert "hldctl doctor" in hook_says(sandbox, REQUEST)["message"]
 
 
+def test_a_request_that_cannot_be_recorded_is_denied(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, "say Hi.\nhang")
+    hold = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], isolation_level=None); d.execute('BEGIN IMMEDIATE')"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{hold}; print('held', flush=True); sys.stdin.read()", sandbox.state.database],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        decision = hook_says(sandbox, REQUEST, HLDCTL_SESSION_ID=session_id)
+        assert (decision["behavior"], "locked" in decision["message"]) == ("deny", True)
+        holder.kill()
+    assert asked(sandbox) == []
+    sandbox.ok("interrupt", session_id)
+
+
 def test_a_request_of_a_session_that_has_ended_is_denied(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     sandbox.ok("launch", "Hi", "--approvals", "--wait")

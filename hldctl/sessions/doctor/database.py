@@ -59,4 +59,5 @@ def _restore(state: StateDirectory, salvaged: integrity.Salvage) -> None:
     ids = {*salvaged.sessions, *supervisors.ids_with_files(state)}
     for session_id in sorted(ids, key=lambda known: salvaged.sessions.get(known, {}).get("created_at") or 0):
         recover(state.session(session_id), salvaged.sessions.get(session_id))
+    integrity.put_back(salvaged.permissions)
     supervisors.adopt_all_lost(state)
