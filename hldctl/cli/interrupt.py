@@ -15,6 +15,7 @@ from hldctl.sessions import lookup, stopping, supervisors
 from hldctl.states import Status
 from hldctl.store.database import opened
 from hldctl.store.models import Session
+from hldctl.supervisor.stop import GRACE_SECONDS
 
 
 def command(
@@ -23,7 +24,7 @@ def command(
     timeout: Annotated[
         float,
         typer.Option(parser=seconds, metavar="DURATION", help="How long it may take before force is used."),
-    ] = str(int(stopping.GRACE_SECONDS)),  # type: ignore[assignment]  # typer parses defaults too
+    ] = str(int(GRACE_SECONDS)),  # type: ignore[assignment]  # typer parses defaults too
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return at once; the session ends by itself.")] = False,
 ) -> None:
     """Stop sessions, and all that they started."""

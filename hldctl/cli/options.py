@@ -43,6 +43,14 @@ def approval_timeout(text: str) -> ApprovalTimeout:
         raise typer.BadParameter(str(error)) from None
 
 
+def limit(text: str) -> float:
+    """A duration in which something can happen; for typer's `parser`."""
+    length = seconds(text)
+    if length == 0:
+        raise typer.BadParameter("it must be longer than nothing.")
+    return length
+
+
 def is_attended() -> bool:
     """Whether somebody sits at a terminal: also where the query comes from a pipe, or the id goes into a variable."""
     return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
@@ -135,6 +143,13 @@ class Said:
         str | None,
         typer.Option(metavar="COMMAND", help="Run for each request, which it gets as JSON on standard input."),
     ] = None
+    timeout: Annotated[
+        float | None, typer.Option(parser=limit, metavar="DURATION", help="Stop it when it has not ended by then.")
+    ] = None
+    idle_timeout: Annotated[
+        float | None,
+        typer.Option(parser=limit, metavar="DURATION", help="Stop it when nothing has happened for so long."),
+    ] = None
     query_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from a file.")] = None
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the end and print the result, as `claude -p` does.")
@@ -174,6 +189,8 @@ class Said:
             skipping_seconds=self.skip_timeout,
             approval_timeout=self.approval_timeout,
             on_approval=self.on_approval,
+            timeout=self.timeout,
+            idle_timeout=self.idle_timeout,
         )
 
 

@@ -39,7 +39,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     request = _request(query, claude_path, umask, chosen, title=options.title)
     if asks_by_hook(asked, chosen):
         permissions.require_hook(state, claude_path)
-    return _start(state, replace(request, permissions=asked))
+    return _start(state, _with_limits(replace(request, permissions=asked), options))
 
 
 def resume(state: StateDirectory, words: str, query: str, options: SessionOptions, umask: int) -> str:
@@ -75,7 +75,8 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
         chosen = replace(chosen, fresh_system_prompt=True)
     request = _request(query, claude_path, umask, chosen, title=options.title or parent.title)
     continuation = replace(request, parent_session_id=parent.id, resume=parent.claude_session_id)
-    return _start(state, _with_permissions(state, continuation, parent.id, options))
+    limited = replace(continuation, timeout_ms=parent.timeout_ms, idle_timeout_ms=parent.idle_timeout_ms)
+    return _start(state, _with_limits(_with_permissions(state, limited, parent.id, options), options))
 
 
 def _with_permissions(
@@ -89,6 +90,14 @@ def _with_permissions(
             sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, moment)
             parent = lookup.find(parent_id)
     return replace(request, permissions=permissions.of_continuation(options, parent, moment))
+
+
+def _with_limits(request: LaunchRequest, options: SessionOptions) -> LaunchRequest:
+    if options.timeout is not None:
+        request = replace(request, timeout_ms=int(options.timeout * 1000))
+    if options.idle_timeout is not None:
+        request = replace(request, idle_timeout_ms=int(options.idle_timeout * 1000))
+    return request
 
 
 def _request(query: str, claude_path: str, umask: int, chosen: ClaudeSettings, title: str | None) -> LaunchRequest:

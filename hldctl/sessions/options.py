@@ -59,6 +59,9 @@ class SessionOptions:
     skipping_seconds: float | None = None
     approval_timeout: ApprovalTimeout | None = None
     on_approval: str | None = None
+    timeout: float | None = None
+    """Seconds, as `idle_timeout`."""
+    idle_timeout: float | None = None
 
 
 def checked(options: SessionOptions) -> dict[str, Any]:

@@ -11,9 +11,7 @@ from hldctl.sessions import supervisors, waiting
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
-
-GRACE_SECONDS = 10.0
-"""From SIGINT to SIGTERM, unless said otherwise; Claude Code needs up to 1.6 s to end in good order."""
+from hldctl.supervisor.stop import GRACE_SECONDS
 
 
 def interrupt(

@@ -123,6 +123,16 @@ def after(session_id: str, sequence: int, limit: int) -> list[Event]:
     return [Event._make(row) for row in execute(_NEXT, (session_id, sequence, limit))]
 
 
+def oldest_open_call(session_id: str) -> int | None:
+    """When the first of the tool calls began that have no result yet, in milliseconds since 1970."""
+    row = execute(
+        "SELECT min(created_at) FROM conversation_events"
+        " WHERE session_id = ? AND event_type = 'tool_call' AND is_completed = 0",
+        (session_id,),
+    ).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
 def last_sequence(session_id: str) -> int:
     row = execute("SELECT max(sequence) FROM conversation_events WHERE session_id = ?", (session_id,)).fetchone()
     return int(row[0] or 0)

@@ -189,4 +189,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN on_approval TEXT",
         "ALTER TABLE sessions ADD COLUMN pending_approvals INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        "ALTER TABLE sessions ADD COLUMN timeout_ms INTEGER",
+        "ALTER TABLE sessions ADD COLUMN idle_timeout_ms INTEGER",
+        "ALTER TABLE sessions ADD COLUMN stop_reason TEXT",
+    ),
 )

@@ -89,6 +89,10 @@ class Session(Model):
     approval_timeout_allows = BooleanField(null=True)
     on_approval = TextField(null=True)
     pending_approvals = IntegerField(default=0)
+    timeout_ms = IntegerField(null=True)
+    idle_timeout_ms = IntegerField(null=True)
+    stop_reason = TextField(null=True)
+    """Why it was to be stopped, as an EndReason: decided before it was signalled."""
 
     class Meta:
         database = database

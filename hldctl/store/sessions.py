@@ -127,9 +127,14 @@ def statuses(session_ids: Collection[str]) -> dict[str, Status]:
     return {session_id: Status(status) for session_id, status in rows}
 
 
-def request_interrupt(session_id: str, now: int, grace_ms: int) -> bool:
-    """Records the intent; False if the session has ended. A second request may change the grace period."""
-    intent = {"interrupt_requested_at": now, "interrupt_grace_ms": grace_ms, "last_activity_at": now}
+def request_interrupt(session_id: str, now: int, grace_ms: int, reason: EndReason = EndReason.INTERRUPTED) -> bool:
+    """Records the intent; False if the session has ended. A second request may change the grace period only."""
+    intent = {
+        "interrupt_requested_at": now,
+        "interrupt_grace_ms": grace_ms,
+        "last_activity_at": now,
+        "stop_reason": fn.coalesce(Session.stop_reason, str(reason)),
+    }
     with database.atomic("IMMEDIATE"):
         return _change_status(session_id, Status.INTERRUPTING, now, intent)
 
@@ -138,13 +143,17 @@ def request_interrupt(session_id: str, now: int, grace_ms: int) -> bool:
 class Interrupt:
     requested_at: int
     grace_ms: int
+    reason: EndReason
 
 
 def interrupt_request(session_id: str) -> Interrupt | None:
     row = execute(
-        "SELECT interrupt_requested_at, interrupt_grace_ms FROM sessions WHERE id = ?", (session_id,)
+        "SELECT interrupt_requested_at, interrupt_grace_ms, stop_reason FROM sessions WHERE id = ?", (session_id,)
     ).fetchone()
-    return None if row is None or row[0] is None else Interrupt(row[0], row[1])
+    if row is None or row[0] is None:
+        return None
+    # Of a session that an older version was asked to interrupt nothing more is said.
+    return Interrupt(row[0], row[1], EndReason(row[2] or EndReason.INTERRUPTED))
 
 
 def move_to_host(session_ids: Sequence[str], host: str) -> None:

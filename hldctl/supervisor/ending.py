@@ -18,14 +18,22 @@ _BY_SUBTYPE = {
     "error_max_turns": EndReason.MAX_TURNS,
     "error_max_budget_usd": EndReason.BUDGET,
 }
+_LIMITS = {
+    EndReason.TIMEOUT: "It had not ended within its --timeout, and was stopped.",
+    EndReason.IDLE_TIMEOUT: "Nothing had happened for as long as its --idle-timeout, and it was stopped.",
+}
 _LONGEST_MESSAGE = 2000
 _KILLING = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 
 
-def decide(exit: Exit, fold: FoldState, errors: str, *, interrupt_requested: bool, signalled: bool) -> Ending:
-    """`errors` is the end of standard error; `signalled` whether this supervisor sent the process a signal."""
+def decide(exit: Exit, fold: FoldState, errors: str, *, stop_reason: EndReason | None, signalled: bool) -> Ending:
+    """`errors` is the end of standard error, `stop_reason` why the session was to be stopped, `signalled` whether this
+    supervisor sent the process a signal.
+    """
     outcome = fold.outcome
-    if interrupt_requested and (signalled or not _succeeded(exit, outcome)):
+    if stop_reason is not None and (signalled or not _succeeded(exit, outcome)):
+        if stop_reason in _LIMITS:
+            return _failed(stop_reason, exit, _LIMITS[stop_reason])
         return Ending(Status.INTERRUPTED, EndReason.INTERRUPTED, exit_code=exit.code)
     if exit.signal in _KILLING:
         return _failed(EndReason.KILLED, exit, f"Claude Code was ended by {signal.Signals(exit.signal).name}.")

@@ -46,7 +46,9 @@ class LaunchRequest:
     parent_session_id: str | None = None
     resume: str | None = None
     """The Claude session to take up."""
-    permissions: Permissions = field(default_factory=lambda: Permissions())
+    permissions: Permissions = field(default_factory=Permissions)
+    timeout_ms: int | None = None
+    idle_timeout_ms: int | None = None
 
     @property
     def is_hooked(self) -> bool:

@@ -39,6 +39,8 @@ def of_request(request: LaunchRequest) -> Row:
         "model": model,
         **asdict(request.permissions),
         "pending_approvals": 0,
+        "timeout_ms": request.timeout_ms,
+        "idle_timeout_ms": request.idle_timeout_ms,
         "archived": False,
         "created_at": moment,
         "last_activity_at": moment,

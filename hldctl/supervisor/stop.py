@@ -16,8 +16,11 @@ from hldctl.supervisor.claude_process import AdoptedProcess, ClaudeProcess, send
 if TYPE_CHECKING:
     import psutil
 
+GRACE_SECONDS = 10.0
+"""From SIGINT to SIGTERM, unless said otherwise; Claude Code needs up to 1.6 s to end in good order."""
 _FORCE_SECONDS = 2.0
 """From SIGTERM to SIGKILL."""
+_CLOCKS_DIFFER_SECONDS = 1.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -136,6 +139,18 @@ def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
         ancestors.add(process.identity.pid)
     found = {pid for pid in parents if pid in marked or _descends(pid, parents, ancestors, foreign)}
     return sorted(pid for pid in found - ancestors - foreign if pid > 1)
+
+
+def younger_descendants(process: ClaudeProcess, session_id: str, since: float) -> bool:
+    """Whether any of the session's processes was started after that, in seconds since 1970."""
+    import psutil
+
+    for pid in descendants(process, session_id):
+        with contextlib.suppress(psutil.Error):
+            # The start is told in hundredths, by a clock that was set at boot.
+            if psutil.Process(pid).create_time() >= since - _CLOCKS_DIFFER_SECONDS:
+                return True
+    return False
 
 
 def _descends(pid: int, parents: dict[int, int], ancestors: set[int], barriers: set[int]) -> bool:

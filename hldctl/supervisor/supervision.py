@@ -21,8 +21,9 @@ from hldctl.supervisor import row
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit
 from hldctl.supervisor.command import command
 from hldctl.supervisor.ending import decide
+from hldctl.supervisor.limits import Limits
 from hldctl.supervisor.recorder import Recorder
-from hldctl.supervisor.stop import Stop, descendants, end_descendants, reap
+from hldctl.supervisor.stop import GRACE_SECONDS, Stop, descendants, end_descendants, reap
 from hldctl.supervisor.trouble import log_trouble
 from hldctl.supervisor.waiting_hooks import expire_unheard, waiting_hooks
 
@@ -30,6 +31,9 @@ _ERRORS_KEPT = 4000
 """Bytes from the end of standard error that an error message may quote."""
 _RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 30.0
+_DISORDERLY = frozenset(
+    {EndReason.INTERRUPTED, EndReason.KILLED, EndReason.LOST, EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT}
+)
 _LONGEST_SLEEP = 30.0
 """Only a guard against a wake-up that was missed: nothing waits for it."""
 
@@ -83,6 +87,7 @@ class Supervision:
 
     def _follow(self, when_following: Callable[[], None]) -> Exit:
         self._record_process()
+        self._set_limits()
         with closing(self._recorder()) as recorder:
             while True:
                 with closing(self._wakeup()) as wakeup:
@@ -111,13 +116,19 @@ class Supervision:
             self._look_after_hooks()
             if self._hooks != watched:
                 return None
-            wakeup.wait(_LONGEST_SLEEP if self._interrupt is None else self._stop.advance())
+            self._heed_limits()
+            wakeup.wait(self._patience() if self._interrupt is None else self._stop.advance())
 
     def _record_process(self) -> None:
         """Once more, should it have failed when the process was spawned."""
         session = sessions.get(self._session_id)
         if session is not None and session.pid is None and self._process.identity.pid:
             sessions.started(self._session_id, self._process.identity, now())
+
+    def _set_limits(self) -> None:
+        session = sessions.get(self._session_id)
+        assert session is not None, "the session was deleted while it ran"
+        self._limits = Limits(session, self._files, self._process)
 
     def _recorder(self) -> Recorder:
         session = sessions.get(self._session_id)
@@ -133,9 +144,23 @@ class Supervision:
             return
         self._woken_at = woken_at
         self._hooks = waiting_hooks(self._session_id)
+        self._take_interrupt()
+
+    def _take_interrupt(self) -> None:
         self._interrupt = sessions.interrupt_request(self._session_id)
         if self._interrupt is not None:
             self._stop.grace_seconds = self._interrupt.grace_ms / 1000
+
+    def _heed_limits(self) -> None:
+        """The intent is recorded first, as for any other who wants the session to stop."""
+        if self._interrupt is None and (reason := self._limits.reached()) is not None:
+            sessions.request_interrupt(self._session_id, now(), int(GRACE_SECONDS * 1000), reason)
+            touch(self._files.changed)
+            self._take_interrupt()
+
+    def _patience(self) -> float:
+        left = self._limits.seconds_left()
+        return _LONGEST_SLEEP if left is None else min(left, _LONGEST_SLEEP)
 
     def _look_after_hooks(self) -> None:
         """One that was killed has told nobody."""
@@ -150,11 +175,11 @@ class Supervision:
                 exit,
                 recorder.state,
                 self._end_of_errors(),
-                interrupt_requested=self._interrupt is not None,
+                stop_reason=None if self._interrupt is None else self._interrupt.reason,
                 signalled=self._stop.signalled,
             )
         # What Claude Code left running after an orderly end is the user's; after any other it is a stray.
-        if ending.reason in (EndReason.INTERRUPTED, EndReason.KILLED, EndReason.LOST):
+        if ending.reason in _DISORDERLY:
             end_descendants(self._process, self._session_id)
             left_running = []
         else:

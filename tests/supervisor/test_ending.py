@@ -15,7 +15,7 @@ ABORTED = SUCCESS._replace(subtype="error_during_execution", is_error=True, term
 
 
 def decided(code: int | None, outcome: Outcome | None = None, **how: Any) -> tuple[Status, EndReason]:
-    values = {"interrupt_requested": False, "signalled": False} | how
+    values = {"stop_reason": None, "signalled": False} | how
     state = FoldState(last_result=None if outcome is None else tuple(outcome), interrupted=values.pop("said", False))
     ending = decide(Exit(code), state, "", **values)
     return ending.status, ending.reason
@@ -53,16 +53,23 @@ def test_a_last_word_of_interruption_without_a_result() -> None:
 
 def test_what_was_said_after_the_last_result_and_cut_off_is_lost() -> None:
     state = FoldState(last_result=tuple(SUCCESS), spoken_since_result=True)
-    assert decide(Exit(None), state, "", interrupt_requested=False, signalled=False).reason is EndReason.LOST
-    assert decide(Exit(0), state, "", interrupt_requested=False, signalled=False).reason is EndReason.SUCCESS
+    assert decide(Exit(None), state, "", stop_reason=None, signalled=False).reason is EndReason.LOST
+    assert decide(Exit(0), state, "", stop_reason=None, signalled=False).reason is EndReason.SUCCESS
 
 
 @pytest.mark.parametrize("code", [0, 1, 143, -9, -2, None])
 @pytest.mark.parametrize("outcome", [None, ABORTED])
 def test_with_an_intent_it_was_interrupted(code: int | None, outcome: Outcome | None) -> None:
-    assert decided(code, outcome, interrupt_requested=True, signalled=True)[0] is Status.INTERRUPTED
+    assert decided(code, outcome, stop_reason=EndReason.INTERRUPTED, signalled=True)[0] is Status.INTERRUPTED
 
 
 def test_an_intent_that_came_too_late_takes_no_success_away() -> None:
-    assert decided(0, SUCCESS, interrupt_requested=True)[0] is Status.COMPLETED
-    assert decided(0, SUCCESS, interrupt_requested=True, signalled=True)[0] is Status.INTERRUPTED
+    assert decided(0, SUCCESS, stop_reason=EndReason.INTERRUPTED)[0] is Status.COMPLETED
+    assert decided(0, SUCCESS, stop_reason=EndReason.INTERRUPTED, signalled=True)[0] is Status.INTERRUPTED
+
+
+@pytest.mark.parametrize("reason", [EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT])
+def test_a_limit_that_was_reached_is_a_failure_of_its_own(reason: EndReason) -> None:
+    for code in (0, 143, -9, None):
+        assert decided(code, ABORTED, stop_reason=reason, signalled=True) == (Status.FAILED, reason)
+    assert decided(0, SUCCESS, stop_reason=reason) == (Status.COMPLETED, EndReason.SUCCESS)

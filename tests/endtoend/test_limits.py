@@ -1,0 +1,92 @@
+"""How long a session may run, and how long it may be idle."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+
+from tests.crash.audit import faults
+from tests.sandbox import Json, Sandbox, eventually, is_dead
+
+
+def ending(session: Json) -> tuple[str, str]:
+    return session["status"], session["end_reason"]
+
+
+def test_a_session_that_does_not_end_in_time_is_stopped(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nhang")
+    done = sandbox.run("launch", "Hi", "--timeout", "4s", "--wait")
+    assert (done.returncode, "--timeout" in done.stderr) == (124, True)
+    session = sandbox.show("last")
+    assert ending(session) == ("failed", "timeout")
+    assert session["duration_ms"] is not None
+    assert sandbox.run("wait", session["id"]).returncode == 124
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    assert faults(sandbox, session["id"]) == []
+
+
+def test_all_that_it_started_is_stopped_with_it(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "setsid tail -f /dev/null & touch runs; tail -f /dev/null"}\n\nsay Never said.')
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash", "--timeout", "5s")
+    assert ending(sandbox.ended(session_id)) == ("failed", "timeout")
+    assert (sandbox.work / "runs").exists()
+    eventually(lambda: not sandbox.processes(), "all to end")
+
+
+def test_the_deadline_is_the_launchs_whoever_supervises(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hi", "--timeout", "1h")
+    sandbox.journal_has(session_id, "Here.")
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+    supervisor.kill()
+    eventually(lambda: is_dead(supervisor), "its death")
+    sandbox.sql("UPDATE sessions SET created_at = created_at - 3600000 WHERE id = ?", session_id)
+    assert sandbox.run("wait", session_id).returncode == 124
+    assert ending(sandbox.show(session_id)) == ("failed", "timeout")
+
+
+def test_a_session_in_which_nothing_happens_is_stopped(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "echo out"}\n\nsay Here.\nhang')
+    done = sandbox.run("launch", "Hi", "--idle-timeout", "3s", "--wait")
+    assert (done.returncode, "--idle-timeout" in done.stderr) == (124, True)
+    assert ending(sandbox.show("last")) == ("failed", "idle_timeout")
+    eventually(lambda: not sandbox.processes(), "all to leave")
+
+
+def test_a_tool_that_works_for_long_is_not_idle(sandbox: Sandbox) -> None:
+    command = "for n in 1 2 3 4 5 6 7 8; do sleep 1; done; echo out"
+    sandbox.play(f'call Bash {{"command": "{command}"}}\n\nsay Done.')
+    done = sandbox.run("launch", "Hi", "--allowed-tools", "Bash", "--idle-timeout", "3s", "--wait")
+    assert (done.returncode, done.stdout) == (0, "Done.\n")
+
+
+def test_a_session_that_waits_for_permission_is_not_idle(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    options = ["--approvals", "--approval-timeout", "8s=allow", "--idle-timeout", "3s", "--wait"]
+    done = sandbox.run("launch", "Hi", *options)
+    assert (done.returncode, done.stdout) == (0, "Done.\n")
+
+
+def test_an_interrupt_before_the_limit_stays_one(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hi", "--timeout", "1h", "--idle-timeout", "1h")
+    sandbox.journal_has(session_id, "Here.")
+    sandbox.ok("interrupt", session_id)
+    assert ending(sandbox.show(session_id)) == ("interrupted", "interrupted")
+
+
+def test_a_continuation_inherits_them_and_counts_anew(sandbox: Sandbox) -> None:
+    sandbox.play("say Hi.")
+    sandbox.ok("launch", "Hi", "--timeout", "90s", "--idle-timeout", "1m", "--wait")
+    sandbox.ok("continue", "last", "More", "--idle-timeout", "2m", "--wait")
+    limits = sandbox.sql("SELECT timeout_ms, idle_timeout_ms FROM sessions ORDER BY created_at")
+    assert limits == [(90_000, 60_000), (90_000, 120_000)]
+
+
+@pytest.mark.parametrize("option", ["--timeout", "--idle-timeout"])
+@pytest.mark.parametrize("length", ["0", "-5", "soon", "", "1.5h", "101y"])
+def test_a_limit_that_is_none_starts_nothing(sandbox: Sandbox, option: str, length: str) -> None:
+    sandbox.claude("")
+    refused = sandbox.run("launch", "Hi", f"{option}={length}")
+    assert (refused.returncode, option in refused.stderr) == (2, True)
+    assert sandbox.ok("ls", "-q") == ""
