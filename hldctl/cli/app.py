@@ -28,6 +28,8 @@ COMMANDS = {
     "approve": "approve",
     "deny": "deny",
     "events": "events",
+    "rm": "rm",
+    "prune": "prune",
     "doctor": "doctor",
 }
 """The module of each command, imported only when the command is run or described."""

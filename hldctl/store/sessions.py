@@ -15,6 +15,9 @@ from hldctl.store.changes import Change
 from hldctl.store.database import execute
 from hldctl.store.models import ConversationEvent, Session, database
 
+_DELETED_AT_ONCE = 5000
+"""Rows."""
+
 
 def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[dict[str, Any]]) -> None:
     """The row, its MCP servers and its first event, the user's query, together."""
@@ -232,6 +235,27 @@ def change_settings(session_id: str, changes: dict[str, Any], now: int) -> None:
         if row is not None:
             Session.update(**changes).where(Session.id == session_id).execute()
             feed.publish([(FeedType.SESSION_SETTINGS_CHANGED, session_id, row[0], now, changes)])
+
+
+def ended_before(moment: int, *, keep: int) -> list[str]:
+    """Those that had ended by then, but for the newest `keep` of all that have ended; oldest first."""
+    newest = Session.select(Session.id).where(Session.completed_at.is_null(False))
+    newest = newest.order_by(Session.created_at.desc(), SQL("rowid").desc()).limit(keep)
+    query = Session.select(Session.id).where((Session.completed_at <= moment) & Session.id.not_in(newest))
+    return _ids(query.order_by(Session.completed_at))
+
+
+def delete(session_id: str) -> None:
+    """With all that belongs to it. The many rows of a long session go in parts, so that nobody waits for long."""
+    for table in ("conversation_events", "feed"):
+        query = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE session_id = ? LIMIT ?)"
+        deleted = _DELETED_AT_ONCE
+        while deleted == _DELETED_AT_ONCE:
+            with database.atomic("IMMEDIATE"):
+                execute(query, (session_id, _DELETED_AT_ONCE))
+                deleted = int(execute("SELECT changes()").fetchone()[0])
+    with database.atomic("IMMEDIATE"):
+        execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 
 def children(session_id: str) -> list[str]:

@@ -160,6 +160,9 @@ QUERIES = {
     " AND tool_name = 'y' AND is_completed = 0 AND tool_id IS NOT NULL AND approval_id IS NULL ORDER BY sequence",
     "newest approvals": "SELECT * FROM approvals WHERE rowid < 9 ORDER BY rowid DESC LIMIT 200",
     "rules": "SELECT tool_name, content FROM approval_rules WHERE session_id = 'x'",
+    "to prune": "SELECT id FROM sessions WHERE completed_at <= 5 AND id NOT IN"
+    " (SELECT id FROM sessions WHERE completed_at IS NOT NULL ORDER BY created_at DESC, rowid DESC LIMIT 5)"
+    " ORDER BY completed_at",
     "tool": "UPDATE conversation_events SET is_completed = 1 WHERE session_id = 'x' AND tool_id = 'y'",
 }
 

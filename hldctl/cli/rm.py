@@ -1,0 +1,24 @@
+"""`hldctl rm`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hldctl.cli import output
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import lookup, removal
+from hldctl.store.database import opened
+
+
+def command(
+    sessions: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to delete.")],
+    force: Annotated[bool, typer.Option("--force", "-f", help="Interrupt those that run, and delete them.")] = False,
+) -> None:
+    """Delete sessions with all that is recorded of them. Their conversations in Claude Code stay."""
+    state = StateDirectory.from_environment()
+    with opened(state):
+        ids = list(dict.fromkeys(lookup.find(words).id for words in sessions))
+    for removed in removal.remove(state, ids, force=force):
+        output.data(removed.session_id)
