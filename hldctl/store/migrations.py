@@ -193,6 +193,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN timeout_ms INTEGER",
         "ALTER TABLE sessions ADD COLUMN idle_timeout_ms INTEGER",
         "ALTER TABLE sessions ADD COLUMN stop_reason TEXT",
-        "CREATE INDEX sessions_by_end ON sessions (completed_at)",
+        "CREATE INDEX sessions_by_end ON sessions (completed_at) WHERE completed_at IS NOT NULL",
     ),
 )
