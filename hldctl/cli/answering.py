@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from hldctl.claude import permission
 from hldctl.cli import output
 from hldctl.errors import BadUsage, ExitCode, WrongState
 from hldctl.host.paths import StateDirectory
@@ -36,38 +36,53 @@ def answer(said: Answer, words: str | None, *, all_of_them: bool, session: str |
     state = StateDirectory.from_environment()
     if not all_of_them and (session is not None or tool is not None):
         raise BadUsage("--session and --tool go with --all.")
-    if all_of_them and words is not None:
-        raise BadUsage("Say either --all or the id of a request.")
+    if all_of_them and (words is not None or said.updated_input is not None):
+        raise BadUsage("--all goes neither with the id of one request nor with an input for one.")
+    if said.always and said.updated_input is not None:
+        raise BadUsage("--always is about what was asked, --input about something else; say one of them.")
     if all_of_them:
-        for answered in approving.answer_all(state, said, session=session, tool_name=tool):
-            output.data(answered.id)
+        answered = approving.answer_all(state, said, session=session, tool_name=tool)
+        for request in answered:
+            output.data(request.id)
+        if not answered:
+            output.note("nothing of that kind waits for permission")
     elif words is not None:
         output.data(approving.answer(state, words, said).id)
-    elif sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
-        _one_by_one(state)
-    else:
+    elif not can_ask():
         raise BadUsage("Name the request to answer, or say --all; `hldctl approvals` shows what waits.")
+    elif said not in (Answer(allows=True), Answer(allows=False)):
+        raise BadUsage("Name the request that this is about; without an id each is asked about.")
+    else:
+        _one_by_one(state)
+
+
+def can_ask() -> bool:
+    """Whether a person sees a request and can type."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _one_by_one(state: StateDirectory) -> None:
     waiting = approving.listed(state)
     if not waiting:
         output.note("nothing waits for permission")
-    for request in waiting:
-        if not ask(state, request):
-            return
+    try:
+        for request in waiting:
+            if not ask(state, request):
+                return
+    except KeyboardInterrupt:
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def ask(state: StateDirectory, request: Request) -> bool:
     """Shows a request, and answers it as the user says; False if the user has had enough."""
     title = f"{request.id[:8]}  session {request.session_id[:8]}  {output.one_line(request.tool_name)}"
-    output.data(typer.style(title, bold=True))
+    output.data(output.styled(title, bold=True))
     for shown in description(request):
         output.data(shown)
     try:
         return _answer_from_keyboard(state, request)
-    except (typer.Abort, EOFError):
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except EOFError:
+        return False
     except WrongState as error:
         output.note(str(error))
         return True
@@ -75,19 +90,17 @@ def ask(state: StateDirectory, request: Request) -> bool:
 
 def _answer_from_keyboard(state: StateDirectory, request: Request) -> bool:
     while True:
-        key = typer.prompt(_QUESTION, prompt_suffix=" ", default="", show_default=False).strip().lower()[:1]
         said: Answer | None = None
-        match key:
+        match input(f"{_QUESTION} ").strip().lower()[:1]:
             case "y":
                 said = Answer(allows=True)
             case "a":
                 said = Answer(allows=True, always=True)
             case "n":
-                message = typer.prompt("Tell the model", prompt_suffix=": ", default="", show_default=False)
-                said = Answer(allows=False, comment=message or None)
+                said = Answer(allows=False, comment=input("Tell the model: ").strip() or None)
             case "e":
                 if (changed := _edited(json.loads(request.tool_input))) is not None:
-                    said = replace(Answer(allows=True), updated_input=changed)
+                    said = Answer(allows=True, updated_input=changed)
             case "q":
                 return False
         if said is not None:
@@ -115,23 +128,23 @@ def _edited(tool_input: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def description(request: Request) -> Iterator[str]:
-    """What the call would do: the command, the edit as a coloured diff, or its input."""
-    tool_input = json.loads(request.tool_input)
-    if isinstance(tool_input.get("command"), str):
-        yield output.harmless(f"$ {tool_input['command']}")
-    elif isinstance(tool_input.get("old_string"), str) and isinstance(tool_input.get("new_string"), str):
-        yield output.one_line(str(tool_input.get("file_path")))
-        yield from _diff(tool_input["old_string"], tool_input["new_string"])
-    elif isinstance(tool_input.get("content"), str) and "file_path" in tool_input:
-        yield output.one_line(str(tool_input["file_path"]))
-        yield from _diff("", tool_input["content"])
-    else:
-        yield output.harmless(json.dumps(tool_input, indent=2, ensure_ascii=False))
+    """All that the call would do: the command, the edit as a coloured diff, and whatever else is in its input."""
+    rest: dict[str, Any] = json.loads(request.tool_input)
+    if request.tool_name == "Bash" and isinstance(rest.get("command"), str):
+        yield output.harmless(f"$ {rest.pop('command')}")
+    elif request.tool_name in permission.EDITING_TOOLS:
+        yield output.one_line(str(rest.pop("file_path", "")))
+        old, new = rest.pop("old_string", ""), rest.pop("new_string", None)
+        yield from _diff(str(old), str(rest.pop("content", "") if new is None else new))
+    if rest:
+        yield output.harmless(json.dumps(rest, indent=2, ensure_ascii=False))
 
 
 def _diff(old: str, new: str) -> Iterator[str]:
     colours = {"+": "green", "-": "red"}
-    compared = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=3)
+    # Line ends included: a change of these alone is one, too.
+    before, after = (text.splitlines(keepends=True) for text in (old, new))
     # The first two lines name files.
-    for line in list(compared)[2:]:
-        yield typer.style(output.harmless(line), fg=colours.get(line[:1]))
+    for line in list(difflib.unified_diff(before, after, n=3))[2:]:
+        ending = "" if line.endswith("\n") and not line.endswith("\r\n") else " (its end is not a newline alone)"
+        yield output.styled(output.harmless(line.rstrip("\r\n")) + ending, fg=colours.get(line[:1]))

@@ -43,16 +43,18 @@ def command(
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         return
     found = approving.listed(state, ids, answered_too=answered_too)
+    if answered_too and not ids and len(found) == approving.NEWEST:
+        output.note(f"only the newest {approving.NEWEST}; name a session for all of its requests")
     if as_json:
         output.json_value([as_object(approval) for approval in found])
     elif not found:
-        output.note("nothing waits for permission")
+        output.note("nothing was ever asked" if answered_too else "nothing waits for permission")
     else:
         output.table(("ID", "SESSION", "STATUS", "SINCE", "TOOL", "INPUT"), map(_cells, found))
 
 
 def line(approval: Approval) -> str:
-    """`3f2a… Bash: {"command": …}`, and how it was answered."""
+    """The cells of the table, in a line of its own."""
     return "  ".join(_cells(approval))
 
 

@@ -14,12 +14,17 @@ from hldctl.sessions.approving import Answer
 def changed_input(text: str) -> dict[str, Any]:
     """For typer's `parser`."""
     try:
-        value = json.loads(text)
+        # What is no number in JSON would be none for Claude Code either.
+        value = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"it is no JSON: {error}.") from None
     if not isinstance(value, dict):
         raise typer.BadParameter("it must be a JSON object, as the tool takes it.")
     return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number in JSON")
 
 
 def command(

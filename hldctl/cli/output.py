@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,15 @@ def one_line(text: str) -> str:
 def shortened(text: str, width: int) -> str:
     line = one_line(text)
     return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def styled(text: str, **style: Any) -> str:
+    """Bold or in colour on a terminal, unless NO_COLOR is set: https://no-color.org."""
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        return text
+    import typer
+
+    return typer.style(text, **style)
 
 
 def data(text: str) -> None:

@@ -58,28 +58,28 @@ def print_events(
         for event in following.events(state, ids, after=after, last=last, follow=follow):
             output.json_value(view.event_object(event), compact=True)
         return
-    prefixed = len(ids) > 1
     if follow:
-        for news in following.with_approvals(state, ids, after=after, last=last):
-            _print(news, prefixed=prefixed)
-            if isinstance(news, Approval) and news.status == ApprovalStatus.PENDING and _can_be_answered():
-                from hldctl.cli import answering
-
-                answering.ask(state, news)
+        _follow(state, ids, after=after, last=last)
     else:
         for event in following.events(state, ids, after=after, last=last):
-            _print(event, prefixed=prefixed)
+            _print(event, prefixed=len(ids) > 1)
+
+
+def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None) -> None:
+    """At a terminal, what waits for permission is asked about, until the user has had enough of it."""
+    from hldctl.cli import answering
+
+    asks = answering.can_ask()
+    for news in following.with_approvals(state, ids, after=after, last=last):
+        _print(news, prefixed=len(ids) > 1)
+        if asks and isinstance(news, Approval) and news.status == ApprovalStatus.PENDING:
+            asks = answering.ask(state, news)
 
 
 def _print(news: Event | Approval, *, prefixed: bool) -> None:
     prefix = f"{news.session_id[:8]}  " if prefixed else ""
     shown = [approval_line(news)] if isinstance(news, Approval) else lines(news)
     print("\n".join(prefix + line for line in shown), flush=True)
-
-
-def _can_be_answered() -> bool:
-    """Whether a person sees the request and can type."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _print_journal(state: StateDirectory, session_id: str, *, last: int | None, follow: bool) -> None:

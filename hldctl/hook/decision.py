@@ -16,6 +16,7 @@ from hldctl.states import ENDED, ApprovalStatus, FeedType
 from hldctl.store import approvals, changes
 from hldctl.store.approvals import Approval, SessionSettings
 
+ENDED_MEANWHILE = "The session has ended; nobody answers permission requests any more."
 _BUSY_MILLISECONDS = 30_000
 
 Decision = dict[str, Any]
@@ -31,16 +32,16 @@ def decide(request: Request, environment: Mapping[str, str]) -> Decision | None:
     if settings is None:
         return permission.denial(f"hldctl knows no session {session_id}, so nobody can be asked for permission.")
     if settings.status in ENDED:
-        return permission.denial("The session has ended; nobody answers permission requests any more.")
+        return permission.denial(ENDED_MEANWHILE)
     now = time.time_ns() // 1_000_000
     if (rule := rule_for(connection, session_id, settings, request, now)) is not None:
         approval = _row(request, session_id, settings, now)._replace(
             status=str(ApprovalStatus.APPROVED), comment=rule, answered_by="a rule", responded_at=now
         )
         with connection:
-            approvals.ask(connection, approval, settings.working_dir)
+            is_recorded = approvals.ask(connection, approval, settings.working_dir)
         _wake(home, session_id)
-        return permission.allowance()
+        return permission.allowance() if is_recorded else permission.denial(ENDED_MEANWHILE)
     if not settings.approvals:
         return None
     # Only here: what waits has time to load.
@@ -70,9 +71,9 @@ def rule_for(
         _end_skipping(connection, session_id, settings.run_id, now)
     if settings.auto_accept_edits and request.tool_name in permission.EDITING_TOOLS:
         return "allowed by auto_accept_edits"
-    for tool_name, content in approvals.rules(connection, session_id):
-        if tool_name == request.tool_name and permission.is_allowed(content, tool_name, request.tool_input):
-            return f"allowed always: {tool_name}" + (f"({content})" if content else "")
+    for rule in map(permission.Rule._make, approvals.rules(connection, session_id)):
+        if permission.is_allowed(rule, request.tool_name, request.tool_input):
+            return f"allowed always: {rule}"
     return None
 
 
@@ -112,7 +113,8 @@ def _row(request: Request, session_id: str, settings: SessionSettings, now: int)
 
 def _wake(home: str, session_id: str) -> None:
     try:
-        os.utime(os.path.join(home, "sessions", session_id, "changed"))
+        moment = time.time_ns()
+        os.utime(os.path.join(home, "sessions", session_id, "changed"), ns=(moment, moment))
     except OSError:
         # A follower sees it a second later.
         return

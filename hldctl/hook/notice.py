@@ -51,6 +51,6 @@ class Notice:
                     env={**os.environ, **variables},
                     start_new_session=True,
                 )
-        except OSError:
-            # A machine that starts no process keeps nobody from answering.
+        except (OSError, ValueError):
+            # A machine that starts no process, or a name that no variable can hold, keeps nobody from answering.
             return

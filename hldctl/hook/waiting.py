@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from hldctl.claude import permission
-from hldctl.hook.decision import rule_for
+from hldctl.hook.decision import ENDED_MEANWHILE, rule_for
 from hldctl.hook.notice import Notice
 from hldctl.host.clock import now
 from hldctl.host.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, SessionFiles, StateDirectory, touch
@@ -43,11 +43,15 @@ def wait_for_answer(
     try:
         _prepare(answer_file)
         with connection:
-            approvals.ask(connection, approval, settings.working_dir)
+            if not approvals.ask(connection, approval, settings.working_dir):
+                return permission.denial(ENDED_MEANWHILE)
         _tell(files)
         return _wait(connection, approval, settings, files)
     except _Terminated:
         return _expire(connection, approval, files, "Claude Code took the request back")
+    except Exception as error:
+        _expire(connection, approval, files, f"the hook failed: {error!r}")
+        raise
     finally:
         answer_file.unlink(missing_ok=True)
 
@@ -66,7 +70,8 @@ def _prepare(answer_file: Path) -> None:
 def _wait(
     connection: apsw.Connection, approval: Approval, settings: SessionSettings, files: SessionFiles
 ) -> dict[str, Any]:
-    claude = identify(int(os.environ.get("CLAUDE_PID") or os.getppid()))
+    told = os.environ.get("CLAUDE_PID", "")
+    claude = identify(int(told) if told.isdecimal() else os.getppid())
     timeout_ms = settings.approval_timeout_ms
     deadline = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
     notice = Notice(settings.on_approval, approval, files)
@@ -137,11 +142,15 @@ def _resolve(
 
 
 def _expire(connection: apsw.Connection, approval: Approval, files: SessionFiles, why: str) -> dict[str, Any]:
+    """Unless it has been answered at the last moment; what is recorded and what is said agree."""
     with connection:
         approvals.resolve(
             connection, approval.id, ApprovalStatus.EXPIRED, now=now(), answered_by="Claude Code", comment=why
         )
+        current = approvals.get(connection, approval.id)
     _tell(files)
+    if current is not None and current.answer is not None:
+        return _told(current)
     return permission.denial("The permission request has expired.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,11 @@ class StateDirectory:
         return self.root / "migration.lock"
 
     @property
+    def claude_version(self) -> Path:
+        """Which version the Claude Code binary has, as it was last asked."""
+        return self.root / "claude-version.json"
+
+    @property
     def sessions(self) -> Path:
         return self.root / "sessions"
 
@@ -170,5 +176,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 def touch(path: Path | str) -> None:
     """Wakes those who watch the file; a file that cannot be touched costs them a second, no more."""
+    # Named, since the kernel's own clock for files may stand still for some milliseconds: two touches are two times.
+    moment = time.time_ns()
     with contextlib.suppress(OSError):
-        os.utime(path)
+        os.utime(path, ns=(moment, moment))

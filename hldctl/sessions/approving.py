@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,9 @@ from hldctl.host.clock import now, rfc3339
 from hldctl.host.paths import StateDirectory, touch
 from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import lookup, supervisors
+from hldctl.sessions.approval_changes import approval_changes
 from hldctl.sessions.waiting import LOOK_SECONDS
-from hldctl.states import ApprovalStatus, FeedType
+from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
 from hldctl.store.database import opened
@@ -23,7 +25,7 @@ from hldctl.store.models import database
 from hldctl.supervisor.waiting_hooks import expire_unheard, wake_hooks
 
 _SHORTEST_PREFIX = 4
-_NEWEST = 200
+NEWEST = 200
 """Of all that was ever asked, what a list without a session shows."""
 
 
@@ -54,12 +56,12 @@ def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool
     """What waits in these sessions, or in all; with `answered_too` what was ever asked."""
     with opened(state):
         supervisors.adopt_all_lost(state)
-        _expire_unheard(state)
+        expire_unheard(state)
         connection = database.connection()
         if not answered_too:
             return [found for found in approvals.pending(connection) if not ids or found.session_id in ids]
         if not ids:
-            return approvals.newest(connection, _NEWEST)
+            return approvals.newest(connection, NEWEST)
         return [found for session_id in ids for found in approvals.of_session(connection, session_id)]
 
 
@@ -69,32 +71,27 @@ def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
         wakeup = Wakeup([state.root, state.database.with_name("hldctl.db-wal")])
         try:
             reached = feed.last_id()
-            yield from [
-                found for found in approvals.pending(database.connection()) if not ids or found.session_id in ids
-            ]
+            yield from (found for found in approvals.pending(database.connection()) if _is_of(found, ids))
             while True:
-                for event in feed.after(reached, 500, types=(FeedType.NEW_APPROVAL, FeedType.APPROVAL_RESOLVED)):
-                    reached = event.id
-                    found = approvals.get(database.connection(), event.data["approval_id"])
-                    if found is not None and (not ids or found.session_id in ids):
-                        yield found
+                for change in approval_changes(reached):
+                    reached = change.feed_id
+                    if _is_of(change.approval, ids):
+                        yield change.approval
                 supervisors.adopt_all_lost(state)
                 wakeup.wait(LOOK_SECONDS)
         finally:
             wakeup.close()
 
 
-def find(state: StateDirectory, words: str) -> Approval:
-    """The request with that id or unique prefix of it; raises NoSuchSession if there is none, or more than one."""
-    with opened(state):
-        return _find(words)
+def _is_of(approval: Approval, ids: Sequence[str]) -> bool:
+    return not ids or approval.session_id in ids
 
 
 def answer(state: StateDirectory, words: str, said: Answer) -> Approval:
     """Raises WrongState for a request that was answered before, or that nobody waits for any more."""
     with opened(state):
         approval = _find(words)
-        _expire_unheard(state, approval.session_id)
+        expire_unheard(state, approval.session_id)
         return _answer(state, approval, said)
 
 
@@ -102,7 +99,7 @@ def answer_all(state: StateDirectory, said: Answer, *, session: str | None, tool
     """All that waits, of that session and tool; what somebody else answers meanwhile is left to them."""
     with opened(state):
         session_id = None if session is None else lookup.find(session).id
-        _expire_unheard(state, session_id)
+        expire_unheard(state, session_id)
         answered = []
         for approval in approvals.pending(database.connection(), session_id):
             if tool_name in (None, approval.tool_name) and _resolve(state, approval, said):
@@ -123,13 +120,13 @@ def _resolve(state: StateDirectory, approval: Approval, said: Answer) -> bool:
             approval.id,
             said.status,
             now=now(),
-            answered_by=getpass.getuser(),
+            answered_by=_user(),
             answer=json.dumps(said.decision),
             comment=said.comment,
         )
         if is_first and said.allows and said.always:
             rule = permission.lasting_rule(approval.tool_name, json.loads(approval.tool_input), approval.suggested_rule)
-            approvals.add_rule(database.connection(), approval.session_id, approval.tool_name, rule)
+            approvals.add_rule(database.connection(), approval.session_id, rule)
     if is_first:
         if said.always:
             wake_hooks(state, approval.session_id)
@@ -137,6 +134,14 @@ def _resolve(state: StateDirectory, approval: Approval, said: Answer) -> bool:
         for path in (files.answer(approval.id), files.changed, files.wake):
             touch(path)
     return is_first
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Of a user whom no password file knows, as in a container.
+        return f"user {os.getuid()}"
 
 
 def _answered_before(approval: Approval) -> WrongState:
@@ -154,8 +159,3 @@ def _find(words: str) -> Approval:
     if found is None:
         raise NoSuchSession(f"There is no permission request {words!r}; `hldctl approvals` shows what waits.")
     return found
-
-
-def _expire_unheard(state: StateDirectory, session_id: str | None = None) -> None:
-    for touched in expire_unheard(session_id):
-        touch(state.session(touched).changed)

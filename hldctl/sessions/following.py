@@ -11,8 +11,9 @@ from hldctl.errors import NoSuchSession, UnfitEnvironment
 from hldctl.host.paths import StateDirectory
 from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import supervisors
+from hldctl.sessions.approval_changes import approval_changes
 from hldctl.sessions.waiting import LOOK_SECONDS
-from hldctl.states import FeedType
+from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, conversation, feed, sessions
 from hldctl.store.approvals import Approval
 from hldctl.store.conversation import Event
@@ -36,23 +37,18 @@ def with_approvals(
 ) -> Iterator[Event | Approval]:
     """Follows the events, and behind them the permission requests that wait, come, or are answered."""
     with opened(state):
-        reached = feed.last_id()
+        reached = dict.fromkeys(ids, feed.last_id())
         waiting = [found for session_id in ids for found in approvals.pending(database.connection(), session_id)]
         for page in _news(state, ids, after=after, last=last, follow=True):
             yield from page
             yield from waiting
-            changes = [change for session_id in ids for change in _changed_approvals(reached, session_id)]
-            reached = max([reached, *(change_id for change_id, _ in changes)])
-            waiting = []
-            yield from (approval for _, approval in changes)
-
-
-def _changed_approvals(feed_id: int, session_id: str) -> Iterator[tuple[int, Approval]]:
-    types = (FeedType.NEW_APPROVAL, FeedType.APPROVAL_RESOLVED)
-    for change in feed.after(feed_id, _PAGE, types=types, session_id=session_id):
-        approval = approvals.get(database.connection(), change.data["approval_id"])
-        if approval is not None:
-            yield change.id, approval
+            shown, waiting = {approval.id for approval in waiting}, []
+            for session_id in ids:
+                for change in approval_changes(reached[session_id], session_id):
+                    reached[session_id] = change.feed_id
+                    # One that came between the two looks at the beginning.
+                    if change.approval.status != ApprovalStatus.PENDING or change.approval.id not in shown:
+                        yield change.approval
 
 
 def _news(

@@ -19,7 +19,7 @@ from hldctl.sessions.summary import summarize
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
-from hldctl.supervisor.request import LaunchRequest, asks_by_hook
+from hldctl.supervisor.request import LaunchRequest
 
 _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
 _IN_FILES = ("mcp_config", "claude_settings", "environment")
@@ -33,12 +33,11 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     query = checked_query(query)
     values = checked(options)
     claude_path = str(binary.find())
-    working_dir = directory(options.working_dir or ".", create_with=umask if options.create_dir else None)
-    chosen = ClaudeSettings(working_dir=working_dir, **values)
+    chosen = ClaudeSettings(working_dir=options.working_dir or ".", **values)
     asked = permissions.of_new_session(options, configuration.load(), attended=attended, now=now())
-    request = _request(query, claude_path, umask, chosen, title=options.title)
-    if asks_by_hook(asked, chosen):
-        permissions.require_hook(state, claude_path)
+    permissions.require_hook(state, claude_path, asked, chosen)
+    working_dir = directory(chosen.working_dir, create_with=umask if options.create_dir else None)
+    request = _request(query, claude_path, umask, replace(chosen, working_dir=working_dir), title=options.title)
     return _start(state, _with_limits(replace(request, permissions=asked), options))
 
 
@@ -65,9 +64,7 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     inherited = _inherited(state, parent)
     values["environment"] = inherited.environment | values.get("environment", {})
     chosen = replace(inherited, working_dir=working_dir, **values)
-    foreseen = permissions.of_continuation(options, parent, now())
-    if asks_by_hook(foreseen, chosen):
-        permissions.require_hook(state, claude_path)
+    permissions.require_hook(state, claude_path, permissions.of_continuation(options, parent, now()), chosen)
     if parent.completed_at is None:
         # Last: what would stop the continuation must not have stopped its parent already.
         stopping.interrupt(state, [parent.id])

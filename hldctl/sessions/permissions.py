@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hldctl.claude.settings import ClaudeSettings
 from hldctl.claude.version import OLDEST_WITH_APPROVALS, version
 from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.host.paths import StateDirectory, write_private
 from hldctl.sessions.configuration import Configuration
 from hldctl.sessions.options import ApprovalTimeout, SessionOptions, approval_timeout
 from hldctl.store.models import Session
-from hldctl.supervisor.request import Permissions
+from hldctl.supervisor.request import Permissions, asks_by_hook
 
 
 def of_new_session(options: SessionOptions, configuration: Configuration, *, attended: bool, now: int) -> Permissions:
@@ -46,8 +47,6 @@ def of_continuation(options: SessionOptions, parent: Session, now: int) -> Permi
 
 
 def _with_options(base: Permissions, options: SessionOptions, now: int) -> Permissions:
-    if options.approvals and options.permission_prompt_tool is not None:
-        raise BadUsage("--permission-prompt-tool answers in place of hldctl; it does not go with --approvals.")
     if options.dangerously_skip_permissions is False and options.skipping_seconds is not None:
         raise BadUsage("A timeout for skipping permissions goes with skipping them.")
     said: dict[str, Any] = {
@@ -77,9 +76,29 @@ def _skipping(permissions: Permissions, expires_at: int) -> Permissions:
     return replace(permissions, dangerously_skip_permissions=True, dangerously_skip_permissions_expires_at=expires_at)
 
 
-def require_hook(state: StateDirectory, claude_path: str) -> None:
-    """Raises UnfitEnvironment for a Claude Code that would not ask: it would deny, and nobody would know."""
-    told = _version(state, claude_path)
+def require_hook(state: StateDirectory, claude_path: str, permissions: Permissions, settings: ClaudeSettings) -> None:
+    """Raises BadUsage where something answers in place of the hook though somebody is to be asked, UnfitEnvironment for
+    a Claude Code that would not ask: it would deny, and nobody would know.
+    """
+    if permissions.approvals and settings.permission_prompt_tool is not None:
+        raise BadUsage("--permission-prompt-tool answers in place of hldctl; it does not go with --approvals.")
+    if asks_by_hook(permissions, settings):
+        _require_that_it_is_heeded(settings)
+        _require_version(state, claude_path)
+
+
+def _require_that_it_is_heeded(settings: ClaudeSettings) -> None:
+    if any(word.partition("=")[0] == "--settings" for word in settings.extra_arguments):
+        raise BadUsage(
+            "--settings behind -- would take the place of the hook; give it before --, or say --no-approvals."
+        )
+
+
+def _require_version(state: StateDirectory, claude_path: str) -> None:
+    told = _noted_version(state, claude_path)
+    if told is None or told < OLDEST_WITH_APPROVALS:
+        # The file may be a script that runs another one by now.
+        told = _note_version(state, claude_path)
     if told is not None and told < OLDEST_WITH_APPROVALS:
         here, oldest = (".".join(map(str, numbers)) for numbers in (told, OLDEST_WITH_APPROVALS))
         raise UnfitEnvironment(
@@ -88,18 +107,32 @@ def require_hook(state: StateDirectory, claude_path: str) -> None:
         )
 
 
-def _version(state: StateDirectory, claude_path: str) -> tuple[int, ...] | None:
-    """As the binary said when it was last seen to be another: asking takes longer than the rest of a launch."""
-    noted, status = state.root / "claude-version.json", os.stat(claude_path)
-    identity = [claude_path, status.st_mtime_ns, status.st_size]
-    if (known := _noted(noted)).get("of") == identity:
-        return tuple(known["version"]) if known.get("version") else None
+def _noted_version(state: StateDirectory, claude_path: str) -> tuple[int, ...] | None:
+    """As the binary said when last asked: asking takes longer than the rest of a launch. None if it is another now."""
+    known = _noted(state.claude_version)
+    version = known.get("version")
+    if known.get("of") != _identity(claude_path) or not isinstance(version, list):
+        return None
+    return tuple(number for number in version if isinstance(number, int))
+
+
+def _note_version(state: StateDirectory, claude_path: str) -> tuple[int, ...] | None:
     told = version(Path(claude_path))
-    state.prepare()
-    # A full disk is for the launch itself to report.
-    with contextlib.suppress(OSError):
-        write_private(noted, json.dumps({"of": identity, "version": told}).encode())
+    if told is not None:
+        state.prepare()
+        # A full disk is for the launch itself to report.
+        with contextlib.suppress(OSError):
+            noted = {"of": _identity(claude_path), "version": told}
+            write_private(state.claude_version, json.dumps(noted).encode())
     return told
+
+
+def _identity(claude_path: str) -> list[str | int]:
+    try:
+        status = os.stat(claude_path)
+    except OSError as error:
+        raise UnfitEnvironment(f"{claude_path} cannot be used: {error.strerror or error}.") from None
+    return [claude_path, status.st_mtime_ns, status.st_size]
 
 
 def _noted(file: Path) -> dict[str, Any]:

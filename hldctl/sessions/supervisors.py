@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _DEATH_SECONDS = 10
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def launch(state: StateDirectory, request: LaunchRequest) -> None:
@@ -71,23 +73,34 @@ def adopt_all_lost(state: StateDirectory) -> None:
 
 
 def ids_with_files(state: StateDirectory) -> list[str]:
-    """The sessions that have a directory."""
+    """The sessions that have a directory; what else somebody has put there is not ours."""
     try:
-        return sorted(path.name for path in state.sessions.iterdir() if path.is_dir())
+        return sorted(path.name for path in state.sessions.iterdir() if _ID.fullmatch(path.name) and path.is_dir())
     except FileNotFoundError:
         return []
 
 
-def end_all(state: StateDirectory, ids: Iterable[str] | None = None) -> None:
-    """Kills the supervisors of these sessions, or all, which harms nothing: whoever comes next starts others."""
+def end_all(state: StateDirectory) -> None:
+    """Kills what of sessions has the database open. For the supervisors others are started by whoever comes next; what
+    waits for permission is denied, since Claude Code takes a hook that is gone for that.
+    """
+    _kill_holders({str(state.database.resolve())}, ("hldctl.supervisor", "hldctl/hook/__main__.py"))
+
+
+def end(state: StateDirectory, ids: Iterable[str]) -> None:
+    """Kills the supervisors of these sessions, which harms nothing."""
+    _kill_holders({str(state.session(session_id).lock.resolve()) for session_id in ids}, ("hldctl.supervisor",))
+
+
+def _kill_holders(paths: set[str], programs: tuple[str, ...]) -> None:
+    """The processes of these programs that have one of these files open."""
     import psutil
 
-    locks = {str(state.session(session_id).lock) for session_id in (ids_with_files(state) if ids is None else ids)}
     killed = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            is_supervisor = "hldctl.supervisor" in process.cmdline()
-            if is_supervisor and any(file.path in locks for file in process.open_files()):
+            is_ours = any(word.endswith(programs) for word in process.cmdline())
+            if is_ours and any(file.path in paths for file in process.open_files()):
                 process.kill()
                 killed.append(process)
     psutil.wait_procs(killed, timeout=_DEATH_SECONDS)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from hldctl.states import ApprovalStatus, FeedType, Status
+from hldctl.states import ENDED, ApprovalStatus, FeedType, Status
 from hldctl.store import changes
 
 
@@ -85,16 +85,16 @@ def settings(connection: apsw.Connection, session_id: str) -> SessionSettings | 
     return None if row is None else SessionSettings._make(row)
 
 
-def rules(connection: apsw.Connection, session_id: str) -> list[tuple[str, str | None]]:
-    """What was allowed for the rest of the session: a tool, and of it what; None for all that it does."""
-    query = "SELECT tool_name, content FROM approval_rules WHERE session_id = ?"
-    return [(tool, content) for tool, content in connection.execute(query, (session_id,))]
+def rules(connection: apsw.Connection, session_id: str) -> list[tuple[str, str, str]]:
+    """What was allowed for the rest of the session: tool, kind and content of each rule."""
+    query = "SELECT tool_name, kind, content FROM approval_rules WHERE session_id = ?"
+    return [(str(tool), str(kind), str(content)) for tool, kind, content in connection.execute(query, (session_id,))]
 
 
-def add_rule(connection: apsw.Connection, session_id: str, tool_name: str, content: str | None) -> None:
+def add_rule(connection: apsw.Connection, session_id: str, rule: tuple[str, str, str]) -> None:
     connection.execute(
-        "INSERT OR IGNORE INTO approval_rules (session_id, tool_name, content) VALUES (?, ?, ?)",
-        (session_id, tool_name, content),
+        "INSERT OR IGNORE INTO approval_rules (session_id, tool_name, kind, content) VALUES (?, ?, ?, ?)",
+        (session_id, *rule),
     )
 
 
@@ -128,8 +128,14 @@ def newest(connection: apsw.Connection, limit: int, before: int = 2**63 - 1) -> 
     return [Approval._make(row) for row in connection.execute(query, (before, limit))][::-1]
 
 
-def ask(connection: apsw.Connection, approval: Approval, working_dir: str) -> None:
-    """Records a request, already answered or not, finds the tool call that it is about, and tells the feed."""
+def ask(connection: apsw.Connection, approval: Approval, working_dir: str) -> bool:
+    """Records a request, already answered or not, finds the tool call that it is about, and tells the feed.
+
+    False, and nothing is recorded, for a session that has ended by now.
+    """
+    current = settings(connection, approval.session_id)
+    if current is None or current.status in ENDED:
+        return False
     connection.execute(_INSERT, approval)
     data = {"approval_id": approval.id, "tool_name": approval.tool_name}
     session_id, run_id = approval.session_id, approval.run_id
@@ -137,7 +143,8 @@ def ask(connection: apsw.Connection, approval: Approval, working_dir: str) -> No
     if approval.status != ApprovalStatus.PENDING:
         _tell_resolved(connection, approval)
     correlate(connection, session_id, working_dir)
-    _refresh_session(connection, session_id, approval.created_at)
+    refresh_session(connection, session_id, approval.created_at)
+    return True
 
 
 def resolve(
@@ -162,7 +169,7 @@ def resolve(
     assert resolved is not None
     _tell_resolved(connection, resolved)
     _mark_event(connection, resolved)
-    _refresh_session(connection, resolved.session_id, now)
+    refresh_session(connection, resolved.session_id, now)
     return True
 
 
@@ -237,7 +244,7 @@ def _tell_resolved(connection: apsw.Connection, approval: Approval) -> None:
     changes.publish(connection, [(FeedType.APPROVAL_RESOLVED, approval.session_id, approval.run_id, moment, data)])
 
 
-def _refresh_session(connection: apsw.Connection, session_id: str, now: int) -> None:
+def refresh_session(connection: apsw.Connection, session_id: str, now: int) -> None:
     """How many wait, and the status that follows from it."""
     waiting = len(pending(connection, session_id))
     row = connection.execute("SELECT status, run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()

@@ -13,6 +13,7 @@ from typing import Any
 
 import apsw
 
+from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
 from hldctl.store import approvals
 from hldctl.store.database import execute
@@ -32,8 +33,7 @@ def sqlite_version() -> tuple[int, ...]:
 def damage() -> list[str]:
     """What SQLite finds wrong with the open database, in its words; empty if it is whole."""
     found = [str(row[0]) for row in execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")]
-    orphans = len(execute("PRAGMA foreign_key_check").fetchall())
-    return [line for line in found if line != "ok"] + ([f"{orphans} rows of no session"] if orphans else [])
+    return [line for line in found if line != "ok"]
 
 
 def is_unreadable(state: StateDirectory) -> bool:
@@ -87,6 +87,12 @@ def set_aside(state: StateDirectory) -> Path:
     return aside
 
 
+def forget(aside: Path) -> None:
+    """Deletes a copy that was made in vain."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{aside}{suffix}").unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class Salvage:
     sessions: dict[str, dict[str, Any]]
@@ -127,6 +133,7 @@ def put_back(rows: dict[str, list[dict[str, Any]]]) -> None:
                     execute(f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({marks})", values)
         for session_id in ids:
             approvals.mark_events(database.connection(), session_id)
+            approvals.refresh_session(database.connection(), session_id, now())
 
 
 def _rows(

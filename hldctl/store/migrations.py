@@ -149,8 +149,9 @@ _APPROVAL_RULES = """
 CREATE TABLE approval_rules (
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     tool_name TEXT NOT NULL,
-    content TEXT,
-    UNIQUE (session_id, tool_name, content)
+    kind TEXT NOT NULL,
+    content TEXT NOT NULL,
+    UNIQUE (session_id, tool_name, kind, content)
 )
 """
 

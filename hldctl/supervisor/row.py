@@ -19,6 +19,9 @@ from hldctl.supervisor.request import LaunchRequest
 _NOT_STORED = ("mcp_config", "claude_settings", "environment")
 """Settings with secrets in them: they are in private files, never in the database."""
 
+_UNTOLD = {"journal_offset": 0, "pending_approvals": 0}
+"""What follows from other rows and from the journal."""
+
 Row = dict[str, Any]
 
 
@@ -95,7 +98,10 @@ def restore(files: SessionFiles, known: Row | None = None) -> bool:
 
     What the journal holds is for the one who adopts or rebuilds the session: it is folded from the beginning.
     """
-    row = {**_kept(files), **(known or {}), "journal_offset": 0, "fold_state": FoldState().as_json()}
+    row = {**_kept(files), **(known or {}), **_UNTOLD, "fold_state": FoldState().as_json()}
+    if row.get("status") == Status.WAITING_INPUT:
+        # Whoever waited waits no more, or says so again.
+        row["status"] = str(Status.RUNNING)
     try:
         row["query"] = files.prompt.read_bytes().decode("utf-8", errors="replace")
     except OSError:
@@ -104,6 +110,11 @@ def restore(files: SessionFiles, known: Row | None = None) -> bool:
         return False
     create(row, _mcp_config(files))
     return True
+
+
+def is_kept(files: SessionFiles) -> bool:
+    """Whether the files tell what the row was."""
+    return _kept(files).get("id") == files.directory.name and files.prompt.exists()
 
 
 def _kept(files: SessionFiles) -> Row:

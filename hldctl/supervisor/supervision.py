@@ -111,9 +111,9 @@ class Supervision:
                 recorder.finish()
                 self._look_for_requests()
                 return exit
-            when_following()
             self._look_for_requests()
             self._look_after_hooks()
+            when_following()
             if self._hooks != watched:
                 return None
             self._heed_limits()
@@ -165,8 +165,7 @@ class Supervision:
     def _look_after_hooks(self) -> None:
         """One that was killed has told nobody."""
         if not all(map(is_running, self._hooks)):
-            if expire_unheard(self._session_id):
-                touch(self._files.changed)
+            expire_unheard(self._state, self._session_id)
             self._hooks = waiting_hooks(self._session_id)
 
     def _close(self, exit: Exit) -> None:

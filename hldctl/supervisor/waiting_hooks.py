@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
 
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory, touch
-from hldctl.host.processes import ProcessIdentity, is_running
+from hldctl.host.processes import ProcessIdentity, boot_id, is_running
 from hldctl.states import ApprovalStatus
-from hldctl.store import approvals
+from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval
 from hldctl.store.models import database
 
@@ -23,22 +23,30 @@ def waiting_hooks(session_id: str) -> list[ProcessIdentity]:
     return [_hook(approval) for approval in approvals.pending(database.connection(), session_id)]
 
 
-def expire_unheard(session_id: str | None = None) -> Sequence[str]:
-    """Of one session, or of all; returns the sessions in which something expired."""
-    unheard = [
-        approval for approval in approvals.pending(database.connection(), session_id) if not is_running(_hook(approval))
-    ]
-    for approval in unheard:
-        with database.atomic("IMMEDIATE"):
-            approvals.resolve(
-                database.connection(),
-                approval.id,
-                ApprovalStatus.EXPIRED,
-                now=now(),
-                answered_by="hldctl",
-                comment="the process that asked is gone",
-            )
-    return [approval.session_id for approval in unheard]
+def expire_unheard(state: StateDirectory, session_id: str | None = None) -> None:
+    """Of one session, or of all of this machine: what another's hooks do is not to be seen from here."""
+    for approval in approvals.pending(database.connection(), session_id):
+        if not is_running(_hook(approval)) and _was_asked_here(approval):
+            with database.atomic("IMMEDIATE"):
+                approvals.resolve(
+                    database.connection(),
+                    approval.id,
+                    ApprovalStatus.EXPIRED,
+                    now=now(),
+                    answered_by="hldctl",
+                    comment="the process that asked is gone",
+                )
+            files = state.session(approval.session_id)
+            touch(files.answer(approval.id))
+            touch(files.changed)
+
+
+def _was_asked_here(approval: Approval) -> bool:
+    """By the boot, or for what was asked before a reboot by the machine's name."""
+    if approval.boot_id == boot_id():
+        return True
+    session = sessions.get(approval.session_id)
+    return session is not None and session.host == os.uname().nodename
 
 
 def _hook(approval: Approval) -> ProcessIdentity:

@@ -126,6 +126,64 @@ def test_the_left_overs_of_a_killed_launch_are_removed(sandbox: Sandbox) -> None
     assert sandbox.files(session_id).directory.exists()
 
 
+def test_what_somebody_keeps_beside_the_sessions_is_not_touched(sandbox: Sandbox) -> None:
+    finished_session(sandbox)
+    for kept in (sandbox.state.sessions / "my-backup", sandbox.state.root / "bin"):
+        kept.mkdir()
+        (kept / "notes").write_text("mine")
+        (kept / "notes").chmod(0o755)
+        old(kept)
+    examine(sandbox, "--fix")
+    for kept in (sandbox.state.sessions / "my-backup", sandbox.state.root / "bin"):
+        assert (kept / "notes").read_text() == "mine"
+        assert (kept / "notes").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_journal_that_was_cut_takes_nothing_away_from_what_is_recorded(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    events = sandbox.events(session_id)
+    os.truncate(sandbox.files(session_id).journal, 0)
+    found = examine(sandbox, "--fix")
+    assert (found["journals"]["level"], found["journals"]["mended"]) == ("warning", False)
+    assert sandbox.events(session_id) == events
+
+
+def test_a_session_without_output_is_restored_rather_than_removed(sandbox: Sandbox) -> None:
+    sandbox.claude("sys.exit(3)")
+    session_id = sandbox.launch("Hello")
+    sandbox.run("wait", session_id)
+    eventually(lambda: not sandbox.processes(), "the supervisor to leave")
+    for path in sandbox.state.root.glob("hldctl.db*"):
+        path.unlink()
+    old(sandbox.files(session_id).directory)
+    assert examine(sandbox, "--fix")["lost rows"]["mended"]
+    assert (sandbox.show(session_id)["end_reason"], sandbox.show(session_id)["exit_code"]) == ("error", 3)
+
+
+def test_what_cannot_be_restored_is_not_called_mended(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    for path in sandbox.state.root.glob("hldctl.db*"):
+        path.unlink()
+    sandbox.files(session_id).record.write_text("{")
+    old(sandbox.files(session_id).directory)
+    found = examine(sandbox, "--fix")["lost rows"]
+    assert (found["level"], found["mended"]) == ("warning", False)
+    assert sandbox.files(session_id).journal.exists()
+
+
+def test_a_request_that_waits_keeps_no_database_damaged(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    session_id = sandbox.launch("Hello", "--approvals")
+    eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\xa5" * 60_000)
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert sandbox.ended(session_id)["pending_approvals"] == 0
+    assert not (sandbox.work / "made").exists()
+
+
 def test_lost_events_are_folded_again(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     session, events = sandbox.show(session_id), sandbox.events(session_id)

@@ -518,6 +518,10 @@ def test_the_configuration_gives_the_defaults(sandbox: Sandbox) -> None:
     [
         (["approve"], 2),
         (["approve", "--all", "abcdef"], 2),
+        (["approve", "--all", "--input", "{}"], 2),
+        (["approve", "abcdef", "--input", "{}", "--always"], 2),
+        (["approve", "abcdef", "--input", '{"n": NaN}'], 2),
+        (["launch", "Hi", "--approvals", "--", "--settings", "{}"], 2),
         (["approve", "abcdef", "--tool", "Bash"], 2),
         (["approve", "abcdef"], 3),
         (["approve", "abc"], 3),

@@ -332,14 +332,14 @@ def permission_request(bench: Bench, data: bytes) -> None:
         return
     tool_input = json.dumps(asked.tool_input, ensure_ascii=False, allow_nan=False)
     bench.database.execute("SELECT ?, ?, ?", (asked.tool_name, tool_input, asked.suggested_rule))
-    assert permission.is_allowed(None, asked.tool_name, asked.tool_input)
     rule = permission.lasting_rule(asked.tool_name, asked.tool_input, asked.suggested_rule)
-    permission.is_allowed(rule, asked.tool_name, asked.tool_input)
+    # What is allowed for good allows at the least what it was said to.
+    assert permission.is_allowed(rule, asked.tool_name, asked.tool_input)
     assert approvals.is_same_input(asked.tool_input, asked.tool_input, "/work")
     command = asked.tool_input.get("command")
     for prefix in ("ls *", "ls:*"):
         if asked.tool_name == "Bash" and isinstance(command, str) and set(";|&$`\n") & set(command):
-            assert not permission.is_allowed(prefix, "Bash", asked.tool_input)
+            assert not permission.is_allowed(permission.Rule("Bash", "suggested", prefix), "Bash", asked.tool_input)
 
 
 Target = Callable[[Bench, bytes], None]

@@ -159,7 +159,7 @@ QUERIES = {
     "calls that wait": "SELECT tool_id FROM conversation_events WHERE session_id = 'x' AND event_type = 'tool_call'"
     " AND tool_name = 'y' AND is_completed = 0 AND tool_id IS NOT NULL AND approval_id IS NULL ORDER BY sequence",
     "newest approvals": "SELECT * FROM approvals WHERE rowid < 9 ORDER BY rowid DESC LIMIT 200",
-    "rules": "SELECT tool_name, content FROM approval_rules WHERE session_id = 'x'",
+    "rules": "SELECT tool_name, kind, content FROM approval_rules WHERE session_id = 'x'",
     "to prune": "SELECT id FROM sessions WHERE completed_at <= 5 AND id NOT IN"
     " (SELECT id FROM sessions WHERE completed_at IS NOT NULL ORDER BY created_at DESC, rowid DESC LIMIT 5)"
     " ORDER BY completed_at",

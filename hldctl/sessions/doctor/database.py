@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import apsw
+import peewee
 
 from hldctl.errors import HldctlError, NewerDatabase, UnfitEnvironment
 from hldctl.host.paths import StateDirectory
@@ -13,6 +14,7 @@ from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
 from hldctl.store import integrity
 from hldctl.store.database import opened
 from hldctl.supervisor.rebuild import recover
+from hldctl.supervisor.waiting_hooks import expire_unheard
 
 _ADVICE = "Run `hldctl doctor --fix`: it sets the file aside and rebuilds the database from the sessions' journals."
 
@@ -44,6 +46,7 @@ def make_anew(state: StateDirectory) -> None:
     try:
         integrity.make_empty(state)
     except apsw.BusyError:
+        integrity.forget(aside)
         raise UnfitEnvironment(
             f"The database {state.database} is in use; end the other hldctl commands, such as tail -f, and try again."
         ) from None
@@ -56,8 +59,16 @@ def make_anew(state: StateDirectory) -> None:
 
 
 def _restore(state: StateDirectory, salvaged: integrity.Salvage) -> None:
+    failed = list[str]()
     ids = {*salvaged.sessions, *supervisors.ids_with_files(state)}
     for session_id in sorted(ids, key=lambda known: salvaged.sessions.get(known, {}).get("created_at") or 0):
-        recover(state.session(session_id), salvaged.sessions.get(session_id))
-    integrity.put_back(salvaged.permissions)
+        try:
+            recover(state.session(session_id), salvaged.sessions.get(session_id))
+        except peewee.DatabaseError as error:
+            # One row that makes no sense is no reason to lose the others; the copy has it.
+            failed.append(f"{session_id}: {error}")
     supervisors.adopt_all_lost(state)
+    integrity.put_back(salvaged.permissions)
+    expire_unheard(state)
+    if failed:
+        raise UnfitEnvironment(f"All was restored but {len(failed)} sessions, such as {failed[0]}.")

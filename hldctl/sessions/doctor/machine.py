@@ -17,7 +17,10 @@ from hldctl.host.wakeup import Wakeup
 from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
 from hldctl.store import integrity
 
-_OF_NETWORKS = ("9p", "afpfs", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "smb", "webdav")
+_OF_NETWORKS = (
+    *("9p", "afpfs", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.", "gfs2", "glusterfs", "gpfs", "lustre", "nfs"),
+    *("ocfs2", "prl_fs", "smb", "vboxsf", "virtiofs", "vmhgfs", "webdav"),
+)
 """How the names of file systems begin whose locks, and whose shared memory, are not to be trusted."""
 _LITTLE_SPACE = 100 << 20
 

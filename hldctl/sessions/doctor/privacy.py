@@ -7,44 +7,56 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from hldctl.host.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, StateDirectory
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import supervisors
 from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
+
+_OF_OTHERS = 0o077
 
 
 def examine(state: StateDirectory) -> Findings:
-    theirs = [path for path in _all(state.root) if path.lstat().st_uid != os.getuid()]
+    found = {path: status for path in _ours(state) if (status := _status(path)) is not None}
+    theirs = [path for path, status in found.items() if status.st_uid != os.getuid()]
     if theirs:
-        yield Finding(
-            "owner", Level.ERROR, f"{theirs[0]} and {len(theirs) - 1} more belong to another user", "Give them back."
-        )
-    open_ones = [path for path in _all(state.root) if _is_open(path)]
+        yield Finding("owner", Level.ERROR, f"{_named(theirs)} belong to another user", "Give them back.")
+    open_ones = [path for path, status in found.items() if status.st_mode & _OF_OTHERS]
     if not open_ones:
         yield fine("modes", "for the owner alone")
         return
     yield Finding(
         "modes",
         Level.ERROR,
-        f"others may use {open_ones[0]}" + (f" and {len(open_ones) - 1} more" if len(open_ones) > 1 else ""),
+        f"others may use {_named(open_ones)}",
         f"Run `chmod -R go= {state.root}`.",
         lambda: _close(open_ones),
     )
 
 
-def _all(root: Path) -> Iterator[Path]:
-    yield root
-    for directory, directories, files in os.walk(root):
-        for name in (*directories, *files):
-            yield Path(directory, name)
+def _ours(state: StateDirectory) -> Iterator[Path]:
+    """What hldctl has made: somebody may keep other things beside it."""
+    yield state.root
+    yield from state.root.glob("hldctl.db*")
+    yield from (path for path in (state.sessions, state.migration_lock, state.claude_version) if path.exists())
+    for session_id in supervisors.ids_with_files(state):
+        directory = state.session(session_id).directory
+        yield directory
+        yield from directory.rglob("*")
 
 
-def _is_open(path: Path) -> bool:
+def _status(path: Path) -> os.stat_result | None:
+    """None for what has gone meanwhile, and for a link, whose mode means nothing."""
     try:
-        mode = path.lstat().st_mode
+        status = path.lstat()
     except FileNotFoundError:
-        return False
-    return not stat.S_ISLNK(mode) and bool(mode & 0o077)
+        return None
+    return None if stat.S_ISLNK(status.st_mode) else status
 
 
 def _close(paths: list[Path]) -> None:
     for path in paths:
-        path.chmod(PRIVATE_DIRECTORY if path.is_dir() else PRIVATE_FILE)
+        if (status := _status(path)) is not None:
+            path.chmod(stat.S_IMODE(status.st_mode) & ~_OF_OTHERS)
+
+
+def _named(paths: list[Path]) -> str:
+    return str(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")

@@ -15,6 +15,7 @@ from hldctl.sessions.doctor.machine import is_of_network
 from hldctl.store import integrity, sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
+from hldctl.supervisor import row
 from hldctl.supervisor.rebuild import rebuild
 
 _YOUNG_SECONDS = 60.0
@@ -52,6 +53,9 @@ def _unsupervised(state: StateDirectory) -> Findings:
 def _adopt(state: StateDirectory, ids: list[str]) -> None:
     with opened(state):
         supervisors.adopt_lost(state, ids)
+        alone = [session.id for session in sessions.not_ended(ids) if lock.is_free(state.session(session.id).lock)]
+    if alone:
+        raise UnfitEnvironment(f"No supervisor stays with {_named(alone)}; see supervisor.log in their directories.")
 
 
 def _of_other_hosts(state: StateDirectory) -> Findings:
@@ -75,32 +79,41 @@ def _of_other_hosts(state: StateDirectory) -> Findings:
 def _take_over(state: StateDirectory, elsewhere: list[Session]) -> None:
     with opened(state):
         sessions.move_to_host([session.id for session in elsewhere], os.uname().nodename)
-        supervisors.adopt_lost(state, [session.id for session in elsewhere])
+    _adopt(state, [session.id for session in elsewhere])
 
 
 def _torn(state: StateDirectory) -> Findings:
-    torn = [known.session_id for known in integrity.progress() if _is_torn(known, state.session(known.session_id))]
-    if torn:
+    torn = [known for known in integrity.progress() if _is_torn(known, state.session(known.session_id))]
+    whole = [known.session_id for known in torn if _journal_size(state, known.session_id) >= known.journal_offset]
+    if whole:
         yield Finding(
             "events",
             Level.ERROR,
-            f"{_named(torn)} recorded otherwise than in the journal",
+            f"{_named(whole)} recorded otherwise than in the journal",
             "Run `hldctl doctor --fix`: it folds the journal again.",
-            lambda: _rebuild(state, torn),
+            lambda: _rebuild(state, whole),
+        )
+    if cut := [known.session_id for known in torn if known.session_id not in whole]:
+        yield Finding(
+            "journals",
+            Level.WARNING,
+            f"{_named(cut)} recorded from more than their journals hold by now",
+            "Something has cut the journals short; what is recorded is all that there is, and is left as it is.",
         )
 
 
 def _is_torn(known: integrity.Progress, files: SessionFiles) -> bool:
     if not known.events == known.last_event == known.sequence:
         return True
-    if not known.has_ended:
-        # It may be being recorded at this moment.
-        return False
+    # One that has not ended may be being recorded at this moment; of one without files nothing can be folded again.
+    return known.has_ended and files.journal.exists() and files.journal.stat().st_size != known.journal_offset
+
+
+def _journal_size(state: StateDirectory, session_id: str) -> int:
     try:
-        return files.journal.stat().st_size != known.journal_offset
+        return state.session(session_id).journal.stat().st_size
     except FileNotFoundError:
-        # Nothing to fold again, and the rows are whole.
-        return False
+        return -1
 
 
 def _rebuild(state: StateDirectory, ids: list[str]) -> None:
@@ -109,8 +122,6 @@ def _rebuild(state: StateDirectory, ids: list[str]) -> None:
             session, files = sessions.get(session_id), state.session(session_id)
             if session is None:
                 continue
-            if not files.journal.exists():
-                raise UnfitEnvironment(f"The journal {files.journal} is gone; what is recorded is all that there is.")
             if session.completed_at is None:
                 raise UnfitEnvironment(f"Session {session_id} still runs; try again when it has ended.")
             held = lock.acquire(files.lock, timeout=2.0)
@@ -125,17 +136,7 @@ def _rebuild(state: StateDirectory, ids: list[str]) -> None:
 def _without_row(state: StateDirectory) -> Findings:
     unknown = [session_id for session_id in supervisors.ids_with_files(state) if sessions.get(session_id) is None]
     unknown = [session_id for session_id in unknown if _age(state.session(session_id)) > _YOUNG_SECONDS]
-    begun = [session_id for session_id in unknown if _has_begun(state.session(session_id))]
-    never = [session_id for session_id in unknown if session_id not in begun]
-    if never:
-        yield Finding(
-            "left-overs",
-            Level.WARNING,
-            f"{_named(never)} a directory and nothing else: the launch was killed",
-            "Run `hldctl doctor --fix`: it removes them.",
-            lambda: _remove(state, never),
-        )
-    known = [session_id for session_id in begun if state.session(session_id).record.exists()]
+    known = [session_id for session_id in unknown if row.is_kept(state.session(session_id))]
     if known:
         yield Finding(
             "lost rows",
@@ -144,7 +145,16 @@ def _without_row(state: StateDirectory) -> Findings:
             "Run `hldctl doctor --fix`: it records them again from their files.",
             lambda: _restore(state, known),
         )
-    if lost := sorted(set(begun) - set(known)):
+    others = [session_id for session_id in unknown if session_id not in known]
+    if empty := [session_id for session_id in others if _is_empty(state.session(session_id))]:
+        yield Finding(
+            "left-overs",
+            Level.WARNING,
+            f"{_named(empty)} a directory and nothing else: the launch was killed",
+            "Run `hldctl doctor --fix`: it removes them.",
+            lambda: _remove(state, empty),
+        )
+    if lost := sorted(set(others) - set(empty)):
         directories = ", ".join(str(state.session(session_id).directory) for session_id in lost)
         yield Finding(
             "lost rows",
@@ -154,10 +164,13 @@ def _without_row(state: StateDirectory) -> Findings:
         )
 
 
-def _has_begun(files: SessionFiles) -> bool:
-    """Whether there is more than a launch's preparations: output, or somebody who holds the lock."""
+def _is_empty(files: SessionFiles) -> bool:
+    """Whether there is nothing but a launch's preparations, and nobody at them."""
+    prepared = {files.prompt, files.lock, files.journal, files.errors, files.log, files.wake, files.changed}
+    prepared |= {files.mcp_config, files.claude_settings, files.hooked_settings, files.environment, files.arrivals}
+    prepared |= {files.system_prompt, files.append_system_prompt, files.record, files.record.with_suffix(".begun")}
     written = any(path.exists() and path.stat().st_size for path in (files.journal, files.errors))
-    return written or not lock.is_free(files.lock)
+    return not written and set(files.directory.iterdir()) <= prepared and lock.is_free(files.lock)
 
 
 def _age(files: SessionFiles) -> float:
@@ -166,14 +179,22 @@ def _age(files: SessionFiles) -> float:
 
 def _remove(state: StateDirectory, ids: list[str]) -> None:
     for session_id in ids:
-        shutil.rmtree(state.session(session_id).directory)
+        files = state.session(session_id)
+        held = lock.acquire(files.lock, timeout=2.0)
+        if held is None:
+            raise UnfitEnvironment(f"Session {session_id} is being launched after all; it is left alone.")
+        shutil.rmtree(files.directory)
+        os.close(held)
 
 
 def _restore(state: StateDirectory, ids: list[str]) -> None:
     # One that lives records into a database that is gone.
-    supervisors.end_all(state, ids)
+    supervisors.end(state, ids)
     with opened(state):
         supervisors.restore(state, ids)
+        lost = [session_id for session_id in ids if sessions.get(session_id) is None]
+    if lost:
+        raise UnfitEnvironment(f"{_named(lost)} could not be recorded again; see supervisor.log in their directories.")
 
 
 def _logs(state: StateDirectory) -> Findings:

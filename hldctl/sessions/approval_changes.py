@@ -1,0 +1,30 @@
+"""Permission requests as they come and go, by the feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hldctl.states import ApprovalStatus, FeedType
+from hldctl.store import approvals, feed
+from hldctl.store.approvals import Approval
+from hldctl.store.models import database
+
+_PAGE = 500
+
+
+class ApprovalChange(NamedTuple):
+    feed_id: int
+    approval: Approval
+
+
+def approval_changes(after: int, session_id: str | None = None) -> Iterator[ApprovalChange]:
+    """Behind that id of the feed; a request that has been answered by now comes once, as answered."""
+    types = (FeedType.NEW_APPROVAL, FeedType.APPROVAL_RESOLVED)
+    while page := feed.after(after, _PAGE, types=types, session_id=session_id):
+        for event in page:
+            after = event.id
+            approval = approvals.get(database.connection(), event.data["approval_id"])
+            is_new = event.type == FeedType.NEW_APPROVAL
+            if approval is not None and is_new == (approval.status == ApprovalStatus.PENDING):
+                yield ApprovalChange(event.id, approval)
