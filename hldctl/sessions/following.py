@@ -20,7 +20,6 @@ from hldctl.store.conversation import Event
 from hldctl.store.database import opened
 from hldctl.store.models import database
 
-_PAGE = 500
 _BLOCK = 1 << 16
 
 
@@ -127,11 +126,11 @@ def _start(session_id: str, after: int, last: int | None) -> int:
 
 
 def _pages(session_id: str, after: int) -> Iterator[Event]:
-    while page := conversation.after(session_id, after, _PAGE):
-        yield from page
-        if len(page) < _PAGE:
-            return
-        after = page[-1].sequence
+    is_last = False
+    while not is_last:
+        events, is_last = conversation.after(session_id, after)
+        yield from events
+        after = events[-1].sequence if events else after
 
 
 def _existing_changed(state: StateDirectory, ids: Sequence[str]) -> list[Path]:

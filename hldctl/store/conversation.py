@@ -114,13 +114,36 @@ class Event(NamedTuple):
     created_at: int
 
 
+_PAGE = 500
+_PAGE_LENGTH = 1 << 20
+"""Characters of text after which a page ends."""
+
 _NEXT = f"""SELECT {", ".join(Event._fields)} FROM conversation_events
 WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
 
 
-def after(session_id: str, sequence: int, limit: int) -> list[Event]:
-    """The next events behind `sequence`."""
-    return [Event._make(row) for row in execute(_NEXT, (session_id, sequence, limit))]
+class Page(NamedTuple):
+    """Some events; `is_last` if there are no more behind them at present."""
+
+    events: list[Event]
+    is_last: bool
+
+
+def after(session_id: str, sequence: int) -> Page:
+    """The next events behind `sequence`: some hundred, or fewer where they are long.
+
+    So that no reader holds all memory, nor for long the state of the database that it reads: what was written since
+    could not leave the write-ahead log.
+    """
+    events: list[Event] = []
+    length = 0
+    for row in execute(_NEXT, (session_id, sequence, _PAGE)):
+        event = Event._make(row)
+        events.append(event)
+        length += len(event.content or "") + len(event.tool_input or "") + len(event.tool_result_content or "")
+        if length > _PAGE_LENGTH:
+            return Page(events, is_last=False)
+    return Page(events, is_last=len(events) < _PAGE)
 
 
 def oldest_open_call(session_id: str) -> int | None:

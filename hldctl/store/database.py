@@ -14,7 +14,7 @@ from hldctl.host.paths import StateDirectory
 from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import database
 
-_BUSY_TIMEOUT_SECONDS = 30
+BUSY_TIMEOUT_SECONDS = 30
 _MIGRATION_TIMEOUT_SECONDS = 60
 
 
@@ -31,7 +31,7 @@ def opened(state: StateDirectory) -> Iterator[None]:
         str(state.database),
         # WAL is not among them: it stays with the file, and setting it again asks for a lock.
         pragmas={"synchronous": "NORMAL", "foreign_keys": 1},
-        timeout=_BUSY_TIMEOUT_SECONDS,
+        timeout=BUSY_TIMEOUT_SECONDS,
     )
     try:
         database.connect()

@@ -7,7 +7,7 @@ from typing import Any
 
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, touch
-from hldctl.store import conversation
+from hldctl.store import conversation, space
 from hldctl.store.models import Session
 from hldctl.supervisor.arrivals import Arrivals
 from hldctl.supervisor.fold import Fold, FoldState
@@ -72,6 +72,7 @@ class Recorder:
         taken = [self._snapshots.row(snapshot) for snapshot in fold.snapshots]
         step = conversation.Step(fold.rows, fold.completed_tools, taken, fold.mcp_states, columns | progress)
         conversation.record(self._session_id, self._run_id, step, now(), working_dir=self._working_dir, told=self._told)
+        space.shorten_log()
         self._written |= columns
         fold.begin_step()
         touch(self._changed)

@@ -125,14 +125,19 @@ class Storm:
         for command in self._commands:
             _kill(command)
         (self._sandbox.work / "enough").touch()
-        for session_id in self._sandbox.ok("ls", "-q").split():
-            self._sandbox.run("wait", session_id)
+        eventually(self._have_all_ended, "all sessions to end")
         for session_id in self._sandbox.ok("ls", "-q").split():
             self.report.faults += [f"{session_id}: {fault}" for fault in self._faults(session_id)]
             self.report.sessions += 1
         self.report.faults += list(self._faults_of_approvals())
         self.report.events = int(self._sandbox.sql("SELECT count(*) FROM conversation_events")[0][0])
         eventually(lambda: not self._sandbox.processes(), "all processes to leave")
+
+    def _have_all_ended(self) -> bool:
+        # A hook whose shell alone was killed still waits, and its Claude Code for it.
+        self._sandbox.ok("deny", "--all")
+        self._sandbox.ok("ls")
+        return not self._sandbox.sql("SELECT id FROM sessions WHERE completed_at IS NULL")
 
     def _faults_of_approvals(self) -> Iterator[str]:
         """Each is told once, resolved once, and the model heard of no permission that nobody gave."""

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hldctl.claude.settings import ClaudeSettings
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import following
+from hldctl.store import conversation
+from hldctl.store.conversation import COLUMNS
+from hldctl.store.database import execute, opened
+from hldctl.supervisor import row
+from hldctl.supervisor.request import LaunchRequest
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDirectory:
+    return StateDirectory(tmp_path / "state")
+
+
+def said(state: StateDirectory, lengths: list[int]) -> None:
+    """A session with events whose texts have these lengths, behind the query of one letter."""
+    with opened(state):
+        row.create(row.of_request(LaunchRequest("s", "r", "q", "q", "/claude", 0, ClaudeSettings("/"))), None)
+        insert = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+        for sequence, length in enumerate(lengths, 2):
+            event = dict.fromkeys(COLUMNS) | {"session_id": "s", "sequence": sequence, "event_type": "message"}
+            event |= {"content": "x" * length, "is_error": 0, "is_completed": 0, "created_at": 1}
+            execute(insert, tuple(event.values()))
+
+
+LENGTHS = [[], [1], [1] * 498, [1] * 499, [1] * 1203, [700_000] * 7, [3_000_000, 1, 2_000_000]]
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=len)
+def test_all_events_are_read_in_whatever_pages(state: StateDirectory, lengths: list[int]) -> None:
+    said(state, lengths)
+    assert [len(event.content or "") for event in following.events(state, ["s"])] == [1, *lengths]
+
+
+def test_long_events_come_in_short_pages(state: StateDirectory) -> None:
+    said(state, [700_000] * 5)
+    with opened(state):
+        page = conversation.after("s", 1)
+        assert (len(page.events), page.is_last) == (2, False)
+        assert (len(conversation.after("s", 5).events), conversation.after("s", 5).is_last) == (1, True)
