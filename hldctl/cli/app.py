@@ -28,6 +28,7 @@ COMMANDS = {
     "approve": "approve",
     "deny": "deny",
     "events": "events",
+    "export": "export",
     "rm": "rm",
     "prune": "prune",
     "doctor": "doctor",
