@@ -33,6 +33,7 @@ for evil in {EVIL!r}:
     print(json.dumps({{"type": "system", "subtype": "task_started", "description": evil}}))
 print(json.dumps({{"type": "result", "subtype": "success", "is_error": True, "result": evil, "errors": [evil]}}))
 """
+QUOTED = "'```out```'"
 HARMLESS = {
     *("html", "head", "meta", "title", "style", "body", "h1", "table", "tr", "td"),
     *("section", "details", "summary", "span", "div", "pre"),
@@ -78,7 +79,7 @@ def test_a_page_runs_nothing_and_loads_nothing(sandbox: Sandbox, evil: str) -> N
 
 
 def test_a_document_holds_the_whole_conversation(sandbox: Sandbox) -> None:
-    sandbox.play('think Hm.\nsay One.\ncall Bash {"command": "echo ```out```"}\n\nsay **Two.**')
+    sandbox.play(f'think Hm.\nsay One.\ncall Bash {{"command": "echo {QUOTED}"}}\n\nsay **Two.**')
     sandbox.ok("launch", "Hello", "--title", "A title", "--allowed-tools", "Bash", "--wait")
     markdown = sandbox.ok("export", "last")
     assert markdown.startswith("# A title\n")
