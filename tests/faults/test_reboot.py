@@ -71,6 +71,11 @@ def test_a_pid_used_again_after_a_reboot_is_not_the_session_s(
 
 
 def test_a_conversation_is_continued_after_a_reboot(sandbox: Sandbox, session_id: str) -> None:
+    transcripts = sandbox.home / ".claude" / "projects"
+    eventually(
+        lambda: any("go-on" in path.read_text() for path in transcripts.glob(f"*/{session_id}.jsonl")),
+        "Claude Code's own record of the conversation, without which it resumes nothing",
+    )
     power_fails(sandbox)
     sandbox.sql("UPDATE sessions SET boot_id = 'the last boot'")
     assert sandbox.show(session_id)["end_reason"] == "lost"

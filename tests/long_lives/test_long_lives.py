@@ -14,8 +14,9 @@ MEGABYTE = 1 << 20
 
 
 def test_a_session_of_many_events_neither_grows_nor_lets_the_log_grow(sandbox: Sandbox) -> None:
-    life = live(sandbox, events=100_000, length=50, early=20_000)
-    assert life.events == 100_001
+    # The first part is long enough for batches of all sizes, up to the largest, to have been met in it.
+    life = live(sandbox, events=160_000, length=50, early=80_000)
+    assert life.events == 160_001
     assert life.growth < 2 * MEGABYTE
     assert life.late.descriptors <= life.early.descriptors
     assert life.largest_log < 32 * MEGABYTE
