@@ -24,6 +24,24 @@ Query = Annotated[
 ]
 
 
+AutoAcceptEdits = Annotated[
+    bool | None, typer.Option("--auto-accept-edits/--no-auto-accept-edits", help="Allow edits of files unasked.")
+]
+SkipPermissions = Annotated[
+    bool | None,
+    typer.Option("--dangerously-skip-permissions/--no-dangerously-skip-permissions", help="Allow everything unasked."),
+]
+SkipTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--dangerously-skip-permissions-timeout",
+        parser=seconds,
+        metavar="DURATION",
+        help="Allow everything unasked for so long.",
+    ),
+]
+
+
 def dollars(text: str) -> float:
     """An amount that can be spent; for typer's `parser`."""
     try:
@@ -113,24 +131,9 @@ class Said:
             help="Ask for each permission by `hldctl approvals`, or let Claude Code decide. Default: at a terminal.",
         ),
     ] = None
-    auto_accept_edits: Annotated[
-        bool | None, typer.Option("--auto-accept-edits/--no-auto-accept-edits", help="Allow edits of files unasked.")
-    ] = None
-    skip: Annotated[
-        bool | None,
-        typer.Option(
-            "--dangerously-skip-permissions/--no-dangerously-skip-permissions", help="Allow everything unasked."
-        ),
-    ] = None
-    skip_timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--dangerously-skip-permissions-timeout",
-            parser=seconds,
-            metavar="DURATION",
-            help="Allow everything unasked for so long.",
-        ),
-    ] = None
+    auto_accept_edits: AutoAcceptEdits = None
+    skip: SkipPermissions = None
+    skip_timeout: SkipTimeout = None
     approval_timeout: Annotated[
         ApprovalTimeout | None,
         typer.Option(

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hldctl.cli import output
-from hldctl.cli.duration import seconds
+from hldctl.cli import options, output
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import settings, view
 
@@ -18,24 +17,9 @@ def command(
     archived: Annotated[
         bool | None, typer.Option("--archive/--unarchive", help="Hide it from `ls`, or show it again.")
     ] = None,
-    auto_accept_edits: Annotated[
-        bool | None, typer.Option("--auto-accept-edits/--no-auto-accept-edits", help="Allow edits of files unasked.")
-    ] = None,
-    skip: Annotated[
-        bool | None,
-        typer.Option(
-            "--dangerously-skip-permissions/--no-dangerously-skip-permissions", help="Allow everything unasked."
-        ),
-    ] = None,
-    skip_timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--dangerously-skip-permissions-timeout",
-            parser=seconds,
-            metavar="DURATION",
-            help="Allow everything unasked for so long.",
-        ),
-    ] = None,
+    auto_accept_edits: options.AutoAcceptEdits = None,
+    skip: options.SkipPermissions = None,
+    skip_timeout: options.SkipTimeout = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON.")] = False,
 ) -> None:
     """Change a session's settings, also while it runs. Continuations inherit them."""
