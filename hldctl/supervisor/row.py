@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import traceback
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +14,7 @@ from hldctl.states import EventType, Status
 from hldctl.store import sessions
 from hldctl.supervisor.fold import FoldState
 from hldctl.supervisor.request import LaunchRequest
+from hldctl.supervisor.trouble import log_trouble
 
 _NOT_STORED = ("mcp_config", "claude_settings", "environment")
 """Settings with secrets in them: they are in private files, never in the database."""
@@ -70,7 +70,7 @@ def keep_current(session_id: str, files: SessionFiles) -> None:
         if (row := sessions.as_row(session_id)) is not None:
             keep(row, files)
     except OSError:
-        traceback.print_exc()
+        log_trouble()
 
 
 def create(row: Row, mcp_config: dict[str, Any] | None) -> None:
