@@ -80,8 +80,8 @@ def start_and_finish(state: StateDirectory, start: Callable[[], str], what: Afte
 def _print_launched(state: StateDirectory, session_id: str, what: Afterwards) -> None:
     if what.as_json:
         from hldctl.sessions import lookup
-        from hldctl.sessions.view import session_object
         from hldctl.store.database import opened
+        from hldctl.store.view import session_object
 
         with opened(state):
             output.json_value(session_object(lookup.find(session_id)))
@@ -117,7 +117,7 @@ def _tell_what_waits(state: StateDirectory, session_id: str) -> None:
 
 def _print_result(state: StateDirectory, session_id: str, what: Afterwards) -> None:
     from hldctl.sessions import waiting
-    from hldctl.sessions.view import session_object
+    from hldctl.store.view import session_object
 
     (session,) = waiting.wait(state, [session_id])
     if what.wait and what.as_json:

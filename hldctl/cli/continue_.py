@@ -9,6 +9,7 @@ import typer
 from hldctl.cli import options
 from hldctl.cli.afterwards import start_and_finish
 from hldctl.cli.app import CommandWithRest
+from hldctl.cli.query import Query, query_and_rest
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import launching
 
@@ -19,7 +20,7 @@ COMMAND_CLASS = CommandWithRest
 def command(
     ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="ID", help="The session whose conversation goes on.")],
-    query: options.Query = None,
+    query: Query = None,
     *,
     said: options.Said,
 ) -> None:
@@ -28,7 +29,7 @@ def command(
     It has the other's settings, but for --max-turns and those given here. A session that still runs is interrupted
     first.
     """
-    text, rest = options.query_and_rest(ctx, query, said.query_file)
+    text, rest = query_and_rest(ctx, query, said.query_file)
     chosen = said.session_options(rest)
     state = StateDirectory.from_environment()
     start_and_finish(state, lambda: launching.resume(state, session, text, chosen, ctx.obj["umask"]), said.afterwards)

@@ -11,8 +11,9 @@ from hldctl.cli import output
 from hldctl.errors import ExitCode
 from hldctl.host.clock import rfc3339
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import feed, lookup, view
+from hldctl.sessions import feed, lookup
 from hldctl.states import FeedType
+from hldctl.store import view
 from hldctl.store.database import opened
 from hldctl.store.models import FeedEvent
 

@@ -12,7 +12,8 @@ import typer
 
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import following, inspection, view
+from hldctl.sessions import following, inspection
+from hldctl.store import view
 
 
 class Format(StrEnum):

@@ -7,6 +7,7 @@ import typer
 from hldctl.cli import options
 from hldctl.cli.afterwards import start_and_finish
 from hldctl.cli.app import CommandWithRest
+from hldctl.cli.query import Query, is_attended, query_and_rest
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import launching
 
@@ -16,7 +17,7 @@ COMMAND_CLASS = CommandWithRest
 @options.takes_session_options
 def command(
     ctx: typer.Context,
-    query: options.Query = None,
+    query: Query = None,
     *,
     said: options.Said,
 ) -> None:
@@ -24,10 +25,10 @@ def command(
 
     What stands behind QUERY and `--` goes to Claude Code as it is.
     """
-    text, rest = options.query_and_rest(ctx, query, said.query_file)
+    text, rest = query_and_rest(ctx, query, said.query_file)
     chosen = said.session_options(rest)
     state = StateDirectory.from_environment()
-    attended = options.is_attended()
+    attended = is_attended()
     start_and_finish(
         state, lambda: launching.launch(state, text, chosen, ctx.obj["umask"], attended=attended), said.afterwards
     )

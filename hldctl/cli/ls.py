@@ -12,9 +12,9 @@ from hldctl.cli import output
 from hldctl.cli.age import age
 from hldctl.cli.duration import seconds
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import family, supervisors, view
+from hldctl.sessions import family, supervisors
 from hldctl.states import Status
-from hldctl.store import approvals, sessions
+from hldctl.store import approvals, sessions, view
 from hldctl.store.database import opened
 from hldctl.store.models import Session, database
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,15 +12,8 @@ import typer
 
 from hldctl.cli.afterwards import Afterwards
 from hldctl.cli.duration import seconds
-from hldctl.errors import BadUsage
+from hldctl.cli.values import approval_timeout, as_tuple, dollars, limit, tools
 from hldctl.sessions.options import ApprovalTimeout, SessionOptions
-from hldctl.sessions.options import approval_timeout as parsed_timeout
-
-Query = Annotated[
-    str | None,
-    typer.Argument(metavar="QUERY", help="What Claude Code should do; `-` or nothing reads standard input."),
-]
-
 
 AutoAcceptEdits = Annotated[
     bool | None, typer.Option("--auto-accept-edits/--no-auto-accept-edits", help="Allow edits of files unasked.")
@@ -40,38 +31,6 @@ SkipTimeout = Annotated[
         help="Allow everything unasked for so long.",
     ),
 ]
-
-
-def dollars(text: str) -> float:
-    """An amount that can be spent; for typer's `parser`."""
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = math.nan
-    if not math.isfinite(amount) or amount < 0:
-        raise typer.BadParameter(f"{text!r} is no amount of dollars; write 5 or 0.50.")
-    return amount
-
-
-def approval_timeout(text: str) -> ApprovalTimeout:
-    """For typer's `parser`."""
-    try:
-        return parsed_timeout(text)
-    except BadUsage as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def limit(text: str) -> float:
-    """A duration in which something can happen; for typer's `parser`."""
-    length = seconds(text)
-    if length == 0:
-        raise typer.BadParameter("it must be longer than nothing.")
-    return length
-
-
-def is_attended() -> bool:
-    """Whether somebody sits at a terminal: also where the query comes from a pipe, or the id goes into a variable."""
-    return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 @dataclass(frozen=True)
@@ -221,53 +180,3 @@ def takes_session_options(function: Callable[..., None]) -> Callable[..., None]:
 
 def _parameters(function: Callable[..., None]) -> list[inspect.Parameter]:
     return list(inspect.signature(function, eval_str=True).parameters.values())
-
-
-def as_tuple(values: list[str] | None) -> tuple[str, ...] | None:
-    """None stays what it is: nothing was said."""
-    return tuple(values) if values else None
-
-
-def tools(values: list[str] | None) -> tuple[str, ...] | None:
-    """Each value may name several, separated by commas outside of parentheses."""
-    return as_tuple([tool for value in values or [] for tool in _split(value)])
-
-
-def _split(value: str) -> list[str]:
-    parts, depth, current = [], 0, ""
-    for character in value:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append(current)
-            current = ""
-        else:
-            current += character
-    return [part.strip() for part in [*parts, current] if part.strip()]
-
-
-def query_and_rest(ctx: typer.Context, query: str | None, file: Path | None) -> tuple[str, tuple[str, ...]]:
-    """The query from wherever it comes, and what is for Claude Code itself."""
-    rest: tuple[str, ...] = ctx.meta.get("rest", ())
-    if file is not None:
-        if query is not None:
-            raise BadUsage("Give the query either as a word or by --query-file.")
-        return _from_file(file), rest
-    if query is None and rest:
-        query, rest = rest[0], rest[1:]
-    if query is None and sys.stdin is not None and sys.stdin.isatty():
-        raise BadUsage("There is no query; give it as a word, by --query-file, or on standard input.")
-    return (_from_input() if query in (None, "-") else query), rest
-
-
-def _from_file(file: Path) -> str:
-    try:
-        return file.expanduser().read_bytes().decode("utf-8", "replace")
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadUsage(f"--query-file {file} cannot be read: {reason}.") from None
-
-
-def _from_input() -> str:
-    if sys.stdin is None:
-        raise BadUsage("There is no query, and standard input is closed.")
-    return sys.stdin.buffer.read().decode("utf-8", "replace")

@@ -8,7 +8,8 @@ import typer
 
 from hldctl.cli import options, output
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import settings, view
+from hldctl.sessions import settings
+from hldctl.store import view
 
 
 def command(

@@ -13,8 +13,9 @@ from hldctl.cli.age import age
 from hldctl.cli.conversation import approval_line, lines
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import following, inspection, view
+from hldctl.sessions import following, inspection
 from hldctl.sessions.inspection import Inspection
+from hldctl.store import view
 from hldctl.store.models import FileSnapshot, McpServerRow, Session
 
 _ELSEWHERE = ("query", "summary", "result_content", "run_id", "permission_denials")

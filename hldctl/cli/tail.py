@@ -12,8 +12,9 @@ from hldctl.cli import output
 from hldctl.cli.conversation import approval_line, lines
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import following, lookup, supervisors, view
+from hldctl.sessions import following, lookup, supervisors
 from hldctl.states import ApprovalStatus
+from hldctl.store import view
 from hldctl.store.approvals import Approval
 from hldctl.store.conversation import Event
 from hldctl.store.database import opened

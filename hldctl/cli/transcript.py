@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hldctl.cli.output import harmless, shortened
-from hldctl.sessions.view import session_object
 from hldctl.states import EventType
 from hldctl.store.conversation import Event
 from hldctl.store.models import Session
+from hldctl.store.view import session_object
 
 _FACTS = (
     *("id", "status", "end_reason", "error_message", "model_id", "working_dir", "created_at", "completed_at"),

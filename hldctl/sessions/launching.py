@@ -11,9 +11,10 @@ from typing import Any
 from hldctl.claude import arguments, binary
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
+from hldctl.host import configuration
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import configuration, lookup, permissions, settings, stopping, supervisors, waiting
+from hldctl.sessions import lookup, permissions, settings, stopping, supervisors, waiting
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.summary import summarize
 from hldctl.store import sessions

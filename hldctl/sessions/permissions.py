@@ -12,8 +12,8 @@ from typing import Any
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.claude.version import OLDEST_WITH_APPROVALS, version
 from hldctl.errors import BadUsage, UnfitEnvironment
+from hldctl.host.configuration import Configuration
 from hldctl.host.paths import StateDirectory, write_private
-from hldctl.sessions.configuration import Configuration
 from hldctl.sessions.options import ApprovalTimeout, SessionOptions, approval_timeout
 from hldctl.store.models import Session
 from hldctl.supervisor.request import Permissions, asks_by_hook

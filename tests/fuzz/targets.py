@@ -20,8 +20,8 @@ from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host.clock import rfc3339
 from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.rehearsal.script import Call, ScriptError, Wait, parse
-from hldctl.sessions import launching, view
-from hldctl.store import approvals, mcp_servers, snapshots
+from hldctl.sessions import launching
+from hldctl.store import approvals, mcp_servers, snapshots, view
 from hldctl.store.conversation import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import Session
