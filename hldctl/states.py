@@ -38,6 +38,15 @@ class EndReason(StrEnum):
     LOST = "lost"
 
 
+class IfRunning(StrEnum):
+    """What becomes of a launch whose name a session has that has not ended."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+    QUEUE = "queue"
+    REPLACE = "replace"
+
+
 class ApprovalStatus(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"

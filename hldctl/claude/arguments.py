@@ -22,16 +22,15 @@ _CHOOSES_CONVERSATION = {
 
 
 def command(
-    binary: str, settings: ClaudeSettings, files: SessionFiles, *, session_id: str, resume: str | None, hooked: bool
+    binary: str, settings: ClaudeSettings, files: SessionFiles, *, conversation: Sequence[str], hooked: bool
 ) -> list[str]:
-    """The arguments that run `settings`; `resume` is the Claude session whose conversation is taken up, `hooked` says
+    """The arguments that run `settings`; `conversation` is what one of the functions below gives, `hooked` says
     whether hldctl answers permission requests.
     """
-    arguments = [binary, "-p", *_lists(settings)]
-    arguments += _conversation(settings, session_id, resume)
+    arguments = [binary, "-p", *_lists(settings), *conversation]
     arguments += _single_values(settings)
     arguments += _prompts(settings, files)
-    if resume is not None and settings.fresh_system_prompt:
+    if "--resume" in conversation and settings.fresh_system_prompt:
         arguments += ["--system-prompt-snapshot", "off"]
     if settings.mcp_config is not None:
         arguments += ["--mcp-config", str(files.mcp_config)]
@@ -58,13 +57,18 @@ def _lists(settings: ClaudeSettings) -> Iterator[str]:
             yield from values
 
 
-def _conversation(settings: ClaudeSettings, session_id: str, resume: str | None) -> list[str]:
-    if resume is not None:
-        # Without --fork-session two runs would write into one transcript.
-        return ["--resume", resume, "--fork-session", "--session-id", session_id]
-    if names_conversation(settings.extra_arguments):
-        return []
-    return ["--session-id", session_id]
+def new_conversation(session_id: str, settings: ClaudeSettings) -> list[str]:
+    return [] if names_conversation(settings.extra_arguments) else ["--session-id", session_id]
+
+
+def forked_conversation(of: str, session_id: str) -> list[str]:
+    """Another's, as it is now. Without --fork-session two runs would write into one transcript."""
+    return ["--resume", of, "--fork-session", "--session-id", session_id]
+
+
+def same_conversation(claude_session_id: str) -> list[str]:
+    """The session's own, which nobody else writes."""
+    return ["--resume", claude_session_id]
 
 
 def names_conversation(arguments: Sequence[str]) -> bool:

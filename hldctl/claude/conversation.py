@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from hldctl.claude import tool_result
+from hldctl.claude import rate_limit, tool_result
 from hldctl.claude.stream import JsonObject, block_text, blocks, mapping, sequence, text, whole_number
 from hldctl.states import EventType
 
@@ -118,19 +118,11 @@ def _as_json(value: Any) -> str:
 
 def _note(event: JsonObject) -> str | None:
     if event.get("type") == "rate_limit_event":
-        return _rate_limit(event)
+        return rate_limit.note(event)
     if event.get("type") == "system":
         make = _NOTES.get(text(event.get("subtype")) or "")
         return None if make is None else make(event)
     return None
-
-
-def _rate_limit(event: JsonObject) -> str | None:
-    limit = mapping(event.get("rate_limit_info")) or event
-    status = text(limit.get("status"))
-    if status in (None, "allowed"):
-        return None
-    return f"Rate limit: {status}"
 
 
 def _api_retry(event: JsonObject) -> str:
@@ -183,6 +175,8 @@ class Outcome(NamedTuple):
     num_turns: int
     duration_ms: int
     permission_denials: list[JsonObject]
+    api_error_status: int | None = None
+    """The HTTP status of the API's refusal, where there was one."""
 
 
 def outcome(event: JsonObject) -> Outcome:
@@ -195,4 +189,5 @@ def outcome(event: JsonObject) -> Outcome:
         num_turns=whole_number(event.get("num_turns")) or 0,
         duration_ms=whole_number(event.get("duration_ms")) or 0,
         permission_denials=[item for item in sequence(event.get("permission_denials")) if isinstance(item, dict)],
+        api_error_status=whole_number(event.get("api_error_status")),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import typer
 from hldctl.cli import output
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
+from hldctl.sessions.launching import Launched
 
 _NO_EVENTS = 2**53
 """A number that no event reaches."""
@@ -58,14 +60,25 @@ class _Signals:
             raise _Stopped
 
 
-def start_and_finish(state: StateDirectory, start: Callable[[], str], what: Afterwards) -> None:
+def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what: Afterwards) -> None:
     """Starts a session, and ends the command with the session's exit code if it is to be waited for."""
     if not what.wait and not what.follow:
-        _print_launched(state, start(), what)
+        launched = start()
+        _print_launched(state, launched.session_id, what)
+        if not what.quiet:
+            _warn(launched)
+            _warn_of_runner()
         return
     signals = _Signals()
     signals.catch()
-    session_id = start()
+    launched = start()
+    session_id = launched.session_id
+    if not launched.is_new:
+        _print_launched(state, session_id, what)
+        _warn(launched)
+        return
+    if not what.quiet:
+        _warn(launched)
     try:
         signals.deliver()
         _attend(state, session_id, what)
@@ -75,6 +88,21 @@ def start_and_finish(state: StateDirectory, start: Callable[[], str], what: Afte
         output.note(f"interrupting {session_id}")
         stopping.interrupt(state, [session_id])
     _print_result(state, session_id, what)
+
+
+def _warn(launched: Launched) -> None:
+    if not launched.is_new:
+        output.note(f"skipped: {launched.session_id} runs already")
+    if launched.is_queued:
+        output.note("queued: it starts when its name and a slot are free")
+    if launched.sharing:
+        others = ", ".join(session_id[:8] for session_id in launched.sharing)
+        output.note(f"warning: {others} works in the same directory; -C and git worktrees keep sessions apart")
+
+
+def _warn_of_runner() -> None:
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        output.note("hint: this looks like a CI job, whose runner ends what stays behind; --wait waits for the end")
 
 
 def _print_launched(state: StateDirectory, session_id: str, what: Afterwards) -> None:

@@ -14,6 +14,7 @@ from hldctl.cli.afterwards import Afterwards
 from hldctl.cli.duration import seconds
 from hldctl.cli.values import approval_timeout, as_tuple, dollars, limit, tools
 from hldctl.sessions.options import ApprovalTimeout, SessionOptions
+from hldctl.states import IfRunning
 
 AutoAcceptEdits = Annotated[
     bool | None, typer.Option("--auto-accept-edits/--no-auto-accept-edits", help="Allow edits of files unasked.")
@@ -112,6 +113,34 @@ class Said:
         float | None,
         typer.Option(parser=limit, metavar="DURATION", help="Stop it when nothing has happened for so long."),
     ] = None
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A name for commands; one session at a time runs with it.")
+    ] = None
+    if_running: Annotated[
+        IfRunning | None, typer.Option(help="What to do if a session of that name runs already. Default: fail.")
+    ] = None
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Take one of the slots that the configuration gives this group.")
+    ] = None
+    retries: Annotated[
+        int | None,
+        typer.Option(min=0, max=1000, metavar="N", help="After an API error or a crash go on, up to so many times."),
+    ] = None
+    wait_for_reset: Annotated[
+        bool | None,
+        typer.Option("--wait-for-reset/--no-wait-for-reset", help="Go on when a rate limit has been reset."),
+    ] = None
+    fail_on_denial: Annotated[
+        bool | None,
+        typer.Option("--fail-on-denial/--no-fail-on-denial", help="Take it as failed if a tool call was denied."),
+    ] = None
+    on_end: Annotated[
+        str | None,
+        typer.Option(metavar="COMMAND", help="Run once it has ended; gets the session as JSON on standard input."),
+    ] = None
+    rehearse: Annotated[
+        str | None, typer.Option(metavar="SCRIPT", help="Play a script in place of the model: no account, no cost.")
+    ] = None
     query_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from a file.")] = None
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the end and print the result, as `claude -p` does.")
@@ -153,6 +182,14 @@ class Said:
             on_approval=self.on_approval,
             timeout=self.timeout,
             idle_timeout=self.idle_timeout,
+            name=self.name,
+            if_running=self.if_running,
+            group=self.group,
+            retries=self.retries,
+            wait_for_reset=self.wait_for_reset,
+            fail_on_denial=self.fail_on_denial,
+            on_end=self.on_end,
+            rehearse=self.rehearse,
         )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,26 @@ class Configuration:
     approvals: bool | None = None
     approval_timeout: str | None = None
     on_approval: str | None = None
+    on_end: str | None = None
+    max_running: int | None = None
+    groups: dict[str, int] = field(default_factory=dict)
+    """How many sessions of each group may run at once."""
 
 
-_EXPECTED = {
-    "approvals": (bool, "true or false"),
-    "approval_timeout": (str, 'a text such as "30m=deny"'),
-    "on_approval": (str, "a command, as a text"),
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+_EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "approvals": (lambda value: type(value) is bool, "true or false"),
+    "approval_timeout": (lambda value: type(value) is str, 'a text such as "30m=deny"'),
+    "on_approval": (lambda value: type(value) is str, "a command, as a text"),
+    "on_end": (lambda value: type(value) is str, "a command, as a text"),
+    "max_running": (_is_count, "a whole number, 1 or more"),
+    "groups": (
+        lambda value: type(value) is dict and all(map(_is_count, value.values())),
+        "a table with a whole number, 1 or more, for each group",
+    ),
 }
 
 
@@ -61,7 +75,7 @@ def _checked(file: Path, values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if name not in known:
             raise BadUsage(f"{file} sets {name!r}, which hldctl does not know; it knows {', '.join(known)}.")
-        kind, words = _EXPECTED[name]
-        if type(value) is not kind:
+        is_such, words = _EXPECTED[name]
+        if not is_such(value):
             raise BadUsage(f"{file}: {name} must be {words}, not {value!r}.")
     return values

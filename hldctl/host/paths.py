@@ -87,6 +87,25 @@ class SessionFiles:
         return self.directory / "environment.json"
 
     @property
+    def request(self) -> Path:
+        """The launch as it was asked for, its environment too, while Claude Code may still have to be started."""
+        return self.directory / "request.json"
+
+    @property
+    def rehearsal(self) -> Path:
+        return self.directory / "rehearsal.txt"
+
+    @property
+    def continuing_prompt(self) -> Path:
+        """What Claude Code is told when it is started again."""
+        return self.directory / "continue.txt"
+
+    @property
+    def on_end_begun(self) -> Path:
+        """Made by the process that runs the `on_end` command, just before it does: there is one such process."""
+        return self.directory / "on-end"
+
+    @property
     def snapshots(self) -> Path:
         """Files that were read in part, whole and as they were then: the disk may have changed by another fold."""
         return self.directory / "snapshots"
@@ -122,6 +141,11 @@ class StateDirectory:
     @property
     def sessions(self) -> Path:
         return self.root / "sessions"
+
+    @property
+    def queue(self) -> Path:
+        """Touched when a session ends, for those that wait for its name or slot."""
+        return self.root / "queue"
 
     def session(self, session_id: str) -> SessionFiles:
         return SessionFiles(self.sessions / session_id)
@@ -172,6 +196,11 @@ def write_private(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+
+
+def make(path: Path) -> None:
+    """An empty file that only its owner can read, unless there is one."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
 
 
 def touch(path: Path | str) -> None:

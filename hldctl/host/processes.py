@@ -80,6 +80,11 @@ def boot_id() -> str:
         return ""
 
 
+def is_this_machine(host: str, boot: str | None) -> bool:
+    """Whether what ran there ran here: by the machine's name, or by its boot, should the name have changed."""
+    return host == os.uname().nodename or (boot is not None and boot == boot_id())
+
+
 def open_pidfd(pid: int) -> int | None:
     """A descriptor that becomes readable when the process ends; None where the system has none."""
     if sys.platform != "linux":

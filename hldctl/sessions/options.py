@@ -12,6 +12,7 @@ from typing import Any
 from hldctl.claude import mcp
 from hldctl.errors import BadUsage
 from hldctl.sessions.duration import seconds
+from hldctl.states import IfRunning
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,16 @@ class SessionOptions:
     timeout: float | None = None
     """Seconds, as `idle_timeout`."""
     idle_timeout: float | None = None
+    name: str | None = None
+    if_running: IfRunning | None = None
+    group: str | None = None
+    retries: int | None = None
+    wait_for_reset: bool | None = None
+    fail_on_denial: bool | None = None
+    on_end: str | None = None
+    """A command for /bin/sh; empty for none, whatever is configured."""
+    rehearse: str | None = None
+    """A file with the script that is played in place of a model."""
 
 
 def checked(options: SessionOptions) -> dict[str, Any]:

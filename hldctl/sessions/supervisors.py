@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 from collections.abc import Callable, Iterable
@@ -13,7 +12,7 @@ from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host import lock
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
-from hldctl.host.processes import ProcessIdentity, boot_id, is_running
+from hldctl.host.processes import ProcessIdentity, is_running, is_this_machine
 from hldctl.sessions import spawning
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
@@ -28,17 +27,17 @@ _DEATH_SECONDS = 10
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def launch(state: StateDirectory, request: LaunchRequest) -> None:
-    """Returns once Claude Code runs; raises what the supervisor reports if it cannot."""
+def launch(state: StateDirectory, request: LaunchRequest) -> Report:
+    """Returns once Claude Code runs, or is to run later; raises what the supervisor reports if it cannot."""
     process = _started(spawning.for_launch)
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(request.to_bytes())
-    _report(state, process, request.session_id)
+    return _report(state, process, request.session_id)
 
 
 def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
-    """Starts a supervisor for each of these that has not ended and has lost its own.
+    """Starts a supervisor for each of these that has lost its own before all was done.
 
     Waits until each has caught up with its journal, so that what is read afterwards is current. One that cannot be
     supervised stays as it is, with the reason in its log: what is recorded of it can be read all the same.
@@ -46,9 +45,9 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     orphans = [session_id for session_id in ids if lock.is_free(state.session(session_id).lock)]
     if not orphans:
         return
-    lost = [session for session in sessions.not_ended(orphans) if is_here(session)]
+    lost = [session for session in sessions.unattended(orphans) if is_here(session)]
     for session in lost:
-        if not state.session(session.id).directory.is_dir():
+        if session.completed_at is None and not state.session(session.id).directory.is_dir():
             _close_without_files(session)
     _adopt(state, [session.id for session in lost if state.session(session.id).directory.is_dir()])
 
@@ -69,7 +68,7 @@ def _adopt(state: StateDirectory, ids: Iterable[str]) -> None:
 
 def adopt_all_lost(state: StateDirectory) -> None:
     """For commands that show many sessions: looks at those that have not ended, by an index of only these."""
-    adopt_lost(state, sessions.alive())
+    adopt_lost(state, sessions.to_be_attended())
 
 
 def ids_with_files(state: StateDirectory) -> list[str]:
@@ -112,8 +111,8 @@ def alive_here() -> list[str]:
 
 
 def is_here(session: Session) -> bool:
-    """Whether the session's processes are this machine's: by its name, or by its boot, should the name have changed."""
-    return session.host == os.uname().nodename or session.boot_id == boot_id()
+    """Whether the session's processes are this machine's."""
+    return is_this_machine(session.host, session.boot_id)
 
 
 def _close_without_files(session: Session) -> None:
@@ -131,7 +130,7 @@ def _started(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> 
         raise UnfitEnvironment(f"No supervisor can be started: {error.strerror or error}.") from error
 
 
-def _report(state: StateDirectory, process: subprocess.Popen[bytes], session_id: str) -> None:
+def _report(state: StateDirectory, process: subprocess.Popen[bytes], session_id: str) -> Report:
     assert process.stdout is not None
     with process.stdout as pipe:
         line = pipe.readline()
@@ -142,3 +141,4 @@ def _report(state: StateDirectory, process: subprocess.Popen[bytes], session_id:
     report = Report.from_bytes(line)
     if report.error is not None:
         raise error_for(report.exit_code, report.error)
+    return report

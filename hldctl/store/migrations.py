@@ -196,4 +196,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN stop_reason TEXT",
         "CREATE INDEX sessions_by_end ON sessions (completed_at) WHERE completed_at IS NOT NULL",
     ),
+    (
+        "ALTER TABLE sessions ADD COLUMN group_name TEXT",
+        "ALTER TABLE sessions ADD COLUMN retries INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN wait_for_reset INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN fail_on_denial INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN on_end TEXT",
+        "ALTER TABLE sessions ADD COLUMN on_end_pending INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN rehearsed INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN started_at INTEGER",
+        "ALTER TABLE sessions ADD COLUMN restarts TEXT",
+        # What the one who lets sessions start decides is decided by the database, too.
+        "CREATE UNIQUE INDEX sessions_running_by_name ON sessions (name)"
+        " WHERE name IS NOT NULL AND completed_at IS NULL AND status NOT IN ('queued', 'interrupting')",
+        "CREATE INDEX sessions_on_end_pending ON sessions (created_at) WHERE on_end_pending = 1",
+    ),
 )

@@ -93,6 +93,19 @@ class Session(Model):
     idle_timeout_ms = IntegerField(null=True)
     stop_reason = TextField(null=True)
     """Why it was to be stopped, as an EndReason: decided before it was signalled."""
+    group_name = TextField(null=True)
+    """The group whose slots it takes."""
+    retries = IntegerField(default=0)
+    wait_for_reset = BooleanField(default=False)
+    fail_on_denial = BooleanField(default=False)
+    on_end = TextField(null=True)
+    on_end_pending = BooleanField(default=False)
+    """Whether it has ended and its `on_end` has still to be run."""
+    rehearsed = BooleanField(default=False)
+    started_at = IntegerField(null=True)
+    """When Claude Code ran first; a session may have been queued before."""
+    restarts = JsonField(null=True)
+    """Each a Restart of the supervisor's, as an object."""
 
     class Meta:
         database = database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,10 @@ def newest() -> str | None:
 
 
 def _ids(query: Any) -> list[str]:
+    return _column(query)
+
+
+def _column(query: Any) -> list[Any]:
     return [row[0] for row in query.tuples()]
 
 
@@ -111,6 +116,22 @@ def matching(listing: Listing) -> list[Session]:
     return list(query.limit(listing.limit) if listing.limit is not None else query)
 
 
+def unattended(session_ids: Iterable[str]) -> list[Session]:
+    """Those of these that need a supervisor: not ended, or with something still to be done after their end."""
+    columns = (Session.id, Session.host, Session.pid, Session.pid_started, Session.boot_id, Session.completed_at)
+    needs = Session.completed_at.is_null() | (Session.on_end_pending == True)  # noqa: E712  peewee builds SQL of it
+    return list(Session.select(*columns).where(Session.id.in_(list(session_ids)) & needs))
+
+
+def to_be_attended() -> list[str]:
+    """The ids of all such, by two partial indexes that hold only these."""
+    rows = execute(
+        "SELECT id FROM sessions WHERE completed_at IS NULL UNION ALL"
+        " SELECT id FROM sessions WHERE on_end_pending = 1 AND completed_at IS NOT NULL"
+    )
+    return [row[0] for row in rows]
+
+
 def alive() -> list[str]:
     """The ids of those that have not ended, oldest first, by a partial index that holds only these."""
     query = Session.select(Session.id).where(Session.completed_at.is_null()).order_by(Session.created_at)
@@ -121,6 +142,18 @@ def not_ended(session_ids: Iterable[str]) -> list[Session]:
     """Those of these that have not ended, with no more than says where they run."""
     columns = (Session.id, Session.host, Session.pid, Session.pid_started, Session.boot_id)
     return list(Session.select(*columns).where(Session.id.in_(list(session_ids)) & Session.completed_at.is_null()))
+
+
+def supervisor_pids(session_ids: Iterable[str]) -> list[int]:
+    query = Session.select(Session.supervisor_pid).where(Session.id.in_(list(session_ids)))
+    return [pid for pid in _column(query) if pid is not None]
+
+
+def working_in(directory: str, *, but: str) -> list[str]:
+    """Those of this machine that run there, but for one."""
+    here = (Session.working_dir == directory) & (Session.host == os.uname().nodename) & (Session.id != but)
+    query = Session.select(Session.id).where(Session.completed_at.is_null() & here & (Session.status != Status.QUEUED))
+    return _ids(query.order_by(Session.created_at))
 
 
 def statuses(session_ids: Collection[str]) -> dict[str, Status]:
@@ -169,13 +202,39 @@ def supervised_by(session_id: str, pid: int) -> None:
         execute("UPDATE sessions SET supervisor_pid = ? WHERE id = ?", (pid, session_id))
 
 
+def leave_queue(session_id: str, now: int) -> bool:
+    """Within a transaction; False if the session is to be stopped, or has been."""
+    return _change_status(session_id, Status.STARTING, now, {"last_activity_at": now})
+
+
 def started(session_id: str, process: ProcessIdentity, now: int) -> None:
     """Claude Code runs. An interrupt that came meanwhile keeps its status."""
-    identity = {"pid": process.pid, "pid_started": process.started, "boot_id": process.boot_id}
+    identity = {
+        "pid": process.pid,
+        "pid_started": process.started,
+        "boot_id": process.boot_id,
+        "started_at": fn.coalesce(Session.started_at, now),
+    }
     with database.atomic("IMMEDIATE"):
         row = execute("SELECT status FROM sessions WHERE id = ?", (session_id,)).fetchone()
         status = Status.RUNNING if row is None or row[0] == Status.STARTING else Status(row[0])
         _change_status(session_id, status, now, identity)
+
+
+def restart(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
+    """Its Claude Code is gone, and another is to go on; an interrupt that came meanwhile keeps its status."""
+    gone = {"pid": None, "pid_started": None, "restarts": restarts}
+    with database.atomic("IMMEDIATE"):
+        approvals.expire_all(database.connection(), session_id, now, "Claude Code is started again")
+        row = execute("SELECT interrupt_requested_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        status = Status.STARTING if row is None or row[0] is None else Status.INTERRUPTING
+        if _change_status(session_id, status, now, gone):
+            _close_tool_calls(session_id)
+
+
+def on_end_done(session_id: str) -> None:
+    with database.atomic("IMMEDIATE"):
+        Session.update(on_end_pending=False).where(Session.id == session_id).execute()
 
 
 @dataclass(frozen=True)
@@ -202,6 +261,7 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
         "last_activity_at": fn.max(Session.last_activity_at, now),
         "duration_ms": fn.coalesce(Session.duration_ms, fn.max(0, now - Session.created_at)),
         "left_running": [(process.pid, process.started) for process in left_running] or None,
+        "on_end_pending": Session.on_end.is_null(False),
     }
     with database.atomic("IMMEDIATE"):
         # First: those who wait for an answer are told before they are told that all is over.

@@ -9,20 +9,23 @@ import contextlib
 import os
 import signal
 import sys
+from dataclasses import replace
 
-from hldctl.errors import ExitCode, HldctlError
+from hldctl.errors import HldctlError, UnfitEnvironment, WrongState
 from hldctl.host import lock
-from hldctl.host.paths import PRIVATE_FILE, SessionFiles, StateDirectory
+from hldctl.host.paths import PRIVATE_FILE, SessionFiles, StateDirectory, touch
+from hldctl.states import IfRunning, Status
 from hldctl.store import sessions
+from hldctl.store.admission import NameTaken
 from hldctl.store.database import opened
-from hldctl.supervisor import row, start
+from hldctl.supervisor import row, start, turn
 from hldctl.supervisor.adopt import adopt
-from hldctl.supervisor.claude_process import SpawnedProcess
+from hldctl.supervisor.answer import Answer
+from hldctl.supervisor.claude_process import ClaudeProcess
+from hldctl.supervisor.life import Life
 from hldctl.supervisor.rebuild import recover
-from hldctl.supervisor.report import Report
-from hldctl.supervisor.request import LaunchRequest
+from hldctl.supervisor.request import LaunchRequest, name_taken
 from hldctl.supervisor.stop import adopt_orphans
-from hldctl.supervisor.supervision import Supervision
 from hldctl.supervisor.trouble import log_trouble
 
 _ADOPTION_SECONDS = 2.0
@@ -36,47 +39,73 @@ def main(mode: str, session_id: str | None = None) -> None:
     if session_id is not None:
         _adopt(StateDirectory.from_environment(), session_id)
     elif request := sys.stdin.buffer.read():
-        _launch(StateDirectory.from_environment(), LaunchRequest.from_bytes(request))
+        launched = replace(LaunchRequest.from_bytes(request), environment=dict(os.environ))
+        _launch(StateDirectory.from_environment(), launched)
     # Without a request the command that started this process early had nothing to launch.
 
 
 def _launch(state: StateDirectory, request: LaunchRequest) -> None:
-    answer = _Answer(request.session_id)
+    answer = Answer(request.session_id)
+    process = None
     try:
-        process = _start(state, request)
+        process = _enter(state, request, answer)
+    except NameTaken as error:
+        _yield(request, error.session_id, answer)
+        return
     except HldctlError as error:
-        answer.refuse(str(error), error.exit_code)
+        answer.refuse(error)
     except Exception as error:
         log_trouble()
         of_the_machine = isinstance(error, OSError | MemoryError)
-        exit_code = ExitCode.ENVIRONMENT if of_the_machine else ExitCode.FAILED
-        answer.refuse(f"The supervisor of {request.session_id} failed: {error!r}.", exit_code)
+        kind = UnfitEnvironment if of_the_machine else HldctlError
+        answer.refuse(kind(f"The supervisor of {request.session_id} failed: {error!r}."))
+        return
     else:
-        answer.accept()
-        Supervision(state, request.session_id, process).run()
+        if process is not None:
+            answer.accept()
+    Life(state, request.session_id, answer).go_on(process)
 
 
-def _start(state: StateDirectory, request: LaunchRequest) -> SpawnedProcess:
+def _enter(state: StateDirectory, request: LaunchRequest, answer: Answer) -> ClaudeProcess | None:
+    """Makes the session, and starts Claude Code if that may be at once."""
     state.prepare()
+    slots = turn.slots()
+    may_wait = request.name is not None or slots.concern(request.terms.group_name)
     row_to_be = row.of_request(request)
-    files = start.prepare_files(request, row_to_be, state)
+    files = start.prepare_files(request, row_to_be, state, may_wait=may_wait)
     _log_to(files)
     os.chdir("/")
     is_recorded = False
     try:
         with opened(state):
-            row.create(row_to_be, request.settings.mcp_config)
+            entry = row.enter(row_to_be, request, slots)
             is_recorded = True
-            return start.start_claude(request, state, files)
+            answer.sharing = sessions.working_in(request.settings.working_dir, but=request.session_id)
+            for replaced in entry.replaced:
+                touch(state.session(replaced).wake)
+                touch(state.session(replaced).changed)
+            if entry.status is Status.STARTING:
+                return start.start_claude(request, state, files)
     except BaseException:
         if not is_recorded:
             start.discard(files)
         raise
+    if request.if_running is not IfRunning.REPLACE:
+        answer.queue()
+    # What is replaced is ending: whoever replaces it hears of the session when it runs.
+    return None
+
+
+def _yield(request: LaunchRequest, running: str, answer: Answer) -> None:
+    if request.if_running is IfRunning.SKIP:
+        answer.defer(running)
+    else:
+        answer.refuse(WrongState(name_taken(request.name, running)))
 
 
 def _adopt(state: StateDirectory, session_id: str) -> None:
     files = state.session(session_id)
-    answer = _Answer(session_id)
+    answer = Answer(session_id)
     if lock.acquire(files.lock, _ADOPTION_SECONDS) is None:
         answer.accept()
         return
@@ -87,43 +116,11 @@ def _adopt(state: StateDirectory, session_id: str) -> None:
             recover(files)
         session = sessions.get(session_id)
         process = None if session is None or session.completed_at is not None else adopt(session, files)
-    if process is not None:
-        Supervision(state, session_id, process).run(when_following=answer.accept)
+    if process is None:
+        # It is to be started yet, or has ended: neither is to be waited for.
+        answer.accept()
+    Life(state, session_id, answer).go_on(process)
     answer.accept()
-
-
-class _Answer:
-    """The report to whoever started this process: sent once, and then all that was inherited is let go of."""
-
-    def __init__(self, session_id: str) -> None:
-        self._session_id = session_id
-        self._given = False
-
-    def accept(self) -> None:
-        self._give(Report(self._session_id))
-
-    def refuse(self, error: str, exit_code: int) -> None:
-        self._give(Report(self._session_id, error, exit_code))
-
-    def _give(self, report: Report) -> None:
-        if not self._given:
-            self._given = True
-            _send(report)
-            _let_go()
-
-
-def _send(report: Report) -> None:
-    # Whoever asked may have gone; the session goes on.
-    with contextlib.suppress(BrokenPipeError):
-        os.write(1, report.to_bytes())
-
-
-def _let_go() -> None:
-    """Closes what would make `$(hldctl launch …)`, ssh or a CI step wait for this process."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    os.close(nothing)
 
 
 def _log_to(files: SessionFiles) -> None:

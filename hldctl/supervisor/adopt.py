@@ -6,10 +6,11 @@ import os
 import time
 
 from hldctl.host.clock import now
-from hldctl.host.paths import PRIVATE_FILE, SessionFiles
+from hldctl.host.paths import SessionFiles, make
 from hldctl.host.processes import ProcessIdentity, identify
 from hldctl.store import sessions
 from hldctl.store.models import Session
+from hldctl.supervisor import restart
 from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.stop import find_claude
 
@@ -17,15 +18,28 @@ _FORKED_SECONDS = 0.2
 _NO_PROCESS = ProcessIdentity(0, "", 0)
 
 
-def adopt(session: Session, files: SessionFiles) -> AdoptedProcess:
-    """The session's Claude Code, which may have ended; this process is recorded as its supervisor."""
+def adopt(session: Session, files: SessionFiles) -> AdoptedProcess | None:
+    """The session's Claude Code, which may have ended, or None if it has still to be started; this process is recorded
+    as its supervisor.
+    """
     for path in (files.journal, files.errors, files.wake, files.changed):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
+        make(path)
     identity = _recorded(session) or _unrecorded(session) or _NO_PROCESS
     if session.pid is None and identity != _NO_PROCESS:
         sessions.started(session.id, identity, now())
     sessions.supervised_by(session.id, os.getpid())
+    if identity == _NO_PROCESS and files.request.exists() and _has_said_nothing(session, files):
+        return None
     return AdoptedProcess(identity)
+
+
+def _has_said_nothing(session: Session, files: SessionFiles) -> bool:
+    """The Claude Code that was to be started last: then there has been none, or none that has done anything."""
+    restarts = restart.of_session(session)
+    before = restarts[-1].offset if restarts else 0
+    with open(files.journal, "rb") as journal:
+        journal.seek(before)
+        return not journal.read(2).strip()
 
 
 def _recorded(session: Session) -> ProcessIdentity | None:

@@ -58,7 +58,7 @@ class AdoptedProcess:
 
 
 def spawn(
-    command: list[str], files: SessionFiles, *, working_dir: str, environment: dict[str, str], umask: int
+    command: list[str], files: SessionFiles, *, prompt: Path, working_dir: str, environment: dict[str, str], umask: int
 ) -> SpawnedProcess:
     """Starts Claude Code with files for its three streams; raises OSError if it cannot be run.
 
@@ -66,13 +66,13 @@ def spawn(
     can be sent to all that it did not put into another one.
     """
     with (
-        open(files.prompt, "rb") as prompt,
+        open(prompt, "rb") as words,
         _create(files.journal) as journal,
         _create(files.errors) as errors,
     ):
         process = subprocess.Popen(
             command,
-            stdin=prompt,
+            stdin=words,
             stdout=journal,
             stderr=errors,
             cwd=working_dir,

@@ -12,7 +12,7 @@ from hldctl.claude.conversation import Outcome
 from hldctl.states import EndReason, Status
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
-from hldctl.supervisor.fold import FoldState
+from hldctl.supervisor.fold_state import FoldState
 
 _BY_SUBTYPE = {
     "error_max_turns": EndReason.MAX_TURNS,
@@ -23,18 +23,37 @@ _LIMITS = {
     EndReason.IDLE_TIMEOUT: "Nothing had happened for as long as its --idle-timeout, and it was stopped.",
 }
 _LONGEST_MESSAGE = 2000
+_NO_EXIT = Exit(None)
 _KILLING = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 
 
-def decide(exit: Exit, fold: FoldState, errors: str, *, stop_reason: EndReason | None, signalled: bool) -> Ending:
+def decide(
+    exit: Exit,
+    fold: FoldState,
+    errors: str,
+    *,
+    stop_reason: EndReason | None,
+    signalled: bool,
+    fail_on_denial: bool = False,
+) -> Ending:
     """`errors` is the end of standard error, `stop_reason` why the session was to be stopped, `signalled` whether this
-    supervisor sent the process a signal.
+    supervisor sent the process a signal, `fail_on_denial` whether it has failed if a tool call was denied.
     """
+    ending = _decide(exit, fold, errors, stop_reason, signalled)
+    if fail_on_denial and ending.status is Status.COMPLETED and fold.permission_denials:
+        return _failed(EndReason.ERROR, exit, _denied(fold))
+    return ending
+
+
+def _denied(fold: FoldState) -> str:
+    tools = [str(denial.get("tool_name")) for denial in fold.permission_denials]
+    return f"It was denied {len(tools)} tool call{'s' * (len(tools) > 1)}: {', '.join(dict.fromkeys(tools))}."
+
+
+def _decide(exit: Exit, fold: FoldState, errors: str, stop_reason: EndReason | None, signalled: bool) -> Ending:
     outcome = fold.outcome
     if stop_reason is not None and (signalled or not _succeeded(exit, outcome)):
-        if stop_reason in _LIMITS:
-            return _failed(stop_reason, exit, _LIMITS[stop_reason])
-        return Ending(Status.INTERRUPTED, EndReason.INTERRUPTED, exit_code=exit.code)
+        return stopped(stop_reason, exit)
     if exit.signal in _KILLING:
         return _failed(EndReason.KILLED, exit, f"Claude Code was ended by {signal.Signals(exit.signal).name}.")
     if _was_interrupted(exit, outcome, fold):
@@ -43,6 +62,13 @@ def decide(exit: Exit, fold: FoldState, errors: str, *, stop_reason: EndReason |
     if outcome is None or (exit.code is None and fold.spoken_since_result):
         return _without_result(exit, errors)
     return _by_result(exit, outcome, fold.result_content, errors)
+
+
+def stopped(reason: EndReason, exit: Exit = _NO_EXIT) -> Ending:
+    """On purpose: by a limit, or because somebody asked for it; `exit` of a process, if one ran."""
+    if reason in _LIMITS:
+        return _failed(reason, exit, _LIMITS[reason])
+    return Ending(Status.INTERRUPTED, EndReason.INTERRUPTED, exit_code=exit.code)
 
 
 def _succeeded(exit: Exit, outcome: Outcome | None) -> bool:

@@ -6,7 +6,7 @@ import time
 
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles
-from hldctl.states import EndReason
+from hldctl.states import EndReason, Status
 from hldctl.store import conversation
 from hldctl.store.models import Session
 from hldctl.supervisor.claude_process import ClaudeProcess
@@ -20,7 +20,7 @@ class Limits:
         self._session_id: str = session.id
         self._files = files
         self._process = process
-        self._deadline = _deadline(session.timeout_ms, now() - session.created_at)
+        self._deadline = _by_steady_clock(deadline(session), session.timeout_ms)
         self._idle_seconds = None if session.idle_timeout_ms is None else session.idle_timeout_ms / 1000
         self._growth = _growth(files)
         since = max(0.0, now() / 1000 - self._growth[1] / 1e9)
@@ -55,10 +55,18 @@ class Limits:
         return begun is not None and younger_descendants(self._process, self._session_id, begun / 1000)
 
 
-def _deadline(timeout_ms: int | None, passed_ms: int) -> float | None:
-    if timeout_ms is None:
+def deadline(session: Session) -> int | None:
+    """When a session has to have ended, in milliseconds since 1970: the time in a queue does not count."""
+    if session.timeout_ms is None or (session.started_at is None and session.status == Status.QUEUED):
         return None
-    return time.monotonic() + (timeout_ms - max(0, passed_ms)) / 1000
+    return int((session.started_at or session.created_at) + session.timeout_ms)
+
+
+def _by_steady_clock(ends_at: int | None, timeout_ms: int | None) -> float | None:
+    """Never later than the timeout from now, though the clock may have been set back."""
+    if ends_at is None or timeout_ms is None:
+        return None
+    return time.monotonic() + min(ends_at - now(), timeout_ms) / 1000
 
 
 def _growth(files: SessionFiles) -> tuple[int, int]:

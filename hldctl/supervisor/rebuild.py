@@ -6,7 +6,7 @@ from hldctl.host.paths import SessionFiles
 from hldctl.store import conversation, feed, sessions
 from hldctl.store.models import Session
 from hldctl.supervisor import row
-from hldctl.supervisor.fold import FoldState
+from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.recorder import Recorder
 
 

@@ -9,8 +9,10 @@ from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, touch
 from hldctl.store import conversation, space
 from hldctl.store.models import Session
+from hldctl.supervisor import restart
 from hldctl.supervisor.arrivals import Arrivals
-from hldctl.supervisor.fold import Fold, FoldState
+from hldctl.supervisor.fold import Fold
+from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.journal import Batch, JournalReader
 from hldctl.supervisor.snapshots import Snapshots
 
@@ -31,6 +33,7 @@ class Recorder:
         self._fold = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
         self._snapshots = Snapshots(session, files)
         self._written: dict[str, Any] = {}
+        self._restarts = restart.of_session(session)
         self._journal = JournalReader(files.journal, self.state.offset)
         try:
             self._arrivals = Arrivals(files.arrivals, self.state.offset)
@@ -44,6 +47,9 @@ class Recorder:
 
     def catch_up(self) -> None:
         """Folds all complete lines that the journal holds now."""
+        if self._is_restart_due(self.state.offset):
+            # Told at once, not only when the next run says something.
+            self._record(Batch([], self.state.offset, self.state.offset))
         while (batch := self._journal.next_batch()) is not None:
             self._record(batch)
 
@@ -57,15 +63,26 @@ class Recorder:
         self._journal.close()
         self._arrivals.close()
 
+    def _tell_restarts(self, reached: int) -> None:
+        """In the same place of the conversation whenever the journal is folded: where the run before ended."""
+        while self._is_restart_due(reached):
+            self._fold.begin_run(self._restarts[self.state.restarts_told])
+
+    def _is_restart_due(self, reached: int) -> bool:
+        told = self.state.restarts_told
+        return told < len(self._restarts) and reached >= self._restarts[told].offset
+
     def _record(self, batch: Batch) -> None:
         fold = self._fold
         self._arrivals.cover(batch.end)
+        self._tell_restarts(batch.start)
         for end, line in batch.ends():
             arrived_at = self._arrivals.time_of(end)
             if isinstance(line, int):
                 fold.pass_over(line, arrived_at)
             else:
                 fold.add(line, arrived_at)
+            self._tell_restarts(end)
         fold.state.offset = batch.end
         columns = {name: value for name, value in fold.state.columns().items() if self._written.get(name) != value}
         progress = {"journal_offset": batch.end, "fold_state": json.dumps(fold.state.as_json())}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from hldctl.errors import ExitCode
@@ -17,6 +18,11 @@ class Report:
     session_id: str
     error: str | None = None
     exit_code: int = 0
+    is_queued: bool = False
+    running: str | None = None
+    """The session in whose favour this one was not started."""
+    sharing: Sequence[str] = ()
+    """Others that work in the same directory."""
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -35,6 +41,9 @@ class Report:
             isinstance(self.session_id, str)
             and (self.error is None or isinstance(self.error, str))
             and type(self.exit_code) is int
+            and type(self.is_queued) is bool
+            and isinstance(self.sharing, list | tuple)
+            and (self.running is None or isinstance(self.running, str))
         )
 
     @classmethod

@@ -10,6 +10,7 @@ from hldctl.claude import mcp, permission
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.hook import command as hook
 from hldctl.host.paths import SessionFiles, StateDirectory, write_private
+from hldctl.states import IfRunning
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,21 @@ class Permissions:
     approval_timeout_ms: int | None = None
     approval_timeout_allows: bool | None = None
     on_approval: str | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Under which a session runs while nobody looks at it."""
+
+    timeout_ms: int | None = None
+    """From when Claude Code runs first, whatever is tried again."""
+    idle_timeout_ms: int | None = None
+    group_name: str | None = None
+    """The group whose slots it takes."""
+    retries: int = 0
+    wait_for_reset: bool = False
+    fail_on_denial: bool = False
+    on_end: str | None = None
 
 
 def asks_by_hook(permissions: Permissions, settings: ClaudeSettings) -> bool:
@@ -47,12 +63,22 @@ class LaunchRequest:
     resume: str | None = None
     """The Claude session to take up."""
     permissions: Permissions = field(default_factory=Permissions)
-    timeout_ms: int | None = None
-    idle_timeout_ms: int | None = None
+    terms: Terms = field(default_factory=Terms)
+    name: str | None = None
+    if_running: IfRunning = IfRunning.FAIL
+    rehearsal: str | None = None
+    """The script that is played to Claude Code in place of a model."""
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+    """The launcher's."""
 
     @property
     def is_hooked(self) -> bool:
         return asks_by_hook(self.permissions, self.settings)
+
+    @property
+    def is_needed_later(self) -> bool:
+        """Whether it is also when Claude Code runs."""
+        return self.terms.retries > 0 or self.terms.wait_for_reset or self.terms.on_end is not None
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -60,8 +86,19 @@ class LaunchRequest:
     @classmethod
     def from_bytes(cls, data: bytes) -> LaunchRequest:
         values = json.loads(data)
-        settings = ClaudeSettings.from_values(values["settings"])
-        return cls(**(values | {"settings": settings, "permissions": Permissions(**values["permissions"])}))
+        parsed = {
+            "settings": ClaudeSettings.from_values(values["settings"]),
+            "permissions": Permissions(**values["permissions"]),
+            "terms": Terms(**values["terms"]),
+            "if_running": IfRunning(values["if_running"]),
+        }
+        return cls(**(values | parsed))
+
+
+def name_taken(name: str | None, running: str) -> str:
+    return (
+        f"{name} runs already, as {running}; --if-running skip, queue or replace says what else should become of this."
+    )
 
 
 def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirectory) -> None:
@@ -79,6 +116,7 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
     for path, text in (
         (files.system_prompt, settings.system_prompt),
         (files.append_system_prompt, settings.appended_prompt),
+        (files.rehearsal, request.rehearsal),
     ):
         if text is not None:
             write_private(path, text.encode("utf-8", errors="replace"))
@@ -95,3 +133,17 @@ def _mcp_config(request: LaunchRequest, state: StateDirectory) -> dict[str, Any]
     if config is None:
         return None
     return mcp.with_variables(config, session_id=request.session_id, run_id=request.run_id, state_directory=state.root)
+
+
+def keep(request: LaunchRequest, files: SessionFiles) -> None:
+    """For as long as Claude Code may have to be started, by this supervisor or another: it holds the environment."""
+    begun = files.request.with_suffix(".begun")
+    write_private(begun, request.to_bytes())
+    begun.replace(files.request)
+
+
+def kept(files: SessionFiles) -> LaunchRequest | None:
+    try:
+        return LaunchRequest.from_bytes(files.request.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -11,8 +11,8 @@ from hldctl.claude import mcp
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, write_private
 from hldctl.states import EventType, Status
-from hldctl.store import sessions
-from hldctl.supervisor.fold import FoldState
+from hldctl.store import admission, sessions
+from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.request import LaunchRequest
 from hldctl.supervisor.trouble import log_trouble
 
@@ -40,10 +40,11 @@ def of_request(request: LaunchRequest) -> Row:
         "title": request.title,
         "requested_model": model,
         "model": model,
+        "name": request.name,
         **asdict(request.permissions),
         "pending_approvals": 0,
-        "timeout_ms": request.timeout_ms,
-        "idle_timeout_ms": request.idle_timeout_ms,
+        **asdict(request.terms),
+        "rehearsed": request.rehearsal is not None,
         "archived": False,
         "created_at": moment,
         "last_activity_at": moment,
@@ -71,6 +72,12 @@ def keep_current(session_id: str, files: SessionFiles) -> None:
             keep(row, files)
     except OSError:
         log_trouble()
+
+
+def enter(row: Row, request: LaunchRequest, slots: admission.Slots) -> admission.Entry:
+    """Makes the row of a session that starts now, or when it is its turn; raises NameTaken."""
+    mcp_config = request.settings.mcp_config
+    return admission.enter(row, request.if_running, slots, lambda admitted: create(admitted, mcp_config))
 
 
 def create(row: Row, mcp_config: dict[str, Any] | None) -> None:

@@ -5,24 +5,40 @@ Each step is safe to die after: a row without a process is closed by whoever ado
 
 from __future__ import annotations
 
-import os
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
-from hldctl.claude import arguments, environment
+from hldctl.claude import arguments, environment, transcript
 from hldctl.errors import UnfitEnvironment
 from hldctl.host import lock
 from hldctl.host.clock import now
-from hldctl.host.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, SessionFiles, StateDirectory, touch, unusable
+from hldctl.host.paths import (
+    PRIVATE_DIRECTORY,
+    SessionFiles,
+    StateDirectory,
+    make,
+    touch,
+    unusable,
+    write_private,
+)
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
+from hldctl.store.sessions import Ending
 from hldctl.supervisor import row
 from hldctl.supervisor.claude_process import SpawnedProcess, spawn
-from hldctl.supervisor.request import LaunchRequest, write_inputs
+from hldctl.supervisor.conclusion import conclude
+from hldctl.supervisor.request import LaunchRequest, keep, write_inputs
 from hldctl.supervisor.trouble import log_trouble
 
+_CONTINUE = b"Continue from where you left off."
 
-def prepare_files(request: LaunchRequest, row_to_be: row.Row, state: StateDirectory) -> SessionFiles:
-    """The session's directory with its lock held and its inputs written; nothing is left of it if that fails."""
+
+def prepare_files(request: LaunchRequest, row_to_be: row.Row, state: StateDirectory, *, may_wait: bool) -> SessionFiles:
+    """The session's directory with its lock held and its inputs written; nothing is left of it if that fails.
+
+    `may_wait` says whether Claude Code may have to be started later, maybe by another supervisor.
+    """
     files = state.session(request.session_id)
     try:
         state.sessions.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
@@ -30,8 +46,10 @@ def prepare_files(request: LaunchRequest, row_to_be: row.Row, state: StateDirect
         if lock.acquire(files.lock, timeout=1) is None:
             raise UnfitEnvironment(f"{files.lock} cannot be locked; is {state.root} on a file system without locks?")
         for path in (files.journal, files.errors, files.wake, files.changed, files.arrivals, files.log):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
+            make(path)
         write_inputs(request, files, state)
+        if may_wait or request.is_needed_later:
+            keep(request, files)
         row.keep(row_to_be, files)
     except OSError as error:
         discard(files)
@@ -43,35 +61,45 @@ def discard(files: SessionFiles) -> None:
     shutil.rmtree(files.directory, ignore_errors=True)
 
 
-def start_claude(request: LaunchRequest, state: StateDirectory, files: SessionFiles) -> SpawnedProcess:
-    """Runs Claude Code and records that it runs; a failure ends the session and raises UnfitEnvironment."""
+def start_claude(
+    request: LaunchRequest, state: StateDirectory, files: SessionFiles, begun: str | None = None
+) -> SpawnedProcess:
+    """Runs Claude Code and records that it runs; a failure ends the session and raises UnfitEnvironment.
+
+    `begun` is the session's own conversation if it is started again.
+    """
+    settings = request.settings
+    variables = environment.for_session(
+        request.environment,
+        request.settings.environment,
+        session_id=request.session_id,
+        run_id=request.run_id,
+        state_directory=state.root,
+    )
+    if begun is not None and not transcript.exists(begun, variables):
+        begun = None
+    if begun is not None:
+        settings = replace(settings, extra_arguments=arguments.without_conversation(settings.extra_arguments))
     try:
         process = spawn(
             arguments.command(
                 request.claude_path,
-                request.settings,
+                settings,
                 files,
-                session_id=request.session_id,
-                resume=request.resume,
+                conversation=_conversation(request, begun),
                 hooked=request.is_hooked,
             ),
             files,
+            prompt=files.prompt if begun is None else _continuing_prompt(files),
             working_dir=request.settings.working_dir,
-            environment=environment.for_session(
-                os.environ,
-                request.settings.environment,
-                session_id=request.session_id,
-                run_id=request.run_id,
-                state_directory=state.root,
-            ),
+            environment=variables,
             umask=request.umask,
         )
     except OSError as error:
         message = (
             f"{error.filename or request.claude_path} cannot be used to run Claude Code: {error.strerror or error}."
         )
-        sessions.end(request.session_id, sessions.Ending(Status.FAILED, EndReason.SPAWN_FAILED, message), now())
-        touch(files.changed)
+        conclude(state, request.session_id, Ending(Status.FAILED, EndReason.SPAWN_FAILED, message))
         raise UnfitEnvironment(f"{message} The session is recorded as {request.session_id}.") from error
     try:
         sessions.started(request.session_id, process.identity, now())
@@ -80,3 +108,16 @@ def start_claude(request: LaunchRequest, state: StateDirectory, files: SessionFi
         log_trouble()
     touch(files.changed)
     return process
+
+
+def _conversation(request: LaunchRequest, begun: str | None) -> list[str]:
+    if begun is not None:
+        return arguments.same_conversation(begun)
+    if request.resume is not None:
+        return arguments.forked_conversation(request.resume, request.session_id)
+    return arguments.new_conversation(request.session_id, request.settings)
+
+
+def _continuing_prompt(files: SessionFiles) -> Path:
+    write_private(files.continuing_prompt, _CONTINUE)
+    return files.continuing_prompt

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
-from typing import NoReturn
 
-from hldctl.errors import NewerDatabase
 from hldctl.host.clock import now
-from hldctl.host.paths import PRIVATE_FILE, SessionFiles, StateDirectory, touch
+from hldctl.host.paths import SessionFiles, StateDirectory, make, touch
 from hldctl.host.processes import ProcessIdentity, identify, is_running
 from hldctl.host.wakeup import Wakeup
 from hldctl.states import EndReason
 from hldctl.store import sessions
 from hldctl.store.database import opened
-from hldctl.supervisor import row
+from hldctl.store.models import Session
+from hldctl.supervisor import restart, row
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit
-from hldctl.supervisor.command import command
+from hldctl.supervisor.conclusion import conclude
 from hldctl.supervisor.ending import decide
 from hldctl.supervisor.limits import Limits
+from hldctl.supervisor.patience import persist
 from hldctl.supervisor.recorder import Recorder
+from hldctl.supervisor.restart import Restart
 from hldctl.supervisor.stop import GRACE_SECONDS, Stop, descendants, end_descendants, reap
-from hldctl.supervisor.trouble import log_trouble
 from hldctl.supervisor.waiting_hooks import expire_unheard, waiting_hooks
 
 _ERRORS_KEPT = 4000
 """Bytes from the end of standard error that an error message may quote."""
-_RETRY_SECONDS = 1.0
-_LONGEST_RETRY_SECONDS = 30.0
 _DISORDERLY = frozenset(
     {EndReason.INTERRUPTED, EndReason.KILLED, EndReason.LOST, EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT}
 )
@@ -51,39 +47,19 @@ class Supervision:
         self._woken_at = -1
 
     def run(self, when_following: Callable[[], None] = lambda: None) -> None:
-        """Records until the process has ended, then ends the session.
+        """Records until the process has ended, then ends the session, or has it started again.
 
         A fault of the machine, such as a full disk or a database locked for too long, is waited out: nothing is lost,
-        since Claude Code writes to its journal meanwhile.
+        since Claude Code writes to its journal meanwhile. Whoever waits to be told that all is recorded does not wait
+        for as long as the fault lasts.
         """
-        pause = _RETRY_SECONDS
-        while True:
-            try:
-                with opened(self._state):
-                    if sessions.get(self._session_id) is not None:
-                        self._close(self._follow(when_following))
-                # One that was deleted has nothing left to record.
-                return
-            except NewerDatabase:
-                log_trouble()
-                self._hand_over()
-            except Exception:
-                # A fault of ours, too: to die of it would only make the next command start another that dies of it.
-                log_trouble()
-                if not self._files.directory.is_dir():
-                    # Deleted under it; the next command says so of the session.
-                    return
-                # Whoever waits to be told that all is recorded is not to wait for as long as the fault lasts.
-                when_following()
-                time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+        persist(self._files, lambda: self._record_until_the_end(when_following), when_stuck=when_following)
 
-    def _hand_over(self) -> NoReturn:
-        """To the hldctl that has been installed in place of this one meanwhile, in this very process.
-
-        Should it be no newer after all it leaves, and the next command of the newer one adopts the session.
-        """
-        os.execv(sys.executable, command("adopt", self._session_id))
+    def _record_until_the_end(self, when_following: Callable[[], None]) -> None:
+        with opened(self._state):
+            # One that was deleted has nothing left to record.
+            if sessions.get(self._session_id) is not None:
+                self._close(self._follow(when_following))
 
     def _follow(self, when_following: Callable[[], None]) -> Exit:
         self._record_process()
@@ -126,16 +102,17 @@ class Supervision:
             sessions.started(self._session_id, self._process.identity, now())
 
     def _set_limits(self) -> None:
+        self._limits = Limits(self._session(), self._files, self._process)
+
+    def _session(self) -> Session:
         session = sessions.get(self._session_id)
         assert session is not None, "the session was deleted while it ran"
-        self._limits = Limits(session, self._files, self._process)
+        return session
 
     def _recorder(self) -> Recorder:
-        session = sessions.get(self._session_id)
-        assert session is not None, "the session was deleted while it ran"
         # One that somebody has removed would be waited for without end.
-        os.close(os.open(self._files.journal, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
-        return Recorder(session, self._files)
+        make(self._files.journal)
+        return Recorder(self._session(), self._files)
 
     def _look_for_requests(self) -> None:
         """To stop, and for permission; asks the database only if somebody has knocked since the last time."""
@@ -170,22 +147,41 @@ class Supervision:
 
     def _close(self, exit: Exit) -> None:
         with closing(self._recorder()) as recorder:
-            ending = decide(
-                exit,
-                recorder.state,
-                self._end_of_errors(),
-                stop_reason=None if self._interrupt is None else self._interrupt.reason,
-                signalled=self._stop.signalled,
-            )
+            fold = recorder.state
+        ending = decide(
+            exit,
+            fold,
+            self._end_of_errors(),
+            stop_reason=None if self._interrupt is None else self._interrupt.reason,
+            signalled=self._stop.signalled,
+            fail_on_denial=self._session().fail_on_denial,
+        )
+        again = restart.after(self._session(), ending, fold, exit, now())
         # What Claude Code left running after an orderly end is the user's; after any other it is a stray.
-        if ending.reason in _DISORDERLY:
+        if again is not None or ending.reason in _DISORDERLY:
             end_descendants(self._process, self._session_id)
             left_running = []
         else:
             left_running = self._left_running()
-        sessions.end(self._session_id, ending, now(), left_running)
+        if again is None:
+            conclude(self._state, self._session_id, ending, left_running)
+        else:
+            self._start_again(again)
+
+    def _start_again(self, again: Restart) -> None:
+        self._end_last_line()
+        restarts = [*restart.of_session(self._session()), again]
+        sessions.restart(self._session_id, [each.as_json() for each in restarts], now())
         row.keep_current(self._session_id, self._files)
+        with closing(self._recorder()) as recorder:
+            recorder.catch_up()
         touch(self._files.changed)
+
+    def _end_last_line(self) -> None:
+        """What the next run writes is not to be taken for the rest of what a crash has cut off."""
+        with open(self._files.journal, "r+b") as journal:
+            if journal.seek(0, os.SEEK_END) and (journal.seek(-1, os.SEEK_END), journal.read(1))[1] != b"\n":
+                journal.write(b"\n")
 
     def _left_running(self) -> list[ProcessIdentity]:
         pids = descendants(self._process, self._session_id)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hldctl.claude.arguments import command
+from hldctl.claude.arguments import command, forked_conversation, new_conversation
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.host.paths import SessionFiles
 
@@ -12,7 +12,8 @@ ALWAYS = ["--output-format", "stream-json", "--verbose"]
 
 def made(resume: str | None = None, *, hooked: bool = False, **values: object) -> list[str]:
     settings = ClaudeSettings.from_values({"working_dir": "/work", **values})
-    return command("claude", settings, FILES, session_id="s", resume=resume, hooked=hooked)
+    conversation = new_conversation("s", settings) if resume is None else forked_conversation(resume, "s")
+    return command("claude", settings, FILES, conversation=conversation, hooked=hooked)
 
 
 def test_the_query_is_not_among_them() -> None:

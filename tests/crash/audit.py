@@ -7,7 +7,8 @@ from typing import Any
 
 from hldctl.states import Status
 from hldctl.store.conversation import COLUMNS
-from hldctl.supervisor.fold import Fold, FoldState
+from hldctl.supervisor.fold import Fold
+from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.journal import JournalReader
 from tests.sandbox import Sandbox
 

@@ -40,7 +40,7 @@ def test_the_deadline_is_the_launchs_whoever_supervises(sandbox: Sandbox) -> Non
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
     supervisor.kill()
     eventually(lambda: is_dead(supervisor), "its death")
-    sandbox.sql("UPDATE sessions SET created_at = created_at - 3600000 WHERE id = ?", session_id)
+    sandbox.sql("UPDATE sessions SET started_at = started_at - 3600000 WHERE id = ?", session_id)
     assert sandbox.run("wait", session_id).returncode == 124
     assert ending(sandbox.show(session_id)) == ("failed", "timeout")
 

@@ -26,7 +26,8 @@ from hldctl.store.conversation import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import Session
 from hldctl.supervisor.arrivals import Arrivals
-from hldctl.supervisor.fold import Fold, FoldState, Snapshot
+from hldctl.supervisor.fold import Fold, Snapshot
+from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.journal import Batch, JournalReader
 from hldctl.supervisor.report import Report
 from hldctl.supervisor.request import LaunchRequest, write_inputs
@@ -284,7 +285,7 @@ def inherited(bench: Bench, data: bytes) -> None:
         {}, received.settings.environment, session_id="session", run_id="run", state_directory=bench.directory
     )
     assert not any("\0" in name + value or "=" in name for name, value in variables.items())
-    arguments.command("claude", received.settings, files, session_id="session", resume=None, hooked=False)
+    arguments.command("claude", received.settings, files, conversation=["--session-id", "session"], hooked=False)
 
 
 def report(_: Bench, data: bytes) -> None:

@@ -8,7 +8,7 @@ from hldctl.claude.conversation import Outcome
 from hldctl.states import EndReason, Status
 from hldctl.supervisor.claude_process import Exit
 from hldctl.supervisor.ending import decide
-from hldctl.supervisor.fold import FoldState
+from hldctl.supervisor.fold_state import FoldState
 
 SUCCESS = Outcome("success", False, "completed", None, (), 1, 10, [])
 ABORTED = SUCCESS._replace(subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming")

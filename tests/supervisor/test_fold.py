@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hldctl.claude.usage import Tokens
 from hldctl.store.conversation import COLUMNS
-from hldctl.supervisor.fold import Fold, FoldState, family
+from hldctl.supervisor.fold import Fold
+from hldctl.supervisor.fold_state import FoldState, family
 
 Json = dict[str, Any]
 

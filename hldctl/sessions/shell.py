@@ -1,0 +1,36 @@
+"""Commands of the user's for /bin/sh, looked at before anything is started."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from hldctl.errors import BadUsage
+
+_PLAIN_WORD = re.compile(r"\s*(?:[A-Za-z_]\w*=[\w./:-]*\s+)*([\w./+~-]+)(?=\s|;|$)")
+"""The first word of a simple command, behind assignments; anything that a shell would do something to is left to it."""
+_LOOK = 'case $1 in "~/"*) set -- "$HOME/${1#\\~/}";; esac; command -v -- "$1" >/dev/null'
+
+
+def require_command(option: str, command: str, working_dir: str) -> None:
+    """Raises BadUsage for what no shell could run there: wrong words, or a command that does not exist."""
+    if "\0" in command:
+        raise BadUsage(f"{option} holds a NUL byte, which no command can.")
+    parsed = _sh("-n", "-c", command, working_dir=working_dir)
+    if parsed.returncode != 0:
+        raise BadUsage(f"{option} is no command that /bin/sh understands: {parsed.stderr.strip().splitlines()[-1]}.")
+    word = _PLAIN_WORD.match(command)
+    if word is not None and _sh("-c", _LOOK, "sh", word[1], working_dir=working_dir).returncode != 0:
+        raise BadUsage(f"{option} begins with {word[1]}, which is no command here; name one on PATH, or its path.")
+
+
+def _sh(*arguments: str, working_dir: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd=working_dir,
+        check=False,
+    )

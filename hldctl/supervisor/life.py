@@ -1,0 +1,67 @@
+"""A session from its first process to what is done after its end: all that its supervisor is there for."""
+
+from __future__ import annotations
+
+import os
+
+from hldctl.errors import UnfitEnvironment
+from hldctl.host.paths import SessionFiles, StateDirectory
+from hldctl.states import EndReason, Status
+from hldctl.store import sessions
+from hldctl.store.database import opened
+from hldctl.supervisor import on_end, request, turn
+from hldctl.supervisor.answer import Answer
+from hldctl.supervisor.claude_process import ClaudeProcess
+from hldctl.supervisor.conclusion import conclude
+from hldctl.supervisor.patience import persist
+from hldctl.supervisor.start import start_claude
+from hldctl.supervisor.supervision import Supervision
+
+_LOST_REQUEST = sessions.Ending(
+    Status.FAILED, EndReason.LOST, "How Claude Code was to be started was lost with the session's files."
+)
+
+
+class Life:
+    def __init__(self, state: StateDirectory, session_id: str, answer: Answer) -> None:
+        self._state = state
+        self._session_id = session_id
+        self._answer = answer
+        self._files: SessionFiles = state.session(session_id)
+
+    def go_on(self, process: ClaudeProcess | None) -> None:
+        """From the process that runs, or from the moment when one is to be started, until nothing is left to do."""
+        while process is not None or (process := persist(self._files, self._next, self._answer.accept)) is not None:
+            Supervision(self._state, self._session_id, process).run(self._answer.accept)
+            process = None
+        persist(self._files, self._finish, self._answer.accept)
+
+    def _next(self) -> ClaudeProcess | None:
+        """The session's next process, once it may be started; None if there is to be none."""
+        with opened(self._state):
+            session = sessions.get(self._session_id)
+            if session is None or session.completed_at is not None or not self._files.directory.is_dir():
+                return None
+            if (asked := request.kept(self._files)) is None:
+                conclude(self._state, self._session_id, _LOST_REQUEST)
+                return None
+        if not turn.wait(self._state, self._files):
+            return None
+        with opened(self._state):
+            try:
+                process = start_claude(asked, self._state, self._files, session.claude_session_id)
+            except UnfitEnvironment as error:
+                self._answer.refuse(error)
+                return None
+        self._answer.accept()
+        if not asked.is_needed_later:
+            self._files.request.unlink(missing_ok=True)
+        return process
+
+    def _finish(self) -> None:
+        with opened(self._state):
+            session = sessions.get(self._session_id)
+        if session is not None and session.on_end_pending:
+            asked = request.kept(self._files)
+            on_end.run(self._state, session, os.environ if asked is None else asked.environment)
+        self._files.request.unlink(missing_ok=True)

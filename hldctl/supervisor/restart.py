@@ -1,0 +1,103 @@
+"""Whether a Claude Code that failed is started again, and when: after API errors, crashes and limits that will end."""
+
+from __future__ import annotations
+
+import random
+import signal
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from hldctl.host.clock import rfc3339
+from hldctl.states import EndReason, Status
+from hldctl.store.models import Session
+from hldctl.store.sessions import Ending
+from hldctl.supervisor.claude_process import Exit
+from hldctl.supervisor.fold_state import FoldState
+
+_FIRST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 300.0
+_SPREAD = 0.25
+"""So that twenty sessions that failed at once do not come back at once."""
+_RESET_MARGIN_MS = 10_000
+"""Clocks differ, and so do those of the servers."""
+_PASSING = (408, 409, 429)
+"""Of the API's refusals those that the same request may not meet again; the server's own errors are others."""
+_CRASHES = (
+    signal.SIGKILL,
+    signal.SIGSEGV,
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGILL,
+    signal.SIGFPE,
+    signal.SIGTRAP,
+)
+"""SIGKILL: who runs out of memory gets it. A SIGTERM is somebody's wish."""
+
+
+class RestartKind(StrEnum):
+    RETRY = "retry"
+    RESET = "reset"
+
+
+@dataclass(frozen=True)
+class Restart:
+    """One more start of Claude Code within a session. Times are milliseconds since 1970."""
+
+    kind: RestartKind
+    offset: int
+    """Where the journal of the run before ends."""
+    at: int
+    """When it was decided."""
+    due: int
+    note: str
+    """Why, and when, for who reads the conversation."""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def of_session(session: Session) -> list[Restart]:
+    """Those so far, the oldest first."""
+    return [Restart(**{**stored, "kind": RestartKind(stored["kind"])}) for stored in session.restarts or []]
+
+
+def after(session: Session, ending: Ending, fold: FoldState, exit: Exit, now: int) -> Restart | None:
+    """The restart that the session's terms grant it after this end; None if it has ended for good."""
+    if ending.status is not Status.FAILED:
+        return None
+    reason = ending.error_message or ending.reason
+    if session.wait_for_reset and ending.reason is EndReason.API_ERROR and fold.limit_resets_at is not None:
+        due = max(fold.limit_resets_at, now) + _RESET_MARGIN_MS
+        note = f"A limit was reached; Claude Code goes on at {rfc3339(due)}, when it has been reset: {reason}"
+        return Restart(RestartKind.RESET, fold.offset, now, due, note)
+    tried = sum(restart.kind is RestartKind.RETRY for restart in of_session(session))
+    if tried >= session.retries or not _may_pass(ending, fold, exit):
+        return None
+    pause = _pause(tried)
+    note = f"Claude Code is started again in {pause:.0f} s (retry {tried + 1} of {session.retries}): {reason}"
+    return Restart(RestartKind.RETRY, fold.offset, now, now + int(pause * 1000), note)
+
+
+def _may_pass(ending: Ending, fold: FoldState, exit: Exit) -> bool:
+    """Whether the failure is one that the next try may not meet."""
+    if ending.reason is EndReason.API_ERROR:
+        status = None if fold.outcome is None else fold.outcome.api_error_status
+        return status in _PASSING or (status is not None and status >= 500) or (status is None and not _is_login(fold))
+    if ending.reason is EndReason.KILLED:
+        return exit.signal in _CRASHES
+    if ending.reason is EndReason.ERROR and exit.code is not None:
+        # Before it begins, Claude Code exits for what is wrong with its words; from then on, for what is wrong with it.
+        return exit.code < 0 or (fold.outcome is None and fold.claude_session_id is not None)
+    return ending.reason in (EndReason.NO_RESULT, EndReason.LOST)
+
+
+def _is_login(fold: FoldState) -> bool:
+    """Claude Code's own words, for which no request was made (2.1.330)."""
+    return "/login" in (fold.result_content or "")
+
+
+def _pause(tried: int) -> float:
+    """Seconds before the next try."""
+    pause = min(_FIRST_PAUSE_SECONDS * 2.0**tried, _LONGEST_PAUSE_SECONDS)
+    return pause * (1 + random.uniform(0, _SPREAD))  # noqa: S311  no secret
