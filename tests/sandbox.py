@@ -109,6 +109,12 @@ class Sandbox:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         self.environment |= self.server.environment()
 
+    def configure(self, text: str) -> None:
+        """Writes the user's configuration file."""
+        file = self.home / ".config" / "hldctl" / "config.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
     def claude(self, script: str) -> Path:
         """A stand-in for Claude Code, for streams that the real one cannot be made to produce."""
         path = self.root / "claude"

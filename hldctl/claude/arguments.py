@@ -22,10 +22,16 @@ _CHOOSES_CONVERSATION = {
 
 
 def command(
-    binary: str, settings: ClaudeSettings, files: SessionFiles, *, conversation: Sequence[str], hooked: bool
+    binary: str,
+    settings: ClaudeSettings,
+    files: SessionFiles,
+    *,
+    conversation: Sequence[str],
+    hooked: bool,
+    rehearsed: bool = False,
 ) -> list[str]:
     """The arguments that run `settings`; `conversation` is what one of the functions below gives, `hooked` says
-    whether hldctl answers permission requests.
+    whether hldctl answers permission requests, `rehearsed` whether a script is played.
     """
     arguments = [binary, "-p", *_lists(settings), *conversation]
     arguments += _single_values(settings)
@@ -34,13 +40,15 @@ def command(
         arguments += ["--system-prompt-snapshot", "off"]
     if settings.mcp_config is not None:
         arguments += ["--mcp-config", str(files.mcp_config)]
-    if hooked:
+    if rehearsed:
+        arguments += ["--settings", str(files.rehearsed_settings)]
+    elif hooked:
         arguments += ["--settings", str(files.hooked_settings)]
-        if settings.permission_mode is None:
-            # What it is without this differs between releases, and in some a server decides.
-            arguments += ["--permission-mode", "default"]
     elif settings.claude_settings is not None:
         arguments += ["--settings", str(files.claude_settings)]
+    if hooked and settings.permission_mode is None:
+        # What it is without this differs between releases, and in some a server decides.
+        arguments += ["--permission-mode", "default"]
     # Flags that take no value come last, so that a list before them, and the user's own words after, end at them.
     return [*arguments, "--output-format", "stream-json", "--verbose", *settings.extra_arguments]
 

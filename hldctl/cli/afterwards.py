@@ -97,7 +97,7 @@ def _warn(launched: Launched) -> None:
         output.note("queued: it starts when its name and a slot are free")
     if launched.sharing:
         others = ", ".join(session_id[:8] for session_id in launched.sharing)
-        output.note(f"warning: {others} works in the same directory; -C and git worktrees keep sessions apart")
+        output.note(f"warning: not alone in its directory, with {others}; -C and git worktrees keep sessions apart")
 
 
 def _warn_of_runner() -> None:
@@ -129,6 +129,7 @@ def _attend(state: StateDirectory, session_id: str, what: Afterwards) -> None:
             output.note(f"session {session_id}")
         _tell_what_waits(state, session_id)
     waiting.wait(state, [session_id])
+    waiting.until_all_is_done(state, session_id)
 
 
 def _tell_what_waits(state: StateDirectory, session_id: str) -> None:

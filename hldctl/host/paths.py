@@ -96,6 +96,15 @@ class SessionFiles:
         return self.directory / "rehearsal.txt"
 
     @property
+    def rehearsed_settings(self) -> Path:
+        """The settings with what makes Claude Code talk to the script."""
+        return self.directory / "rehearsed-settings.json"
+
+    @property
+    def rehearsal_memory(self) -> Path:
+        return self.directory / "rehearsal-memory.json"
+
+    @property
     def continuing_prompt(self) -> Path:
         """What Claude Code is told when it is started again."""
         return self.directory / "continue.txt"

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 # The end of a background task comes to the model wrapped as a reminder (Claude Code 2.1.330).
+# What a session is told that is started again, and what Claude Code puts before it (2.1.330).
+_CONTINUES = "Continue from where you left off."
+_UNASKED = "No response requested."
 _NOTIFICATION = "[SYSTEM NOTIFICATION"
 
 
@@ -25,9 +28,10 @@ def position(messages: list[dict[str, Any]]) -> Position:
     """The last user message that is neither a tool result, a reminder nor a notification is the prompt."""
     answers, notification, answers_since = 0, "", 0
     for message in reversed(messages):
+        said = _prompt_text(message.get("content"))
         if message.get("role") == "assistant":
-            answers += 1
-        elif message.get("role") == "user" and (said := _prompt_text(message.get("content"))):
+            answers += said.strip() != _UNASKED
+        elif message.get("role") == "user" and said:
             if _NOTIFICATION not in said:
                 return Position(said, answers, notification, answers_since)
             if not notification:
@@ -42,4 +46,9 @@ def _prompt_text(content: Any) -> str:
     if any(block.get("type") == "tool_result" for block in blocks):
         return ""
     texts = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
-    return "\n".join(text for text in texts if not text.startswith("<system-reminder>") or _NOTIFICATION in text)
+    # A conversation that is taken up again has them with a newline more.
+    return "\n".join(text.strip() for text in texts if text.strip() != _CONTINUES and _is_said(text))
+
+
+def _is_said(text: str) -> bool:
+    return not text.startswith("<system-reminder>") or _NOTIFICATION in text

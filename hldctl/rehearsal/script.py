@@ -7,6 +7,7 @@ A script is a list of turns separated by blank lines; each turn answers one requ
     call TOOL JSON        a tool call
     wait DURATION         a pause in mid-stream: 200ms, 2s, 1m
     fail STATUS MESSAGE   an HTTP error in place of an answer; "fail 529 x2 MESSAGE" fails twice, then goes on
+    limit DURATION        a usage limit that ends so long after it was met first; then the next turn is played
     hang                  no further byte, until the other side gives up
 
 An indented line continues the step above it; a line that begins with # is a comment. A line "[TEXT]" starts the
@@ -61,7 +62,14 @@ class Hang:
     pass
 
 
-Step = Say | Think | Call | Wait | Fail | Hang
+@dataclass(frozen=True)
+class Limit:
+    """As a subscription has them: requests are refused, and told until when."""
+
+    seconds: float
+
+
+Step = Say | Think | Call | Wait | Fail | Limit | Hang
 Turn = tuple[Step, ...]
 
 
@@ -69,6 +77,11 @@ Turn = tuple[Step, ...]
 class Script:
     turns: tuple[Turn, ...]
     sections: dict[str, tuple[Turn, ...]] = field(default_factory=dict)
+
+    @property
+    def has_limits(self) -> bool:
+        played = [*self.turns, *(turn for turns in self.sections.values() for turn in turns)]
+        return any(isinstance(step, Limit) for turn in played for step in turn)
 
     def turns_for(self, prompt: str) -> tuple[Turn, ...]:
         """The turns of the first section whose name the prompt contains, else those outside of any section."""
@@ -120,9 +133,11 @@ def _step(number: int, line: str) -> Step:
             return Wait(_seconds(number, rest))
         case "fail":
             return _fail(number, rest)
+        case "limit":
+            return Limit(_seconds(number, rest))
         case "hang":
             return Hang()
-    raise ScriptError(f"line {number}: unknown step {word!r}; use say, think, call, wait, fail or hang")
+    raise ScriptError(f"line {number}: unknown step {word!r}; use say, think, call, wait, fail, limit or hang")
 
 
 def _call(number: int, rest: str) -> Call:

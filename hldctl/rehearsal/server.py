@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeGuard
 
 from hldctl.rehearsal import answer
 from hldctl.rehearsal.conversation import position
-from hldctl.rehearsal.script import Fail, Hang, Say, Script, Turn, Wait
+from hldctl.rehearsal.memory import Memory
+from hldctl.rehearsal.script import Fail, Hang, Limit, Say, Script, Step, Turn, Wait
 
+_HOST = "127.0.0.1"
 _NOTED: Turn = (Say("Noted."),)
 """The answer to a notification for which the script has none."""
+
+
+def _is_passing(step: Step) -> TypeGuard[Fail]:
+    return isinstance(step, Fail) and step.times is not None
 
 
 class RehearsalServer(ThreadingHTTPServer):
@@ -24,57 +31,79 @@ class RehearsalServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, script: Script, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(self, script: Script, port: int = 0, memory: Memory | None = None) -> None:
+        super().__init__((_HOST, port), _Handler)
         self.script = script
         self.requests: deque[dict[str, Any]] = deque(maxlen=100)
         """What was asked last, for who wants to see what the model would have seen."""
         self.stopping = threading.Event()
-        self._failures: Counter[str] = Counter()
-        self._failures_lock = threading.Lock()
+        self._memory = memory or Memory(None)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def environment(self) -> dict[str, str]:
-        """The variables that make Claude Code talk to this server and to nothing else."""
+        """The variables that make Claude Code talk to this server and to nothing else; empty ones count as not set."""
         return {
+            **self._credentials(),
+            "ANTHROPIC_AUTH_TOKEN": "",
             "ANTHROPIC_BASE_URL": self.url,
-            "ANTHROPIC_API_KEY": "sk-ant-rehearsal",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAUDE_CODE_USE_BEDROCK": "",
+            "CLAUDE_CODE_USE_FOUNDRY": "",
+            "CLAUDE_CODE_USE_VERTEX": "",
             "DISABLE_AUTOUPDATER": "1",
             "DISABLE_TELEMETRY": "1",
         }
 
-    def turn_for(self, messages: list[dict[str, Any]]) -> Turn:
-        """The script's next turn in this conversation; a turn that fails N times is passed over after that."""
-        where = position(messages)
+    def variables(self, launcher: Mapping[str, str]) -> dict[str, str]:
+        """All variables of a command whose Claude Code is to talk to this server."""
+        unproxied = [launcher.get("NO_PROXY") or launcher.get("no_proxy") or "", _HOST]
+        no_proxy = ",".join(filter(None, unproxied))
+        return {**launcher, **self.environment(), "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+
+    def settings(self, own: dict[str, Any]) -> dict[str, Any]:
+        """Settings of Claude Code for its --settings, where they win over all that the user has set elsewhere."""
+        environment = {**own.get("env", {}), **self.environment(), "NO_PROXY": _HOST, "no_proxy": _HOST}
+        return {**own, "apiKeyHelper": "", "env": environment}
+
+    def _credentials(self) -> dict[str, str]:
+        """None is looked at; but only a subscription has usage limits (Claude Code 2.1.330)."""
+        if self.script.has_limits:
+            return {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "rehearsal"}
+        return {"ANTHROPIC_API_KEY": "sk-ant-rehearsal"}
+
+    def turn_for(self, request: dict[str, Any]) -> Turn:
+        """The script's next turn in this conversation; one that only refuses is passed over when it has done so."""
+        where = position(request.get("messages", []))
+        who = str((request.get("metadata") or {}).get("user_id", ""))
         if where.notification and (turns := self.script.section_for(where.notification)) is not None:
-            return self._turn(messages, turns, where.answers_since) or _NOTED
-        found = self._turn(messages, self.script.turns_for(where.prompt), where.answers)
+            return self._turn((who, where.notification), turns, where.answers_since) or _NOTED
+        found = self._turn((who, where.prompt), self.script.turns_for(where.prompt), where.answers)
         if found is None and where.notification:
             return _NOTED
         return found or (Fail(400, f"the rehearsal script has no turn {where.answers + 1} for this prompt", None),)
 
-    def _turn(self, messages: list[dict[str, Any]], turns: tuple[Turn, ...], answers: int) -> Turn | None:
+    def _turn(self, conversation: tuple[str, str], turns: tuple[Turn, ...], answers: int) -> Turn | None:
         played = 0
-        for turn in turns:
-            failure = next((step for step in turn if isinstance(step, Fail)), None)
-            if failure is not None and failure.times is not None:
-                if played == answers and self._fails_again(messages, turn, failure.times):
-                    return turn
+        for number, turn in enumerate(turns):
+            refusal = next((step for step in turn if isinstance(step, Limit) or _is_passing(step)), None)
+            if refusal is not None:
+                if played == answers and (refused := self._refused(refusal, repr((conversation, number)))):
+                    return (refused,)
                 continue
             if played == answers:
                 return turn
             played += 1
         return None
 
-    def _fails_again(self, messages: list[dict[str, Any]], turn: Turn, times: int) -> bool:
-        key = hashlib.sha256(repr((messages, turn)).encode()).hexdigest()
-        with self._failures_lock:
-            self._failures[key] += 1
-            return self._failures[key] <= times
+    def _refused(self, refusal: Fail | Limit, key: str) -> Fail | Limit | None:
+        """What is met this time, if it is met."""
+        if isinstance(refusal, Fail):
+            return refusal if self._memory.counted(key) <= (refusal.times or 0) else None
+        left = self._memory.first_time(key, time.time()) + refusal.seconds - time.time()
+        return Limit(left) if left > 0 else None
 
     def shutdown(self) -> None:
         self.stopping.set()
@@ -102,8 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self.do_GET()
         request = json.loads(body)
         self.server.requests.append(request)
-        turn = self.server.turn_for(request.get("messages", []))
+        turn = self.server.turn_for(request)
         for step in turn:
+            if isinstance(step, Limit):
+                return self._send_limit(step)
             if isinstance(step, Fail):
                 return self._send_json(step.status, answer.error(step.status, step.message))
         if request.get("stream"):
@@ -112,9 +143,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(200, answer.whole(turn, request))
         return None
 
-    def _send_json(self, status: int, value: dict[str, Any]) -> None:
+    def _send_limit(self, limit: Limit) -> None:
+        # Whole seconds, and not before the limit has ended. These two are all that Claude Code 2.1.330 heeds.
+        headers = {"reset": str(math.ceil(time.time() + limit.seconds)), "representative-claim": "five_hour"}
+        unified = {f"anthropic-ratelimit-unified-{name}": value for name, value in headers.items()}
+        self._send_json(429, answer.error(429, "a limit of the rehearsal"), unified)
+
+    def _send_json(self, status: int, value: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
         payload = json.dumps(value).encode()
         self.send_response(status)
+        for name, text in (headers or {}).items():
+            self.send_header(name, text)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()

@@ -58,6 +58,8 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     rehearsal = _rehearsal(options)
     _require_commands(options, asked, terms, chosen.working_dir)
     permissions.require_hook(state, claude_path, asked, chosen)
+    if rehearsal is not None:
+        permissions.require_settings(chosen)
     if name is not None and if_running in (IfRunning.FAIL, IfRunning.SKIP):
         running = _running_with(state, name)
         if running is not None and if_running is IfRunning.SKIP:
@@ -104,6 +106,8 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     values["environment"] = inherited.environment | values.get("environment", {})
     chosen = replace(inherited, working_dir=working_dir, **values)
     permissions.require_hook(state, claude_path, asked, chosen)
+    if rehearsal is not None:
+        permissions.require_settings(chosen)
     if parent.completed_at is None:
         # Last: what would stop the continuation must not have stopped its parent already.
         stopping.interrupt(state, [parent.id])

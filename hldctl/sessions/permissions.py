@@ -76,6 +76,16 @@ def _skipping(permissions: Permissions, expires_at: int) -> Permissions:
     return replace(permissions, dangerously_skip_permissions=True, dangerously_skip_permissions_expires_at=expires_at)
 
 
+def require_settings(settings: ClaudeSettings) -> None:
+    """Raises BadUsage where a rehearsal would not be one."""
+    if _names_settings(settings):
+        raise BadUsage("--settings behind -- would take the place of the rehearsal's; give it before --.")
+
+
+def _names_settings(settings: ClaudeSettings) -> bool:
+    return any(word.partition("=")[0] == "--settings" for word in settings.extra_arguments)
+
+
 def require_hook(state: StateDirectory, claude_path: str, permissions: Permissions, settings: ClaudeSettings) -> None:
     """Raises BadUsage where something answers in place of the hook though somebody is to be asked, UnfitEnvironment for
     a Claude Code that would not ask: it would deny, and nobody would know.
@@ -88,7 +98,7 @@ def require_hook(state: StateDirectory, claude_path: str, permissions: Permissio
 
 
 def _require_that_it_is_heeded(settings: ClaudeSettings) -> None:
-    if any(word.partition("=")[0] == "--settings" for word in settings.extra_arguments):
+    if _names_settings(settings):
         raise BadUsage(
             "--settings behind -- would take the place of the hook; give it before --, or say --no-approvals."
         )

@@ -57,6 +57,18 @@ def until_conversation(state: StateDirectory, session_id: str) -> Session:
         wakeup.close()
 
 
+def until_all_is_done(state: StateDirectory, session_id: str) -> None:
+    """Until its `on_end` has been run, too, if it has one: whoever goes on may end all that runs beside."""
+    wakeup = Wakeup([path for path in [state.session(session_id).changed] if path.exists()])
+    try:
+        with opened(state):
+            while _existing(session_id).on_end_pending:
+                supervisors.adopt_lost(state, [session_id])
+                wakeup.wait(LOOK_SECONDS)
+    finally:
+        wakeup.close()
+
+
 def exit_code(ended: Sequence[Session]) -> ExitCode:
     """The worst of the sessions' exit codes."""
     codes = {session_exit_code(session) for session in ended}

@@ -152,7 +152,8 @@ def supervisor_pids(session_ids: Iterable[str]) -> list[int]:
 def working_in(directory: str, *, but: str) -> list[str]:
     """Those of this machine that run there, but for one."""
     here = (Session.working_dir == directory) & (Session.host == os.uname().nodename) & (Session.id != but)
-    query = Session.select(Session.id).where(Session.completed_at.is_null() & here & (Session.status != Status.QUEUED))
+    works = Session.status.not_in([Status.QUEUED, Status.INTERRUPTING])
+    query = Session.select(Session.id).where(Session.completed_at.is_null() & here & works)
     return _ids(query.order_by(Session.created_at))
 
 

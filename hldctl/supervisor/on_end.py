@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 
-from hldctl.host.paths import StateDirectory
+from hldctl.host.paths import StateDirectory, touch
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
@@ -58,6 +58,7 @@ def run(state: StateDirectory, session: Session, launcher: Mapping[str, str]) ->
         )
     with opened(state):
         sessions.on_end_done(session.id)
+    touch(files.changed)
 
 
 def _variables(told: dict[str, object]) -> dict[str, str]:

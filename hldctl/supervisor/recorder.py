@@ -77,7 +77,8 @@ class Recorder:
         self._arrivals.cover(batch.end)
         self._tell_restarts(batch.start)
         for end, line in batch.ends():
-            arrived_at = self._arrivals.time_of(end)
+            # Of its last byte but the newline, which comes later where a run was cut off and another follows.
+            arrived_at = self._arrivals.time_of(end - 1)
             if isinstance(line, int):
                 fold.pass_over(line, arrived_at)
             else:

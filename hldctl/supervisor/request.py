@@ -109,6 +109,7 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
         (files.mcp_config, _mcp_config(request, state)),
         (files.claude_settings, settings.claude_settings),
         (files.hooked_settings, _hooked_settings(request)),
+        (files.rehearsed_settings, _rehearsed_settings(request)),
         (files.environment, settings.environment or None),
     ):
         if value is not None:
@@ -126,6 +127,12 @@ def _hooked_settings(request: LaunchRequest) -> dict[str, Any] | None:
     if not request.is_hooked:
         return None
     return permission.with_hook(request.settings.claude_settings, hook.command())
+
+
+def _rehearsed_settings(request: LaunchRequest) -> dict[str, Any] | None:
+    if request.rehearsal is None:
+        return None
+    return _hooked_settings(request) or request.settings.claude_settings or {}
 
 
 def _mcp_config(request: LaunchRequest, state: StateDirectory) -> dict[str, Any] | None:

@@ -6,10 +6,12 @@ Each step is safe to die after: a row without a process is closed by whoever ado
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 from hldctl.claude import arguments, environment, transcript
+from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import UnfitEnvironment
 from hldctl.host import lock
 from hldctl.host.clock import now
@@ -82,13 +84,7 @@ def start_claude(
         settings = replace(settings, extra_arguments=arguments.without_conversation(settings.extra_arguments))
     try:
         process = spawn(
-            arguments.command(
-                request.claude_path,
-                settings,
-                files,
-                conversation=_conversation(request, begun),
-                hooked=request.is_hooked,
-            ),
+            _command(request, settings, files, begun),
             files,
             prompt=files.prompt if begun is None else _continuing_prompt(files),
             working_dir=request.settings.working_dir,
@@ -108,6 +104,25 @@ def start_claude(
         log_trouble()
     touch(files.changed)
     return process
+
+
+def _command(request: LaunchRequest, settings: ClaudeSettings, files: SessionFiles, begun: str | None) -> list[str]:
+    is_rehearsed = request.rehearsal is not None
+    command = arguments.command(
+        request.claude_path,
+        settings,
+        files,
+        conversation=_conversation(request, begun),
+        hooked=request.is_hooked,
+        rehearsed=is_rehearsed,
+    )
+    return [*_rehearsal(files), *command] if is_rehearsed else command
+
+
+def _rehearsal(files: SessionFiles) -> list[str]:
+    """What plays the script while the command behind it runs. It lives as long as that, whatever becomes of us."""
+    program = [sys.executable, "-P", "-m", "hldctl.rehearsal", str(files.rehearsal)]
+    return [*program, "--settings", str(files.rehearsed_settings), "--memory", str(files.rehearsal_memory), "--"]
 
 
 def _conversation(request: LaunchRequest, begun: str | None) -> list[str]:

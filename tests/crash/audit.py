@@ -10,6 +10,7 @@ from hldctl.store.conversation import COLUMNS
 from hldctl.supervisor.fold import Fold
 from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.journal import JournalReader
+from hldctl.supervisor.restart import Restart
 from tests.sandbox import Sandbox
 
 _COMPARED = [name for name in COLUMNS if name not in ("created_at", "is_completed")]
@@ -48,10 +49,18 @@ def _session(sandbox: Sandbox, session_id: str) -> dict[str, Any]:
 def _folded_anew(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], FoldState]:
     fold = Fold(session_id, FoldState())
     reader = JournalReader(sandbox.files(session_id).journal, 0)
+    restarts = json.loads(_session(sandbox, session_id)["restarts"] or "[]")
+
+    def begin_runs(reached: int) -> None:
+        while fold.state.restarts_told < len(restarts) and restarts[fold.state.restarts_told]["offset"] <= reached:
+            fold.begin_run(Restart(**restarts[fold.state.restarts_told]))
+
+    begin_runs(0)
     while (batch := reader.next_batch() or reader.last_batch()) is not None:
-        for line in batch.lines:
+        for end, line in batch.ends():
             assert isinstance(line, bytes)
             fold.add(line, arrived_at=0)
+            begin_runs(end)
     reader.close()
     positions = [COLUMNS.index(name) for name in _COMPARED]
     rows = json.loads(json.dumps([[row[position] for position in positions] for row in fold.rows]))

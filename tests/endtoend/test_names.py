@@ -1,0 +1,162 @@
+"""One session at a time runs with a name, whoever launches how many."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import psutil
+import pytest
+
+from hldctl.host import lock
+from tests.sandbox import PATIENCE, Sandbox, eventually, is_dead
+
+WAITING = """
+call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo out"}
+
+say Done.
+"""
+TOOLS = ("--allowed-tools", "Bash")
+
+
+def statuses(sandbox: Sandbox) -> dict[str, str]:
+    return {session["id"]: session["status"] for session in json.loads(sandbox.ok("ls", "--json"))}
+
+
+def reaches(sandbox: Sandbox, session_id: str, status: str) -> None:
+    eventually(lambda: statuses(sandbox)[session_id] == status, f"{session_id} to be {status}")
+
+
+def test_a_second_launch_fails_and_names_the_first(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    second = sandbox.run("launch", "Go", "--name", "nightly")
+    assert (second.returncode, second.stdout) == (4, "")
+    assert first in second.stderr
+    assert list(statuses(sandbox)) == [first]
+    assert sandbox.show("nightly")["id"] == first
+    (sandbox.work / "go-on").touch()
+    sandbox.ended(first)
+    assert sandbox.launch("Go", "--name", "nightly", "--wait", *TOOLS) == "Done."
+
+
+@pytest.mark.parametrize("options", [[], ["--wait"], ["-q"]])
+def test_skip_prints_the_running_sessions_id(sandbox: Sandbox, options: list[str]) -> None:
+    sandbox.play(WAITING)
+    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    assert sandbox.launch("Go", "--name", "nightly", "--if-running", "skip", *options) == first
+    skipped = sandbox.ok("launch", "Go", "--name", "nightly", "--if-running", "skip", "--json", *options)
+    assert json.loads(skipped)["id"] == first
+    assert list(statuses(sandbox)) == [first]
+
+
+def test_queue_starts_them_one_after_the_other_in_their_order(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    ids = [sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS) for _ in range(3)]
+    assert [statuses(sandbox)[session_id] for session_id in ids] == ["running", "queued", "queued"]
+    (sandbox.work / "go-on").touch()
+    ended = [sandbox.ended(session_id) for session_id in ids]
+    assert [session["result_content"] for session in ended] == ["Done."] * 3
+    changes = sandbox.ok("events", "--json", "--type", "session_status_changed")
+    told = [json.loads(line) for line in changes.splitlines()]
+    story = [(ids.index(event["session_id"]), event["data"]["new_status"]) for event in told]
+    assert [step for step in story if step[1] in ("running", "completed")] == [
+        (number, status) for number in range(3) for status in ("running", "completed")
+    ]
+
+
+def test_replace_ends_the_running_one_and_all_that_wait(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS)
+    replaced = sandbox.run("launch", "Go", "--name", "nightly", "--if-running", "replace", *TOOLS)
+    now = statuses(sandbox)
+    assert (now[first], now[waits], now[replaced.stdout.strip()]) == ("interrupted", "interrupted", "running")
+    assert replaced.stderr == ""
+
+
+def test_of_many_that_race_one_runs(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    racing = [
+        sandbox.popen("launch", "Go", "--name", "nightly", "--if-running", mode, *TOOLS)
+        for mode in ["fail", "skip"] * 10
+    ]
+    printed = [process.communicate(timeout=PATIENCE)[0].strip() for process in racing]
+    (winner,) = statuses(sandbox)
+    assert {process.returncode for process in racing} <= {0, 4}
+    assert {words for words in printed if words} == {winner}
+    assert all(words for words, process in zip(printed, racing, strict=True) if process.returncode == 0)
+    assert len(list(sandbox.state.sessions.iterdir())) == 1
+
+
+def test_one_that_was_lost_with_its_claude_keeps_nobody_from_the_name(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    shown = sandbox.show(first)
+    for pid in (shown["supervisor_pid"], shown["pid"]):
+        process = psutil.Process(pid)
+        process.kill()
+        eventually(lambda process=process: is_dead(process), "its death")  # type: ignore[misc]
+    second = sandbox.launch("Go", "--name", "nightly", "--if-running", "skip", *TOOLS)
+    assert second != first
+    assert sandbox.show(first)["status"] == "failed"
+
+
+def test_a_supervisor_that_waits_in_the_queue_can_be_lost(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS, environment={"PLANET": "Mars"})
+    supervisor = psutil.Process(sandbox.show(waits)["supervisor_pid"])
+    supervisor.kill()
+    eventually(lambda: is_dead(supervisor), "its death")
+    assert statuses(sandbox)[waits] == "queued"
+    assert not lock.is_free(sandbox.files(waits).lock)
+    (sandbox.work / "go-on").touch()
+    sandbox.ended(first)
+    assert sandbox.ended(waits)["result_content"] == "Done."
+    assert not sandbox.files(waits).request.exists()
+
+
+def test_an_interrupt_takes_it_out_of_the_queue(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    with sandbox.popen("launch", "Go", "--name", "nightly", "--if-running", "queue", "--wait") as waits:
+        eventually(lambda: "queued" in statuses(sandbox).values(), "the second to wait")
+        queued = next(session_id for session_id, status in statuses(sandbox).items() if status == "queued")
+        assert sandbox.run("interrupt", queued).returncode == 0
+        assert waits.wait(PATIENCE) == 130
+    shown = sandbox.show(queued)
+    assert (shown["status"], shown["end_reason"], shown["pid"]) == ("interrupted", "interrupted", None)
+    assert statuses(sandbox)[first] == "running"
+
+
+def test_a_queued_launch_lets_go_of_a_shell_that_captures_it(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    captured = subprocess.run(
+        ["sh", "-c", 'id=$(hldctl launch Go --name nightly --if-running queue); echo "id: $id"'],
+        env=sandbox.environment,
+        cwd=sandbox.work,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert captured.stdout.startswith("id: ")
+    reaches(sandbox, captured.stdout.split()[1], "queued")
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "", " ", "-x", "last", "a b", "é\n", "x" * 101, "9" * 8 + "-1111-1111-1111-111111111111"]
+)
+def test_a_name_that_could_be_none_is_refused(sandbox: Sandbox, name: str) -> None:
+    done = sandbox.run("launch", "Go", f"--name={name}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--name" in done.stderr
+    assert not sandbox.state.sessions.exists()
+
+
+def test_if_running_goes_with_a_name(sandbox: Sandbox) -> None:
+    assert sandbox.run("launch", "Go", "--if-running", "skip").returncode == 2
+    assert sandbox.run("launch", "Go", "--name", "x", "--if-running", "perhaps").returncode == 2

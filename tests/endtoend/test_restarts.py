@@ -1,0 +1,190 @@
+"""After API errors, crashes and limits a session can go on by itself, in the same conversation."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import psutil
+import pytest
+
+from hldctl.host.clock import rfc3339
+from tests.crash.audit import faults
+from tests.sandbox import Json, Sandbox, eventually, is_dead
+
+WORK = 'call Bash {"command": "echo one"}\n\n'
+TOOLS = ("--allowed-tools", "Bash")
+
+
+def notes(sandbox: Sandbox, session_id: str) -> list[str]:
+    """What the conversation says of restarts."""
+    return [
+        event["content"]
+        for event in sandbox.events(session_id)
+        if event["event_type"] == "system" and ("started again" in event["content"] or "goes on" in event["content"])
+    ]
+
+
+def results(sandbox: Sandbox, session_id: str) -> list[str]:
+    events = sandbox.events(session_id)
+    return [event["tool_result_content"] for event in events if event["event_type"] == "tool_result"]
+
+
+def restarted(sandbox: Sandbox, session_id: str) -> Json:
+    """The session once it waits to be started again."""
+    eventually(lambda: sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0][0], "a restart")
+    return sandbox.show(session_id)
+
+
+def hurry(sandbox: Sandbox, session_id: str) -> None:
+    """Makes what the session waits for due: nobody has to sit through the pause."""
+    (stored,) = sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0]
+    sandbox.sql(
+        "UPDATE sessions SET restarts = ? WHERE id = ?",
+        json.dumps([{**restart, "due": 0} for restart in json.loads(stored)]),
+        session_id,
+    )
+    sandbox.files(session_id).wake.touch()
+
+
+def test_after_an_api_error_the_same_conversation_goes_on(sandbox: Sandbox) -> None:
+    sandbox.play(WORK + "fail 529 x2 Overloaded\n\nsay Done.")
+    done = sandbox.run("launch", "Go", "--retries", "2", "--wait", *TOOLS)
+    assert (done.returncode, done.stdout) == (0, "Done.\n")
+    session = sandbox.show("last")
+    assert (session["status"], session["end_reason"], session["error_message"]) == ("completed", "success", None)
+    assert results(sandbox, session["id"]) == ["one"]
+    assert len(notes(sandbox, session["id"])) == 1
+    assert "retry 1 of 2" in notes(sandbox, session["id"])[0]
+    assert faults(sandbox, session["id"]) == []
+
+
+def test_when_no_retry_is_left_it_has_failed(sandbox: Sandbox) -> None:
+    sandbox.play("fail 500 Broken")
+    session_id = sandbox.launch("Go", "--retries", "1")
+    restarted(sandbox, session_id)
+    hurry(sandbox, session_id)
+    session = sandbox.ended(session_id)
+    assert (session["status"], session["end_reason"]) == ("failed", "api_error")
+    assert len(notes(sandbox, session_id)) == 1
+    assert not sandbox.files(session_id).request.exists()
+
+
+@pytest.mark.parametrize("script", ["fail 400 Wrong", "fail 403 Forbidden"])
+def test_what_the_next_try_would_meet_again_is_not_tried_again(sandbox: Sandbox, script: str) -> None:
+    sandbox.play(script)
+    session = sandbox.ended(sandbox.launch("Go", "--retries", "3"))
+    assert (session["end_reason"], notes(sandbox, session["id"])) == ("api_error", [])
+
+
+@pytest.mark.parametrize("moment", ["before it begins", "in a tool"])
+def test_after_a_crash_it_goes_on(sandbox: Sandbox, moment: str) -> None:
+    sandbox.play(WORK + 'call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo two"}\n\nsay Done.')
+    session_id = sandbox.launch("Go", "--retries", "1", *TOOLS)
+    if moment == "in a tool":
+        sandbox.journal_has(session_id, "until [")
+    claude = psutil.Process(sandbox.show(session_id)["pid"])
+    claude.kill()
+    restarted(sandbox, session_id)
+    assert "SIGKILL" in notes(sandbox, session_id)[0]
+    hurry(sandbox, session_id)
+    (sandbox.work / "go-on").touch()
+    session = sandbox.ended(session_id)
+    assert (session["status"], session["result_content"]) == ("completed", "Done.")
+    assert session["pid"] != claude.pid
+    assert faults(sandbox, session_id) == []
+    eventually(lambda: not sandbox.processes(), "all to leave")
+
+
+def test_a_supervisor_that_dies_during_the_pause_costs_no_retry(sandbox: Sandbox) -> None:
+    sandbox.play("fail 529 x2 Overloaded\n\nsay Done.")
+    session_id = sandbox.launch("Go", "--retries", "1", "--env", "PLANET=Mars")
+    supervisor = psutil.Process(restarted(sandbox, session_id)["supervisor_pid"])
+    supervisor.kill()
+    eventually(lambda: is_dead(supervisor), "its death")
+    sandbox.ok("ls")
+    hurry(sandbox, session_id)
+    session = sandbox.ended(session_id)
+    assert (session["status"], session["result_content"]) == ("completed", "Done.")
+    assert len(notes(sandbox, session_id)) == 1
+
+
+def test_during_the_pause_it_can_be_interrupted(sandbox: Sandbox) -> None:
+    sandbox.play("fail 529 Overloaded")
+    session_id = sandbox.launch("Go", "--retries", "1")
+    assert restarted(sandbox, session_id)["status"] == "starting"
+    sandbox.ok("interrupt", session_id)
+    session = sandbox.show(session_id)
+    assert (session["status"], session["end_reason"]) == ("interrupted", "interrupted")
+
+
+def test_the_timeout_covers_all_tries(sandbox: Sandbox) -> None:
+    sandbox.play("fail 529 Overloaded")
+    session_id = sandbox.launch("Go", "--retries", "1", "--timeout", "1h")
+    restarted(sandbox, session_id)
+    sandbox.sql("UPDATE sessions SET started_at = started_at - 3600000 WHERE id = ?", session_id)
+    sandbox.files(session_id).wake.touch()
+    assert sandbox.run("wait", session_id).returncode == 124
+    assert sandbox.show(session_id)["end_reason"] == "timeout"
+
+
+def test_a_limit_is_slept_through(sandbox: Sandbox) -> None:
+    sandbox.play(WORK + "limit 1m\n\nsay Done.")
+    before = time.time()
+    session_id = sandbox.launch("Go", "--wait-for-reset", *TOOLS)
+    session = restarted(sandbox, session_id)
+    assert session["status"] == "starting"
+    (stored,) = sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0]
+    (restart,) = json.loads(stored)
+    # The minute, and a margin.
+    assert 65 < restart["due"] / 1000 - before < 130
+    assert str(rfc3339(restart["due"])) in notes(sandbox, session_id)[0]
+    sandbox.ok("interrupt", session_id)
+
+
+def test_a_limit_that_is_reset_is_gone_on_from(sandbox: Sandbox) -> None:
+    sandbox.play(WORK + "limit 1s\n\nsay Done.")
+    session_id = sandbox.launch("Go", "--wait-for-reset", *TOOLS)
+    session = sandbox.ended(session_id)
+    assert (session["status"], session["result_content"]) == ("completed", "Done.")
+    assert results(sandbox, session_id) == ["one"]
+    assert faults(sandbox, session_id) == []
+
+
+def test_without_the_option_a_limit_is_the_end(sandbox: Sandbox) -> None:
+    sandbox.play("limit 1s\n\nsay Done.")
+    session = sandbox.ended(sandbox.launch("Go"))
+    assert (session["end_reason"], "limit" in session["error_message"]) == ("api_error", True)
+
+
+def test_a_conversation_that_was_cut_off_in_a_line_is_folded_the_same_again(sandbox: Sandbox) -> None:
+    """As `doctor --fix` does for a lost database."""
+    # Dies in the midst of a line; started again it is another.
+    sandbox.claude("""
+said = {"type": "assistant", "session_id": "s", "message": {"id": "m", "content": [{"type": "text", "text": "Hm."}]}}
+if os.path.exists("died"):
+    print(json.dumps(said))
+    print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "Done."}))
+else:
+    open("died", "w").close()
+    sys.stdout.write(json.dumps(said) + chr(10) + json.dumps(said)[:20])
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+""")
+    session_id = sandbox.launch("Go", "--retries", "1")
+    restarted(sandbox, session_id)
+    hurry(sandbox, session_id)
+    session = sandbox.ended(session_id)
+    assert session["result_content"] == "Done."
+    before = sandbox.events(session_id)
+    assert [event["event_type"] for event in before] == ["message", "message", "system", "system", "message"]
+    eventually(lambda: not sandbox.processes(), "the supervisor to leave")
+    for file in sandbox.state.root.glob("hldctl.db*"):
+        file.unlink()
+    # What is young may be about to be recorded.
+    os.utime(sandbox.files(session_id).directory, (0, 0))
+    # It complains of the stand-in, which tells no version.
+    assert "error: " not in sandbox.run("doctor", "--fix").stderr
+    assert sandbox.events(session_id) == before
+    assert sandbox.show(session_id) == session

@@ -1,0 +1,127 @@
+"""No more sessions run at once than there are slots; the others wait, first come, first served."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+
+from tests.endtoend.test_names import TOOLS, WAITING, reaches, statuses
+from tests.sandbox import Sandbox, eventually, is_dead
+
+
+def states(sandbox: Sandbox, ids: list[str]) -> list[str]:
+    now = statuses(sandbox)
+    return [now[session_id] for session_id in ids]
+
+
+def go_on(sandbox: Sandbox, number: int) -> None:
+    (sandbox.work / f"go-on-{number}").touch()
+
+
+def numbered(numbers: range) -> str:
+    """For each number a conversation that ends once it may."""
+    return "".join(f"[number {n}]\n{WAITING.replace('go-on', f'go-on-{n}')}\n" for n in numbers)
+
+
+def launch(sandbox: Sandbox, number: int, *options: str) -> str:
+    return sandbox.launch(f"number {number}", *TOOLS, *options)
+
+
+def test_more_than_may_run_wait_in_their_order(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 2")
+    sandbox.play(numbered(range(5)))
+    ids = [launch(sandbox, number) for number in range(5)]
+    assert states(sandbox, ids) == ["running", "running", "queued", "queued", "queued"]
+    go_on(sandbox, 1)
+    reaches(sandbox, ids[2], "running")
+    assert states(sandbox, ids) == ["running", "completed", "running", "queued", "queued"]
+    for number in (0, 2, 3, 4):
+        go_on(sandbox, number)
+    assert [sandbox.ended(session_id)["status"] for session_id in ids] == ["completed"] * 5
+    eventually(lambda: not sandbox.processes(), "all to leave")
+
+
+def test_a_group_has_slots_of_its_own(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 3\n[groups]\nbuild = 1")
+    sandbox.play(numbered(range(4)))
+    ids = [launch(sandbox, number, *(["--group", "build"] if number < 2 else [])) for number in range(4)]
+    # The second waits for its group, which keeps nobody else from a slot.
+    assert states(sandbox, ids) == ["running", "queued", "running", "running"]
+    go_on(sandbox, 0)
+    reaches(sandbox, ids[1], "running")
+
+
+@pytest.mark.parametrize("killed", [["supervisor_pid", "pid"], ["pid"]])
+def test_a_crash_frees_the_slot_though_nobody_looks(sandbox: Sandbox, killed: list[str]) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.play(numbered(range(3)))
+    ids = [launch(sandbox, number) for number in range(3)]
+    shown = sandbox.show(ids[0])
+    for process in [psutil.Process(shown[name]) for name in killed]:
+        process.kill()
+    journal = sandbox.files(ids[1]).journal
+    eventually(lambda: journal.stat().st_size > 0, "the next to run")
+    assert states(sandbox, ids) == ["failed", "running", "queued"]
+
+
+def test_one_that_waits_and_is_killed_keeps_its_place(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.play(numbered(range(3)))
+    ids = [launch(sandbox, number) for number in range(3)]
+    supervisor = psutil.Process(sandbox.show(ids[1])["supervisor_pid"])
+    supervisor.kill()
+    eventually(lambda: is_dead(supervisor), "its death")
+    go_on(sandbox, 0)
+    # Who stands behind it in the queue has seen it die.
+    journal = sandbox.files(ids[1]).journal
+    eventually(lambda: journal.stat().st_size > 0, "the next to run")
+    assert states(sandbox, ids) == ["completed", "running", "queued"]
+
+
+def test_who_waits_for_a_slot_uses_no_cpu(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.play(numbered(range(2)))
+    ids = [launch(sandbox, number) for number in range(2)]
+    supervisor = psutil.Process(sandbox.show(ids[1])["supervisor_pid"])
+    eventually(lambda: supervisor.status() == psutil.STATUS_SLEEPING, "it to sleep")
+    before = supervisor.num_ctx_switches().voluntary
+    sandbox.journal_has(ids[0], "go-on")
+    sandbox.ok("wait", ids[0], "--until", "running")
+    assert supervisor.num_ctx_switches().voluntary - before < 5
+
+
+def test_the_time_in_the_queue_is_not_the_sessions(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.play(numbered(range(1)) + "[number 1]\nsay Done.")
+    first = launch(sandbox, 0)
+    second = launch(sandbox, 1, "--timeout", "1h")
+    sandbox.sql("UPDATE sessions SET created_at = created_at - 7200000 WHERE id = ?", second)
+    go_on(sandbox, 0)
+    sandbox.ended(first)
+    assert sandbox.ended(second)["status"] == "completed"
+
+
+def test_a_group_that_is_not_configured_is_refused(sandbox: Sandbox) -> None:
+    done = sandbox.run("launch", "Go", "--group", "build")
+    assert (done.returncode, "config.toml" in done.stderr) == (2, True)
+    assert not sandbox.state.sessions.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("max_running = 0", "max_running"),
+        ("max_running = true", "max_running"),
+        ('groups = "build"', "groups"),
+        ("[groups]\nbuild = -1", "groups"),
+        ("max_runing = 1", "max_runing"),
+        ("on_end = 1", "on_end"),
+    ],
+)
+def test_a_configuration_that_means_nothing_is_refused(sandbox: Sandbox, text: str, key: str) -> None:
+    sandbox.configure(text)
+    done = sandbox.run("launch", "Go")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert key in done.stderr
+    assert "config.toml" in done.stderr
+    assert not sandbox.state.sessions.exists()
