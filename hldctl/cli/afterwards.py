@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
@@ -152,9 +151,7 @@ def _print_result(state: StateDirectory, session_id: str, what: Afterwards) -> N
     if what.wait and what.as_json:
         output.json_value(session_object(session))
     elif what.wait and not what.follow and session.result_content is not None:
-        # In a pipe it is what `claude -p` would print, to the letter.
-        shown = output.harmless(session.result_content) if sys.stdout.isatty() else session.result_content
-        output.data(shown)
+        output.data(output.for_reader(session.result_content))
     if session.error_message and not what.quiet:
         output.note(output.harmless(session.error_message))
     raise typer.Exit(waiting.exit_code([session]))

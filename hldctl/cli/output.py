@@ -17,6 +17,11 @@ def harmless(text: str) -> str:
     return _UNPRINTABLE.sub(_visible, text.replace("\r\n", "\n"))
 
 
+def for_reader(result: str) -> str:
+    """A result as it goes to standard output: in a pipe it is what `claude -p` would print, to the letter."""
+    return harmless(result) if sys.stdout.isatty() else result
+
+
 def _visible(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

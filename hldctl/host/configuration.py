@@ -22,10 +22,18 @@ class Configuration:
     max_running: int | None = None
     groups: dict[str, int] = field(default_factory=dict)
     """How many sessions of each group may run at once."""
+    prune: dict[str, Any] | None = None
+    """`older_than`, a duration, and `keep`, a number; either alone, or both."""
 
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and value > 0
+
+
+def _is_prune(value: Any) -> bool:
+    if type(value) is not dict or not value or value.keys() - {"older_than", "keep"}:
+        return False
+    return type(value.get("older_than", "")) is str and (_is_count(value.get("keep", 1)) or value["keep"] == 0)
 
 
 _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -38,6 +46,7 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: type(value) is dict and all(map(_is_count, value.values())),
         "a table with a whole number, 1 or more, for each group",
     ),
+    "prune": (_is_prune, 'a table with older_than, a text such as "30d", or keep, a whole number, or both'),
 }
 
 

@@ -152,6 +152,11 @@ class StateDirectory:
         return self.root / "sessions"
 
     @property
+    def prune_log(self) -> Path:
+        """What the last automatic prune said; its time is when that was begun, or ended."""
+        return self.root / "prune.log"
+
+    @property
     def queue(self) -> Path:
         """Touched when a session ends, for those that wait for its name or slot."""
         return self.root / "queue"

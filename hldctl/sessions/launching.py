@@ -14,9 +14,8 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
 from hldctl.host import configuration
 from hldctl.host.clock import now
-from hldctl.host.configuration import Configuration
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import lookup, permissions, settings, stopping, supervisors, waiting
+from hldctl.sessions import automatic_prune, lookup, permissions, settings, stopping, supervisors, waiting
 from hldctl.sessions.name import checked as checked_name
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.shell import require_command
@@ -50,6 +49,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     query = checked_query(query)
     values = checked(options)
     configured = configuration.load()
+    pruning = automatic_prune.checked(configured)
     name, if_running = _naming(options)
     claude_path = str(binary.find())
     chosen = ClaudeSettings(working_dir=options.working_dir or ".", **values)
@@ -71,7 +71,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     return _start(
         state,
         replace(request, permissions=asked, terms=terms, rehearsal=rehearsal, name=name, if_running=if_running),
-        configured,
+        pruning,
     )
 
 
@@ -84,6 +84,7 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     query = checked_query(query)
     values = checked(options)
     configured = configuration.load()
+    pruning = automatic_prune.checked(configured)
     name, if_running = _naming(options)
     claude_path = str(binary.find())
     if arguments.names_conversation(values.get("extra_arguments", ())):
@@ -123,7 +124,7 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
         name=name,
         if_running=if_running,
     )
-    return _start(state, _with_permissions(state, continuation, parent.id, options), configured)
+    return _start(state, _with_permissions(state, continuation, parent.id, options), pruning)
 
 
 def _naming(options: SessionOptions) -> tuple[str | None, IfRunning]:
@@ -191,8 +192,9 @@ def _request(query: str, claude_path: str, umask: int, chosen: ClaudeSettings, t
     )
 
 
-def _start(state: StateDirectory, request: LaunchRequest, configured: Configuration) -> Launched:
+def _start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> Launched:
     report = supervisors.launch(state, request)
+    automatic_prune.start_if_due(state, pruning)
     if report.running is not None:
         return Launched(report.running, is_new=False)
     return Launched(report.session_id, is_queued=report.is_queued, sharing=tuple(report.sharing))

@@ -302,7 +302,8 @@ def ended_before(moment: int, *, keep: int) -> list[str]:
     """Those that had ended by then, but for the newest `keep` of all that have ended; oldest first."""
     newest = Session.select(Session.id).where(Session.completed_at.is_null(False))
     newest = newest.order_by(Session.created_at.desc(), SQL("rowid").desc()).limit(keep)
-    query = Session.select(Session.id).where((Session.completed_at <= moment) & Session.id.not_in(newest))
+    done = Session.on_end_pending == False  # noqa: E712  peewee builds SQL of it
+    query = Session.select(Session.id).where((Session.completed_at <= moment) & Session.id.not_in(newest) & done)
     return _ids(query.order_by(Session.completed_at))
 
 

@@ -55,6 +55,14 @@ SESSION_FIELDS = (
     "supervisor_pid",
     "pending_approvals",
     "permission_denials",
+    # Beyond the contract's.
+    "group_name",
+    "retries",
+    "wait_for_reset",
+    "fail_on_denial",
+    "on_end",
+    "rehearsed",
+    "started_at",
 )
 
 EVENT_FIELDS = Event._fields
@@ -69,7 +77,14 @@ _TRUTHS = frozenset({"is_error", "is_completed"})
 """Which the database holds as numbers."""
 
 _TIMES = frozenset(
-    {"created_at", "last_activity_at", "completed_at", "dangerously_skip_permissions_expires_at", "timestamp"},
+    {
+        "created_at",
+        "last_activity_at",
+        "completed_at",
+        "dangerously_skip_permissions_expires_at",
+        "timestamp",
+        "started_at",
+    },
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 
+from hldctl.claude import login
 from hldctl.claude.conversation import Outcome
 from hldctl.states import EndReason, Status
 from hldctl.store.sessions import Ending
@@ -96,6 +97,8 @@ def _by_result(exit: Exit, outcome: Outcome, result: str | None, errors: str) ->
     message = "; ".join(outcome.errors) or result or errors or None
     if outcome.subtype in _BY_SUBTYPE:
         return _failed(_BY_SUBTYPE[outcome.subtype], exit, message)
+    if login.is_missing(result, outcome.api_error_status) and outcome.is_error:
+        return _failed(EndReason.API_ERROR, exit, f"{message}. {login.ADVICE}")
     if outcome.subtype == "success" and outcome.is_error:
         return _failed(EndReason.API_ERROR, exit, message)
     if outcome.subtype == "success":

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from hldctl.claude import login
 from hldctl.host.clock import rfc3339
 from hldctl.states import EndReason, Status
 from hldctl.store.models import Session
@@ -22,7 +23,8 @@ _SPREAD = 0.25
 _RESET_MARGIN_MS = 10_000
 """Clocks differ, and so do those of the servers."""
 _PASSING = (408, 409, 429)
-"""Of the API's refusals those that the same request may not meet again; the server's own errors are others."""
+"""Of the API's refusals those that the same request may not meet again, like the server's own errors."""
+_SERVER_ERROR = 500
 _CRASHES = (
     signal.SIGKILL,
     signal.SIGSEGV,
@@ -83,18 +85,15 @@ def _may_pass(ending: Ending, fold: FoldState, exit: Exit) -> bool:
     """Whether the failure is one that the next try may not meet."""
     if ending.reason is EndReason.API_ERROR:
         status = None if fold.outcome is None else fold.outcome.api_error_status
-        return status in _PASSING or (status is not None and status >= 500) or (status is None and not _is_login(fold))
+        if status is None:
+            return not login.is_missing(fold.result_content, status)
+        return status in _PASSING or status >= _SERVER_ERROR
     if ending.reason is EndReason.KILLED:
         return exit.signal in _CRASHES
     if ending.reason is EndReason.ERROR and exit.code is not None:
         # Before it begins, Claude Code exits for what is wrong with its words; from then on, for what is wrong with it.
         return exit.code < 0 or (fold.outcome is None and fold.claude_session_id is not None)
     return ending.reason in (EndReason.NO_RESULT, EndReason.LOST)
-
-
-def _is_login(fold: FoldState) -> bool:
-    """Claude Code's own words, for which no request was made (2.1.330)."""
-    return "/login" in (fold.result_content or "")
 
 
 def _pause(tried: int) -> float:

@@ -117,3 +117,25 @@ def test_words_that_name_nothing_delete_nothing(
 ) -> None:
     assert sandbox.run(*arguments).returncode == exit_code
     assert left(sandbox) == set(ended)
+
+
+def test_the_configuration_prunes_once_a_day_beside_a_launch(sandbox: Sandbox, ended: list[str]) -> None:
+    sandbox.configure('[prune]\nolder_than = "60h"\nkeep = 1')
+    sandbox.ok("launch", "Hi", "--wait", "--env", "SECRET=x")
+    eventually(lambda: not left(sandbox) & {*ended[:2]}, "those that ended three and four days ago to be gone")
+    assert {*ended[2:]} < left(sandbox)
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    sandbox.configure("[prune]\nkeep = 0")
+    sandbox.ok("launch", "Hi", "--wait")
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    assert {*ended[2:]} < left(sandbox)
+
+
+@pytest.mark.parametrize(
+    "text", ['[prune]\nolder_than = "soon"', "[prune]\nkeep = -1", "prune = 3", "[prune]\nall = 1"]
+)
+def test_what_the_configuration_cannot_mean_is_refused(sandbox: Sandbox, text: str) -> None:
+    sandbox.configure(text)
+    done = sandbox.run("launch", "Hi")
+    assert (done.returncode, "prune" in done.stderr, done.stdout) == (2, True, "")
+    assert not sandbox.state.sessions.exists()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import psutil
 
 from tests.sandbox import PATIENCE, Sandbox, eventually
@@ -20,7 +22,7 @@ def test_the_worst_exit_code_counts(sandbox: Sandbox) -> None:
 def test_any_returns_with_the_first(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     slow, good = sandbox.launch("slow"), sandbox.launch("good")
-    assert sandbox.run("wait", "--any", slow, good).returncode == 0
+    assert sandbox.ok("wait", "--any", slow, good).split() == [good]
     assert sandbox.show(slow)["status"] == "running"
     sandbox.ok("interrupt", slow)
 
@@ -40,6 +42,16 @@ def test_an_unknown_status_is_wrong_usage(sandbox: Sandbox) -> None:
     refused = sandbox.run("wait", "last", "--until", "bored")
     assert refused.returncode == 2
     assert "bored" in refused.stderr
+
+
+def test_results_come_in_the_order_of_the_ids(sandbox: Sandbox) -> None:
+    """Whichever ended first: so a loop can be written over what was launched."""
+    sandbox.play("".join(f"[{number}]\nwait {5 - number}00ms\nsay Number {number}.\n\n" for number in range(5)))
+    ids = [sandbox.launch(str(number)) for number in range(5)]
+    assert sandbox.ok("wait", "--results", *ids) == "".join(f"Number {number}.\n" for number in range(5))
+    told = json.loads(sandbox.ok("wait", "--json", *reversed(ids)))
+    assert [session["result_content"] for session in told] == [f"Number {number}." for number in (4, 3, 2, 1, 0)]
+    assert sandbox.run("wait", "--json", "--results", *ids).returncode == 2
 
 
 def test_a_deleted_session_ends_the_wait_and_the_following(sandbox: Sandbox) -> None:

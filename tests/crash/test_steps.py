@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.crash.audit import faults
+from tests.endtoend.test_restarts import restarted
 from tests.sandbox import Sandbox, eventually
 
 INJECTED = Path(__file__).parent / "injected"
@@ -24,7 +26,7 @@ CLAUDE_RUNS = [
     "spawn:return",
     "started:call",
     "started:return",
-    "_Answer.accept:call",
+    "Answer.accept:call",
     "_let_go:return",
     "Recorder.catch_up:call",
     "Arrivals.cover:return",
@@ -110,4 +112,76 @@ def test_of_a_supervisor_that_adopts(sandbox: Sandbox, step: str) -> None:
     (sandbox.work / "go-on").touch()
     assert sandbox.run("wait", session_id).returncode == 0
     assert sandbox.show(session_id)["result_content"] == "Two."
+    assert_all_is_recorded(sandbox, session_id)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "Answer.queue:call",
+        "wait:call",
+        "ahead_of:return",
+        "leave_queue:call",
+        "leave_queue:return",
+        "start_claude:call",
+        "spawn:call",
+        "spawn:return",
+        "started:call",
+        "started:return",
+        "conclude:return",
+    ],
+)
+def test_of_a_supervisor_that_has_waited_in_a_queue(sandbox: Sandbox, step: str) -> None:
+    sandbox.play("[first]\nhang\n\n[second]\nsay Two.")
+    first = sandbox.launch("first", "--name", "nightly")
+    crash_at(sandbox, step)
+    sandbox.run("launch", "second", "--name", "nightly", "--if-running", "queue")
+    (second,) = set(sandbox.ok("ls", "-q").split()) - {first}
+    sandbox.ok("interrupt", first)
+    assert sandbox.run("wait", second).returncode == 0
+    assert sandbox.show(second)["result_content"] == "Two."
+    assert len(list(sandbox.home.glob(".claude/projects/*/*.jsonl"))) == 2
+    assert_all_is_recorded(sandbox, second)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "Supervision._start_again:call",
+        "restart:call",
+        "restart:return",
+        "Fold.begin_run:return",
+        "Life._next:call",
+        "same_conversation:return",
+        "started:call",
+        "conclude:call",
+    ],
+)
+def test_of_a_session_that_is_started_again(sandbox: Sandbox, step: str) -> None:
+    sandbox.play('call Bash {"command": "echo one"}\n\nfail 529 x2 Overloaded\n\nsay Two.')
+    crash_at(sandbox, "never" if step == "started:call" else step)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--retries", "1")
+    if step == "started:call":
+        restarted(sandbox, session_id)
+        crash_at(sandbox, step)
+        supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+        supervisor.kill()
+        sandbox.ok("ls")
+    assert sandbox.run("wait", session_id).returncode == 0
+    assert sandbox.show(session_id)["result_content"] == "Two."
+    assert len([event for event in sandbox.events(session_id) if "started again" in str(event["content"])]) == 1
+    assert_all_is_recorded(sandbox, session_id)
+
+
+@pytest.mark.parametrize("step", ["end:return", "Life._finish:call", "run:call", "on_end_done:call", "run:return"])
+def test_between_the_end_and_its_command(sandbox: Sandbox, step: str) -> None:
+    sandbox.play("say One.")
+    crash_at(sandbox, step)
+    session_id = sandbox.launch("Hello", "--on-end", "echo ended >> told")
+    sandbox.ended(session_id)
+    eventually((sandbox.root / "killed").exists, "the step")
+    eventually(
+        lambda: sandbox.ok("ls") and sandbox.sql("SELECT sum(on_end_pending) FROM sessions") == [(0,)], "the command"
+    )
+    assert (sandbox.work / "told").read_text() == "ended\n"
     assert_all_is_recorded(sandbox, session_id)

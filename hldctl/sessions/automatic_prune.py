@@ -1,0 +1,55 @@
+"""Pruning as the configuration says, at most once a day, beside a launch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from hldctl.errors import BadUsage
+from hldctl.host import configuration
+from hldctl.host.configuration import Configuration
+from hldctl.host.paths import PRIVATE_FILE, StateDirectory
+from hldctl.sessions.duration import seconds
+
+_DAY_SECONDS = 86_400
+
+
+def checked(configured: Configuration) -> list[str]:
+    """The options of `prune`, none if nothing is to be pruned; raises BadUsage for a duration that is none."""
+    if configured.prune is None:
+        return []
+    older_than, keep = configured.prune.get("older_than"), configured.prune.get("keep")
+    if older_than is not None:
+        try:
+            seconds(older_than)
+        except BadUsage as error:
+            raise BadUsage(f"{configuration.path()}: prune.older_than: {error}") from None
+    said = {"--older-than": older_than, "--keep": keep}
+    return [word for option, value in said.items() if value is not None for word in (option, str(value))]
+
+
+def start_if_due(state: StateDirectory, options: list[str]) -> None:
+    """Nobody waits for it; what goes wrong is in its log."""
+    if not options or _was_done_today(state):
+        return
+    log = os.open(state.prune_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    try:
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "hldctl", "prune", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "HLDCTL_SESSION_ID": "prune"},
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+
+
+def _was_done_today(state: StateDirectory) -> bool:
+    try:
+        return time.time() - state.prune_log.stat().st_mtime < _DAY_SECONDS
+    except FileNotFoundError:
+        return False
