@@ -21,6 +21,8 @@ _NAMESPACE = ("unshare", "--mount") if os.geteuid() == 0 else ("unshare", "--use
 _UNPRIVILEGED = () if os.geteuid() == 0 else (sys.executable, without_setgroups.__file__)
 """cron gives up a job whose groups it cannot set, and in a user namespace that nobody can set up as root it cannot."""
 
+_EMPTY = '""'
+
 # In place of the machine's crontabs, of cron's pid file and lock, and of what PAM would add to a job's environment.
 # A test that is killed takes cron along: it would begin the jobs again each minute, for good.
 _SETUP = """
@@ -70,7 +72,8 @@ class Cron:
         crontabs = place / "crontabs"
         crontabs.mkdir(parents=True)
         crontab = crontabs / "root"
-        lines = [f"{name}={value}\n" for name, value in variables.items()]
+        # cron passes a whole crontab over for a variable without a value.
+        lines = [f"{name}={value or _EMPTY}\n" for name, value in variables.items()]
         crontab.write_text("".join(lines + [job.line for job in self._jobs.values()]))
         crontab.chmod(0o600)
         nothing = place / "nothing"

@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 from tests.cron import Cron
+from tests.documented import block
 from tests.sandbox import Sandbox, eventually
 
 HLDCTL = shlex.quote(str(Path(sys.executable).with_name("hldctl")))
 SCRIPT = """
+say Updated.
+
 [greet]
 say Grüß Gott.
 
@@ -27,16 +30,25 @@ def test_cron_launches_sessions_with_next_to_no_environment_which_outlive_it(san
     sandbox.play(SCRIPT)
     # Nobody sets these in a crontab.
     variables = {name: value for name, value in sandbox.environment.items() if name not in ("LANG", "PATH", "TERM")}
+    (sandbox.home / "project").mkdir()
+    (sandbox.home / ".local" / "bin").mkdir(parents=True)
+    (sandbox.home / ".local" / "bin" / "hldctl").symlink_to(Path(sys.executable).with_name("hldctl"))
+    # Of the fields of its line those for the time are left out.
+    documented = block("unattended.md", "crontab").splitlines()[1].split(maxsplit=5)[5]
     jobs = {
+        "documented": documented,
         "waited": f"{HLDCTL} launch --wait 'Please greet me'",
         "left": f"{HLDCTL} launch -q 'Please outlive me' --allowed-tools Bash",
     }
     with Cron(sandbox.root / "cron", variables, jobs) as cron:
         cron.tick()
+        shown = cron.ended("documented")
+        assert (shown.returncode, shown.stdout, shown.stderr) == (0, "Updated.\n", "")
         waited = cron.ended("waited")
         assert (waited.returncode, waited.stdout) == (0, "Grüß Gott.\n"), waited.stderr
         launched = cron.ended("left")
         assert (launched.returncode, launched.stderr) == (0, "")
+    assert sandbox.show("nightly")["working_dir"] == str(sandbox.home / "project")
     session_id = launched.stdout.strip()
     sandbox.journal_has(session_id, "tool_use")
     session = sandbox.show(session_id)
