@@ -46,11 +46,17 @@ class UnfitEnvironment(HldctlError):
     exit_code = ExitCode.ENVIRONMENT
 
 
+class WasInterrupted(HldctlError):
+    """Somebody stopped it before it was done."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class NewerDatabase(UnfitEnvironment):
     """The database was written by a later hldctl than this one."""
 
 
 def error_for(exit_code: int, message: str) -> HldctlError:
     """The error that another process reported by its exit code and sentence."""
-    kinds: tuple[type[HldctlError], ...] = (BadUsage, NoSuchSession, WrongState, UnfitEnvironment)
+    kinds: tuple[type[HldctlError], ...] = (BadUsage, NoSuchSession, WrongState, UnfitEnvironment, WasInterrupted)
     return next((kind(message) for kind in kinds if kind.exit_code == exit_code), HldctlError(message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hldctl.errors import UnfitEnvironment
+from hldctl.errors import UnfitEnvironment, WasInterrupted
 from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
@@ -46,6 +46,7 @@ class Life:
                 conclude(self._state, self._session_id, _LOST_REQUEST)
                 return None
         if not turn.wait(self._state, self._files):
+            self._answer.refuse(WasInterrupted(f"Session {self._session_id} was interrupted before it was its turn."))
             return None
         with opened(self._state):
             try:

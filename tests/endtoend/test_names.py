@@ -75,6 +75,23 @@ def test_replace_ends_the_running_one_and_all_that_wait(sandbox: Sandbox) -> Non
     assert replaced.stderr == ""
 
 
+def test_who_is_replaced_before_its_turn_is_told(sandbox: Sandbox) -> None:
+    # One that takes its time to end.
+    sandbox.claude("""
+signal.signal(signal.SIGINT, lambda *_: None)
+print(json.dumps({"type": "system", "subtype": "init"}), flush=True)
+while not os.path.exists("go-on"): time.sleep(0.05)
+""")
+    first = sandbox.launch("Go", "--name", "nightly")
+    sandbox.journal_has(first, "init")
+    replace = ("launch", "Go", "--name", "nightly", "--if-running", "replace")
+    with sandbox.popen(*replace) as second, sandbox.popen(*replace) as third:
+        eventually(lambda: "interrupted" in statuses(sandbox).values(), "one of the two to be replaced by the other")
+        (sandbox.work / "go-on").touch()
+        codes = {second.wait(PATIENCE), third.wait(PATIENCE)}
+    assert codes == {0, 130}
+
+
 def test_of_many_that_race_one_runs(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     racing = [
