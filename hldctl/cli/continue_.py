@@ -11,7 +11,7 @@ from hldctl.cli.afterwards import start_and_finish
 from hldctl.cli.app import CommandWithRest
 from hldctl.cli.query import Query, query_and_rest
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import launching
+from hldctl.sessions import continuing
 
 COMMAND_CLASS = CommandWithRest
 
@@ -32,4 +32,4 @@ def command(
     text, rest = query_and_rest(ctx, query, said.query_file)
     chosen = said.session_options(rest)
     state = StateDirectory.from_environment()
-    start_and_finish(state, lambda: launching.resume(state, session, text, chosen, ctx.obj["umask"]), said.afterwards)
+    start_and_finish(state, lambda: continuing.resume(state, session, text, chosen, ctx.obj["umask"]), said.afterwards)

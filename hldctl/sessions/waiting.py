@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hldctl.errors import ExitCode, NoSuchSession
+from hldctl.errors import ExitCode, NoSuchSession, WrongState
 from hldctl.host.paths import StateDirectory
 from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import supervisors
@@ -43,13 +43,18 @@ def wait(
 
 
 def until_conversation(state: StateDirectory, session_id: str) -> Session:
-    """The session once Claude Code has begun its conversation, or once it has ended without one."""
+    """The session once Claude Code has begun its conversation, or once it has ended without one.
+
+    Raises WrongState for one that waits in a queue, maybe for long.
+    """
     wakeup = Wakeup([path for path in [state.session(session_id).changed] if path.exists()])
     try:
         with opened(state):
             while True:
                 supervisors.adopt_lost(state, [session_id])
                 session = _existing(session_id)
+                if session.status == Status.QUEUED:
+                    raise WrongState(f"Session {session_id} waits in a queue; there is nothing to continue yet.")
                 if session.claude_session_id is not None or session.completed_at is not None:
                     return session
                 wakeup.wait(LOOK_SECONDS)

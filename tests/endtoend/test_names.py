@@ -147,6 +147,15 @@ def test_an_interrupt_takes_it_out_of_the_queue(sandbox: Sandbox) -> None:
     assert statuses(sandbox)[first] == "running"
 
 
+def test_one_that_waits_has_nothing_to_continue(sandbox: Sandbox) -> None:
+    sandbox.play(WAITING)
+    sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue")
+    refused = sandbox.run("continue", waits, "And now?")
+    assert (refused.returncode, "queue" in refused.stderr) == (4, True)
+    assert statuses(sandbox)[waits] == "queued"
+
+
 def test_a_queued_launch_lets_go_of_a_shell_that_captures_it(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     sandbox.launch("Go", "--name", "nightly", *TOOLS)

@@ -20,7 +20,7 @@ from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host.clock import rfc3339
 from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.rehearsal.script import Call, ScriptError, Wait, parse
-from hldctl.sessions import launching
+from hldctl.sessions import continuing
 from hldctl.store import approvals, mcp_servers, snapshots, view
 from hldctl.store.conversation import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
@@ -272,7 +272,7 @@ def inherited(bench: Bench, data: bytes) -> None:
         path.unlink(missing_ok=True)
     sources[zlib.crc32(data) % len(sources)].write_bytes(data)
     try:
-        settings = launching._inherited(bench.state, bench.session)
+        settings = continuing._inherited(bench.state, bench.session)
     except UnfitEnvironment:
         return
     request = LaunchRequest("session", "run", "Hello", "Hello", "claude", 0o77, settings)
