@@ -6,8 +6,11 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 import time
 from types import TracebackType
+
+import pyte
 
 from tests.sandbox import PATIENCE, Sandbox
 
@@ -15,12 +18,15 @@ from tests.sandbox import PATIENCE, Sandbox
 class Terminal:
     """One command of hldctl in a terminal of its own."""
 
-    def __init__(self, sandbox: Sandbox, *arguments: str) -> None:
+    def __init__(self, sandbox: Sandbox, *arguments: str, columns: int = 80, lines: int = 24) -> None:
         self._master, slave = pty.openpty()
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        self.resize(columns, lines)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hldctl", *arguments],
             cwd=sandbox.work,
-            env=sandbox.environment,
+            env=sandbox.environment | {"TERM": "xterm-256color"},
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -38,6 +44,25 @@ class Terminal:
                 raise AssertionError(f"waited in vain for {text!r}; shown: {self.shown!r}")
         before, found, self.shown = self.shown.partition(text)
         return before + found
+
+    def screen(self) -> list[str]:
+        """What stands on the screen now, line by line, without blanks at the ends."""
+        while self._read():
+            pass
+        return [line.rstrip() for line in self._screen.display]
+
+    def becomes(self, text: str) -> list[str]:
+        """Waits until that stands on the screen; returns the screen."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in "\n".join(lines := self.screen()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited in vain for {text!r} on the screen: {lines}")
+            time.sleep(0.02)
+        return lines
+
+    def resize(self, columns: int, lines: int) -> None:
+        self._screen.resize(lines, columns)
+        termios.tcsetwinsize(self._master, (lines, columns))
 
     def enter(self, text: str) -> None:
         os.write(self._master, text.encode())
@@ -58,6 +83,7 @@ class Terminal:
         except OSError:
             # What Linux says once nobody has the other end open.
             return False
+        self._stream.feed(read)
         self.shown += read.decode(errors="replace").replace("\r\n", "\n")
         return bool(read)
 

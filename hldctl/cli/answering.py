@@ -17,7 +17,8 @@ import typer
 
 from hldctl.claude import permission
 from hldctl.cli import output
-from hldctl.errors import BadUsage, ExitCode, WrongState
+from hldctl.cli.leaving import left_by_ctrl_c
+from hldctl.errors import BadUsage, WrongState
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import approving
 from hldctl.sessions.approving import Answer
@@ -65,12 +66,10 @@ def _one_by_one(state: StateDirectory) -> None:
     waiting = approving.listed(state)
     if not waiting:
         output.note("nothing waits for permission")
-    try:
+    with left_by_ctrl_c():
         for request in waiting:
             if not ask(state, request):
                 return
-    except KeyboardInterrupt:
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def ask(state: StateDirectory, request: Request) -> bool:

@@ -9,7 +9,7 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.age import age
-from hldctl.errors import ExitCode
+from hldctl.cli.leaving import left_by_ctrl_c
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import approving, lookup
 from hldctl.states import ApprovalStatus
@@ -33,14 +33,12 @@ def command(
     with opened(state):
         ids = [lookup.find(words).id for words in sessions or ()]
     if follow:
-        try:
+        with left_by_ctrl_c():
             for approval in approving.news(state, ids):
                 if as_json:
                     output.json_value(as_object(approval), compact=True)
                 else:
                     print(line(approval), flush=True)
-        except KeyboardInterrupt:
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
         return
     found = approving.listed(state, ids, answered_too=answered_too)
     if answered_too and not ids and len(found) == approving.NEWEST:

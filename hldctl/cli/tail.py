@@ -10,6 +10,7 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.conversation import approval_line, lines
+from hldctl.cli.leaving import left_by_ctrl_c
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import following, lookup, supervisors
@@ -37,13 +38,11 @@ def command(
     with opened(state):
         ids = [lookup.find(words).id for words in sessions]
         supervisors.adopt_lost(state, ids)
-    try:
+    with left_by_ctrl_c():
         if raw:
             _print_journal(state, ids[0], last=count, follow=follow)
         else:
             print_events(state, ids, after=after, last=count, follow=follow, as_json=as_json)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
 
 
 def print_events(

@@ -14,7 +14,7 @@ from hldctl.host import configuration
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import automatic_prune, lookup, permissions, settings, stopping, waiting
-from hldctl.sessions.launching import Launched, naming, rehearsal_of, request_of, require_commands, start
+from hldctl.sessions.launching import Launched, naming, rehearsal_of, request_of, require_on_end, start
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.terms import of_continuation
 from hldctl.store import sessions
@@ -50,7 +50,7 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     terms = of_continuation(options, parent, configured)
     rehearsal = rehearsal_of(options) or _read_text(state.session(parent.id).rehearsal)
     asked = permissions.of_continuation(options, parent, now())
-    require_commands(options, asked, terms, options.working_dir or parent.working_dir)
+    require_on_end(options, terms, options.working_dir or parent.working_dir)
     working_dir = directory(
         options.working_dir or parent.working_dir, create_with=umask if options.create_dir else None
     )

@@ -22,7 +22,7 @@ from hldctl.sessions.terms import of_new_session
 from hldctl.states import IfRunning
 from hldctl.store import admission
 from hldctl.store.database import opened
-from hldctl.supervisor.request import LaunchRequest, Permissions, Terms, name_taken
+from hldctl.supervisor.request import LaunchRequest, Terms, name_taken
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     asked = permissions.of_new_session(options, configured, attended=attended, now=now())
     terms = of_new_session(options, configured)
     rehearsal = rehearsal_of(options)
-    require_commands(options, asked, terms, chosen.working_dir)
+    require_on_end(options, terms, chosen.working_dir)
     permissions.require_hook(state, claude_path, asked, chosen)
     if rehearsal is not None:
         permissions.require_settings(chosen)
@@ -82,12 +82,10 @@ def _running_with(state: StateDirectory, name: str) -> str | None:
         return next(iter(admission.with_name(name)), None)
 
 
-def require_commands(options: SessionOptions, asked: Permissions, terms: Terms, working_dir: str) -> None:
+def require_on_end(options: SessionOptions, terms: Terms, working_dir: str) -> None:
     """Before anything is made, so that the directory may be missing yet."""
-    where = working_dir if os.path.isdir(working_dir) else "/"
-    if asked.on_approval:
-        require_command("on_approval" if options.on_approval is None else "--on-approval", asked.on_approval, where)
     if terms.on_end is not None:
+        where = working_dir if os.path.isdir(working_dir) else "/"
         require_command("on_end" if options.on_end is None else "--on-end", terms.on_end, where)
 
 

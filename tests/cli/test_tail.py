@@ -85,8 +85,9 @@ def test_several_sessions_are_told_apart(sandbox: Sandbox, ended: str) -> None:
 
 
 def test_leaving_it_never_touches_the_session(sandbox: Sandbox) -> None:
-    sandbox.play("say Here.\nwait 10s\nsay Done.")
-    session_id = sandbox.launch("Hello")
+    sandbox.play('say Here.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Done.')
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "Here.")
     with sandbox.popen("tail", "-f", session_id) as follower:
         assert follower.stdout is not None
         assert [follower.stdout.readline() for _ in range(2)] == ["user: Hello\n", "claude: Here.\n"]
@@ -94,6 +95,7 @@ def test_leaving_it_never_touches_the_session(sandbox: Sandbox) -> None:
         assert follower.wait(PATIENCE) == 130
         assert follower.stderr is not None
         assert follower.stderr.read() == ""
+    (sandbox.work / "go-on").touch()
     assert sandbox.ended(session_id)["end_reason"] == "success"
 
 

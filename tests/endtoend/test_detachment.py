@@ -77,7 +77,7 @@ def test_the_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) ->
         assert all(path == "/dev/null" or path.startswith(str(sandbox.state.root)) for path in standard), standard
     assert os.getsid(session["supervisor_pid"]) == session["supervisor_pid"]
     assert os.getsid(session["pid"]) == session["pid"]
-    sandbox.ok("interrupt", session_id)
+    sandbox.run("interrupt", session_id)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
