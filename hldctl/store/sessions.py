@@ -18,6 +18,14 @@ from hldctl.store.models import ConversationEvent, Session, database
 
 _DELETED_AT_ONCE = 5000
 """Rows."""
+_WHERE_IT_RUNS = (
+    Session.id,
+    Session.host,
+    Session.pid,
+    Session.pid_started,
+    Session.supervisor_pid,
+    Session.boot_id,
+)
 
 
 def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[dict[str, Any]]) -> None:
@@ -78,10 +86,6 @@ def newest() -> str | None:
 
 
 def _ids(query: Any) -> list[str]:
-    return _column(query)
-
-
-def _column(query: Any) -> list[Any]:
     return [row[0] for row in query.tuples()]
 
 
@@ -118,9 +122,9 @@ def matching(listing: Listing) -> list[Session]:
 
 def unattended(session_ids: Iterable[str]) -> list[Session]:
     """Those of these that need a supervisor: not ended, or with something still to be done after their end."""
-    columns = (Session.id, Session.host, Session.pid, Session.pid_started, Session.boot_id, Session.completed_at)
     needs = Session.completed_at.is_null() | (Session.on_end_pending == True)  # noqa: E712  peewee builds SQL of it
-    return list(Session.select(*columns).where(Session.id.in_(list(session_ids)) & needs))
+    query = Session.select(*_WHERE_IT_RUNS, Session.completed_at)
+    return list(query.where(Session.id.in_(list(session_ids)) & needs))
 
 
 def to_be_attended() -> list[str]:
@@ -140,13 +144,8 @@ def alive() -> list[str]:
 
 def not_ended(session_ids: Iterable[str]) -> list[Session]:
     """Those of these that have not ended, with no more than says where they run."""
-    columns = (Session.id, Session.host, Session.pid, Session.pid_started, Session.boot_id)
-    return list(Session.select(*columns).where(Session.id.in_(list(session_ids)) & Session.completed_at.is_null()))
-
-
-def supervisor_pids(session_ids: Iterable[str]) -> list[int]:
-    query = Session.select(Session.supervisor_pid).where(Session.id.in_(list(session_ids)))
-    return [pid for pid in _column(query) if pid is not None]
+    query = Session.select(*_WHERE_IT_RUNS)
+    return list(query.where(Session.id.in_(list(session_ids)) & Session.completed_at.is_null()))
 
 
 def working_in(directory: str, *, but: str) -> list[str]:

@@ -14,7 +14,7 @@ from hldctl.store import admission, sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
 from hldctl.supervisor import restart
-from hldctl.supervisor.adoption import start_for_lost
+from hldctl.supervisor.adoption import Neighbours
 from hldctl.supervisor.conclusion import conclude
 from hldctl.supervisor.ending import stopped
 from hldctl.supervisor.limits import deadline
@@ -39,11 +39,12 @@ def wait(state: StateDirectory, files: SessionFiles) -> bool:
     """Whether the session may start now; False if it has ended while it waited, or is gone."""
     session_id = files.directory.name
     make(state.queue)
+    neighbours = Neighbours(state)
     while True:
         with opened(state):
             ahead = admission.ahead_of(session_id)
-            supervisors = sessions.supervisor_pids(ahead)
-        with closing(Wakeup([state.queue, files.wake], supervisors)) as wakeup:
+            watched = neighbours.supervisors(ahead)
+        with closing(Wakeup([state.queue, files.wake], watched)) as wakeup:
             with opened(state):
                 session = sessions.get(session_id)
                 if session is None or session.completed_at is not None:
@@ -54,7 +55,7 @@ def wait(state: StateDirectory, files: SessionFiles) -> bool:
                 if _may_start(session):
                     touch(files.changed)
                     return True
-                start_for_lost(state, ahead)
+                neighbours.adopt_lost(ahead)
             wakeup.wait(_patience(session))
 
 
