@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 
 from hldctl.host.paths import StateDirectory, touch
@@ -40,6 +39,9 @@ _LONGEST_VARIABLE = 100_000
 
 def run(state: StateDirectory, session: Session, launcher: Mapping[str, str]) -> None:
     """Returns when the command has ended; that it fails is written into the session's log and harms nothing."""
+    # Only here: it takes as long to import as all of the hook's own modules.
+    import tempfile
+
     files = state.session(session.id)
     told = session_object(session)
     with tempfile.TemporaryFile(dir=files.directory) as news, open(files.log, "ab") as log:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -98,5 +97,8 @@ def _may_pass(ending: Ending, fold: FoldState, exit: Exit) -> bool:
 
 def _pause(tried: int) -> float:
     """Seconds before the next try."""
+    # Only here: it brings hashlib's and math's heavier parts.
+    import random
+
     pause = min(_FIRST_PAUSE_SECONDS * 2.0**tried, _LONGEST_PAUSE_SECONDS)
     return pause * (1 + random.uniform(0, _SPREAD))  # noqa: S311  no secret
