@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hldctl.claude.stream import JsonObject, mapping, text, whole_number
 
-_LATEST_SECONDS = 10**11
-"""A moment later than this is one in milliseconds."""
+_SECONDS = range(10**9, 10**10)
+"""From 2001 to 2286; what is a thousand times as much is milliseconds, and all else no moment."""
 
 
 def note(event: JsonObject) -> str | None:
@@ -20,9 +20,11 @@ def resets_at(event: JsonObject) -> int | None:
         return None
     limit = _limit(event)
     moment = whole_number(limit.get("resetsAt")) or whole_number(limit.get("resets_at"))
-    if moment is None or moment <= 0:
+    if moment is None:
         return None
-    return moment if moment > _LATEST_SECONDS else moment * 1000
+    if moment in _SECONDS:
+        return moment * 1000
+    return moment if moment // 1000 in _SECONDS else None
 
 
 def _status(event: JsonObject) -> str | None:

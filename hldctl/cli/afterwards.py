@@ -11,7 +11,7 @@ from types import FrameType
 import typer
 
 from hldctl.cli import output
-from hldctl.errors import BadUsage
+from hldctl.errors import BadUsage, ExitCode
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions.launching import Launched
 
@@ -63,6 +63,8 @@ def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what:
     """Starts a session, and ends the command with the session's exit code if it is to be waited for."""
     if not what.wait and not what.follow:
         launched = start()
+        if launched.replaces:
+            _await_turn(state, launched)
         _print_launched(state, launched.session_id, what)
         if not what.quiet:
             _warn(launched)
@@ -82,21 +84,40 @@ def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what:
         signals.deliver()
         _attend(state, session_id, what)
     except _Stopped:
-        from hldctl.sessions import stopping
-
-        output.note(f"interrupting {session_id}")
-        stopping.interrupt(state, [session_id])
+        _stop(state, session_id)
     _print_result(state, session_id, what)
+
+
+def _stop(state: StateDirectory, session_id: str) -> None:
+    from hldctl.sessions import stopping, waiting
+
+    if waiting.has_ended(state, session_id):
+        output.note(f"not waiting for the on_end command of {session_id} any longer")
+        return
+    output.note(f"interrupting {session_id}")
+    stopping.interrupt(state, [session_id])
+    waiting.until_all_is_done(state, session_id)
 
 
 def _warn(launched: Launched) -> None:
     if not launched.is_new:
         output.note(f"skipped: {launched.session_id} runs already")
-    if launched.is_queued:
+    if launched.is_queued and not launched.replaces:
         output.note("queued: it starts when its name and a slot are free")
     if launched.sharing:
         others = ", ".join(session_id[:8] for session_id in launched.sharing)
         output.note(f"warning: not alone in its directory, with {others}; -C and git worktrees keep sessions apart")
+
+
+def _await_turn(state: StateDirectory, launched: Launched) -> None:
+    """Until it runs. Whoever leaves before is told what to look for."""
+    from hldctl.sessions import waiting
+
+    try:
+        waiting.until_replaced(state, launched.session_id)
+    except KeyboardInterrupt:
+        output.note(f"{launched.session_id} starts when the one that it replaces has ended")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _warn_of_runner() -> None:

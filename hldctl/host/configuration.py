@@ -33,7 +33,8 @@ def _is_count(value: Any) -> bool:
 def _is_prune(value: Any) -> bool:
     if type(value) is not dict or not value or value.keys() - {"older_than", "keep"}:
         return False
-    return type(value.get("older_than", "")) is str and (_is_count(value.get("keep", 1)) or value["keep"] == 0)
+    keep = value.get("keep", 0)
+    return type(value.get("older_than", "")) is str and type(keep) is int and keep >= 0
 
 
 _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {

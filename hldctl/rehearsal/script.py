@@ -159,7 +159,7 @@ def _seconds(number: int, text: str) -> float:
 
 
 def _fail(number: int, rest: str) -> Fail:
-    match = re.fullmatch(r"(\d{3})(?: x(\d{1,9}))?(?: (.*))?", rest, re.DOTALL)
+    match = re.fullmatch(r"([45]\d\d)(?: x(\d{1,9}))?(?: (.*))?", rest, re.DOTALL)
     if not match:
         raise ScriptError(f"line {number}: write fail STATUS MESSAGE, such as: fail 529 Overloaded")
     return Fail(int(match[1]), match[3] or "rehearsed failure", int(match[2]) if match[2] else None)

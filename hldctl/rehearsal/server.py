@@ -17,6 +17,20 @@ from hldctl.rehearsal.memory import Memory
 from hldctl.rehearsal.script import Fail, Hang, Limit, Say, Script, Step, Turn, Wait
 
 _HOST = "127.0.0.1"
+ELSEWHERE = (
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_IDENTITY_TOKEN",
+    "ANTHROPIC_IDENTITY_TOKEN_FILE",
+    "ANTHROPIC_UNIX_SOCKET",
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+    "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_USE_GATEWAY",
+    "CLAUDE_CODE_USE_MANTLE",
+    "CLAUDE_CODE_USE_VERTEX",
+)
+"""What leads Claude Code to another API, or there as somebody (2.1.330)."""
 _NOTED: Turn = (Say("Noted."),)
 """The answer to a notification for which the script has none."""
 
@@ -46,13 +60,10 @@ class RehearsalServer(ThreadingHTTPServer):
     def environment(self) -> dict[str, str]:
         """The variables that make Claude Code talk to this server and to nothing else; empty ones count as not set."""
         return {
+            **dict.fromkeys(ELSEWHERE, ""),
             **self._credentials(),
-            "ANTHROPIC_AUTH_TOKEN": "",
             "ANTHROPIC_BASE_URL": self.url,
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "CLAUDE_CODE_USE_BEDROCK": "",
-            "CLAUDE_CODE_USE_FOUNDRY": "",
-            "CLAUDE_CODE_USE_VERTEX": "",
             "DISABLE_AUTOUPDATER": "1",
             "DISABLE_TELEMETRY": "1",
         }
@@ -65,7 +76,9 @@ class RehearsalServer(ThreadingHTTPServer):
 
     def settings(self, own: dict[str, Any]) -> dict[str, Any]:
         """Settings of Claude Code for its --settings, where they win over all that the user has set elsewhere."""
-        environment = {**own.get("env", {}), **self.environment(), "NO_PROXY": _HOST, "no_proxy": _HOST}
+        variables = own.get("env")
+        environment = {**variables} if isinstance(variables, dict) else {}
+        environment |= {**self.environment(), "NO_PROXY": _HOST, "no_proxy": _HOST}
         return {**own, "apiKeyHelper": "", "env": environment}
 
     def _credentials(self) -> dict[str, str]:

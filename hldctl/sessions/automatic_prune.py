@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -31,9 +32,13 @@ def checked(configured: Configuration) -> list[str]:
 
 
 def start_if_due(state: StateDirectory, options: list[str]) -> None:
-    """Nobody waits for it; what goes wrong is in its log."""
-    if not options or _was_done_today(state):
-        return
+    """Nobody waits for it; what goes wrong is in its log, and no reason for the launch to fail."""
+    with contextlib.suppress(OSError):
+        if options and not _was_done_today(state):
+            _start(state, options)
+
+
+def _start(state: StateDirectory, options: list[str]) -> None:
     log = os.open(state.prune_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     try:
         subprocess.Popen(

@@ -14,7 +14,7 @@ from hldctl.host import configuration
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import automatic_prune, lookup, permissions, settings, stopping, waiting
-from hldctl.sessions.launching import Launched, naming, rehearsal_of, request_of, require_on_end, start
+from hldctl.sessions.launching import Launched, naming, rehearsal_of, request_of, require_on_end, running_instead, start
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.terms import of_continuation
 from hldctl.store import sessions
@@ -48,7 +48,9 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
         )
     terms = of_continuation(options, parent, configured)
-    rehearsal = rehearsal_of(options) or _read_text(state.session(parent.id).rehearsal)
+    rehearsal = rehearsal_of(options)
+    if rehearsal is None:
+        rehearsal = _read_text(state.session(parent.id).rehearsal)
     asked = permissions.of_continuation(options, parent, now())
     require_on_end(options, terms, options.working_dir or parent.working_dir)
     working_dir = directory(
@@ -60,6 +62,8 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     permissions.require_hook(state, claude_path, asked, chosen)
     if rehearsal is not None:
         permissions.require_settings(chosen)
+    if (running := running_instead(state, name, if_running, but=parent.id)) is not None:
+        return Launched(running, is_new=False)
     if parent.completed_at is None:
         # Last: what would stop the continuation must not have stopped its parent already.
         stopping.interrupt(state, [parent.id])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +30,8 @@ class Launched:
     is_new: bool = True
     """Otherwise it is a session of the same name that runs already."""
     is_queued: bool = False
+    replaces: bool = False
+    """Whether it is queued until those of its name have ended that it replaces."""
     sharing: tuple[str, ...] = ()
     """Others that work in the same directory."""
 
@@ -54,12 +55,8 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     permissions.require_hook(state, claude_path, asked, chosen)
     if rehearsal is not None:
         permissions.require_settings(chosen)
-    if name is not None and if_running in (IfRunning.FAIL, IfRunning.SKIP):
-        running = _running_with(state, name)
-        if running is not None and if_running is IfRunning.SKIP:
-            return Launched(running, is_new=False)
-        if running is not None:
-            raise WrongState(name_taken(name, running))
+    if (running := running_instead(state, name, if_running)) is not None:
+        return Launched(running, is_new=False)
     working_dir = directory(chosen.working_dir, create_with=umask if options.create_dir else None)
     request = request_of(query, claude_path, umask, replace(chosen, working_dir=working_dir), title=options.title)
     return start(
@@ -75,18 +72,26 @@ def naming(options: SessionOptions) -> tuple[str | None, IfRunning]:
     return None if options.name is None else checked_name(options.name), options.if_running or IfRunning.FAIL
 
 
-def _running_with(state: StateDirectory, name: str) -> str | None:
-    """A session of that name that has not ended, and has not lost all that would have ended it, as by a reboot."""
+def running_instead(state: StateDirectory, name: str | None, if_running: IfRunning, but: str = "") -> str | None:
+    """The session of that name, `but` for one, in whose favour none is started; raises WrongState if that is a failure.
+
+    Whether one runs is decided as the row is made. This is for one that has lost all that would have ended it, as by a
+    reboot, and so that nothing is made in vain.
+    """
+    if name is None or if_running not in (IfRunning.FAIL, IfRunning.SKIP):
+        return None
     with opened(state):
         supervisors.adopt_lost(state, admission.with_name(name))
-        return next(iter(admission.with_name(name)), None)
+        running = next((session_id for session_id in admission.with_name(name) if session_id != but), None)
+    if running is not None and if_running is IfRunning.FAIL:
+        raise WrongState(name_taken(name, running))
+    return running
 
 
 def require_on_end(options: SessionOptions, terms: Terms, working_dir: str) -> None:
     """Before anything is made, so that the directory may be missing yet."""
     if terms.on_end is not None:
-        where = working_dir if os.path.isdir(working_dir) else "/"
-        require_command("on_end" if options.on_end is None else "--on-end", terms.on_end, where)
+        require_command("on_end" if options.on_end is None else "--on-end", terms.on_end, working_dir)
 
 
 def rehearsal_of(options: SessionOptions) -> str | None:
@@ -124,4 +129,5 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
     automatic_prune.start_if_due(state, pruning)
     if report.running is not None:
         return Launched(report.running, is_new=False)
-    return Launched(report.session_id, is_queued=report.is_queued, sharing=tuple(report.sharing))
+    replaces = report.is_queued and request.if_running is IfRunning.REPLACE
+    return Launched(report.session_id, True, report.is_queued, replaces, tuple(report.sharing))

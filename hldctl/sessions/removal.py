@@ -32,7 +32,10 @@ def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) ->
     """
     with opened(state):
         supervisors.adopt_lost(state, ids)
+        busy = [session.id for session in sessions.unattended(ids) if session.completed_at is not None]
         alive = [session.id for session in sessions.not_ended(ids)]
+    if busy:
+        raise WrongState(f"{' and '.join(busy)}: ended, but the command for its end still runs; try again after it.")
     if alive and not force:
         raise WrongState(f"{' and '.join(alive)}: not ended; interrupt it first, or say --force.")
     if alive:

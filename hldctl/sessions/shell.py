@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 
@@ -25,12 +26,15 @@ def require_command(option: str, command: str, working_dir: str) -> None:
 
 
 def _sh(*arguments: str, working_dir: str) -> subprocess.CompletedProcess[str]:
+    expanded = os.path.expanduser(working_dir)
+    # The directory may still have to be made, or be refused for other reasons.
+    directory = expanded if os.path.isdir(expanded) and os.access(expanded, os.X_OK) else "/"
     return subprocess.run(
         ["/bin/sh", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="replace",
-        cwd=working_dir,
+        cwd=directory,
         check=False,
     )

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host import lock
-from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
-from hldctl.host.processes import ProcessIdentity, is_running, is_this_machine
+from hldctl.host.processes import is_this_machine
 from hldctl.sessions import spawning
-from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.models import Session
 from hldctl.supervisor.report import Report
@@ -47,8 +45,11 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
         return
     lost = [session for session in sessions.unattended(orphans) if is_here(session)]
     for session in lost:
-        if session.completed_at is None and not state.session(session.id).directory.is_dir():
-            _close_without_files(session)
+        if not state.session(session.id).directory.is_dir():
+            # Only here: it brings half of a supervisor.
+            from hldctl.supervisor.conclusion import conclude_without_files
+
+            conclude_without_files(state, session)
     _adopt(state, [session.id for session in lost if state.session(session.id).directory.is_dir()])
 
 
@@ -113,14 +114,6 @@ def alive_here() -> list[str]:
 def is_here(session: Session) -> bool:
     """Whether the session's processes are this machine's."""
     return is_this_machine(session.host, session.boot_id)
-
-
-def _close_without_files(session: Session) -> None:
-    """Ends a session whose files somebody has deleted, unless its Claude Code still works."""
-    recorded = ProcessIdentity(session.pid or 0, session.boot_id or "", session.pid_started or 0)
-    if not is_running(recorded):
-        message = "The session's files were deleted, so that nothing more is known of it."
-        sessions.end(session.id, sessions.Ending(Status.FAILED, EndReason.LOST, message), now())
 
 
 def _started(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> subprocess.Popen[bytes]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hldctl.errors import ExitCode, NoSuchSession, WrongState
+from hldctl.errors import ExitCode, NoSuchSession, WasInterrupted, WrongState
+from hldctl.host import configuration
 from hldctl.host.paths import StateDirectory
 from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import supervisors
 from hldctl.states import EndReason, Status
-from hldctl.store import sessions
+from hldctl.store import admission, sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
 
@@ -60,6 +61,38 @@ def until_conversation(state: StateDirectory, session_id: str) -> Session:
                 wakeup.wait(LOOK_SECONDS)
     finally:
         wakeup.close()
+
+
+def until_replaced(state: StateDirectory, session_id: str) -> None:
+    """Until the sessions that it replaces have ended and it runs, or only waits for a slot.
+
+    Raises WasInterrupted if it was replaced itself meanwhile, or stopped.
+    """
+    wakeup = Wakeup([path for path in [state.session(session_id).changed, state.queue] if path.exists()])
+    try:
+        with opened(state):
+            while True:
+                session = _existing(session_id)
+                if session.status == Status.INTERRUPTED and session.started_at is None:
+                    raise WasInterrupted(f"Session {session_id} was interrupted before it was its turn.")
+                if session.completed_at is not None or session.pid is not None or _waits_for_a_slot(session):
+                    return
+                supervisors.adopt_lost(state, admission.with_name(session.name))
+                wakeup.wait(LOOK_SECONDS)
+    finally:
+        wakeup.close()
+
+
+def _waits_for_a_slot(session: Session) -> bool:
+    if session.status != Status.QUEUED or admission.with_name(session.name)[:1] != [session.id]:
+        return False
+    said = configuration.load()
+    return not admission.may_start(session.id, admission.Slots(said.max_running, said.groups))
+
+
+def has_ended(state: StateDirectory, session_id: str) -> bool:
+    with opened(state):
+        return _existing(session_id).completed_at is not None
 
 
 def until_all_is_done(state: StateDirectory, session_id: str) -> None:

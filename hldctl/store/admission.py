@@ -70,9 +70,9 @@ def enter(row: dict[str, Any], if_running: IfRunning, slots: Slots, create: Call
         if if_running is IfRunning.REPLACE:
             for rival in rivals:
                 sessions.request_interrupt(rival, row["created_at"], _REPLACED_GRACE_MS, EndReason.INTERRUPTED)
-        itself = Live(row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], None)
+        itself = Live(row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"])
         status = Status.STARTING if itself.id in _starters([*others, itself], slots) else Status.QUEUED
-        create({**row, "status": str(status)})
+        create({**row, "status": str(status), "was_queued": status is Status.QUEUED})
     return Entry(status, tuple(rivals) if if_running is IfRunning.REPLACE else ())
 
 
@@ -85,19 +85,29 @@ def start(session_id: str, slots: Slots, now: int) -> bool:
 
 
 def ahead_of(session_id: str) -> list[str]:
-    """Whose end, or death, lets a queued session go on: the one before it in the queue, or all that run.
+    """Whose end, or death, lets a queued session go on: of this machine's the one before it, or all that run.
 
     So each is watched by somebody, and nobody watches many.
     """
-    live = _live()
-    queued = [other.id for other in live if other.status == Status.QUEUED]
-    place = queued.index(session_id) if session_id in queued else 0
-    return queued[place - 1 : place] if place else [other.id for other in live if other.status != Status.QUEUED]
+    here = [other for other in _live() if is_this_machine(other.host, other.boot_id)]
+    waiting = [other.id for other in here if other.status == Status.QUEUED]
+    if session_id not in waiting:
+        return []
+    place = waiting.index(session_id)
+    return waiting[place - 1 : place] if place else [other.id for other in here if other.status != Status.QUEUED]
 
 
-def with_name(name: str) -> list[str]:
+def queued() -> list[str]:
+    return [other.id for other in _live() if other.status == Status.QUEUED]
+
+
+def may_start(session_id: str, slots: Slots) -> bool:
+    return session_id in _starters(_live(), slots)
+
+
+def with_name(name: str | None) -> list[str]:
     """Those of that name that have not ended, oldest first."""
-    return [other.id for other in _live() if other.name == name]
+    return [other.id for other in _live() if name is not None and other.name == name]
 
 
 def _live() -> list[Live]:

@@ -204,6 +204,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN on_end TEXT",
         "ALTER TABLE sessions ADD COLUMN on_end_pending INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE sessions ADD COLUMN rehearsed INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN was_queued INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE sessions ADD COLUMN started_at INTEGER",
         "ALTER TABLE sessions ADD COLUMN restarts TEXT",
         # What the one who lets sessions start decides is decided by the database, too.

@@ -102,6 +102,8 @@ class Session(Model):
     on_end_pending = BooleanField(default=False)
     """Whether it has ended and its `on_end` has still to be run."""
     rehearsed = BooleanField(default=False)
+    was_queued = BooleanField(default=False)
+    """Whether it has waited for its turn, or waits."""
     started_at = IntegerField(null=True)
     """When Claude Code ran first; a session may have been queued before."""
     restarts = JsonField(null=True)

@@ -217,7 +217,8 @@ def started(session_id: str, process: ProcessIdentity, now: int) -> None:
     }
     with database.atomic("IMMEDIATE"):
         row = execute("SELECT status FROM sessions WHERE id = ?", (session_id,)).fetchone()
-        status = Status.RUNNING if row is None or row[0] == Status.STARTING else Status(row[0])
+        begins = row is None or row[0] in (Status.STARTING, Status.QUEUED)
+        status = Status.RUNNING if begins else Status(row[0])
         _change_status(session_id, status, now, identity)
 
 

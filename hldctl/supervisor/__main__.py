@@ -37,11 +37,18 @@ def main(mode: str, session_id: str | None = None) -> None:
     _survive_signals()
     adopt_orphans()
     if session_id is not None:
-        _adopt(StateDirectory.from_environment(), session_id)
+        _adopt(_state(), session_id)
     elif request := sys.stdin.buffer.read():
         launched = replace(LaunchRequest.from_bytes(request), environment=dict(os.environ))
-        _launch(StateDirectory.from_environment(), launched)
+        _launch(_state(), launched)
     # Without a request the command that started this process early had nothing to launch.
+
+
+def _state() -> StateDirectory:
+    state = StateDirectory.from_environment()
+    # It may have been said relative to a directory that this process leaves.
+    os.environ["HLDCTL_HOME"] = str(state.root)
+    return state
 
 
 def _launch(state: StateDirectory, request: LaunchRequest) -> None:
@@ -85,14 +92,16 @@ def _enter(state: StateDirectory, request: LaunchRequest, answer: Answer) -> Cla
                 touch(state.session(replaced).wake)
                 touch(state.session(replaced).changed)
             if entry.status is Status.STARTING:
-                return start.start_claude(request, state, files)
+                process = start.start_claude(request, state, files)
+                if not request.is_needed_later:
+                    files.request.unlink(missing_ok=True)
+                return process
+            row.keep_current(request.session_id, files)
     except BaseException:
         if not is_recorded:
             start.discard(files)
         raise
-    if request.if_running is not IfRunning.REPLACE:
-        answer.queue()
-    # What is replaced is ending: whoever replaces it hears of the session when it runs.
+    answer.queue()
     return None
 
 

@@ -28,9 +28,15 @@ def adopt(session: Session, files: SessionFiles) -> AdoptedProcess | None:
     if session.pid is None and identity != _NO_PROCESS:
         sessions.started(session.id, identity, now())
     sessions.supervised_by(session.id, os.getpid())
-    if identity == _NO_PROCESS and files.request.exists() and _has_said_nothing(session, files):
+    if identity == _NO_PROCESS and _is_to_be_started(session, files):
         return None
     return AdoptedProcess(identity)
+
+
+def _is_to_be_started(session: Session, files: SessionFiles) -> bool:
+    """Whoever launched one that has not waited was told that it failed; all others are still owed their Claude Code."""
+    is_owed = session.was_queued or session.restarts
+    return bool(is_owed) and files.request.exists() and _has_said_nothing(session, files)
 
 
 def _has_said_nothing(session: Session, files: SessionFiles) -> bool:

@@ -12,6 +12,7 @@ from hldctl.host.processes import identify, is_this_machine
 from hldctl.store import sessions
 from hldctl.store.models import Session
 from hldctl.supervisor.command import command
+from hldctl.supervisor.conclusion import conclude_without_files
 
 _AGAIN_SECONDS = 30.0
 """After which one that nobody could adopt is tried again."""
@@ -33,8 +34,12 @@ class Neighbours:
         """Starts a supervisor for each of these that has lost its own; returns once they follow."""
         for session in sessions.not_ended(ids):
             files = self._state.session(session.id)
-            if _is_here(session) and files.directory.is_dir() and lock.is_free(files.lock):
+            if not _is_here(session) or not lock.is_free(files.lock):
+                continue
+            if files.directory.is_dir():
                 self._try(session.id)
+            else:
+                conclude_without_files(self._state, session)
 
     def _try(self, session_id: str) -> None:
         moment = time.monotonic()

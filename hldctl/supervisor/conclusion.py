@@ -6,16 +6,36 @@ from collections.abc import Sequence
 
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory, touch
-from hldctl.host.processes import ProcessIdentity
+from hldctl.host.processes import ProcessIdentity, is_running
+from hldctl.states import EndReason, Status
 from hldctl.store import sessions
+from hldctl.store.models import Session
 from hldctl.supervisor import row
+
+_FILES_GONE = sessions.Ending(
+    Status.FAILED, EndReason.LOST, "The session's files were deleted, so that nothing more is known of it."
+)
 
 
 def conclude(
-    state: StateDirectory, session_id: str, ending: sessions.Ending, left_running: Sequence[ProcessIdentity] = ()
+    state: StateDirectory, session: Session, ending: sessions.Ending, left_running: Sequence[ProcessIdentity] = ()
 ) -> None:
-    files = state.session(session_id)
-    sessions.end(session_id, ending, now(), left_running)
-    row.keep_current(session_id, files)
+    files = state.session(session.id)
+    if session.on_end is None:
+        # First: of an ended session nobody would look for it.
+        files.request.unlink(missing_ok=True)
+    sessions.end(session.id, ending, now(), left_running)
+    row.keep_current(session.id, files)
     touch(files.changed)
+    touch(state.queue)
+
+
+def conclude_without_files(state: StateDirectory, session: Session) -> None:
+    """Ends a session whose files somebody has deleted, unless its Claude Code still works."""
+    recorded = ProcessIdentity(session.pid or 0, session.boot_id or "", session.pid_started or 0)
+    if is_running(recorded):
+        return
+    sessions.end(session.id, _FILES_GONE, now())
+    # With the files went what the command at the end would have been run with.
+    sessions.on_end_done(session.id)
     touch(state.queue)

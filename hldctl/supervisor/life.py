@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from hldctl.errors import UnfitEnvironment, WasInterrupted
-from hldctl.host.paths import SessionFiles, StateDirectory
+from hldctl.errors import UnfitEnvironment
+from hldctl.host.paths import SessionFiles, StateDirectory, touch
 from hldctl.states import EndReason, Status
-from hldctl.store import sessions
+from hldctl.store import admission, sessions
 from hldctl.store.database import opened
 from hldctl.supervisor import on_end, request, turn
+from hldctl.supervisor.adoption import Neighbours
 from hldctl.supervisor.answer import Answer
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.conclusion import conclude
@@ -20,6 +21,8 @@ from hldctl.supervisor.supervision import Supervision
 _LOST_REQUEST = sessions.Ending(
     Status.FAILED, EndReason.LOST, "How Claude Code was to be started was lost with the session's files."
 )
+
+_PRIVATE = 0o077
 
 
 class Life:
@@ -33,6 +36,8 @@ class Life:
         """From the process that runs, or from the moment when one is to be started, until nothing is left to do."""
         while process is not None or (process := persist(self._files, self._next, self._answer.accept)) is not None:
             Supervision(self._state, self._session_id, process).run(self._answer.accept)
+            # Nobody waits for a pause before the next run, nor for a command at the end.
+            self._answer.accept()
             process = None
         persist(self._files, self._finish, self._answer.accept)
 
@@ -43,18 +48,16 @@ class Life:
             if session is None or session.completed_at is not None or not self._files.directory.is_dir():
                 return None
             if (asked := request.kept(self._files)) is None:
-                conclude(self._state, self._session_id, _LOST_REQUEST)
+                conclude(self._state, session, _LOST_REQUEST)
                 return None
         if not turn.wait(self._state, self._files):
-            self._answer.refuse(WasInterrupted(f"Session {self._session_id} was interrupted before it was its turn."))
             return None
         with opened(self._state):
             try:
                 process = start_claude(asked, self._state, self._files, session.claude_session_id)
-            except UnfitEnvironment as error:
-                self._answer.refuse(error)
+            except UnfitEnvironment:
+                # It is recorded, and whoever launched it was told that it waits.
                 return None
-        self._answer.accept()
         if not asked.is_needed_later:
             self._files.request.unlink(missing_ok=True)
         return process
@@ -62,7 +65,16 @@ class Life:
     def _finish(self) -> None:
         with opened(self._state):
             session = sessions.get(self._session_id)
-        if session is not None and session.on_end_pending:
-            asked = request.kept(self._files)
-            on_end.run(self._state, session, os.environ if asked is None else asked.environment)
+            # Should the last in the queue have died, nobody else has seen it.
+            Neighbours(self._state).adopt_lost(admission.queued())
+        if session is None or not session.on_end_pending:
+            return
+        asked = request.kept(self._files)
+        if asked is None:
+            on_end.run(self._state, session, os.environ, _PRIVATE)
+        else:
+            on_end.run(self._state, session, asked.environment, asked.umask)
         self._files.request.unlink(missing_ok=True)
+        with opened(self._state):
+            sessions.on_end_done(self._session_id)
+        touch(self._files.changed)

@@ -6,7 +6,7 @@ import time
 
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles
-from hldctl.states import EndReason, Status
+from hldctl.states import EndReason
 from hldctl.store import conversation
 from hldctl.store.models import Session
 from hldctl.supervisor.claude_process import ClaudeProcess
@@ -57,7 +57,8 @@ class Limits:
 
 def deadline(session: Session) -> int | None:
     """When a session has to have ended, in milliseconds since 1970: the time in a queue does not count."""
-    if session.timeout_ms is None or (session.started_at is None and session.status == Status.QUEUED):
+    # One that runs and has no such moment was started by a version that did not note it.
+    if session.timeout_ms is None or (session.started_at is None and session.pid is None):
         return None
     return int((session.started_at or session.created_at) + session.timeout_ms)
 

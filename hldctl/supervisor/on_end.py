@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import os
 import subprocess
 from collections.abc import Mapping
 
-from hldctl.host.paths import StateDirectory, touch
-from hldctl.store import sessions
-from hldctl.store.database import opened
+from hldctl.host.paths import StateDirectory
 from hldctl.store.models import Session
 from hldctl.store.view import session_object
+from hldctl.supervisor.trouble import log_trouble
 
-_ONCE = 'mkdir "$0" 2>/dev/null || exit 0\n({command}\n) || echo "on_end: exit code $?" >&2'
+_ONCE = 'mkdir "$1" 2>/dev/null || exit 0\n(eval "$2") || echo "on_end: exit code $?" >&2'
 """Of all that are started for one session the one that can make the directory runs the command, and no supervisor's
 death comes between the two.
 """
+_PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
+"""Faults of the machine that are waited out."""
 _VARIABLES = (
     "claude_session_id",
     "cost_usd",
@@ -34,11 +35,32 @@ _VARIABLES = (
     "working_dir",
 )
 _LONGEST_VARIABLE = 100_000
-"""Characters; the kernel takes 128 KiB. Standard input has all."""
+_LONGEST_OF_LITTLE_ROOM = 1_000
+"""Bytes; the kernel takes 128 KiB of one, and some more of all together. Standard input has all."""
 
 
-def run(state: StateDirectory, session: Session, launcher: Mapping[str, str]) -> None:
+def run(state: StateDirectory, session: Session, launcher: Mapping[str, str], umask: int) -> None:
     """Returns when the command has ended; that it fails is written into the session's log and harms nothing."""
+    try:
+        _run(state, session, launcher, umask, session.working_dir, _LONGEST_VARIABLE)
+    except OSError as error:
+        if error.errno in _PASSING:
+            raise
+        log_trouble()
+    else:
+        return
+    try:
+        # The directory may be gone, or closed, and the environment too large.
+        _run(state, session, launcher, umask, "/", _LONGEST_OF_LITTLE_ROOM)
+    except OSError as error:
+        if error.errno in _PASSING:
+            raise
+        log_trouble()
+
+
+def _run(
+    state: StateDirectory, session: Session, launcher: Mapping[str, str], umask: int, directory: str, longest: int
+) -> None:
     # Only here: it takes as long to import as all of the hook's own modules.
     import tempfile
 
@@ -49,24 +71,27 @@ def run(state: StateDirectory, session: Session, launcher: Mapping[str, str]) ->
         news.write(json.dumps(told).encode() + b"\n")
         news.seek(0)
         subprocess.run(
-            ["/bin/sh", "-c", _ONCE.format(command=session.on_end), str(files.on_end_begun)],
+            ["/bin/sh", "-c", _ONCE, "on_end", str(files.on_end_begun), str(session.on_end)],
             stdin=news,
             stdout=log,
             stderr=log,
-            cwd=session.working_dir if os.path.isdir(session.working_dir) else "/",
-            env={**launcher, **_variables(told), "HLDCTL_SESSION_ID": session.id, "HLDCTL_HOME": str(state.root)},
+            cwd=directory,
+            env={
+                **launcher,
+                **_variables(told, longest),
+                "HLDCTL_SESSION_ID": session.id,
+                "HLDCTL_HOME": str(state.root),
+            },
+            umask=umask,
             start_new_session=True,
             check=False,
         )
-    with opened(state):
-        sessions.on_end_done(session.id)
-    touch(files.changed)
 
 
-def _variables(told: dict[str, object]) -> dict[str, str]:
-    values = {name: "" if told[name] is None else str(told[name]) for name in _VARIABLES}
+def _variables(told: dict[str, object], longest: int) -> dict[str, str]:
+    values = {name: "" if told[name] is None else str(told[name]).replace("\0", "") for name in _VARIABLES}
     return {
-        f"HLDCTL_{name.upper()}": value.replace("\0", "")
+        f"HLDCTL_{name.upper()}": value
         for name, value in values.items()
-        if len(value) < _LONGEST_VARIABLE
+        if len(value.encode("utf-8", "surrogateescape")) < longest
     }

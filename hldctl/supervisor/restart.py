@@ -21,6 +21,9 @@ _SPREAD = 0.25
 """So that twenty sessions that failed at once do not come back at once."""
 _RESET_MARGIN_MS = 10_000
 """Clocks differ, and so do those of the servers."""
+_LONGEST_RESET_MARGIN_MS = 3_600_000
+_IN_VAIN_MS = 60_000
+"""A limit that is met again so soon after it was to be reset was not."""
 _PASSING = (408, 409, 429)
 """Of the API's refusals those that the same request may not meet again, like the server's own errors."""
 _SERVER_ERROR = 500
@@ -69,15 +72,26 @@ def after(session: Session, ending: Ending, fold: FoldState, exit: Exit, now: in
         return None
     reason = ending.error_message or ending.reason
     if session.wait_for_reset and ending.reason is EndReason.API_ERROR and fold.limit_resets_at is not None:
-        due = max(fold.limit_resets_at, now) + _RESET_MARGIN_MS
+        due = max(fold.limit_resets_at, now) + _margin_ms(of_session(session), now)
         note = f"A limit was reached; Claude Code goes on at {rfc3339(due)}, when it has been reset: {reason}"
         return Restart(RestartKind.RESET, fold.offset, now, due, note)
     tried = sum(restart.kind is RestartKind.RETRY for restart in of_session(session))
-    if tried >= session.retries or not _may_pass(ending, fold, exit):
+    # Where no Claude Code has run the launch was told that it failed, and may have been repeated.
+    if tried >= session.retries or session.pid is None or not _may_pass(ending, fold, exit):
         return None
     pause = _pause(tried)
     note = f"Claude Code is started again in {pause:.0f} s (retry {tried + 1} of {session.retries}): {reason}"
     return Restart(RestartKind.RETRY, fold.offset, now, now + int(pause * 1000), note)
+
+
+def _margin_ms(restarts: list[Restart], now: int) -> int:
+    """Longer each time that a reset has brought nothing: a moment that has passed can be named again and again."""
+    in_vain = 0
+    for restart in reversed(restarts):
+        if restart.kind is not RestartKind.RESET or now - restart.due > _IN_VAIN_MS:
+            break
+        in_vain, now = in_vain + 1, restart.at
+    return int(min(_RESET_MARGIN_MS * 2**in_vain, _LONGEST_RESET_MARGIN_MS))
 
 
 def _may_pass(ending: Ending, fold: FoldState, exit: Exit) -> bool:

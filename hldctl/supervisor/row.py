@@ -10,6 +10,7 @@ from typing import Any
 from hldctl.claude import mcp
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, write_private
+from hldctl.host.processes import boot_id
 from hldctl.states import EventType, Status
 from hldctl.store import admission, sessions
 from hldctl.supervisor.fold_state import FoldState
@@ -50,6 +51,7 @@ def of_request(request: LaunchRequest) -> Row:
         "last_activity_at": moment,
         "permission_denials": [],
         "host": os.uname().nodename,
+        "boot_id": boot_id(),
         "claude_path": request.claude_path,
         "supervisor_pid": os.getpid(),
         "journal_offset": 0,
@@ -109,6 +111,9 @@ def restore(files: SessionFiles, known: Row | None = None) -> bool:
     if row.get("status") == Status.WAITING_INPUT:
         # Whoever waited waits no more, or says so again.
         row["status"] = str(Status.RUNNING)
+    if row.get("was_queued") and row.get("completed_at") is None and files.request.exists():
+        # It may have left the queue since; if it has not, it is not to start before its turn.
+        row["status"] = str(Status.QUEUED)
     try:
         row["query"] = files.prompt.read_bytes().decode("utf-8", errors="replace")
     except OSError:

@@ -80,15 +80,18 @@ def start_claude(
         run_id=request.run_id,
         state_directory=state.root,
     )
-    if begun is not None and not transcript.exists(begun, variables):
+    if begun is not None and not transcript.exists(begun, variables, settings.working_dir):
         begun = None
     if begun is not None:
         settings = replace(settings, extra_arguments=arguments.without_conversation(settings.extra_arguments))
+    prompt = files.prompt if begun is None else _continuing_prompt(files)
+    # What was quiet so far was no session of Claude Code's: idleness counts from here.
+    touch(files.journal)
     try:
         process = spawn(
             _command(request, settings, files, begun),
             files,
-            prompt=files.prompt if begun is None else _continuing_prompt(files),
+            prompt=prompt,
             working_dir=request.settings.working_dir,
             environment=variables,
             umask=request.umask,
@@ -97,7 +100,9 @@ def start_claude(
         message = (
             f"{error.filename or request.claude_path} cannot be used to run Claude Code: {error.strerror or error}."
         )
-        conclude(state, request.session_id, Ending(Status.FAILED, EndReason.SPAWN_FAILED, message))
+        failed = sessions.get(request.session_id)
+        assert failed is not None, "the session was deleted before it began"
+        conclude(state, failed, Ending(Status.FAILED, EndReason.SPAWN_FAILED, message))
         raise UnfitEnvironment(f"{message} The session is recorded as {request.session_id}.") from error
     try:
         sessions.started(request.session_id, process.identity, now())

@@ -103,15 +103,19 @@ def reap(process: ClaudeProcess) -> None:
 
 
 def find_claude(session_id: str, claude_path: str) -> int | None:
-    """The session's Claude Code, where nobody has written its pid down: the first of those that carry its mark."""
+    """The session's Claude Code, where nobody has written its pid down: the first of those that carry its mark.
+
+    Another than the path that was run may be all that is left: a script that gives way to the real one.
+    """
     import psutil
 
     found = []
     for candidate in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if _mark(candidate) == session_id and claude_path in candidate.cmdline():
-                found.append((candidate.create_time(), candidate.pid))
-    return min(found)[1] if found else None
+            if _mark(candidate) == session_id and candidate.status() != psutil.STATUS_ZOMBIE:
+                is_another = claude_path not in candidate.cmdline()
+                found.append((is_another, candidate.create_time(), candidate.pid))
+    return min(found)[2] if found else None
 
 
 def descendants(process: ClaudeProcess, session_id: str) -> list[int]:

@@ -164,7 +164,7 @@ class Supervision:
         else:
             left_running = self._left_running()
         if again is None:
-            conclude(self._state, self._session_id, ending, left_running)
+            conclude(self._state, self._session(), ending, left_running)
         else:
             self._start_again(again)
 

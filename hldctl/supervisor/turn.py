@@ -50,7 +50,7 @@ def wait(state: StateDirectory, files: SessionFiles) -> bool:
                 if session is None or session.completed_at is not None:
                     return False
                 if (reason := _reason_to_stop(session)) is not None:
-                    conclude(state, session_id, stopped(reason))
+                    conclude(state, session, stopped(reason))
                     return False
                 if _may_start(session):
                     touch(files.changed)
