@@ -1,10 +1,13 @@
-_hldctl_completion() {
-    local IFS=$'
-'
-    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
-                   COMP_CWORD=$COMP_CWORD \
-                   _HLDCTL_COMPLETE=complete_bash $1 ) )
-    return 0
+# Completion of hldctl for bash 3.2 or newer.
+_hldctl() {
+    local IFS=$'\n' answer
+    COMPREPLY=()
+    answer=$(_HLDCTL_COMPLETE=bash "$1" "$COMP_WORDBREAKS" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null) || return 0
+    case $answer in
+        :files) compopt -o default 2>/dev/null || COMPREPLY=($(compgen -f -- "$2")) ;;
+        :directories) compopt -o dirnames 2>/dev/null || COMPREPLY=($(compgen -d -- "$2")) ;;
+        *) COMPREPLY=($answer) ;;
+    esac
 }
-
-complete -o default -F _hldctl_completion hldctl
+# Unsorted where bash can, since what is newest comes first.
+complete -o nosort -F _hldctl hldctl 2>/dev/null || complete -F _hldctl hldctl

@@ -1,1 +1,14 @@
-complete --command hldctl --no-files --arguments "(env _HLDCTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) hldctl)" --condition "env _HLDCTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) hldctl"
+# Completion of hldctl for fish.
+function __hldctl_complete
+    set -l words (commandline -opc)
+    set -l answer (env _HLDCTL_COMPLETE=fish $words[1] $words[2..-1] (commandline -ct) 2>/dev/null)
+    switch "$answer[1]"
+        case :files
+            __fish_complete_path (commandline -ct)
+        case :directories
+            __fish_complete_directories (commandline -ct)
+        case '*'
+            printf '%s\n' $answer
+    end
+end
+complete --command hldctl --no-files --keep-order --arguments '(__hldctl_complete)'

@@ -6,48 +6,29 @@ import argparse
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
-from typer._completion_shared import get_completion_script
 from typer.core import TyperArgument, TyperOption
 
 from hldctl import __version__
-from hldctl.cli import app
+from hldctl.cli import app, command
+from hldctl.cli.completion import installation
+from hldctl.cli.examples import EXAMPLES, TOP
+from hldctl.cli.exits import MEANINGS
+from hldctl.cli.sections import SECTIONS
 from hldctl.errors import ExitCode
 from hldctl.host.paths import StateDirectory
+from scripts import completion_table, configuration_page, roff
 
 ROOT = Path(__file__).resolve().parent.parent
+_CHANGES = ROOT / "CHANGELOG.md"
 
-_COMPLETIONS = {
-    "bash": "completions/hldctl.bash",
-    "zsh": "completions/_hldctl",
-    "fish": "completions/hldctl.fish",
-}
-_PAGES = "man/hldctl*.1"
+_BEFORE_THE_FIRST_RELEASE = "2026-11-01"
+_PAGES = "man/**/hldctl*.[15]"
 """All that this script writes into man/, so that the page of a command that is gone goes too."""
-
-# Typer's script only defines and registers a function. Autoloaded, it is run because a completion is wanted, and
-# without this the first TAB would complete nothing. `compstate` exists only then, not where the file is sourced.
-_ZSH_FIRST_COMPLETION = """
-if (( ${+compstate} )); then
-  _hldctl_completion "$@"
-fi
-"""
-
-_EXITS = {
-    ExitCode.DONE: "Done; for a session that was waited for: completed.",
-    ExitCode.FAILED: "The session that was waited for failed.",
-    ExitCode.USAGE: "Wrong usage.",
-    ExitCode.NO_SUCH_SESSION: "No such session, or an ambiguous prefix.",
-    ExitCode.WRONG_STATE: "The session's state does not allow it.",
-    ExitCode.ENVIRONMENT: "The environment does not allow it: no Claude Code, or a state directory or database that "
-    "cannot be used.",
-    ExitCode.TIMED_OUT: "A timeout ended it.",
-    ExitCode.INTERRUPTED: "It was interrupted.",
-}
 
 _ENVIRONMENT = {
     "HLDCTL_HOME": "The state directory.",
@@ -57,6 +38,9 @@ _ENVIRONMENT = {
     "package `claude-agent-sdk`, or on a login shell's `PATH`.",
     "NO_COLOR": "If set, nothing is coloured.",
 }
+
+_OPTIONS, _ARGUMENTS = (f"[{roff.italic(word)} ...]" for word in ("option", "argument"))
+_CONFIGURATION = roff.reference("hldctl-config", 5)
 
 _STATE = StateDirectory(Path("$HLDCTL_HOME"))
 _SESSION = _STATE.session("ID")
@@ -100,9 +84,10 @@ def stale(root: Path) -> list[str]:
 def generated() -> dict[str, str]:
     """What each generated file has to hold, by its path below the root."""
     return (
-        {path: completion(shell) for shell, path in _COMPLETIONS.items()}
-        | {"man/hldctl.1": main_page()}
-        | {f"man/hldctl-{name}.1": command_page(name) for name in app.COMMANDS}
+        {f"completions/{file}": installation.script(shell) for shell, file in installation.FILES.items()}
+        | {"hldctl/cli/completion/table.json": completion_table.text()}
+        | {"man/man1/hldctl.1": main_page(), "man/man5/hldctl-config.5": configuration_page.text(_date())}
+        | {f"man/man1/hldctl-{name}.1": command_page(name) for name in app.COMMANDS}
     )
 
 
@@ -114,15 +99,6 @@ def _pages_below(root: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.glob(_PAGES)}
 
 
-# Completions
-
-
-def completion(shell: str) -> str:
-    """What typer prints for that shell, fit to be installed as a file."""
-    script = get_completion_script(prog_name="hldctl", complete_var="_HLDCTL_COMPLETE", shell=shell)
-    return script + "\n" + (_ZSH_FIRST_COMPLETION if shell == "zsh" else "")
-
-
 # Manual pages
 
 
@@ -132,14 +108,17 @@ def main_page() -> str:
         "hldctl",
         {
             "NAME": _name("hldctl", context),
-            "SYNOPSIS": f"{_bold('hldctl')} [{_italic('option')} ...] {_italic('command')} [{_italic('argument')} ...]",
+            "SYNOPSIS": " ".join((roff.bold("hldctl"), _OPTIONS, roff.italic("command"), _ARGUMENTS)),
             "DESCRIPTION": _description(context),
             "OPTIONS": _options(context),
             "COMMANDS": _commands(),
-            "ENVIRONMENT": _entries((_bold(name), prose(text)) for name, text in _ENVIRONMENT.items()),
-            "FILES": _entries((_italic(str(path)), prose(text)) for path, text in _FILES.items()),
+            "ENVIRONMENT": roff.entries((roff.bold(name), roff.prose(text)) for name, text in _ENVIRONMENT.items()),
+            "FILES": roff.entries((roff.italic(str(path)), roff.prose(text)) for path, text in _FILES.items()),
             "EXIT STATUS": _exit_status(),
-            "SEE ALSO": ",\n".join(_reference(f"hldctl-{name}") for name in app.COMMANDS),
+            "EXAMPLES": roff.examples(TOP),
+            "SEE ALSO": ",\n".join(
+                [*(roff.reference(f"hldctl-{name}") for name in sorted(app.COMMANDS)), _CONFIGURATION]
+            ),
         },
     )
 
@@ -152,10 +131,11 @@ def command_page(name: str) -> str:
             "NAME": _name(f"hldctl-{name}", context),
             "SYNOPSIS": _synopsis(name, context),
             "DESCRIPTION": _description(context),
-            "ARGUMENTS": _entries(_argument(argument, context) for argument in _arguments(context)),
+            "ARGUMENTS": roff.entries(_argument(argument, context) for argument in _arguments(context)),
             "OPTIONS": _options(context),
             "EXIT STATUS": _exit_status(),
-            "SEE ALSO": _reference("hldctl"),
+            "EXAMPLES": roff.examples(EXAMPLES.get(name, ())),
+            "SEE ALSO": f"{roff.reference('hldctl')},\n{_CONFIGURATION}",
         },
     )
 
@@ -167,24 +147,26 @@ def _context(command: Any, name: str) -> typer.Context:
 
 
 def _page(name: str, sections: dict[str, str]) -> str:
-    # No date: a page changes with the program, not with the day it is generated.
-    heading = f'.TH {literal(name.upper())} 1 "" "hldctl {literal(__version__)}" "hldctl manual"'
-    bodies = [f'.SH "{title}"\n{body}' for title, body in sections.items() if body]
-    return "\n".join(['.\\" Written by scripts/generate.py; change the help texts instead.', heading, *bodies]) + "\n"
+    return roff.page(name, 1, _date(), __version__, sections)
+
+
+def _date() -> str:
+    """Of the newest release: a page changes with the program, not with the day it is generated."""
+    dates = re.findall(r"^## .*(\d{4}-\d\d-\d\d)", _CHANGES.read_text(encoding="utf-8"), re.MULTILINE)
+    return dates[0] if dates else _BEFORE_THE_FIRST_RELEASE
 
 
 def _name(name: str, context: typer.Context) -> str:
-    return rf"{literal(name)} \- {_summary(context)}"
+    return roff.name(name, completion_table.summary(context.command.help))
 
 
 def _summary(context: typer.Context) -> str:
     """The first sentence of the help."""
-    first = re.split(r"(?<=\.)\s", _paragraphs(context)[0], maxsplit=1)[0]
-    return prose(first.removesuffix("."))
+    return roff.prose(completion_table.summary(context.command.help))
 
 
 def _description(context: typer.Context) -> str:
-    return "\n.PP\n".join(map(prose, _paragraphs(context)))
+    return "\n.PP\n".join(map(roff.prose, _paragraphs(context)))
 
 
 def _paragraphs(context: typer.Context) -> list[str]:
@@ -192,12 +174,12 @@ def _paragraphs(context: typer.Context) -> list[str]:
 
 
 def _synopsis(name: str, context: typer.Context) -> str:
-    words = [_bold(f"hldctl {name}"), f"[{_italic('option')} ...]"]
+    words = [roff.bold(f"hldctl {name}"), _OPTIONS]
     for argument in _arguments(context):
-        word = _italic(argument.make_metavar(context))
+        word = roff.italic(argument.make_metavar(context))
         words.append(word if argument.required else f"[{word}]")
-    if isinstance(context.command, app.CommandWithRest):
-        words.append(f"[{_bold('--')} {_italic('argument')} ...]")
+    if isinstance(context.command, command.CommandWithRest):
+        words.append(f"[{roff.bold('--')} {roff.italic('argument')} ...]")
     return " ".join(words)
 
 
@@ -207,20 +189,20 @@ def _arguments(context: typer.Context) -> list[TyperArgument]:
 
 
 def _argument(argument: TyperArgument, context: typer.Context) -> tuple[str, str]:
-    return _italic(argument.make_metavar(context)), prose(argument.help or "")
+    return roff.italic(argument.make_metavar(context)), roff.prose(argument.help or "")
 
 
 def _options(context: typer.Context) -> str:
     parameters = context.command.get_params(context)
     options = (parameter for parameter in parameters if isinstance(parameter, TyperOption) and not parameter.hidden)
-    return _entries((_option_names(option, context), _option_help(option, context)) for option in options)
+    return roff.entries((_option_names(option, context), _option_help(option, context)) for option in options)
 
 
 def _option_names(option: TyperOption, context: typer.Context) -> str:
     """The option as it is written, short names first."""
     short_first = sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
-    names = ", ".join(map(_bold, short_first))
-    return names if option.is_flag or option.count else f"{names} {_italic(option.make_metavar(context))}"
+    names = ", ".join(map(roff.bold, short_first))
+    return names if option.is_flag or option.count else f"{names} {roff.italic(option.make_metavar(context))}"
 
 
 def _option_help(option: TyperOption, context: typer.Context) -> str:
@@ -231,64 +213,20 @@ def _option_help(option: TyperOption, context: typer.Context) -> str:
         text += f" One of: {', '.join(f'`{choice}`' for choice in choices)}."
     if option.multiple:
         text += " May be given more than once."
-    return prose(text)
+    return roff.prose(text)
 
 
 def _commands() -> str:
-    contexts = {name: _context(app.load(name), name) for name in app.COMMANDS}
-    return _entries((_reference(f"hldctl-{name}"), _summary(context) + ".") for name, context in contexts.items())
+    return "\n".join(f'.SS "{title}"\n{_section(names)}' for title, names in SECTIONS.items())
+
+
+def _section(names: Sequence[str]) -> str:
+    contexts = {name: _context(app.load(name), name) for name in names}
+    return roff.entries((roff.reference(f"hldctl-{name}"), _summary(each) + ".") for name, each in contexts.items())
 
 
 def _exit_status() -> str:
-    return _entries((_bold(str(code.value)), prose(_EXITS[code])) for code in ExitCode)
-
-
-# Roff
-
-
-def literal(text: str) -> str:
-    """Text that roff prints as it is, with hyphens that can be copied into a shell."""
-    return _plain(text).replace("-", r"\-")
-
-
-def prose(text: str) -> str:
-    """A paragraph with `code` and --options in bold, and hyphens that may be hyphens."""
-    parts = re.split(r"(`[^`]+`|(?<![\w-])--?[A-Za-z][\w-]*)", " ".join(text.split()))
-    # Those that matched stand at the odd places.
-    marked = (_bold(part.strip("`")) if place % 2 else _plain(part) for place, part in enumerate(parts))
-    return _not_a_request("".join(marked))
-
-
-_SPECIAL = {"\\": r"\(rs", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq", "…": "..."}
-
-
-def _plain(text: str) -> str:
-    """The characters that roff would take for something else, escaped; pages are ASCII for any terminal."""
-    return "".join(_SPECIAL.get(character) or _ascii(character) for character in text)
-
-
-def _ascii(character: str) -> str:
-    return character if character.isascii() else rf"\[u{ord(character):04X}]"
-
-
-def _not_a_request(line: str) -> str:
-    return rf"\&{line}" if line.startswith(".") else line
-
-
-def _bold(text: str) -> str:
-    return rf"\fB{literal(text)}\fR"
-
-
-def _italic(text: str) -> str:
-    return rf"\fI{literal(text)}\fR"
-
-
-def _reference(page: str) -> str:
-    return f"{_bold(page)}(1)"
-
-
-def _entries(entries: Iterable[tuple[str, str]]) -> str:
-    return "\n".join(f".TP\n{tag}\n{text}" for tag, text in entries)
+    return roff.entries((roff.bold(str(code.value)), roff.prose(MEANINGS[code])) for code in ExitCode)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 import pyte
@@ -16,21 +18,31 @@ from tests.sandbox import PATIENCE, Sandbox
 
 
 class Terminal:
-    """One command of hldctl in a terminal of its own."""
+    """One command of hldctl, or another program, in a terminal of its own."""
 
-    def __init__(self, sandbox: Sandbox, *arguments: str, columns: int = 80, lines: int = 24) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        *arguments: str,
+        columns: int = 80,
+        lines: int = 24,
+        program: Sequence[str] = (sys.executable, "-m", "hldctl"),
+        environment: Mapping[str, str] = {},
+    ) -> None:
         self._master, slave = pty.openpty()
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.resize(columns, lines)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "hldctl", *arguments],
+            [*program, *arguments],
             cwd=sandbox.work,
-            env=sandbox.environment | {"TERM": "xterm-256color"},
+            env=sandbox.environment | {"TERM": "xterm-256color"} | dict(environment),
             stdin=slave,
             stdout=slave,
             stderr=slave,
             start_new_session=True,
+            # As its own: shells ask for that, and Ctrl-C is a signal then.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(slave)
         os.set_blocking(self._master, False)

@@ -6,14 +6,19 @@ import importlib
 import os
 import subprocess
 import sys
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from hldctl.cli import app
+from hldctl.host import configuration
 
 # A script in no package: imported by a statement, mypy would know it under two names when it is given both files.
 generate = importlib.import_module("scripts.generate")
+roff = importlib.import_module("scripts.roff")
+configuration_page = importlib.import_module("scripts.configuration_page")
 
 
 def test_the_tree_is_fresh() -> None:
@@ -29,9 +34,9 @@ def test_what_was_just_written_is_fresh(tmp_path: Path) -> None:
 
 def test_a_file_that_differs_is_stale(tmp_path: Path) -> None:
     generate.write(tmp_path)
-    with (tmp_path / "man/hldctl-ls.1").open("a") as page:
+    with (tmp_path / "man/man1/hldctl-ls.1").open("a") as page:
         page.write("by hand\n")
-    assert generate.stale(tmp_path) == ["man/hldctl-ls.1"]
+    assert generate.stale(tmp_path) == ["man/man1/hldctl-ls.1"]
 
 
 def test_a_file_that_is_missing_is_stale(tmp_path: Path) -> None:
@@ -42,8 +47,8 @@ def test_a_file_that_is_missing_is_stale(tmp_path: Path) -> None:
 
 def test_the_page_of_a_command_that_is_gone_is_stale_until_written_again(tmp_path: Path) -> None:
     generate.write(tmp_path)
-    (tmp_path / "man/hldctl-gone.1").touch()
-    assert generate.stale(tmp_path) == ["man/hldctl-gone.1"]
+    (tmp_path / "man/man1/hldctl-gone.1").touch()
+    assert generate.stale(tmp_path) == ["man/man1/hldctl-gone.1"]
     generate.write(tmp_path)
     assert generate.stale(tmp_path) == []
 
@@ -52,10 +57,10 @@ def test_a_stale_tree_fails_the_check_and_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generate.write(tmp_path)
-    (tmp_path / "man/hldctl.1").write_text("")
+    (tmp_path / "man/man1/hldctl.1").write_text("")
     monkeypatch.setattr(generate, "ROOT", tmp_path)
     assert generate.main(["--check"]) == 1
-    assert capsys.readouterr().err.startswith("man/hldctl.1 is stale")
+    assert capsys.readouterr().err.startswith("man/man1/hldctl.1 is stale")
 
 
 @pytest.mark.parametrize("name", app.COMMANDS)
@@ -64,30 +69,47 @@ def test_a_page_names_each_long_option(name: str) -> None:
     options = [option for parameter in app.load(name).params for option in parameter.opts + parameter.secondary_opts]
     for option in [*options, "--help"]:
         if option.startswith("--"):
-            assert rf"\fB{generate.literal(option)}\fR" in page
+            assert roff.bold(option) in page
 
 
 def test_prose_is_nothing_that_roff_obeys() -> None:
-    assert generate.prose(r".so \fBit-goes 'on' with --no-wait and `ls -q`…") == (
+    assert roff.prose(r".so \fBit-goes 'on' with --no-wait and `ls -q`…") == (
         r"\&.so \(rsfBit-goes \(aqon\(aq with \fB\-\-no\-wait\fR and \fBls \-q\fR..."
     )
 
 
-_COMPLETE_IN_BASH = """
-source "$1"
-COMP_WORDS=(hldctl int)
-COMP_CWORD=1
-_hldctl_completion hldctl int hldctl
-echo "${COMPREPLY[*]}"
-"""
+PAGES = sorted(path for path in generate.generated() if path.startswith("man/"))
 
 
-def test_bash_completes_a_command() -> None:
-    completed = subprocess.run(
-        ["bash", "--norc", "-c", _COMPLETE_IN_BASH, "bash", generate.ROOT / "completions" / "hldctl.bash"],
-        env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert completed.stdout == "interrupt\n"
+def test_man_and_mandoc_have_nothing_to_say_against_the_pages() -> None:
+    for command in (["man", "--warnings", "-l"], ["mandoc", "-Tlint"]):
+        done = subprocess.run([*command, *PAGES], cwd=generate.ROOT, capture_output=True, text=True, check=False)
+        # mandoc says what it finds where others print the page.
+        said = done.stdout if command[0] == "mandoc" else ""
+        assert (done.returncode, done.stderr, said) == (0, "", "")
+
+
+def test_man_finds_the_pages_by_their_names() -> None:
+    for page, line in (("hldctl-launch", 'hldctl launch "Mend'), ("hldctl-config", "max_running = 4")):
+        environment = {"MANPATH": str(generate.ROOT / "man"), "PATH": os.environ["PATH"], "MANWIDTH": "100"}
+        shown = subprocess.run(["man", page], env=environment, capture_output=True, text=True, check=True).stdout
+        assert line in shown
+
+
+def test_the_page_of_the_configuration_has_each_key_and_an_example_that_is_one(
+    tmp_path: Path,
+) -> None:
+    keys = [field.name for field in fields(configuration.Configuration)]
+    assert list(configuration_page.KEYS) == keys
+    (tmp_path / "hldctl").mkdir()
+    (tmp_path / "hldctl" / "config.toml").write_text(configuration_page.EXAMPLE)
+    example = configuration.load({"XDG_CONFIG_HOME": str(tmp_path)})
+    assert not [key for key in keys if getattr(example, key) in (None, {})]
+
+
+def test_the_wheel_puts_pages_and_completions_where_they_are_looked_for() -> None:
+    project = tomllib.loads((generate.ROOT / "pyproject.toml").read_text())
+    shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    assert shared.pop("man") == "share/man"
+    assert {Path(path).parent.name for path in PAGES} == {"man1", "man5"}
+    assert set(shared) == {path for path in generate.generated() if path.startswith("completions/")}

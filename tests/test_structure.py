@@ -81,6 +81,16 @@ def _found() -> dict[str, str]:
 HEAVY = {"rich", "pydantic", "filelock", "psutil", "asyncio", "click", "http.server", "tomllib"}
 
 
+def test_completing_loads_less_than_the_quickest_listing(tmp_path: Path) -> None:
+    modules_of("ls", home=tmp_path)
+    code = "import sys; from hldctl.cli.completion import answer; answer.main('zsh', ['show', '']); print(*sys.modules)"
+    environment = _found() | {"HLDCTL_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & (HEAVY | {"typer", "peewee", "subprocess"})
+    assert len(loaded) < len(modules_of("ls", "-q", home=tmp_path))
+
+
 @pytest.mark.parametrize("command", [["ls"], ["show", "last"], ["tail", "last"], ["wait", "last"]], ids=lambda c: c[0])
 def test_a_reading_command_imports_nothing_heavy(command: list[str], tmp_path: Path) -> None:
     # The first run makes the database, for which filelock is needed.

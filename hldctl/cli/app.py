@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer._click.exceptions import NoSuchOption
+from typer.core import TyperGroup
 
 from hldctl import __version__
+from hldctl.cli import command
 from hldctl.errors import ExitCode, HldctlError
 
 COMMANDS = {
@@ -39,15 +41,6 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _KILLED_BY_SIGPIPE = 141
 
 
-class CommandWithRest(TyperCommand):
-    """A command that hands on what stands behind `--`, as `rest`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        split = args.index("--") if "--" in args else len(args)
-        ctx.meta["rest"] = tuple(args[split + 1 :])
-        return super().parse_args(ctx, args[:split])
-
-
 class _ReaderGone(Exception):
     """Nobody reads standard output any more."""
 
@@ -72,17 +65,42 @@ class _Commands(TyperGroup):
         return result
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        # For the suggestions that a mistyped command gets.
-        if args and args[0] not in COMMANDS:
-            self.commands = {name: load(name) for name in COMMANDS}
+        # For the suggestions that a mistyped command gets: the names are all that is read.
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except NoSuchOption as error:
+            raise command.with_suggestion(error) from None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        from hldctl.cli.sections import SECTIONS
+
+        rows = {name: load(name).get_short_help_str(formatter.width) for name in COMMANDS}
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                # As wide in each section.
+                formatter.write_dl([(f"{name:<9}", rows.pop(name)) for name in names])
+        if rows:
+            with formatter.section("More"):
+                formatter.write_dl(list(rows.items()))
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from hldctl.cli.examples import TOP
+        from hldctl.cli.exits import MEANINGS
+
+        command.write_examples(formatter, TOP)
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(f"{code.value:<9}", meaning) for code, meaning in MEANINGS.items()])
 
 
 def load(name: str) -> Any:
     """The command of that name, ready to run."""
     module = importlib.import_module(f"hldctl.cli.{COMMANDS[name]}")
     single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
-    single.command(name, cls=getattr(module, "COMMAND_CLASS", TyperCommand))(module.command)
+    single.command(name, cls=getattr(module, "COMMAND_CLASS", command.Command))(module.command)
     return typer.main.get_command(single)
 
 
@@ -91,9 +109,9 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    # Ours are quicker, and say more: see `completion`.
+    add_completion=False,
     context_settings=_SETTINGS,
-    epilog="Exit codes: 0 done, 1 the session failed, 2 wrong usage, 3 no such session, 4 not in this state, "
-    "5 unfit environment, 124 timed out, 130 interrupted.",
 )
 
 
@@ -103,10 +121,45 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _install_completion(wanted: bool) -> None:
+    if wanted:
+        from hldctl.cli.completion import installation
+
+        shell, path = installation.install()
+        print(f"{shell} completion installed in {path}; it begins with the next shell.")
+        raise typer.Exit
+
+
+def _show_completion(wanted: bool) -> None:
+    if wanted:
+        from hldctl.cli.completion import installation
+
+        print(installation.script(installation.shell()), end="")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    install: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            help="Install completion for the shell that this is typed in.",
+            callback=_install_completion,
+            is_eager=True,
+        ),
+    ] = False,
+    show: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion",
+            help="Print the completion for it, to be installed by hand.",
+            callback=_show_completion,
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     """Run Claude Code in the background: sessions that outlive their terminal and lose nothing."""

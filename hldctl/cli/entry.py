@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from typing import NoReturn
 
@@ -27,6 +28,11 @@ def main() -> NoReturn:
 
 def _run() -> NoReturn:
     words = sys.argv[1:]
+    if shell := os.environ.get("_HLDCTL_COMPLETE"):
+        from hldctl.cli.completion import answer
+
+        answer.main(shell, words)
+        sys.exit(ExitCode.DONE)
     if sys.platform != "win32" and words[:1] and words[0] in _LAUNCHING and not {"-h", "--help"} & set(words):
         from hldctl.sessions import spawning
 

@@ -6,7 +6,7 @@ import typer
 
 from hldctl.cli import options
 from hldctl.cli.afterwards import start_and_finish
-from hldctl.cli.app import CommandWithRest
+from hldctl.cli.command import CommandWithRest
 from hldctl.cli.query import Query, is_attended, query_and_rest
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import launching

@@ -118,10 +118,6 @@ def test_a_disk_too_full_for_the_query_leaves_nothing(sandbox: Sandbox) -> None:
     assert_no_session_is_left(sandbox)
 
 
-def test_a_mistyped_command_is_set_right(sandbox: Sandbox) -> None:
-    assert_sentence(sandbox.run("lunch", "Hi"), 2, "launch")
-
-
 def test_help_and_version_need_no_state(sandbox: Sandbox) -> None:
     for arguments in (["--help"], ["--version"], ["launch", "--help"], ["ls", "-h"]):
         assert sandbox.run(*arguments, environment={"HLDCTL_HOME": "/proc/none"}).returncode == 0

@@ -1,0 +1,51 @@
+"""A command: what typer makes of a function, with examples below its help and suggestions for what is mistyped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from typer._click.exceptions import NoSuchOption
+from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from hldctl.cli.examples import Example
+
+
+class Command(TyperCommand):
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from hldctl.cli.examples import EXAMPLES
+
+        write_examples(formatter, EXAMPLES.get(self.name or "", ()))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except NoSuchOption as error:
+            raise with_suggestion(error) from None
+
+
+class CommandWithRest(Command):
+    """A command that hands on what stands behind `--`, as `rest`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        split = args.index("--") if "--" in args else len(args)
+        ctx.meta["rest"] = tuple(args[split + 1 :])
+        return super().parse_args(ctx, args[:split])
+
+
+def with_suggestion(error: NoSuchOption) -> NoSuchOption:
+    """In the words that a mistyped command gets."""
+    if error.possibilities:
+        similar = ", ".join(repr(option) for option in error.possibilities)
+        error.message, error.possibilities = f"{error.message}. Did you mean {similar}?", None
+    return error
+
+
+def write_examples(formatter: Any, examples: Iterable[Example]) -> None:
+    """Lines that can be copied: none is wrapped."""
+    if examples:
+        with formatter.section("Examples"):
+            formatter.write(
+                "\n".join(f"  # {purpose}\n  {line}\n" for purpose, line in examples),
+            )

@@ -1,0 +1,10 @@
+"""How `hldctl --help` and the manual group the commands."""
+
+from __future__ import annotations
+
+SECTIONS = {
+    "Sessions": ("launch", "continue", "wait", "interrupt", "set"),
+    "Looking": ("ls", "show", "tail", "events", "export"),
+    "Permissions": ("approvals", "approve", "deny"),
+    "Keeping house": ("rm", "prune", "doctor"),
+}

@@ -1,0 +1,158 @@
+"""What hldctl answers to a shell that completes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hldctl.cli.app import COMMANDS
+from tests.sandbox import Sandbox, eventually
+
+
+def answer(sandbox: Sandbox, *words: str) -> list[str]:
+    done = sandbox.run(*words, environment={"_HLDCTL_COMPLETE": "zsh"})
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def values(sandbox: Sandbox, *words: str) -> list[str]:
+    return [line.partition("\t")[0] for line in answer(sandbox, *words)]
+
+
+@pytest.fixture
+def sessions(sandbox: Sandbox) -> list[str]:
+    """One that has ended, one that runs, and one that was archived; only the second has a conversation."""
+    sandbox.claude(
+        "if 'stay' in sys.stdin.read():\n"
+        ' print(json.dumps({"type": "system", "subtype": "init", "session_id": "c0ffee00"}), flush=True)\n'
+        " time.sleep(600)"
+    )
+    ended = sandbox.launch("Hi", "--title", "one\x1b[31m\ttwo", "--name", "nightly")
+    archived = sandbox.launch("Hi")
+    sandbox.run("wait", ended, archived)
+    sandbox.ok("set", archived, "--archive")
+    running = sandbox.launch("stay")
+    eventually(lambda: sandbox.show(running)["claude_session_id"], "its conversation")
+    return [ended, running, archived]
+
+
+def test_sessions_that_a_command_can_take(sandbox: Sandbox, sessions: list[str]) -> None:
+    ended, running, archived = (session_id[:8] for session_id in sessions)
+    assert answer(sandbox, "show", "") == [
+        f"{running}\trunning · stay",
+        f"{ended}\tfailed · one\\x1b[31m two",
+        "nightly\tfailed · one\\x1b[31m two",
+    ]
+    for command in ("interrupt", "wait", "continue"):
+        assert values(sandbox, command, "") == [running]
+    assert values(sandbox, "rm", "") == [ended, "nightly"]
+    assert values(sandbox, "rm", "--force", "") == [running, ended, "nightly"]
+    assert values(sandbox, "events", "--session", "") == [running, ended, "nightly"]
+    # What has been said is not said again, and what is archived only to those who know it.
+    assert values(sandbox, "tail", running, "") == [ended, "nightly"]
+    assert values(sandbox, "show", archived[:6]) == [archived]
+    assert values(sandbox, "show", running + sessions[1][8:12]) == [sessions[1]]
+    assert values(sandbox, "launch", "--name", "") == ["nightly"]
+
+
+def test_ids_that_begin_alike_are_given_whole(sandbox: Sandbox, sessions: list[str]) -> None:
+    for number, session_id in enumerate(sessions[:1] + sessions[2:]):
+        sandbox.sql("UPDATE sessions SET id = ?, archived = 0 WHERE id = ?", f"feedbeef-{number}", session_id)
+    assert set(values(sandbox, "show", "feed")) == {"feedbeef-0", "feedbeef-1"}
+
+
+def test_requests_with_their_tool(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    session_id = sandbox.launch("Hi", "--approvals")
+    eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
+    (shown,) = answer(sandbox, "approve", "")
+    approval, _, description = shown.partition("\t")
+    assert description.startswith('Bash · {"command": "touch made"')
+    assert values(sandbox, "approve", "--all", "--tool", "") == ["Bash"]
+    assert values(sandbox, "deny", "--session", "") == values(sandbox, "approvals", "") == [session_id[:8]]
+    sandbox.ok("deny", approval)
+    assert answer(sandbox, "deny", "") == []
+
+
+def test_choices_groups_commands_and_options(sandbox: Sandbox) -> None:
+    sandbox.configure("[groups]\nnightly = 2\n")
+    assert answer(sandbox, "launch", "--group", "") == ["nightly\t2 at once"]
+    assert values(sandbox, "") == list(COMMANDS)
+    assert answer(sandbox, "int") == ["interrupt\tStop sessions, and all that they started"]
+    assert values(sandbox, "--ver") == ["--version"]
+    assert values(sandbox, "launch", "--if-running", "") == ["fail", "skip", "queue", "replace"]
+    assert values(sandbox, "ls", "--sort=c") == ["--sort=created", "--sort=cost"]
+    assert {"default", "acceptEdits", "plan", "bypassPermissions"} <= set(
+        values(sandbox, "launch", "--permission-mode", "")
+    )
+    assert answer(sandbox, "launch", "--query-file", "") == [":files"]
+    assert answer(sandbox, "launch", "-C", "") == [":directories"]
+    # A flag is said once, an option that may be repeated again and again.
+    assert not {"--all", "--json"} & set(values(sandbox, "ls", "--all", "--json", "--"))
+    assert "--status" in values(sandbox, "ls", "--status", "failed", "--s")
+    # Free texts are left alone, and so is what goes to Claude Code.
+    for words in (["launch", "--title", ""], ["launch", "some"], ["launch", "--", ""], ["nonsense", ""], []):
+        assert answer(sandbox, *words) == []
+
+
+def test_words_in_quotes_and_breaks_in_bash(sandbox: Sandbox) -> None:
+    def in_bash(line: str) -> str:
+        return sandbox.ok(" \t\n:=@", line, environment={"_HLDCTL_COMPLETE": "bash"})
+
+    assert in_bash("hldctl launch 'Mend it' --if-running=q") == "queue\n"
+    assert in_bash("hldctl ls --sort c") == "created\ncost\n"
+    assert in_bash("hldctl launch 'Mend") == ""
+
+
+def _no_database(sandbox: Sandbox) -> None:
+    pass
+
+
+def _no_directory(sandbox: Sandbox) -> None:
+    sandbox.state.root.write_text("in the way")
+
+
+def _no_such_database(sandbox: Sandbox) -> None:
+    sandbox.state.root.mkdir()
+    sandbox.state.database.write_bytes(b"this is no database" * 100)
+
+
+def _an_empty_one(sandbox: Sandbox) -> None:
+    sandbox.state.root.mkdir()
+    sandbox.state.database.touch()
+
+
+@pytest.mark.parametrize("prepare", [_no_database, _no_directory, _no_such_database, _an_empty_one])
+def test_where_something_is_wrong_nothing_is_offered_and_nothing_said(
+    sandbox: Sandbox, prepare: Callable[[Sandbox], None]
+) -> None:
+    prepare(sandbox)
+    sandbox.configure("groups = [")
+    before = sorted(sandbox.root.rglob("*"))
+    for words in (["show", ""], ["approve", ""], ["launch", "--name", ""], ["launch", "--group", ""]):
+        assert answer(sandbox, *words) == []
+    assert sorted(sandbox.root.rglob("*")) == before
+
+
+def test_nothing_is_written_and_no_lost_session_adopted(sandbox: Sandbox, sessions: list[str]) -> None:
+    def files() -> list[tuple[Path, int]]:
+        found = [(path, path.stat().st_mtime_ns) for path in sandbox.state.root.rglob("*")]
+        # What readers share in memory, after a crash made anew by the first of them.
+        return sorted(entry for entry in found if entry[0].suffix != ".db-shm")
+
+    session = sandbox.show(sessions[1])
+    for pid in (session["supervisor_pid"], session["pid"]):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not sandbox.processes(), "their end")
+    before = files()
+    assert len(values(sandbox, "show", "")) == 3
+    assert (files(), sandbox.processes()) == (before, [])
+    # Nor where nobody has had the database open since, and its files for readers are gone.
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = files()
+    assert len(values(sandbox, "show", "")) == 3
+    assert files() == before

@@ -1,0 +1,71 @@
+"""Help that teaches: sections, examples, exit codes, and what was meant."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from hldctl.cli import app
+from hldctl.cli.examples import EXAMPLES, TOP
+from hldctl.cli.sections import SECTIONS
+from hldctl.errors import ExitCode
+from tests.sandbox import Sandbox
+
+
+def test_the_help_groups_all_commands_and_names_all_exit_codes(sandbox: Sandbox) -> None:
+    shown = sandbox.ok("--help")
+    for section, commands in SECTIONS.items():
+        _, _, rest = shown.partition(f"\n{section}:\n")
+        listed = re.findall(r"^  (\S+)  ", rest.partition("\n\n")[0], re.MULTILINE)
+        assert tuple(listed) == commands
+    assert "\nMore:" not in shown
+    for code in ExitCode:
+        assert re.search(rf"^  {code.value}  +\w", shown, re.MULTILINE)
+
+
+def test_each_command_is_in_one_section_and_has_two_or_three_examples() -> None:
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(app.COMMANDS)
+    assert EXAMPLES.keys() == app.COMMANDS.keys()
+    assert all(len(examples) in (2, 3) for examples in [TOP, *EXAMPLES.values()])
+
+
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_examples_are_shown_and_can_be_typed(name: str) -> None:
+    command = app.load(name)
+    shown = command.get_help(command.make_context(name, [], resilient_parsing=True))
+    for purpose, line in EXAMPLES[name]:
+        assert f"  # {purpose}\n  {line}" in shown
+        assert words(line)[0] == name
+        command.make_context(name, words(line)[1:])
+
+
+def test_the_first_examples_can_be_typed() -> None:
+    for _, line in TOP:
+        name, *rest = words(line)
+        app.load(name).make_context(name, rest)
+
+
+def words(line: str) -> list[str]:
+    """Those behind `hldctl`, up to a pipe or a redirection."""
+    found = shlex.split(line)
+    assert found.pop(0) == "hldctl"
+    end = next((place for place, word in enumerate(found) if word in ("|", ">")), len(found))
+    return found[:end]
+
+
+@pytest.mark.parametrize(
+    ("mistyped", "meant"),
+    [
+        (["lunch"], "launch"),
+        (["--versoin"], "--version"),
+        (["ls", "--stat"], "--status"),
+        (["launch", "--retry"], "--retries"),
+    ],
+    ids=lambda words: words[-1],
+)
+def test_what_is_mistyped_is_set_right(sandbox: Sandbox, mistyped: list[str], meant: str) -> None:
+    done = sandbox.run(*mistyped)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.search(f"Did you mean .*{meant}'", done.stderr)
