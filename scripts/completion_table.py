@@ -64,7 +64,8 @@ def _command(name: str, command: Any) -> str:
 
 def _option(command: str, option: TyperOption) -> list[Any]:
     """As `hldctl.cli.completion.table.Option` has it."""
-    names = [*option.opts, *option.secondary_opts]
+    # Those of --help come in any order.
+    names = sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
     takes = None if option.is_flag or option.count else _takes(command, option, names)
     return [names, option.help or "", takes, option.multiple]
 

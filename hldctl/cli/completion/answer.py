@@ -30,12 +30,14 @@ def described(words: Sequence[str]) -> list[str]:
 
 def in_bash(breaks: str, line: str) -> list[str]:
     """For bash, which puts a candidate in place of what stands behind the last of the characters that break words."""
+    import shlex
+
     words = _split(line)
     found = answer(words[1:])
     if isinstance(found, str):
         return [found]
     kept = 1 + max((words[-1].rfind(character) for character in breaks), default=-1)
-    return [each.value[kept:] for each in found]
+    return [shlex.quote(each.value[kept:]) for each in found]
 
 
 def answer(words: Sequence[str]) -> str | list[Candidate]:

@@ -1,12 +1,12 @@
 # Completion of hldctl for bash 3.2 or newer.
 _hldctl() {
-    local IFS=$'\n' answer
+    local IFS=$'\n' answer line
     COMPREPLY=()
     answer=$(_HLDCTL_COMPLETE=bash "$1" "$COMP_WORDBREAKS" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null) || return 0
     case $answer in
         :files) compopt -o default 2>/dev/null || COMPREPLY=($(compgen -f -- "$2")) ;;
         :directories) compopt -o dirnames 2>/dev/null || COMPREPLY=($(compgen -d -- "$2")) ;;
-        *) COMPREPLY=($answer) ;;
+        ?*) while read -r line; do COMPREPLY+=("$line"); done <<<"$answer" ;;
     esac
 }
 # Unsorted where bash can, since what is newest comes first.

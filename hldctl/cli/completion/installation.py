@@ -30,4 +30,8 @@ def install() -> tuple[str, Path]:
         path.write_text(script(found), encoding="utf-8")
     except OSError as error:
         raise UnfitEnvironment(f"{error.filename} cannot be written: {error.strerror or error}.") from None
+    except UnicodeError:
+        raise UnfitEnvironment(
+            "Your shell's start-up file is no UTF-8; use --show-completion, and put it there."
+        ) from None
     return found, path

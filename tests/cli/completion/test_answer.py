@@ -106,6 +106,8 @@ def test_words_in_quotes_and_breaks_in_bash(sandbox: Sandbox) -> None:
     assert in_bash("hldctl launch 'Mend it' --if-running=q") == "queue\n"
     assert in_bash("hldctl ls --sort c") == "created\ncost\n"
     assert in_bash("hldctl launch 'Mend") == ""
+    sandbox.configure('[groups]\n"two words" = 1\n')
+    assert in_bash("hldctl launch --group t") == "'two words'\n"
 
 
 def _no_database(sandbox: Sandbox) -> None:
