@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import output, screen
 from hldctl.cli.age import age
 from hldctl.cli.duration import seconds
+from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import family, supervisors
 from hldctl.states import Status
@@ -42,6 +44,13 @@ _LISTED = (
     "pending_approvals",
 )
 
+_DRAWN = (
+    *_LISTED,
+    *("name", "end_reason", "started_at", "completed_at", "duration_ms", "effective_context_tokens", "context_window"),
+)
+
+_NO_SESSIONS = "no sessions; `hldctl launch` starts one"
+
 _COLUMNS = {
     SortKey.CREATED: "created_at",
     SortKey.ACTIVITY: "last_activity_at",
@@ -68,29 +77,39 @@ def command(
         str | None, typer.Option("--format", metavar="TEMPLATE", help="A line for each, such as '{id} {status}'.")
     ] = None,
     tree: Annotated[bool, typer.Option("--tree", help="Continuations below what they continue.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="On a terminal: draw the table anew with each change, until Ctrl-C.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of sessions.")] = False,
 ) -> None:
-    """List sessions, newest first."""
+    """List sessions, newest first: on a terminal with what each does now."""
     is_table = not (quiet or template or as_json)
+    is_drawn = is_table and screen.is_drawn()
+    if watch and not is_drawn:
+        raise BadUsage(
+            "--watch draws a table on a terminal, so it goes neither with a pipe nor with -q, --format or --json; "
+            "`hldctl events -f` prints a line for each change."
+        )
     most = (_SHOWN if is_table else 0) if limit is None else limit
+    listing = sessions.Listing(
+        archived=archived,
+        statuses=tuple(status or ()),
+        created_since=None if since is None else int((time.time() - since) * 1000),
+        search=search,
+        sort=_COLUMNS[sort],
+        # One more, to know whether there are more.
+        limit=most + 1 if most else None,
+        columns=None if template or as_json else _DRAWN if is_drawn else _LISTED,
+    )
     state = StateDirectory.from_environment()
+    if is_drawn:
+        _draw(state, listing, most, tree=tree, watch=watch)
+        return
     with opened(state):
         supervisors.adopt_all_lost(state)
-        found = sessions.matching(
-            sessions.Listing(
-                archived=archived,
-                statuses=tuple(status or ()),
-                created_since=None if since is None else int((time.time() - since) * 1000),
-                search=search,
-                sort=_COLUMNS[sort],
-                # One more, to know whether there are more.
-                limit=most + 1 if most else None,
-                columns=None if template or as_json else _LISTED,
-            )
-        )
+        found = sessions.matching(listing)
         waiting = _waiting() if any(session.pending_approvals for session in found) else {}
-    limited = found[:most] if most else found
-    drawn = list(family.by_family(limited)) if tree else [(0, session) for session in limited]
+    drawn = _arranged(found, most, tree=tree)
     shown = [session for _, session in drawn]
     if quiet:
         for session in shown:
@@ -100,10 +119,47 @@ def command(
             output.data(output.format_fields(template, view.session_object(session)))
     elif as_json:
         output.json_value([view.session_object(session) for session in shown])
+    elif not shown:
+        output.note(_NO_SESSIONS)
     else:
         _print_table(drawn, waiting)
-        if len(found) > len(shown):
-            output.note(f"only {len(shown)} shown; --limit 0 shows all")
+        _note_more(found, most)
+
+
+def _draw(state: StateDirectory, listing: sessions.Listing, most: int, *, tree: bool, watch: bool) -> None:
+    # Only here: a pipe has no use for what draws.
+    from hldctl.cli import session_table
+    from hldctl.sessions import overview
+
+    def rows(seen: overview.Overview) -> list[session_table.Row]:
+        arranged = _arranged(seen.sessions, most, tree=tree)
+        return [session_table.Row(session, seen.outcomes.get(session.id, ""), depth) for depth, session in arranged]
+
+    if watch:
+        from hldctl.cli.watching import watch as watch_table
+
+        watch_table(state, listing, rows)
+        return
+    with opened(state):
+        supervisors.adopt_all_lost(state)
+        seen = overview.look(listing)
+    if not seen.sessions:
+        output.note(_NO_SESSIONS)
+        return
+    terminal = screen.console()
+    terminal.print(*session_table.lines(rows(seen), seen.doing, width=terminal.width, now=time.time()), sep="\n")
+    _note_more(seen.sessions, most)
+
+
+def _arranged(found: Sequence[Session], most: int, *, tree: bool) -> list[tuple[int, Session]]:
+    """Each that is to be shown, with its depth."""
+    limited = found[:most] if most else found
+    return list(family.by_family(limited)) if tree else [(0, session) for session in limited]
+
+
+def _note_more(found: Sequence[Session], most: int) -> None:
+    if most and len(found) > most:
+        output.note(f"only {most} shown; --limit 0 shows all")
 
 
 def _waiting() -> dict[str, str]:
@@ -130,10 +186,7 @@ def _print_table(shown: list[tuple[int, Session]], waiting: dict[str, str]) -> N
         )
         for depth, session in shown
     ]
-    if rows:
-        output.table(("ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
-    else:
-        output.note("no sessions; `hldctl launch` starts one")
+    output.table(("ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
 
 
 def _branch(depth: int) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import output, screen
 from hldctl.cli.age import age
 from hldctl.cli.conversation import approval_line, lines
 from hldctl.errors import BadUsage
@@ -16,6 +17,7 @@ from hldctl.host.paths import StateDirectory
 from hldctl.sessions import following, inspection
 from hldctl.sessions.inspection import Inspection
 from hldctl.store import view
+from hldctl.store.database import opened
 from hldctl.store.models import FileSnapshot, McpServerRow, Session
 
 _ELSEWHERE = ("query", "summary", "result_content", "run_id", "permission_denials")
@@ -28,19 +30,48 @@ def command(
     snapshots: Annotated[bool, typer.Option("--snapshots", help="The files that it read, as they were then.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show one session whole: settings, numbers, result, family."""
+    """Show one session: on a terminal what matters of it, in a pipe all of it.
+
+    At a terminal --events and --snapshots go through $PAGER.
+    """
     if events and snapshots:
         raise BadUsage("Say either --events or --snapshots.")
     state = StateDirectory.from_environment()
     found = inspection.inspect(state, session)
     if events:
-        _print_events(state, found.session.id, as_json=as_json)
+        with _read_at_leisure(as_json):
+            _print_events(state, found.session.id, as_json=as_json)
     elif snapshots:
-        _print_snapshots(inspection.file_snapshots(state, found.session.id), as_json=as_json)
+        with _read_at_leisure(as_json):
+            _print_snapshots(inspection.file_snapshots(state, found.session.id), as_json=as_json)
     elif as_json:
         output.json_value(_whole_object(found))
+    elif screen.is_drawn():
+        _draw(found, state)
     else:
         _print(found, state)
+
+
+def _read_at_leisure(as_json: bool) -> AbstractContextManager[None]:
+    """JSON is for programs: it goes where it is sent."""
+    if as_json or not screen.is_drawn():
+        return nullcontext()
+    from hldctl.cli.pager import paged
+
+    return paged()
+
+
+def _draw(found: Inspection, state: StateDirectory) -> None:
+    # Only here: a pipe has no use for what draws.
+    from hldctl.cli import session_page
+    from hldctl.sessions import activity
+
+    session = found.session
+    with opened(state):
+        doing = activity.of_all().get(session.id)
+        last_words = None if doing is None else activity.last_words(session.id)
+    page = session_page.Page(found, str(state.session(session.id).directory), doing, last_words)
+    session_page.draw(page, screen.console())
 
 
 def _whole_object(found: Inspection) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""`hldctl ls --watch`: the table, drawn anew where it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from hldctl.cli import session_table
+from hldctl.cli.leaving import left_by_ctrl_c
+from hldctl.cli.resizing import resized
+from hldctl.cli.screen import console
+from hldctl.cli.session_table import Row
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import overview
+from hldctl.sessions.overview import Overview
+from hldctl.store.sessions import Listing
+
+
+def watch(state: StateDirectory, listing: Listing, rows: Callable[[Overview], Sequence[Row]]) -> None:
+    """Until Ctrl-C; what stood on the screen last is left behind."""
+    terminal = console()
+    lines: list[Text] = []
+    with left_by_ctrl_c():
+        try:
+            with (
+                resized() as resizes,
+                Live(
+                    console=terminal, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+                ) as live,
+            ):
+                for seen in overview.followed(state, listing, [resizes]):
+                    lines = _lines(rows(seen), seen, terminal.width, terminal.height)
+                    live.update(Group(*lines), refresh=True)
+        finally:
+            terminal.print(*lines, sep="\n")
+
+
+def _lines(rows: Sequence[Row], seen: Overview, width: int, height: int) -> list[Text]:
+    """No more than the screen has room for."""
+    if not rows:
+        return [Text("no sessions", "dim")]
+    # The header takes one.
+    room = max(1, height - 1)
+    shown = rows if len(rows) <= room else rows[: max(1, room - 1)]
+    lines = session_table.lines(shown, seen.doing, width=width, now=time.time())
+    if len(shown) < len(rows):
+        lines.append(Text(f"… {len(rows) - len(shown)} more", "dim"))
+    return lines
