@@ -181,7 +181,7 @@ def _body(page: Page, console: Console, width: int, room: int) -> Iterator[Rende
     yield Text("result" if session.completed_at is not None else "said last", "bold")
     yield Text()
     for line in lines[:room]:
-        yield Segments([Segment(" " * _INDENT), *line], new_lines=False)
+        yield Segments([Segment(" " * _INDENT), *line, Segment.line()])
     if hidden:
         yield Text(f"{'':{_INDENT}}… {hidden} more lines: hldctl show {session.id[:8]} --events", "dim")
 

@@ -72,13 +72,15 @@ class Gallery:
 
     def named(self, text: str) -> str:
         for number, session_id in enumerate(self.ids.values(), 1):
-            text = text.replace(session_id[:8], f"{number:08d}")
-        text = text.replace(str(self.sandbox.root), "/sandbox")
+            same = f"{number:08d}-1111-2222-3333-444444444444"
+            text = text.replace(session_id, same).replace(session_id[:8], same[:8])
         return text.rstrip() + "\n"
 
 
 def gallery(sandbox: Sandbox) -> Gallery:
     sandbox.claude(CLAUDE)
+    # Paths that are as long in each run.
+    sandbox.environment["HOME"] = str(sandbox.root)
     started = {
         "completed": sandbox.launch("Mend the parser", "--title", "Parser: reads 漢字 and wide 🎉 characters"),
         "failed": sandbox.launch("It fails"),
@@ -139,11 +141,11 @@ def _ask(made: Gallery, session_id: str, created_at: int) -> None:
     """A request of a hook that lives as long as this process does."""
     hook = identify(os.getpid())
     assert hook is not None
+    asked = json.dumps({"command": "git push --force"})
     made.sandbox.sql(
         "INSERT INTO approvals (id, session_id, run_id, tool_use_id, tool_name, tool_input, status, created_at,"
-        " hook_pid, hook_started, boot_id) VALUES ('a0a0a0a0-0000', ?, '', 't1', 'Bash', '{\"command\": \"git push --force\"}',"
-        " 'pending', ?, ?, ?, ?)",
-        *(session_id, created_at, hook.pid, hook.started, hook.boot_id),
+        " hook_pid, hook_started, boot_id) VALUES ('a0a0a0a0-0000', ?, '', 't1', 'Bash', ?, 'pending', ?, ?, ?, ?)",
+        *(session_id, asked, created_at, hook.pid, hook.started, hook.boot_id),
     )
     made.sandbox.sql("UPDATE sessions SET status = 'waiting_input', pending_approvals = 1 WHERE id = ?", session_id)
 

@@ -1,0 +1,72 @@
+"""What a person sees of sessions of all kinds; `screens/README.md` says how to renew what is expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.gallery import KINDS, Gallery, compare, gallery
+from tests.sandbox import Sandbox
+from tests.terminal import Terminal
+
+WIDTHS = (80, 140)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    sandbox = Sandbox(tmp_path_factory.mktemp("gallery") / "sandbox")
+    try:
+        yield gallery(sandbox)
+    finally:
+        sandbox.close()
+
+
+@pytest.mark.parametrize("columns", [40, 60, *WIDTHS])
+def test_ls(shown: Gallery, columns: int) -> None:
+    screen = shown.screen("ls", columns=columns, lines=24)
+    compare(f"ls-{columns}", screen)
+
+
+def test_ls_in_a_pipe_is_cut_nowhere(shown: Gallery) -> None:
+    compare("ls-pipe", shown.named(shown.sandbox.ok("ls", environment={"COLUMNS": "40"})))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_show(shown: Gallery, kind: str) -> None:
+    for columns in WIDTHS:
+        compare(f"show-{kind}-{columns}", shown.screen("show", shown.ids[kind], columns=columns, lines=40))
+
+
+def test_what_a_session_says_reaches_no_terminal_raw(shown: Gallery) -> None:
+    for arguments in (["ls"], ["show", shown.ids["denied"]]):
+        with Terminal(shown.sandbox, *arguments, columns=140) as terminal:
+            written = terminal.ended()[1]
+        assert "\x1b[1" in written
+        assert "Evil \\x1b[2J\\x1b[31mred\\x07 \\u202etitle" in written
+        assert not [evil for evil in ("\x1b[2J", "\x1b[31mred", "\x1b[31mnot", "\x07", "\u202e") if evil in written]
+
+
+def test_no_color_is_obeyed(shown: Gallery) -> None:
+    shown.sandbox.environment["NO_COLOR"] = "1"
+    for arguments in (["ls"], ["show", "last"]):
+        with Terminal(shown.sandbox, *arguments) as terminal:
+            assert not re.search(r"\x1b\[[\d;]*[34]\d", terminal.ended()[1])
+    del shown.sandbox.environment["NO_COLOR"]
+
+
+def test_a_conversation_goes_through_the_pager(shown: Gallery) -> None:
+    environment = shown.sandbox.environment
+    for pager, expected in (("sed s/^/read:/", "read:user: Mend the parser"), ("cat", "\nuser: Mend")):
+        environment["PAGER"] = pager
+        with Terminal(shown.sandbox, "show", shown.ids["completed"], "--events") as terminal:
+            assert expected in "\n" + terminal.ended()[1]
+    environment["PAGER"] = "head -1"
+    with Terminal(shown.sandbox, "show", shown.ids["completed"], "--events") as terminal:
+        assert terminal.ended() == (0, "user: Mend the parser\n")
+    environment["PAGER"] = "no-such-pager"
+    with Terminal(shown.sandbox, "show", shown.ids["completed"], "--events") as terminal:
+        code, said = terminal.ended()
+        assert (code, "'no-such-pager' cannot be run" in said, "Traceback" in said) == (5, True, False)
+    del environment["PAGER"]
