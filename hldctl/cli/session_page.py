@@ -13,7 +13,6 @@ from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
-from hldctl.cli import markdown
 from hldctl.cli.age import age, clock
 from hldctl.cli.doing import clocked
 from hldctl.cli.next_commands import next_commands
@@ -171,6 +170,9 @@ def _body(page: Page, console: Console, width: int, room: int) -> Iterator[Rende
     # One that failed may have no other result than its error.
     if not said or one_line(said) == one_line(session.error_message or ""):
         return
+    # As slow to import as all else; a session that has said nothing does without.
+    from hldctl.cli import markdown
+
     # The heading, the blank lines around it, and the line that tells of the rest.
     room = max(_FEWEST_LINES, room - 4)
     source = said.split("\n")

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from hldctl.sessions import activity
+from hldctl.sessions.activity import Activity, Doing
+from hldctl.store.database import opened
+from tests.sandbox import Sandbox, eventually
+
+SPEAKS = """
+query = sys.stdin.read()
+def write(**line):
+    print(json.dumps(line), flush=True)
+def say(*blocks, inside=None):
+    write(type="assistant", parent_tool_use_id=inside, message={"content": list(blocks)})
+def call(number, name, **words):
+    return {"type": "tool_use", "id": number, "name": name, "input": words}
+if "works" in query:
+    say(call("a", "Task", description="Look around", prompt="Look."))
+    say(call("b", "Grep", pattern="x"), inside="a")
+if "speaks" in query:
+    say({"type": "text", "text": "First."})
+    say({"type": "text", "text": "Well …"})
+    say({"type": "text", "text": ""})
+if "tries" in query:
+    write(type="system", subtype="api_retry", error_status=529, attempt=2, max_retries=10, retry_delay_ms=1500)
+if "stops" in query:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+write(type="system", subtype="ready")
+time.sleep(3600)
+"""
+
+
+def now(sandbox: Sandbox) -> dict[str, Activity]:
+    with opened(sandbox.state):
+        return activity.of_all()
+
+
+def test_what_each_session_does(sandbox: Sandbox) -> None:
+    sandbox.claude(SPEAKS)
+    queries = ("works", "speaks", "tries", "thinks", "stops")
+    ids = {query: sandbox.launch(query, "--name", query) for query in queries}
+    for session_id in ids.values():
+        sandbox.journal_has(session_id, "ready")
+    ids |= {f"behind {n}": sandbox.launch("Hi", "--name", "works", "--if-running", "queue") for n in (1, 2)}
+    sandbox.configure("max_running = 1")
+    ids |= {f"slot {n}": sandbox.launch("Hi") for n in (1, 2)}
+    sandbox.run("interrupt", ids["stops"], "--no-wait", "--timeout", "1h")
+    found = eventually(lambda: _all_folded(sandbox, ids), "all to be told")
+    assert found is not None
+    assert (found["works"].doing, found["works"].tool, found["works"].argument) == (Doing.TOOL, "Task", "Look around")
+    # The subagent's call is not told, for the main conversation's own is.
+    assert found["works"].more == 0
+    assert found["speaks"].doing == Doing.ANSWERING
+    assert found["tries"].note == "API error 529; attempt 2 of 10 in 1.5 s"
+    assert found["thinks"].doing == Doing.THINKING
+    assert found["stops"].doing == Doing.STOPPING
+    assert [(found[f"behind {n}"].name, found[f"behind {n}"].ahead) for n in (1, 2)] == [("works", 1), ("works", 2)]
+    assert [(found[f"slot {n}"].name, found[f"slot {n}"].ahead) for n in (1, 2)] == [(None, 2), (None, 3)]
+    with opened(sandbox.state):
+        assert [activity.last_words(ids[name]) for name in ("speaks", "thinks")] == ["Well …", None]
+
+
+def _all_folded(sandbox: Sandbox, ids: dict[str, str]) -> dict[str, Activity] | None:
+    found = now(sandbox)
+    named = {name: found[session_id] for name, session_id in ids.items()}
+    expected = {"works": Doing.TOOL, "speaks": Doing.ANSWERING, "tries": Doing.RETRYING, "stops": Doing.STOPPING}
+    return named if all(named[name].doing == doing for name, doing in expected.items()) else None
+
+
+@pytest.mark.parametrize(
+    ("tool_input", "told"),
+    [
+        ('{"description": "Runs the tests", "command": "npm test"}', "npm test"),
+        ('{"limit": 3, "file_path": "a.py"}', "a.py"),
+        ('{"unheard_of": "something", "n": 1}', "something"),
+        ('{"n": 1}', ""),
+        ('["a"]', ""),
+        ("no JSON", ""),
+        (None, ""),
+    ],
+)
+def test_the_input_that_says_most(tool_input: str | None, told: str) -> None:
+    assert activity.argument(tool_input) == told

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from hldctl.store import activity
+from tests.sandbox import Sandbox
+
+
+@pytest.mark.parametrize("query", [activity.LIVE, activity.OLDEST_OPEN_CALLS, activity.LAST_EVENTS])
+def test_what_sessions_do_is_found_by_indexes_of_those_that_live(sandbox: Sandbox, query: str) -> None:
+    steps = plan(sandbox, query)
+    assert any("USING INDEX sessions_alive" in step for step in steps)
+    assert not [step for step in steps if step.startswith("SCAN") and "sessions_alive" not in step], steps
+
+
+def test_the_last_words_are_found_from_the_end(sandbox: Sandbox) -> None:
+    assert plan(sandbox, activity.LAST_WORDS, "id") == [
+        "SEARCH conversation_events USING INDEX events_by_sequence (session_id=?)"
+    ]
+
+
+def plan(sandbox: Sandbox, query: str, *parameters: object) -> list[str]:
+    sandbox.ok("ls")
+    try:
+        return [step[3] for step in sandbox.sql(f"EXPLAIN QUERY PLAN {query}", *parameters)]
+    except sqlite3.OperationalError as error:
+        raise AssertionError(query) from error
