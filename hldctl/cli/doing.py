@@ -6,6 +6,9 @@ from hldctl.cli.age import clock
 from hldctl.cli.output import one_line
 from hldctl.sessions.activity import Activity, Doing
 
+STYLES = {Doing.WAITING: "yellow", Doing.RESTARTING: "yellow", Doing.RETRYING: "yellow"}
+"""What somebody may have to look after."""
+
 
 def clocked(activity: Activity, now: float) -> tuple[str, str]:
     """The words, and for how long it has been so, where that says something; `now` in seconds since 1970."""

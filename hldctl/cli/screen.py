@@ -26,7 +26,8 @@ STYLES = {
 
 def is_drawn() -> bool:
     """Whether standard output is a terminal that can be drawn on; in a pipe plain lines come in place of a drawing."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    # Closed by whoever started us, it is None.
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def console() -> Console:

@@ -14,13 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from hldctl.cli.age import age, clock
+from hldctl.cli.doing import STYLES as STYLES_OF_DOING
 from hldctl.cli.doing import clocked
 from hldctl.cli.next_commands import next_commands
 from hldctl.cli.output import one_line, shortened
 from hldctl.cli.screen import STYLES
 from hldctl.cli.session_settings import settings
 from hldctl.cli.session_table import context_percent, context_style, ending
-from hldctl.sessions.activity import Activity, Doing
+from hldctl.sessions.activity import Activity
 from hldctl.sessions.inspection import Inspection
 from hldctl.states import Status
 from hldctl.store.models import Session
@@ -73,6 +74,8 @@ def _when(session: Session, now: float) -> str:
         why = f", {reason}" if (reason := ending(session)) else ""
         ran = f" after {clock(session.duration_ms / 1000)}" if session.duration_ms is not None else ""
         return f"{ran}{why}, {age(now - session.completed_at / 1000)} ago"
+    if session.status == Status.STARTING:
+        return ""
     if session.started_at is None:
         return f" for {clock(now - session.created_at / 1000)}"
     return f", started {clock(now - session.started_at / 1000)} ago"
@@ -108,8 +111,7 @@ def _named_facts(page: Page, now: float, width: int) -> Iterator[tuple[str, Text
 
 def _now(doing: Activity, now: float) -> Text:
     words, elapsed = clocked(doing, now)
-    style = "yellow" if doing.doing in (Doing.WAITING, Doing.RESTARTING, Doing.RETRYING) else ""
-    return Text.assemble((words, style), (f"  {elapsed}" if elapsed else "", "dim"))
+    return Text.assemble((words, STYLES_OF_DOING.get(doing.doing, "")), (f"  {elapsed}" if elapsed else "", "dim"))
 
 
 def _spent(session: Session) -> Iterator[str]:

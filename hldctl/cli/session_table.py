@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from hldctl.cli.age import age, clock
+from hldctl.cli.doing import STYLES as STYLES_OF_DOING
 from hldctl.cli.doing import clocked
 from hldctl.cli.output import one_line
 from hldctl.cli.screen import STYLES
@@ -170,4 +171,4 @@ def _activity(row: Row, doing: Activity | None, now: float) -> _Cell:
         said = one_line(row.outcome).lstrip("#*_> ").replace("**", "")
         return _Cell(Text(said or ending(row.session), _OUTCOME_STYLES.get(Status(row.session.status), "dim")))
     words, elapsed = clocked(doing, now)
-    return _Cell(Text(words), Text(f" {elapsed}" if elapsed else "", "dim"))
+    return _Cell(Text(words, STYLES_OF_DOING.get(doing.doing, "")), Text(f" {elapsed}" if elapsed else "", "dim"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from rich.console import Group
+from rich.console import ConsoleDimensions, Group
 from rich.live import Live
 from rich.text import Text
 
@@ -24,6 +24,7 @@ def watch(state: StateDirectory, listing: Listing, rows: Callable[[Overview], Se
     """Until Ctrl-C; what stood on the screen last is left behind."""
     terminal = console()
     lines: list[Text] = []
+    size: ConsoleDimensions | None = None
     with left_by_ctrl_c():
         try:
             with (
@@ -33,10 +34,14 @@ def watch(state: StateDirectory, listing: Listing, rows: Callable[[Overview], Se
                 ) as live,
             ):
                 for seen in overview.followed(state, listing, [resizes]):
-                    lines = _lines(rows(seen), seen, terminal.width, terminal.height)
-                    live.update(Group(*lines), refresh=True)
+                    before, lines = (size, lines), _lines(rows(seen), seen, *terminal.size)
+                    size = terminal.size
+                    # What nobody would notice is not sent: the terminal may be far away.
+                    if (size, lines) != before:
+                        live.update(Group(*lines), refresh=True)
         finally:
-            terminal.print(*lines, sep="\n")
+            if lines:
+                terminal.print(*lines, sep="\n")
 
 
 def _lines(rows: Sequence[Row], seen: Overview, width: int, height: int) -> list[Text]:

@@ -121,14 +121,15 @@ def matching(listing: Listing) -> list[Session]:
     return list(query.limit(listing.limit) if listing.limit is not None else query)
 
 
+OUTCOMES = """
+SELECT id, substr(coalesce(error_message, iif(end_reason = 'success', result_content, ''), ''), 1, ?) FROM sessions
+WHERE id IN (SELECT value FROM json_each(?)) AND completed_at IS NOT NULL
+"""
+
+
 def outcomes(session_ids: Iterable[str], length: int) -> dict[str, str]:
     """The beginning of what each of these ended with: an error or, of one that has done its work, the result."""
-    rows = execute(
-        "SELECT id, substr(coalesce(error_message, iif(end_reason = 'success', result_content, ''), ''), 1, ?)"
-        " FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND completed_at IS NOT NULL",
-        (length, json.dumps(list(session_ids))),
-    )
-    return dict(rows.fetchall())
+    return dict(execute(OUTCOMES, (length, json.dumps(list(session_ids)))).fetchall())
 
 
 def unattended(session_ids: Iterable[str]) -> list[Session]:

@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from hldctl.store import activity
+from hldctl.store.sessions import OUTCOMES
 from tests.sandbox import Sandbox
 
 
@@ -19,6 +20,10 @@ def test_the_last_words_are_found_from_the_end(sandbox: Sandbox) -> None:
     assert plan(sandbox, activity.LAST_WORDS, "id") == [
         "SEARCH conversation_events USING INDEX events_by_sequence (session_id=?)"
     ]
+
+
+def test_outcomes_are_found_by_their_ids(sandbox: Sandbox) -> None:
+    assert "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id=?)" in plan(sandbox, OUTCOMES, 1, "[]")
 
 
 def plan(sandbox: Sandbox, query: str, *parameters: object) -> list[str]:
