@@ -64,7 +64,8 @@ class Gallery:
     ids: dict[str, str] = field(default_factory=dict)
 
     def screen(self, *arguments: str, columns: int, lines: int) -> str:
-        """What a command leaves on a terminal, with ids that are always the same."""
+        """What a command leaves on a terminal, with ids and times that are always the same."""
+        fix_times(self)
         with Terminal(self.sandbox, *arguments, columns=columns, lines=lines) as terminal:
             code, _ = terminal.ended()
             assert code == 0
@@ -90,24 +91,34 @@ def gallery(sandbox: Sandbox) -> Gallery:
         "tool": sandbox.launch("Run the tests of the parser", "--name", "nightly", "--retries", "2", "--timeout", "9h"),
         "waiting": sandbox.launch("It asks before it pushes what it has done to the branch of somebody else"),
         "thinking": sandbox.launch("It ponders"),
-        "restarting": sandbox.launch("It breaks", "--retries", "3"),
-        "queued": sandbox.launch("It waits for the other", "--name", "nightly", "--if-running", "queue"),
     }
+    started["restarting"] = sandbox.launch("It breaks", "--retries", "3")
+    # At once: it is to be started again in five seconds.
+    _postpone(sandbox, started["restarting"])
+    started["queued"] = sandbox.launch("It waits for the other", "--name", "nightly", "--if-running", "queue")
     made = Gallery(sandbox, started)
     sandbox.run("wait", started["completed"], started["failed"], started["denied"])
     calls = "SELECT 1 FROM conversation_events WHERE session_id IN (?, ?) AND tool_id = 't1'"
     asked = (started["tool"], started["waiting"])
     eventually(lambda: len(sandbox.sql(calls, *asked)) == 2, "both calls")
-    broken = "SELECT 1 FROM sessions WHERE id = ? AND restarts IS NOT NULL"
-    eventually(lambda: sandbox.sql(broken, started["restarting"]), "the restart to be decided")
     # What its stream says first, too, is then on all screens.
     models = "SELECT count(*) FROM sessions WHERE model_id IS NOT NULL"
     eventually(lambda: sandbox.sql(models) == [(len(started) - 1,)], "the models")
-    _fix_times(made)
+    _ask(made, started["waiting"])
     return made
 
 
-def _fix_times(made: Gallery) -> None:
+def _postpone(sandbox: Sandbox, session_id: str) -> None:
+    decided = "SELECT restarts FROM sessions WHERE id = ? AND restarts IS NOT NULL"
+    stored = eventually(lambda: sandbox.sql(decided, session_id), "the restart to be decided")[0][0]
+    due = time.time_ns() // 1_000_000 + HOUR
+    note = "Claude Code is started again in 5 s (retry 1 of 3): Claude Code exited with 3."
+    restart = {**json.loads(stored)[0], "due": due, "note": note}
+    sandbox.sql("UPDATE sessions SET restarts = ? WHERE id = ?", json.dumps([restart]), session_id)
+
+
+def fix_times(made: Gallery) -> None:
+    """The oldest began as many hours ago as there are sessions, the newest one hour."""
     sql, ids = made.sandbox.sql, made.ids
     now = time.time_ns() // 1_000_000 - PADDING
     for hours, session_id in enumerate(reversed(ids.values()), 1):
@@ -128,24 +139,22 @@ def _fix_times(made: Gallery) -> None:
         "UPDATE sessions SET num_turns = 3, cost_usd = 1.5, context_window = 200000 WHERE id IN (?, ?)",
         *(ids["tool"], ids["waiting"]),
     )
-    restart = {
-        **json.loads(sql("SELECT restarts FROM sessions WHERE id = ?", ids["restarting"])[0][0])[0],
-        "due": now + 2 * PADDING + 2 * HOUR,
-        "note": "Claude Code is started again in 5 s (retry 1 of 3): Claude Code exited with 3.",
-    }
-    sql("UPDATE sessions SET restarts = ? WHERE id = ?", json.dumps([restart]), ids["restarting"])
-    _ask(made, ids["waiting"], now - 3 * HOUR)
+    sql(
+        "UPDATE sessions SET restarts = json_set(restarts, '$[0].due', ?) WHERE id = ?",
+        *(now + 2 * PADDING + 2 * HOUR, ids["restarting"]),
+    )
+    sql("UPDATE approvals SET created_at = ?", now - 3 * HOUR)
 
 
-def _ask(made: Gallery, session_id: str, created_at: int) -> None:
+def _ask(made: Gallery, session_id: str) -> None:
     """A request of a hook that lives as long as this process does."""
     hook = identify(os.getpid())
     assert hook is not None
     asked = json.dumps({"command": "git push --force"})
     made.sandbox.sql(
         "INSERT INTO approvals (id, session_id, run_id, tool_use_id, tool_name, tool_input, status, created_at,"
-        " hook_pid, hook_started, boot_id) VALUES ('a0a0a0a0-0000', ?, '', 't1', 'Bash', ?, 'pending', ?, ?, ?, ?)",
-        *(session_id, asked, created_at, hook.pid, hook.started, hook.boot_id),
+        " hook_pid, hook_started, boot_id) VALUES ('a0a0a0a0-0000', ?, '', 't1', 'Bash', ?, 'pending', 0, ?, ?, ?)",
+        *(session_id, asked, hook.pid, hook.started, hook.boot_id),
     )
     made.sandbox.sql("UPDATE sessions SET status = 'waiting_input', pending_approvals = 1 WHERE id = ?", session_id)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.gallery import KINDS, Gallery, compare, gallery
+from tests.cli.gallery import KINDS, Gallery, compare, fix_times, gallery
 from tests.sandbox import Sandbox
 from tests.terminal import Terminal
 
@@ -30,6 +30,7 @@ def test_ls(shown: Gallery, columns: int) -> None:
 
 
 def test_ls_in_a_pipe_is_cut_nowhere(shown: Gallery) -> None:
+    fix_times(shown)
     compare("ls-pipe", shown.named(shown.sandbox.ok("ls", environment={"COLUMNS": "40"})))
 
 
