@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import output, screen
 from hldctl.errors import BadUsage, ExitCode
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions.launching import Launched
@@ -29,6 +29,10 @@ class Afterwards:
     def __post_init__(self) -> None:
         if self.follow and self.as_json and self.wait:
             raise BadUsage("--follow prints events and --wait --json the session; choose one of them.")
+
+    @property
+    def is_drawn(self) -> bool:
+        return self.follow and not self.as_json and screen.is_drawn()
 
 
 class _Stopped(BaseException):
@@ -84,11 +88,11 @@ def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what:
         signals.deliver()
         _attend(state, session_id, what)
     except _Stopped:
-        _stop(state, session_id)
+        _stop(state, session_id, what)
     _print_result(state, session_id, what)
 
 
-def _stop(state: StateDirectory, session_id: str) -> None:
+def _stop(state: StateDirectory, session_id: str, what: Afterwards) -> None:
     from hldctl.sessions import stopping, waiting
 
     if waiting.has_ended(state, session_id):
@@ -96,6 +100,10 @@ def _stop(state: StateDirectory, session_id: str) -> None:
         return
     output.note(f"interrupting {session_id}")
     stopping.interrupt(state, [session_id])
+    if what.is_drawn:
+        from hldctl.cli import following_screen
+
+        following_screen.print_end(state, session_id)
     waiting.until_all_is_done(state, session_id)
 
 
@@ -173,6 +181,7 @@ def _print_result(state: StateDirectory, session_id: str, what: Afterwards) -> N
         output.json_value(session_object(session))
     elif what.wait and not what.follow and session.result_content is not None:
         output.data(output.for_reader(session.result_content))
-    if session.error_message and not what.quiet:
+    # A drawing has shown it.
+    if session.error_message and not what.quiet and not what.is_drawn:
         output.note(output.harmless(session.error_message))
     raise typer.Exit(waiting.exit_code([session]))

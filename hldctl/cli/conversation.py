@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+from hldctl.cli.detail import Detail, Shown
 from hldctl.cli.output import harmless, one_line, shortened
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store.approvals import Approval
@@ -9,12 +12,18 @@ from hldctl.store.conversation import Event
 
 _WIDTH = 200
 """Characters of a tool's input that a line shows."""
+_ALL = Shown()
 
 
-def lines(event: Event) -> list[str]:
-    """The event, its first line labelled with who or what speaks, the others indented."""
-    label, text = _label_and_text(event)
+def lines(event: Event, shown: Shown = _ALL) -> list[str]:
+    """The event, its first line labelled with who or what speaks, the others indented; none if it is not shown."""
+    detail = _detail(event, shown)
+    if detail is Detail.NONE:
+        return []
+    label, text = _label_and_text(event, whole_input=detail is Detail.FULL)
     first, *others = harmless(text).rstrip("\n").split("\n")
+    if detail is Detail.BRIEF:
+        others = []
     indent = "  " if event.parent_tool_use_id else ""
     return [f"{indent}{label}: {first}", *(f"{indent}  {line}" for line in others)]
 
@@ -28,14 +37,22 @@ def approval_line(approval: Approval) -> str:
     return one_line(f"{approval.status} {approval.id[:8]} by {approval.answered_by}{comment}")
 
 
-def _label_and_text(event: Event) -> tuple[str, str]:
+def _detail(event: Event, shown: Shown) -> Detail | None:
+    if event.event_type == EventType.THINKING:
+        return shown.thinking
+    return shown.tools if event.event_type in (EventType.TOOL_CALL, EventType.TOOL_RESULT) else None
+
+
+def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
     match event.event_type:
         case EventType.MESSAGE:
             return ("user" if event.role == "user" else "claude"), event.content or ""
         case EventType.THINKING:
             return "thinking", event.content or ""
         case EventType.TOOL_CALL:
-            return f"call {one_line(event.tool_name or '')}", shortened(event.tool_input or "", _WIDTH)
+            given = event.tool_input or ""
+            shown = json.dumps(json.loads(given or "null"), indent=2, ensure_ascii=False) if whole_input else given
+            return f"call {one_line(event.tool_name or '')}", shown if whole_input else shortened(given, _WIDTH)
         case EventType.TOOL_RESULT:
             return ("error" if event.is_error else "result"), event.tool_result_content or ""
     return "note", event.content or ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,33 +29,50 @@ def events(
     state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None, follow: bool = False
 ) -> Iterator[Event]:
     """The events behind `after`, or the `last` few, of each session; with `follow` until all have ended."""
-    for page in _news(state, ids, after=after, last=last, follow=follow):
+    for _, page in _news(state, ids, after=after, last=last, follow=follow):
         yield from page
+
+
+@dataclass(frozen=True)
+class Round:
+    """What has come since the last look, maybe nothing; it is to be read before the next round."""
+
+    news: Iterator[Event | Approval]
+    ended: Collection[str]
+    """The sessions of which this is the last."""
 
 
 def with_approvals(
     state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None
 ) -> Iterator[Event | Approval]:
     """Follows the events, and behind them the permission requests that wait, come, or are answered."""
+    for one in rounds(state, ids, after=after, last=last):
+        yield from one.news
+
+
+def rounds(state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None) -> Iterator[Round]:
+    """The same, round by round: one with each change, and one each LOOK_SECONDS."""
     with opened(state):
         reached = dict.fromkeys(ids, feed.last_id())
         waiting = [found for session_id in ids for found in approvals.pending(database.connection(), session_id)]
-        for page in _news(state, ids, after=after, last=last, follow=True):
-            yield from page
-            yield from waiting
-            shown, waiting = {approval.id for approval in waiting}, []
-            for session_id in ids:
-                for change in approval_changes(reached[session_id], session_id):
-                    reached[session_id] = change.feed_id
-                    # One that came between the two looks at the beginning.
-                    if change.approval.status != ApprovalStatus.PENDING or change.approval.id not in shown:
-                        yield change.approval
+        for ended, page in _news(state, ids, after=after, last=last, follow=True):
+            yield Round(chain(page, waiting, _approvals_behind(reached, {approval.id for approval in waiting})), ended)
+            waiting = []
+
+
+def _approvals_behind(reached: dict[str, int], shown: Collection[str]) -> Iterator[Approval]:
+    for session_id in reached:
+        for change in approval_changes(reached[session_id], session_id):
+            reached[session_id] = change.feed_id
+            # One that came between the two looks at the beginning.
+            if change.approval.status != ApprovalStatus.PENDING or change.approval.id not in shown:
+                yield change.approval
 
 
 def _news(
     state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, follow: bool
-) -> Iterator[Iterator[Event]]:
-    """What is there, and then with each wake-up what has come."""
+) -> Iterator[tuple[Collection[str], Iterator[Event]]]:
+    """What is there, and then with each wake-up what has come; before it whom nothing more will come of."""
     with opened(state):
         reached = {session_id: _start(session_id, after, last) for session_id in ids}
         wakeup = Wakeup(_existing_changed(state, ids)) if follow else None
@@ -61,7 +80,7 @@ def _news(
             while True:
                 # Looked at before the events are read: what came before the end is then among them.
                 ended = _ended(reached)
-                yield _all_behind(reached)
+                yield ended, _all_behind(reached)
                 for session_id in ended:
                     del reached[session_id]
                 if wakeup is None or not reached:

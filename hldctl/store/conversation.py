@@ -146,6 +146,13 @@ def after(session_id: str, sequence: int) -> Page:
     return Page(events, is_last=len(events) < _PAGE)
 
 
+def call(session_id: str, tool_id: str) -> Event | None:
+    """The tool call with that id."""
+    query = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND tool_id = ? LIMIT 1"
+    row = execute(query, (session_id, tool_id)).fetchone()
+    return None if row is None else Event._make(row)
+
+
 def oldest_open_call(session_id: str) -> int | None:
     """When the first of the tool calls began that have no result yet, in milliseconds since 1970."""
     row = execute(

@@ -27,6 +27,10 @@ _WHERE_IT_RUNS = (
     Session.supervisor_pid,
     Session.boot_id,
 )
+_PROGRESS = (
+    *("id", "name", "working_dir", "status", "end_reason", "error_message", "created_at", "started_at"),
+    *("duration_ms", "num_turns", "cost_usd", "effective_context_tokens", "context_window", "extra_arguments"),
+)
 
 
 def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[dict[str, Any]]) -> None:
@@ -166,6 +170,12 @@ def working_in(directory: str, *, but: str) -> list[str]:
     works = Session.status.not_in([Status.QUEUED, Status.INTERRUPTING])
     query = Session.select(Session.id).where(Session.completed_at.is_null() & here & works)
     return _ids(query.order_by(Session.created_at))
+
+
+def progress(session_ids: Collection[str]) -> dict[str, Session]:
+    """How far each has come: what changes while it runs, and what tells it from others."""
+    columns = (getattr(Session, name) for name in _PROGRESS)
+    return {session.id: session for session in Session.select(*columns).where(Session.id.in_(list(session_ids)))}
 
 
 def statuses(session_ids: Collection[str]) -> dict[str, Status]:

@@ -1,0 +1,155 @@
+"""Conversations on a terminal: drawn as they are, and followed above a live last line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from hldctl.claude.partial import PieceKind
+from hldctl.cli import answering, live_status, output, safe_markdown, screen
+from hldctl.cli.conversation_screen import ConversationScreen
+from hldctl.cli.detail import Shown
+from hldctl.cli.live_line import LiveLine
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import following
+from hldctl.sessions.following import Round
+from hldctl.sessions.writing import Writing
+from hldctl.states import ApprovalStatus, EventType
+from hldctl.store import sessions
+from hldctl.store.conversation import Event
+from hldctl.store.database import opened
+from hldctl.store.models import Session
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PREFIX_COLOURS = ("cyan", "magenta", "green", "yellow", "blue")
+_LONGEST_NAME = 16
+_PARTIAL = "--include-partial-messages"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which of the events, and whether those to come."""
+
+    after: int = 0
+    last: int | None = None
+    follow: bool = False
+
+
+def show(state: StateDirectory, ids: Sequence[str], part: Part, shown: Shown) -> None:
+    console = screen.console()
+    console.push_theme(safe_markdown.THEME)
+    with opened(state):
+        found = sessions.progress(ids)
+        prefixes = _prefixes([found[session_id] for session_id in dict.fromkeys(ids)])
+        followed = {
+            session_id: _Followed(found[session_id], ConversationScreen(console, found[session_id], shown, prefix))
+            for session_id, prefix in prefixes.items()
+        }
+        if part.follow:
+            rounds = following.rounds(state, list(followed), after=part.after, last=part.last)
+            _follow(state, console, followed, prefixes, rounds, shown)
+        else:
+            _draw(following.events(state, list(followed), after=part.after, last=part.last), followed)
+
+
+def print_end(state: StateDirectory, session_id: str) -> None:
+    """The closing line of a session that ended after it was followed."""
+    with opened(state):
+        session = sessions.progress([session_id])[session_id]
+    screen.console().print(live_status.closing(session))
+
+
+def _draw(events: Iterator[Event], followed: dict[str, _Followed]) -> None:
+    for event in events:
+        print(followed[event.session_id].screen.drawn(event), end="", flush=True)
+    for one in followed.values():
+        print(one.screen.drawn_rest(), end="")
+
+
+@dataclass
+class _Followed:
+    """A session while it is followed."""
+
+    session: Session
+    screen: ConversationScreen
+    writing: Writing | None = None
+    draft: str = ""
+    turns: int = 0
+    is_its_turn: bool = field(default=False)
+
+    def see(self, event: Event) -> None:
+        """Counts turns: each answer of the model, in however many parts it comes."""
+        if event.parent_tool_use_id is None and event.event_type != EventType.SYSTEM:
+            spoke, self.is_its_turn = self.is_its_turn, event.role == "assistant"
+            self.turns += self.is_its_turn and not spoke
+
+    def read_draft(self) -> None:
+        for piece in self.writing.read() if self.writing is not None else ():
+            self.draft = self.draft + piece.text if piece.kind is PieceKind.MORE else piece.text
+
+
+def _follow(
+    state: StateDirectory,
+    console: Console,
+    followed: dict[str, _Followed],
+    prefixes: dict[str, Text],
+    rounds: Iterator[Round],
+    shown: Shown,
+) -> None:
+    asks = answering.can_ask()
+    for session_id, one in followed.items():
+        if shown.live or _PARTIAL in (one.session.extra_arguments or ()):
+            one.writing = Writing(state.session(session_id).journal)
+    alive = dict(followed)
+    with _live_line(console) as live:
+        for round_ in rounds:
+            for news in round_.news:
+                one = followed[news.session_id]
+                if isinstance(news, Event):
+                    one.see(news)
+                elif news.status == ApprovalStatus.PENDING and asks:
+                    with live.away():
+                        asks = answering.ask(state, news)
+                    continue
+                live.write(one.screen.drawn(news))
+            for session_id, session in sessions.progress(list(alive)).items():
+                alive[session_id].session = session
+            for session_id in round_.ended:
+                one = alive.pop(session_id)
+                live.write(one.screen.drawn_rest() + one.screen.drawn_end(live_status.closing(one.session)))
+            live.show([row for one in alive.values() for row in _rows(one, prefixes[one.session.id], console)])
+
+
+def _rows(one: _Followed, prefix: Text, console: Console) -> list[Text]:
+    one.read_draft()
+    width = max(10, console.width - prefix.cell_len)
+    rows = live_status.rows(one.session, one.screen.calls.open, one.draft, one.turns, width)
+    return [Text.assemble(prefix, row) for row in rows]
+
+
+@contextmanager
+def _live_line(console: Console) -> Iterator[LiveLine]:
+    live = LiveLine(console)
+    live.start()
+    try:
+        yield live
+    finally:
+        live.stop()
+
+
+def _prefixes(found: Sequence[Session]) -> dict[str, Text]:
+    """One session needs none."""
+    if len(found) == 1:
+        return {found[0].id: Text()}
+    names = [output.shortened(session.name or session.id[:8], _LONGEST_NAME) for session in found]
+    width = max(len(name) for name in names)
+    return {
+        session.id: Text(f"{name:<{width}} │ ", _PREFIX_COLOURS[index % len(_PREFIX_COLOURS)])
+        for index, (session, name) in enumerate(zip(found, names, strict=True))
+    }

@@ -1,0 +1,72 @@
+"""Markdown from a model, drawn so that nothing in it acts on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from markdown_it import MarkdownIt
+from rich.markdown import CodeBlock, Heading, Markdown, TableElement
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.theme import Theme
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+_CODE_THEME = "ansi_light"
+"""The terminal's own colours, and its own background."""
+THEME = Theme(
+    {
+        "markdown.code": "cyan",
+        "markdown.h1": "bold underline",
+        **dict.fromkeys(("markdown.h2", "markdown.h3", "markdown.h4", "markdown.h5", "markdown.h6"), "bold"),
+        "markdown.item.number": "cyan",
+        "markdown.item.bullet": "cyan",
+        "markdown.link": "underline",
+        "markdown.link_url": "dim underline",
+        "markdown.block_quote": "italic",
+        "markdown.table.header": "bold",
+        "markdown.table.border": "dim",
+    }
+)
+
+
+class _LeftHeading(Heading):
+    LEVEL_ALIGN: ClassVar = dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), "left")
+
+
+class _Code(CodeBlock):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        code = str(self.text).rstrip("\n")
+        yield Padding(Syntax(code, self.lexer_name, theme=self.theme, word_wrap=True), (0, 0, 0, 2))
+
+
+class _Table(TableElement):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for table in super().__rich_console__(console, options):
+            if isinstance(table, Table):
+                table.show_edge = False
+            yield table
+
+
+class SafeMarkdown(Markdown):
+    """Links show where they lead, and what looks like HTML is text.
+
+    The text may still hold control characters, of which Markdown has spellings of its own (`&#27;`): who draws it has
+    to make the outcome harmless, not only what went in.
+    """
+
+    elements: ClassVar = {
+        **Markdown.elements,
+        "heading_open": _LeftHeading,
+        "fence": _Code,
+        "code_block": _Code,
+        "table_open": _Table,
+    }
+
+    def __init__(self, text: str) -> None:
+        super().__init__("", code_theme=_CODE_THEME, hyperlinks=False)
+        self.markup = text
+        # rich leaves out what its parser takes for HTML.
+        self.parsed = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).parse(text)
