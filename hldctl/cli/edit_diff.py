@@ -49,7 +49,9 @@ class Diff:
     def _near(self) -> list[Line]:
         changed = [index for index, line in enumerate(self.lines) if line.sign != " "]
         kept = {near for index in changed for near in range(index - _CONTEXT, index + _CONTEXT + 1)}
-        return [line for index, line in enumerate(self.lines) if index in kept]
+        return [
+            line for index, line in enumerate(self.lines) if index in kept and (line.text.strip() or line.sign != " ")
+        ]
 
 
 def of_edit(call: Event, result: Event) -> Diff:

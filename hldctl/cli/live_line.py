@@ -19,6 +19,8 @@ _DISTURBING = (
     *(signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH),
 )
 
+_NO_WRAPPING, _WRAPPING = "\x1b[?7l", "\x1b[?7h"
+
 
 class LiveLine:
     """On the screen between `start` and `stop`, of which both may come more than once.
@@ -112,7 +114,8 @@ class LiveLine:
 
 
 def _below(rows: Sequence[str]) -> str:
-    return "\n".join(rows)
+    """Wrapped by no terminal, should it find a character wider than it was taken for."""
+    return _NO_WRAPPING + "\n".join(rows) + _WRAPPING if rows else ""
 
 
 def _write(text: str) -> None:

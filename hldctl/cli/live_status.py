@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from hldctl.cli import tool_line
@@ -37,10 +38,9 @@ _ENDS = {Status.COMPLETED: "✓", Status.FAILED: "✗", Status.INTERRUPTED: "■
 
 def rows(session: Session, calls: Sequence[Event], draft: str, turns: int, width: int) -> list[Text]:
     """The text that is being written, the calls that run if there are several, and how far the session has come."""
-    now = time.time() * 1000
-    shown = _draft(draft, width) if draft else []
+    shown = [Text(), *_draft(draft, width)] if draft else []
     if len(calls) > 1:
-        shown += [Text.assemble("  ", _call(call, session, now)) for call in calls[-_MOST_CALLS:]]
+        shown += [Text.assemble("  ", _call(call, session, width - 3)) for call in calls[-_MOST_CALLS:]]
     return [*shown, _progress(session, calls, draft, turns, width)]
 
 
@@ -58,25 +58,20 @@ def closing(session: Session) -> Text:
 
 
 def _progress(session: Session, calls: Sequence[Event], draft: str, turns: int, width: int) -> Text:
-    now = time.time() * 1000
     status = Status(session.status)
-    passed = now - _start(session)
-    sign = _SIGNS[int(passed / 1000) % len(_SIGNS)]
+    passed = time.time() * 1000 - _start(session)
     style = STYLES[status]
+    sign = _SIGNS[int(passed / 1000) % len(_SIGNS)]
     line = Text.assemble((f"{sign} ", style), (f"{elapsed(passed)}  ", "bold"))
-    if len(calls) == 1 and status is not Status.INTERRUPTING:
-        if status is Status.WAITING_INPUT:
-            line.append("waits for permission: ", style)
-        line.append_text(_call(calls[0], session, now))
-    elif status in _DOES:
-        line.append(_DOES[status], style)
-    elif calls:
-        line.append(f"{len(calls)} calls")
-    else:
-        line.append("writing" if draft else "thinking")
     end = Text("".join(f" · {number}" for number in _numbers(session, turns)), "dim")
-    # The numbers stay where a long command does not.
-    line.truncate(max(_LEAST_WORDS, width - 1 - end.cell_len), overflow="ellipsis")
+    if status in _DOES:
+        line.append(_DOES[status], style)
+    if len(calls) == 1 and status in (Status.RUNNING, Status.WAITING_INPUT):
+        line.append(": " if status in _DOES else "", style)
+        # The numbers stay where a long command does not.
+        line.append_text(_call(calls[0], session, width - 1 - line.cell_len - end.cell_len))
+    elif status not in _DOES:
+        line.append(f"{len(calls)} calls" if calls else "writing" if draft else "thinking")
     return line.append_text(end)
 
 
@@ -104,7 +99,9 @@ def _draft(draft: str, width: int) -> list[Text]:
     return list(text.wrap(Console(width=width), width))[-_DRAFT_LINES:]
 
 
-def _call(call: Event, session: Session, now: float) -> Text:
-    took = elapsed(now - call.created_at)
-    argument = tool_line.argument(call, session.working_dir)
-    return Text.assemble((tool_line.name(call), "bold"), f" {argument}".rstrip(), (f" {took}", "dim"))
+def _call(call: Event, session: Session, room: int) -> Text:
+    """What it is called on gives way to what tells one from another."""
+    name, took = tool_line.name(call), elapsed(time.time() * 1000 - call.created_at)
+    argument = Text(tool_line.argument(call, session.working_dir))
+    argument.truncate(max(_LEAST_WORDS, room - cell_len(name) - len(took) - 2), overflow="ellipsis")
+    return Text.assemble((name, "bold"), " " if argument else "", argument, (f" {took}", "dim"))

@@ -28,6 +28,7 @@ _ARGUMENTS = {
 }
 """What of its input tells most; of other tools it is the first text in it."""
 
+_LONGEST_NAME = 40
 _LONGEST = 500
 """Characters; a terminal shows as many of them as fit."""
 
@@ -37,7 +38,7 @@ def name(event: Event) -> str:
     called = event.tool_name or ""
     if called.startswith("mcp__"):
         called = ":".join(part for part in called.removeprefix("mcp__").split("__", 1) if part)
-    return one_line(called) or "tool"
+    return shortened(called, _LONGEST_NAME) or "tool"
 
 
 def argument(event: Event, working_dir: str) -> str:

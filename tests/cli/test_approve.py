@@ -88,7 +88,7 @@ def test_a_follower_at_a_terminal_answers_in_place(sandbox: Sandbox) -> None:
         terminal.shows(QUESTION)
         terminal.enter("y\n")
         terminal.shows("approved")
-        terminal.shows("claude: All done.")
+        terminal.shows("All done.")
         assert terminal.ended()[0] == 0
     assert (sandbox.work / "made").exists()
 

@@ -109,5 +109,23 @@ def test_a_reader_that_leaves_is_no_error(sandbox: Sandbox, ended: str) -> None:
     assert tail.returncode == 141
 
 
-def test_raw_goes_with_one_session_alone(sandbox: Sandbox, ended: str) -> None:
-    assert sandbox.run("tail", "--raw", "--json", ended).returncode == 2
+def test_thinking_and_tools_say_how_much_is_printed(sandbox: Sandbox, ended: str) -> None:
+    assert sandbox.ok("tail", ended, "--thinking", "full") == LINES
+    assert (
+        sandbox.ok("tail", ended, "--thinking", "none", "--tools", "none")
+        == "user: Hello\nclaude: One.\nclaude: Two.\n"
+    )
+    assert sandbox.ok("tail", "-f", ended, "--tools", "brief") == LINES.replace("  b\n", "")
+    whole_input = """call Bash: {\n    "command": "printf 'a\\nb'"\n  }\n"""
+    assert sandbox.ok("tail", ended, "--tools", "full", "-n", "3") == f"{whole_input}result: a\n  b\nclaude: Two.\n"
+
+
+def test_live_is_as_good_as_plain_where_nothing_comes_in_parts(sandbox: Sandbox, ended: str) -> None:
+    assert sandbox.ok("tail", "-f", "--live", ended) == LINES
+
+
+@pytest.mark.parametrize(
+    "options", [["--raw", "--json"], ["--json", "--tools", "none"], ["--raw", "--thinking", "full"], ["--live"]]
+)
+def test_options_that_do_not_go_together_are_refused(sandbox: Sandbox, ended: str, options: list[str]) -> None:
+    assert sandbox.run("tail", *options, ended).returncode == 2
