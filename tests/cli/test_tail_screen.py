@@ -134,7 +134,7 @@ def test_a_launch_that_is_followed_is_drawn_and_says_why_it_failed_once(sandbox:
 
 
 HOSTILE = (
-    "\\x1b]0;owned\\x07 &#27;[35;46m &#x9b;2J <b>bold</b> [link](https://example.org/\\x1b[2J) \\u202e\\r\\x08 漢字 👩‍👩‍👧"
+    "\\x1b]0;owned\\x07 &#27;[35;46m &#x9b;2J <b>bold</b> [link](https://a.org/\\x1b[2J) \\u202e\\r\\x08 漢字 👩‍👩‍👧"
 )
 
 
