@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ say("All is made.")
 done()
 """
 )
+
+_JOB_CONTROL = (
+    *("bash", "--norc", "--noprofile", "-c", 'set -m; "$@"; while read -r line; do $line; done', "bash"),
+    *(sys.executable, "-m", "hldctl"),
+)
+"""A shell that runs the command, and reads on once it has been stopped."""
 
 
 def shown(terminal: Terminal) -> str:
@@ -112,7 +119,7 @@ def test_ctrl_c_leaves_a_clean_terminal_and_the_session_alone(sandbox: Sandbox) 
 def test_ctrl_z_erases_the_last_line_and_fg_brings_it_back(sandbox: Sandbox) -> None:
     sandbox.claude(STEPS)
     session_id = sandbox.launch("Make it.")
-    with Terminal(sandbox, "tail", "-f", session_id, job_control=True) as terminal:
+    with Terminal(sandbox, "tail", "-f", session_id, program=_JOB_CONTROL) as terminal:
         terminal.becomes("make all")
         terminal.enter("\x1a")
         eventually(lambda: "make all" not in "\n".join(terminal.screen()), "the last line to go")
