@@ -16,8 +16,8 @@ from hldctl.cli.calls import Calls
 from hldctl.cli.conversation import approval_line
 from hldctl.cli.detail import Detail, Shown
 from hldctl.cli.elapsed import elapsed
+from hldctl.cli.markdown import SafeMarkdown, harmless_segment
 from hldctl.cli.output import harmless, one_line
-from hldctl.cli.safe_markdown import SafeMarkdown
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import conversation
 from hldctl.store.approvals import Approval
@@ -110,7 +110,7 @@ class ConversationScreen:
             lines += _without_blank_ends(self._console.render_lines(part, options, pad=False))
         with self._console.capture() as captured:
             for line in lines:
-                whole = [*gutter, *map(_harmless_segment, line), Segment("\n")]
+                whole = [*gutter, *map(harmless_segment, line), Segment("\n")]
                 self._console.print(Segments(whole), end="")
         return captured.get()
 
@@ -281,8 +281,3 @@ def _without_blank_ends(lines: list[list[Segment]]) -> list[list[Segment]]:
 
 def _flat(text: str | None) -> str:
     return one_line(text or "")
-
-
-def _harmless_segment(segment: Segment) -> Segment:
-    """After all that rich and Markdown have made of it."""
-    return Segment(harmless(segment.text), segment.style)

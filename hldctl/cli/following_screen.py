@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from hldctl.claude.partial import PieceKind
-from hldctl.cli import answering, live_status, output, safe_markdown, screen
+from hldctl.cli import answering, live_status, markdown, output, screen
 from hldctl.cli.conversation_screen import ConversationScreen
 from hldctl.cli.detail import Shown
 from hldctl.cli.live_line import LiveLine
@@ -43,7 +43,7 @@ class Part:
 
 def show(state: StateDirectory, ids: Sequence[str], part: Part, shown: Shown) -> None:
     console = screen.console()
-    console.push_theme(safe_markdown.THEME)
+    console.push_theme(markdown.THEME)
     with opened(state):
         found = sessions.progress(ids)
         prefixes = _prefixes([found[session_id] for session_id in dict.fromkeys(ids)])

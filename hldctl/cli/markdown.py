@@ -1,49 +1,87 @@
-"""What a model writes, which is Markdown, as lines on a terminal."""
+"""Markdown from a model, drawn so that nothing in it acts on the terminal."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement
+from markdown_it import MarkdownIt
+from rich.markdown import CodeBlock, Heading, Markdown, TableElement
+from rich.padding import Padding
 from rich.segment import Segment
 from rich.syntax import Syntax
+from rich.table import Table
 from rich.theme import Theme
 
 from hldctl.cli.output import harmless
 
-_THEME = Theme({"markdown.code": "cyan", "markdown.h1": "bold underline", "markdown.h2": "bold", "markdown.h3": "bold"})
-"""No backgrounds: what rich has can be read on dark terminals only."""
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+_CODE_THEME = "ansi_light"
+"""The terminal's own colours, and its own background."""
+THEME = Theme(
+    {
+        "markdown.code": "cyan",
+        "markdown.h1": "bold underline",
+        **dict.fromkeys(("markdown.h2", "markdown.h3", "markdown.h4", "markdown.h5", "markdown.h6"), "bold"),
+        "markdown.item.number": "cyan",
+        "markdown.item.bullet": "cyan",
+        "markdown.link": "underline",
+        "markdown.link_url": "dim underline",
+        "markdown.block_quote": "italic",
+        "markdown.table.header": "bold",
+        "markdown.table.border": "dim",
+    }
+)
 
 
-class _Heading(Heading):
-    """To the left, where rich would put the first one in the middle."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield self.text
+class _LeftHeading(Heading):
+    LEVEL_ALIGN: ClassVar = dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), "left")
 
 
 class _Code(CodeBlock):
-    """Indented, where rich would put it on a background of its own with blank lines around."""
-
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        code = str(self.text).rstrip()
-        yield Syntax(
-            code, self.lexer_name, theme=self.theme, word_wrap=True, padding=(0, 2), background_color="default"
-        )
+        code = str(self.text).rstrip("\n")
+        yield Padding(Syntax(code, self.lexer_name, theme=self.theme, word_wrap=True), (0, 0, 0, 2))
 
 
-class _Markdown(Markdown):
-    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
+class _Table(TableElement):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for table in super().__rich_console__(console, options):
+            if isinstance(table, Table):
+                table.show_edge = False
+            yield table
+
+
+class SafeMarkdown(Markdown):
+    """Links show where they lead, and what looks like HTML is text.
+
+    The text may still hold control characters, of which Markdown has spellings of its own (`&#27;`): who draws it has
+    to make the outcome harmless, not only what went in.
+    """
+
+    elements: ClassVar = {
         **Markdown.elements,
-        "heading_open": _Heading,
+        "heading_open": _LeftHeading,
         "fence": _Code,
         "code_block": _Code,
+        "table_open": _Table,
     }
+
+    def __init__(self, text: str) -> None:
+        super().__init__("", code_theme=_CODE_THEME, hyperlinks=False)
+        self.markup = text
+        # rich leaves out what its parser takes for HTML.
+        self.parsed = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).parse(text)
+
+
+def harmless_segment(segment: Segment) -> Segment:
+    """After the rendering: what no control character was before it may be one."""
+    return Segment(harmless(segment.text), segment.style)
 
 
 def drawn(text: str, console: Console, width: int) -> list[list[Segment]]:
-    # No hyperlinks: their text may say one address and lead to another.
-    document = _Markdown(harmless(text), code_theme="ansi_dark", hyperlinks=False)
-    with console.use_theme(_THEME):
-        return console.render_lines(document, console.options.update(width=width), pad=False)
+    """As lines that a terminal can be given as they are."""
+    with console.use_theme(THEME):
+        lines = console.render_lines(SafeMarkdown(harmless(text)), console.options.update(width=width), pad=False)
+    return [list(map(harmless_segment, line)) for line in lines]

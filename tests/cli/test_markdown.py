@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from hldctl.cli.markdown import drawn
+
+
+@pytest.mark.parametrize(
+    "text", ["&#27;[31mred", "\x1b[31mred", "[a](http://x/&#27;[31m)", "```\n\x1b]0;title\x07\n```"]
+)
+def test_nothing_in_it_acts_on_the_terminal(text: str) -> None:
+    """Markdown has spellings of its own for control characters."""
+    lines = drawn(text, Console(file=io.StringIO(), force_terminal=True, width=60), 60)
+    said = "".join(segment.text for line in lines for segment in line)
+    assert said.strip()
+    assert not [character for character in said if ord(character) < 32 or 127 <= ord(character) < 160]
