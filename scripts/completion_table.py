@@ -8,10 +8,11 @@ import re
 from typing import Any
 
 import typer
-from typer.core import TyperArgument, TyperOption
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from hldctl.cli import app
 from hldctl.cli.completion.kind import Kind
+from hldctl.host import configuration
 from hldctl.store.candidates import Which
 
 _SESSIONS = {
@@ -32,7 +33,8 @@ _OPTIONS: dict[str, str | list[str]] = {
     "--permission-mode": ["default", "acceptEdits", "plan", "auto", "dontAsk", "manual", "bypassPermissions"],
     "--model": ["opus", "sonnet", "haiku"],
 }
-_METAVARS = {
+_METAVARS: dict[str, str | list[str]] = {
+    "KEY": list(configuration.KEYS),
     "APPROVAL": Kind.REQUEST,
     "DIR": Kind.DIRECTORY,
     "FILE": Kind.FILE,
@@ -56,8 +58,13 @@ def summary(help: str | None) -> str:
 def _command(name: str, command: Any) -> str:
     """In JSON, with a line for each option, so that changes can be read."""
     parameters = command.get_params(command.make_context(name, [], resilient_parsing=True))
+    below = list(command.commands.values()) if isinstance(command, TyperGroup) and name != "hldctl" else []
     options = [_option(name, each) for each in parameters if isinstance(each, TyperOption) and not each.hidden]
     arguments = [_argument(name, each) for each in parameters if isinstance(each, TyperArgument) and not each.hidden]
+    if below:
+        # The name of one, and what the one takes that takes most.
+        most = max(([each for each in one.params if isinstance(each, TyperArgument)] for one in below), key=len)
+        arguments = [[[one.name for one in below], False], *(_argument(name, each) for each in most)]
     lines = ",\n".join(json.dumps(option, ensure_ascii=False) for option in options)
     return f"[{json.dumps(' '.join(summary(command.help).split()))}, [\n{lines}\n], {json.dumps(arguments)}]"
 

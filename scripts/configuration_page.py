@@ -10,6 +10,16 @@ from hldctl.host.configuration import _EXPECTED, Configuration
 from scripts import roff
 
 KEYS = {
+    "model": "The model of new sessions, as with --model.",
+    "permission_mode": "Claude Code's permission mode, as with --permission-mode.",
+    "allowed_tools": "Tools that need no permission, as with --allowed-tools, which replaces them; an empty one does "
+    "without.",
+    "max_budget_usd": "Sessions end when so much is spent, as with --max-budget-usd.",
+    "timeout": "Sessions are stopped that have not ended by then, as with --timeout.",
+    "idle_timeout": "Sessions are stopped in which nothing has happened for so long, as with --idle-timeout.",
+    "retries": "How often a session goes on after an API error or a crash, as with --retries.",
+    "wait_for_reset": "Whether sessions go on when a rate limit has been reset, as with --wait-for-reset.",
+    "fail_on_denial": "Whether a session has failed if a tool call was denied, as with --fail-on-denial.",
     "approvals": "Whether sessions ask for each permission by `hldctl approvals`, as with --approvals. Without it, "
     "those do that are launched at a terminal.",
     "approval_timeout": "What becomes of a request that nobody answers, and after how long, as with "

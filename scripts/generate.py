@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperArgument, TyperOption
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from hldctl import __version__
 from hldctl.cli import app, command
@@ -133,6 +133,7 @@ def command_page(name: str) -> str:
             "DESCRIPTION": _description(context),
             "ARGUMENTS": roff.entries(_argument(argument, context) for argument in _arguments(context)),
             "OPTIONS": _options(context),
+            "COMMANDS": "\n".join(_subcommand(name, below) for below in _subcommands(context)),
             "EXIT STATUS": _exit_status(),
             "EXAMPLES": roff.examples(EXAMPLES.get(name, ())),
             "SEE ALSO": f"{roff.reference('hldctl')},\n{_CONFIGURATION}",
@@ -140,9 +141,9 @@ def command_page(name: str) -> str:
     )
 
 
-def _context(command: Any, name: str) -> typer.Context:
+def _context(command: Any, name: str, parent: typer.Context | None = None) -> typer.Context:
     """What the command's own help is made from."""
-    context: typer.Context = command.make_context(name, [], resilient_parsing=True)
+    context: typer.Context = command.make_context(name, [], parent=parent, resilient_parsing=True)
     return context
 
 
@@ -180,7 +181,21 @@ def _synopsis(name: str, context: typer.Context) -> str:
         words.append(word if argument.required else f"[{word}]")
     if isinstance(context.command, command.CommandWithRest):
         words.append(f"[{roff.bold('--')} {roff.italic('argument')} ...]")
-    return " ".join(words)
+    below = (_synopsis(f"{name} {each.info_name}", each) for each in _subcommands(context))
+    return "\n.br\n".join([" ".join(words), *below])
+
+
+def _subcommands(context: typer.Context) -> list[typer.Context]:
+    """Of a command that is a group of others."""
+    commands = context.command.commands if isinstance(context.command, TyperGroup) else {}
+    return [_context(command, name, context) for name, command in commands.items()]
+
+
+def _subcommand(name: str, context: typer.Context) -> str:
+    """A part of the page of the command that it belongs to."""
+    entries = [roff.entries(_argument(argument, context) for argument in _arguments(context)), _options(context)]
+    heading = f'.SS "{roff.literal(f"hldctl {name} {context.info_name}")}"'
+    return "\n".join([heading, _description(context), ".RS", *filter(None, entries), ".RE"])
 
 
 def _arguments(context: typer.Context) -> list[TyperArgument]:

@@ -25,16 +25,21 @@ _LOGIN_SHELL_SECONDS = 5
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Path:
-    """The binary to run; raises UnfitEnvironment with the places that were searched.
+    """The binary to run; raises UnfitEnvironment with the places that were searched."""
+    return located(environment)[0]
+
+
+def located(environment: Mapping[str, str] = os.environ) -> tuple[Path, str]:
+    """The binary to run, and by what it was found.
 
     The order is: $HLDCTL_CLAUDE, PATH, the usual install places, the one that claude-agent-sdk brings, and last what a
     login shell finds, which costs a shell's start.
     """
     if chosen := environment.get("HLDCTL_CLAUDE"):
-        return _chosen(chosen, environment)
-    for candidate in _candidates(environment):
+        return _chosen(chosen, environment), "HLDCTL_CLAUDE"
+    for candidate, place in _candidates(environment):
         if _is_program(candidate):
-            return candidate
+            return candidate, place
     raise UnfitEnvironment(
         "No Claude Code was found: not on PATH, not in "
         + ", ".join(_USUAL_PLACES)
@@ -52,14 +57,16 @@ def _chosen(chosen: str, environment: Mapping[str, str]) -> Path:
     return Path(found).absolute()
 
 
-def _candidates(environment: Mapping[str, str]) -> Iterator[Path]:
+def _candidates(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     for directory in environment.get("PATH", "").split(os.pathsep):
         if directory:
-            yield Path(directory).absolute() / "claude"
+            yield Path(directory).absolute() / "claude", "PATH"
     for place in _USUAL_PLACES:
-        yield Path(os.path.expanduser(place))
-    yield from _bundled()
-    yield from _of_login_shell(environment)
+        yield Path(os.path.expanduser(place)), "usual place"
+    for path in _bundled():
+        yield path, "claude-agent-sdk"
+    for path in _of_login_shell(environment):
+        yield path, "login shell"
 
 
 def _is_program(path: Path) -> bool:

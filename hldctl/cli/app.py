@@ -31,8 +31,10 @@ COMMANDS = {
     "deny": "deny",
     "events": "events",
     "export": "export",
+    "stats": "stats",
     "rm": "rm",
     "prune": "prune",
+    "config": "config",
     "doctor": "doctor",
 }
 """The module of each command, imported only when the command is run or described."""
@@ -97,11 +99,19 @@ class _Commands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """The command of that name, ready to run."""
+    """The command of that name, ready to run.
+
+    A module may have SUBCOMMANDS; its `command` is then what comes before each of them, and is run without one, too.
+    """
     module = importlib.import_module(f"hldctl.cli.{COMMANDS[name]}")
-    single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
-    single.command(name, cls=getattr(module, "COMMAND_CLASS", command.Command))(module.command)
-    return typer.main.get_command(single)
+    loaded = typer.Typer(name=name, add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
+    if subcommands := getattr(module, "SUBCOMMANDS", None):
+        loaded.callback(invoke_without_command=True)(module.command)
+        for subcommand, function in subcommands.items():
+            loaded.command(subcommand, cls=command.Command)(function)
+    else:
+        loaded.command(name, cls=getattr(module, "COMMAND_CLASS", command.Command))(module.command)
+    return typer.main.get_command(loaded)
 
 
 app = typer.Typer(

@@ -86,6 +86,10 @@ EXAMPLES = {
         Example("As Markdown", "hldctl export last > run.md"),
         Example("One page that any browser shows", "hldctl export last --format html -o run.html"),
     ),
+    "stats": (
+        Example("What each day of the last week has cost", "hldctl stats --since 7d"),
+        Example("The dearest projects, for a spreadsheet", "hldctl stats --by directory --csv > projects.csv"),
+    ),
     "rm": (
         Example("Delete a session that has ended", "hldctl rm 3f0c2b6e"),
         Example("Interrupt the newest first", "hldctl rm --force last"),
@@ -93,6 +97,10 @@ EXAMPLES = {
     "prune": (
         Example("What would go", "hldctl prune --older-than 30d --dry-run"),
         Example("Keep the newest hundred", "hldctl prune --keep 100"),
+    ),
+    "config": (
+        Example("A default for new sessions", "hldctl config set timeout 2h"),
+        Example("Two sessions of a group at once", "hldctl config set groups.review 2"),
     ),
     "doctor": (
         Example("What is wrong here", "hldctl doctor"),

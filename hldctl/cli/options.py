@@ -13,6 +13,7 @@ import typer
 from hldctl.cli.afterwards import Afterwards
 from hldctl.cli.duration import seconds
 from hldctl.cli.values import approval_timeout, as_tuple, dollars, limit, tools
+from hldctl.host.configuration import MOST_RETRIES
 from hldctl.sessions.options import ApprovalTimeout, SessionOptions
 from hldctl.states import IfRunning
 
@@ -124,7 +125,9 @@ class Said:
     ] = None
     retries: Annotated[
         int | None,
-        typer.Option(min=0, max=1000, metavar="N", help="After an API error or a crash go on, up to so many times."),
+        typer.Option(
+            min=0, max=MOST_RETRIES, metavar="N", help="After an API error or a crash go on, up to so many times."
+        ),
     ] = None
     wait_for_reset: Annotated[
         bool | None,

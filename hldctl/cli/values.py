@@ -6,9 +6,9 @@ import math
 
 import typer
 
-from hldctl.cli.duration import seconds
 from hldctl.errors import BadUsage
-from hldctl.sessions.options import ApprovalTimeout
+from hldctl.sessions import duration
+from hldctl.sessions.options import ApprovalTimeout, tool_names
 from hldctl.sessions.options import approval_timeout as parsed_timeout
 
 
@@ -32,10 +32,10 @@ def approval_timeout(text: str) -> ApprovalTimeout:
 
 def limit(text: str) -> float:
     """A duration in which something can happen."""
-    length = seconds(text)
-    if length == 0:
-        raise typer.BadParameter("it must be longer than nothing.")
-    return length
+    try:
+        return duration.limit(text)
+    except BadUsage as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def as_tuple(values: list[str] | None) -> tuple[str, ...] | None:
@@ -44,17 +44,5 @@ def as_tuple(values: list[str] | None) -> tuple[str, ...] | None:
 
 
 def tools(values: list[str] | None) -> tuple[str, ...] | None:
-    """Each value may name several, separated by commas outside of parentheses."""
-    return as_tuple([tool for value in values or [] for tool in _split(value)])
-
-
-def _split(value: str) -> list[str]:
-    parts, depth, current = [], 0, ""
-    for character in value:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append(current)
-            current = ""
-        else:
-            current += character
-    return [part.strip() for part in [*parts, current] if part.strip()]
+    """Each value may name several; an empty one says that there is none, whatever is configured or inherited."""
+    return tuple(tool for value in values for tool in tool_names(value)) if values else None

@@ -179,16 +179,23 @@ class StateDirectory:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StateDirectory:
         """Raises UnfitEnvironment where neither HLDCTL_HOME, XDG_STATE_HOME nor a home directory is known."""
-        if chosen := environment.get("HLDCTL_HOME"):
-            return cls(_absolute(chosen))
-        state = environment.get("XDG_STATE_HOME", "")
-        # The XDG specification: a relative path is to be ignored.
-        if Path(state).is_absolute():
-            return cls(Path(state) / "hldctl")
+        variable = cls.variable(environment)
+        if variable == "HLDCTL_HOME":
+            return cls(_absolute(environment[variable]))
+        if variable == "XDG_STATE_HOME":
+            return cls(Path(environment[variable]) / "hldctl")
         try:
             return cls(Path.home() / ".local" / "state" / "hldctl")
         except RuntimeError:
             raise UnfitEnvironment("There is no home directory here; name a state directory in HLDCTL_HOME.") from None
+
+    @staticmethod
+    def variable(environment: Mapping[str, str] = os.environ) -> str | None:
+        """The variable that says where it is, if one does."""
+        if environment.get("HLDCTL_HOME"):
+            return "HLDCTL_HOME"
+        # The XDG specification: a relative path is to be ignored.
+        return "XDG_STATE_HOME" if Path(environment.get("XDG_STATE_HOME", "")).is_absolute() else None
 
 
 def _absolute(path: str) -> Path:

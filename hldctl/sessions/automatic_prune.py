@@ -8,26 +8,17 @@ import subprocess
 import sys
 import time
 
-from hldctl.errors import BadUsage
-from hldctl.host import configuration
 from hldctl.host.configuration import Configuration
 from hldctl.host.paths import PRIVATE_FILE, StateDirectory
-from hldctl.sessions.duration import seconds
 
 _DAY_SECONDS = 86_400
 
 
-def checked(configured: Configuration) -> list[str]:
-    """The options of `prune`, none if nothing is to be pruned; raises BadUsage for a duration that is none."""
+def options(configured: Configuration) -> list[str]:
+    """Those of `prune`, none if nothing is to be pruned."""
     if configured.prune is None:
         return []
-    older_than, keep = configured.prune.get("older_than"), configured.prune.get("keep")
-    if older_than is not None:
-        try:
-            seconds(older_than)
-        except BadUsage as error:
-            raise BadUsage(f"{configuration.path()}: prune.older_than: {error}") from None
-    said = {"--older-than": older_than, "--keep": keep}
+    said = {"--older-than": configured.prune.get("older_than"), "--keep": configured.prune.get("keep")}
     return [word for option, value in said.items() if value is not None for word in (option, str(value))]
 
 

@@ -10,10 +10,9 @@ from typing import Any
 from hldctl.claude import arguments, binary
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
-from hldctl.host import configuration
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import automatic_prune, lookup, permissions, settings, stopping, waiting
+from hldctl.sessions import automatic_prune, defaults, lookup, permissions, settings, stopping, waiting
 from hldctl.sessions.launching import Launched, naming, rehearsal_of, request_of, require_on_end, running_instead, start
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.terms import of_continuation
@@ -34,8 +33,7 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     """
     query = checked_query(query)
     values = checked(options)
-    configured = configuration.load()
-    pruning = automatic_prune.checked(configured)
+    configured = defaults.load()
     name, if_running = naming(options)
     claude_path = str(binary.find())
     if arguments.names_conversation(values.get("extra_arguments", ())):
@@ -79,7 +77,7 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
         name=name,
         if_running=if_running,
     )
-    return start(state, _with_permissions(state, continuation, parent.id, options), pruning)
+    return start(state, _with_permissions(state, continuation, parent.id, options), automatic_prune.options(configured))
 
 
 def _with_permissions(

@@ -20,3 +20,11 @@ def seconds(text: str) -> float:
     if total > _LONGEST:
         raise BadUsage(f"{text!r} is longer than a century.")
     return float(total)
+
+
+def limit(text: str) -> float:
+    """A duration in which something can happen; raises BadUsage for any other."""
+    length = seconds(text)
+    if length == 0:
+        raise BadUsage("it must be longer than nothing.")
+    return length

@@ -9,10 +9,9 @@ from pathlib import Path
 from hldctl.claude import binary
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, WrongState
-from hldctl.host import configuration
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import automatic_prune, permissions, supervisors
+from hldctl.sessions import automatic_prune, defaults, permissions, supervisors
 from hldctl.sessions.name import checked as checked_name
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.shell import require_command
@@ -42,9 +41,9 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     Raises BadUsage or UnfitEnvironment before anything is made, or the supervisor's report if Claude Code cannot run.
     """
     query = checked_query(query)
+    configured = defaults.load()
+    options = defaults.applied(options, configured)
     values = checked(options)
-    configured = configuration.load()
-    pruning = automatic_prune.checked(configured)
     name, if_running = naming(options)
     claude_path = str(binary.find())
     chosen = ClaudeSettings(working_dir=options.working_dir or ".", **values)
@@ -62,7 +61,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     return start(
         state,
         replace(request, permissions=asked, terms=terms, rehearsal=rehearsal, name=name, if_running=if_running),
-        pruning,
+        automatic_prune.options(configured),
     )
 
 

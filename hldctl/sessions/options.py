@@ -31,6 +31,19 @@ def approval_timeout(text: str) -> ApprovalTimeout:
     return ApprovalTimeout(int(seconds(length) * 1000), outcome == "allow")
 
 
+def tool_names(text: str) -> list[str]:
+    """Separated by commas outside of parentheses."""
+    parts, depth, current = [], 0, ""
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return [part.strip() for part in [*parts, current] if part.strip()]
+
+
 @dataclass(frozen=True)
 class SessionOptions:
     title: str | None = None

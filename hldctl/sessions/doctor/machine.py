@@ -11,9 +11,10 @@ import psutil
 
 from hldctl import __version__
 from hldctl.errors import HldctlError
-from hldctl.host import lock
+from hldctl.host import configuration, lock
 from hldctl.host.paths import StateDirectory
 from hldctl.host.wakeup import Wakeup
+from hldctl.sessions import defaults
 from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
 from hldctl.store import integrity
 
@@ -28,6 +29,7 @@ _LITTLE_SPACE = 100 << 20
 def examine(state: StateDirectory) -> Findings:
     yield fine("hldctl", f"{__version__} on Python {platform.python_version()}, {platform.system()}")
     yield _sqlite()
+    yield _configuration()
     yield _state_directory(state)
     if state.root.is_dir():
         yield _file_system(state.root)
@@ -46,6 +48,15 @@ def _sqlite() -> Finding:
         f"{version} can corrupt a database that several processes write to",
         "Upgrade it: pip install --upgrade apsw.",
     )
+
+
+def _configuration() -> Finding:
+    try:
+        defaults.load()
+    except HldctlError as error:
+        return Finding("configuration", Level.ERROR, str(error), "Mend it: `hldctl config edit`.")
+    file = configuration.path()
+    return fine("configuration", str(file) if file.exists() else f"none, {file} would be it")
 
 
 def _state_directory(state: StateDirectory) -> Finding:
