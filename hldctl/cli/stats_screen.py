@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from rich.bar import Bar
 from rich.cells import cell_len
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hldctl.cli import screen
-from hldctl.cli.stats_table import COLUMNS, TOTAL, Column, key
+from hldctl.cli.stats_table import COLUMNS, TOTAL, key
 from hldctl.states import Status
 from hldctl.store import statistics
 from hldctl.store.statistics import By, Sums
@@ -23,42 +24,67 @@ _LONGEST_BAR = 60
 _SHORTEST_KEY = 20
 """To which keys are shortened before a column goes."""
 
+_STYLES = {
+    "COMPLETED": screen.STYLES[Status.COMPLETED],
+    "FAILED": screen.STYLES[Status.FAILED],
+    "INTERRUPTED": screen.STYLES[Status.INTERRUPTED],
+    "RUNNING": screen.STYLES[Status.RUNNING],
+    "COST": "bold",
+}
+
+
+class _Column(NamedTuple):
+    heading: str
+    cells: list[str]
+    total: str
+    rank: int
+
+    @property
+    def width(self) -> int:
+        return _GAP + max(map(len, [self.heading, self.total, *self.cells]))
+
 
 def draw(by: By, found: Sequence[Sums]) -> None:
     console = screen.console()
-    whole = statistics.total(found)
     keys = [_key(by, sums) for sums in found]
     longest = max(map(cell_len, [by, TOTAL, *keys]))
     # The last column of a terminal is left free: some begin a new line once it is written.
     width = console.width - 1
-    shown = _with_room(found, whole, width - min(longest, _SHORTEST_KEY) - _SHORTEST_BAR - _GAP)
-    room = width - _width(shown, found, whole) - _GAP
-    key_width = min(longest, max(room - _SHORTEST_BAR, len(TOTAL)))
+    shown = _fitting(_columns(found), width - min(longest, _SHORTEST_KEY) - _SHORTEST_BAR - _GAP)
+    room = width - sum(column.width for column in shown) - _GAP
+    key_width = min(longest, max(room - _SHORTEST_BAR, min(room, _SHORTEST_KEY), len(TOTAL)))
+    has_bars = room - key_width > 0 and not console.options.ascii_only
+
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="dim", footer_style="bold")
     table.show_footer = True
     table.add_column(by.upper(), TOTAL, no_wrap=True, width=key_width)
     for column in shown:
-        table.add_column(column.heading, column.cell(whole), justify="right", no_wrap=True)
+        table.add_column(
+            column.heading, column.total, justify="right", no_wrap=True, style=_STYLES.get(column.heading, "")
+        )
     table.add_column()
-    bars = _bars(found, min(room - key_width, _LONGEST_BAR))
-    for name, sums, bar in zip(keys, found, bars, strict=True):
-        cells = (Text(column.cell(sums), _STYLES.get(column.heading, "")) for column in shown)
-        table.add_row(_fitted(by, name, key_width), *cells, "" if console.options.ascii_only else bar)
+    bars = _bars(found, min(room - key_width, _LONGEST_BAR)) if has_bars else [""] * len(found)
+    for name, *cells, bar in zip(keys, *(column.cells for column in shown), bars, strict=True):
+        table.add_row(_fitted(by, name, key_width), *cells, bar)
     console.print(table)
 
 
-def _with_room(found: Sequence[Sums], whole: Sums, room: int) -> list[Column]:
-    """The columns that matter most, in their order; those that say nothing are none."""
-    shown = [column for column in COLUMNS if column.cell(whole)]
-    while _width(shown, found, whole) > room and any(column.rank for column in shown):
+def _columns(found: Sequence[Sums]) -> list[_Column]:
+    """Without those that say nothing."""
+    whole = statistics.total(found)
+    return [
+        _Column(heading, [cell(sums) for sums in found], cell(whole), rank)
+        for heading, cell, rank in COLUMNS
+        if cell(whole)
+    ]
+
+
+def _fitting(columns: list[_Column], room: int) -> list[_Column]:
+    """Those that matter most, in their order."""
+    shown = list(columns)
+    while sum(column.width for column in shown) > room and any(column.rank for column in shown):
         shown.remove(max(shown, key=lambda column: column.rank))
     return shown
-
-
-def _width(shown: Sequence[Column], found: Sequence[Sums], whole: Sums) -> int:
-    return sum(
-        _GAP + max(len(column.heading), *(len(column.cell(sums)) for sums in [*found, whole])) for column in shown
-    )
 
 
 def _key(by: By, sums: Sums) -> str:
@@ -75,17 +101,8 @@ def _fitted(by: By, name: str, width: int) -> Text:
     return Text(f"…{name[-width + 1 :]}" if is_long_path else name, overflow="ellipsis")
 
 
-_STYLES = {
-    "COMPLETED": screen.STYLES[Status.COMPLETED],
-    "FAILED": screen.STYLES[Status.FAILED],
-    "INTERRUPTED": screen.STYLES[Status.INTERRUPTED],
-    "RUNNING": screen.STYLES[Status.RUNNING],
-    "COST": "bold",
-}
-
-
 def _bars(found: Sequence[Sums], width: int) -> list[RenderableType]:
     """Of the cost, or of the sessions where nothing has cost."""
     costs = [sums.cost_usd or 0.0 for sums in found]
     lengths = costs if any(costs) else [float(sums.sessions) for sums in found]
-    return [Bar(size=max(lengths), begin=0, end=length, width=max(width, 1), color="cyan") for length in lengths]
+    return [Bar(size=max(lengths), begin=0, end=length, width=width, color="cyan") for length in lengths]
