@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hldctl.cli import screen
+from hldctl.cli import output, screen
 from hldctl.cli.stats_table import COLUMNS, TOTAL, key
 from hldctl.states import Status
 from hldctl.store import statistics
@@ -21,6 +21,8 @@ from hldctl.store.statistics import By, Sums
 _GAP = 2
 _SHORTEST_BAR = 10
 _LONGEST_BAR = 60
+_MOST_LINES = 100
+"""More takes seconds to draw, and nobody reads it."""
 _SHORTEST_KEY = 20
 """To which keys are shortened before a column goes."""
 
@@ -45,12 +47,21 @@ class _Column(NamedTuple):
 
 
 def draw(by: By, found: Sequence[Sums]) -> None:
+    whole = statistics.total(found)
+    shown = found[-_MOST_LINES:] if by is By.DAY else found[:_MOST_LINES]
+    _draw(by, shown, whole)
+    if len(shown) < len(found):
+        which = "last" if by is By.DAY else "dearest"
+        output.note(f"only the {which} {len(shown)} of {len(found)} shown; in a pipe, all are")
+
+
+def _draw(by: By, found: Sequence[Sums], whole: Sums) -> None:
     console = screen.console()
     keys = [_key(by, sums) for sums in found]
     longest = max(map(cell_len, [by, TOTAL, *keys]))
     # The last column of a terminal is left free: some begin a new line once it is written.
     width = console.width - 1
-    shown = _fitting(_columns(found), width - min(longest, _SHORTEST_KEY) - _SHORTEST_BAR - _GAP)
+    shown = _fitting(_columns(found, whole), width - min(longest, _SHORTEST_KEY) - _SHORTEST_BAR - _GAP)
     room = width - sum(column.width for column in shown) - _GAP
     key_width = min(longest, max(room - _SHORTEST_BAR, min(room, _SHORTEST_KEY), len(TOTAL)))
     has_bars = room - key_width > 0 and not console.options.ascii_only
@@ -69,9 +80,8 @@ def draw(by: By, found: Sequence[Sums]) -> None:
     console.print(table)
 
 
-def _columns(found: Sequence[Sums]) -> list[_Column]:
+def _columns(found: Sequence[Sums], whole: Sums) -> list[_Column]:
     """Without those that say nothing."""
-    whole = statistics.total(found)
     return [
         _Column(heading, [cell(sums) for sums in found], cell(whole), rank)
         for heading, cell, rank in COLUMNS

@@ -136,6 +136,22 @@ def test_on_a_terminal_bars_that_fill_its_width(spent: Sandbox) -> None:
     assert bad.count("█") == cheap.count("█")
 
 
+def test_a_terminal_is_not_flooded(sandbox: Sandbox) -> None:
+    sandbox.claude(SPENDS)
+    sandbox.ended(sandbox.launch("cheap"))
+    columns = [name for _, name, *_ in sandbox.sql("PRAGMA table_info(sessions)") if name not in ("id", "title")]
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 149)"
+    listed = ", ".join(columns)
+    sandbox.sql(f"INSERT INTO sessions (id, title, {listed}) {numbers} SELECT i, 't' || i, {listed} FROM n, sessions")
+    with Terminal(sandbox, "stats", "--by", "title", columns=80, lines=160) as terminal:
+        screen = terminal.becomes("only the dearest 100 of 150 shown")
+        terminal.ended()
+    (total,) = (line.split() for line in screen if line.startswith("total"))
+    assert total[:3] == ["total", "150", "100%"]
+    assert len([line for line in screen if line.startswith("t")]) == 101
+    assert len(sandbox.ok("stats", "--by", "title").splitlines()) == 152
+
+
 def test_where_nothing_has_cost_the_bars_are_of_sessions(sandbox: Sandbox) -> None:
     sandbox.claude(SPENDS)
     sandbox.run("wait", sandbox.launch("free"), sandbox.launch("free and bad"))
