@@ -78,7 +78,7 @@ def _found() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
-HEAVY = {"rich", "pydantic", "filelock", "psutil", "asyncio", "click", "http.server", "tomllib"}
+HEAVY = {"rich", "pydantic", "filelock", "psutil", "asyncio", "click", "http.server", "tomllib", "tomlkit"}
 
 
 def test_completing_loads_less_than_the_quickest_listing(tmp_path: Path) -> None:
