@@ -36,6 +36,15 @@ KEYS = {
 }
 
 EXAMPLE = """\
+model = "opus"
+permission_mode = "acceptEdits"
+allowed_tools = ["Read", "Bash(git log:*)"]
+max_budget_usd = 2.50
+timeout = "2h"
+idle_timeout = "10m"
+retries = 3
+wait_for_reset = true
+fail_on_denial = true
 approvals = true
 approval_timeout = "30m=deny"
 on_approval = "notify-send 'Permission wanted'"
