@@ -106,7 +106,7 @@ def load(name: str) -> Any:
     module = importlib.import_module(f"hldctl.cli.{COMMANDS[name]}")
     loaded = typer.Typer(name=name, add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
     if subcommands := getattr(module, "SUBCOMMANDS", None):
-        loaded.callback(invoke_without_command=True)(module.command)
+        loaded.callback(cls=command.Group, invoke_without_command=True)(module.command)
         for subcommand, function in subcommands.items():
             loaded.command(subcommand, cls=command.Command)(function)
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from typer._click.exceptions import NoSuchOption
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     from hldctl.cli.examples import Example
@@ -14,9 +14,20 @@ if TYPE_CHECKING:
 
 class Command(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        from hldctl.cli.examples import EXAMPLES
+        _write_own_examples(ctx, formatter)
 
-        write_examples(formatter, EXAMPLES.get(self.name or "", ()))
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except NoSuchOption as error:
+            raise with_suggestion(error) from None
+
+
+class Group(TyperGroup):
+    """A command that has others below it."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        _write_own_examples(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
@@ -40,6 +51,13 @@ def with_suggestion(error: NoSuchOption) -> NoSuchOption:
         similar = ", ".join(repr(option) for option in error.possibilities)
         error.message, error.possibilities = f"{error.message}. Did you mean {similar}?", None
     return error
+
+
+def _write_own_examples(ctx: Any, formatter: Any) -> None:
+    from hldctl.cli.examples import EXAMPLES
+
+    # By its path: `config set` is not `set`.
+    write_examples(formatter, EXAMPLES.get(ctx.command_path.removeprefix("hldctl "), ()))
 
 
 def write_examples(formatter: Any, examples: Iterable[Example]) -> None:
