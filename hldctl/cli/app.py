@@ -31,6 +31,7 @@ COMMANDS = {
     "deny": "deny",
     "events": "events",
     "export": "export",
+    "top": "top",
     "stats": "stats",
     "rm": "rm",
     "prune": "prune",

@@ -44,6 +44,7 @@ EXAMPLES = {
         Example("The dearest sessions of the last week", "hldctl ls --since 7d --sort cost --limit 10"),
         Example("For a script", "hldctl ls --all --format '{id} {status} {cost_usd}'"),
     ),
+    "top": (Example("What runs, with what it uses", "hldctl top"),),
     "show": (
         Example("Result, cost, tokens and settings of the newest session", "hldctl show last"),
         Example("The result alone", "hldctl show nightly --json | jq -r .result_content"),

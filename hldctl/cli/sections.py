@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SECTIONS = {
     "Sessions": ("launch", "continue", "wait", "interrupt", "set"),
-    "Looking": ("ls", "show", "tail", "events", "export", "stats"),
+    "Looking": ("ls", "show", "tail", "top", "events", "export", "stats"),
     "Permissions": ("approvals", "approve", "deny"),
     "Keeping house": ("rm", "prune", "config", "doctor"),
 }
