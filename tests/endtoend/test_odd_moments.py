@@ -102,6 +102,9 @@ def test_a_relative_home_is_good_for_those_that_supervisors_start(sandbox: Sandb
     first, second = (sandbox.launch("Go", environment=relative) for _ in range(2))
     kill(sandbox, first, "supervisor_pid", "pid")
     reaches_by_itself(sandbox, second, "running")
+    # The sandbox would not know its processes by such a home.
+    go_on(sandbox)
+    sandbox.ok("wait", second, environment=relative)
 
 
 def reaches_by_itself(sandbox: Sandbox, session_id: str, status: str) -> None:
