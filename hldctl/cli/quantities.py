@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hldctl.cli.age import clock
+
 
 def dollars(amount: float | None) -> str:
     return "" if amount is None else f"${amount:,.2f}"
@@ -28,10 +30,4 @@ def count(number: int | None) -> str:
 
 def elapsed(milliseconds: int | None) -> str:
     """`42s`, `5m10s`, `3h05m` or `12d04h`: two units at the most."""
-    if milliseconds is None:
-        return ""
-    seconds = milliseconds // 1000
-    for unit, length, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
-        if seconds >= length:
-            return f"{seconds // length}{unit}{seconds % length // part:02}{smaller}"
-    return f"{seconds}s"
+    return "" if milliseconds is None else clock(milliseconds / 1000)

@@ -148,15 +148,16 @@ class Supervision:
     def _close(self, exit: Exit) -> None:
         with closing(self._recorder()) as recorder:
             fold = recorder.state
+        session = self._session()
         ending = decide(
             exit,
             fold,
             self._end_of_errors(),
             stop_reason=None if self._interrupt is None else self._interrupt.reason,
             signalled=self._stop.signalled,
-            fail_on_denial=self._session().fail_on_denial,
+            fail_on_denial=session.fail_on_denial,
         )
-        again = restart.after(self._session(), ending, fold, exit, now())
+        again = restart.after(session, ending, fold, exit, now())
         # What Claude Code left running after an orderly end is the user's; after any other it is a stray.
         if again is not None or ending.reason in _DISORDERLY:
             end_descendants(self._process, self._session_id)
@@ -164,13 +165,13 @@ class Supervision:
         else:
             left_running = self._left_running()
         if again is None:
-            conclude(self._state, self._session(), ending, left_running)
+            conclude(self._state, session, ending, left_running)
         else:
-            self._start_again(again)
+            self._start_again(session, again)
 
-    def _start_again(self, again: Restart) -> None:
+    def _start_again(self, session: Session, again: Restart) -> None:
         self._end_last_line()
-        restarts = [*restart.of_session(self._session()), again]
+        restarts = [*restart.of_session(session), again]
         sessions.restart(self._session_id, [each.as_json() for each in restarts], now())
         row.keep_current(self._session_id, self._files)
         with closing(self._recorder()) as recorder:
