@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,6 +45,13 @@ def is_dead(process: psutil.Process) -> bool:
         return process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     except psutil.NoSuchProcess:
         return True
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """Kills them; one may die first, often because another did."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
@@ -183,26 +190,30 @@ class Sandbox:
         journal = self.files(session_id).journal
         eventually(lambda: text.encode() in journal.read_bytes(), f"{text!r} in the journal")
 
-    def processes(self) -> list[psutil.Process]:
-        """What was started from this sandbox and still lives."""
+    def processes(self, chosen: Callable[[psutil.Process], bool] = lambda process: True) -> list[psutil.Process]:
+        """What was started from this sandbox and still lives; what dies while it is asked is left out."""
         found = []
         for process in psutil.process_iter():
             try:
                 ours = process.environ().get("HLDCTL_HOME") == str(self.state.root)
-                if ours and process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
+                alive = process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid()
+                if ours and alive and chosen(process):
                     found.append(process)
             except psutil.Error:
                 continue
         return found
+
+    def running(self, word: str) -> list[psutil.Process]:
+        """Those with a word like that in their command line."""
+        return self.processes(lambda process: any(word in argument for argument in process.cmdline()))
+
+    def supervisors(self) -> list[psutil.Process]:
+        return self.running("hldctl.supervisor")
 
     def close(self) -> None:
         """Ends all that is left of the test."""
         if self.server is not None:
             self.server.shutdown()
             self.server.server_close()
-        for process in self.processes():
-            try:
-                process.send_signal(signal.SIGKILL)
-            except psutil.NoSuchProcess:
-                continue
+        kill(self.processes())
         eventually(lambda: not self.processes(), "the test's processes to end")

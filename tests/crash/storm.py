@@ -108,9 +108,9 @@ class Storm:
         while report.supervisors_killed < kills:
             self._commands.append(self._start(*chance.choice(READERS)))
             time.sleep(chance.uniform(0, 0.2))
-            report.supervisors_killed += self._kill_one_of(_running(self._sandbox, "hldctl.supervisor"))
+            report.supervisors_killed += self._kill_one_of(self._sandbox.supervisors())
             if chance.random() < 0.2:
-                report.hooks_killed += self._kill_one_of(_running(self._sandbox, "hook/__main__.py"))
+                report.hooks_killed += self._kill_one_of(self._sandbox.running("hook/__main__.py"))
             if chance.random() < 0.3:
                 report.approvers_killed += self._kill_in_the_act(chance.choice(["approve", "deny"]), "--all")
             if len(self._commands) > 4:
@@ -199,17 +199,6 @@ def run(sandbox: Sandbox, kills: int, seed: int) -> Report:
     storm.blow(kills)
     storm.settle()
     return storm.report
-
-
-def _running(sandbox: Sandbox, program: str) -> list[psutil.Process]:
-    found = []
-    for process in sandbox.processes():
-        try:
-            if any(word.endswith(program) for word in process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def _kill(command: subprocess.Popen[str]) -> int:

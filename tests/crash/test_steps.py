@@ -105,7 +105,7 @@ def test_of_a_supervisor_that_adopts(sandbox: Sandbox, step: str) -> None:
     sandbox.play('say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.')
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
-    (supervisor,) = (process for process in sandbox.processes() if "hldctl.supervisor" in process.cmdline())
+    (supervisor,) = sandbox.supervisors()
     supervisor.kill()
     crash_at(sandbox, step)
     sandbox.run("show", session_id)

@@ -11,7 +11,7 @@ import sys
 import psutil
 import pytest
 
-from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead
+from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead, kill
 
 THEN_TOUCH = 'call Bash {"command": "touch made; echo out"}\n\n'
 THEN_TOUCH_OTHER = 'call Bash {"command": "touch other"}\n\n'
@@ -50,7 +50,7 @@ def by_type(sandbox: Sandbox, session_id: str, event_type: str) -> list[Json]:
 
 
 def hooks(sandbox: Sandbox) -> list[psutil.Process]:
-    return [process for process in sandbox.processes() if any("hldctl/hook" in word for word in process.cmdline())]
+    return sandbox.running("hldctl/hook")
 
 
 def assert_nothing_is_left(sandbox: Sandbox) -> None:
@@ -361,8 +361,7 @@ def test_a_hook_killed_while_it_waits(sandbox: Sandbox, supervised: bool) -> Non
     (request,) = waiting(sandbox)
     if not supervised:
         os.kill(sandbox.show(session_id)["supervisor_pid"], signal.SIGKILL)
-    for hook in hooks(sandbox):
-        hook.kill()
+    kill(hooks(sandbox))
     eventually(lambda: asked(sandbox)[0]["status"] == "expired", "it to expire")
     assert sandbox.run("approve", request["id"]).returncode == 4
     sandbox.run("interrupt", session_id)
@@ -379,8 +378,7 @@ def test_an_answer_while_the_hook_is_killed_is_recorded_once(sandbox: Sandbox) -
             if request["id"] not in seen:
                 seen.add(request["id"])
                 with sandbox.popen("approve", request["id"]) as answer:
-                    for hook in hooks(sandbox):
-                        hook.kill()
+                    kill(hooks(sandbox))
                     answer.communicate(timeout=PATIENCE)
     statuses = {approval["id"]: approval["status"] for approval in asked(sandbox)}
     assert set(statuses.values()) <= {"approved", "expired"}

@@ -177,7 +177,7 @@ def test_a_lost_database_gives_nobody_a_second_slot_or_name(sandbox: Sandbox) ->
     ids = [sandbox.launch("Go", "--name", "nightly", "--if-running", "queue") for _ in range(2)]
     ids.append(sandbox.launch("Go"))
     sandbox.journal_has(ids[0], "init")
-    for process in [process for process in sandbox.processes() if "hldctl.supervisor" in process.cmdline()]:
+    for process in sandbox.supervisors():
         process.kill()
         eventually(lambda process=process: is_dead(process), "its death")  # type: ignore[misc]
     for file in sandbox.state.root.glob("hldctl.db*"):

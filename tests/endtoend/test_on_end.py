@@ -8,7 +8,7 @@ import random
 import psutil
 import pytest
 
-from tests.sandbox import PATIENCE, Sandbox, eventually, is_dead
+from tests.sandbox import PATIENCE, Sandbox, eventually, is_dead, kill
 
 
 def lines(sandbox: Sandbox, name: str) -> list[str]:
@@ -108,11 +108,11 @@ def test_supervisors_that_are_killed_at_any_moment_run_it_once_each(sandbox: San
     chance = random.Random(7)
     ids = [sandbox.launch("Go", "--on-end", 'echo "$HLDCTL_SESSION_ID" >> told') for _ in range(6)]
     for _ in range(40):
-        supervisors = [process for process in sandbox.processes() if "hldctl.supervisor" in " ".join(process.cmdline())]
+        supervisors = sandbox.supervisors()
         if not supervisors:
             break
         process = chance.choice(supervisors)
-        process.kill()
+        kill([process])
         eventually(lambda process=process: is_dead(process), "its death")  # type: ignore[misc]
         sandbox.ok("ls")
     sandbox.run("wait", *ids)

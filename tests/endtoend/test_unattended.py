@@ -156,7 +156,7 @@ def test_a_rehearsal_outlives_its_supervisor_and_ends_with_an_interrupt(sandbox:
     script = rehearsed(sandbox, WAITING)
     session_id = sandbox.launch("Go", "--rehearse", script, *TOOLS)
     sandbox.journal_has(session_id, "go-on")
-    (supervisor,) = (process for process in sandbox.processes() if "hldctl.supervisor" in process.cmdline())
+    (supervisor,) = sandbox.supervisors()
     supervisor.kill()
     assert sandbox.show(session_id)["status"] == "running"
     sandbox.ok("interrupt", session_id)

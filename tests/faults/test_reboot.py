@@ -16,7 +16,7 @@ from tests.faults.outcome import (
     claude_of,
     supervisor_of,
 )
-from tests.sandbox import PATIENCE, Sandbox, eventually
+from tests.sandbox import PATIENCE, Sandbox, eventually, kill
 
 YEAR = 365 * 24 * 3600 * 1000
 SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
@@ -42,8 +42,7 @@ def innocent() -> Iterator[subprocess.Popen[bytes]]:
 
 def power_fails(sandbox: Sandbox) -> None:
     def all_are_dead() -> bool:
-        for process in sandbox.processes():
-            process.kill()
+        kill(sandbox.processes())
         return not sandbox.processes()
 
     eventually(all_are_dead, "everything to stop")
