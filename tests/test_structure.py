@@ -104,7 +104,7 @@ def test_a_reading_command_imports_nothing_heavy(command: list[str], tmp_path: P
 
 def test_a_supervisor_loads_nothing_that_only_some_need() -> None:
     """Each session has one, and each launch waits for it."""
-    code = "import sys, hldctl.supervisor.__main__; print(*sys.modules)"
+    code = "import sys, hldctl.supervisor.process; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=True)
     heavy = {"psutil", "typer", "rich", "filelock", "shutil", "tempfile", "random", "tomllib", "http.server"}
     assert not heavy & set(done.stdout.split())

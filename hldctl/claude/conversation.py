@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from hldctl.claude import rate_limit, tool_result
@@ -28,6 +27,10 @@ _SILENT_NOTES = frozenset(
 )
 
 
+# Made once: json.dumps() makes one for each call that wants other than the defaults.
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
 class Entry(NamedTuple):
     """One event of a conversation, before it has its number. A tuple: bursts make tens of thousands a second."""
 
@@ -43,22 +46,21 @@ class Entry(NamedTuple):
     is_error: bool = False
 
 
-def entries(event: JsonObject) -> Iterator[Entry]:
+def entries(event: JsonObject) -> list[Entry]:
     """The events in a line, in their order; none for a line that is no part of the conversation."""
     kind = event.get("type")
+    parent = text(event.get("parent_tool_use_id"))
     if kind in ("assistant", "user"):
-        parent = text(event.get("parent_tool_use_id"))
         message = mapping(event.get("message"))
         role = text(message.get("role")) or str(kind)
-        structured = structured_result(event)
+        found = blocks(message)
+        structured = _structured(event, found)
         # An API error comes as if the model had said it.
         failed = event.get("is_api_error_message") is True
-        for block in blocks(message):
-            entry = _entry(block, role, parent, structured)
-            yield entry._replace(is_error=True) if failed else entry
-    elif (note := _note(event)) is not None:
-        parent = text(event.get("parent_tool_use_id"))
-        yield Entry(EventType.SYSTEM, "system", note, parent_tool_use_id=parent)
+        told = [_entry(block, role, parent, structured) for block in found]
+        return [entry._replace(is_error=True) for entry in told] if failed else told
+    note = _note(event)
+    return [] if note is None else [Entry(EventType.SYSTEM, "system", note, parent_tool_use_id=parent)]
 
 
 def is_known(event: JsonObject) -> bool:
@@ -76,8 +78,12 @@ def says_interrupted(entry: Entry) -> bool:
 
 def structured_result(event: JsonObject) -> JsonObject:
     """The data beside a tool result; empty where the line holds several, and nobody knows of which it speaks."""
-    results = [block for block in blocks(mapping(event.get("message"))) if block.get("type") == "tool_result"]
-    return mapping(event.get("tool_use_result")) if len(results) == 1 else {}
+    return _structured(event, blocks(mapping(event.get("message"))))
+
+
+def _structured(event: JsonObject, found: list[JsonObject]) -> JsonObject:
+    data = mapping(event.get("tool_use_result"))
+    return data if data and sum(block.get("type") == "tool_result" for block in found) == 1 else {}
 
 
 def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObject) -> Entry:
@@ -111,7 +117,7 @@ def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObj
 
 def _as_json(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return _ENCODER.encode(value)
     except RecursionError:
         return "null"
 

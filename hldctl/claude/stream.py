@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +24,7 @@ def _finite(number: str) -> float | None:
 
 # NaN and Infinity, written so or by overflow, are in no JSON that others could read again.
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite)
+_OPENING = b"{["
 _DEEPEST = 200
 """Levels of nesting: what is read here at a shallow stack must be readable elsewhere at a deeper one."""
 
@@ -33,11 +33,14 @@ def decode(line: bytes) -> JsonObject | None:
     """The object that a line holds; None for anything else."""
     try:
         # errors="replace": what is no UTF-8 is kept in the journal and readable here.
-        value = _DECODER.decode(line.decode("utf-8", errors="replace").strip())
-        if line.count(b"{") + line.count(b"[") > _DEEPEST and is_deep(value):
+        document = line.decode("utf-8", errors="replace").strip()
+        value, end = _DECODER.raw_decode(document)
+        if end != len(document):
+            return None
+        if len(line) - len(line.translate(None, _OPENING)) > _DEEPEST and is_deep(value):
             return None
         # An escaped half of a surrogate pair is legal in JSON and in no database.
-        if b"\\ud" in line or b"\\uD" in line:
+        if b"\\u" in line and (b"\\ud" in line or b"\\uD" in line):
             value = without_surrogates(value)
     except (ValueError, RecursionError):
         return None
@@ -71,9 +74,10 @@ def text(value: Any) -> str | None:
 
 def whole_number(value: Any) -> int | None:
     """A count or an amount that the database can hold."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    # The usual case first: each line of a burst has four or more.
+    if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | float)):
         return None
-    return int(value) if abs(value) <= LARGEST_COUNT else None
+    return int(value) if -LARGEST_COUNT <= value <= LARGEST_COUNT else None
 
 
 def number(value: Any) -> float | None:
@@ -105,17 +109,16 @@ def milliseconds(timestamp: Any) -> int | None:
     return since_1970 if 0 <= since_1970 < _YEAR_10000 else None
 
 
-def blocks(message: JsonObject) -> Iterator[JsonObject]:
+def blocks(message: JsonObject) -> list[JsonObject]:
     """The content blocks of a message; a plain string counts as one text block."""
     content = message.get("content")
     if isinstance(content, str):
-        yield {"type": "text", "text": content}
-    else:
-        for block in sequence(content):
-            if isinstance(block, dict):
-                yield block
-            elif isinstance(block, str):
-                yield {"type": "text", "text": block}
+        return [{"type": "text", "text": content}]
+    return [
+        {"type": "text", "text": block} if isinstance(block, str) else block
+        for block in sequence(content)
+        if isinstance(block, dict | str)
+    ]
 
 
 def block_text(content: Any) -> str:

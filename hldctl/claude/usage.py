@@ -25,7 +25,13 @@ class Tokens(NamedTuple):
         return sum(self)
 
     def plus(self, other: Tokens) -> Tokens:
-        return Tokens(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        # Written out, for it is done with each message.
+        return Tokens(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_creation + other.cache_creation,
+            self.cache_read + other.cache_read,
+        )
 
     def minus(self, other: Tokens) -> Tokens:
         return Tokens(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))

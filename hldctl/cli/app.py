@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -42,6 +43,7 @@ COMMANDS = {
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _KILLED_BY_SIGPIPE = 141
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _ReaderGone(Exception):
@@ -192,10 +194,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"hldctl: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except _ReaderGone:
-        # What is still in the buffer would raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(_KILLED_BY_SIGPIPE)
+    except OSError as error:
+        # One that names no file; those that do are met where the file is opened.
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        _discard_output()
+        print(f"hldctl: What there is to say cannot be written: {error.strerror}.", file=sys.stderr)
+        sys.exit(ExitCode.ENVIRONMENT)
     sys.exit(ExitCode.DONE)
+
+
+def _discard_output() -> None:
+    """What is still in the buffer would raise again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _readable(arguments: Sequence[str] | None) -> list[str]:

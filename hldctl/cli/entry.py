@@ -8,14 +8,20 @@ import sys
 from typing import NoReturn
 
 from hldctl.errors import ExitCode
+from hldctl.host import interpreter
 
 _LAUNCHING = ("launch", "continue")
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def main() -> NoReturn:
+    interpreter.collect_rarely()
     try:
         _run()
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            interpreter.leave(end.code or 0)
+        raise
     except OSError as error:
         # Of the machine, and met anywhere: Python itself opens a file for each module.
         if error.errno not in _EXHAUSTED:

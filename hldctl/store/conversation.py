@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from peewee import __exception_wrapper__  # type: ignore[attr-defined]  # its stubs leave it out
 
 from hldctl.states import EventType, FeedType
-from hldctl.store import approvals, feed, mcp_servers, snapshots
+from hldctl.store import approvals, mcp_servers, snapshots
 from hldctl.store.database import execute
 from hldctl.store.models import ConversationEvent, Session, database
 from hldctl.store.snapshots import SnapshotRow
@@ -37,9 +37,16 @@ COLUMNS = (
 _INSERT = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _COMPLETE = "UPDATE conversation_events SET is_completed = 1 WHERE session_id = ? AND tool_id = ?"
 _IN_FEED = ("sequence", "event_type", "role", "tool_id", "tool_name", "tool_result_for_id", "parent_tool_use_id")
+"""Enough to know what came; the content is one query away and not stored twice."""
+# By the database itself, from the rows it has just been given: a third of what each line would cost otherwise. The
+# patch leaves out what is null.
+_PUBLISH = f"""
+INSERT INTO feed (type, session_id, run_id, timestamp, data)
+SELECT ?, session_id, ?, ?, json_patch('{{}}', json_object({", ".join(f"'{name}', {name}" for name in _IN_FEED)}))
+FROM conversation_events WHERE session_id = ? AND sequence BETWEEN ? AND ? ORDER BY sequence
+"""
 _EVENT_TYPE = COLUMNS.index("event_type")
 _SEQUENCE = COLUMNS.index("sequence")
-_FEED_POSITIONS = [(name, COLUMNS.index(name)) for name in _IN_FEED]
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,8 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
         cursor = database.cursor()
         if step.rows:
             cursor.executemany(_INSERT, step.rows)
-            news = (row for row in step.rows if row[_SEQUENCE] > told)
-            feed.publish((FeedType.CONVERSATION_UPDATED, session_id, run_id, now, _feed_data(row)) for row in news)
+            first, last = max(step.rows[0][_SEQUENCE], told + 1), step.rows[-1][_SEQUENCE]
+            cursor.execute(_PUBLISH, (str(FeedType.CONVERSATION_UPDATED), run_id, now, session_id, first, last))
             if any(row[_EVENT_TYPE] == EventType.TOOL_CALL for row in step.rows):
                 approvals.correlate(database.connection(), session_id, working_dir)
         if step.completed_tools:
@@ -86,11 +93,6 @@ def begin_anew(query_event: dict[str, Any], fold_state: dict[str, Any]) -> None:
             execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
         ConversationEvent.insert(query_event).execute()
         Session.update(journal_offset=0, fold_state=fold_state).where(Session.id == session_id).execute()
-
-
-def _feed_data(row: Row) -> dict[str, Any]:
-    """Enough to know what came; the content is one query away and not stored twice."""
-    return {name: row[position] for name, position in _FEED_POSITIONS if row[position] is not None}
 
 
 class Event(NamedTuple):

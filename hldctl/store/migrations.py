@@ -212,4 +212,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " WHERE name IS NOT NULL AND completed_at IS NULL AND status NOT IN ('queued', 'interrupting')",
         "CREATE INDEX sessions_on_end_pending ON sessions (created_at) WHERE on_end_pending = 1",
     ),
+    ("CREATE INDEX sessions_by_status ON sessions (status, archived, created_at)",),
 )

@@ -147,7 +147,8 @@ def to_be_attended() -> list[str]:
     """The ids of all such, by two partial indexes that hold only these."""
     rows = execute(
         "SELECT id FROM sessions WHERE completed_at IS NULL UNION ALL"
-        " SELECT id FROM sessions WHERE on_end_pending = 1 AND completed_at IS NOT NULL"
+        # The plus keeps SQLite from the index of all that have ended.
+        " SELECT id FROM sessions WHERE on_end_pending = 1 AND +completed_at IS NOT NULL"
     )
     return [row[0] for row in rows]
 

@@ -79,7 +79,8 @@ class Fold:
         self._learn(event)
         for entry in entries(event):
             self._append(entry, created_at)
-            self._take_snapshot(entry, event, created_at)
+            if entry.tool_name == "Read" or entry.tool_result_for_id in self.state.reads:
+                self._take_snapshot(entry, event, created_at)
 
     def begin_run(self, restart: Restart) -> None:
         """Notes that Claude Code is started again: what the run before said of its end is no longer the session's."""
@@ -99,20 +100,22 @@ class Fold:
     def _append(self, entry: Entry, created_at: int) -> None:
         state = self.state
         state.sequence += 1
-        state.last_activity_at = max(created_at, state.last_activity_at or 0)
+        if created_at > (state.last_activity_at or -1):
+            state.last_activity_at = created_at
         state.interrupted = says_interrupted(entry)
-        state.spoken_since_result = state.spoken_since_result or entry.event_type is not EventType.SYSTEM
+        if entry.event_type is not EventType.SYSTEM:
+            state.spoken_since_result = True
         self.rows.append((self._session_id, state.sequence, *entry, False, created_at))
         if entry.tool_result_for_id is not None:
             self.completed_tools.append(entry.tool_result_for_id)
 
     def _take_snapshot(self, entry: Entry, event: JsonObject, created_at: int) -> None:
         reads = self.state.reads
-        if entry.tool_name == "Read" and entry.tool_id is not None:
-            if (read := read_tool.called(entry.tool_input)) is not None:
+        if entry.tool_name == "Read":
+            if entry.tool_id is not None and (read := read_tool.called(entry.tool_input)) is not None:
                 reads[entry.tool_id] = read
                 _forget_the_oldest(reads, _READS_KEPT)
-        elif entry.tool_result_for_id in reads:
+        else:
             tool_id = entry.tool_result_for_id or ""
             read = read_tool.Read(*reads.pop(tool_id))
             if not entry.is_error:

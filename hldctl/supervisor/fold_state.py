@@ -11,6 +11,7 @@ from hldctl.claude.conversation import Outcome
 from hldctl.claude.stream import LARGEST_COUNT, JsonObject
 from hldctl.claude.usage import Tokens
 
+_PADDED_TO = 256
 _FAMILY = re.compile(r"claude-(?:[\d.]+-)*([a-z]+)")
 
 
@@ -69,6 +70,13 @@ class FoldState:
         state.inherited_tokens = Tokens(*state.inherited_tokens)
         state.last_usage = None if state.last_usage is None else Tokens(*state.last_usage)
         return state
+
+    def stored(self) -> str:
+        """As it is written with each step: in whole hundreds of bytes, for SQLite writes a row of unchanged length over
+        the old one, and with it no page that holds the same as before, such as those of a long query.
+        """
+        state = json.dumps(self.as_json())
+        return state.ljust(-(-len(state) // _PADDED_TO) * _PADDED_TO)
 
     def as_json(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "result_content"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from hldctl.host.clock import now
@@ -83,10 +82,11 @@ class Recorder:
                 fold.pass_over(line, arrived_at)
             else:
                 fold.add(line, arrived_at)
-            self._tell_restarts(end)
+            if self._restarts:
+                self._tell_restarts(end)
         fold.state.offset = batch.end
         columns = {name: value for name, value in fold.state.columns().items() if self._written.get(name) != value}
-        progress = {"journal_offset": batch.end, "fold_state": json.dumps(fold.state.as_json())}
+        progress = {"journal_offset": batch.end, "fold_state": fold.state.stored()}
         taken = [self._snapshots.row(snapshot) for snapshot in fold.snapshots]
         step = conversation.Step(fold.rows, fold.completed_tools, taken, fold.mcp_states, columns | progress)
         conversation.record(self._session_id, self._run_id, step, now(), working_dir=self._working_dir, told=self._told)

@@ -215,6 +215,15 @@ def test_closed_and_full_standard_output(sandbox: Sandbox) -> None:
         assert_sentence(done, exit_code)
 
 
+@pytest.mark.parametrize("command", ["ls", "ls -q", "ls --json", "show last", "tail last", "--help", "ls --help"])
+def test_output_that_nobody_has_room_for_is_a_failure(sandbox: Sandbox, command: str) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    with open("/dev/full", "w") as full, sandbox.popen(*command.split(), stdout=full) as process:
+        _, errors = process.communicate(timeout=60)
+    assert_sentence(Completed(process.args, process.returncode, "", errors), 5, "cannot be written: No space left")
+
+
 def test_output_that_the_locale_cannot_show_is_escaped(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Caf\u00e9 \u4e16", "--wait")

@@ -1,0 +1,96 @@
+"""Databases as they are after a day of use, and after years."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+from hldctl.host.clock import now
+from hldctl.host.paths import StateDirectory
+from hldctl.states import EndReason, Status
+from hldctl.store.database import opened
+from hldctl.store.models import Session, database
+from hldctl.supervisor.fold_state import FoldState
+
+_SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835
+"""Times a number it is an id that has nothing to do with that of the number before."""
+_APART_MS = 60_000
+_SESSIONS_AT_ONCE = 500
+_TEXT = "Read the parser, ran the tests, and mended what failed. " * 4
+
+# In turn something said, a tool's call and its result.
+_EVENTS = """
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :events)
+INSERT INTO conversation_events (session_id, sequence, event_type, role, content, tool_id, tool_name, tool_input,
+    tool_result_for_id, tool_result_content, is_error, is_completed, created_at)
+SELECT s.id, n, iif(n % 3 = 1, 'message', iif(n % 3 = 2, 'tool_call', 'tool_result')),
+    iif(n % 3 = 0, 'user', 'assistant'), iif(n % 3 = 1, :text, NULL),
+    iif(n % 3 = 2, 'toolu_' || n, NULL), iif(n % 3 = 2, 'Bash', NULL), iif(n % 3 = 2, '{"command": "make test"}', NULL),
+    iif(n % 3 = 0, 'toolu_' || (n - 1), NULL), iif(n % 3 = 0, :text, NULL), 0, 1, s.created_at + n
+FROM sessions s CROSS JOIN numbers WHERE s.id IN (SELECT value FROM json_each(:ids)) ORDER BY s.created_at, n
+"""
+_FEED = """
+INSERT INTO feed (type, session_id, run_id, timestamp, data)
+SELECT 'conversation_updated', e.session_id, e.session_id, e.created_at,
+    json_object('sequence', e.sequence, 'event_type', e.event_type, 'role', e.role)
+FROM sessions s JOIN conversation_events e ON e.session_id = s.id
+WHERE s.id IN (SELECT value FROM json_each(:ids)) ORDER BY s.created_at, e.sequence
+"""
+
+
+def fill(home: Path, sessions: int, events_each: int) -> list[str]:
+    """Ended sessions with so many events each, and their feed; gives the ids, the oldest first."""
+    ids = [str(UUID(int=number * _SPREAD % (1 << 128))) for number in range(1, sessions + 1)]
+    start = now() - sessions * _APART_MS
+    with opened(StateDirectory(home)):
+        for first in range(0, sessions, _SESSIONS_AT_ONCE):
+            some = ids[first : first + _SESSIONS_AT_ONCE]
+            with database.atomic("IMMEDIATE"):
+                for place, session_id in enumerate(some, first):
+                    Session.insert(_session(session_id, start + place * _APART_MS)).execute()
+                database.connection().execute(_EVENTS, {"ids": json.dumps(some), "events": events_each, "text": _TEXT})
+                database.connection().execute(_FEED, {"ids": json.dumps(some)})
+    return ids
+
+
+def _session(session_id: str, moment: int) -> dict[str, object]:
+    return {
+        "id": session_id,
+        "run_id": session_id,
+        "claude_session_id": session_id,
+        "status": str(Status.COMPLETED),
+        "end_reason": str(EndReason.SUCCESS),
+        "query": f"Mend the failing test number {moment}",
+        "summary": f"Mend the failing test number {moment}",
+        "model": "opus",
+        "model_id": "claude-opus-4-6",
+        "working_dir": "/home/someone/project",
+        "additional_directories": [],
+        "allowed_tools": [],
+        "disallowed_tools": [],
+        "fresh_system_prompt": False,
+        "extra_arguments": [],
+        "auto_accept_edits": False,
+        "dangerously_skip_permissions": False,
+        "archived": False,
+        "created_at": moment,
+        "last_activity_at": moment + 50_000,
+        "completed_at": moment + 50_000,
+        "duration_ms": 50_000,
+        "num_turns": 7,
+        "cost_usd": 0.25,
+        "input_tokens": 1000,
+        "output_tokens": 2000,
+        "cache_creation_input_tokens": 3000,
+        "cache_read_input_tokens": 40_000,
+        "effective_context_tokens": 44_000,
+        "context_window": 200_000,
+        "result_content": _TEXT,
+        "permission_denials": [],
+        "exit_code": 0,
+        "host": "benchmark",
+        "claude_path": "/usr/bin/claude",
+        "journal_offset": 0,
+        "fold_state": FoldState().as_json(),
+    }
