@@ -1,27 +1,36 @@
-"""Writes the manual pages and the shell completions from what `--help` knows."""
+"""Writes the manual pages, the reference and the shell completions from what `--help` knows."""
 
 from __future__ import annotations
 
 import argparse
-import inspect
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import typer
-from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperOption
 
 from hldctl import __version__
-from hldctl.cli import app, command
+from hldctl.cli import app
 from hldctl.cli.completion import installation
 from hldctl.cli.examples import EXAMPLES, TOP
 from hldctl.cli.exits import MEANINGS
 from hldctl.cli.sections import SECTIONS
 from hldctl.errors import ExitCode
 from hldctl.host.paths import StateDirectory
-from scripts import completion_table, configuration_page, roff
+from scripts import completion_table, configuration_page, reference, roff
+from scripts.described import (
+    arguments,
+    context_of,
+    has_rest,
+    names,
+    option_help,
+    options,
+    paragraphs,
+    subcommands,
+    takes,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 _CHANGES = ROOT / "CHANGELOG.md"
@@ -88,6 +97,8 @@ def generated() -> dict[str, str]:
         | {"hldctl/cli/completion/table.json": completion_table.text()}
         | {"man/man1/hldctl.1": main_page(), "man/man5/hldctl-config.5": configuration_page.text(_date())}
         | {f"man/man1/hldctl-{name}.1": command_page(name) for name in app.COMMANDS}
+        | {"docs/reference/commands.md": reference.commands()}
+        | {"docs/reference/configuration.md": reference.configuration()}
     )
 
 
@@ -103,7 +114,7 @@ def _pages_below(root: Path) -> set[str]:
 
 
 def main_page() -> str:
-    context = _context(typer.main.get_command(app.app), "hldctl")
+    context = context_of(typer.main.get_command(app.app), "hldctl")
     return _page(
         "hldctl",
         {
@@ -124,27 +135,21 @@ def main_page() -> str:
 
 
 def command_page(name: str) -> str:
-    context = _context(app.load(name), name)
+    context = context_of(app.load(name), name)
     return _page(
         f"hldctl-{name}",
         {
             "NAME": _name(f"hldctl-{name}", context),
             "SYNOPSIS": _synopsis(name, context),
             "DESCRIPTION": _description(context),
-            "ARGUMENTS": roff.entries(_argument(argument, context) for argument in _arguments(context)),
+            "ARGUMENTS": roff.entries(_argument(argument, context) for argument in arguments(context)),
             "OPTIONS": _options(context),
-            "COMMANDS": "\n".join(_subcommand(name, below) for below in _subcommands(context)),
+            "COMMANDS": "\n".join(_subcommand(name, below) for below in subcommands(context)),
             "EXIT STATUS": _exit_status(),
             "EXAMPLES": roff.examples(EXAMPLES.get(name, ())),
             "SEE ALSO": f"{roff.reference('hldctl')},\n{_CONFIGURATION}",
         },
     )
-
-
-def _context(command: Any, name: str, parent: typer.Context | None = None) -> typer.Context:
-    """What the command's own help is made from."""
-    context: typer.Context = command.make_context(name, [], parent=parent, resilient_parsing=True)
-    return context
 
 
 def _page(name: str, sections: dict[str, str]) -> str:
@@ -167,40 +172,25 @@ def _summary(context: typer.Context) -> str:
 
 
 def _description(context: typer.Context) -> str:
-    return "\n.PP\n".join(map(roff.prose, _paragraphs(context)))
-
-
-def _paragraphs(context: typer.Context) -> list[str]:
-    return re.split(r"\n\s*\n", inspect.cleandoc(context.command.help or ""))
+    return "\n.PP\n".join(map(roff.prose, paragraphs(context)))
 
 
 def _synopsis(name: str, context: typer.Context) -> str:
     words = [roff.bold(f"hldctl {name}"), _OPTIONS]
-    for argument in _arguments(context):
+    for argument in arguments(context):
         word = roff.italic(argument.make_metavar(context))
         words.append(word if argument.required else f"[{word}]")
-    if isinstance(context.command, command.CommandWithRest):
+    if has_rest(context):
         words.append(f"[{roff.bold('--')} {roff.italic('argument')} ...]")
-    below = (_synopsis(f"{name} {each.info_name}", each) for each in _subcommands(context))
+    below = (_synopsis(f"{name} {each.info_name}", each) for each in subcommands(context))
     return "\n.br\n".join([" ".join(words), *below])
-
-
-def _subcommands(context: typer.Context) -> list[typer.Context]:
-    """Of a command that is a group of others."""
-    commands = context.command.commands if isinstance(context.command, TyperGroup) else {}
-    return [_context(command, name, context) for name, command in commands.items()]
 
 
 def _subcommand(name: str, context: typer.Context) -> str:
     """A part of the page of the command that it belongs to."""
-    entries = [roff.entries(_argument(argument, context) for argument in _arguments(context)), _options(context)]
+    entries = [roff.entries(_argument(argument, context) for argument in arguments(context)), _options(context)]
     heading = f'.SS "{roff.literal(f"hldctl {name} {context.info_name}")}"'
     return "\n".join([heading, _description(context), ".RS", *filter(None, entries), ".RE"])
-
-
-def _arguments(context: typer.Context) -> list[TyperArgument]:
-    parameters = context.command.get_params(context)
-    return [parameter for parameter in parameters if isinstance(parameter, TyperArgument) and not parameter.hidden]
 
 
 def _argument(argument: TyperArgument, context: typer.Context) -> tuple[str, str]:
@@ -208,35 +198,23 @@ def _argument(argument: TyperArgument, context: typer.Context) -> tuple[str, str
 
 
 def _options(context: typer.Context) -> str:
-    parameters = context.command.get_params(context)
-    options = (parameter for parameter in parameters if isinstance(parameter, TyperOption) and not parameter.hidden)
-    return roff.entries((_option_names(option, context), _option_help(option, context)) for option in options)
+    return roff.entries(
+        (_option_names(option, context), roff.prose(option_help(option, context))) for option in options(context)
+    )
 
 
 def _option_names(option: TyperOption, context: typer.Context) -> str:
-    """The option as it is written, short names first."""
-    short_first = sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
-    names = ", ".join(map(roff.bold, short_first))
-    return names if option.is_flag or option.count else f"{names} {roff.italic(option.make_metavar(context))}"
-
-
-def _option_help(option: TyperOption, context: typer.Context) -> str:
-    """What `--help` says, and what it has no room for."""
-    _, text = option.get_help_record(context) or ("", "")
-    choices = getattr(option.type, "choices", ())
-    if choices and option.metavar is not None:
-        text += f" One of: {', '.join(f'`{choice}`' for choice in choices)}."
-    if option.multiple:
-        text += " May be given more than once."
-    return roff.prose(text)
+    written = ", ".join(map(roff.bold, names(option)))
+    taken = takes(option, context)
+    return f"{written} {roff.italic(taken)}" if taken else written
 
 
 def _commands() -> str:
-    return "\n".join(f'.SS "{title}"\n{_section(names)}' for title, names in SECTIONS.items())
+    return "\n".join(f'.SS "{title}"\n{_section(commands)}' for title, commands in SECTIONS.items())
 
 
-def _section(names: Sequence[str]) -> str:
-    contexts = {name: _context(app.load(name), name) for name in names}
+def _section(commands: Sequence[str]) -> str:
+    contexts = {name: context_of(app.load(name), name) for name in commands}
     return roff.entries((roff.reference(f"hldctl-{name}"), _summary(each) + ".") for name, each in contexts.items())
 
 

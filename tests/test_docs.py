@@ -1,20 +1,34 @@
-"""The documentation speaks of what is there."""
+"""The documentation speaks of what is there, and of all of it."""
 
 from __future__ import annotations
 
+import importlib
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
+from hldctl import states
 from hldctl.cli.app import COMMANDS
+from hldctl.cli.completion import table
+from hldctl.errors import ExitCode
+from hldctl.hook import notice
+from hldctl.host.configuration import KEYS
+from hldctl.supervisor import on_end
+
+generate = importlib.import_module("scripts.generate")
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+REFERENCE = {path.stem: path.read_text() for path in (DOCS / "reference").glob("*.md")}
+
+_READ_VARIABLE = re.compile(r'environ(?:ment)?(?:\.get\(|\[)\s*"([A-Z_]+)"|\b(_?(?:HLDCTL|HUMANLAYER)_[A-Z_]+)\b')
 
 
 def test_every_test_that_the_table_of_the_ancestor_names_exists() -> None:
-    table = (ROOT / "docs" / "ancestor.md").read_text()
+    table = (DOCS / "explanation" / "ancestor.md").read_text()
     for file in re.findall(r"`(\w+/test_\w+\.py)", table):
         assert (ROOT / "tests" / file).is_file(), file
     for file, name in re.findall(r"`(\w+/test_\w+\.py): (test_\w+)`", table):
@@ -22,7 +36,7 @@ def test_every_test_that_the_table_of_the_ancestor_names_exists() -> None:
 
 
 def test_every_place_in_the_code_that_it_names_exists() -> None:
-    table = (ROOT / "docs" / "ancestor.md").read_text()
+    table = (DOCS / "explanation" / "ancestor.md").read_text()
     for file in re.findall(r"`((?:claude|sessions|store|supervisor)/(?!test_)\w+\.py)", table):
         assert (ROOT / "hldctl" / file).is_file(), file
 
@@ -34,7 +48,78 @@ def test_every_command_is_in_the_readme_and_the_changelog() -> None:
         assert f"`{command}`" in changes, command
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_is_in_the_reference(command: str) -> None:
+    _, found, rest = REFERENCE["commands"].partition(f"\n## hldctl {command}\n")
+    assert found
+    told = rest.partition("\n## ")[0]
+    for option in table.load().commands[command].options:
+        for name in option.names:
+            assert re.search(rf"^\| .*`{re.escape(name)}[` ].* \| \S", told, re.MULTILINE), name
+
+
+def test_every_option_of_launch_is_told_in_a_how_to() -> None:
+    """Those of `launch` are what people look for; `--help` alone would leave them without a purpose."""
+    pages = "".join(path.read_text() for path in (DOCS / "how-to").glob("*.md"))
+    for option in table.load().commands["launch"].options:
+        told = [name for name in option.names if re.search(rf"{re.escape(name)}(?![\w-])", pages)]
+        assert told or option.names[-1] == "--help", option.names
+
+
+def test_every_key_of_the_configuration_is_in_the_reference() -> None:
+    for key in KEYS:
+        assert re.search(rf"^\| `{key}` \| \S", REFERENCE["configuration"], re.MULTILINE), key
+
+
+def test_every_exit_code_is_in_the_reference() -> None:
+    told = REFERENCE["commands"].partition("\n## Exit codes\n")[2]
+    for code in ExitCode:
+        assert re.search(rf"^\| `{code.value}` \| \w", told, re.MULTILINE), code
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [states.Status, states.EndReason, states.ApprovalStatus, states.EventType, states.FeedType],
+    ids=lambda kind: kind.__name__,
+)
+def test_every_state_and_type_is_in_the_reference(kind: type[StrEnum]) -> None:
+    for state in kind:
+        assert re.search(rf"^\| .*`{state}`.* \|", REFERENCE["states"], re.MULTILINE), state
+
+
+def test_every_variable_is_in_the_reference() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "hldctl").rglob("*.py"))
+    read = {name for found in _READ_VARIABLE.findall(sources) for name in found if name}
+    read |= generate._ENVIRONMENT.keys()
+    given = {f"HLDCTL_{name.upper()}" for name in [*on_end._VARIABLES, *notice._VARIABLES]}
+    for name in sorted(read | given):
+        assert f"`{name}`" in REFERENCE["environment"], name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
-        assert (document.parent / target).exists(), target
+    text = _without_listings(document.read_text())
+    targets = re.findall(r"\]\((?!https?:)([^)\s]+)\)", text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', text)
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        found = document.parent / path if path else document
+        assert found.exists(), target
+        if anchor:
+            assert anchor in _anchors(found), target
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (DOCS / "index.md").read_text()
+    for page in DOCS.rglob("*.md"):
+        name = page.relative_to(DOCS).as_posix()
+        assert name == "index.md" or f"({name})" in index, name
+
+
+def _anchors(document: Path) -> set[str]:
+    """Of its headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", _without_listings(document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _without_listings(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)

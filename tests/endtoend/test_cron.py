@@ -34,7 +34,7 @@ def test_cron_launches_sessions_with_next_to_no_environment_which_outlive_it(san
     (sandbox.home / ".local" / "bin").mkdir(parents=True)
     (sandbox.home / ".local" / "bin" / "hldctl").symlink_to(Path(sys.executable).with_name("hldctl"))
     # Of the fields of its line those for the time are left out.
-    documented = block("unattended.md", "crontab").splitlines()[1].split(maxsplit=5)[5]
+    documented = block("how-to/recipes.md", "crontab").splitlines()[1].split(maxsplit=5)[5]
     jobs = {
         "documented": documented,
         "waited": f"{HLDCTL} launch --wait 'Please greet me'",

@@ -1,4 +1,4 @@
-"""The recipes of docs/unattended.md, run as they stand there, but for the names of places."""
+"""The recipes of docs/how-to/, run as they stand there, but for the names of places."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from hldctl.host.configuration import Configuration
-from hldctl.supervisor import on_end
 from tests.documented import ROOT, block
 from tests.sandbox import PATIENCE, Completed, Sandbox, eventually
 
-DOCUMENT = "unattended.md"
+UNATTENDED = "how-to/unattended.md"
+MANY = "how-to/many-at-once.md"
+RECIPES = "how-to/recipes.md"
 HLDCTL = Path(sys.executable).with_name("hldctl")
 
 
@@ -47,19 +47,22 @@ def run(machine: Sandbox, command: str | list[str], **options: Any) -> Completed
 
 
 def test_in_place_of_claude_p(machine: Sandbox) -> None:
-    done = run(machine, block(DOCUMENT, "sh", section="## In place of `claude -p`"))
+    done = run(machine, block(UNATTENDED, "sh", section="## In place of `claude -p`"))
     assert done.returncode == 0, done.stderr
     assert (machine.work / "summary.md").read_text() == "Done.\n"
 
 
 def test_no_overlap(machine: Sandbox) -> None:
-    assert run(machine, block(DOCUMENT, "sh", section="## No overlap")).stdout == "Done.\n"
+    assert run(machine, block(MANY, "sh", section="## One at a time")).stdout == "Done.\n"
     assert machine.show("nightly")["result_content"] == "Done."
 
 
-@pytest.mark.parametrize(("section", "key"), [("## Slots", "max_running"), ("## Keeping what matters", "prune")])
-def test_the_configuration_is_taken(machine: Sandbox, section: str, key: str) -> None:
-    text = block(DOCUMENT, "toml", section=section)
+@pytest.mark.parametrize(
+    ("document", "section", "key"),
+    [(MANY, "## So many at a time", "max_running"), (UNATTENDED, "## Keeping what matters", "prune")],
+)
+def test_the_configuration_is_taken(machine: Sandbox, document: str, section: str, key: str) -> None:
+    text = block(document, "toml", section=section)
     assert key in text
     machine.configure(text)
     group = ["--group", "review"] if "[groups]" in text else []
@@ -69,7 +72,7 @@ def test_the_configuration_is_taken(machine: Sandbox, section: str, key: str) ->
 def test_ten_agents(machine: Sandbox) -> None:
     for name in ("part-a", "part-b", "part-c"):
         (machine.work / name).mkdir()
-    done = run(machine, block(DOCUMENT, "sh", section="## Ten agents"))
+    done = run(machine, block(MANY, "sh", section="## Ten agents, and what each has to say"))
     assert (done.stdout, done.stderr) == ("Done.\n" * 3, "")
 
 
@@ -81,7 +84,7 @@ def test_the_command_at_the_end(machine: Sandbox) -> None:
         (programs / name).write_text(f"#!/bin/sh\n{script}\n")
         (programs / name).chmod(0o755)
     path = f"{programs}:{machine.environment['PATH']}"
-    command = block(DOCUMENT, "sh", section="## Afterwards").strip() + " --wait --name nightly"
+    command = block(UNATTENDED, "sh", section="## Afterwards").strip() + " --wait --name nightly"
     assert run(machine, command, env={**machine.environment, "PATH": path}).returncode == 0
     assert (machine.work / "mailed").read_text() == "Done.\n-s nightly: completed me\n"
 
@@ -89,20 +92,20 @@ def test_the_command_at_the_end(machine: Sandbox) -> None:
 def test_trying_it_before_the_night(machine: Sandbox) -> None:
     (machine.work / "Makefile").write_text("test:\n\ttouch tested\n")
     without_model = {name: value for name, value in machine.environment.items() if not name.startswith("ANTHROPIC")}
-    done = run(machine, block(DOCUMENT, "sh", section="## Trying it before the night"), env=without_model)
+    done = run(machine, block(UNATTENDED, "sh", section="## Trying it before the night"), env=without_model)
     assert (done.returncode, done.stdout) == (0, "All is well.\n"), done.stderr
     assert (machine.work / "tested").exists()
 
 
 def test_the_prune(machine: Sandbox) -> None:
     machine.ok("launch", "Go", "--wait")
-    assert run(machine, block(DOCUMENT, "sh", section="## Keeping what matters")).returncode == 0
+    assert run(machine, block(UNATTENDED, "sh", section="## Keeping what matters")).returncode == 0
 
 
 def unit(section: str, number: int) -> configparser.ConfigParser:
     parsed = configparser.ConfigParser(interpolation=None)
     parsed.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their capitals
-    parsed.read_string(block(DOCUMENT, "ini", number, section=section))
+    parsed.read_string(block(RECIPES, "ini", number, section=section))
     return parsed
 
 
@@ -112,7 +115,7 @@ def test_systemd_takes_the_units_and_the_service_runs(machine: Sandbox) -> None:
     (machine.home / ".config" / "hldctl").mkdir()
     (machine.home / ".config" / "hldctl" / "secrets").touch()
     for number, name in enumerate(("nightly.service", "nightly.timer")):
-        (units / name).write_text(block(DOCUMENT, "ini", number, section="### systemd"))
+        (units / name).write_text(block(RECIPES, "ini", number, section="## systemd"))
     runtime = machine.root / "run"
     runtime.mkdir(mode=0o700)
     verified = run(
@@ -122,7 +125,7 @@ def test_systemd_takes_the_units_and_the_service_runs(machine: Sandbox) -> None:
     )
     # It speaks of the machine's own units, too.
     assert (verified.returncode, "nightly" in verified.stderr) == (0, False)
-    service = unit("### systemd", 0)["Service"]
+    service = unit("## systemd", 0)["Service"]
     # What ends with the unit has to be waited for, and a stop is for hldctl alone.
     assert (service["KillMode"], "--wait" in service["ExecStart"]) == ("mixed", True)
     words = [word.replace("%h", str(machine.home)) for word in shlex.split(service["ExecStart"])]
@@ -145,20 +148,20 @@ def ci(steps: list[str], machine: Sandbox) -> None:
 
 
 def test_the_job_of_github_actions(machine: Sandbox) -> None:
-    job = yaml.safe_load(block(DOCUMENT, "yaml", section="### GitHub Actions"))["jobs"]["review"]
+    job = yaml.safe_load(block(RECIPES, "yaml", section="## GitHub Actions"))["jobs"]["review"]
     ci([step["run"] for step in job["steps"] if "run" in step], machine)
     (uploaded,) = (step["with"]["path"].split() for step in job["steps"] if "upload" in step.get("uses", ""))
     assert all((machine.work / name).exists() for name in uploaded)
 
 
 def test_the_job_of_gitlab(machine: Sandbox) -> None:
-    job = yaml.safe_load(block(DOCUMENT, "yaml", section="### GitLab"))["review"]
+    job = yaml.safe_load(block(RECIPES, "yaml", section="## GitLab"))["review"]
     ci([*job["script"], *job["after_script"]], machine)
     assert all((machine.work / name).exists() for name in job["artifacts"]["paths"])
 
 
 def test_the_agent_of_launchd(machine: Sandbox) -> None:
-    agent = plistlib.loads(block(DOCUMENT, "xml", section="### launchd").encode())
+    agent = plistlib.loads(block(RECIPES, "xml", section="## launchd").encode())
     done = run(machine, agent["ProgramArguments"], env=bare(machine), cwd="/")
     assert (done.returncode, done.stdout, done.stderr) == (0, "Done.\n", "")
     assert machine.show("nightly")["working_dir"] == str(machine.home / "project")
@@ -166,7 +169,7 @@ def test_the_agent_of_launchd(machine: Sandbox) -> None:
 
 def test_over_ssh_it_returns_while_the_session_runs(machine: Sandbox) -> None:
     """As sshd runs it: by the login shell, with pipes that are to be closed before the connection is."""
-    line = block(DOCUMENT, "sh", section="### ssh")
+    line = block(RECIPES, "sh", section="## ssh")
     program, _, command = shlex.split(line)
     assert program == "ssh"
     machine.claude('while not os.path.exists("go-on"): time.sleep(0.05)')
@@ -196,15 +199,3 @@ def test_without_a_login_it_says_what_to_set(sandbox: Sandbox) -> None:
         assert word in done.stderr
     eventually(lambda: not sandbox.processes(), "all to leave")
     assert json.loads(sandbox.ok("show", "last", "--json"))["end_reason"] == "api_error"
-
-
-def test_every_key_of_the_configuration_is_told() -> None:
-    table = (ROOT / "docs" / DOCUMENT).read_text().partition("\n## The configuration\n")[2]
-    for key in Configuration.__dataclass_fields__:
-        assert f"`{key}`" in table or f"`[{key}]`" in table, key
-
-
-def test_every_variable_of_the_command_at_the_end_is_told() -> None:
-    told = (ROOT / "docs" / DOCUMENT).read_text()
-    for name in [*on_end._VARIABLES, "session_id", "home"]:
-        assert f"HLDCTL_{name.upper()}" in told, name

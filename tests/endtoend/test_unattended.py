@@ -61,7 +61,7 @@ def test_who_works_in_a_directory_with_another_is_warned(sandbox: Sandbox) -> No
 
 
 def test_ten_agents_in_ten_directories(sandbox: Sandbox) -> None:
-    """The pattern of docs/unattended.md."""
+    """The pattern of docs/how-to/many-at-once.md."""
     sandbox.play("".join(f"[part-{number}]\nsay Result {number}.\n\n" for number in range(10)))
     for number in range(10):
         (sandbox.work / f"part-{number}").mkdir()

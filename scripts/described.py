@@ -1,0 +1,64 @@
+"""What `--help` knows of a command, for the pages that are made of it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import typer
+from typer.core import TyperArgument, TyperGroup, TyperOption
+
+from hldctl.cli import command
+
+
+def context_of(described: Any, name: str, parent: typer.Context | None = None) -> typer.Context:
+    """What the command's own help is made from."""
+    context: typer.Context = described.make_context(name, [], parent=parent, resilient_parsing=True)
+    return context
+
+
+def paragraphs(context: typer.Context) -> list[str]:
+    return re.split(r"\n\s*\n", inspect.cleandoc(context.command.help or ""))
+
+
+def subcommands(context: typer.Context) -> list[typer.Context]:
+    """Of a command that is a group of others."""
+    commands = context.command.commands if isinstance(context.command, TyperGroup) else {}
+    return [context_of(command, name, context) for name, command in commands.items()]
+
+
+def has_rest(context: typer.Context) -> bool:
+    """Whether what stands behind `--` goes to Claude Code."""
+    return isinstance(context.command, command.CommandWithRest)
+
+
+def arguments(context: typer.Context) -> list[TyperArgument]:
+    parameters = context.command.get_params(context)
+    return [parameter for parameter in parameters if isinstance(parameter, TyperArgument) and not parameter.hidden]
+
+
+def options(context: typer.Context) -> list[TyperOption]:
+    parameters = context.command.get_params(context)
+    return [parameter for parameter in parameters if isinstance(parameter, TyperOption) and not parameter.hidden]
+
+
+def names(option: TyperOption) -> list[str]:
+    """The option as it is written, short names first."""
+    return sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
+
+
+def takes(option: TyperOption, context: typer.Context) -> str:
+    """What stands behind the option; empty if nothing does."""
+    return "" if option.is_flag or option.count else option.make_metavar(context)
+
+
+def option_help(option: TyperOption, context: typer.Context) -> str:
+    """What `--help` says, and what it has no room for."""
+    _, text = option.get_help_record(context) or ("", "")
+    choices = getattr(option.type, "choices", ())
+    if choices and option.metavar is not None:
+        text += f" One of: {', '.join(f'`{choice}`' for choice in choices)}."
+    if option.multiple:
+        text += " May be given more than once."
+    return text
