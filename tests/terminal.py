@@ -17,6 +17,20 @@ import pyte
 from tests.sandbox import PATIENCE, Sandbox
 
 
+class Display(pyte.Screen):
+    """pyte's, which knows of no dim text: that is kept as text that blinks, of which hldctl has none."""
+
+    def select_graphic_rendition(self, *attrs: int, **more: bool) -> None:
+        changed: list[int] = []
+        rest = list(attrs)
+        while rest:
+            # A colour by its number, or by red, green and blue, is words of its own.
+            size = {5: 3, 2: 5}.get(rest[1], 1) if rest[0] in (38, 48) and len(rest) > 1 else 1
+            words, rest = rest[:size], rest[size:]
+            changed += [5] if words == [2] else [22, 25] if words == [22] else words
+        super().select_graphic_rendition(*changed, **more)
+
+
 class Terminal:
     """One command of hldctl, or another program, in a terminal of its own."""
 
@@ -30,8 +44,8 @@ class Terminal:
         environment: Mapping[str, str] = {},
     ) -> None:
         self._master, slave = pty.openpty()
-        self._screen = pyte.Screen(columns, lines)
-        self._stream = pyte.ByteStream(self._screen)
+        self.display = Display(columns, lines)
+        self._stream = pyte.ByteStream(self.display)
         self.resize(columns, lines)
         self.process = subprocess.Popen(
             [*program, *arguments],
@@ -61,7 +75,7 @@ class Terminal:
         """What stands on the screen now, line by line, without blanks at the ends."""
         while self._read():
             pass
-        return [line.rstrip() for line in self._screen.display]
+        return [line.rstrip() for line in self.display.display]
 
     def becomes(self, text: str) -> list[str]:
         """Waits until that stands on the screen; returns the screen."""
@@ -73,7 +87,7 @@ class Terminal:
         return lines
 
     def resize(self, columns: int, lines: int) -> None:
-        self._screen.resize(lines, columns)
+        self.display.resize(lines, columns)
         termios.tcsetwinsize(self._master, (lines, columns))
 
     def enter(self, text: str) -> None:

@@ -28,7 +28,7 @@ EXAMPLES = {
         ),
         Example(
             "Nightly from cron: never twice at once, and on after API errors",
-            'hldctl launch "Update the changelog" --name nightly --if-running skip --retries 3',
+            'hldctl launch "Update the docs" --name nightly --if-running skip --retries 3',
         ),
     ),
     "continue": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,8 +51,19 @@ if "denied" in query:
 write(**result)
 """
 
-KINDS = ("completed", "failed", "denied", "tool", "waiting", "thinking", "restarting", "queued")
-"""The oldest first."""
+LAUNCHES = {
+    "completed": ("Mend the parser", "--title", "Parser: reads 漢字 and wide 🎉 characters"),
+    "failed": ("It fails",),
+    "denied": ("It is denied", "--title", "Evil \x1b[2J\x1b[31mred\x07 \u202etitle", "--max-turns", "20"),
+    "tool": ("Run the tests of the parser", "--name", "nightly", "--retries", "2", "--timeout", "9h"),
+    "waiting": ("It asks before it pushes what it has done to the branch of somebody else",),
+    "thinking": ("It ponders",),
+    "restarting": ("It breaks", "--retries", "3"),
+    "queued": ("It waits for the other", "--name", "nightly", "--if-running", "queue"),
+}
+"""By kind, the oldest first; a word of each query tells the stand-in what to do."""
+
+KINDS = tuple(LAUNCHES)
 
 HOUR = 3_600_000
 PADDING = 30_000
@@ -71,31 +83,24 @@ class Gallery:
             assert code == 0
             return self.named("\n".join(terminal.screen()))
 
-    def named(self, text: str) -> str:
+    def named(self, text: str, form: Callable[[int], str] = "{:08d}".format) -> str:
+        """With ids that are always the same, of which `form` gives the first eight characters."""
         for number, session_id in enumerate(self.ids.values(), 1):
-            same = f"{number:08d}-1111-2222-3333-444444444444"
+            same = f"{form(number)}-1111-2222-3333-444444444444"
             text = text.replace(session_id, same).replace(session_id[:8], same[:8])
         return text.rstrip() + "\n"
 
 
-def gallery(sandbox: Sandbox) -> Gallery:
-    sandbox.claude(CLAUDE)
+def gallery(sandbox: Sandbox, launches: Mapping[str, Sequence[str]] = LAUNCHES, claude: str = CLAUDE) -> Gallery:
+    sandbox.claude(claude)
     # Paths that are as long in each run.
     sandbox.environment["HOME"] = str(sandbox.root)
-    started = {
-        "completed": sandbox.launch("Mend the parser", "--title", "Parser: reads 漢字 and wide 🎉 characters"),
-        "failed": sandbox.launch("It fails"),
-        "denied": sandbox.launch(
-            "It is denied", "--title", "Evil \x1b[2J\x1b[31mred\x07 \u202etitle", "--max-turns", "20"
-        ),
-        "tool": sandbox.launch("Run the tests of the parser", "--name", "nightly", "--retries", "2", "--timeout", "9h"),
-        "waiting": sandbox.launch("It asks before it pushes what it has done to the branch of somebody else"),
-        "thinking": sandbox.launch("It ponders"),
-    }
-    started["restarting"] = sandbox.launch("It breaks", "--retries", "3")
-    # At once: it is to be started again in five seconds.
-    _postpone(sandbox, started["restarting"])
-    started["queued"] = sandbox.launch("It waits for the other", "--name", "nightly", "--if-running", "queue")
+    started = {}
+    for kind in KINDS:
+        started[kind] = sandbox.launch(*launches[kind])
+        if kind == "restarting":
+            # At once: it is to be started again in five seconds.
+            _postpone(sandbox, started[kind])
     made = Gallery(sandbox, started)
     sandbox.run("wait", started["completed"], started["failed"], started["denied"])
     calls = "SELECT 1 FROM conversation_events WHERE session_id IN (?, ?) AND tool_id = 't1'"
@@ -161,10 +166,13 @@ def _ask(made: Gallery, session_id: str) -> None:
 
 def compare(name: str, shown: str) -> None:
     """With the file of that name; HLDCTL_RENEW_SCREENS=1 writes it anew."""
-    file = SCREENS / f"{name}.txt"
-    if os.environ.get("HLDCTL_RENEW_SCREENS"):
+    compare_with(SCREENS / f"{name}.txt", shown, renewed_by="HLDCTL_RENEW_SCREENS", told_in=SCREENS / "README.md")
+
+
+def compare_with(file: Path, shown: str, *, renewed_by: str, told_in: Path) -> None:
+    if os.environ.get(renewed_by):
         file.parent.mkdir(exist_ok=True)
         file.write_text(shown)
     if not file.exists():
-        pytest.fail(f"{file} is missing; see {SCREENS / 'README.md'}")
-    assert shown == file.read_text(), f"{file} shows something else; see {SCREENS / 'README.md'}"
+        pytest.fail(f"{file} is missing; see {told_in}")
+    assert shown == file.read_text(), f"{file} shows something else; see {told_in}"

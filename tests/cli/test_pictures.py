@@ -1,0 +1,131 @@
+"""The pictures in the documentation show what terminals show; docs/pictures/README.md says how to renew them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyte
+import pytest
+
+from tests import picture
+from tests.cli.a_conversation import ALL
+from tests.cli.gallery import CLAUDE, LAUNCHES, Gallery, compare_with, fix_times, gallery
+from tests.documented import ROOT
+from tests.picture import Theme
+from tests.sandbox import Sandbox
+from tests.terminal import Terminal
+
+PICTURES = ROOT / "docs" / "pictures"
+WIDTHS = pytest.mark.parametrize("columns", [80, 140])
+LARGEST = 60_000
+
+_TITLES = {
+    "completed": "Parser: take semicolons, too",
+    "failed": "Summarize the open tickets",
+    "denied": "Tidy up the build scripts",
+    "tool": "Keep the tests green",
+    "waiting": "Release 2.4",
+    "thinking": "Why is the import so slow?",
+    "restarting": "Translate the manual",
+    "queued": "Update the dependencies",
+}
+_TAME = CLAUDE.replace(r"\x1b[31mnot\x1b[0m", "not")
+_MIDNIGHT = 1_790_208_000_000
+"""The beginning of 2026-09-24, UTC."""
+_DAY = 86_400_000
+_MINUTE = 60_000
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    sandbox = Sandbox(tmp_path_factory.mktemp("pictures") / "sandbox")
+    launches = {kind: (*words, "--title", _TITLES[kind]) for kind, words in LAUNCHES.items()}
+    try:
+        yield gallery(sandbox, launches, _TAME)
+    finally:
+        sandbox.close()
+
+
+@WIDTHS
+def test_ls(shown: Gallery, columns: int) -> None:
+    compare(shown, "ls", screen(shown, "ls", columns=columns))
+
+
+@WIDTHS
+def test_ls_that_stays(shown: Gallery, columns: int) -> None:
+    fix_times(shown)
+    with Terminal(shown.sandbox, "ls", "--watch", columns=columns) as terminal:
+        terminal.becomes(_TITLES["completed"][:10])
+        compare(shown, "ls-watch", terminal.display)
+
+
+@WIDTHS
+def test_show(shown: Gallery, columns: int) -> None:
+    compare(shown, "show", screen(shown, "show", shown.ids["tool"], columns=columns))
+
+
+@WIDTHS
+def test_approvals(shown: Gallery, columns: int) -> None:
+    compare(shown, "approvals", screen(shown, "approvals", columns=columns))
+
+
+@WIDTHS
+def test_help(shown: Gallery, columns: int) -> None:
+    compare(shown, "launch-help", screen(shown, "launch", "--help", columns=columns), title="hldctl launch --help")
+
+
+@WIDTHS
+def test_stats(shown: Gallery, columns: int) -> None:
+    spend(shown)
+    with Terminal(shown.sandbox, "stats", columns=columns, environment={"TZ": "UTC"}) as terminal:
+        assert terminal.ended()[0] == 0
+        compare(shown, "stats", terminal.display)
+
+
+@WIDTHS
+def test_a_conversation(sandbox: Sandbox, columns: int) -> None:
+    sandbox.claude(ALL)
+    session_id = sandbox.launch("Make uploads more robust.\nThey fail at the first timeout.")
+    sandbox.ended(session_id)
+    with Terminal(sandbox, "tail", "-f", session_id, columns=columns, lines=70) as terminal:
+        assert terminal.ended()[0] == 0
+        compare(Gallery(sandbox), "tail", terminal.display, title="hldctl tail -f last")
+
+
+def test_there_is_no_other_picture() -> None:
+    names = {"ls", "ls-watch", "show", "approvals", "launch-help", "stats", "tail"}
+    expected = {f"{name}-{columns}-{theme.suffix}.svg" for name in names for columns in (80, 140) for theme in Theme}
+    recorded = {f"demo-{theme.suffix}.svg" for theme in Theme}
+    assert {file.name for file in PICTURES.glob("*.svg")} == expected | recorded
+
+
+def screen(shown: Gallery, *arguments: str, columns: int) -> pyte.Screen:
+    fix_times(shown)
+    with Terminal(shown.sandbox, *arguments, columns=columns, lines=100) as terminal:
+        assert terminal.ended()[0] == 0
+        return terminal.display
+
+
+def spend(shown: Gallery) -> None:
+    """As if on each of some days a session had been, and what it has spent and taken."""
+    for day, session_id in enumerate(shown.ids.values()):
+        spent = (_MIDNIGHT + day * _DAY, 0.4 + (day * 7 % 5) * 0.55, (3 + day * 5 % 7) * 4 * _MINUTE)
+        shown.sandbox.sql(
+            "UPDATE sessions SET created_at = ?, cost_usd = ?, duration_ms = ? WHERE id = ?", *spent, session_id
+        )
+
+
+def compare(shown: Gallery, name: str, display: pyte.Screen, title: str = "") -> None:
+    """With the pictures of that name and width, light and dark; HLDCTL_RENEW_PICTURES=1 writes them anew."""
+    for theme in Theme:
+        lines = picture.lines(display)
+        drawn = picture.svg(lines, display.columns, theme, title or f"hldctl {name.replace('-', ' --')}")
+        file = PICTURES / f"{name}-{display.columns}-{theme.suffix}.svg"
+        told = PICTURES / "README.md"
+        compare_with(file, shown.named(drawn, a_hash), renewed_by="HLDCTL_RENEW_PICTURES", told_in=told)
+        assert file.stat().st_size < LARGEST
+
+
+def a_hash(number: int) -> str:
+    """What looks like an id's beginning."""
+    return f"{number * 0x3D4E8F3B % 2**32:08x}"
