@@ -21,11 +21,15 @@ ASPECT = 0.6
 
 _FONT = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace'
 
+RULES = f"""\
+text {{ font-family: {_FONT}; font-size: 20px; white-space: pre }}
+.chrome rect {{ stroke: #8c959f80 }}"""
+"""The style sheet of each picture; its characters are as high as rich takes them to be."""
+
 _FORMAT = f"""\
 <svg viewBox="0 0 {{width}} {{height}}" width="{{width}}" xmlns="http://www.w3.org/2000/svg">
 <style>
-text {{{{ font-family: {_FONT}; font-size: {{char_height}}px; white-space: pre }}}}
-.chrome rect {{{{ stroke: #8c959f80 }}}}
+{RULES.replace("{", "{{").replace("}", "}}")}
 {{styles}}
 </style>
 <g class="chrome">{{chrome}}</g>

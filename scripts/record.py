@@ -1,0 +1,142 @@
+"""Records docs/pictures/demo-*.svg: commands typed into a real terminal, with the genuine Claude Code.
+
+Run as `.venv/bin/python -m scripts.record`, from the top of the checkout. `scripts/record.txt` plays the model's part.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.text import Text
+
+from scripts.film import Frame, animated
+from tests import picture
+from tests.picture import Theme
+from tests.sandbox import Sandbox
+from tests.terminal import Terminal
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+
+COMMANDS = (
+    'hldctl launch "Mend the failing test" --allowed-tools Read,Edit,Bash',
+    "hldctl ls",
+    "hldctl tail -f last",
+    'hldctl continue last "And now document it." --wait',
+    "hldctl ls --tree",
+)
+
+_COLUMNS, _LINES = 80, 24
+_PROMPT = "$ "
+_KEYSTROKE, _BEFORE_ENTER, _AFTERWARDS = 0.035, 0.3, 1.1
+"""Seconds: from key to key, before a command is entered, and to read what it has said."""
+_SHORTEST_FRAME = 0.1
+_PATIENCE = 60.0
+
+_PROJECT = {
+    "parser.py": 'def parse(text):\n    return text.split(",")\n',
+    "test_parser.py": "from parser import parse\n\nassert parse('a;b') == ['a', 'b'], 'semicolons'\nprint('ok')\n",
+}
+
+
+def main() -> int:
+    frames = recorded()
+    for theme in Theme:
+        (PICTURES / f"demo-{theme.suffix}.svg").write_text(animated(frames, _COLUMNS, _LINES, theme), encoding="utf-8")
+    print(f"{len(frames)} frames, {frames[-1][0]:.1f} s")
+    return 0
+
+
+def recorded() -> list[Frame]:
+    with tempfile.TemporaryDirectory() as place:
+        sandbox = Sandbox(Path(place) / "recording")
+        try:
+            return _session(sandbox)
+        finally:
+            sandbox.close()
+
+
+def _session(sandbox: Sandbox) -> list[Frame]:
+    project = sandbox.home / "project"
+    project.mkdir()
+    for name, text in _PROJECT.items():
+        (project / name).write_text(text)
+    sandbox.play(Path(__file__).with_suffix(".txt").read_text(encoding="utf-8"))
+    # Its own prompt, and nobody's settings.
+    sandbox.environment["PS1"] = _PROMPT
+    shell = ("bash", "--norc", "--noprofile", "-i")
+    with Terminal(sandbox, program=shell, columns=_COLUMNS, lines=_LINES) as terminal:
+        terminal.becomes(_PROMPT.strip())
+        terminal.enter(f"cd {project}; clear\r")
+        recording = _Recording(terminal)
+        recording.until_prompt()
+        recording.begin()
+        for command in COMMANDS:
+            recording.type(command)
+        return recording.frames
+
+
+class _Recording:
+    """What a terminal shows, and when."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self.begin()
+
+    def begin(self) -> None:
+        self._began = time.monotonic()
+        self.frames: list[Frame] = []
+
+    def type(self, command: str) -> None:
+        """Ends when the command has, and there was time to read."""
+        for key in command:
+            self._terminal.enter(key)
+            self.watch(_KEYSTROKE)
+        self.watch(_BEFORE_ENTER)
+        self._terminal.enter("\r")
+        self.until_prompt()
+        self.watch(_AFTERWARDS)
+
+    def until_prompt(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        self.watch(_BEFORE_ENTER)
+        while [line for line in self._terminal.screen() if line][-1:] != [_PROMPT.strip()]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the command does not end: {self._terminal.screen()}")
+            self.watch(_KEYSTROKE)
+
+    def watch(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while True:
+            self._terminal.screen()
+            self._take()
+            if time.monotonic() >= until:
+                return
+            time.sleep(0.01)
+
+    def _take(self) -> None:
+        now = time.monotonic() - self._began
+        shown = _with_cursor(self._terminal)
+        if self.frames and self.frames[-1][1] == shown:
+            return
+        if self.frames and now - self.frames[-1][0] < _SHORTEST_FRAME:
+            # Too short to be seen: the newer takes its place.
+            now = self.frames.pop()[0]
+        self.frames.append((now, shown))
+
+
+def _with_cursor(terminal: Terminal) -> list[Text]:
+    display = terminal.display
+    lines = picture.lines(display)
+    if not display.cursor.hidden and display.cursor.y <= len(lines):
+        lines += [Text() for _ in range(display.cursor.y + 1 - len(lines))]
+        line = lines[display.cursor.y]
+        line.pad_right(max(0, display.cursor.x + 1 - len(line.plain)))
+        line.stylize("reverse", display.cursor.x, display.cursor.x + 1)
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The recording at the top of the README is one of today's commands, and a picture that moves."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from html import unescape
+from xml.etree import ElementTree
+
+import pytest
+
+from hldctl.cli.completion import table
+from tests.picture import Theme
+
+record = importlib.import_module("scripts.record")
+
+_SVG = "{http://www.w3.org/2000/svg}"
+LARGEST = 150_000
+
+THEMES = pytest.mark.parametrize("theme", Theme, ids=lambda theme: theme.suffix)
+
+
+def recording(theme: Theme) -> str:
+    return str((record.PICTURES / f"demo-{theme.suffix}.svg").read_text())
+
+
+def pages(theme: Theme) -> list[list[str]]:
+    """What stands on the screen in each frame, line by line, without blanks."""
+    groups = list(ElementTree.fromstring(recording(theme)).iter(f"{_SVG}g"))
+    lines = {group.get("id"): "".join(group.itertext()) for group in groups}
+    (film,) = [group for group in groups if group.get("class") == "film"]
+    return [["".join(lines[use.get("href", "")[1:]].split()) for use in page] for page in film]
+
+
+def typed(command: str) -> str:
+    return "".join(f"$ {command}".split())
+
+
+@THEMES
+def test_it_shows_the_commands_typed_and_done(theme: Theme) -> None:
+    shown = pages(theme)
+    for command in record.COMMANDS:
+        assert any(typed(command) in page for page in shown), command
+    # The last is held: it has the prompt again, below the last command's answer.
+    assert typed(record.COMMANDS[-1]) in shown[-1]
+    assert shown[-1][-1] == "$"
+
+
+@THEMES
+def test_it_moves_for_some_seconds_and_then_stays_without_a_script_or_a_network(theme: Theme) -> None:
+    text = recording(theme)
+    (seconds,) = re.findall(r"animation: film ([\d.]+)s step-end forwards", text)
+    assert 15 <= float(seconds) <= 25
+    assert len(re.findall(r"% \{ transform", text)) == len(pages(theme))
+    assert "<script" not in text
+    assert not re.search(r"""(?:url\(|@import|href=["'](?!#))""", text)
+    assert len(text.encode()) < LARGEST
+
+
+def test_light_and_dark_are_of_one_session() -> None:
+    light, dark = (re.findall("<text[^>]*>([^<]*)<", recording(theme)) for theme in Theme)
+    assert [unescape(text) for text in light] == [unescape(text) for text in dark]
+
+
+@pytest.mark.parametrize("command", record.COMMANDS)
+def test_its_commands_are_those_of_today(command: str) -> None:
+    program, name, *words = shlex.split(command)
+    assert program == "hldctl"
+    known = table.load().commands[name]
+    for word in words:
+        assert not word.startswith("-") or known.option(word), word
