@@ -109,7 +109,7 @@ def gallery(sandbox: Sandbox, launches: Mapping[str, Sequence[str]] = LAUNCHES, 
     # What its stream says first, too, is then on all screens.
     models = "SELECT count(*) FROM sessions WHERE model_id IS NOT NULL"
     eventually(lambda: sandbox.sql(models) == [(len(started) - 1,)], "the models")
-    _ask(made, started["waiting"])
+    ask(sandbox, started["waiting"])
     return made
 
 
@@ -151,17 +151,20 @@ def fix_times(made: Gallery) -> None:
     sql("UPDATE approvals SET created_at = ?", now - 3 * HOUR)
 
 
-def _ask(made: Gallery, session_id: str) -> None:
+def ask(sandbox: Sandbox, session_id: str, approval_id: str = "a0a0a0a0-0000") -> None:
     """A request of a hook that lives as long as this process does."""
     hook = identify(os.getpid())
     assert hook is not None
     asked = json.dumps({"command": "git push --force"})
-    made.sandbox.sql(
+    sandbox.sql(
         "INSERT INTO approvals (id, session_id, run_id, tool_use_id, tool_name, tool_input, status, created_at,"
-        " hook_pid, hook_started, boot_id) VALUES ('a0a0a0a0-0000', ?, '', 't1', 'Bash', ?, 'pending', 0, ?, ?, ?)",
-        *(session_id, asked, hook.pid, hook.started, hook.boot_id),
+        " hook_pid, hook_started, boot_id) VALUES (?, ?, '', 't1', 'Bash', ?, 'pending', 0, ?, ?, ?)",
+        *(approval_id, session_id, asked, hook.pid, hook.started, hook.boot_id),
     )
-    made.sandbox.sql("UPDATE sessions SET status = 'waiting_input', pending_approvals = 1 WHERE id = ?", session_id)
+    sandbox.sql(
+        "UPDATE sessions SET status = 'waiting_input', pending_approvals = pending_approvals + 1 WHERE id = ?",
+        session_id,
+    )
 
 
 def compare(name: str, shown: str) -> None:

@@ -1,0 +1,126 @@
+"""What each command says to a person, once; `screens/README.md` says how to renew what is expected."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hldctl.cli.app import COMMANDS
+from tests.cli.gallery import HOUR, PADDING, SCREENS, ask, compare
+from tests.sandbox import Sandbox
+from tests.terminal import Terminal
+
+CLAUDE = r"""
+if "--version" in sys.argv:
+    print("2.1.330 (Claude Code)")
+    sys.exit()
+query = sys.stdin.read()
+def write(**line):
+    print(json.dumps(line), flush=True)
+def say(block):
+    write(type="assistant", message={"id": query, "model": "claude-opus-5", "content": [block],
+          "usage": {"input_tokens": 1200, "cache_read_input_tokens": 66000, "output_tokens": 4300}})
+write(type="system", subtype="init", session_id="c" + query[:3], model="claude-opus-5")
+if "Push" in query:
+    say({"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "git push --force"}})
+    time.sleep(3600)
+say({"type": "text", "text": "The parser takes **semicolons** now."})
+write(type="result", subtype="success", is_error=False, num_turns=7, duration_ms=252000, total_cost_usd=0.4213,
+      result="The parser takes **semicolons** now.", modelUsage={"claude-opus-5": {"contextWindow": 200000}})
+"""
+
+ELSEWHERE = {"ls": "ls-80", "show": "show-completed-80", "tail": "tail_80"}
+"""With more kinds of sessions, in test_screens.py and test_tail_screen.py."""
+MOVING = {"top"}
+"""In test_top.py."""
+
+_DIFFERENT = {
+    r"\d{4}-\d\d-\d\dT[\d:.]+Z": "2026-11-23T12:00:00.000Z",
+    r"/tmp/hldctl-\w{8}": "/tmp/hldctl-11111111",
+    r"hldctl: [\d.]+ on Python [\d.]+, \w+": "hldctl: 1.2.3 on Python 3.11.1, Linux",
+    r"SQLite: [\d.]+": "SQLite: 3.1.2",
+    r"file system: .*": "file system: ext4",
+    r"disk: .*": "disk: 100.0 GB free",
+    r"[\d.]+ MB": "0.1 MB",
+    r"/\S*/hldctl/__main__\.py": "/usr/bin/hldctl",
+}
+"""On each machine or in each run."""
+
+WIDE = 400
+"""Columns for lines whose length depends on the machine."""
+
+
+@pytest.fixture
+def place() -> Iterator[Sandbox]:
+    # Tables are as wide as the paths in them.
+    with tempfile.TemporaryDirectory(prefix="hldctl-", dir="/tmp") as directory:
+        sandbox = Sandbox(Path(directory) / "sandbox")
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+
+
+def test_what_each_command_says(place: Sandbox) -> None:
+    place.claude(CLAUDE)
+    story = _Story(place)
+    story.tell("launch", "Let the parser take semicolons, too")
+    story.tell("wait", "last", "--results")
+    story.tell("continue", "last", "And document it", "--wait")
+    story.tell("set", "last", "--title", "Semicolons")
+    story.tell("export", "last")
+    story.tell("stats", "--by", "status")
+    story.tell("events", columns=WIDE)
+    story.tell("config", columns=WIDE)
+    story.tell("doctor", columns=WIDE)
+    pushing = place.launch("Push it", "-q")
+    story.know(pushing)
+    place.journal_has(pushing, "git push")
+    for approval in ("a0a0a0a0-0000", "b0b0b0b0-0000"):
+        ask(place, pushing, approval)
+    place.sql("UPDATE approvals SET created_at = ?", time.time_ns() // 1_000_000 - 3 * HOUR - PADDING)
+    story.tell("approvals")
+    story.tell("approve", "a0a0", "--comment", "fine")
+    story.tell("deny", "b0b0", "--message", "Not with --force.")
+    story.tell("interrupt", pushing)
+    story.tell("prune", "--keep", "1")
+    story.tell("rm", "last")
+    assert story.screens.keys() == COMMANDS.keys() - ELSEWHERE.keys() - MOVING
+    for command, screen in story.screens.items():
+        compare(command, screen)
+
+
+def test_the_other_commands_have_screens_too() -> None:
+    for name in ELSEWHERE.values():
+        assert (SCREENS / f"{name}.txt").read_text()
+
+
+class _Story:
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._ids: dict[str, str] = {}
+        self.screens: dict[str, str] = {}
+
+    def tell(self, command: str, *arguments: str, columns: int = 80) -> None:
+        with Terminal(self._sandbox, command, *arguments, columns=columns, lines=60) as terminal:
+            code, said = terminal.ended()
+            assert code == 0, said
+            self.screens[command] = self._same("\n".join(terminal.screen()).rstrip() + "\n")
+
+    def know(self, session_id: str) -> None:
+        self._ids.setdefault(session_id, f"{len(self._ids) + 1:08d}-1111-2222-3333-444444444444")
+
+    def _same(self, text: str) -> str:
+        """Without what is different on each machine and in each run."""
+        for session_id in re.findall(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b", text):
+            self.know(session_id)
+        for session_id, same in self._ids.items():
+            text = text.replace(session_id, same).replace(session_id[:8], same[:8])
+        for different, same in _DIFFERENT.items():
+            text = re.sub(different, same, text)
+        return text
