@@ -16,6 +16,8 @@ from hldctl.errors import ExitCode
 from hldctl.hook import notice
 from hldctl.host.configuration import KEYS
 from hldctl.supervisor import on_end
+from tests.documented import block
+from tests.sandbox import Sandbox
 
 generate = importlib.import_module("scripts.generate")
 
@@ -96,6 +98,11 @@ def test_every_variable_is_in_the_reference() -> None:
         assert f"`{name}`" in REFERENCE["environment"], name
 
 
+def test_the_first_steps_begin_with_the_help_of_today(sandbox: Sandbox) -> None:
+    shown = sandbox.ok("--help", environment={"COLUMNS": "80"})
+    assert f"$ hldctl --help\n{shown}" in block("first-steps.md", "console")
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(document: Path) -> None:
     text = _without_listings(document.read_text())
@@ -113,6 +120,12 @@ def test_every_page_is_in_the_index() -> None:
     for page in DOCS.rglob("*.md"):
         name = page.relative_to(DOCS).as_posix()
         assert name == "index.md" or f"({name})" in index, name
+
+
+def test_every_picture_is_shown() -> None:
+    shown = "".join(document.read_text() for document in DOCUMENTS)
+    for file in (DOCS / "pictures").glob("*.svg"):
+        assert file.name in shown, file
 
 
 def _anchors(document: Path) -> set[str]:
