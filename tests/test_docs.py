@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shlex
 from enum import StrEnum
 from pathlib import Path
 
@@ -98,6 +99,17 @@ def test_every_variable_is_in_the_reference() -> None:
         assert f"`{name}`" in REFERENCE["environment"], name
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_commands_that_are_shown_can_be_typed(document: Path) -> None:
+    known = table.load().commands
+    for listing in re.findall(r"^```(?:sh|console)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE):
+        for line in re.findall(r"^(?:\$ )?hldctl ([a-z].*)$", listing, re.MULTILINE):
+            name, *words = _words(line)
+            assert name in known, line
+            for word in words:
+                assert not re.match("--?[a-z]", word, re.IGNORECASE) or known[name].option(word), line
+
+
 def test_the_first_steps_begin_with_the_help_of_today(sandbox: Sandbox) -> None:
     shown = sandbox.ok("--help", environment={"COLUMNS": "80"})
     assert f"$ hldctl --help\n{shown}" in block("first-steps.md", "console")
@@ -126,6 +138,13 @@ def test_every_picture_is_shown() -> None:
     shown = "".join(document.read_text() for document in DOCUMENTS)
     for file in (DOCS / "pictures").glob("*.svg"):
         assert file.name in shown, file
+
+
+def _words(line: str) -> list[str]:
+    """Of a command for a shell, up to what is for another program."""
+    words = shlex.split(line, comments=True)
+    end = next((place for place, word in enumerate(words) if word in ("--", "|", ">")), len(words))
+    return [word.removesuffix(";") for word in words[:end]]
 
 
 def _anchors(document: Path) -> set[str]:

@@ -99,6 +99,22 @@ def test_there_is_no_other_picture() -> None:
     assert {file.name for file in PICTURES.glob("*.svg")} == expected | recorded
 
 
+@pytest.mark.parametrize("theme", Theme, ids=lambda theme: theme.suffix)
+def test_each_colour_can_be_read_on_its_background(theme: Theme) -> None:
+    """By the contrast that https://www.w3.org/TR/WCAG21/#contrast-minimum asks for."""
+    behind = luminance(theme.value.background_color)
+    colors = [theme.value.foreground_color, *(theme.value.ansi_colors[number] for number in range(16))]
+    for color in colors:
+        darker, lighter = sorted((luminance(color), behind))
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, color
+
+
+def luminance(color: tuple[int, int, int]) -> float:
+    shares = (value / 255 for value in color)
+    red, green, blue = (share / 12.92 if share <= 0.03928 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 def screen(shown: Gallery, *arguments: str, columns: int) -> pyte.Screen:
     fix_times(shown)
     with Terminal(shown.sandbox, *arguments, columns=columns, lines=100) as terminal:
