@@ -63,6 +63,29 @@ def total(result: JsonObject) -> Spent:
     return Spent(tokens, number(result.get("total_cost_usd")))
 
 
+def by_model(result: JsonObject) -> dict[str, Spent]:
+    """The same for each model that it names."""
+    return _each_model(result.get("modelUsage"))
+
+
+def inherited_by_model(result: JsonObject) -> dict[str, Spent]:
+    """As `inherited`, for each model."""
+    if "model_usage_since_last_result" not in result:
+        return {}
+    return less(by_model(result), _each_model(result["model_usage_since_last_result"]))
+
+
+def less(later: dict[str, Spent], earlier: dict[str, Spent]) -> dict[str, Spent]:
+    """What was spent in between, without the models that spent nothing then."""
+    between = {model: _between(spent, earlier.get(model, Spent())) for model, spent in later.items()}
+    return {model: spent for model, spent in between.items() if any(spent.tokens) or spent.cost_usd}
+
+
+def _between(later: Spent, earlier: Spent) -> Spent:
+    cost = None if later.cost_usd is None else later.cost_usd - (earlier.cost_usd or 0.0)
+    return Spent(later.tokens.minus(earlier.tokens), cost)
+
+
 def inherited(result: JsonObject) -> Spent:
     """What of the run's first `result` had been spent before the run; nothing where the stream doesn't tell."""
     if "model_usage_since_last_result" not in result:
@@ -87,14 +110,20 @@ def context_window(result: JsonObject, model_id: str | None) -> int | None:
 
 def _of_models(models: Any) -> Tokens:
     tokens = Tokens()
-    for usage in mapping(models).values():
-        usage = mapping(usage)
-        tokens = tokens.plus(
-            Tokens(
-                whole_number(usage.get("inputTokens")) or 0,
-                whole_number(usage.get("outputTokens")) or 0,
-                whole_number(usage.get("cacheCreationInputTokens")) or 0,
-                whole_number(usage.get("cacheReadInputTokens")) or 0,
-            )
-        )
+    for spent in _each_model(models).values():
+        tokens = tokens.plus(spent.tokens)
     return tokens
+
+
+def _each_model(models: Any) -> dict[str, Spent]:
+    return {model: _of_model(mapping(usage)) for model, usage in mapping(models).items()}
+
+
+def _of_model(usage: JsonObject) -> Spent:
+    tokens = Tokens(
+        whole_number(usage.get("inputTokens")) or 0,
+        whole_number(usage.get("outputTokens")) or 0,
+        whole_number(usage.get("cacheCreationInputTokens")) or 0,
+        whole_number(usage.get("cacheReadInputTokens")) or 0,
+    )
+    return Spent(tokens, number(usage.get("costUSD")))

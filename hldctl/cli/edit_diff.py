@@ -15,7 +15,10 @@ from hldctl.store.conversation import Event
 _MOST = 8
 """Lines."""
 _CONTEXT = 1
+_AROUND = 3
+"""Unchanged lines around a change, of which a terminal shows fewer."""
 _HUNK = re.compile(r"@@ -(\d+),\d+ \+(\d+),\d+ @@")
+_FIRST_HUNK = re.compile(rf"^{_HUNK.pattern}$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,15 @@ class Diff:
         ]
 
 
-def of_edit(call: Event, result: Event) -> Diff:
+def of_edit(call: Event, result: Event | None) -> Diff:
     """By the hunks in the result, else by what the call was given."""
-    lines = list(_of_hunks(result.tool_result_content or ""))
+    lines = [] if result is None else list(_of_hunks(result.tool_result_content or ""))
     return Diff(lines or list(_of_input(tool_line.tool_input(call))))
+
+
+def without_hunks(content: str) -> str:
+    """What a tool said of an edit besides its diff."""
+    return content[: hunk.start()].rstrip("\n") if (hunk := _FIRST_HUNK.search(content)) else content
 
 
 def _of_hunks(content: str) -> Iterator[Line]:
@@ -83,7 +91,7 @@ def _of_input(given: dict[str, Any]) -> Iterator[Line]:
         if isinstance(edit, dict):
             before, after = (str(edit.get(name) or "").splitlines() for name in ("old_string", "new_string"))
             # The first two lines name files.
-            for line in list(difflib.unified_diff(before, after, n=_CONTEXT, lineterm=""))[2:]:
+            for line in list(difflib.unified_diff(before, after, n=_AROUND, lineterm=""))[2:]:
                 if not line.startswith("@@"):
                     yield Line(line[:1], _harmless_line(line[1:]))
 

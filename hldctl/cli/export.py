@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +12,8 @@ import typer
 
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import following, inspection
-from hldctl.store import view
+from hldctl.sessions import inspection
+from hldctl.store.database import opened
 
 
 class Format(StrEnum):
@@ -23,38 +23,57 @@ class Format(StrEnum):
 
 
 def command(
+    ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="ID", help="The session to export.")],
     format: Annotated[Format, typer.Option("--format", help="As what.")] = Format.MARKDOWN,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Into this file; else to standard output.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Into this file, wholly or not at all; else to standard output."
+        ),
     ] = None,
 ) -> None:
     """Write a session with its whole conversation as one document.
 
-    The HTML page needs no network and runs no script.
+    The HTML page needs no network and runs no script; tool calls unfold in it.
     """
-    text = _document(StateDirectory.from_environment(), session, format)
-    if output is None:
-        sys.stdout.write(text)
-        return
+    state = StateDirectory.from_environment()
+    with opened(state):
+        pieces = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, format))
+        if output is None:
+            # Bytes: a page says that it is UTF-8, whatever the locale is.
+            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.buffer.flush()
+        else:
+            _write(output, pieces, ctx.obj["umask"])
+
+
+def _write(output: Path, pieces: Iterator[bytes], umask: int) -> None:
+    from hldctl.host import rewriting
+
     try:
-        output.expanduser().write_text(text, encoding="utf-8", errors="replace")
+        rewriting.write(output.expanduser(), pieces, umask)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadUsage(f"{output} cannot be written: {reason}.") from None
 
 
-def _document(state: StateDirectory, words: str, format: Format) -> str:
-    session = inspection.inspect(state, words).session
-    events = following.events(state, [session.id])
-    if format is Format.JSON:
-        whole = view.session_object(session) | {"events": [view.event_object(event) for event in events]}
-        return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+def _pieces(state: StateDirectory, words: str, format: Format) -> Iterator[str]:
+    found = inspection.inspect(state, words)
     # Each loads what it needs, and nobody else does.
+    if format is Format.JSON:
+        from hldctl.cli import export_json
+
+        yield from export_json.document(state, found)
+        return
+    from hldctl.cli import document
+
+    whole = document.of(state, found)
     if format is Format.HTML:
         from hldctl.cli import export_html
 
-        return export_html.page(session, events)
-    from hldctl.cli import export_markdown
+        yield from export_html.page(whole)
+    else:
+        from hldctl.cli import export_markdown
 
-    return export_markdown.document(session, events)
+        yield from export_markdown.text(whole)

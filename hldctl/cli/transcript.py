@@ -1,74 +1,211 @@
-"""A session as a document: what is told of it, part by part, whatever it is then written in."""
+"""A conversation as the parts of a document, whatever it is then written in; no text in it can act on who shows it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
-from hldctl.cli.output import harmless, shortened
-from hldctl.states import EventType
+from hldctl.cli import edit_diff, tool_line
+from hldctl.cli.edit_diff import Diff
+from hldctl.cli.elapsed import elapsed
+from hldctl.cli.moment import Moment
+from hldctl.cli.output import harmless, one_line
+from hldctl.sessions.outline import Begin, End
+from hldctl.states import ApprovalStatus, EventType
+from hldctl.store.approvals import Approval
 from hldctl.store.conversation import Event
 from hldctl.store.models import Session
-from hldctl.store.view import session_object
 
-_FACTS = (
-    *("id", "status", "end_reason", "error_message", "model_id", "working_dir", "created_at", "completed_at"),
-    *("num_turns", "duration_ms", "cost_usd", "input_tokens", "output_tokens", "parent_session_id"),
-)
-_HEADING = 100
-"""Characters of a call's input, or of a result, that stand for the whole until it is unfolded."""
+_AT_ONCE = 50
+"""Milliseconds."""
+_IN_A_DIFF = frozenset({"old_string", "new_string", "content", "edits"})
+_INTERRUPTED = "[Request interrupted by user"
+_TROUBLE = ("API error", "Permission denied", "A limit was reached", "Claude Code is started again")
+"""How the notes begin that tell of it."""
+
+
+class Kind(StrEnum):
+    PROMPT = "prompt"
+    """What the user said, or what a subagent was told."""
+    MESSAGE = "message"
+    THINKING = "thinking"
+    CALL = "call"
+    RESULT = "result"
+    """Of a call that nobody knows."""
+    NOTE = "note"
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    ERROR = "error"
+    DENIED = "denied"
+    WAITING = "waiting"
+    """For permission."""
+    OPEN = "open"
+    """Without a result, so far or for ever."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One of a call's arguments."""
+
+    name: str
+    text: str
+
+    @property
+    def is_long(self) -> bool:
+        return "\n" in self.text or len(self.text) > 100
+
+
+@dataclass(frozen=True)
+class Call:
+    name: str
+    argument: str
+    verdict: Verdict
+    outcome: str
+    took: str
+    """Nothing where it was over at once."""
+    given: list[Given]
+    diff: Diff | None
+    output: str
+    permissions: list[str]
+    """What was asked and answered, in words."""
+    approved_by: str
 
 
 @dataclass(frozen=True)
 class Part:
-    """One event: who says it, what, and whether it is a detail that may be folded away."""
-
-    kind: str
-    who: str
-    text: str
-    heading: str = ""
-    is_folded: bool = False
-    is_inner: bool = False
-    """A subagent's."""
-    is_error: bool = False
-
-
-def title(session: Session) -> str:
-    return harmless(session.title or session.summary)
+    kind: Kind
+    sequence: int
+    at: Moment
+    text: str = ""
+    call: Call | None = None
+    is_trouble: bool = False
+    is_subagents: bool = False
+    has_inner: bool = False
+    """What follows is within it, up to the Close."""
+    new_day: str = ""
+    """Its date, if the part before had another."""
 
 
-def facts(session: Session) -> list[tuple[str, str]]:
-    """Names and values, without what is not known."""
-    shown = session_object(session)
-    return [(name.replace("_", " "), harmless(str(shown[name]))) for name in _FACTS if shown[name] is not None]
+@dataclass(frozen=True)
+class Close:
+    """Of the innermost part that has others within it; its output comes last."""
+
+    output: str = ""
+    kind: None = None
 
 
-def parts(events: Iterable[Event]) -> Iterator[Part]:
-    for event in events:
-        yield _part(event)
+@dataclass(frozen=True)
+class Transcript:
+    session: Session
+    approvals: Mapping[str, list[Approval]] = field(default_factory=dict)
+    """By tool call."""
+
+    def parts(self, told: Iterable[Begin | End]) -> Iterator[Part | Close]:
+        outputs: list[str] = []
+        day = ""
+        for item in told:
+            if isinstance(item, End):
+                yield Close(outputs.pop())
+                continue
+            part = self._part(item)
+            part, day = replace(part, new_day=part.at.day if day and day != part.at.day else ""), part.at.day
+            if part.has_inner:
+                outputs.append(part.call.output if part.call is not None else "")
+            yield part
+
+    def _part(self, told: Begin) -> Part:
+        event = told.event
+        kind = _kind(event)
+        call = self._call(event, told.result) if kind is Kind.CALL else None
+        text = harmless((event.tool_result_content if kind is Kind.RESULT else event.content) or "").strip("\n")
+        is_trouble = bool(event.is_error) or (kind is Kind.NOTE and text.startswith((_INTERRUPTED, *_TROUBLE)))
+        is_subagents = event.parent_tool_use_id is not None
+        return Part(
+            kind, event.sequence, Moment(event.created_at), text, call, is_trouble, is_subagents, told.has_inner
+        )
+
+    def _call(self, event: Event, result: Event | None) -> Call:
+        asked = self.approvals.get(event.tool_id or "", [])
+        verdict = self._verdict(event, result, asked)
+        is_edit = event.tool_name in tool_line.EDITS
+        diff = edit_diff.of_edit(event, result) if is_edit else None
+        answer = "" if result is None else result.tool_result_content or ""
+        return Call(
+            name=tool_line.name(event),
+            argument=tool_line.argument(event, self.session.working_dir),
+            verdict=verdict,
+            outcome=_outcome(verdict, result, diff),
+            took=_took(event, result),
+            given=list(_given(event, is_edit=diff is not None and bool(diff.lines))),
+            diff=diff if diff is not None and diff.lines else None,
+            output=harmless(edit_diff.without_hunks(answer) if is_edit else answer).strip("\n"),
+            permissions=[permission(approval) for approval in asked],
+            approved_by=next(
+                (one_line(one.answered_by or "") for one in asked if one.status == ApprovalStatus.APPROVED), ""
+            ),
+        )
+
+    def _verdict(self, event: Event, result: Event | None, asked: list[Approval]) -> Verdict:
+        if any(approval.status == ApprovalStatus.PENDING for approval in asked):
+            return Verdict.WAITING
+        if result is None:
+            return Verdict.OPEN
+        if not result.is_error:
+            return Verdict.OK
+        denied = any(approval.status == ApprovalStatus.DENIED for approval in asked)
+        refused = any(denial.get("tool_use_id") == event.tool_id for denial in self.session.permission_denials)
+        return Verdict.DENIED if denied or refused else Verdict.ERROR
 
 
-def _part(event: Event) -> Part:
-    inner = event.parent_tool_use_id is not None
+def permission(approval: Approval) -> str:
+    """What became of a request, in a sentence."""
+    asked = f"Permission asked at {Moment(approval.created_at).clock}"
+    if approval.status == ApprovalStatus.PENDING:
+        return f"{asked}; nobody has answered yet ({approval.id[:8]})."
+    after = elapsed((approval.responded_at or approval.created_at) - approval.created_at)
+    comment = f": {harmless(approval.comment)}" if approval.comment else "."
+    return f"{asked}; {approval.status} after {after} by {one_line(approval.answered_by or 'nobody')}{comment}"
+
+
+def _kind(event: Event) -> Kind:
     match event.event_type:
         case EventType.TOOL_CALL:
-            text = _indented(event.tool_input)
-            name = harmless(event.tool_name or "")
-            return Part("call", f"call {name}", text, shortened(event.tool_input or "", _HEADING), True, inner)
+            return Kind.CALL
         case EventType.TOOL_RESULT:
-            text = harmless(event.tool_result_content or "")
-            who = "error" if event.is_error else "result"
-            return Part("result", who, text, shortened(text, _HEADING), True, inner, bool(event.is_error))
+            return Kind.RESULT
         case EventType.THINKING:
-            return Part("thinking", "thinking", harmless(event.content or ""), is_inner=inner)
+            return Kind.THINKING
+        case EventType.MESSAGE if (event.content or "").startswith(_INTERRUPTED):
+            return Kind.NOTE
         case EventType.MESSAGE:
-            who = "user" if event.role == "user" else "claude"
-            return Part("message", who, harmless(event.content or ""), is_inner=inner, is_error=bool(event.is_error))
-    return Part("note", "note", harmless(event.content or ""), is_inner=inner)
+            return Kind.PROMPT if event.role == "user" else Kind.MESSAGE
+    return Kind.NOTE
 
 
-def _indented(tool_input: str | None) -> str:
-    value: Any = json.loads(tool_input or "null")
-    return harmless(json.dumps(value, indent=2, ensure_ascii=False))
+def _outcome(verdict: Verdict, result: Event | None, diff: Diff | None) -> str:
+    match verdict:
+        case Verdict.WAITING:
+            return "waits for permission"
+        case Verdict.OPEN:
+            return "no result"
+    assert result is not None
+    said = diff.counts if verdict is Verdict.OK and diff is not None else tool_line.outcome(result)
+    return f"denied: {said}" if verdict is Verdict.DENIED else said
+
+
+def _given(event: Event, *, is_edit: bool) -> Iterator[Given]:
+    value = tool_line.tool_input(event)
+    for name, argument in value.items():
+        if is_edit and name in _IN_A_DIFF:
+            continue
+        text = argument if isinstance(argument, str) else json.dumps(argument, indent=2, ensure_ascii=False)
+        yield Given(one_line(name), harmless(text).rstrip("\n"))
+
+
+def _took(call: Event, result: Event | None) -> str:
+    milliseconds = 0 if result is None else result.created_at - call.created_at
+    return elapsed(milliseconds, tenths=True) if milliseconds >= _AT_ONCE else ""

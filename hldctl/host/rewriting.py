@@ -6,11 +6,13 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hldctl.host.paths import PRIVATE_DIRECTORY, PRIVATE_FILE
+
+_PUBLIC_FILE = 0o666
 
 
 def rewrite(path: Path, change: Callable[[], bytes]) -> None:
@@ -21,7 +23,21 @@ def rewrite(path: Path, change: Callable[[], bytes]) -> None:
     file = Path(os.path.realpath(path))
     file.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
     with _alone_in(file.parent):
-        _replace(file, change())
+        _replace(file, [change()], _mode(file, PRIVATE_FILE))
+
+
+def write(path: Path, parts: Iterable[bytes], umask: int) -> None:
+    """Writes a file piece by piece; nobody sees it before it is whole. Raises OSError, and whatever `parts` raises.
+
+    A new one has the mode that `umask` leaves; one that is there keeps its mode, and a link stays one. What is no
+    regular file, such as a terminal or a pipe, is written to as it is.
+    """
+    file = Path(os.path.realpath(path))
+    if file.exists() and not file.is_file():
+        with open(file, "wb") as written:
+            written.writelines(parts)
+    else:
+        _replace(file, parts, _mode(file, _PUBLIC_FILE & ~umask))
 
 
 @contextmanager
@@ -35,13 +51,13 @@ def _alone_in(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _replace(file: Path, data: bytes) -> None:
+def _replace(file: Path, parts: Iterable[bytes], mode: int) -> None:
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     begun = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as written:
-            os.fchmod(descriptor, _mode(file))
-            written.write(data)
+            os.fchmod(descriptor, mode)
+            written.writelines(parts)
             written.flush()
             os.fsync(descriptor)
         begun.replace(file)
@@ -50,8 +66,8 @@ def _replace(file: Path, data: bytes) -> None:
         raise
 
 
-def _mode(file: Path) -> int:
+def _mode(file: Path, otherwise: int) -> int:
     try:
         return stat.S_IMODE(file.stat().st_mode)
     except FileNotFoundError:
-        return PRIVATE_FILE
+        return otherwise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -146,6 +146,43 @@ def after(session_id: str, sequence: int) -> Page:
         if length > _PAGE_LENGTH:
             return Page(events, is_last=False)
     return Page(events, is_last=len(events) < _PAGE)
+
+
+class Line(NamedTuple):
+    """What an outline needs of an event."""
+
+    sequence: int
+    event_type: str
+    role: str | None
+    beginning: str
+    """Of what a user said; of anything else nothing."""
+    tool_id: str | None
+    tool_name: str | None
+    parent_tool_use_id: str | None
+    tool_result_for_id: str | None
+    is_error: bool
+
+
+_BEGINNING = 200
+"""Characters."""
+_OUTLINE = f"""SELECT sequence, event_type, role,
+CASE WHEN event_type = 'message' AND role = 'user' THEN substr(content, 1, {_BEGINNING}) ELSE '' END,
+tool_id, tool_name, parent_tool_use_id, tool_result_for_id, is_error
+FROM conversation_events WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
+_AT = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND sequence = ?"
+
+
+def outline(session_id: str) -> Iterator[Line]:
+    """All events without what makes them long."""
+    lines = [Line._make(row) for row in execute(_OUTLINE, (session_id, 0, _PAGE))]
+    while lines:
+        yield from lines
+        lines = [Line._make(row) for row in execute(_OUTLINE, (session_id, lines[-1].sequence, _PAGE))]
+
+
+def at(session_id: str, sequence: int) -> Event | None:
+    row = execute(_AT, (session_id, sequence)).fetchone()
+    return None if row is None else Event._make(row)
 
 
 def call(session_id: str, tool_id: str) -> Event | None:

@@ -1,0 +1,69 @@
+"""A session as one JSON object, with all that belongs to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from hldctl.claude.usage import Spent
+from hldctl.host.clock import rfc3339
+from hldctl.host.paths import StateDirectory
+from hldctl.sessions import costs, following
+from hldctl.sessions.costs import Costs
+from hldctl.sessions.inspection import Inspection
+from hldctl.store import approvals, view
+from hldctl.store.approvals import Approval
+from hldctl.store.models import database
+
+
+def document(state: StateDirectory, found: Inspection) -> Iterator[str]:
+    """Piece by piece, while the database is open."""
+    session = found.session
+    asked = approvals.of_session(database.connection(), session.id)
+    whole = view.session_object(session) | {
+        "children": found.children,
+        "mcp_servers": [view.mcp_server_object(server) for server in found.mcp_servers],
+        "restarts": [_restart(restart) for restart in session.restarts or ()],
+        "costs": _costs(costs.of_session(state, session)),
+        "approvals": [_approval(approval) for approval in asked],
+    }
+    # The last of the object's members is written one by one.
+    yield json.dumps(whole, indent=2, allow_nan=False).removesuffix("\n}") + ',\n  "events": ['
+    yield from _separated(view.event_object(event) for event in following.events(state, [session.id]))
+    yield "\n  ]\n}\n"
+
+
+def _separated(values: Iterable[dict[str, Any]]) -> Iterator[str]:
+    separator = "\n"
+    for value in values:
+        text = json.dumps(value, indent=2, allow_nan=False)
+        yield separator + "\n".join(f"    {line}" for line in text.split("\n"))
+        separator = ",\n"
+
+
+def _approval(approval: Approval) -> dict[str, Any]:
+    return approvals.as_object(approval) | {"answered_by": approval.answered_by}
+
+
+def _restart(restart: dict[str, Any]) -> dict[str, Any]:
+    times = {name: rfc3339(restart[name]) for name in ("at", "due")}
+    return {"kind": restart["kind"], **times, "note": restart["note"]}
+
+
+def _costs(spent: Costs) -> dict[str, Any]:
+    return {
+        "models": [{"model_id": model, **_spent(each)} for model, each in spent.models.items()],
+        "runs": [None if run is None else _spent(run) for run in spent.runs],
+    }
+
+
+def _spent(spent: Spent) -> dict[str, Any]:
+    tokens = spent.tokens
+    return {
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "cache_creation_input_tokens": tokens.cache_creation,
+        "cache_read_input_tokens": tokens.cache_read,
+        "cost_usd": spent.cost_usd,
+    }
