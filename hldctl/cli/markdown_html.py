@@ -15,7 +15,7 @@ _SCHEMES = frozenset({"http", "https", "mailto"})
 _HEADINGS_BELOW = 2
 """How many levels of headings are the document's own."""
 _LOWEST_HEADING = 6
-_LONGEST = 200_000
+_LONGEST = 100_000
 """Characters; what is longer is no prose, and takes long to take apart."""
 
 
