@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hldctl.claude.usage import Spent, Tokens
+from hldctl.cli import tool_line
 from hldctl.cli.age import clock
 from hldctl.cli.moment import Moment
 from hldctl.cli.output import harmless, one_line, shortened
@@ -20,7 +21,7 @@ from hldctl.sessions.costs import Costs
 from hldctl.sessions.inspection import Inspection
 from hldctl.sessions.outline import Outline
 from hldctl.states import Status
-from hldctl.store import approvals
+from hldctl.store import approvals, conversation
 from hldctl.store.approvals import Approval
 from hldctl.store.models import Session, database
 
@@ -73,6 +74,8 @@ class Document:
     total: CostRow | None
     runs: list[CostRow]
     prompts: list[Pointer]
+    """The first of them, as of the calls that failed."""
+    more_prompts: int
     failed: list[Pointer]
     more_failed: int
     permissions: list[str]
@@ -95,7 +98,6 @@ def of(state: StateDirectory, found: Inspection) -> Document:
     for approval in asked:
         by_call[approval.tool_use_id or ""].append(approval)
     status = Status(session.status)
-    failed = [Pointer(line.sequence, one_line(line.tool_name or "")) for line in told.failed]
     return Document(
         title=_title(session),
         id=session.id,
@@ -112,13 +114,24 @@ def of(state: StateDirectory, found: Inspection) -> Document:
         costs=[_cost_row(_model(model), each) for model, each in spent.models.items()],
         total=_cost_row("all", spent.total) if any(spent.total.tokens) or spent.total.cost_usd else None,
         runs=list(_runs(spent, session)),
-        prompts=[Pointer(line.sequence, shortened(line.beginning, _HEADING)) for line in told.prompts],
-        failed=failed[:_MOST_POINTED_TO],
-        more_failed=max(0, len(failed) - _MOST_POINTED_TO),
+        prompts=_pointers([(line.sequence, line.beginning) for line in told.prompts[:_MOST_POINTED_TO]]),
+        more_prompts=max(0, len(told.prompts) - _MOST_POINTED_TO),
+        failed=_pointers(list(_failed(session, told))),
+        more_failed=max(0, len(told.failed) - _MOST_POINTED_TO),
         permissions=[f"{one_line(one.tool_name)}: {permission(one)}" for one in by_call.get("", ())],
         _outline=told,
         _transcript=Transcript(session, by_call),
     )
+
+
+def _pointers(told: list[tuple[int, str]]) -> list[Pointer]:
+    return [Pointer(sequence, shortened(words, _HEADING) or "nothing") for sequence, words in told]
+
+
+def _failed(session: Session, told: Outline) -> Iterator[tuple[int, str]]:
+    for line in told.failed[:_MOST_POINTED_TO]:
+        if (call := conversation.at(session.id, line.sequence)) is not None:
+            yield line.sequence, f"{tool_line.name(call)}: {tool_line.argument(call, session.working_dir)}"
 
 
 def _status_words(session: Session) -> str:
@@ -155,8 +168,8 @@ def _numbers(session: Session, told: Outline) -> Iterator[tuple[str, str]]:
     if calls := told.tools.total():
         yield str(calls), "tool call" if calls == 1 else "tool calls"
     if failed := len(told.failed):
-        yield str(failed), "of them failed"
-    if (percent := context_percent(session)) is not None:
+        yield str(failed), "failed or denied" if session.permission_denials else "of them failed"
+    if percent := context_percent(session):
         yield f"{percent}%", "of the context"
 
 
@@ -201,8 +214,8 @@ def _moment(name: str, milliseconds: int) -> Fact:
 
 
 def _runs(spent: Costs, session: Session) -> Iterator[CostRow]:
-    """Where there are several."""
-    if len(spent.runs) < 2:
+    """Where there are several, and one at least has told."""
+    if len(spent.runs) < 2 or not any(spent.runs):
         return
     for number, run in enumerate(spent.runs, 1):
         name = f"run {number}"

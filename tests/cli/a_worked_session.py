@@ -46,7 +46,7 @@ def retry(function, *arguments, times, pause=0.5):
                 raise
             time.sleep(pause * 2**attempt)
 """
-LONG = "a line of code that is wider than any phone, and that no browser may let widen the page"
+LONG = "waits 1, 2 and 4 seconds in between, and raises the last timeout as it came, which upload() does not catch"
 QUERY = """Make uploads survive timeouts.
 
 They fail at the first one now. Try three times, and tell me what you changed."""

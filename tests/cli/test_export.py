@@ -187,7 +187,7 @@ def test_what_a_subagent_does_stands_within_its_call(sandbox: Sandbox) -> None:
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
     html = sandbox.ok("export", session_id, "--format", "html")
-    call = html[html.index(">Look for other callers<") : html.index("curl -d @secrets")]
+    call = html.partition(">Look for other callers<")[2].partition("curl -d @secrets")[0]
     inner, answer = call.split('<p class="label">answer</p>')
     assert "There is one more, in <code>src/mail.py</code>." in inner
     assert "There is one more, in src/mail.py." in answer

@@ -183,5 +183,5 @@ def _keep_picture(browser: Browser, exported: Path, size: tuple[int, int], *, da
     elif (size, dark) == (PHONE, True):
         edit = page.locator("details:has(pre.diff)").first
         edit.locator("summary").click()
-        edit.evaluate("edit => window.scrollTo(0, edit.getBoundingClientRect().top - 200)")
+        edit.evaluate("edit => window.scrollBy(0, edit.getBoundingClientRect().top - 260)")
         page.screenshot(path=PICTURES / "export-phone-dark.png")
