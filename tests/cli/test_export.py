@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -305,3 +306,27 @@ def test_it_goes_into_a_file(sandbox: Sandbox, evil: str) -> None:
     assert sandbox.run("export", evil, "--format", "pdf").returncode == 2
     assert sandbox.run("export", "nothing", "-o", "session.json").returncode == 3
     assert json.loads((sandbox.work / "session.json").read_text())["id"] == evil
+
+
+@pytest.mark.parametrize("format", ["html", "markdown", "json"])
+def test_a_long_conversation_needs_little_memory(sandbox: Sandbox, format: str) -> None:
+    sandbox.claude(CONVERSATION + "done()")
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    sandbox.sql(
+        "WITH RECURSIVE numbers (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50100)"
+        " INSERT INTO conversation_events (session_id, sequence, event_type, tool_id, tool_name, tool_input,"
+        " tool_result_for_id, tool_result_content, is_error, is_completed, created_at)"
+        " SELECT ?, n, iif(n % 2, 'tool_result', 'tool_call'), iif(n % 2, NULL, 't' || n), 'Bash',"
+        " iif(n % 2, NULL, '{\"command\": \"make\"}'), iif(n % 2, 't' || (n - 1), NULL),"
+        " iif(n % 2, printf('%.4000c', 'x'), NULL), 0, 1, n FROM numbers",
+        session_id,
+    )
+    command = [sys.executable, "-m", "hldctl", "export", session_id, "--format", format, "-o", "document"]
+    process = subprocess.Popen(command, cwd=sandbox.work, env=sandbox.environment)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = status
+    assert status == 0
+    assert (sandbox.work / "document").stat().st_size > 100_000_000
+    # Kilobytes, but bytes on macOS.
+    assert used.ru_maxrss // (1024 if sys.platform == "darwin" else 1) < 100_000
