@@ -11,10 +11,17 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 import pyte
 
 from tests.sandbox import PATIENCE, Sandbox
+
+JOB_CONTROL = (
+    *("bash", "--norc", "--noprofile", "-c", 'set -m; "$@"; while read -r line; do $line; done', "bash"),
+    *(sys.executable, "-m", "hldctl"),
+)
+"""A shell that runs the command, and reads on once it has been stopped."""
 
 
 class Display(pyte.Screen):
@@ -31,6 +38,31 @@ class Display(pyte.Screen):
         super().select_graphic_rendition(*changed, **more)
 
 
+class ReflowingScreen(Display):
+    """As most terminals of today, and unlike pyte's own: made narrower it wraps what is too long, rather than cutting
+    it, and the cursor stays at the character that it stood on."""
+
+    def resize(self, lines: int | None = None, columns: int | None = None) -> None:
+        width, height = columns or self.columns, lines or self.lines
+        if width >= self.columns:
+            super().resize(lines, columns)
+            return
+        rows: list[dict[int, Any]] = []
+        for y in range(self.lines):
+            row = {x: char for x, char in self.buffer[y].items() if char.data != " "}
+            if y == self.cursor.y:
+                place = (len(rows) + self.cursor.x // width, self.cursor.x % width)
+            for first in range(0, max([0, *row]) + 1, width):
+                rows.append({x - first: char for x, char in row.items() if first <= x < first + width})
+        # What has no room leaves at the bottom for as long as the cursor stays, and then at the top.
+        gone = max(0, place[0] - height + 1)
+        super().resize(height, width)
+        self.buffer.clear()
+        for y, row in enumerate(rows[gone : gone + height]):
+            self.buffer[y].update(row)
+        self.cursor.y, self.cursor.x = place[0] - gone, place[1]
+
+
 class Terminal:
     """One command of hldctl, or another program, in a terminal of its own."""
 
@@ -42,9 +74,10 @@ class Terminal:
         lines: int = 24,
         program: Sequence[str] = (sys.executable, "-m", "hldctl"),
         environment: Mapping[str, str] = {},
+        screen: type[Display] = Display,
     ) -> None:
         self._master, slave = pty.openpty()
-        self.display = Display(columns, lines)
+        self.display = screen(columns, lines)
         self._stream = pyte.ByteStream(self.display)
         self.resize(columns, lines)
         self.process = subprocess.Popen(
@@ -61,6 +94,7 @@ class Terminal:
         os.close(slave)
         os.set_blocking(self._master, False)
         self.shown = ""
+        self._is_hung_up = False
 
     def shows(self, text: str) -> str:
         """Waits for that to come; returns all that was shown up to then, which is not looked at again."""
@@ -89,6 +123,23 @@ class Terminal:
     def resize(self, columns: int, lines: int) -> None:
         self.display.resize(lines, columns)
         termios.tcsetwinsize(self._master, (lines, columns))
+
+    def modes(self) -> list[Any]:
+        """What `stty` shows: whether what is typed is echoed, and read in whole lines."""
+        return termios.tcgetattr(self._master)
+
+    def is_as_before(self) -> bool:
+        """Whether no screen of its own is left on it, the cursor is there, and long lines wrap."""
+        self.screen()
+        return (
+            self.shown.count("\x1b[?1049h") == self.shown.count("\x1b[?1049l")
+            and not self.display.cursor.hidden
+            and pyte.modes.DECAWM in self.display.mode
+        )
+
+    def hang_up(self) -> None:
+        os.close(self._master)
+        self._is_hung_up = True
 
     def enter(self, text: str) -> None:
         os.write(self._master, text.encode())
@@ -121,4 +172,5 @@ class Terminal:
     ) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        if not self._is_hung_up:
+            os.close(self._master)

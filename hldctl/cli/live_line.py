@@ -10,23 +10,23 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from hldctl.cli.screen import rendered
+from hldctl.cli.undisturbed import undisturbed
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_DISTURBING = (
-    *(signal.SIGINT, signal.SIGTERM, signal.SIGALRM),
-    *(signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH),
-)
-
 _NO_WRAPPING, _WRAPPING = "\x1b[?7l", "\x1b[?7h"
+_ERASURE = "\r\x1b[J"
 
 
 class LiveLine:
     """On the screen between `start` and `stop`, of which both may come more than once.
 
-    Each row is cut to the terminal's width, so that it is known how far up the first one is. What is written goes out
-    with what erases and redraws the rows, in one piece.
+    The cursor stands where the first row begins, and all from there on is the rows'. So it is known where they are
+    after the terminal was made narrower, whether it has cut them or wrapped them into more: any terminal keeps the
+    cursor at what it stood on. What is written goes out with what erases and redraws the rows, in one piece.
     """
 
     def __init__(self, console: Console) -> None:
@@ -41,7 +41,7 @@ class LiveLine:
 
     def stop(self) -> None:
         """Erases the rows."""
-        with _undisturbed():
+        with undisturbed():
             self._rows = []
             self._put("")
         for number, handler in self._former.items():
@@ -58,13 +58,13 @@ class LiveLine:
             self.start()
 
     def show(self, rows: Sequence[Text]) -> None:
-        with _undisturbed():
+        with undisturbed():
             self._rows = list(rows)
             self._put("")
 
     def write(self, text: str) -> None:
         """Above the rows; whole lines."""
-        with _undisturbed():
+        with undisturbed():
             self._put(text)
 
     def _put(self, above: str) -> None:
@@ -80,24 +80,19 @@ class LiveLine:
         for row in self._rows[-height:]:
             cut = row.copy()
             cut.truncate(width, overflow="ellipsis")
-            with self._console.capture() as captured:
-                self._console.print(cut, end="", no_wrap=True, overflow="ignore", crop=False)
-            drawn.append(captured.get())
+            drawn.append(rendered(self._console, cut))
         return drawn
 
     def _erasure(self) -> str:
-        if not self._drawn:
-            return ""
-        up = f"\x1b[{len(self._drawn) - 1}A" if len(self._drawn) > 1 else ""
-        return f"\r{up}\x1b[J"
+        return _ERASURE if self._drawn else ""
 
     def _redraw(self, number: int, frame: FrameType | None) -> None:
-        with _undisturbed():
+        with undisturbed():
             self._put("")
 
     def _suspend(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-Z: leaves the terminal clean, and stops; goes on from here at `fg`."""
-        with _undisturbed():
+        with undisturbed():
             _write(self._erasure())
             self._drawn = []
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
@@ -107,27 +102,20 @@ class LiveLine:
 
     def _resume(self, number: int, frame: FrameType | None) -> None:
         """Below what others have written meanwhile."""
-        with _undisturbed():
-            _write("\r\x1b[K" if self._drawn else "")
+        with undisturbed():
+            _write(self._erasure())
             self._drawn = []
             self._put("")
 
 
 def _below(rows: Sequence[str]) -> str:
-    """Wrapped by no terminal, should it find a character wider than it was taken for."""
-    return _NO_WRAPPING + "\n".join(rows) + _WRAPPING if rows else ""
+    """Wrapped by no terminal, should it find a character wider than it was taken for; then back to the first row."""
+    if not rows:
+        return ""
+    up = f"\x1b[{len(rows) - 1}A" if len(rows) > 1 else ""
+    return _NO_WRAPPING + "\n".join(rows) + f"{_WRAPPING}\r{up}"
 
 
 def _write(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """No signal's handler comes between writing and knowing what has been written."""
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, _DISTURBING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)

@@ -10,6 +10,7 @@ from hldctl.states import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 STYLES = {
     Status.QUEUED: "dim",
@@ -36,3 +37,10 @@ def console() -> Console:
 
     # Nothing that a model or a user has written is taken for markup, an emoji's name or something to be highlighted.
     return Console(markup=False, emoji=False, highlight=False, soft_wrap=False)
+
+
+def rendered(console: Console, line: Text) -> str:
+    """The line with its colours as the console has them, wrapped and cut nowhere."""
+    with console.capture() as captured:
+        console.print(line, end="", no_wrap=True, overflow="ignore", crop=False)
+    return captured.get()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import pyte
 import pytest
 
 from tests.cli.a_conversation import ALL, CONVERSATION
 from tests.sandbox import PATIENCE, Sandbox, eventually
-from tests.terminal import Terminal
+from tests.terminal import JOB_CONTROL, ReflowingScreen, Terminal
 
 SCREENS = Path(__file__).parent / "screens"
 QUERY = "Make uploads more robust.\nThey fail at the first timeout."
@@ -29,12 +29,6 @@ say("All is made.")
 done()
 """
 )
-
-_JOB_CONTROL = (
-    *("bash", "--norc", "--noprofile", "-c", 'set -m; "$@"; while read -r line; do $line; done', "bash"),
-    *(sys.executable, "-m", "hldctl"),
-)
-"""A shell that runs the command, and reads on once it has been stopped."""
 
 
 def shown(terminal: Terminal) -> str:
@@ -94,6 +88,43 @@ def test_the_last_line_tells_what_runs_until_all_is_over(sandbox: Sandbox) -> No
         assert shown(terminal) == (SCREENS / "tail_steps_50.txt").read_text()
 
 
+@pytest.mark.parametrize("kind", [pyte.Screen, ReflowingScreen])
+@pytest.mark.parametrize("lines", [24, 7])
+def test_a_terminal_made_narrower_keeps_no_remnant_and_loses_nothing(
+    sandbox: Sandbox, kind: type[pyte.Screen], lines: int
+) -> None:
+    sandbox.claude(CONVERSATION + NARROWED)
+    session_id = sandbox.launch("Make it.")
+    with Terminal(sandbox, "tail", "-f", session_id, columns=100, lines=lines, screen=kind) as terminal:
+        terminal.becomes("3 calls")
+        for columns in (60, 33, 20, 90, 16, 80):
+            terminal.resize(columns, lines)
+            eventually(lambda columns=columns: _is_drawn_for(terminal, columns), f"{columns} columns")  # type: ignore[misc]
+            spoken = [line for line in terminal.screen() if line and line[0] in "▌O"]
+            assert spoken == ["▌ Make it.", "One two three."]
+        go_on(sandbox, "end")
+        assert terminal.ended()[0] == 0
+        assert not [line for line in terminal.screen() if line[:1] in tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")]
+
+
+NARROWED = """
+clock = datetime.now(timezone.utc)
+say("One two three.")
+for number in range(3):
+    call(str(number), "Bash", command=f"make {number} with many words that need all of a wide terminal, " + "and " * 20)
+pause("end")
+say("All is made.")
+done()
+"""
+
+
+def _is_drawn_for(terminal: Terminal, columns: int) -> bool:
+    """One row for each of the calls, and one for how far it has come, each as wide as there is room for."""
+    calls = [line for line in terminal.screen() if "Bash" in line]
+    signs = [line for line in terminal.screen() if line[:1] in tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")]
+    return len(calls) == 3 and len(signs) == 1 and all(len(line) in (columns - 1, columns - 2) for line in calls)
+
+
 def test_two_sessions_are_told_apart(sandbox: Sandbox) -> None:
     sandbox.claude(STEPS)
     go_on(sandbox, "second", "results", "end")
@@ -119,7 +150,7 @@ def test_ctrl_c_leaves_a_clean_terminal_and_the_session_alone(sandbox: Sandbox) 
 def test_ctrl_z_erases_the_last_line_and_fg_brings_it_back(sandbox: Sandbox) -> None:
     sandbox.claude(STEPS)
     session_id = sandbox.launch("Make it.")
-    with Terminal(sandbox, "tail", "-f", session_id, program=_JOB_CONTROL) as terminal:
+    with Terminal(sandbox, "tail", "-f", session_id, program=JOB_CONTROL) as terminal:
         terminal.becomes("make all")
         terminal.enter("\x1a")
         eventually(lambda: "make all" not in "\n".join(terminal.screen()), "the last line to go")
