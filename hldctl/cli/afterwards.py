@@ -11,6 +11,7 @@ from types import FrameType
 import typer
 
 from hldctl.cli import output, screen
+from hldctl.cli.leaving import left_by_signal
 from hldctl.errors import BadUsage, ExitCode
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions.launching import Launched
@@ -86,7 +87,9 @@ def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what:
         _warn(launched)
     try:
         signals.deliver()
-        _attend(state, session_id, what)
+        # Whose terminal is closed leaves the session alone, and the terminal as it was.
+        with left_by_signal(signal.SIGHUP):
+            _attend(state, session_id, what)
     except _Stopped:
         _stop(state, session_id, what)
     _print_result(state, session_id, what)

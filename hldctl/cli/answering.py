@@ -17,7 +17,7 @@ import typer
 
 from hldctl.claude import permission
 from hldctl.cli import output
-from hldctl.cli.leaving import left_by_ctrl_c
+from hldctl.cli.leaving import left_by_signal
 from hldctl.errors import BadUsage, WrongState
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import approving
@@ -66,7 +66,7 @@ def _one_by_one(state: StateDirectory) -> None:
     waiting = approving.listed(state)
     if not waiting:
         output.note("nothing waits for permission")
-    with left_by_ctrl_c():
+    with left_by_signal():
         for request in waiting:
             if not ask(state, request):
                 return

@@ -9,7 +9,7 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.age import age
-from hldctl.cli.leaving import left_by_ctrl_c
+from hldctl.cli.leaving import left_by_signal
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import approving, lookup
 from hldctl.states import ApprovalStatus
@@ -33,7 +33,7 @@ def command(
     with opened(state):
         ids = [lookup.find(words).id for words in sessions or ()]
     if follow:
-        with left_by_ctrl_c():
+        with left_by_signal():
             for approval in approving.news(state, ids):
                 if as_json:
                     output.json_value(as_object(approval), compact=True)

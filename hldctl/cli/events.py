@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.leaving import left_by_ctrl_c
+from hldctl.cli.leaving import left_by_signal
 from hldctl.host.clock import rfc3339
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import feed, lookup
@@ -33,7 +33,7 @@ def command(
     if session is not None:
         with opened(state):
             session_id = lookup.find(session).id
-    with left_by_ctrl_c():
+    with left_by_signal():
         for event in feed.events(state, after=after, types=types or (), session_id=session_id, follow=follow):
             _print(event, as_json=as_json, at_once=follow)
 

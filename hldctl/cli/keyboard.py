@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import sys
 import termios
@@ -10,34 +11,51 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SEQUENCES = {"\x1b[A": "up", "\x1bOA": "up", "\x1b[B": "down", "\x1bOB": "down", "\x1b": "escape", "\r": "\n"}
+_SEQUENCES = {
+    "\x1b[A": "up",
+    "\x1bOA": "up",
+    "\x1b[B": "down",
+    "\x1bOB": "down",
+    "\x1b[5~": "page up",
+    "\x1b[6~": "page down",
+    "\x1b[H": "home",
+    "\x1b[F": "end",
+    "\x1bOH": "home",
+    "\x1bOF": "end",
+    "\r": "\n",
+}
+_OTHER_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|(?=.)[^\x1b])")
+"""Of a key that means nothing here, such as F5 or Alt with a letter: none of its characters is a key of its own."""
 
 
 @contextmanager
 def single_keys() -> Iterator[None]:
     """Ctrl-C stays what it is."""
     before = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin)
     try:
+        tty.setcbreak(sys.stdin)
         yield
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def pressed(seconds: float) -> list[str]:
-    """The keys pressed by then, as soon as there are any: a character each, or `up`, `down`, `escape`."""
+    """The keys pressed by then, as soon as there are any: a character each, or `up`, `down`, `escape` and others.
+
+    Raises EOFError once the terminal is gone.
+    """
     readable, _, _ = select.select([sys.stdin], [], [], seconds)
     if not readable:
         return []
     typed = os.read(sys.stdin.fileno(), 1024).decode(errors="replace")
     if not typed:
-        # Whoever had the terminal is gone.
-        raise EOFError
+        raise EOFError("the terminal is gone")
     return list(_keys(typed))
 
 
 def _keys(typed: str) -> Iterator[str]:
     while typed:
-        sequence = next((sequence for sequence in _SEQUENCES if typed.startswith(sequence)), typed[0])
-        yield _SEQUENCES.get(sequence, sequence)
+        found = _OTHER_SEQUENCE.match(typed)
+        sequence = found[0] if found else typed[0]
+        yield _SEQUENCES.get(sequence, "escape" if sequence == "\x1b" else sequence)
         typed = typed[len(sequence) :]

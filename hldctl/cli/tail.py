@@ -11,7 +11,7 @@ import typer
 from hldctl.cli import output
 from hldctl.cli.conversation import approval_line, lines
 from hldctl.cli.detail import Detail, Shown
-from hldctl.cli.leaving import left_by_ctrl_c
+from hldctl.cli.leaving import left_by_signal
 from hldctl.cli.screen import is_drawn
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
@@ -63,7 +63,7 @@ def command(
     with opened(state):
         ids = [lookup.find(words).id for words in sessions]
         supervisors.adopt_lost(state, ids)
-    with left_by_ctrl_c():
+    with left_by_signal():
         if raw:
             _print_journal(state, ids[0], last=count, follow=follow)
         else:

@@ -1,25 +1,24 @@
-"""`hldctl top`: the screen, drawn anew each second, and what its keys do."""
+"""`hldctl top`: the screen, drawn anew with each change, and what its keys do."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.text import Text
 
-from hldctl.cli import keyboard, output, quantities
-from hldctl.cli.leaving import left_by_ctrl_c
+from hldctl.cli import keyboard, lending, output, quantities, top_table
+from hldctl.cli.columns import Cell
+from hldctl.cli.full_screen import full_screen
+from hldctl.cli.leaving import left_by_signal
 from hldctl.cli.screen import STYLES, console
-from hldctl.cli.top_table import table
 from hldctl.errors import ExitCode, HldctlError
 from hldctl.host.paths import StateDirectory
+from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import activity, approving, stopping, supervisors
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.approving import Answer
@@ -29,9 +28,15 @@ from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.models import Session
 
-_LOOK_SECONDS = 1.0
+_CALM_SECONDS = 0.2
+"""Between two looks, unless a key is pressed: busy sessions commit more often than anybody reads."""
+_METER_SECONDS = 2.0
+"""Between two looks at CPU and memory, and for as long as clocks may stand still."""
 _READING_SECONDS = 3600.0
-_KEYS = "↑↓ select  f follow  a approve  d deny  i interrupt  q leave"
+_KEYS = {"q": "leave", "f": "follow", "a": "approve", "d": "deny", "i": "interrupt", "↑↓": "select"}
+"""The first are told on any terminal."""
+_LEAST_HEIGHT = 6
+"""Of a terminal on which there is room for more than sessions and keys."""
 _SHOWN = (
     "id",
     "name",
@@ -53,6 +58,20 @@ _LISTING = sessions.Listing(
 )
 
 
+_FAR = 1 << 30
+_STEPS = {
+    "up": -1,
+    "k": -1,
+    "down": 1,
+    "j": 1,
+    "page up": -1,
+    "page down": 1,
+    "home": -_FAR,
+    "end": _FAR,
+}
+"""By how much a key moves the selection; pages are as long as the screen has room for."""
+
+
 @dataclass(frozen=True)
 class _Question:
     """What is done if the answer is y."""
@@ -69,24 +88,37 @@ class TopScreen:
         self._sessions: Sequence[Session] = []
         self._doing: Mapping[str, Activity] = {}
         self._uses: Mapping[str, Use] = {}
+        self._metered = -_METER_SECONDS
         self._selected: str | None = None
+        self._first = 0
+        """Which session stands in the first line of the table."""
         self._question: _Question | None = None
         self._said = ""
 
     def run(self) -> None:
         """Until q, or Ctrl-C."""
-        with left_by_ctrl_c():
-            while self._draw():
+        with left_by_signal():
+            while self._watch():
                 # The terminal is the other command's for as long as that runs.
                 self._follow()
 
-    def _draw(self) -> bool:
+    def _watch(self) -> bool:
         """Until somebody leaves, or wants to follow the selected session; says which."""
-        with keyboard.single_keys(), Live(console=self._console, screen=True, auto_refresh=False) as live:
+        # Any session's commit, as in `overview`.
+        files = [self._state.root, self._state.database.with_name("hldctl.db-wal")]
+        with (
+            full_screen(self._console, has_keys=True) as screen,
+            opened(self._state),
+            closing(Wakeup([*files, screen.stirred], descriptors=[sys.stdin.fileno()])) as wakeup,
+        ):
             while True:
                 self._look()
-                live.update(self._screen(), refresh=True)
-                for key in keyboard.pressed(_LOOK_SECONDS):
+                screen.draw(self._lines())
+                keys = keyboard.pressed(_CALM_SECONDS)
+                if not keys:
+                    wakeup.wait(self._patience())
+                    keys = keyboard.pressed(0)
+                for key in keys:
                     if key in ("q", "escape") and self._question is None:
                         return False
                     if key in ("f", "\n") and self._question is None and self._selected is not None:
@@ -94,33 +126,37 @@ class TopScreen:
                     self._heed(key)
 
     def _look(self) -> None:
-        with opened(self._state):
-            supervisors.adopt_all_lost(self._state)
-            self._sessions = sessions.matching(_LISTING)
-            self._doing = activity.of_all()
-        self._uses = self._meter.look(self._sessions)
+        place = self._place()
+        supervisors.adopt_all_lost(self._state)
+        self._sessions = sessions.matching(_LISTING)
+        self._doing = activity.of_all()
+        if self._patience() == 0:
+            self._uses = self._meter.look(self._sessions)
+            self._metered = time.monotonic()
         ids = [session.id for session in self._sessions]
         if self._selected not in ids:
-            self._selected = ids[0] if ids else None
+            # What has ended gives its place to the next.
+            self._selected = ids[min(place, len(ids) - 1)] if ids else None
+
+    def _patience(self) -> float | None:
+        """Seconds; where nothing runs nothing but a change is waited for."""
+        return max(0.0, self._metered + _METER_SECONDS - time.monotonic()) if self._sessions else None
 
     def _heed(self, key: str) -> None:
         self._said = ""
         if self._question is not None:
             question, self._question = self._question, None
             self._said = question.act() if key == "y" else ""
-        elif key in ("up", "k"):
-            self._select(-1)
-        elif key in ("down", "j"):
-            self._select(1)
+        elif key in _STEPS:
+            self._select(_STEPS[key] * (self._room() if key.startswith("page") else 1))
         elif key in ("a", "d"):
             self._question = self._answering(allows=key == "a")
         elif key == "i" and self._selected is not None:
             self._question = self._interrupting(self._selected)
 
     def _select(self, step: int) -> None:
-        ids = [session.id for session in self._sessions]
-        if self._selected in ids:
-            self._selected = ids[max(0, min(ids.index(self._selected) + step, len(ids) - 1))]
+        if self._sessions:
+            self._selected = self._sessions[max(0, min(self._place() + step, len(self._sessions) - 1))].id
 
     def _answering(self, *, allows: bool) -> _Question | None:
         doing = self._doing.get(self._selected or "")
@@ -148,31 +184,37 @@ class TopScreen:
 
     def _follow(self) -> None:
         self._said = ""
-        # Ctrl-C is for the command that has the terminal, and reaches this one as well.
-        before = signal.signal(signal.SIGINT, lambda *_: None)
-        try:
-            command = [sys.executable, "-P", "-m", "hldctl", "tail", "-f", str(self._selected)]
-            ended = subprocess.run(command, check=False).returncode
-        finally:
-            signal.signal(signal.SIGINT, before)
+        ended = lending.run([sys.executable, "-P", "-m", "hldctl", "tail", "-f", str(self._selected)])
         if ended != ExitCode.INTERRUPTED:
             output.note("any key leads back")
             with keyboard.single_keys():
                 keyboard.pressed(_READING_SECONDS)
 
-    def _screen(self) -> Group:
+    def _lines(self) -> list[Text]:
         width, height = self._console.size
-        now = time.time()
+        now, room = time.time(), self._room()
+        place = self._place()
+        # Moved no further than is needed to keep the selected one on the screen, and no line is left empty.
+        self._first = max(place - room + 1, min(self._first, place, len(self._sessions) - room), 0)
+        # Of all sessions: the columns stay where they are while it scrolls.
+        header, *rows = top_table.lines(
+            self._sessions, self._doing, self._uses, selected=self._selected, width=width, now=now
+        )
+        shown = rows[self._first : self._first + room]
+        if height < _LEAST_HEIGHT:
+            return [*shown, self._footer(width)]
+        if not shown:
+            header = Text("nothing runs; `hldctl launch` starts a session", "dim")
+        drawn = [self._summary(now), header, *shown, self._elsewhere(len(shown)), self._footer(width)]
+        for line in drawn:
+            line.truncate(width, overflow="ellipsis")
+        return drawn
+
+    def _room(self) -> int:
+        """How many sessions the screen shows at once."""
+        height = self._console.height
         # The line above, the header, and the two below.
-        room = max(1, height - 4)
-        first = max(0, self._place() - room + 1)
-        drawn: list[RenderableType] = [self._summary(now)]
-        if self._sessions:
-            shown = self._sessions[first : first + room]
-            drawn.append(table(shown, self._doing, self._uses, selected=self._selected, width=width, now=now))
-        else:
-            drawn.append(Text("nothing runs; `hldctl launch` starts a session", "dim"))
-        return Group(*drawn, Text(), self._footer(width))
+        return max(1, height - (1 if height < _LEAST_HEIGHT else 4))
 
     def _place(self) -> int:
         ids = [session.id for session in self._sessions]
@@ -183,16 +225,32 @@ class TopScreen:
         parts = [
             Text(f"{counts[status]} {status.replace('_', ' ')}", STYLES[status]) for status in Status if counts[status]
         ]
-        use = [self._uses.get(session.id, Use()) for session in self._sessions]
-        total = (
-            f"{sum(each.cpu_percent for each in use):.0f}% CPU, {quantities.count(sum(each.memory for each in use))}B"
-        )
-        return Text("   ").join([*parts, Text(total), Text(time.strftime("%H:%M:%S", time.localtime(now)), "dim")])
+        if parts:
+            use = [self._uses.get(session.id, Use()) for session in self._sessions]
+            memory = quantities.count(sum(each.memory for each in use))
+            parts += [Text(f"{sum(each.cpu_percent for each in use):.0f}% CPU, {memory}B")]
+            parts += [Text(time.strftime("%H:%M:%S", time.localtime(now)), "dim")]
+        return Text("   ").join(parts)
+
+    def _elsewhere(self, shown: int) -> Text:
+        above, below = self._first, len(self._sessions) - self._first - shown
+        parts = [*([f"{above} above"] if above else []), *([f"{below} below"] if below else [])]
+        return Text(f"… {', '.join(parts)}" if parts else "", "dim")
 
     def _footer(self, width: int) -> Text:
         if self._question is not None:
-            line = Text(f"{self._question.words}? y/n", "bold yellow")
-        else:
-            line = Text(self._said, "yellow") if self._said else Text(_KEYS, "dim")
-        line.truncate(width, overflow="ellipsis")
-        return line
+            # Whatever is asked about, it is told how to answer.
+            line = Cell(Text(self._question.words), Text("? y/n")).drawn(width)
+            line.stylize("bold yellow")
+            return line
+        if self._said:
+            return Text(self._said, "yellow")
+        return Text(_keys(width), "dim")
+
+
+def _keys(width: int) -> str:
+    """As many as there is room for."""
+    words = [f"{key} {does}" for key, does in _KEYS.items()]
+    while len(words) > 1 and len("  ".join(words)) > width:
+        words.pop()
+    return "  ".join(words)

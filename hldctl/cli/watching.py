@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from rich.console import ConsoleDimensions, Group
-from rich.live import Live
 from rich.text import Text
 
 from hldctl.cli import session_table
-from hldctl.cli.leaving import left_by_ctrl_c
-from hldctl.cli.resizing import resized
+from hldctl.cli.full_screen import full_screen
+from hldctl.cli.leaving import left_by_signal
 from hldctl.cli.screen import console
 from hldctl.cli.session_table import Row
 from hldctl.host.paths import StateDirectory
@@ -24,21 +22,12 @@ def watch(state: StateDirectory, listing: Listing, rows: Callable[[Overview], Se
     """Until Ctrl-C; what stood on the screen last is left behind."""
     terminal = console()
     lines: list[Text] = []
-    size: ConsoleDimensions | None = None
-    with left_by_ctrl_c():
+    with left_by_signal():
         try:
-            with (
-                resized() as resizes,
-                Live(
-                    console=terminal, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
-                ) as live,
-            ):
-                for seen in overview.followed(state, listing, [resizes]):
-                    before, lines = (size, lines), _lines(rows(seen), seen, *terminal.size)
-                    size = terminal.size
-                    # What nobody would notice is not sent: the terminal may be far away.
-                    if (size, lines) != before:
-                        live.update(Group(*lines), refresh=True)
+            with full_screen(terminal) as screen:
+                for seen in overview.followed(state, listing, [screen.stirred]):
+                    lines = _lines(rows(seen), seen, *terminal.size)
+                    screen.draw(lines)
         finally:
             if lines:
                 terminal.print(*lines, sep="\n")

@@ -16,7 +16,7 @@ if sys.platform != "linux":
     class Wakeup:
         """See hldctl.host.wakeup."""
 
-        def __init__(self, files: Iterable[Path], pids: Iterable[int] = ()) -> None:
+        def __init__(self, files: Iterable[Path], pids: Iterable[int] = (), descriptors: Iterable[int] = ()) -> None:
             self._queue = select.kqueue()
             self._descriptors: list[int] = []
             self._blind = self._overdue = False
@@ -25,6 +25,8 @@ if sys.platform != "linux":
             for pid in pids:
                 # One that cannot be watched has ended.
                 self._overdue |= not self._watch_process(pid)
+            for descriptor in descriptors:
+                self._blind |= not self._watch_input(descriptor)
 
         @property
         def is_blind(self) -> bool:
@@ -55,8 +57,12 @@ if sys.platform != "linux":
         def _watch_process(self, pid: int) -> bool:
             return self._add(pid, select.KQ_FILTER_PROC, select.KQ_NOTE_EXIT)
 
-        def _add(self, subject: int, what: int, changes: int) -> bool:
-            event = select.kevent(subject, what, select.KQ_EV_ADD | select.KQ_EV_CLEAR, changes)
+        def _watch_input(self, descriptor: int) -> bool:
+            # Again and again for as long as nobody has read it.
+            return self._add(descriptor, select.KQ_FILTER_READ, 0, flags=0)
+
+        def _add(self, subject: int, what: int, changes: int, *, flags: int = select.KQ_EV_CLEAR) -> bool:
+            event = select.kevent(subject, what, select.KQ_EV_ADD | flags, changes)
             try:
                 self._queue.control([event], 0)
             except OSError:

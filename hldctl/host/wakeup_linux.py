@@ -21,7 +21,7 @@ _IN_MODIFY, _IN_ATTRIB, _IN_CLOEXEC, _IN_NONBLOCK = 0x2, 0x4, 0o2000000, 0o4000
 class Wakeup:
     """See hldctl.host.wakeup."""
 
-    def __init__(self, files: Iterable[Path], pids: Iterable[int] = ()) -> None:
+    def __init__(self, files: Iterable[Path], pids: Iterable[int] = (), descriptors: Iterable[int] = ()) -> None:
         self._poller = select.poll()
         self._descriptors: list[int] = []
         self._blind = False
@@ -36,6 +36,9 @@ class Wakeup:
                 self._blind = True
             else:
                 self._add(handle)
+        for descriptor in descriptors:
+            # Not ours to close.
+            self._poller.register(descriptor, select.POLLIN)
 
     @property
     def is_blind(self) -> bool:

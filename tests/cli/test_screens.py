@@ -34,6 +34,23 @@ def test_ls_in_a_pipe_is_cut_nowhere(shown: Gallery) -> None:
     compare("ls-pipe", shown.named(shown.sandbox.ok("ls", environment={"COLUMNS": "40"})))
 
 
+@pytest.mark.parametrize("columns", [40, *WIDTHS])
+def test_top(shown: Gallery, columns: int) -> None:
+    fix_times(shown)
+    with Terminal(shown.sandbox, "top", columns=columns, lines=12) as terminal:
+        screen = "\n".join(terminal.becomes("q leave"))
+        terminal.enter("q")
+        assert terminal.ended()[0] == 0
+    compare(f"top-{columns}", shown.named(_without_figures(screen)))
+
+
+def _without_figures(screen: str) -> str:
+    """What is used of the machine, and the time of day, are others each time."""
+    screen = re.sub(r"\d+% CPU, [\d.]+MB   \d\d:\d\d:\d\d", "0% CPU, 0MB   00:00:00", screen)
+    in_their_column = re.compile(r"( +\d+%)( +[\d.]+M)")
+    return in_their_column.sub(lambda use: "0%".rjust(len(use[1])) + "0M".rjust(len(use[2])), screen)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_show(shown: Gallery, kind: str) -> None:
     for columns in WIDTHS:

@@ -2,8 +2,16 @@ from __future__ import annotations
 
 import json
 
+import psutil
+import pytest
+
 from tests.sandbox import Sandbox, eventually
-from tests.terminal import Terminal
+from tests.terminal import JOB_CONTROL, Terminal
+
+STAYS = """
+print(json.dumps({"type": "system", "subtype": "init"}), flush=True)
+time.sleep(600)
+"""
 
 SCRIPT = """
 [watch]
@@ -55,7 +63,7 @@ def test_it_shows_what_runs_and_its_keys_answer_follow_and_interrupt(sandbox: Sa
 
 
 def test_ctrl_c_leaves_it_and_nothing_else(sandbox: Sandbox) -> None:
-    sandbox.claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
+    sandbox.claude(STAYS)
     session_id = sandbox.launch("Evil \x1b[31m title")
     with Terminal(sandbox, "top", columns=80, lines=10) as terminal:
         screen = terminal.becomes("Evil \\x1b[31m")
@@ -65,6 +73,118 @@ def test_ctrl_c_leaves_it_and_nothing_else(sandbox: Sandbox) -> None:
     assert sandbox.show(session_id)["status"] == "running"
 
 
+def ids(screen: list[str]) -> list[str]:
+    """Of the sessions in the table."""
+    return [words[0] for line in screen[2:] if len(words := line.split()) > 1 and len(words[0]) == 8]
+
+
+def test_it_sleeps_while_nothing_runs_and_a_launch_wakes_it(sandbox: Sandbox) -> None:
+    sandbox.claude(STAYS)
+    sandbox.ok("interrupt", sandbox.launch("Hi"))
+    with Terminal(sandbox, "top") as terminal:
+        terminal.becomes("nothing runs")
+        process = psutil.Process(terminal.process.pid)
+        # The first look is over once it sleeps for good.
+        eventually(lambda: not process.cpu_percent(0.5), "it to fall asleep")
+        before = process.num_ctx_switches().voluntary
+        with pytest.raises(psutil.TimeoutExpired):
+            process.wait(3)
+        assert process.num_ctx_switches().voluntary - before <= 3
+        launched = sandbox.launch("Something")
+        terminal.becomes(launched[:8])
+        terminal.enter("\x1b[15~q")
+        # F5 means nothing, and none of what it sends is a key.
+        assert terminal.ended()[0] == 0
+
+
+def test_figures_and_clocks_go_on_while_nothing_else_happens(sandbox: Sandbox) -> None:
+    sandbox.claude(STAYS)
+    session_id = sandbox.launch("Hi")
+    with Terminal(sandbox, "top") as terminal:
+        before = terminal.becomes(session_id[:8])
+        eventually(lambda: terminal.screen() != before, "another screen")
+        process = psutil.Process(terminal.process.pid)
+        switches = process.num_ctx_switches().voluntary
+        with pytest.raises(psutil.TimeoutExpired):
+            process.wait(5)
+        # Each two seconds one for the calm, one for the clock, and what writing takes.
+        assert process.num_ctx_switches().voluntary - switches <= 15
+
+
+def test_more_sessions_than_lines_scroll_and_the_selection_stays(sandbox: Sandbox) -> None:
+    sandbox.claude(STAYS)
+    launched = [sandbox.launch(f"Number {number}")[:8] for number in range(5)]
+    newest_first = launched[::-1]
+    with Terminal(sandbox, "top", columns=40, lines=7) as terminal:
+        screen = terminal.becomes("… 2 below")
+        assert ids(screen) == newest_first[:3]
+        assert screen[-1].startswith("q leave")
+        terminal.enter("\x1b[B\x1b[B\x1b[B")
+        assert ids(terminal.becomes("… 1 above, 1 below")) == newest_first[1:4]
+        # It scrolls no sooner than the selection reaches the edge.
+        terminal.enter("kki")
+        assert ids(terminal.becomes(f"interrupt {newest_first[1]}? y/n")) == newest_first[1:4]
+        terminal.enter("n")
+        terminal.becomes("q leave")
+        terminal.enter("\x1b[6~")
+        assert ids(terminal.becomes("… 2 above")) == newest_first[2:]
+        terminal.enter("i")
+        terminal.becomes(f"interrupt {newest_first[4]}? y/n")
+        # A new one comes first, and moves nothing that is looked at.
+        another = sandbox.launch("Another")[:8]
+        terminal.becomes("… 3 above")
+        terminal.becomes(f"interrupt {newest_first[4]}? y/n")
+        terminal.enter("n")
+        terminal.becomes("q leave")
+        # The neighbour of one that has ended is selected next.
+        terminal.enter("k")
+        sandbox.ok("interrupt", newest_first[3])
+        eventually(lambda: newest_first[3] not in ids(terminal.screen()), "it to leave")
+        terminal.enter("i")
+        terminal.becomes(f"interrupt {newest_first[4]}? y/n")
+        terminal.enter("n")
+        terminal.resize(80, 12)
+        eventually(
+            lambda: ids(terminal.screen()) == [another, *newest_first[:3], newest_first[4]],
+            "all of them on a larger screen",
+        )
+        assert "ACTIVITY" in terminal.screen()[1]
+        for lines in (5, 2):
+            terminal.resize(20, lines)
+            eventually(lambda: terminal.screen()[-1].startswith("q leave"), "a small screen")
+            assert ids(["", "", *terminal.screen()])[-1] == newest_first[4]
+
+
+def test_a_long_call_leaves_room_for_how_to_answer(sandbox: Sandbox) -> None:
+    sandbox.play(f'call Bash {{"command": "touch {"made " * 30}"}}\n\nsay Done.')
+    session_id = sandbox.launch("Hi", "--approvals")
+    eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
+    with Terminal(sandbox, "top", columns=40) as terminal:
+        terminal.becomes("q leave")
+        terminal.enter("a")
+        assert any(line.endswith("…? y/n") and len(line) == 40 for line in terminal.becomes("? y/n"))
+
+
+def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(sandbox: Sandbox) -> None:
+    sandbox.claude(STAYS)
+    session_id = sandbox.launch("Hi")[:8]
+    with Terminal(sandbox, "top", program=JOB_CONTROL) as terminal:
+        before = terminal.modes()
+        terminal.becomes("q leave")
+        terminal.enter("\x1a")
+        eventually(terminal.is_as_before, "its own screen to go")
+        eventually(lambda: terminal.modes() == before, "an echo")
+        terminal.enter("fg\n")
+        eventually(lambda: not terminal.is_as_before(), "its screen to come back")
+        assert session_id in ids(terminal.becomes("q leave"))
+        terminal.enter("q")
+        eventually(terminal.is_as_before, "it to leave")
+        eventually(lambda: terminal.modes() == before, "an echo")
+
+
 def test_it_needs_a_terminal(sandbox: Sandbox) -> None:
     refused = sandbox.run("top")
     assert (refused.returncode, refused.stdout, "hldctl ls" in refused.stderr) == (2, "", True)
+    with Terminal(sandbox, "top", environment={"TERM": "dumb"}) as terminal:
+        code, said = terminal.ended()
+    assert (code, "hldctl ls" in said) == (2, True)
