@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyte
 import pytest
 
 from tests.cli.a_conversation import ALL, CONVERSATION
 from tests.sandbox import PATIENCE, Sandbox, eventually
-from tests.terminal import JOB_CONTROL, ReflowingScreen, Terminal
+from tests.terminal import JOB_CONTROL, Display, ReflowingScreen, Terminal
 
 SCREENS = Path(__file__).parent / "screens"
 QUERY = "Make uploads more robust.\nThey fail at the first timeout."
@@ -88,10 +87,10 @@ def test_the_last_line_tells_what_runs_until_all_is_over(sandbox: Sandbox) -> No
         assert shown(terminal) == (SCREENS / "tail_steps_50.txt").read_text()
 
 
-@pytest.mark.parametrize("kind", [pyte.Screen, ReflowingScreen])
+@pytest.mark.parametrize("kind", [Display, ReflowingScreen])
 @pytest.mark.parametrize("lines", [24, 7])
 def test_a_terminal_made_narrower_keeps_no_remnant_and_loses_nothing(
-    sandbox: Sandbox, kind: type[pyte.Screen], lines: int
+    sandbox: Sandbox, kind: type[Display], lines: int
 ) -> None:
     sandbox.claude(CONVERSATION + NARROWED)
     session_id = sandbox.launch("Make it.")
