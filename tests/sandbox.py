@@ -215,5 +215,13 @@ class Sandbox:
         if self.server is not None:
             self.server.shutdown()
             self.server.server_close()
-        kill(self.processes())
-        eventually(lambda: not self.processes(), "the test's processes to end")
+        self.power_off()
+
+    def power_off(self) -> None:
+        """Kills all at once, as far as that goes, and what one has started meanwhile."""
+
+        def all_are_dead() -> bool:
+            kill(self.processes())
+            return not self.processes()
+
+        eventually(all_are_dead, "everything to stop")

@@ -39,6 +39,7 @@ ELSEWHERE = {"ls": "ls-80", "show": "show-completed-80", "tail": "tail_80", "top
 
 _DIFFERENT = {
     r"\d{4}-\d\d-\d\dT[\d:.]+Z": "2026-11-23T12:00:00.000Z",
+    r"\d{4}-\d\d-\d\d \d\d:\d\d UTC": "2026-11-23 12:00 UTC",
     r"/tmp/hldctl-\w{8}": "/tmp/hldctl-11111111",
     r"hldctl: [\d.]+ on Python [\d.]+, \w+": "hldctl: 1.2.3 on Python 3.11.1, Linux",
     r"SQLite: [\d.]+": "SQLite: 3.1.2",

@@ -16,7 +16,7 @@ from tests.faults.outcome import (
     claude_of,
     supervisor_of,
 )
-from tests.sandbox import PATIENCE, Sandbox, eventually, kill
+from tests.sandbox import PATIENCE, Sandbox, eventually
 
 YEAR = 365 * 24 * 3600 * 1000
 SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
@@ -40,19 +40,11 @@ def innocent() -> Iterator[subprocess.Popen[bytes]]:
             child.kill()
 
 
-def power_fails(sandbox: Sandbox) -> None:
-    def all_are_dead() -> bool:
-        kill(sandbox.processes())
-        return not sandbox.processes()
-
-    eventually(all_are_dead, "everything to stop")
-
-
 @pytest.mark.parametrize("same_start", [True, False], ids=["same start", "other start"])
 def test_a_pid_used_again_after_a_reboot_is_not_the_session_s(
     sandbox: Sandbox, session_id: str, innocent: subprocess.Popen[bytes], same_start: bool
 ) -> None:
-    power_fails(sandbox)
+    sandbox.power_off()
     another = identify(innocent.pid)
     assert another is not None
     sandbox.sql(
@@ -75,7 +67,7 @@ def test_a_conversation_is_continued_after_a_reboot(sandbox: Sandbox, session_id
         lambda: any("go-on" in path.read_text() for path in transcripts.glob(f"*/{session_id}.jsonl")),
         "Claude Code's own record of the conversation, without which it resumes nothing",
     )
-    power_fails(sandbox)
+    sandbox.power_off()
     sandbox.sql("UPDATE sessions SET boot_id = 'the last boot'")
     assert sandbox.show(session_id)["end_reason"] == "lost"
     (sandbox.work / "go-on").touch()
@@ -89,7 +81,7 @@ def test_what_was_finished_at_the_reboot_is_recorded_as_such(sandbox: Sandbox, s
     supervisor_of(sandbox, session_id).kill()
     (sandbox.work / "go-on").touch()
     claude.wait(PATIENCE)
-    power_fails(sandbox)
+    sandbox.power_off()
     sandbox.sql("UPDATE sessions SET boot_id = 'the last boot'")
     assert_succeeded(sandbox, session_id, "Two.")
 
@@ -114,7 +106,7 @@ def test_a_clock_that_jumps_does_not_disturb_a_session(
 def test_a_session_lost_after_the_clock_jumped_has_lasted_no_negative_time(
     sandbox: Sandbox, session_id: str, jump: int
 ) -> None:
-    power_fails(sandbox)
+    sandbox.power_off()
     sandbox.sql("UPDATE sessions SET created_at = created_at - ?", jump)
     session = sandbox.show(session_id)
     assert session["status"] == "failed"
