@@ -9,8 +9,9 @@ from uuid import UUID
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
 from hldctl.states import EndReason, Status
+from hldctl.store.connection import current, transaction
 from hldctl.store.database import opened
-from hldctl.store.models import Session, database
+from hldctl.store.models import SessionTable
 from hldctl.supervisor.fold_state import FoldState
 
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835
@@ -46,11 +47,11 @@ def fill(home: Path, sessions: int, events_each: int) -> list[str]:
     with opened(StateDirectory(home)):
         for first in range(0, sessions, _SESSIONS_AT_ONCE):
             some = ids[first : first + _SESSIONS_AT_ONCE]
-            with database.atomic("IMMEDIATE"):
+            with transaction():
                 for place, session_id in enumerate(some, first):
-                    Session.insert(_session(session_id, start + place * _APART_MS)).execute()
-                database.connection().execute(_EVENTS, {"ids": json.dumps(some), "events": events_each, "text": _TEXT})
-                database.connection().execute(_FEED, {"ids": json.dumps(some)})
+                    SessionTable.insert(_session(session_id, start + place * _APART_MS)).execute()
+                current().execute(_EVENTS, {"ids": json.dumps(some), "events": events_each, "text": _TEXT})
+                current().execute(_FEED, {"ids": json.dumps(some)})
     return ids
 
 

@@ -22,7 +22,7 @@ from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import conversation
 from hldctl.store.approvals import Approval
 from hldctl.store.conversation import Event
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -23,7 +23,8 @@ from hldctl.sessions.outline import Outline
 from hldctl.states import Status
 from hldctl.store import approvals, conversation
 from hldctl.store.approvals import Approval
-from hldctl.store.models import Session, database
+from hldctl.store.connection import current
+from hldctl.store.session import Session
 
 _HEADING = 120
 """Characters of a prompt that stand for it where it is only pointed to."""
@@ -93,7 +94,7 @@ def of(state: StateDirectory, found: Inspection) -> Document:
     session = found.session
     told = outline.read(session.id)
     spent = costs.of_session(state, session)
-    asked = approvals.of_session(database.connection(), session.id)
+    asked = approvals.of_session(current(), session.id)
     by_call: defaultdict[str, list[Approval]] = defaultdict(list)
     for approval in asked:
         by_call[approval.tool_use_id or ""].append(approval)

@@ -15,7 +15,7 @@ from hldctl.sessions import feed, lookup
 from hldctl.states import FeedType
 from hldctl.store import view
 from hldctl.store.database import opened
-from hldctl.store.models import FeedEvent
+from hldctl.store.feed import FeedEvent
 
 
 def command(

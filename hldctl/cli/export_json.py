@@ -14,13 +14,13 @@ from hldctl.sessions.costs import Costs
 from hldctl.sessions.inspection import Inspection
 from hldctl.store import approvals, view
 from hldctl.store.approvals import Approval
-from hldctl.store.models import database
+from hldctl.store.connection import current
 
 
 def document(state: StateDirectory, found: Inspection) -> Iterator[str]:
     """Piece by piece, while the database is open."""
     session = found.session
-    asked = approvals.of_session(database.connection(), session.id)
+    asked = approvals.of_session(current(), session.id)
     whole = view.session_object(session) | {
         "children": found.children,
         "mcp_servers": [view.mcp_server_object(server) for server in found.mcp_servers],

@@ -22,7 +22,7 @@ from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import sessions
 from hldctl.store.conversation import Event
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -14,7 +14,7 @@ from hldctl.host.paths import StateDirectory
 from hldctl.sessions import lookup, stopping, supervisors
 from hldctl.states import Status
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.stop import GRACE_SECONDS
 
 

@@ -14,7 +14,7 @@ from hldctl.cli.output import harmless
 from hldctl.cli.screen import STYLES
 from hldctl.states import EndReason, Status
 from hldctl.store.conversation import Event
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

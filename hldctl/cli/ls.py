@@ -16,9 +16,11 @@ from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import family, supervisors
 from hldctl.states import Status
-from hldctl.store import approvals, sessions, view
+from hldctl.store import approvals, view
+from hldctl.store.connection import current
 from hldctl.store.database import opened
-from hldctl.store.models import Session, database
+from hldctl.store.listing import Listing, matching
+from hldctl.store.session import Session
 
 _SHOWN = 50
 """Rows for a person; a script gets all, unless it says otherwise."""
@@ -91,7 +93,7 @@ def command(
             "`hldctl events -f` prints a line for each change."
         )
     most = (_SHOWN if is_table else 0) if limit is None else limit
-    listing = sessions.Listing(
+    listing = Listing(
         archived=archived,
         statuses=tuple(status or ()),
         created_since=None if since is None else int((time.time() - since) * 1000),
@@ -107,7 +109,7 @@ def command(
         return
     with opened(state):
         supervisors.adopt_all_lost(state)
-        found = sessions.matching(listing)
+        found = matching(listing)
         waiting = _waiting() if any(session.pending_approvals for session in found) else {}
     drawn = _arranged(found, most, tree=tree)
     shown = [session for _, session in drawn]
@@ -126,7 +128,7 @@ def command(
         _note_more(found, most)
 
 
-def _draw(state: StateDirectory, listing: sessions.Listing, most: int, *, tree: bool, watch: bool) -> None:
+def _draw(state: StateDirectory, listing: Listing, most: int, *, tree: bool, watch: bool) -> None:
     # Only here: a pipe has no use for what draws.
     from hldctl.cli import session_table
     from hldctl.sessions import overview
@@ -164,7 +166,7 @@ def _note_more(found: Sequence[Session], most: int) -> None:
 
 def _waiting() -> dict[str, str]:
     """By session, what has waited for permission longest, and since when."""
-    longest_last = reversed(approvals.pending(database.connection()))
+    longest_last = reversed(approvals.pending(current()))
     now = time.time()
     words = {}
     for approval in longest_last:

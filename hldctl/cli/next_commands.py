@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hldctl.states import Status
 from hldctl.store.approvals import Approval
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 
 def next_commands(session: Session, waiting: Sequence[Approval]) -> list[tuple[str, str]]:

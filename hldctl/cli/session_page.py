@@ -24,7 +24,7 @@ from hldctl.cli.session_table import context_percent, context_style, ending
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.inspection import Inspection
 from hldctl.states import Status
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 _WIDEST = 100
 """Lines longer than this are no pleasure to read."""

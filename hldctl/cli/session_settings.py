@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hldctl.cli.age import clock
 from hldctl.cli.output import one_line, shortened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 _WIDTH = 60
 

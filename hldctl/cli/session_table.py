@@ -16,7 +16,7 @@ from hldctl.cli.output import one_line
 from hldctl.cli.screen import STYLES
 from hldctl.sessions.activity import Activity
 from hldctl.states import EndReason, Status
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 _LAYOUT = Layout(
     left_out_first=("TIME", "TURNS", "CTX", "COST", "AGE", "ACTIVITY", "STATUS"),
@@ -60,7 +60,7 @@ def context_percent(session: Session) -> int | None:
     """How full the context window is."""
     if not session.effective_context_tokens or not session.context_window:
         return None
-    return round(100 * session.effective_context_tokens / session.context_window)
+    return int(100 * session.effective_context_tokens / session.context_window + 0.5)
 
 
 def context_style(percent: int) -> str:
@@ -93,8 +93,8 @@ def context(row: Row) -> Cell:
 def _seconds(session: Session, now: float) -> float:
     """How long it ran, or has run."""
     if session.completed_at is not None:
-        return (session.duration_ms or 0) / 1000
-    return now - (session.started_at or session.created_at) / 1000
+        return float(session.duration_ms or 0) / 1000
+    return now - float(session.started_at or session.created_at) / 1000
 
 
 def title(row: Row) -> Cell:

@@ -18,7 +18,9 @@ from hldctl.sessions import following, inspection
 from hldctl.sessions.inspection import Inspection
 from hldctl.store import view
 from hldctl.store.database import opened
-from hldctl.store.models import FileSnapshot, McpServerRow, Session
+from hldctl.store.mcp_servers import McpServerRow
+from hldctl.store.session import Session
+from hldctl.store.snapshots import SnapshotRow
 
 _ELSEWHERE = ("query", "summary", "result_content", "run_id", "permission_denials")
 """Shown in a place of their own, or of no use to a person."""
@@ -90,7 +92,7 @@ def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> N
             output.data("\n".join(lines(event)))
 
 
-def _print_snapshots(snapshots: list[FileSnapshot], *, as_json: bool) -> None:
+def _print_snapshots(snapshots: list[SnapshotRow], *, as_json: bool) -> None:
     if as_json:
         output.json_value([view.snapshot_object(snapshot) for snapshot in snapshots])
         return

@@ -24,9 +24,9 @@ from hldctl.sessions.activity import Activity
 from hldctl.sessions.approving import Answer
 from hldctl.sessions.resources import Meter, Use
 from hldctl.states import ENDED, Status
-from hldctl.store import sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.listing import Listing, matching
+from hldctl.store.session import Session
 
 _CALM_SECONDS = 0.2
 """Between two looks, unless a key is pressed: busy sessions commit more often than anybody reads."""
@@ -53,9 +53,7 @@ _SHOWN = (
     "effective_context_tokens",
     "context_window",
 )
-_LISTING = sessions.Listing(
-    archived=True, statuses=tuple(status for status in Status if status not in ENDED), columns=_SHOWN
-)
+_LISTING = Listing(archived=True, statuses=tuple(status for status in Status if status not in ENDED), columns=_SHOWN)
 
 
 _FAR = 1 << 30
@@ -128,7 +126,7 @@ class TopScreen:
     def _look(self) -> None:
         place = self._place()
         supervisors.adopt_all_lost(self._state)
-        self._sessions = sessions.matching(_LISTING)
+        self._sessions = matching(_LISTING)
         self._doing = activity.of_all()
         if self._patience() == 0:
             self._uses = self._meter.look(self._sessions)

@@ -12,7 +12,7 @@ from hldctl.cli.columns import Cell, Layout
 from hldctl.cli.session_table import Row
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.resources import Use
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 _LAYOUT = Layout(
     left_out_first=("TOKENS", "TURNS", "CTX", "TIME", "COST", "MEM", "CPU", "ACTIVITY", "STATUS"),

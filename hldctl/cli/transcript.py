@@ -16,7 +16,7 @@ from hldctl.sessions.outline import Begin, End
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store.approvals import Approval
 from hldctl.store.conversation import Event
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 _AT_ONCE = 50
 """Milliseconds."""

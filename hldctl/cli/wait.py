@@ -12,7 +12,7 @@ from hldctl.host.paths import StateDirectory
 from hldctl.sessions import lookup, waiting
 from hldctl.states import Status
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.store.view import session_object
 
 

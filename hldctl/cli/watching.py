@@ -15,7 +15,7 @@ from hldctl.cli.session_table import Row
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import overview
 from hldctl.sessions.overview import Overview
-from hldctl.store.sessions import Listing
+from hldctl.store.listing import Listing
 
 
 def watch(state: StateDirectory, listing: Listing, rows: Callable[[Overview], Sequence[Row]]) -> None:

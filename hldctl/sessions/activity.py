@@ -12,7 +12,7 @@ from hldctl.states import EventType, Status
 from hldctl.store import activity, approvals
 from hldctl.store.activity import LastEvent, Live, OpenCall
 from hldctl.store.approvals import Approval
-from hldctl.store.models import database
+from hldctl.store.connection import current
 
 _TELLING = (
     *("command", "file_path", "notebook_path", "pattern", "path", "url", "query", "skill", "description", "prompt"),
@@ -67,7 +67,7 @@ def of_all() -> dict[str, Activity]:
         return {}
     calls, last = activity.oldest_open_calls(), activity.last_events()
     waiting: dict[str, list[Approval]] = {}
-    for approval in approvals.pending(database.connection()):
+    for approval in approvals.pending(current()):
         waiting.setdefault(approval.session_id, []).append(approval)
     return {
         session.id: _queued(session, live[:place])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hldctl.states import ApprovalStatus, FeedType
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
-from hldctl.store.models import database
+from hldctl.store.connection import current
 
 _PAGE = 500
 
@@ -24,7 +24,7 @@ def approval_changes(after: int, session_id: str | None = None) -> Iterator[Appr
     while page := feed.after(after, _PAGE, types=types, session_id=session_id):
         for event in page:
             after = event.id
-            approval = approvals.get(database.connection(), event.data["approval_id"])
+            approval = approvals.get(current(), event.data["approval_id"])
             is_new = event.type == FeedType.NEW_APPROVAL
             if approval is not None and is_new == (approval.status == ApprovalStatus.PENDING):
                 yield ApprovalChange(event.id, approval)

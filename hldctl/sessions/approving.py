@@ -20,8 +20,8 @@ from hldctl.sessions.waiting import LOOK_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
+from hldctl.store.connection import current, transaction
 from hldctl.store.database import opened
-from hldctl.store.models import database
 from hldctl.supervisor.waiting_hooks import expire_unheard, wake_hooks
 
 _SHORTEST_PREFIX = 4
@@ -57,7 +57,7 @@ def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool
     with opened(state):
         supervisors.adopt_all_lost(state)
         expire_unheard(state)
-        connection = database.connection()
+        connection = current()
         if not answered_too:
             return [found for found in approvals.pending(connection) if not ids or found.session_id in ids]
         if not ids:
@@ -71,7 +71,7 @@ def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
         wakeup = Wakeup([state.root, state.database.with_name("hldctl.db-wal")])
         try:
             reached = feed.last_id()
-            yield from (found for found in approvals.pending(database.connection()) if _is_of(found, ids))
+            yield from (found for found in approvals.pending(current()) if _is_of(found, ids))
             while True:
                 for change in approval_changes(reached):
                     reached = change.feed_id
@@ -101,7 +101,7 @@ def answer_all(state: StateDirectory, said: Answer, *, session: str | None, tool
         session_id = None if session is None else lookup.find(session).id
         expire_unheard(state, session_id)
         answered = []
-        for approval in approvals.pending(database.connection(), session_id):
+        for approval in approvals.pending(current(), session_id):
             if tool_name in (None, approval.tool_name) and _resolve(state, approval, said):
                 answered.append(_find(approval.id))
         return answered
@@ -114,9 +114,9 @@ def _answer(state: StateDirectory, approval: Approval, said: Answer) -> Approval
 
 
 def _resolve(state: StateDirectory, approval: Approval, said: Answer) -> bool:
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         is_first = approvals.resolve(
-            database.connection(),
+            current(),
             approval.id,
             said.status,
             now=now(),
@@ -126,7 +126,7 @@ def _resolve(state: StateDirectory, approval: Approval, said: Answer) -> bool:
         )
         if is_first and said.allows and said.always:
             rule = permission.lasting_rule(approval.tool_name, json.loads(approval.tool_input), approval.suggested_rule)
-            approvals.add_rule(database.connection(), approval.session_id, rule)
+            approvals.add_rule(current(), approval.session_id, rule)
     if is_first:
         if said.always:
             wake_hooks(state, approval.session_id)
@@ -152,10 +152,10 @@ def _answered_before(approval: Approval) -> WrongState:
 
 
 def _find(words: str) -> Approval:
-    ids = approvals.ids_with_prefix(database.connection(), words) if len(words) >= _SHORTEST_PREFIX else []
+    ids = approvals.ids_with_prefix(current(), words) if len(words) >= _SHORTEST_PREFIX else []
     if len(ids) > 1:
         raise NoSuchSession(f"{words!r} is ambiguous: {', '.join(ids)}.")
-    found = approvals.get(database.connection(), ids[0]) if ids else None
+    found = approvals.get(current(), ids[0]) if ids else None
     if found is None:
         raise NoSuchSession(f"There is no permission request {words!r}; `hldctl approvals` shows what waits.")
     return found

@@ -18,7 +18,7 @@ from hldctl.sessions.options import SessionOptions, checked, checked_query, dire
 from hldctl.sessions.terms import of_continuation
 from hldctl.store import sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.request import LaunchRequest
 
 _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")

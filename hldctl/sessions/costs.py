@@ -9,7 +9,7 @@ from hldctl.claude import usage
 from hldctl.claude.stream import JsonObject, decode
 from hldctl.claude.usage import Spent, Tokens
 from hldctl.host.paths import StateDirectory
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.journal import JournalReader
 
 _TOLD = b'"modelUsage"'

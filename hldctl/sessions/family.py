@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 
 def by_family(sessions: Sequence[Session]) -> Iterator[tuple[int, Session]]:

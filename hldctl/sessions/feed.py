@@ -11,7 +11,7 @@ from hldctl.sessions.waiting import LOOK_SECONDS
 from hldctl.states import FeedType
 from hldctl.store import feed
 from hldctl.store.database import opened
-from hldctl.store.models import FeedEvent
+from hldctl.store.feed import FeedEvent
 
 _PAGE = 500
 

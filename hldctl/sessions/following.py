@@ -18,9 +18,9 @@ from hldctl.sessions.waiting import LOOK_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, conversation, feed, sessions
 from hldctl.store.approvals import Approval
+from hldctl.store.connection import current
 from hldctl.store.conversation import Event
 from hldctl.store.database import opened
-from hldctl.store.models import database
 
 _BLOCK = 1 << 16
 
@@ -54,7 +54,7 @@ def rounds(state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: i
     """The same, round by round: one with each change, and one each LOOK_SECONDS."""
     with opened(state):
         reached = dict.fromkeys(ids, feed.last_id())
-        waiting = [found for session_id in ids for found in approvals.pending(database.connection(), session_id)]
+        waiting = [found for session_id in ids for found in approvals.pending(current(), session_id)]
         for ended, page in _news(state, ids, after=after, last=last, follow=True):
             yield Round(chain(page, waiting, _approvals_behind(reached, {approval.id for approval in waiting})), ended)
             waiting = []

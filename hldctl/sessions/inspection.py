@@ -9,8 +9,11 @@ from hldctl.host.processes import ProcessIdentity, command_line, is_running
 from hldctl.sessions import lookup, supervisors
 from hldctl.store import approvals, mcp_servers, sessions, snapshots
 from hldctl.store.approvals import Approval
+from hldctl.store.connection import current
 from hldctl.store.database import opened
-from hldctl.store.models import FileSnapshot, McpServerRow, Session, database
+from hldctl.store.mcp_servers import McpServerRow
+from hldctl.store.session import Session
+from hldctl.store.snapshots import SnapshotRow
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def inspect(state: StateDirectory, words: str) -> Inspection:
             sessions.children(session_id),
             mcp_servers.of_session(session_id),
             _left_running(session),
-            approvals.pending(database.connection(), session_id),
+            approvals.pending(current(), session_id),
         )
 
 
@@ -50,6 +53,6 @@ def _left_running(session: Session) -> list[LeftRunning]:
     return [LeftRunning(process.pid, command_line(process.pid)) for process in identities if is_running(process)]
 
 
-def file_snapshots(state: StateDirectory, session_id: str) -> list[FileSnapshot]:
+def file_snapshots(state: StateDirectory, session_id: str) -> list[SnapshotRow]:
     with opened(state):
         return snapshots.of_session(session_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hldctl.errors import NoSuchSession
 from hldctl.store import sessions
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 _SHORTEST_PREFIX = 4
 

@@ -15,8 +15,8 @@ from hldctl.sessions.activity import Activity
 from hldctl.sessions.waiting import LOOK_SECONDS
 from hldctl.store import sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
-from hldctl.store.sessions import Listing
+from hldctl.store.listing import Listing, matching
+from hldctl.store.session import Session
 
 _OUTCOME = 200
 """Characters."""
@@ -34,7 +34,7 @@ class Overview:
 
 
 def look(listing: Listing) -> Overview:
-    found = sessions.matching(listing)
+    found = matching(listing)
     return Overview(found, activity.of_all(), sessions.outcomes([session.id for session in found], _OUTCOME))
 
 

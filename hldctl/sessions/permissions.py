@@ -15,7 +15,7 @@ from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.host.configuration import Configuration
 from hldctl.host.paths import StateDirectory, write_private
 from hldctl.sessions.options import ApprovalTimeout, SessionOptions, approval_timeout
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.request import Permissions, asks_by_hook
 
 

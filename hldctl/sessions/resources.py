@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 
 @dataclass(frozen=True)

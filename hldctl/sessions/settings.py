@@ -11,7 +11,7 @@ from hldctl.host.paths import StateDirectory, touch
 from hldctl.sessions import lookup
 from hldctl.store import sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor import row
 from hldctl.supervisor.waiting_hooks import wake_hooks
 

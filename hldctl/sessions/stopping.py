@@ -10,7 +10,7 @@ from hldctl.host.paths import StateDirectory, touch
 from hldctl.sessions import supervisors, waiting
 from hldctl.store import sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.stop import GRACE_SECONDS
 
 

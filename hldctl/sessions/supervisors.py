@@ -14,7 +14,7 @@ from hldctl.host.paths import StateDirectory
 from hldctl.host.processes import is_this_machine
 from hldctl.sessions import spawning
 from hldctl.store import sessions
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.report import Report
 
 if TYPE_CHECKING:

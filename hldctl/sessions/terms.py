@@ -9,7 +9,7 @@ from hldctl.errors import BadUsage
 from hldctl.host import configuration
 from hldctl.host.configuration import Configuration
 from hldctl.sessions.options import SessionOptions
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.request import Terms
 
 

@@ -12,7 +12,7 @@ from hldctl.sessions import supervisors
 from hldctl.states import EndReason, Status
 from hldctl.store import admission, sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 
 LOOK_SECONDS = 1.0
 """How often to look whether a supervisor has died, which nothing tells."""

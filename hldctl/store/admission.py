@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 from hldctl.host.processes import is_this_machine
 from hldctl.states import EndReason, IfRunning, Status
 from hldctl.store import sessions
-from hldctl.store.database import execute
-from hldctl.store.models import database
+from hldctl.store.connection import execute, transaction
 
 _REPLACED_GRACE_MS = 10_000
 
@@ -62,7 +61,7 @@ def enter(row: dict[str, Any], if_running: IfRunning, slots: Slots, create: Call
 
     The sessions that it replaces are asked to end in the same transaction, so that nothing can come between.
     """
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         others = _live() if row["name"] is not None or slots.concern(row["group_name"]) else []
         rivals = [other.id for other in others if other.name is not None and other.name == row["name"]]
         if rivals and if_running in (IfRunning.FAIL, IfRunning.SKIP):
@@ -78,7 +77,7 @@ def enter(row: dict[str, Any], if_running: IfRunning, slots: Slots, create: Call
 
 def start(session_id: str, slots: Slots, now: int) -> bool:
     """Whether a queued session has a slot and its name now; it is starting then."""
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         if session_id not in _starters(_live(), slots):
             return False
         return sessions.leave_queue(session_id, now)

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from peewee import __exception_wrapper__  # type: ignore[attr-defined]  # its stubs leave it out
-
 from hldctl.states import EventType, FeedType
 from hldctl.store import approvals, mcp_servers, snapshots
-from hldctl.store.database import execute
-from hldctl.store.models import ConversationEvent, Session, database
+from hldctl.store.connection import execute, transaction
+from hldctl.store.session import encoded
 from hldctl.store.snapshots import SnapshotRow
 
 Row = tuple[Any, ...]
@@ -66,37 +64,42 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
 
     A tool call among them may be one that a permission request waits for.
     """
-    # The cursor is the driver's own, and so would its errors be.
-    with database.atomic("IMMEDIATE"), __exception_wrapper__:
-        cursor = database.cursor()
+    with transaction() as connection:
         if step.rows:
-            cursor.executemany(_INSERT, step.rows)
+            connection.executemany(_INSERT, step.rows)
             first, last = max(step.rows[0][_SEQUENCE], told + 1), step.rows[-1][_SEQUENCE]
-            cursor.execute(_PUBLISH, (str(FeedType.CONVERSATION_UPDATED), run_id, now, session_id, first, last))
+            connection.execute(_PUBLISH, (str(FeedType.CONVERSATION_UPDATED), run_id, now, session_id, first, last))
             if any(row[_EVENT_TYPE] == EventType.TOOL_CALL for row in step.rows):
-                approvals.correlate(database.connection(), session_id, working_dir)
+                approvals.correlate(connection, session_id, working_dir)
         if step.completed_tools:
-            cursor.executemany(_COMPLETE, [(session_id, tool) for tool in step.completed_tools])
+            connection.executemany(_COMPLETE, [(session_id, tool) for tool in step.completed_tools])
         if step.snapshots:
-            cursor.executemany(snapshots.INSERT, step.snapshots)
+            connection.executemany(snapshots.INSERT, step.snapshots)
         if step.mcp_states:
-            cursor.executemany(mcp_servers.SET_STATUS, [(session_id, *state) for state in step.mcp_states])
+            connection.executemany(mcp_servers.SET_STATUS, [(session_id, *state) for state in step.mcp_states])
         assignments = ", ".join(f"{name} = ?" for name in step.columns)
-        cursor.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*step.columns.values(), session_id))
+        connection.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*step.columns.values(), session_id))
 
 
 def begin_anew(query_event: dict[str, Any], fold_state: dict[str, Any]) -> None:
     """Forgets what was folded of a session, all but the query; the journal has it."""
     session_id = query_event["session_id"]
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         for table in ("conversation_events", "file_snapshots"):
             execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
-        ConversationEvent.insert(query_event).execute()
-        Session.update(journal_offset=0, fold_state=fold_state).where(Session.id == session_id).execute()
+        add(query_event)
+        state = encoded("fold_state", fold_state)
+        execute("UPDATE sessions SET journal_offset = 0, fold_state = ? WHERE id = ?", (state, session_id))
+
+
+def add(event: dict[str, Any]) -> None:
+    """Within a transaction: one event, by its columns."""
+    names, marks = ", ".join(event), ", ".join("?" * len(event))
+    execute(f"INSERT INTO conversation_events ({names}) VALUES ({marks})", tuple(event.values()))
 
 
 class Event(NamedTuple):
-    """A row, read by peewee's lower level: followers ask for the next ones each time that something comes."""
+    """A row. A tuple: followers ask for the next ones each time that something comes."""
 
     session_id: str
     sequence: int

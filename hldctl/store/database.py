@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import apsw
-import peewee
 
 from hldctl.errors import NewerDatabase, UnfitEnvironment
 from hldctl.host.paths import StateDirectory
+from hldctl.store import connection
+from hldctl.store.connection import execute, transaction
 from hldctl.store.migrations import MIGRATIONS
-from hldctl.store.models import database
 
 BUSY_TIMEOUT_SECONDS = 30
 _MIGRATION_TIMEOUT_SECONDS = 60
+_FAULTS_OF_OURS = (
+    *(apsw.ConstraintError, apsw.MismatchError, apsw.MisuseError, apsw.RangeError, apsw.TooBigError),
+    *(apsw.BindingsError, apsw.ConnectionClosedError, apsw.CursorClosedError, apsw.ThreadingViolationError),
+)
 
 
 @contextmanager
@@ -23,55 +26,32 @@ def opened(state: StateDirectory) -> Iterator[None]:
     """A connection for the block, the one that is open already if there is; raises UnfitEnvironment if the database
     cannot be used.
     """
-    if not database.is_closed():
+    if connection.is_open():
         yield
         return
     state.prepare()
-    database.init(
-        str(state.database),
-        # WAL is not among them: it stays with the file, and setting it again asks for a lock.
-        pragmas={"synchronous": "NORMAL", "foreign_keys": 1},
-        timeout=BUSY_TIMEOUT_SECONDS,
-    )
     try:
-        database.connect()
-    except peewee.DatabaseError as error:
-        raise unusable(state, error) from error
-    try:
-        try:
-            _bring_up_to_date(state)
-        except peewee.DatabaseError as error:
-            raise unusable(state, error) from error
-        yield
-    except (peewee.OperationalError, peewee.InternalError) as error:
-        raise unusable(state, error) from error
-    except peewee.DatabaseError as error:
-        # Its subclasses would be faults of ours.
-        if type(error) is not peewee.DatabaseError:
-            raise
-        raise unusable(state, error) from error
+        connection.begin(str(state.database), BUSY_TIMEOUT_SECONDS)
     except apsw.Error as error:
-        # Met while rows are being read, where peewee does not stand between.
-        if isinstance(error, apsw.SQLError):
-            raise
+        raise unusable(state, error) from error
+    try:
+        _bring_up_to_date(state)
+        yield
+    except _FAULTS_OF_OURS:
+        raise
+    except apsw.Error as error:
         raise unusable(state, error) from error
     finally:
         # It tidies up on the way, for which a full disk has no room; what was committed is safe.
-        with suppress(peewee.DatabaseError):
-            database.close()
+        with suppress(apsw.Error):
+            connection.end()
 
 
-def unusable(state: StateDirectory, error: Exception) -> UnfitEnvironment:
-    reason = str(error).partition(": ")[2] or str(error)
+def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
     return UnfitEnvironment(
-        f"The database {state.database} cannot be used: {reason}. "
+        f"The database {state.database} cannot be used: {error}. "
         "Mend that, move the file away, or name another state directory in HLDCTL_HOME."
     )
-
-
-def execute(sql: str, parameters: tuple[Any, ...] = ()) -> Any:
-    """A statement by peewee's lower level, for paths where building it anew each time would be felt."""
-    return database.execute_sql(sql, parameters)
 
 
 def _bring_up_to_date(state: StateDirectory) -> None:
@@ -103,7 +83,7 @@ def _migrate(state: StateDirectory) -> None:
         with lock:
             execute("PRAGMA journal_mode = WAL")
             for number in range(_version(), len(MIGRATIONS)):
-                with database.atomic("IMMEDIATE"):
+                with transaction():
                     for statement in MIGRATIONS[number]:
                         execute(statement)
                     execute(f"PRAGMA user_version = {number + 1}")

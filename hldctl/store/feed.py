@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from hldctl.states import FeedType
 from hldctl.store import changes
 from hldctl.store.changes import Change
-from hldctl.store.database import execute
-from hldctl.store.models import FeedEvent, database
+from hldctl.store.connection import current, execute
+
+
+class FeedEvent(NamedTuple):
+    """A row."""
+
+    id: int
+    type: str
+    session_id: str
+    run_id: str
+    timestamp: int
+    data: dict[str, Any]
 
 
 def publish(news: Iterable[Change]) -> None:
     """Adds to the feed; to be called inside of the transaction that makes the changes."""
-    changes.publish(database.cursor(), news)
+    changes.publish(current(), news)
 
 
 def last_event_told(session_id: str) -> int:
@@ -33,9 +45,14 @@ def after(
     feed_id: int, limit: int, *, types: Sequence[FeedType] = (), session_id: str | None = None
 ) -> list[FeedEvent]:
     """The next events behind that id."""
-    query = FeedEvent.select().where(FeedEvent.id > feed_id)
+    conditions: list[str] = ["id > ?"]
+    values: list[Any] = [feed_id]
     if types:
-        query = query.where(FeedEvent.type.in_([str(kind) for kind in types]))
+        conditions.append(f"type IN ({', '.join('?' * len(types))})")
+        values += [str(kind) for kind in types]
     if session_id is not None:
-        query = query.where(FeedEvent.session_id == session_id)
-    return list(query.order_by(FeedEvent.id).limit(limit))
+        conditions.append("session_id = ?")
+        values.append(session_id)
+    columns, condition = ", ".join(FeedEvent._fields), " AND ".join(conditions)
+    rows = execute(f"SELECT {columns} FROM feed WHERE {condition} ORDER BY id LIMIT ?", (*values, limit))
+    return [FeedEvent._make((*row[:-1], json.loads(row[-1]))) for row in rows]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -16,8 +15,9 @@ import apsw
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
 from hldctl.store import approvals
-from hldctl.store.database import execute
-from hldctl.store.models import JsonField, Session, database
+from hldctl.store.connection import current, execute, transaction
+from hldctl.store.models import SessionTable
+from hldctl.store.session import decoded
 
 WITHOUT_BUG = (3, 51, 3)
 """The first SQLite without the WAL-reset bug: https://sqlite.org/wal.html#walresetbug."""
@@ -122,7 +122,7 @@ def salvage(damaged: Path, session_ids: Iterable[str]) -> Salvage:
 def put_back(rows: dict[str, list[dict[str, Any]]]) -> None:
     """Of sessions that are there again, and of columns that this program knows."""
     ids = {row[0] for row in execute("SELECT id FROM sessions").fetchall()}
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         for table, found in rows.items():
             known = {row[1] for row in execute(f"PRAGMA table_info({table})").fetchall()}
             for row in found:
@@ -132,8 +132,8 @@ def put_back(rows: dict[str, list[dict[str, Any]]]) -> None:
                     values = tuple(row[name] for name in names)
                     execute(f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({marks})", values)
         for session_id in ids:
-            approvals.mark_events(database.connection(), session_id)
-            approvals.refresh_session(database.connection(), session_id, now())
+            approvals.mark_events(current(), session_id)
+            approvals.refresh_session(current(), session_id, now())
 
 
 def _rows(
@@ -154,12 +154,8 @@ def _readable(connection: apsw.Connection, sql: str, parameters: tuple[Any, ...]
 
 def _as_python(row: dict[str, Any]) -> dict[str, Any]:
     """The columns that this program knows, as its models give them."""
-    fields = Session._meta.columns
-    known = {name: value for name, value in row.items() if name in fields}
-    return {
-        name: json.loads(value) if isinstance(fields[name], JsonField) and value is not None else value
-        for name, value in known.items()
-    }
+    names = [name for name in row if name in SessionTable._meta.columns]
+    return decoded(names, (row[name] for name in names))
 
 
 def make_empty(state: StateDirectory) -> None:
@@ -177,6 +173,6 @@ def make_empty(state: StateDirectory) -> None:
 
 def continue_feed_at(feed_id: int) -> None:
     """The next event of the feed gets a higher id than this."""
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         execute("DELETE FROM sqlite_sequence WHERE name = 'feed'")
         execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('feed', ?)", (feed_id,))

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from hldctl.store.models import McpServerRow
+from hldctl.store.connection import execute
+
+
+class McpServerRow(NamedTuple):
+    name: str
+    transport: str | None
+    command: str | None
+    url: str | None
+    env_names: list[str] | None
+    header_names: list[str] | None
+    status: str | None
+    """As Claude Code's `init` said it; absent before."""
+
+
+_JSON = frozenset({"env_names", "header_names"})
 
 SET_STATUS = (
     "INSERT INTO mcp_servers (session_id, name, status) VALUES (?, ?, ?)"
@@ -13,10 +29,24 @@ SET_STATUS = (
 """Also for one that Claude Code found in a configuration of its own."""
 
 
-def create(session_id: str, servers: list[dict[str, Any]]) -> None:
-    if servers:
-        McpServerRow.insert_many([{"session_id": session_id, **server} for server in servers]).execute()
+def create(session_id: str, servers: Iterable[dict[str, Any]]) -> None:
+    for server in servers:
+        names = ("session_id", *server)
+        values = (session_id, *(_encoded(name, value) for name, value in server.items()))
+        execute(f"INSERT INTO mcp_servers ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", values)
 
 
 def of_session(session_id: str) -> list[McpServerRow]:
-    return list(McpServerRow.select().where(McpServerRow.session_id == session_id).order_by(McpServerRow.name))
+    query = f"SELECT {', '.join(McpServerRow._fields)} FROM mcp_servers WHERE session_id = ? ORDER BY name"
+    return [
+        McpServerRow(*(_decoded(name, value) for name, value in zip(McpServerRow._fields, row, strict=True)))
+        for row in execute(query, (session_id,))
+    ]
+
+
+def _encoded(name: str, value: Any) -> Any:
+    return json.dumps(value) if name in _JSON and value is not None else value
+
+
+def _decoded(name: str, value: Any) -> Any:
+    return json.loads(value) if name in _JSON and value is not None else value

@@ -1,4 +1,4 @@
-"""The tables as peewee sees them; `migrations` makes them.
+"""The table of sessions as peewee sees it, for queries that a command composes; `migrations` makes the tables.
 
 Times are whole milliseconds since 1970, UTC.
 """
@@ -8,10 +8,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from peewee import AutoField, BooleanField, CompositeKey, FloatField, IntegerField, Model, TextField
+from peewee import BooleanField, FloatField, IntegerField, Model, TextField
 from playhouse.apsw_ext import APSWDatabase
 
-database = APSWDatabase(None, autoconnect=False)
+from hldctl.store import connection
+
+
+class _OpenConnection(APSWDatabase):  # type: ignore[misc]  # playhouse has no stubs for it
+    """Makes SQL of queries, and runs it on the connection that is open; errors are the driver's."""
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        return connection.execute(sql, tuple(params or ()))
+
+
+_database = _OpenConnection(None)
 
 
 class JsonField(TextField):
@@ -24,7 +34,7 @@ class JsonField(TextField):
         return None if value is None else json.loads(value)
 
 
-class Session(Model):
+class SessionTable(Model):
     id = TextField(primary_key=True)
     run_id = TextField()
     name = TextField(null=True)
@@ -110,72 +120,5 @@ class Session(Model):
     """Each a Restart of the supervisor's, as an object."""
 
     class Meta:
-        database = database
+        database = _database
         table_name = "sessions"
-
-
-class ConversationEvent(Model):
-    session_id = TextField()
-    sequence = IntegerField()
-    event_type = TextField()
-    role = TextField(null=True)
-    content = TextField(null=True)
-    tool_id = TextField(null=True)
-    tool_name = TextField(null=True)
-    tool_input = TextField(null=True)
-    parent_tool_use_id = TextField(null=True)
-    tool_result_for_id = TextField(null=True)
-    tool_result_content = TextField(null=True)
-    is_error = BooleanField()
-    is_completed = BooleanField()
-    approval_status = TextField(null=True)
-    approval_id = TextField(null=True)
-    created_at = IntegerField()
-
-    class Meta:
-        database = database
-        table_name = "conversation_events"
-        primary_key = False
-
-
-class FileSnapshot(Model):
-    id = AutoField()
-    session_id = TextField()
-    tool_id = TextField()
-    file_path = TextField()
-    content = TextField()
-    created_at = IntegerField()
-
-    class Meta:
-        database = database
-        table_name = "file_snapshots"
-
-
-class McpServerRow(Model):
-    session_id = TextField()
-    name = TextField()
-    transport = TextField(null=True)
-    command = TextField(null=True)
-    url = TextField(null=True)
-    env_names = JsonField(null=True)
-    header_names = JsonField(null=True)
-    status = TextField(null=True)
-    """As Claude Code's `init` said it; absent before."""
-
-    class Meta:
-        database = database
-        table_name = "mcp_servers"
-        primary_key = CompositeKey("session_id", "name")
-
-
-class FeedEvent(Model):
-    id = AutoField()
-    type = TextField()
-    session_id = TextField()
-    run_id = TextField()
-    timestamp = IntegerField()
-    data = JsonField()
-
-    class Meta:
-        database = database
-        table_name = "feed"

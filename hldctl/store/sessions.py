@@ -8,25 +8,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import SQL, fn
-
 from hldctl.host.processes import ProcessIdentity
 from hldctl.states import EndReason, FeedType, Status
-from hldctl.store import approvals, feed, mcp_servers
+from hldctl.store import approvals, conversation, feed, mcp_servers
 from hldctl.store.changes import Change
-from hldctl.store.database import execute
-from hldctl.store.models import ConversationEvent, Session, database
+from hldctl.store.connection import Parameters, current, execute, transaction
+from hldctl.store.session import Session, decoded, encoded
 
 _DELETED_AT_ONCE = 5000
 """Rows."""
-_WHERE_IT_RUNS = (
-    Session.id,
-    Session.host,
-    Session.pid,
-    Session.pid_started,
-    Session.supervisor_pid,
-    Session.boot_id,
-)
+_WHERE_IT_RUNS = ("id", "host", "pid", "pid_started", "supervisor_pid", "boot_id", "completed_at")
+
+
 _PROGRESS = (
     *("id", "name", "working_dir", "status", "end_reason", "error_message", "created_at", "started_at"),
     *("duration_ms", "num_turns", "cost_usd", "effective_context_tokens", "context_window", "extra_arguments"),
@@ -36,10 +29,10 @@ _PROGRESS = (
 def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[dict[str, Any]]) -> None:
     """The row, its MCP servers and its first event, the user's query, together."""
     run_id, now = session["run_id"], session["created_at"]
-    with database.atomic("IMMEDIATE"):
-        Session.insert(session).execute()
+    with transaction():
+        _insert(session)
         mcp_servers.create(session["id"], servers)
-        ConversationEvent.insert(query_event).execute()
+        conversation.add(query_event)
         said = {"sequence": 1, "event_type": query_event["event_type"], "role": query_event["role"]}
         feed.publish(
             [
@@ -47,6 +40,18 @@ def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[d
                 (FeedType.CONVERSATION_UPDATED, session["id"], run_id, now, said),
             ]
         )
+
+
+def _insert(columns: dict[str, Any]) -> None:
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    values = tuple(encoded(name, value) for name, value in columns.items())
+    execute(f"INSERT INTO sessions ({names}) VALUES ({marks})", values)
+
+
+def _update(session_id: str, columns: dict[str, Any]) -> None:
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    values = (encoded(name, value) for name, value in columns.items())
+    execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*values, session_id))
 
 
 def _status_change(session_id: str, run_id: str, old: str | None, new: str, now: int, **more: Any) -> Change:
@@ -59,70 +64,46 @@ def _change_status(session_id: str, new: Status, now: int, columns: dict[str, An
     row = execute("SELECT status, run_id FROM sessions WHERE id = ? AND completed_at IS NULL", (session_id,)).fetchone()
     if row is None:
         return False
-    Session.update(status=str(new), **columns).where(Session.id == session_id).execute()
+    _update(session_id, {"status": str(new), **columns})
     if row[0] != new:
         feed.publish([_status_change(session_id, row[1], row[0], new, now, **more)])
     return True
 
 
 def get(session_id: str) -> Session | None:
-    return Session.get_or_none(Session.id == session_id)
+    row = as_row(session_id)
+    return None if row is None else Session(**row)
 
 
 def as_row(session_id: str) -> dict[str, Any] | None:
     """All columns, as `create` takes them."""
-    query: Any = Session.select().where(Session.id == session_id).dicts()
-    return next(iter(query), None)
+    return next(iter(_rows("SELECT * FROM sessions WHERE id = ?", (session_id,))), None)
+
+
+def _rows(query: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
+    cursor = execute(query, parameters)
+    found = cursor.fetchone()
+    if found is None:
+        return []
+    names = [column[0] for column in cursor.get_description()]
+    return [decoded(names, row) for row in (found, *cursor)]
 
 
 def ids_with_prefix(prefix: str, limit: int = 2) -> list[str]:
     """As a range, so that the primary key serves it."""
-    query = Session.select(Session.id).where((Session.id >= prefix) & (Session.id < prefix + "\x7f"))
-    return _ids(query.limit(limit))
+    return _ids("SELECT id FROM sessions WHERE id >= ? AND id < ? LIMIT ?", prefix, prefix + "\x7f", limit)
 
 
 def newest_with_name(name: str) -> str | None:
-    query = Session.select(Session.id).where(Session.name == name).order_by(Session.created_at.desc()).limit(1)
-    return next(iter(_ids(query)), None)
+    return next(iter(_ids("SELECT id FROM sessions WHERE name = ? ORDER BY created_at DESC LIMIT 1", name)), None)
 
 
 def newest() -> str | None:
-    return next(iter(_ids(Session.select(Session.id).order_by(SQL("rowid").desc()).limit(1))), None)
+    return next(iter(_ids("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1")), None)
 
 
-def _ids(query: Any) -> list[str]:
-    return [row[0] for row in query.tuples()]
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What `ls` asks for."""
-
-    archived: bool = False
-    statuses: tuple[Status, ...] = ()
-    created_since: int | None = None
-    search: str | None = None
-    sort: str = "created_at"
-    limit: int | None = None
-    columns: tuple[str, ...] | None = None
-    """All, unless named: queries and results can be long."""
-
-
-def matching(listing: Listing) -> list[Session]:
-    """Newest, or largest, first."""
-    query = Session.select(*(getattr(Session, name) for name in listing.columns or ()))
-    if not listing.archived:
-        query = query.where(Session.archived == False)  # noqa: E712  peewee builds SQL of it
-    if listing.statuses:
-        query = query.where(Session.status.in_([str(status) for status in listing.statuses]))
-    if listing.created_since is not None:
-        query = query.where(Session.created_at >= listing.created_since)
-    for word in (listing.search or "").split():
-        query = query.where(
-            Session.title.contains(word) | Session.summary.contains(word) | Session.query.contains(word)
-        )
-    query = query.order_by(getattr(Session, listing.sort).desc(), SQL("rowid").desc())
-    return list(query.limit(listing.limit) if listing.limit is not None else query)
+def _ids(query: str, *values: Any) -> list[str]:
+    return [row[0] for row in execute(query, values)]
 
 
 OUTCOMES = """
@@ -137,46 +118,52 @@ def outcomes(session_ids: Iterable[str], length: int) -> dict[str, str]:
 
 
 def unattended(session_ids: Iterable[str]) -> list[Session]:
-    """Those of these that need a supervisor: not ended, or with something still to be done after their end."""
-    needs = Session.completed_at.is_null() | (Session.on_end_pending == True)  # noqa: E712  peewee builds SQL of it
-    query = Session.select(*_WHERE_IT_RUNS, Session.completed_at)
-    return list(query.where(Session.id.in_(list(session_ids)) & needs))
+    """Those of these that need a supervisor: not ended, or with something still to be done after their end.
 
-
-def to_be_attended() -> list[str]:
-    """The ids of all such, by two partial indexes that hold only these."""
-    rows = execute(
-        "SELECT id FROM sessions WHERE completed_at IS NULL UNION ALL"
-        # The plus keeps SQLite from the index of all that have ended.
-        " SELECT id FROM sessions WHERE on_end_pending = 1 AND +completed_at IS NOT NULL"
-    )
-    return [row[0] for row in rows]
-
-
-def alive() -> list[str]:
-    """The ids of those that have not ended, oldest first, by a partial index that holds only these."""
-    query = Session.select(Session.id).where(Session.completed_at.is_null()).order_by(Session.created_at)
-    return _ids(query)
+    With no more than says where they run, and whether they have ended.
+    """
+    return _where_they_run(session_ids, "(completed_at IS NULL OR on_end_pending = 1)")
 
 
 def not_ended(session_ids: Iterable[str]) -> list[Session]:
     """Those of these that have not ended, with no more than says where they run."""
-    query = Session.select(*_WHERE_IT_RUNS)
-    return list(query.where(Session.id.in_(list(session_ids)) & Session.completed_at.is_null()))
+    return _where_they_run(session_ids, "completed_at IS NULL")
+
+
+def _where_they_run(session_ids: Iterable[str], condition: str) -> list[Session]:
+    query = (
+        f"SELECT {', '.join(_WHERE_IT_RUNS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND {condition}"
+    )
+    return [Session(**row) for row in _rows(query, (json.dumps(list(session_ids)),))]
+
+
+def to_be_attended() -> list[str]:
+    """The ids of all such, by two partial indexes that hold only these."""
+    return _ids(
+        "SELECT id FROM sessions WHERE completed_at IS NULL UNION ALL"
+        # The plus keeps SQLite from the index of all that have ended.
+        " SELECT id FROM sessions WHERE on_end_pending = 1 AND +completed_at IS NOT NULL"
+    )
+
+
+def alive() -> list[str]:
+    """The ids of those that have not ended, oldest first, by a partial index that holds only these."""
+    return _ids("SELECT id FROM sessions WHERE completed_at IS NULL ORDER BY created_at")
 
 
 def working_in(directory: str, *, but: str) -> list[str]:
     """Those of this machine that run there, but for one."""
-    here = (Session.working_dir == directory) & (Session.host == os.uname().nodename) & (Session.id != but)
-    works = Session.status.not_in([Status.QUEUED, Status.INTERRUPTING])
-    query = Session.select(Session.id).where(Session.completed_at.is_null() & here & works)
-    return _ids(query.order_by(Session.created_at))
+    return _ids(
+        "SELECT id FROM sessions WHERE completed_at IS NULL AND working_dir = ? AND host = ? AND id <> ?"
+        " AND status NOT IN (?, ?) ORDER BY created_at",
+        *(directory, os.uname().nodename, but, str(Status.QUEUED), str(Status.INTERRUPTING)),
+    )
 
 
 def progress(session_ids: Collection[str]) -> dict[str, Session]:
     """How far each has come: what changes while it runs, and what tells it from others."""
-    columns = (getattr(Session, name) for name in _PROGRESS)
-    return {session.id: session for session in Session.select(*columns).where(Session.id.in_(list(session_ids)))}
+    query = f"SELECT {', '.join(_PROGRESS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
+    return {row["id"]: Session(**row) for row in _rows(query, (json.dumps(list(session_ids)),))}
 
 
 def statuses(session_ids: Collection[str]) -> dict[str, Status]:
@@ -188,14 +175,18 @@ def statuses(session_ids: Collection[str]) -> dict[str, Status]:
 
 def request_interrupt(session_id: str, now: int, grace_ms: int, reason: EndReason = EndReason.INTERRUPTED) -> bool:
     """Records the intent; False if the session has ended. A second request may change the grace period only."""
-    intent = {
-        "interrupt_requested_at": now,
-        "interrupt_grace_ms": grace_ms,
-        "last_activity_at": now,
-        "stop_reason": fn.coalesce(Session.stop_reason, str(reason)),
-    }
-    with database.atomic("IMMEDIATE"):
+    intent = {"interrupt_requested_at": now, "interrupt_grace_ms": grace_ms, "last_activity_at": now}
+    with transaction():
+        _keep_first(session_id, "stop_reason", str(reason))
         return _change_status(session_id, Status.INTERRUPTING, now, intent)
+
+
+def _keep_first(session_id: str, column: str, value: Any) -> None:
+    """Sets what has not been set before, of a session that has not ended."""
+    execute(
+        f"UPDATE sessions SET {column} = ? WHERE id = ? AND {column} IS NULL AND completed_at IS NULL",
+        (value, session_id),
+    )
 
 
 @dataclass(frozen=True)
@@ -216,12 +207,13 @@ def interrupt_request(session_id: str) -> Interrupt | None:
 
 
 def move_to_host(session_ids: Sequence[str], host: str) -> None:
-    with database.atomic("IMMEDIATE"):
-        Session.update(host=host).where(Session.id.in_(session_ids)).execute()
+    with transaction():
+        ids = json.dumps(list(session_ids))
+        execute("UPDATE sessions SET host = ? WHERE id IN (SELECT value FROM json_each(?))", (host, ids))
 
 
 def supervised_by(session_id: str, pid: int) -> None:
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         execute("UPDATE sessions SET supervisor_pid = ? WHERE id = ?", (pid, session_id))
 
 
@@ -232,24 +224,20 @@ def leave_queue(session_id: str, now: int) -> bool:
 
 def started(session_id: str, process: ProcessIdentity, now: int) -> None:
     """Claude Code runs. An interrupt that came meanwhile keeps its status."""
-    identity = {
-        "pid": process.pid,
-        "pid_started": process.started,
-        "boot_id": process.boot_id,
-        "started_at": fn.coalesce(Session.started_at, now),
-    }
-    with database.atomic("IMMEDIATE"):
+    identity = {"pid": process.pid, "pid_started": process.started, "boot_id": process.boot_id}
+    with transaction():
         row = execute("SELECT status FROM sessions WHERE id = ?", (session_id,)).fetchone()
         begins = row is None or row[0] in (Status.STARTING, Status.QUEUED)
         status = Status.RUNNING if begins else Status(row[0])
+        _keep_first(session_id, "started_at", now)
         _change_status(session_id, status, now, identity)
 
 
 def restart(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
     """Its Claude Code is gone, and another is to go on; an interrupt that came meanwhile keeps its status."""
     gone = {"pid": None, "pid_started": None, "restarts": restarts}
-    with database.atomic("IMMEDIATE"):
-        approvals.expire_all(database.connection(), session_id, now, "Claude Code is started again")
+    with transaction():
+        approvals.expire_all(current(), session_id, now, "Claude Code is started again")
         row = execute("SELECT interrupt_requested_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
         status = Status.STARTING if row is None or row[0] is None else Status.INTERRUPTING
         if _change_status(session_id, status, now, gone):
@@ -257,8 +245,8 @@ def restart(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
 
 
 def on_end_done(session_id: str) -> None:
-    with database.atomic("IMMEDIATE"):
-        Session.update(on_end_pending=False).where(Session.id == session_id).execute()
+    with transaction():
+        _update(session_id, {"on_end_pending": False})
 
 
 @dataclass(frozen=True)
@@ -269,6 +257,13 @@ class Ending:
     reason: EndReason
     error_message: str | None = None
     exit_code: int | None = None
+
+
+_LAST_NUMBERS = """
+UPDATE sessions SET last_activity_at = max(last_activity_at, :now),
+    duration_ms = coalesce(duration_ms, max(0, :now - created_at)), on_end_pending = on_end IS NOT NULL
+WHERE id = :id AND completed_at IS NULL
+"""
 
 
 def end(session_id: str, ending: Ending, now: int, left_running: Sequence[ProcessIdentity] = ()) -> None:
@@ -282,25 +277,23 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
         "error_message": ending.error_message,
         "exit_code": ending.exit_code,
         "completed_at": now,
-        "last_activity_at": fn.max(Session.last_activity_at, now),
-        "duration_ms": fn.coalesce(Session.duration_ms, fn.max(0, now - Session.created_at)),
         "left_running": [(process.pid, process.started) for process in left_running] or None,
-        "on_end_pending": Session.on_end.is_null(False),
     }
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         # First: those who wait for an answer are told before they are told that all is over.
-        approvals.expire_all(database.connection(), session_id, now, "the session has ended")
+        approvals.expire_all(current(), session_id, now, "the session has ended")
+        execute(_LAST_NUMBERS, {"id": session_id, "now": now})
         if _change_status(session_id, ending.status, now, outcome, end_reason=str(ending.reason)):
             _close_tool_calls(session_id)
 
 
 def refolded(session_id: str, last_activity_at: int) -> None:
     """An ended session's events are there again: its end is once more the last that happened."""
-    with database.atomic("IMMEDIATE"):
-        activity = fn.max(Session.last_activity_at, last_activity_at)
-        Session.update(last_activity_at=activity).where(Session.id == session_id).execute()
+    with transaction():
+        activity = "UPDATE sessions SET last_activity_at = max(last_activity_at, ?) WHERE id = ?"
+        execute(activity, (last_activity_at, session_id))
         _close_tool_calls(session_id)
-        approvals.mark_events(database.connection(), session_id)
+        approvals.mark_events(current(), session_id)
 
 
 def _close_tool_calls(session_id: str) -> None:
@@ -314,20 +307,21 @@ def _close_tool_calls(session_id: str) -> None:
 
 def change_settings(session_id: str, changes: dict[str, Any], now: int) -> None:
     """Settings that can change at any time; `changes` are columns."""
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         row = execute("SELECT run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
         if row is not None:
-            Session.update(**changes).where(Session.id == session_id).execute()
+            _update(session_id, changes)
             feed.publish([(FeedType.SESSION_SETTINGS_CHANGED, session_id, row[0], now, changes)])
 
 
 def ended_before(moment: int, *, keep: int) -> list[str]:
     """Those that had ended by then, but for the newest `keep` of all that have ended; oldest first."""
-    newest = Session.select(Session.id).where(Session.completed_at.is_null(False))
-    newest = newest.order_by(Session.created_at.desc(), SQL("rowid").desc()).limit(keep)
-    done = Session.on_end_pending == False  # noqa: E712  peewee builds SQL of it
-    query = Session.select(Session.id).where((Session.completed_at <= moment) & Session.id.not_in(newest) & done)
-    return _ids(query.order_by(Session.completed_at))
+    return _ids(
+        "SELECT id FROM sessions WHERE completed_at <= ? AND on_end_pending = 0 AND id NOT IN"
+        " (SELECT id FROM sessions WHERE completed_at IS NOT NULL ORDER BY created_at DESC, rowid DESC LIMIT ?)"
+        " ORDER BY completed_at",
+        *(moment, keep),
+    )
 
 
 def delete(session_id: str) -> None:
@@ -336,14 +330,13 @@ def delete(session_id: str) -> None:
         query = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE session_id = ? LIMIT ?)"
         deleted = _DELETED_AT_ONCE
         while deleted == _DELETED_AT_ONCE:
-            with database.atomic("IMMEDIATE"):
+            with transaction():
                 execute(query, (session_id, _DELETED_AT_ONCE))
                 deleted = int(execute("SELECT changes()").fetchone()[0])
-    with database.atomic("IMMEDIATE"):
+    with transaction():
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 
 def children(session_id: str) -> list[str]:
     """The sessions that continue it, oldest first."""
-    query = Session.select(Session.id).where(Session.parent_session_id == session_id)
-    return _ids(query.order_by(Session.created_at))
+    return _ids("SELECT id FROM sessions WHERE parent_session_id = ? ORDER BY created_at", session_id)

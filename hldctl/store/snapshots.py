@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hldctl.store.models import FileSnapshot
+from hldctl.store.connection import execute
 
 
 class SnapshotRow(NamedTuple):
@@ -20,6 +20,7 @@ INSERT = (
 )
 
 
-def of_session(session_id: str) -> list[FileSnapshot]:
+def of_session(session_id: str) -> list[SnapshotRow]:
     """In the order in which they were taken."""
-    return list(FileSnapshot.select().where(FileSnapshot.session_id == session_id).order_by(FileSnapshot.id))
+    query = f"SELECT {', '.join(SnapshotRow._fields)} FROM file_snapshots WHERE session_id = ? ORDER BY id"
+    return [SnapshotRow._make(row) for row in execute(query, (session_id,))]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from hldctl.store.database import BUSY_TIMEOUT_SECONDS, execute
-from hldctl.store.models import database
+from hldctl.store.connection import current, execute
+from hldctl.store.database import BUSY_TIMEOUT_SECONDS
 
 _WORTH_IT = 4 << 20
 """Bytes; less is filled by the next sessions anyway."""
@@ -26,12 +26,12 @@ def give_back() -> None:
 def shorten_log() -> None:
     """Empties a write-ahead log that followers have kept from being begun anew, waiting for them if need be."""
     try:
-        length = os.stat(f"{database.database}-wal").st_size
+        length = os.stat(f"{current().filename}-wal").st_size
     except FileNotFoundError:
         return
     if length <= _LONGEST_LOG:
         return
-    connection = database.connection()
+    connection = current()
     connection.set_busy_timeout(_PATIENCE_MILLISECONDS)
     try:
         execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

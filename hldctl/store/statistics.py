@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hldctl.states import Status
-from hldctl.store.database import execute
+from hldctl.store.connection import execute
 
 
 class By(StrEnum):

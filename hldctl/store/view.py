@@ -6,7 +6,10 @@ from typing import Any
 
 from hldctl.host.clock import rfc3339
 from hldctl.store.conversation import Event
-from hldctl.store.models import FeedEvent, FileSnapshot, McpServerRow, Session
+from hldctl.store.feed import FeedEvent
+from hldctl.store.mcp_servers import McpServerRow
+from hldctl.store.session import Session
+from hldctl.store.snapshots import SnapshotRow
 
 SESSION_FIELDS = (
     "id",
@@ -100,7 +103,7 @@ def feed_object(event: FeedEvent) -> dict[str, Any]:
     return {name: _value(event, name) for name in FEED_FIELDS}
 
 
-def snapshot_object(snapshot: FileSnapshot) -> dict[str, Any]:
+def snapshot_object(snapshot: SnapshotRow) -> dict[str, Any]:
     return {name: _value(snapshot, name) for name in SNAPSHOT_FIELDS}
 
 
@@ -108,7 +111,7 @@ def mcp_server_object(server: McpServerRow) -> dict[str, Any]:
     return {name: getattr(server, name) for name in MCP_SERVER_FIELDS}
 
 
-def _value(row: Session | Event | FeedEvent | FileSnapshot, name: str) -> Any:
+def _value(row: Session | Event | FeedEvent | SnapshotRow, name: str) -> Any:
     value = getattr(row, name)
     if name in _TIMES:
         return rfc3339(value)

@@ -9,7 +9,7 @@ from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, make
 from hldctl.host.processes import ProcessIdentity, identify
 from hldctl.store import sessions
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor import restart
 from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.stop import find_claude

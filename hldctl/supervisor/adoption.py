@@ -10,7 +10,7 @@ from hldctl.host import lock
 from hldctl.host.paths import StateDirectory
 from hldctl.host.processes import identify, is_this_machine
 from hldctl.store import sessions
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.command import command
 from hldctl.supervisor.conclusion import conclude_without_files
 

@@ -9,7 +9,7 @@ from hldctl.host.paths import StateDirectory, touch
 from hldctl.host.processes import ProcessIdentity, is_running
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor import row
 
 _FILES_GONE = sessions.Ending(

@@ -8,7 +8,7 @@ from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles
 from hldctl.states import EndReason
 from hldctl.store import conversation
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.stop import younger_descendants
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 
 from hldctl.host.paths import StateDirectory
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.store.view import session_object
 from hldctl.supervisor.trouble import log_trouble
 

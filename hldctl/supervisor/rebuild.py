@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hldctl.host.paths import SessionFiles
 from hldctl.store import conversation, feed, sessions
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor import row
 from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.recorder import Recorder

@@ -7,7 +7,7 @@ from typing import Any
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, touch
 from hldctl.store import conversation, space
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor import restart
 from hldctl.supervisor.arrivals import Arrivals
 from hldctl.supervisor.fold import Fold

@@ -10,7 +10,7 @@ from typing import Any
 from hldctl.claude import login
 from hldctl.host.clock import rfc3339
 from hldctl.states import EndReason, Status
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
 from hldctl.supervisor.fold_state import FoldState

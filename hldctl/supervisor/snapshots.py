@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from hldctl.host.paths import PRIVATE_DIRECTORY, SessionFiles, write_private
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.store.snapshots import SnapshotRow
 from hldctl.supervisor.fold import Snapshot
 

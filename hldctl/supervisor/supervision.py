@@ -13,7 +13,7 @@ from hldctl.host.wakeup import Wakeup
 from hldctl.states import EndReason
 from hldctl.store import sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor import restart, row
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit
 from hldctl.supervisor.conclusion import conclude

@@ -12,7 +12,7 @@ from hldctl.host.wakeup import Wakeup
 from hldctl.states import EndReason, Status
 from hldctl.store import admission, sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor import restart
 from hldctl.supervisor.adoption import Neighbours
 from hldctl.supervisor.conclusion import conclude

@@ -10,26 +10,26 @@ from hldctl.host.processes import ProcessIdentity, boot_id, is_running
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval
-from hldctl.store.models import database
+from hldctl.store.connection import current, transaction
 
 
 def wake_hooks(state: StateDirectory, session_id: str) -> None:
     """After a change of what is allowed: what waits may be allowed by now."""
-    for approval in approvals.pending(database.connection(), session_id):
+    for approval in approvals.pending(current(), session_id):
         touch(state.session(session_id).answer(approval.id))
 
 
 def waiting_hooks(session_id: str) -> list[ProcessIdentity]:
-    return [_hook(approval) for approval in approvals.pending(database.connection(), session_id)]
+    return [_hook(approval) for approval in approvals.pending(current(), session_id)]
 
 
 def expire_unheard(state: StateDirectory, session_id: str | None = None) -> None:
     """Of one session, or of all of this machine: what another's hooks do is not to be seen from here."""
-    for approval in approvals.pending(database.connection(), session_id):
+    for approval in approvals.pending(current(), session_id):
         if not is_running(_hook(approval)) and _was_asked_here(approval):
-            with database.atomic("IMMEDIATE"):
+            with transaction():
                 approvals.resolve(
-                    database.connection(),
+                    current(),
                     approval.id,
                     ApprovalStatus.EXPIRED,
                     now=now(),

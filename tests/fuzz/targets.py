@@ -24,7 +24,7 @@ from hldctl.sessions import continuing
 from hldctl.store import approvals, mcp_servers, snapshots, view
 from hldctl.store.conversation import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.arrivals import Arrivals
 from hldctl.supervisor.fold import Fold, Snapshot
 from hldctl.supervisor.fold_state import FoldState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor.fold import Snapshot
 from hldctl.supervisor.snapshots import Snapshots
 from tests.long_lives.life import live

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from hldctl.sessions.family import by_family
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from tests.sandbox import Sandbox
 
 

@@ -8,8 +8,9 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import following
 from hldctl.store import conversation
+from hldctl.store.connection import execute
 from hldctl.store.conversation import COLUMNS
-from hldctl.store.database import execute, opened
+from hldctl.store.database import opened
 from hldctl.supervisor import row
 from hldctl.supervisor.request import LaunchRequest
 

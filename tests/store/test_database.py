@@ -8,14 +8,22 @@ from pathlib import Path
 
 import apsw
 import pytest
+from peewee import BooleanField
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.host.paths import StateDirectory
 from hldctl.store import sessions
+from hldctl.store.connection import execute
 from hldctl.store.conversation import COLUMNS
-from hldctl.store.database import execute, opened
+from hldctl.store.database import opened
+from hldctl.store.feed import FeedEvent
+from hldctl.store.listing import Listing, matching
+from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.migrations import MIGRATIONS
-from hldctl.store.models import ConversationEvent, FeedEvent, FileSnapshot, McpServerRow, Session
+from hldctl.store.models import JsonField, SessionTable
+from hldctl.store.session import JSON_COLUMNS, TRUTH_COLUMNS
+from hldctl.store.snapshots import SnapshotRow
+from tests.filling import fill
 
 
 @pytest.fixture
@@ -35,12 +43,29 @@ def test_a_new_database_is_made_with_all_migrations(state: StateDirectory) -> No
         assert execute("PRAGMA mmap_size").fetchone() in ((0,), None)
 
 
-def test_models_and_tables_agree(state: StateDirectory) -> None:
+def columns_of(table: str) -> list[str]:
+    return [row[1] for row in execute(f"PRAGMA table_info({table})").fetchall()]
+
+
+def test_rows_and_tables_agree(state: StateDirectory) -> None:
     with opened(state):
-        for model in (Session, ConversationEvent, FileSnapshot, McpServerRow, FeedEvent):
-            columns = [row[1] for row in execute(f"PRAGMA table_info({model._meta.table_name})").fetchall()]
-            assert columns == list(model._meta.columns)
-    assert set(COLUMNS) <= set(ConversationEvent._meta.columns)
+        assert columns_of("sessions") == list(SessionTable._meta.columns)
+        assert set(COLUMNS) <= set(columns_of("conversation_events"))
+        assert set(FeedEvent._fields) == set(columns_of("feed"))
+        assert set(McpServerRow._fields) == set(columns_of("mcp_servers")) - {"session_id"}
+        assert set(SnapshotRow._fields) == set(columns_of("file_snapshots")) - {"id"}
+
+
+def test_a_row_is_read_as_it_was_written(state: StateDirectory) -> None:
+    """Whether peewee composes the query, or it is the driver's."""
+    kinds = {name: type(field) for name, field in SessionTable._meta.columns.items()}
+    assert {name for name, kind in kinds.items() if kind is JsonField} == JSON_COLUMNS
+    assert {name for name, kind in kinds.items() if kind is BooleanField} == TRUTH_COLUMNS
+    fill(state.root, 1, 1)
+    with opened(state):
+        (listed,) = matching(Listing())
+        assert sessions.get(listed.id) == listed
+        assert (listed.archived, listed.allowed_tools) == (False, [])
 
 
 AT_VERSION_1 = """

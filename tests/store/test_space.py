@@ -7,7 +7,8 @@ import pytest
 
 from hldctl.host.paths import StateDirectory
 from hldctl.store import space
-from hldctl.store.database import execute, opened
+from hldctl.store.connection import execute
+from hldctl.store.database import opened
 
 MEGABYTE = 1 << 20
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import apsw
-import peewee
 
 from hldctl.errors import HldctlError, NewerDatabase, UnfitEnvironment
 from hldctl.host.paths import StateDirectory
@@ -64,7 +63,7 @@ def _restore(state: StateDirectory, salvaged: integrity.Salvage) -> None:
     for session_id in sorted(ids, key=lambda known: salvaged.sessions.get(known, {}).get("created_at") or 0):
         try:
             recover(state.session(session_id), salvaged.sessions.get(session_id))
-        except peewee.DatabaseError as error:
+        except apsw.Error as error:
             # One row that makes no sense is no reason to lose the others; the copy has it.
             failed.append(f"{session_id}: {error}")
     supervisors.adopt_all_lost(state)

@@ -14,7 +14,7 @@ from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
 from hldctl.sessions.doctor.machine import is_of_network
 from hldctl.store import integrity, sessions
 from hldctl.store.database import opened
-from hldctl.store.models import Session
+from hldctl.store.session import Session
 from hldctl.supervisor import row
 from hldctl.supervisor.rebuild import rebuild
 

@@ -1,0 +1,67 @@
+"""The connection to the database, by the driver alone: a supervisor or a hook has neither time nor memory for more.
+
+peewee's queries, where a command composes one, go over the same connection: see `models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+
+Parameters = tuple[Any, ...] | dict[str, Any]
+
+_open: list[apsw.Connection] = []
+"""One at most."""
+
+
+def is_open() -> bool:
+    return bool(_open)
+
+
+def begin(path: str, busy_timeout_seconds: float) -> None:
+    """Raises apsw.Error."""
+    assert not _open, "one connection at a time"
+    connection = apsw.Connection(path)
+    try:
+        connection.set_busy_timeout(int(busy_timeout_seconds * 1000))
+        # WAL is not among them: it stays with the file, and setting it again asks for a lock.
+        connection.execute("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close(True)
+        raise
+    _open.append(connection)
+
+
+def end() -> None:
+    """Raises apsw.Error, as for a full disk: it tidies up on the way."""
+    _open.pop().close(True)
+
+
+def current() -> apsw.Connection:
+    assert _open, "no connection is open"
+    return _open[0]
+
+
+def execute(sql: str, parameters: Parameters = ()) -> Any:
+    return current().execute(sql, parameters)
+
+
+@contextmanager
+def transaction() -> Iterator[apsw.Connection]:
+    """A writer's from its beginning (BEGIN IMMEDIATE); within another it is a part of that one."""
+    connection = current()
+    if connection.in_transaction:
+        yield connection
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has done it already after some failures.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
