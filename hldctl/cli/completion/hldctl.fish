@@ -1,12 +1,20 @@
 # Completion of hldctl for fish.
 function __hldctl_complete
     set -l words (commandline -opc)
-    set -l answer (env _HLDCTL_COMPLETE=fish $words[1] $words[2..-1] (commandline -ct) 2>/dev/null)
+    set -l typed (commandline -ct)
+    set -l answer (env _HLDCTL_COMPLETE=fish $words[1] $words[2..-1] $typed 2>/dev/null)
+    # Of `--option=value` the value alone is a path; fish puts what is offered in place of the whole word.
+    set -l option (string match -r -- '^--[^=]+=' $typed)
+    set -l value (string replace -r -- '^--[^=]+=' '' $typed)
     switch "$answer[1]"
         case :files
-            __fish_complete_path (commandline -ct)
+            for path in (__fish_complete_path $value)
+                printf '%s%s\n' "$option" $path
+            end
         case :directories
-            __fish_complete_directories (commandline -ct)
+            for path in (__fish_complete_directories $value)
+                printf '%s%s\n' "$option" $path
+            end
         case '*'
             printf '%s\n' $answer
     end
