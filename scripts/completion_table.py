@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from typing import Any
+from typing import Any, get_type_hints
 
 import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from hldctl.cli import app
 from hldctl.cli.completion.kind import Kind
+from hldctl.cli.completion.table import Takes
 from hldctl.host import configuration
+from hldctl.host.configuration import Configuration
 from hldctl.store.candidates import Which
 
 _SESSIONS = {
@@ -26,15 +28,27 @@ _SESSIONS = {
 }
 """Which sessions a command does something with; any, unless named here."""
 
-_OPTIONS: dict[str, str | list[str]] = {
+_OPTIONS: dict[str, Takes] = {
     "--name": Kind.NAME,
     "--group": Kind.GROUP,
     "--tool": Kind.TOOL,
     "--permission-mode": ["default", "acceptEdits", "plan", "auto", "dontAsk", "manual", "bypassPermissions"],
     "--model": ["opus", "sonnet", "haiku"],
 }
-_METAVARS: dict[str, str | list[str]] = {
+
+
+def _values() -> dict[str, Takes]:
+    """What each setting can be, of those that are chosen."""
+    truths = (key for key, annotation in get_type_hints(Configuration).items() if annotation == bool | None)
+    return {key: ["true", "false"] for key in truths} | {
+        "model": _OPTIONS["--model"],
+        "permission_mode": _OPTIONS["--permission-mode"],
+    }
+
+
+_METAVARS: dict[str, Takes | dict[str, Takes]] = {
     "KEY": list(configuration.KEYS),
+    "VALUE": _values(),
     "APPROVAL": Kind.REQUEST,
     "DIR": Kind.DIRECTORY,
     "FILE": Kind.FILE,
@@ -44,9 +58,8 @@ _METAVARS: dict[str, str | list[str]] = {
 
 
 def text() -> str:
-    root = _command("hldctl", typer.main.get_command(app.app))
-    commands = ",\n".join(f'"{name}": {_command(name, app.load(name))}' for name in app.COMMANDS)
-    return f"[{root}, {{\n{commands}\n}}]\n"
+    commands = {name: _command(name, app.load(name)) for name in app.COMMANDS}
+    return _row("hldctl", typer.main.get_command(app.app), commands) + "\n"
 
 
 def summary(help: str | None) -> str:
@@ -56,17 +69,19 @@ def summary(help: str | None) -> str:
 
 
 def _command(name: str, command: Any) -> str:
-    """In JSON, with a line for each option, so that changes can be read."""
+    below = command.commands if isinstance(command, TyperGroup) else {}
+    return _row(name, command, {part: _command(f"{name} {part}", each) for part, each in below.items()})
+
+
+def _row(name: str, command: Any, below: dict[str, str]) -> str:
+    """In JSON, with a line for each option and each command below, so that changes can be read."""
     parameters = command.get_params(command.make_context(name, [], resilient_parsing=True))
-    below = list(command.commands.values()) if isinstance(command, TyperGroup) and name != "hldctl" else []
     options = [_option(name, each) for each in parameters if isinstance(each, TyperOption) and not each.hidden]
     arguments = [_argument(name, each) for each in parameters if isinstance(each, TyperArgument) and not each.hidden]
-    if below:
-        # The name of one, and what the one takes that takes most.
-        most = max(([each for each in one.params if isinstance(each, TyperArgument)] for one in below), key=len)
-        arguments = [[[one.name for one in below], False], *(_argument(name, each) for each in most)]
     lines = ",\n".join(json.dumps(option, ensure_ascii=False) for option in options)
-    return f"[{json.dumps(' '.join(summary(command.help).split()))}, [\n{lines}\n], {json.dumps(arguments)}]"
+    commands = "{" + ",".join(f'\n"{part}": {row}' for part, row in below.items()) + "}"
+    said = json.dumps(" ".join(summary(command.help).split()))
+    return f"[{said}, [\n{lines}\n], {json.dumps(arguments)}, {commands}]"
 
 
 def _option(command: str, option: TyperOption) -> list[Any]:
@@ -81,7 +96,7 @@ def _argument(command: str, argument: TyperArgument) -> list[Any]:
     return [_takes(command, argument, []), argument.nargs == -1]
 
 
-def _takes(command: str, parameter: TyperOption | TyperArgument, names: list[str]) -> str | list[str]:
+def _takes(command: str, parameter: TyperOption | TyperArgument, names: list[str]) -> Takes | dict[str, Takes]:
     if choices := getattr(parameter.type, "choices", None):
         return [str(getattr(choice, "value", choice)) for choice in choices]
     if known := next((_OPTIONS[name] for name in names if name in _OPTIONS), None):

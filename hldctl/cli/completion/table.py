@@ -18,7 +18,8 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    takes: Takes
+    takes: Takes | dict[str, Takes]
+    """Of one that depends on the argument before: by what that is."""
     is_repeatable: bool
 
 
@@ -26,21 +27,23 @@ class Command(NamedTuple):
     summary: str
     options: list[Option]
     arguments: list[Argument]
+    commands: dict[str, Command]
+    """Those below it, by name."""
 
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if name in option.names), None)
 
 
-class Table(NamedTuple):
-    root: Command
-    commands: dict[str, Command]
-
-
-def load() -> Table:
-    root, commands = json.loads((Path(__file__).parent / "table.json").read_bytes())
-    return Table(_command(root), {name: _command(row) for name, row in commands.items()})
+def load() -> Command:
+    """`hldctl` itself."""
+    return _command(json.loads((Path(__file__).parent / "table.json").read_bytes()))
 
 
 def _command(row: list[Any]) -> Command:
-    summary, options, arguments = row
-    return Command(summary, [Option._make(each) for each in options], [Argument._make(each) for each in arguments])
+    summary, options, arguments, commands = row
+    return Command(
+        summary,
+        [Option._make(each) for each in options],
+        [Argument._make(each) for each in arguments],
+        {name: _command(below) for name, below in commands.items()},
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hldctl.cli.completion.kind import Kind
-from hldctl.cli.completion.table import Command, Option, Table, Takes
+from hldctl.cli.completion.table import Command, Option, Takes
 
 
 class Wanted(NamedTuple):
@@ -30,25 +30,24 @@ class _Read(NamedTuple):
     """What the words before the cursor say."""
 
     used: list[Option]
-    arguments: int
+    arguments: list[str]
     open_option: Option | None
     """Whose value comes next."""
     has_dashes: bool
 
 
-def wanted(table: Table, words: Sequence[str]) -> Wanted | WantedNames | None:
-    """From the words behind `hldctl`; the last is the one that is typed, and may be empty. None: nothing is known."""
+def wanted(command: Command, words: Sequence[str]) -> Wanted | WantedNames | None:
+    """From the words behind the command; the last is the one being typed, and may be empty. None: nothing is known."""
     *before, typed = words
-    name = next((word for word in before if not word.startswith("-")), None)
-    if name is None:
-        return _options(table.root, [], typed) if typed.startswith("-") else _commands(table, typed)
-    command = table.commands.get(name)
-    return None if command is None else _within(command, before[before.index(name) + 1 :], typed)
-
-
-def _within(command: Command, before: Sequence[str], typed: str) -> Wanted | WantedNames | None:
     read = _read(command, before)
-    said = tuple(before)
+    if command.commands and read.arguments:
+        name = read.arguments[0]
+        below = command.commands.get(name)
+        return None if below is None else wanted(below, words[before.index(name) + 1 :])
+    return _within(command, read, tuple(before), typed)
+
+
+def _within(command: Command, read: _Read, said: tuple[str, ...], typed: str) -> Wanted | WantedNames | None:
     if read.open_option is not None and read.open_option.takes is not None:
         return Wanted(read.open_option.takes, typed, said=said)
     if typed.startswith("-") and not read.has_dashes:
@@ -57,6 +56,8 @@ def _within(command: Command, before: Sequence[str], typed: str) -> Wanted | Wan
         if equals and option is not None and option.takes is not None:
             return Wanted(option.takes, value, name + equals, said)
         return _options(command, read.used, typed)
+    if command.commands:
+        return WantedNames({name: below.summary for name, below in command.commands.items()}, typed)
     takes = _argument(command, read.arguments)
     if takes is not None and takes != Kind.TEXT:
         return Wanted(takes, typed, said=said)
@@ -66,7 +67,8 @@ def _within(command: Command, before: Sequence[str], typed: str) -> Wanted | Wan
 
 def _read(command: Command, before: Sequence[str]) -> _Read:
     used: list[Option] = []
-    arguments, open_option, has_dashes = 0, None, False
+    arguments: list[str] = []
+    open_option, has_dashes = None, False
     for word in before:
         if open_option is not None:
             open_option = None
@@ -79,19 +81,17 @@ def _read(command: Command, before: Sequence[str]) -> _Read:
                 used.append(option)
                 open_option = option if option.takes is not None and not equals else None
         else:
-            arguments += 1
+            arguments.append(word)
     return _Read(used, arguments, open_option, has_dashes)
 
 
-def _argument(command: Command, number: int) -> Takes | None:
-    if number < len(command.arguments):
-        return command.arguments[number].takes
-    last = command.arguments[-1] if command.arguments else None
-    return last.takes if last is not None and last.is_repeatable else None
-
-
-def _commands(table: Table, typed: str) -> WantedNames:
-    return WantedNames({name: command.summary for name, command in table.commands.items()}, typed)
+def _argument(command: Command, before: Sequence[str]) -> Takes | None:
+    """What the argument behind these is."""
+    left = command.arguments[len(before) :] or [each for each in command.arguments[-1:] if each.is_repeatable]
+    if not left:
+        return None
+    takes = left[0].takes
+    return takes.get(before[-1]) if isinstance(takes, dict) else takes
 
 
 def _options(command: Command, used: Sequence[Option], typed: str) -> WantedNames:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hldctl.cli.app import COMMANDS
+from hldctl.host import configuration
 from tests.sandbox import Sandbox, eventually
 
 
@@ -97,6 +98,27 @@ def test_choices_groups_commands_and_options(sandbox: Sandbox) -> None:
     # Free texts are left alone, and so is what goes to Claude Code.
     for words in (["launch", "--title", ""], ["launch", "some"], ["launch", "--", ""], ["nonsense", ""], []):
         assert answer(sandbox, *words) == []
+
+
+def test_subcommands_their_options_keys_and_values(sandbox: Sandbox) -> None:
+    assert values(sandbox, "config", "") == ["get", "set", "unset", "edit", "path"]
+    assert answer(sandbox, "config", "p") == ["path\tPrint where the configuration file is, or would be"]
+    assert values(sandbox, "config", "--") == values(sandbox, "config", "get", "--") == ["--json", "--help"]
+    assert values(sandbox, "config", "get", "--json", "--") == values(sandbox, "config", "set", "--") == ["--help"]
+    for command in ("get", "set", "unset"):
+        assert values(sandbox, "config", command, "") == list(configuration.KEYS)
+    assert values(sandbox, "config", "get", "--json", "max_r") == ["max_running"]
+    assert values(sandbox, "config", "set", "approvals", "") == ["true", "false"]
+    assert values(sandbox, "config", "set", "permission_mode", "acc") == ["acceptEdits"]
+    assert values(sandbox, "config", "set", "model", "") == values(sandbox, "launch", "--model", "")
+    # A text, a number, a second value, and what there is none of.
+    for words in (
+        ["set", "on_end", "t"],
+        ["set", "retries", "1"],
+        ["set", "approvals", "true", "t"],
+        ["nonsense", "m"],
+    ):
+        assert answer(sandbox, "config", *words) == []
 
 
 def test_words_in_quotes_and_breaks_in_bash(sandbox: Sandbox) -> None:

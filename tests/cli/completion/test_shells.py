@@ -54,6 +54,8 @@ def test_commands_options_choices_sessions_and_files_complete(sandbox: Sandbox, 
         shell.shows("hldctl launch --query-file=a-script.t", "--query-file=a-script.txt")
         shell.shows("hldctl launch --query-file=", "--query-file=a-script.")
         shell.shows("hldctl launch --working-dir=a-s", "--working-dir=a-script.d")
+        shell.shows("hldctl config set --h", "hldctl config set --help")
+        shell.shows("hldctl config set approvals tr", "hldctl config set approvals true")
         shell.shows("hldctl launch --if-running=qu", "--if-running=queue")
         assert "duration" in shell.shows("hldctl ls --sort ", "activity")
         shell.shows("hldctl interrupt ", f"hldctl interrupt {running}")
