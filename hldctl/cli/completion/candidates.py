@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from hldctl.cli.completion.kind import Kind
 from hldctl.cli.completion.wanted import Wanted
 from hldctl.cli.output import one_line
 
+if TYPE_CHECKING:
+    import apsw
+
+    from hldctl.store.candidates import SessionLine, Which
+
 _SHORT = 8
+_LAST = "last"
 _FORCE = {"--force", "-f"}
 
 
@@ -20,7 +26,10 @@ class Candidate(NamedTuple):
 
 def candidates(wanted: Wanted) -> list[Candidate]:
     """Each begins as the word does that is typed, and has not been said."""
-    found = _found(wanted)
+    return _kept(wanted, _found(wanted))
+
+
+def _kept(wanted: Wanted, found: Iterable[Candidate]) -> list[Candidate]:
     return [each for each in found if each.value.startswith(wanted.beginning) and each.value not in wanted.said]
 
 
@@ -65,9 +74,39 @@ def _sessions(which: str, wanted: Wanted) -> Iterator[Candidate]:
     chosen = store.Which.ANY if which == store.Which.ENDED and _FORCE & set(wanted.said) else store.Which(which)
     with store.reading(StateDirectory.from_environment()) as connection:
         found = store.sessions(connection, chosen, wanted.beginning)
-    for session in found:
-        description = one_line(f"{session.status} · {session.title}")
-        is_short = session.is_short_id_unique and len(wanted.beginning) <= _SHORT
-        yield Candidate(session.id[:_SHORT] if is_short else session.id, description)
-        if session.name is not None:
-            yield Candidate(session.name, description)
+        newest = _newest(connection, chosen, found, wanted)
+    offered = _kept(wanted, (each for session in found for each in _named(session, wanted.beginning)))
+    yield from offered
+    # Beside a single one, TAB would no longer complete that.
+    if newest is not None and len(offered) != 1:
+        yield Candidate(_LAST, _description(newest))
+
+
+def _newest(
+    connection: apsw.Connection, chosen: Which, found: Sequence[SessionLine], wanted: Wanted
+) -> SessionLine | None:
+    """What `last` means, if that can stand here and has not been said in other words."""
+    from hldctl.store import candidates as store
+
+    if not _LAST.startswith(wanted.beginning):
+        return None
+    newest = next((row[0] for row in connection.execute("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1")), None)
+    if newest is None:
+        return None
+    fitting = store.sessions(connection, chosen, newest) if wanted.beginning else found
+    session = next((each for each in fitting if each.id == newest), None)
+    if session is None or {session.id, session.id[:_SHORT], session.name} & set(wanted.said):
+        return None
+    return session
+
+
+def _named(session: SessionLine, beginning: str) -> Iterator[Candidate]:
+    """By its id, and by its name if it has one."""
+    is_short = session.is_short_id_unique and len(beginning) <= _SHORT
+    yield Candidate(session.id[:_SHORT] if is_short else session.id, _description(session))
+    if session.name is not None:
+        yield Candidate(session.name, _description(session))
+
+
+def _description(session: SessionLine) -> str:
+    return one_line(f"{session.status} · {session.title}")

@@ -47,17 +47,36 @@ def test_sessions_that_a_command_can_take(sandbox: Sandbox, sessions: list[str])
         f"{running}\trunning · stay",
         f"{ended}\tfailed · one\\x1b[31m two",
         "nightly\tfailed · one\\x1b[31m two",
+        "last\trunning · stay",
     ]
     for command in ("interrupt", "wait", "continue"):
         assert values(sandbox, command, "") == [running]
     assert values(sandbox, "rm", "") == [ended, "nightly"]
-    assert values(sandbox, "rm", "--force", "") == [running, ended, "nightly"]
-    assert values(sandbox, "events", "--session", "") == [running, ended, "nightly"]
+    assert values(sandbox, "rm", "--force", "") == [running, ended, "nightly", "last"]
+    assert values(sandbox, "events", "--session", "") == [running, ended, "nightly", "last"]
     # What has been said is not said again, and what is archived only to those who know it.
     assert values(sandbox, "tail", running, "") == [ended, "nightly"]
     assert values(sandbox, "show", archived[:6]) == [archived]
     assert values(sandbox, "show", running + sessions[1][8:12]) == [sessions[1]]
     assert values(sandbox, "launch", "--name", "") == ["nightly"]
+
+
+def test_last_is_offered_where_the_newest_fits_and_there_is_more_to_choose_from(
+    sandbox: Sandbox, sessions: list[str]
+) -> None:
+    ended, running = (session_id[:8] for session_id in sessions[:2])
+    assert answer(sandbox, "wait", "la") == ["last\trunning · stay"]
+    # The newest runs, has been said, or is not what is typed.
+    assert values(sandbox, "rm", "la") == values(sandbox, "tail", running, "la") == []
+    assert "last" not in values(sandbox, "tail", "last", "")
+    assert values(sandbox, "show", ended[:4]) == [ended]
+    sandbox.ok("interrupt", running)
+    assert values(sandbox, "rm", "") == [running, ended, "nightly", "last"]
+    assert values(sandbox, "interrupt", "la") == []
+    # An archived one only for those who begin to type it.
+    sandbox.ok("set", running, "--archive")
+    assert values(sandbox, "show", "") == [ended, "nightly"]
+    assert values(sandbox, "show", "la") == ["last"]
 
 
 def test_ids_that_begin_alike_are_given_whole(sandbox: Sandbox, sessions: list[str]) -> None:
@@ -173,10 +192,10 @@ def test_nothing_is_written_and_no_lost_session_adopted(sandbox: Sandbox, sessio
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: not sandbox.processes(), "their end")
     before = files()
-    assert len(values(sandbox, "show", "")) == 3
+    assert len(values(sandbox, "show", "")) == 4
     assert (files(), sandbox.processes()) == (before, [])
     # Nor where nobody has had the database open since, and its files for readers are gone.
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     before = files()
-    assert len(values(sandbox, "show", "")) == 3
+    assert len(values(sandbox, "show", "")) == 4
     assert files() == before

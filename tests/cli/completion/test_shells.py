@@ -60,8 +60,10 @@ def test_commands_options_choices_sessions_and_files_complete(sandbox: Sandbox, 
         assert "duration" in shell.shows("hldctl ls --sort ", "activity")
         shell.shows("hldctl interrupt ", f"hldctl interrupt {running}")
         shell.shows("hldctl show night:", "hldctl show night:ly")
+        shell.shows("hldctl show la", "hldctl show last")
         shown = shell.shows("hldctl show ", ended)
         assert running in shown
+        assert "last" in shown
         if name != "bash":
             assert "failed · Mend: the 'parser'" in shown
             assert "running · stay here" in shown
