@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer._click.exceptions import NoSuchOption
 from typer.core import TyperGroup
 
 from hldctl import __version__
@@ -50,7 +49,7 @@ class _ReaderGone(Exception):
     """Nobody reads standard output any more."""
 
 
-class _Commands(TyperGroup):
+class _Commands(command.Suggesting, TyperGroup):
     """Imports a command's module when the command is asked for, so that each pays only for itself."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -73,12 +72,6 @@ class _Commands(TyperGroup):
         # For the suggestions that a mistyped command gets: the names are all that is read.
         self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
         return super().resolve_command(ctx, args)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except NoSuchOption as error:
-            raise command.with_suggestion(error) from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         from hldctl.cli.sections import SECTIONS

@@ -12,28 +12,33 @@ if TYPE_CHECKING:
     from hldctl.cli.examples import Example
 
 
-class Command(TyperCommand):
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        _write_own_examples(ctx, formatter)
+class Suggesting:
+    """Before a class of typer's: an option that there is not is answered with those that are like it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, args)
+            words: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
         except NoSuchOption as error:
-            raise with_suggestion(error) from None
+            raise _with_suggestion(error) from None
+        return words
 
 
-class Group(TyperGroup):
+class _Exemplified(Suggesting):
+    """Its help ends with its own examples."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from hldctl.cli.examples import EXAMPLES
+
+        # By its path: `config set` is not `set`.
+        write_examples(formatter, EXAMPLES.get(ctx.command_path.removeprefix("hldctl "), ()))
+
+
+class Command(_Exemplified, TyperCommand):
+    pass
+
+
+class Group(_Exemplified, TyperGroup):
     """A command that has others below it."""
-
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        _write_own_examples(ctx, formatter)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except NoSuchOption as error:
-            raise with_suggestion(error) from None
 
 
 class CommandWithRest(Command):
@@ -45,19 +50,12 @@ class CommandWithRest(Command):
         return super().parse_args(ctx, args[:split])
 
 
-def with_suggestion(error: NoSuchOption) -> NoSuchOption:
+def _with_suggestion(error: NoSuchOption) -> NoSuchOption:
     """In the words that a mistyped command gets."""
     if error.possibilities:
         similar = ", ".join(repr(option) for option in error.possibilities)
         error.message, error.possibilities = f"{error.message}. Did you mean {similar}?", None
     return error
-
-
-def _write_own_examples(ctx: Any, formatter: Any) -> None:
-    from hldctl.cli.examples import EXAMPLES
-
-    # By its path: `config set` is not `set`.
-    write_examples(formatter, EXAMPLES.get(ctx.command_path.removeprefix("hldctl "), ()))
 
 
 def write_examples(formatter: Any, examples: Iterable[Example]) -> None:
