@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 from hldctl.errors import ExitCode, NoSuchSession, WasInterrupted, WrongState
 from hldctl.host import configuration
@@ -17,6 +19,8 @@ from hldctl.store.session import Session
 LOOK_SECONDS = 1.0
 """How often to look whether a supervisor has died, which nothing tells."""
 
+T = TypeVar("T")
+
 _WORST_FIRST = (ExitCode.FAILED, ExitCode.TIMED_OUT, ExitCode.INTERRUPTED)
 
 
@@ -27,20 +31,17 @@ def wait(
 
     A session that ends without having reached `until` is waited for no longer.
     """
-    watched = [state.session(session_id).changed for session_id in ids]
-    wakeup = Wakeup([path for path in watched if path.exists()])
     waiting, arrived = list(dict.fromkeys(ids)), list[str]()
-    try:
-        with opened(state):
-            while True:
-                arrived += _arrivals(waiting, until)
-                waiting = [session_id for session_id in waiting if session_id not in arrived]
-                if not waiting or (any_of_them and arrived):
-                    return [_existing(session_id) for session_id in arrived]
-                supervisors.adopt_lost(state, waiting)
-                wakeup.wait(LOOK_SECONDS)
-    finally:
-        wakeup.close()
+
+    def look() -> list[Session] | None:
+        arrived.extend(_arrivals(waiting, until))
+        waiting[:] = [session_id for session_id in waiting if session_id not in arrived]
+        if not waiting or (any_of_them and arrived):
+            return [_existing(session_id) for session_id in arrived]
+        supervisors.adopt_lost(state, waiting)
+        return None
+
+    return _once(look, state, [state.session(session_id).changed for session_id in ids])
 
 
 def until_conversation(state: StateDirectory, session_id: str) -> Session:
@@ -48,19 +49,15 @@ def until_conversation(state: StateDirectory, session_id: str) -> Session:
 
     Raises WrongState for one that waits in a queue, maybe for long.
     """
-    wakeup = Wakeup([path for path in [state.session(session_id).changed] if path.exists()])
-    try:
-        with opened(state):
-            while True:
-                supervisors.adopt_lost(state, [session_id])
-                session = _existing(session_id)
-                if session.status == Status.QUEUED:
-                    raise WrongState(f"Session {session_id} waits in a queue; there is nothing to continue yet.")
-                if session.claude_session_id is not None or session.completed_at is not None:
-                    return session
-                wakeup.wait(LOOK_SECONDS)
-    finally:
-        wakeup.close()
+
+    def look() -> Session | None:
+        supervisors.adopt_lost(state, [session_id])
+        session = _existing(session_id)
+        if session.status == Status.QUEUED:
+            raise WrongState(f"Session {session_id} waits in a queue; there is nothing to continue yet.")
+        return session if session.claude_session_id is not None or session.completed_at is not None else None
+
+    return _once(look, state, [state.session(session_id).changed])
 
 
 def until_replaced(state: StateDirectory, session_id: str) -> None:
@@ -68,19 +65,17 @@ def until_replaced(state: StateDirectory, session_id: str) -> None:
 
     Raises WasInterrupted if it was replaced itself meanwhile, or stopped.
     """
-    wakeup = Wakeup([path for path in [state.session(session_id).changed, state.queue] if path.exists()])
-    try:
-        with opened(state):
-            while True:
-                session = _existing(session_id)
-                if session.status == Status.INTERRUPTED and session.started_at is None:
-                    raise WasInterrupted(f"Session {session_id} was interrupted before it was its turn.")
-                if session.completed_at is not None or session.pid is not None or _waits_for_a_slot(session):
-                    return
-                supervisors.adopt_lost(state, admission.with_name(session.name))
-                wakeup.wait(LOOK_SECONDS)
-    finally:
-        wakeup.close()
+
+    def look() -> Session | None:
+        session = _existing(session_id)
+        if session.status == Status.INTERRUPTED and session.started_at is None:
+            raise WasInterrupted(f"Session {session_id} was interrupted before it was its turn.")
+        if session.completed_at is not None or session.pid is not None or _waits_for_a_slot(session):
+            return session
+        supervisors.adopt_lost(state, admission.with_name(session.name))
+        return None
+
+    _once(look, state, [state.session(session_id).changed, state.queue])
 
 
 def _waits_for_a_slot(session: Session) -> bool:
@@ -97,11 +92,25 @@ def has_ended(state: StateDirectory, session_id: str) -> bool:
 
 def until_all_is_done(state: StateDirectory, session_id: str) -> None:
     """Until its `on_end` has been run, too, if it has one: whoever goes on may end all that runs beside."""
-    wakeup = Wakeup([path for path in [state.session(session_id).changed] if path.exists()])
+
+    def look() -> Session | None:
+        session = _existing(session_id)
+        if not session.on_end_pending:
+            return session
+        supervisors.adopt_lost(state, [session_id])
+        return None
+
+    _once(look, state, [state.session(session_id).changed])
+
+
+def _once(look: Callable[[], T | None], state: StateDirectory, watched: Sequence[Path]) -> T:
+    """What `look` gives once it gives something; looks whenever one of these changes."""
+    wakeup = Wakeup([path for path in watched if path.exists()])
     try:
         with opened(state):
-            while _existing(session_id).on_end_pending:
-                supervisors.adopt_lost(state, [session_id])
+            while True:
+                if (found := look()) is not None:
+                    return found
                 wakeup.wait(LOOK_SECONDS)
     finally:
         wakeup.close()
