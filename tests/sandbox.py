@@ -65,6 +65,12 @@ def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> 
         time.sleep(0.02)
 
 
+def kill_and_wait(process: psutil.Process) -> None:
+    """Kills it, and waits for its death."""
+    kill([process])
+    eventually(lambda: is_dead(process), "its death")
+
+
 @dataclass
 class Sandbox:
     root: Path

@@ -14,7 +14,7 @@ from hldctl.host import lock
 from hldctl.host.processes import ProcessIdentity
 from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.stop import descendants
-from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead, kill
+from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead, kill, kill_and_wait
 
 SCRIPT = """
 think Let me see.
@@ -36,8 +36,7 @@ def story(events: list[Json]) -> list[Json]:
 
 def kill_supervisor(sandbox: Sandbox, session_id: str) -> None:
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
-    supervisor.kill()
-    eventually(lambda: is_dead(supervisor), "its death")
+    kill_and_wait(supervisor)
 
 
 @pytest.mark.parametrize("next_command", ["ls", "show", "tail", "tail -f", "wait"])

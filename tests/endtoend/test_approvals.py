@@ -11,7 +11,7 @@ import sys
 import psutil
 import pytest
 
-from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead, kill
+from tests.sandbox import PATIENCE, Json, Sandbox, eventually, kill, kill_and_wait
 
 THEN_TOUCH = 'call Bash {"command": "touch made; echo out"}\n\n'
 THEN_TOUCH_OTHER = 'call Bash {"command": "touch other"}\n\n'
@@ -347,8 +347,7 @@ def test_a_supervisor_killed_while_it_waits_blocks_no_answer(sandbox: Sandbox) -
     session_id = asking(sandbox, BASH)
     (request,) = waiting(sandbox)
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
-    supervisor.kill()
-    eventually(lambda: is_dead(supervisor), "its death")
+    kill_and_wait(supervisor)
     sandbox.ok("approve", request["id"])
     assert sandbox.ended(session_id)["end_reason"] == "success"
     (call,) = by_type(sandbox, session_id, "tool_call")

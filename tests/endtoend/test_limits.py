@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tests.crash.audit import faults
-from tests.sandbox import Json, Sandbox, eventually, is_dead
+from tests.sandbox import Json, Sandbox, eventually, kill_and_wait
 
 
 def ending(session: Json) -> tuple[str, str]:
@@ -38,8 +38,7 @@ def test_the_deadline_is_the_launchs_whoever_supervises(sandbox: Sandbox) -> Non
     session_id = sandbox.launch("Hi", "--timeout", "1h")
     sandbox.journal_has(session_id, "Here.")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
-    supervisor.kill()
-    eventually(lambda: is_dead(supervisor), "its death")
+    kill_and_wait(supervisor)
     sandbox.sql("UPDATE sessions SET started_at = started_at - 3600000 WHERE id = ?", session_id)
     assert sandbox.run("wait", session_id).returncode == 124
     assert ending(sandbox.show(session_id)) == ("failed", "timeout")

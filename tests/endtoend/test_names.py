@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from hldctl.host import lock
-from tests.sandbox import PATIENCE, Sandbox, eventually, is_dead
+from tests.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
 
 WAITING = """
 call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo out"}
@@ -112,8 +112,7 @@ def test_one_that_was_lost_with_its_claude_keeps_nobody_from_the_name(sandbox: S
     shown = sandbox.show(first)
     for pid in (shown["supervisor_pid"], shown["pid"]):
         process = psutil.Process(pid)
-        process.kill()
-        eventually(lambda process=process: is_dead(process), "its death")  # type: ignore[misc]
+        kill_and_wait(process)
     second = sandbox.launch("Go", "--name", "nightly", "--if-running", "skip", *TOOLS)
     assert second != first
     assert sandbox.show(first)["status"] == "failed"
@@ -124,8 +123,7 @@ def test_a_supervisor_that_waits_in_the_queue_can_be_lost(sandbox: Sandbox) -> N
     first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
     waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS, environment={"PLANET": "Mars"})
     supervisor = psutil.Process(sandbox.show(waits)["supervisor_pid"])
-    supervisor.kill()
-    eventually(lambda: is_dead(supervisor), "its death")
+    kill_and_wait(supervisor)
     assert statuses(sandbox)[waits] == "queued"
     assert not lock.is_free(sandbox.files(waits).lock)
     (sandbox.work / "go-on").touch()

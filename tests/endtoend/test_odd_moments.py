@@ -15,7 +15,7 @@ import pytest
 from tests.crash.test_steps import crash_at
 from tests.endtoend.test_names import reaches
 from tests.endtoend.test_restarts import hurry, restarted
-from tests.sandbox import PATIENCE, Sandbox, eventually, is_dead
+from tests.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
 
 INIT = 'print(json.dumps({"type": "system", "subtype": "init", "session_id": "s"}), flush=True)\n'
 OK = 'print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}), flush=True)\n'
@@ -29,8 +29,7 @@ def column(sandbox: Sandbox, session_id: str, name: str) -> Any:
 def kill(sandbox: Sandbox, session_id: str, *names: str) -> None:
     """The processes that these columns name."""
     for process in [psutil.Process(column(sandbox, session_id, name)) for name in names]:
-        process.kill()
-        eventually(lambda process=process: is_dead(process), "its death")  # type: ignore[misc]
+        kill_and_wait(process)
 
 
 def go_on(sandbox: Sandbox) -> None:
@@ -178,8 +177,7 @@ def test_a_lost_database_gives_nobody_a_second_slot_or_name(sandbox: Sandbox) ->
     ids.append(sandbox.launch("Go"))
     sandbox.journal_has(ids[0], "init")
     for process in sandbox.supervisors():
-        process.kill()
-        eventually(lambda process=process: is_dead(process), "its death")  # type: ignore[misc]
+        kill_and_wait(process)
     for file in sandbox.state.root.glob("hldctl.db*"):
         file.unlink()
     for session_id in ids:

@@ -8,7 +8,7 @@ import random
 import psutil
 import pytest
 
-from tests.sandbox import PATIENCE, Sandbox, eventually, is_dead, kill
+from tests.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
 
 
 def lines(sandbox: Sandbox, name: str) -> list[str]:
@@ -79,8 +79,7 @@ def test_killed_while_the_command_runs_nobody_runs_it_again(sandbox: Sandbox) ->
     session_id = sandbox.launch("Go", "--on-end", "echo begun >> told; until [ -e go-on ]; do sleep 0.1; done")
     eventually(lambda: lines(sandbox, "told"), "the command")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
-    supervisor.kill()
-    eventually(lambda: is_dead(supervisor), "its death")
+    kill_and_wait(supervisor)
     assert pending(sandbox) == 1
     sandbox.ok("ls")
     eventually(lambda: pending(sandbox) == 0, "the next supervisor to see that it has been run")
@@ -112,8 +111,7 @@ def test_supervisors_that_are_killed_at_any_moment_run_it_once_each(sandbox: San
         if not supervisors:
             break
         process = chance.choice(supervisors)
-        kill([process])
-        eventually(lambda process=process: is_dead(process), "its death")  # type: ignore[misc]
+        kill_and_wait(process)
         sandbox.ok("ls")
     sandbox.run("wait", *ids)
     eventually(lambda: sandbox.ok("ls", "-q") and pending(sandbox) == 0, "all commands")

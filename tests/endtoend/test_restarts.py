@@ -11,7 +11,7 @@ import pytest
 
 from hldctl.host.clock import rfc3339
 from tests.crash.audit import faults
-from tests.sandbox import Json, Sandbox, eventually, is_dead
+from tests.sandbox import Json, Sandbox, eventually, kill_and_wait
 
 WORK = 'call Bash {"command": "echo one"}\n\n'
 TOOLS = ("--allowed-tools", "Bash")
@@ -101,8 +101,7 @@ def test_a_supervisor_that_dies_during_the_pause_costs_no_retry(sandbox: Sandbox
     sandbox.play("fail 529 x2 Overloaded\n\nsay Done.")
     session_id = sandbox.launch("Go", "--retries", "1", "--env", "PLANET=Mars")
     supervisor = psutil.Process(restarted(sandbox, session_id)["supervisor_pid"])
-    supervisor.kill()
-    eventually(lambda: is_dead(supervisor), "its death")
+    kill_and_wait(supervisor)
     sandbox.ok("ls")
     hurry(sandbox, session_id)
     session = sandbox.ended(session_id)

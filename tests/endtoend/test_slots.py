@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tests.endtoend.test_names import TOOLS, WAITING, reaches, statuses
-from tests.sandbox import Sandbox, eventually, is_dead
+from tests.sandbox import Sandbox, eventually, kill_and_wait
 
 
 def states(sandbox: Sandbox, ids: list[str]) -> list[str]:
@@ -69,8 +69,7 @@ def test_one_that_waits_and_is_killed_keeps_its_place(sandbox: Sandbox) -> None:
     sandbox.play(numbered(range(3)))
     ids = [launch(sandbox, number) for number in range(3)]
     supervisor = psutil.Process(sandbox.show(ids[1])["supervisor_pid"])
-    supervisor.kill()
-    eventually(lambda: is_dead(supervisor), "its death")
+    kill_and_wait(supervisor)
     go_on(sandbox, 0)
     # Who stands behind it in the queue has seen it die.
     journal = sandbox.files(ids[1]).journal

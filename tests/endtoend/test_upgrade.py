@@ -13,7 +13,7 @@ import psutil
 import hldctl
 from hldctl.store.migrations import MIGRATIONS
 from tests.crash.audit import faults
-from tests.sandbox import Sandbox, eventually, is_dead
+from tests.sandbox import Sandbox, eventually, kill_and_wait
 
 SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
 NOVELTY = '\nMIGRATIONS = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN novelty TEXT",))\n'
@@ -53,8 +53,7 @@ def test_a_session_of_the_older_one_that_lost_its_supervisor_is_adopted_by_the_n
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
-    supervisor.kill()
-    eventually(lambda: is_dead(supervisor), "its death")
+    kill_and_wait(supervisor)
     upgrade(place)
     assert sandbox.show(session_id)["supervisor_pid"] != supervisor.pid
     (sandbox.work / "go-on").touch()
