@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ _LAYOUT = Layout(
 )
 _FULL_CONTEXT, _NEARLY_FULL_CONTEXT = 90, 75
 """Percent."""
+_HEADING = re.compile(r"#{1,6} +(.*?)[\s#:.]*$")
 _OUTCOME_STYLES = {Status.FAILED: "red"}
 
 
@@ -107,8 +109,14 @@ def title(row: Row) -> Cell:
 
 def activity(row: Row, doing: Activity | None, now: float) -> Cell:
     if _has_ended(row) or doing is None:
-        # A result is Markdown; its first line is often a heading.
-        said = one_line(row.outcome).lstrip("#*_> ").replace("**", "")
+        said = one_line(_plain(row.outcome))
         return Cell(Text(said or ending(row.session), _OUTCOME_STYLES.get(Status(row.session.status), "dim")))
     words, elapsed = clocked(doing, now)
     return Cell(Text(words, STYLES_OF_DOING.get(doing.doing, "")), Text(f" {elapsed}" if elapsed else "", "dim"))
+
+
+def _plain(markdown: str) -> str:
+    """What a result says, without the marks of Markdown; what stood in a heading is told from the text by a colon."""
+    lines = (line.strip() for line in markdown.splitlines() if not line.lstrip().startswith("```"))
+    text = "\n".join(_HEADING.sub(r"\1:", line) if _HEADING.match(line) else line for line in lines)
+    return text.replace("**", "").replace("`", "").lstrip("*_> \n").rstrip(":\n")
