@@ -38,11 +38,11 @@ def command(
         bool, typer.Option("--json", help="Print an array of objects: `key`, `value`, `source`, `place`.")
     ] = False,
 ) -> None:
-    """Show the settings, and where each comes from; get, set and edit those of the configuration file.
+    """Show the settings, and where each comes from; get, set and edit them.
 
-    They are defaults for options of new sessions; what is said on the command line wins. `source` is `default`,
-    `file`, `environment`, `found` (where hldctl looks by itself) or `missing`; `place` is the file, the variable or the
-    place.
+    They are defaults for options of new sessions, in the configuration file; what is said on the command line wins.
+    `source` is `default`, `file`, `environment`, `found` (where hldctl looks by itself) or `missing`; `place` is the
+    file, the variable or the place.
     """
     if ctx.invoked_subcommand is not None:
         return

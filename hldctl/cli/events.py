@@ -9,6 +9,7 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.leaving import left_by_signal
+from hldctl.cli.whole import whole
 from hldctl.host.clock import rfc3339
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import feed, lookup
@@ -20,7 +21,7 @@ from hldctl.store.feed import FeedEvent
 
 def command(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="And then what happens, until Ctrl-C.")] = False,
-    after: Annotated[int, typer.Option(min=0, max=2**53, metavar="ID", help="Only events behind this one.")] = 0,
+    after: Annotated[int, typer.Option(parser=whole(0), metavar="ID", help="Only events behind this one.")] = 0,
     types: Annotated[
         list[FeedType] | None, typer.Option("--type", metavar="TYPE", help="Only events of this type.")
     ] = None,

@@ -12,6 +12,7 @@ import typer
 from hldctl.cli import output, screen
 from hldctl.cli.age import age
 from hldctl.cli.duration import seconds
+from hldctl.cli.whole import whole
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import family, supervisors
@@ -72,7 +73,7 @@ def command(
     sort: Annotated[SortKey, typer.Option(help="By what; the newest or largest comes first.")] = SortKey.CREATED,
     limit: Annotated[
         int | None,
-        typer.Option(min=0, max=2**53, metavar="N", help=f"At most so many; 0 for all. {_SHOWN} in a table."),
+        typer.Option(parser=whole(0), metavar="N", help=f"At most so many; 0 for all. {_SHOWN} in a table."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the ids alone.")] = False,
     template: Annotated[

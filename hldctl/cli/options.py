@@ -13,6 +13,7 @@ import typer
 from hldctl.cli.afterwards import Afterwards
 from hldctl.cli.duration import seconds
 from hldctl.cli.values import approval_timeout, as_tuple, dollars, limit, tools
+from hldctl.cli.whole import whole
 from hldctl.host.configuration import MOST_RETRIES
 from hldctl.sessions.options import ApprovalTimeout, SessionOptions
 from hldctl.states import IfRunning
@@ -52,9 +53,9 @@ class Said:
     add_dir: Annotated[
         list[str] | None, typer.Option("--add-dir", metavar="DIR", help="One more directory for its tools.")
     ] = None
-    max_turns: Annotated[int | None, typer.Option(min=1, max=2**31, metavar="N", help="End after so many turns.")] = (
-        None
-    )
+    max_turns: Annotated[
+        int | None, typer.Option(parser=whole(1, 2**31), metavar="N", help="End after so many turns.")
+    ] = None
     max_budget_usd: Annotated[
         float | None,
         typer.Option("--max-budget-usd", parser=dollars, metavar="USD", help="End when so much is spent."),
@@ -126,7 +127,9 @@ class Said:
     retries: Annotated[
         int | None,
         typer.Option(
-            min=0, max=MOST_RETRIES, metavar="N", help="After an API error or a crash go on, up to so many times."
+            parser=whole(0, MOST_RETRIES),
+            metavar="N",
+            help="After an API error or a crash go on, up to so many times; 1000 at most.",
         ),
     ] = None
     wait_for_reset: Annotated[

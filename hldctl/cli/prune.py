@@ -10,6 +10,7 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.duration import seconds
+from hldctl.cli.whole import whole
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import removal
@@ -20,7 +21,7 @@ def command(
     older_than: Annotated[
         float | None, typer.Option(parser=seconds, metavar="DURATION", help="Those that ended longer ago than that.")
     ] = None,
-    keep: Annotated[int | None, typer.Option(min=0, max=2**53, metavar="N", help="But for the newest so many.")] = None,
+    keep: Annotated[int | None, typer.Option(parser=whole(0), metavar="N", help="But for the newest so many.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print which.")] = False,
 ) -> None:
     """Delete sessions that have ended, and print their ids, the oldest first."""

@@ -13,6 +13,7 @@ from hldctl.cli.conversation import approval_line, lines
 from hldctl.cli.detail import Detail, Shown
 from hldctl.cli.leaving import left_by_signal
 from hldctl.cli.screen import is_drawn
+from hldctl.cli.whole import whole
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import following, lookup, supervisors
@@ -29,9 +30,9 @@ def command(
     sessions: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to read.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until they have ended.")] = False,
     count: Annotated[
-        int | None, typer.Option("-n", min=0, max=2**53, metavar="N", help="Only the last N events.")
+        int | None, typer.Option("-n", parser=whole(0), metavar="N", help="Only the last N events.")
     ] = None,
-    after: Annotated[int, typer.Option(min=0, max=2**53, metavar="SEQ", help="Only events behind this number.")] = 0,
+    after: Annotated[int, typer.Option(parser=whole(0), metavar="SEQ", help="Only events behind this number.")] = 0,
     thinking: Annotated[
         Detail | None, typer.Option(help="How much of what it thinks; brief is the first line. Default: brief.")
     ] = None,
