@@ -78,6 +78,12 @@ def sessions(connection: apsw.Connection, which: Which, beginning: str) -> list[
     return [SessionLine._make(row) for row in connection.execute(query, {"typed": beginning})]
 
 
+def newest(connection: apsw.Connection) -> str | None:
+    """The id that `last` stands for."""
+    row = connection.execute("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1").fetchone()
+    return None if row is None else str(row[0])
+
+
 def names(connection: apsw.Connection) -> list[str]:
     """The last used first."""
     query = (

@@ -13,6 +13,9 @@ import apsw
 
 Parameters = tuple[Any, ...] | dict[str, Any]
 
+_CACHE_KB = 512
+"""Each supervisor has one; what is written is always near what was written last."""
+
 _open: list[apsw.Connection] = []
 """One at most."""
 
@@ -28,7 +31,7 @@ def begin(path: str, busy_timeout_seconds: float) -> None:
     try:
         connection.set_busy_timeout(int(busy_timeout_seconds * 1000))
         # WAL is not among them: it stays with the file, and setting it again asks for a lock.
-        connection.execute("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{_CACHE_KB}")
     except BaseException:
         connection.close(True)
         raise

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-CHUNK = 1 << 20
-"""Bytes read at a time, and so folded in one transaction: one line when calm, a thousand when behind."""
+CHUNK = 1 << 18
+"""Bytes read at a time, and so folded in one transaction: one line when calm, some hundred when behind. With more a
+supervisor would keep the memory that a burst took, and be hardly quicker."""
 LONGEST_LINE = 256 << 20
 """Longer lines stay in the journal only, so that no line can take all memory."""
 

@@ -90,8 +90,7 @@ def _newest(
 
     if not _LAST.startswith(wanted.beginning):
         return None
-    newest = next((row[0] for row in connection.execute("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1")), None)
-    if newest is None:
+    if (newest := store.newest(connection)) is None:
         return None
     fitting = store.sessions(connection, chosen, newest) if wanted.beginning else found
     session = next((each for each in fitting if each.id == newest), None)
