@@ -1,0 +1,34 @@
+"""Draws the table of docs/reference/performance.md: `python -m benchmarks.document FILE`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import table
+from benchmarks.measurement import Measurement, NoMeasurement
+
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"
+_BEGIN = "<!-- drawn by python -m benchmarks --document -->\n"
+_END = "<!-- end of what is drawn -->\n"
+
+
+def draw(measurement: Measurement, page: Path = PAGE) -> None:
+    """Puts the measurement in place of the one that the page shows; what is written by hand around it stays."""
+    before, _, rest = page.read_text().partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    page.write_text(f"{before}{_BEGIN}\n{table.markdown(measurement)}\n\n{_END}{after}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.document", description=__doc__)
+    parser.add_argument("file", type=Path, help="what `python -m benchmarks --output` has written")
+    try:
+        draw(Measurement.read(parser.parse_args().file))
+    except NoMeasurement as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

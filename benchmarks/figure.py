@@ -1,0 +1,72 @@
+"""One line of the result: what was measured, against what, and what it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from benchmarks.goal import Aspect, Goal
+from benchmarks.samples import Samples, ratio_by_pairs
+
+_P99 = 0.99
+
+
+@dataclass(frozen=True)
+class Verdict:
+    goal: Goal
+    value: float
+    is_reached: bool
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    measured: Samples | None
+    """None where it could not be measured; `note` says why."""
+    against: Samples | None = None
+    """A floor or a peer."""
+    paired: bool = False
+    """Each value of `measured` was followed by its counterpart in `against`."""
+    note: str = ""
+    measure: str = ""
+    goals: tuple[Goal, ...] = ()
+
+    @property
+    def ratio(self) -> float | None:
+        if self.measured is None or self.against is None:
+            return None
+        if self.paired:
+            return ratio_by_pairs(self.measured, self.against)
+        return self.measured.median / self.against.median if self.against.median else None
+
+    def value(self, aspect: Aspect) -> float | None:
+        if self.measured is None:
+            return None
+        match aspect:
+            case Aspect.RATIO:
+                return self.ratio
+            case Aspect.MEDIAN:
+                return self.measured.median
+            case Aspect.P99:
+                return self.measured.quantile(_P99)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """One for each goal that could be measured."""
+        for goal in self.goals:
+            value = self.value(goal.aspect)
+            if value is not None:
+                yield Verdict(goal, value, goal.is_reached(value))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Figure:
+        goals = tuple(Goal(Aspect(goal["aspect"]), goal["bound"], goal["at_least"]) for goal in fields["goals"])
+        pair = {name: _samples(fields[name]) for name in ("measured", "against")}
+        return cls(**{**fields, **pair, "goals": goals})
+
+
+def _samples(fields: dict[str, Any] | None) -> Samples | None:
+    return None if fields is None else Samples(fields["name"], fields["unit"], tuple(fields["values"]))

@@ -1,0 +1,51 @@
+"""The goals: by measure, and in it by the figure's name. What stands here and is not measured is reported so."""
+
+from __future__ import annotations
+
+from benchmarks.goal import Goal, median, median_at_least, p99, ratio, ratio_at_least
+
+GOALS: dict[str, dict[str, tuple[Goal, ...]]] = {
+    "commands": {
+        "ls": (ratio(1.25),),
+        "show": (ratio(1.25),),
+        "tail -n 20": (ratio(1.25),),
+    },
+    "peers": {
+        "ls": (ratio(0.65),),
+        "show": (ratio(0.65),),
+        "tail -n 20": (ratio(0.65),),
+    },
+    "growth": {
+        "ls": (ratio(1.15),),
+        "show": (ratio(1.15),),
+        "tail -n 20": (ratio(1.15),),
+    },
+    "launching": {
+        "launch, beside claude --bg": (ratio(0.7),),
+        "launch, beside ls": (ratio(1.6),),
+    },
+    "completing": {
+        "an id on TAB": (ratio(1.1),),
+    },
+    "following": {
+        "1 session, tail -f": (median(3), p99(15)),
+        "1 session, tail -f --json": (median(3), p99(15)),
+        "20 sessions, tail -f": (median(10), p99(100)),
+    },
+    "recording": {
+        "a burst, empty database": (median_at_least(30_000),),
+        "a burst, 2,000,000 events there": (median_at_least(30_000), ratio_at_least(0.9)),
+        "ten bursts at once": (median_at_least(30_000),),
+        "ten bursts at once, events lost": (median(0),),
+        "state directory, an event": (median(2.5),),
+    },
+    "supervising": {
+        "memory, idle": (median(16),),
+        "memory, after 100,000 events": (median(16), ratio(1.1)),
+        "supervisor of a silent session, wake-ups": (median(1),),
+        "supervisor of a silent session, processor": (median(1),),
+        "tail -f of a silent session, wake-ups": (median(1),),
+        "tail -f of a silent session, processor": (median(1),),
+        "processor, a line at 20/s": (median(1),),
+    },
+}

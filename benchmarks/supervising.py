@@ -1,0 +1,111 @@
+"""What a supervisor and a follower use while they wait, and while lines come as they do in life."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from benchmarks import stream
+from benchmarks.consumption import Consumption, consumption, memory_mb
+from benchmarks.figure import Figure
+from benchmarks.place import Place, hldctl
+from benchmarks.samples import Samples
+from tests.sandbox import Sandbox, eventually
+
+_BURSTS = 2
+_SILENCE_SECONDS = 10.0
+_SETTLING_SECONDS = 1.0
+_SILENT = "print(json.dumps({'type': 'system', 'subtype': 'init', 'session_id': 's'}), flush=True); time.sleep(600)"
+_FLOORS = {"python -c pass": "", "python with apsw and json": "import apsw, json"}
+
+
+def measure(place: Place) -> Iterator[Figure]:
+    with place.empty() as sandbox:
+        for name, imports in _FLOORS.items():
+            yield Figure(f"memory, {name}", Samples("alone", "MB", (_memory_of_python(sandbox, imports),)))
+    with place.empty() as sandbox:
+        idle = Samples("supervisor", "MB", (memory_mb(_silent_supervisor(sandbox)),))
+        yield Figure("memory, idle", idle)
+    with place.empty() as sandbox:
+        late = Samples("supervisor", "MB", (memory_mb(_worked_supervisor(sandbox)),))
+        yield Figure("memory, after 100,000 events", late, Samples("idle", "MB", idle.values))
+    with place.empty() as sandbox:
+        yield from _in_silence(sandbox)
+    with place.empty() as sandbox:
+        yield Figure("processor, a line at 20/s", Samples("supervisor", "ms/line", (_cpu_ms_a_line(sandbox),)))
+
+
+def _memory_of_python(sandbox: Sandbox, imports: str) -> float:
+    code = f"{imports}\nprint(flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=sandbox.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        held = memory_mb(process.pid)
+        process.kill()
+    return held
+
+
+def _silent_supervisor(sandbox: Sandbox) -> int:
+    sandbox.claude(_SILENT)
+    session_id = sandbox.launch("Be silent")
+    sandbox.journal_has(session_id, "init")
+    time.sleep(_SETTLING_SECONDS)
+    return _supervisor(sandbox, session_id)
+
+
+def _worked_supervisor(sandbox: Sandbox) -> int:
+    stream.bursting(sandbox, files=_BURSTS, stays=True)
+    session_id = sandbox.launch("Write")
+    most = "SELECT max(sequence) FROM conversation_events WHERE session_id = ?"
+    expected = _BURSTS * stream.BURST
+    eventually(lambda: sandbox.sql(most, session_id)[0][0] > expected, "all events to be recorded")
+    time.sleep(_SETTLING_SECONDS)
+    return _supervisor(sandbox, session_id)
+
+
+def _in_silence(sandbox: Sandbox) -> Iterator[Figure]:
+    sandbox.claude(_SILENT)
+    session_id = sandbox.launch("Be silent")
+    command = [str(word) for word in hldctl(sandbox, "tail", "-f", session_id).words]
+    with subprocess.Popen(command, env=sandbox.environment, stdout=subprocess.PIPE) as follower:
+        assert follower.stdout is not None
+        follower.stdout.readline()
+        time.sleep(_SETTLING_SECONDS)
+        watched = {"supervisor": _supervisor(sandbox, session_id), "tail -f": follower.pid}
+        before = {name: consumption(pid) for name, pid in watched.items()}
+        time.sleep(_SILENCE_SECONDS)
+        after = {name: consumption(pid) for name, pid in watched.items()}
+        follower.kill()
+    for name in watched:
+        yield from _used(name, before[name], after[name])
+
+
+def _used(name: str, before: Consumption, after: Consumption) -> Iterator[Figure]:
+    wakeups = (after.wakeups - before.wakeups) / _SILENCE_SECONDS
+    cpu = (after.cpu_seconds - before.cpu_seconds) * 1000 / _SILENCE_SECONDS
+    yield Figure(f"{name} of a silent session, wake-ups", Samples(name, "/s", (wakeups,)))
+    yield Figure(f"{name} of a silent session, processor", Samples(name, "ms/s", (cpu,)))
+
+
+def _cpu_ms_a_line(sandbox: Sandbox) -> float:
+    lines = int(_SILENCE_SECONDS) * stream.LINES_A_SECOND
+    _, go = stream.writing_evenly(sandbox, lines)
+    session_id = sandbox.launch("Write")
+    sandbox.journal_has(session_id, "ready")
+    time.sleep(_SETTLING_SECONDS)
+    pid = _supervisor(sandbox, session_id)
+    before = consumption(pid).cpu_seconds
+    go.touch()
+    count = "SELECT count(*) FROM conversation_events WHERE session_id = ?"
+    time.sleep(_SILENCE_SECONDS)
+    # The query and "ready" are two more.
+    eventually(lambda: sandbox.sql(count, session_id)[0][0] == lines + 2, "all lines to be recorded")
+    return (consumption(pid).cpu_seconds - before) * 1000 / lines
+
+
+def _supervisor(sandbox: Sandbox, session_id: str) -> int:
+    return int(sandbox.show(session_id)["supervisor_pid"])

@@ -1,0 +1,97 @@
+"""A measurement as a table, for a terminal and for the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from benchmarks.figure import Figure
+from benchmarks.goal import Aspect, Goal
+from benchmarks.measurement import Measurement
+from benchmarks.samples import Samples
+
+_HEADINGS = ("What", "Measured: median (min–max)", "Against: median (min–max)", "Figure", "Goal", "Reached")
+_LARGE = 100
+
+
+@dataclass(frozen=True)
+class Row:
+    measure: str
+    cells: tuple[str, ...]
+
+
+def text(measurement: Measurement) -> str:
+    """Aligned columns."""
+    rows = list(_rows(measurement.figures))
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *(row.cells for row in rows), strict=True)]
+    lines = [f"{name}: {value}" for name, value in measurement.machine.items()]
+    for measure, some in groupby(rows, key=lambda row: row.measure):
+        lines += ["", measure.upper(), _aligned(_HEADINGS, widths), *(_aligned(row.cells, widths) for row in some)]
+    return "\n".join([*lines, "", reckoning(measurement.figures)])
+
+
+def markdown(measurement: Measurement) -> str:
+    rows = groupby(_rows(measurement.figures), key=lambda row: row.measure)
+    lines = ["| | |", "| --- | --- |"]
+    lines += [f"| {name} | {_escaped(value)} |" for name, value in measurement.machine.items()]
+    for measure, some in rows:
+        lines += ["", f"### {measure.capitalize()}", "", _line(_HEADINGS), _line(["---"] * len(_HEADINGS))]
+        lines += [_line([_escaped(cell) for cell in row.cells]) for row in some]
+    return "\n".join([*lines, "", reckoning(measurement.figures)])
+
+
+def reckoning(figures: Sequence[Figure]) -> str:
+    """How many goals are reached."""
+    verdicts = [verdict for figure in figures for verdict in figure.verdicts()]
+    missing = sum(len(figure.goals) for figure in figures) - len(verdicts)
+    reached = sum(verdict.is_reached for verdict in verdicts)
+    unmeasured = f", {missing} not measured" if missing else ""
+    return f"{reached} goals reached, {len(verdicts) - reached} not reached{unmeasured}."
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= _LARGE else f"{value:.3g}"
+
+
+def bound(goal: Goal, unit: str) -> str:
+    return f"{goal.aspect} {'≥' if goal.at_least else '≤'} {_with_unit(goal.bound, goal.aspect, unit)}"
+
+
+def _rows(figures: Sequence[Figure]) -> Iterator[Row]:
+    for figure in figures:
+        if figure.measured is None:
+            goals = "; ".join(bound(goal, "") for goal in figure.goals)
+            yield Row(figure.measure, (figure.name, "", "", "", goals, f"not measured: {figure.note}"))
+            continue
+        told = (figure.name, _told(figure.measured), _told(figure.against) if figure.against else "")
+        verdicts = list(figure.verdicts())
+        for verdict in verdicts:
+            aspect = verdict.goal.aspect
+            value = f"{aspect} {_with_unit(verdict.value, aspect, figure.measured.unit)}"
+            reached = "reached" if verdict.is_reached else "not reached"
+            yield Row(figure.measure, (*told, value, bound(verdict.goal, figure.measured.unit), reached))
+        if not verdicts:
+            value = "" if figure.ratio is None else f"ratio {number(figure.ratio)}"
+            yield Row(figure.measure, (*told, value, "", ""))
+
+
+def _told(samples: Samples) -> str:
+    spread = f" ({number(samples.lowest)}–{number(samples.highest)})" if len(samples.values) > 1 else ""
+    return f"{samples.name}: {number(samples.median)} {samples.unit}{spread}"
+
+
+def _with_unit(value: float, aspect: Aspect, unit: str) -> str:
+    return number(value) if aspect == Aspect.RATIO or not unit else f"{number(value)} {unit}"
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("\n", " ")
