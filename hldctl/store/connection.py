@@ -24,7 +24,7 @@ def is_open() -> bool:
     return bool(_open)
 
 
-def begin(path: str, busy_timeout_seconds: float) -> None:
+def connect(path: str, busy_timeout_seconds: float) -> None:
     """Raises apsw.Error."""
     assert not _open, "one connection at a time"
     connection = apsw.Connection(path)
@@ -38,7 +38,7 @@ def begin(path: str, busy_timeout_seconds: float) -> None:
     _open.append(connection)
 
 
-def end() -> None:
+def disconnect() -> None:
     """Raises apsw.Error, as for a full disk: it tidies up on the way."""
     _open.pop().close(True)
 

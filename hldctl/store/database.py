@@ -31,7 +31,7 @@ def opened(state: StateDirectory) -> Iterator[None]:
         return
     state.prepare()
     try:
-        connection.begin(str(state.database), BUSY_TIMEOUT_SECONDS)
+        connection.connect(str(state.database), BUSY_TIMEOUT_SECONDS)
     except apsw.Error as error:
         raise unusable(state, error) from error
     try:
@@ -44,7 +44,7 @@ def opened(state: StateDirectory) -> Iterator[None]:
     finally:
         # It tidies up on the way, for which a full disk has no room; what was committed is safe.
         with suppress(apsw.Error):
-            connection.end()
+            connection.disconnect()
 
 
 def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any, NamedTuple
 
@@ -32,6 +31,9 @@ _READS_KEPT = 1000
 
 def _identity(value: JsonObject) -> bytes:
     """The same for equal objects, and small."""
+    # Only here: OpenSSL comes with it, and most sessions have nothing denied.
+    import hashlib
+
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
 
 

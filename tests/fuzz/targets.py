@@ -24,6 +24,7 @@ from hldctl.sessions import continuing
 from hldctl.store import approvals, mcp_servers, snapshots, view
 from hldctl.store.conversation import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
+from hldctl.store.models import SessionTable
 from hldctl.store.session import Session
 from hldctl.supervisor.arrivals import Arrivals
 from hldctl.supervisor.fold import Fold, Snapshot
@@ -71,7 +72,8 @@ class Bench:
     @property
     def session(self) -> Session:
         lists = ("additional_directories", "allowed_tools", "disallowed_tools", "extra_arguments")
-        return Session(id="session", working_dir=str(self.work), **{name: [] for name in lists})
+        unknown = dict.fromkeys(SessionTable._meta.columns)
+        return Session(**{**unknown, "id": "session", "working_dir": str(self.work), **{name: [] for name in lists}})
 
     def close(self) -> None:
         self.database.close()
