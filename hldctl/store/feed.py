@@ -50,6 +50,9 @@ def after(
     if types:
         conditions.append(f"type IN ({', '.join('?' * len(types))})")
         values += [str(kind) for kind in types]
+        if FeedType.CONVERSATION_UPDATED not in types:
+            # In the words of the index that has all others.
+            conditions.append("type <> 'conversation_updated'")
     if session_id is not None:
         conditions.append("session_id = ?")
         values.append(session_id)

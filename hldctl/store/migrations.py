@@ -212,5 +212,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " WHERE name IS NOT NULL AND completed_at IS NULL AND status NOT IN ('queued', 'interrupting')",
         "CREATE INDEX sessions_on_end_pending ON sessions (created_at) WHERE on_end_pending = 1",
     ),
-    ("CREATE INDEX sessions_by_status ON sessions (status, archived, created_at)",),
+    (
+        "CREATE INDEX sessions_by_status ON sessions (status, archived, created_at)",
+        # Most of the feed is of that type, and an index of it is one more page to write with each event.
+        "DROP INDEX feed_by_type",
+        "CREATE INDEX feed_of_changes ON feed (type, id) WHERE type <> 'conversation_updated'",
+    ),
 )

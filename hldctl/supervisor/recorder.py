@@ -31,6 +31,7 @@ class Recorder:
         self._changed = str(files.changed)
         self._fold = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
         self._snapshots = Snapshots(session, files)
+        self._log = space.Log()
         self._written: dict[str, Any] = {}
         self._restarts = restart.of_session(session)
         self._journal = JournalReader(files.journal, self.state.offset)
@@ -90,7 +91,7 @@ class Recorder:
         taken = [self._snapshots.row(snapshot) for snapshot in fold.snapshots]
         step = conversation.Step(fold.rows, fold.completed_tools, taken, fold.mcp_states, columns | progress)
         conversation.record(self._session_id, self._run_id, step, now(), working_dir=self._working_dir, told=self._told)
-        space.shorten_log()
         self._written |= columns
         fold.begin_step()
         touch(self._changed)
+        self._log.tend()

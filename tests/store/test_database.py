@@ -174,7 +174,8 @@ QUERIES = {
     "mcp servers": "SELECT * FROM mcp_servers WHERE session_id = 'x' ORDER BY name",
     "feed": "SELECT * FROM feed WHERE id > 5 ORDER BY id LIMIT 500",
     "feed of a session": "SELECT * FROM feed WHERE id > 5 AND session_id = 'x' ORDER BY id LIMIT 500",
-    "feed of a type": "SELECT * FROM feed WHERE id > 5 AND type = 'x' ORDER BY id LIMIT 500",
+    "feed of a type": "SELECT * FROM feed WHERE id > 5 AND type IN ('x') AND type <> 'conversation_updated'"
+    " ORDER BY id LIMIT 500",
     "approval": "SELECT * FROM approvals WHERE id = 'x'",
     "approvals by prefix": "SELECT id FROM approvals WHERE id >= 'x' AND id < 'y' LIMIT 2",
     "waiting approvals": "SELECT * FROM approvals WHERE status = 'pending' ORDER BY created_at, rowid",
