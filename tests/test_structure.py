@@ -93,7 +93,7 @@ def test_completing_loads_less_than_the_quickest_listing(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("command", [["ls"], ["show", "last"], ["tail", "last"], ["wait", "last"]], ids=lambda c: c[0])
 def test_a_reading_command_imports_nothing_heavy(command: list[str], tmp_path: Path) -> None:
-    # The first run makes the database, for which filelock is needed.
+    # The first run makes the database.
     modules_of("ls", home=tmp_path)
     loaded = modules_of(*command, home=tmp_path)
     assert not loaded & HEAVY
@@ -106,5 +106,5 @@ def test_a_supervisor_loads_nothing_that_only_some_need() -> None:
     """Each session has one, and each launch waits for it."""
     code = "import sys, hldctl.supervisor.process; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=True)
-    heavy = {"psutil", "typer", "rich", "filelock", "shutil", "tempfile", "random", "tomllib", "http.server"}
+    heavy = {"psutil", "typer", "peewee", "rich", "hashlib", "shutil", "tempfile", "random", "tomllib", "http.server"}
     assert not heavy & set(done.stdout.split())

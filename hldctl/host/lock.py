@@ -1,4 +1,4 @@
-"""The lock that says whether a session's supervisor lives.
+"""Locks that the kernel drops with their holder: who supervises a session, and who migrates the database.
 
 flock directly rather than through filelock: readers have to probe without disturbing one another, which needs shared
 locks, and each supervisor would pay 1.2 MB and 28 ms for the import.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import apsw
 
 from hldctl.errors import NewerDatabase, UnfitEnvironment
+from hldctl.host import lock
 from hldctl.host.paths import StateDirectory
 from hldctl.store import connection
 from hldctl.store.connection import execute, transaction
@@ -70,26 +72,27 @@ def _version() -> int:
 
 
 def _migrate(state: StateDirectory) -> None:
-    # Only here: filelock takes as long to import as everything else that a reading command needs.
-    import filelock
+    with _alone(state):
+        execute("PRAGMA journal_mode = WAL")
+        for number in range(_version(), len(MIGRATIONS)):
+            with transaction():
+                for statement in MIGRATIONS[number]:
+                    execute(statement)
+                execute(f"PRAGMA user_version = {number + 1}")
 
-    lock = filelock.FileLock(
-        state.migration_lock,
-        timeout=_MIGRATION_TIMEOUT_SECONDS,
-        fallback_to_soft=False,
-        preserve_lock_file=True,
-    )
+
+@contextmanager
+def _alone(state: StateDirectory) -> Iterator[None]:
+    """No other process migrates meanwhile; raises UnfitEnvironment for one that does not come to an end."""
     try:
-        with lock:
-            execute("PRAGMA journal_mode = WAL")
-            for number in range(_version(), len(MIGRATIONS)):
-                with transaction():
-                    for statement in MIGRATIONS[number]:
-                        execute(statement)
-                    execute(f"PRAGMA user_version = {number + 1}")
-    except filelock.Timeout:
-        raise UnfitEnvironment(
-            f"Another process has been upgrading {state.database} for more than a minute; look for it, then try again."
-        ) from None
+        held = lock.acquire(state.migration_lock, _MIGRATION_TIMEOUT_SECONDS)
     except OSError as error:
         raise UnfitEnvironment(f"{state.migration_lock} cannot be locked: {error.strerror or error}.") from None
+    if held is None:
+        raise UnfitEnvironment(
+            f"Another process has been upgrading {state.database} for more than a minute; look for it, then try again."
+        )
+    try:
+        yield
+    finally:
+        os.close(held)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from pathlib import Path
@@ -30,6 +29,9 @@ class Snapshots:
         return SnapshotRow(self._session_id, snapshot.tool_id, snapshot.path, content, snapshot.created_at)
 
     def _whole(self, snapshot: Snapshot) -> str:
+        # Only here: OpenSSL comes with it, and many sessions read nothing.
+        import hashlib
+
         # A tool id is the model's word: hashed, it can name no other place.
         kept = self._kept / hashlib.sha256(snapshot.tool_id.encode()).hexdigest()
         try:
