@@ -1,4 +1,4 @@
-"""What commands cost, counted rather than timed: the steps of SQLite's machine, statement by statement."""
+"""What commands and supervisors cost, counted rather than timed: statements, transactions, SQLite's own steps."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import apsw
 import pytest
 
+from hldctl.host.paths import StateDirectory, make
+from hldctl.store import sessions
+from hldctl.store.connection import current
+from hldctl.store.database import opened
+from hldctl.supervisor.journal import CHUNK
+from hldctl.supervisor.recorder import Recorder
 from tests.filling import fill
 
 _FEW, _MANY = 60, 1200
@@ -104,3 +114,73 @@ def test_a_command_does_as_much_with_many_sessions_as_with_few(few: Filled, many
         assert large.scanned <= small.scanned, large
         # What is found is the same; a tree of more rows is a little deeper.
         assert large.steps <= small.steps * 1.2 + 20, large
+
+
+SAID = {"type": "assistant", "message": {"role": "assistant", "content": [{"type": "text", "text": "x" * 900}]}}
+CALLED = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "make"}}
+ANSWERED = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "made"}
+
+
+@dataclass
+class Recording:
+    """A recorder and its journal, and what it has the database do."""
+
+    journal: Path
+    recorder: Recorder
+    statements: list[str]
+
+    def record(self, *lines: dict[str, Any]) -> list[str]:
+        """The first words of each statement that these lines took."""
+        self.statements.clear()
+        with self.journal.open("ab") as journal:
+            journal.writelines(json.dumps(line).encode() + b"\n" for line in lines)
+        self.recorder.catch_up()
+        return [" ".join(sql.split()[:2]) for sql in self.statements]
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Recording]:
+    state = StateDirectory(tmp_path)
+    (session_id,) = fill(tmp_path, 1, 1)
+    files = state.session(session_id)
+    files.directory.mkdir(parents=True)
+    make(files.journal)
+    statements: list[str] = []
+    with opened(state):
+        session = sessions.get(session_id)
+        assert session is not None
+        with closing(Recorder(session, files)) as recorder:
+            current().trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: statements.append(event["sql"]))
+            yield Recording(files.journal, recorder, statements)
+
+
+def test_a_line_is_one_transaction_of_as_many_statements_as_there_are_tables(recording: Recording) -> None:
+    recording.record(SAID)
+    told = ["INSERT INTO", "INSERT INTO", "UPDATE sessions"]
+    assert recording.record(SAID) == ["BEGIN IMMEDIATE", *told, "COMMIT"]
+    assert recording.record({"type": "system", "subtype": "status"}) == ["BEGIN IMMEDIATE", "UPDATE sessions", "COMMIT"]
+
+
+def test_a_tool_s_call_is_looked_up_once_and_its_result_once(recording: Recording) -> None:
+    call = {"type": "assistant", "message": {"role": "assistant", "content": [CALLED]}}
+    answer = {"type": "user", "message": {"role": "user", "content": [ANSWERED]}}
+    assert "SELECT id," in recording.record(call)
+    assert len(recording.record(answer)) == 6
+
+
+def test_a_line_writes_only_the_columns_that_it_changes(recording: Recording) -> None:
+    recording.record(SAID)
+    recording.record(SAID)
+    (update,) = (sql for sql in recording.statements if sql.startswith("UPDATE sessions"))
+    assert set(update.split(" SET ")[1].split(" WHERE")[0].split(", ")) <= {
+        *("last_activity_at = ?", "journal_offset = ?", "fold_state = ?")
+    }
+
+
+def test_a_burst_takes_a_transaction_for_some_hundred_lines(recording: Recording) -> None:
+    done = recording.record(*[SAID] * 2000)
+    batches = 2000 * (len(json.dumps(SAID)) + 1) // CHUNK + 1
+    assert 1 < batches <= 20
+    assert done.count("COMMIT") == batches
+    # For each line the insertion is run again, and nothing else.
+    assert len(done) == 2000 + 4 * batches

@@ -118,6 +118,23 @@ def test_a_silent_session_costs_its_supervisor_nothing(sandbox: Sandbox) -> None
     sandbox.ok("interrupt", session_id)
 
 
+def test_following_a_silent_session_is_one_look_a_second(sandbox: Sandbox) -> None:
+    """Whether its supervisor lives: nothing else would tell."""
+    sandbox.play("hang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, '"init"')
+    with sandbox.popen("tail", "-f", session_id) as follower:
+        process = psutil.Process(follower.pid)
+        assert follower.stdout is not None
+        assert "Hello" in follower.stdout.readline()
+        eventually(lambda: process.status() == psutil.STATUS_SLEEPING, "it to sleep")
+        before = process.num_ctx_switches().voluntary
+        subprocess.run(["sleep", "3"], check=True)
+        assert process.num_ctx_switches().voluntary - before <= 6
+        process.kill()
+    sandbox.ok("interrupt", session_id)
+
+
 def test_follow_prints_each_event_and_ends_with_the_session(sandbox: Sandbox) -> None:
     sandbox.play("say Begun.\nwait 2s\nsay Finished.")
     session_id = sandbox.launch("Hello")
