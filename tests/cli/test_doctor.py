@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.crash.audit import faults
-from tests.sandbox import Sandbox, eventually, kill
+from tests.sandbox import Sandbox, eventually
 
 SCRIPT = 'think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nsay Two.'
 
@@ -103,7 +103,7 @@ def test_a_renamed_machine_takes_its_sessions_over(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
-    kill(sandbox.processes())
+    sandbox.power_off()
     eventually(lambda: not sandbox.processes(), "all to die")
     sandbox.sql("UPDATE sessions SET host = 'old-name', boot_id = 'another' WHERE id = ?", session_id)
     assert sandbox.show(session_id)["status"] == "running"

@@ -14,7 +14,7 @@ from hldctl.host import lock
 from hldctl.host.processes import ProcessIdentity
 from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.stop import descendants
-from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead, kill, kill_and_wait
+from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead, kill_and_wait
 
 SCRIPT = """
 think Let me see.
@@ -197,7 +197,7 @@ def test_deleted_files_end_a_session_rather_than_a_wait(sandbox: Sandbox) -> Non
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
-    kill(sandbox.processes())
+    sandbox.power_off()
     shutil.rmtree(sandbox.files(session_id).directory)
     eventually(lambda: not sandbox.processes(), "all to die")
     assert sandbox.run("wait", session_id).returncode == 1

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.namespace import SmallDisk
 from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, assert_refused
-from tests.sandbox import Sandbox, eventually, kill
+from tests.sandbox import Sandbox, eventually
 
 SIZES = [f"size={size}k" for size in range(8, 340, 24)]
 INODES = [f"nr_inodes={number}" for number in range(3, 19, 4)]
@@ -95,7 +95,7 @@ def test_a_session_that_lost_its_supervisor_on_a_read_only_disk_is_adopted_later
     sandbox.play(SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     disk.has(session_id, "go-on")
-    kill(sandbox.processes())
+    sandbox.power_off()
     assert_nobody_is_left(sandbox)
     disk.make_read_only()
     assert "running" in sandbox.ok("ls")
