@@ -46,7 +46,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, default=Path("benchmarks.json"), metavar="FILE", help="default: benchmarks.json"
     )
-    parser.add_argument("--document", action="store_true", help="draw the table of docs/reference/performance.md, too")
+    parser.add_argument("--document", action="store_true", help="draw the table of docs/performance.md, too")
     options = parser.parse_args()
     if options.only and options.document:
         parser.error("--document draws what a whole run has measured; leave out --only.")

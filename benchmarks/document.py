@@ -1,4 +1,4 @@
-"""Draws the table of docs/reference/performance.md: `python -m benchmarks.document FILE`."""
+"""Draws the table of docs/performance.md: `python -m benchmarks.document FILE`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import table
 from benchmarks.measurement import Measurement, NoMeasurement
 
-PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 _BEGIN = "<!-- drawn by python -m benchmarks --document -->\n"
 _END = "<!-- end of what is drawn -->\n"
 
