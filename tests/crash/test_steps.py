@@ -137,10 +137,16 @@ def test_of_a_supervisor_that_has_waited_in_a_queue(sandbox: Sandbox, step: str)
     crash_at(sandbox, step)
     sandbox.run("launch", "second", "--name", "nightly", "--if-running", "queue")
     (second,) = set(sandbox.ok("ls", "-q").split()) - {first}
+
+    def conversations() -> int:
+        return len(list(sandbox.home.glob(".claude/projects/*/*.jsonl")))
+
+    # One that is interrupted sooner leaves none.
+    eventually(lambda: conversations() == 1, "the first conversation")
     sandbox.ok("interrupt", first)
     assert sandbox.run("wait", second).returncode == 0
     assert sandbox.show(second)["result_content"] == "Two."
-    assert len(list(sandbox.home.glob(".claude/projects/*/*.jsonl"))) == 2
+    assert conversations() == 2
     assert_all_is_recorded(sandbox, second)
 
 
