@@ -52,6 +52,12 @@ def execute(sql: str, parameters: Parameters = ()) -> Any:
     return current().execute(sql, parameters)
 
 
+def insert(table: str, columns: dict[str, Any]) -> None:
+    """One row, by its columns, with the values as the database holds them."""
+    marks = ", ".join("?" * len(columns))
+    execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", tuple(columns.values()))
+
+
 @contextmanager
 def transaction() -> Iterator[apsw.Connection]:
     """A writer's from its beginning (BEGIN IMMEDIATE); within another it is a part of that one."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hldctl.states import EventType, FeedType
 from hldctl.store import approvals, mcp_servers, snapshots
-from hldctl.store.connection import execute, transaction
+from hldctl.store.connection import execute, insert, transaction
 from hldctl.store.session import encoded
 from hldctl.store.snapshots import SnapshotRow
 
@@ -94,8 +94,7 @@ def begin_anew(query_event: dict[str, Any], fold_state: dict[str, Any]) -> None:
 
 def add(event: dict[str, Any]) -> None:
     """Within a transaction: one event, by its columns."""
-    names, marks = ", ".join(event), ", ".join("?" * len(event))
-    execute(f"INSERT INTO conversation_events ({names}) VALUES ({marks})", tuple(event.values()))
+    insert("conversation_events", event)
 
 
 class Event(NamedTuple):

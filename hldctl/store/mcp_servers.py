@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from hldctl.store.connection import execute
+from hldctl.store.connection import execute, insert
 
 
 class McpServerRow(NamedTuple):
@@ -31,9 +31,8 @@ SET_STATUS = (
 
 def create(session_id: str, servers: Iterable[dict[str, Any]]) -> None:
     for server in servers:
-        names = ("session_id", *server)
-        values = (session_id, *(_encoded(name, value) for name, value in server.items()))
-        execute(f"INSERT INTO mcp_servers ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", values)
+        columns = {name: _encoded(name, value) for name, value in server.items()}
+        insert("mcp_servers", {"session_id": session_id, **columns})
 
 
 def of_session(session_id: str) -> list[McpServerRow]:

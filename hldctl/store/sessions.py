@@ -12,7 +12,7 @@ from hldctl.host.processes import ProcessIdentity
 from hldctl.states import EndReason, FeedType, Status
 from hldctl.store import approvals, conversation, feed, mcp_servers
 from hldctl.store.changes import Change
-from hldctl.store.connection import Parameters, current, execute, transaction
+from hldctl.store.connection import Parameters, current, execute, insert, transaction
 from hldctl.store.session import Session, decoded, encoded
 
 _DELETED_AT_ONCE = 5000
@@ -30,7 +30,7 @@ def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[d
     """The row, its MCP servers and its first event, the user's query, together."""
     run_id, now = session["run_id"], session["created_at"]
     with transaction():
-        _insert(session)
+        insert("sessions", {name: encoded(name, value) for name, value in session.items()})
         mcp_servers.create(session["id"], servers)
         conversation.add(query_event)
         said = {"sequence": 1, "event_type": query_event["event_type"], "role": query_event["role"]}
@@ -40,12 +40,6 @@ def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[d
                 (FeedType.CONVERSATION_UPDATED, session["id"], run_id, now, said),
             ]
         )
-
-
-def _insert(columns: dict[str, Any]) -> None:
-    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-    values = tuple(encoded(name, value) for name, value in columns.items())
-    execute(f"INSERT INTO sessions ({names}) VALUES ({marks})", values)
 
 
 def _update(session_id: str, columns: dict[str, Any]) -> None:
