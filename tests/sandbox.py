@@ -25,6 +25,9 @@ from hldctl.rehearsal.server import RehearsalServer
 PATIENCE = 180.0
 """Seconds after which what a test waits for counts as missing."""
 
+GATED = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+"""A conversation that stays in its midst until `go_on`."""
+
 Completed = subprocess.CompletedProcess[str]
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -114,6 +117,10 @@ class Sandbox:
 
     def files(self, session_id: str) -> SessionFiles:
         return self.state.session(session_id)
+
+    def go_on(self) -> None:
+        """Lets what is `GATED` go on."""
+        (self.work / "go-on").touch()
 
     def play(self, script: str) -> None:
         """Starts the scripted Messages API; sessions launched from now on talk to it."""

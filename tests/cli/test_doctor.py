@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.crash.audit import faults
-from tests.sandbox import Sandbox, eventually
+from tests.sandbox import GATED, Sandbox, eventually
 
 SCRIPT = 'think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nsay Two.'
 
@@ -260,7 +260,7 @@ def test_what_was_allowed_survives_the_damage_of_another_table(sandbox: Sandbox)
 
 
 def test_a_session_outlives_the_loss_of_its_database(sandbox: Sandbox) -> None:
-    sandbox.play('say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.')
+    sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--title", "A title", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
     before = sandbox.show(session_id)
@@ -271,13 +271,13 @@ def test_a_session_outlives_the_loss_of_its_database(sandbox: Sandbox) -> None:
     assert examine(sandbox, "--fix")["lost rows"]["mended"]
     after = sandbox.show(session_id)
     assert (after["status"], after["pid"], after["title"]) == ("running", before["pid"], "A title")
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     assert sandbox.ended(session_id)["result_content"] == "Two."
     assert faults(sandbox, session_id) == []
 
 
 def test_a_database_damaged_under_a_running_session(sandbox: Sandbox) -> None:
-    sandbox.play('say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.')
+    sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--title", "A title", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
     before = sandbox.show(session_id)
@@ -288,7 +288,7 @@ def test_a_database_damaged_under_a_running_session(sandbox: Sandbox) -> None:
     assert examine(sandbox, "--fix")["database"]["mended"]
     after = sandbox.show(session_id)
     assert (after["status"], after["pid"], after["title"]) == ("running", before["pid"], "A title")
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     assert sandbox.ended(session_id)["result_content"] == "Two."
     assert faults(sandbox, session_id) == []
     (aside,) = sandbox.state.root.glob("hldctl.db.damaged-*[0-9Z]")

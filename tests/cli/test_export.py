@@ -245,7 +245,7 @@ done()
     eventually(lambda: len(sandbox.events(waits)) == 2, "the call")
     for words in ("It has not ended", "What is here is what was known", "no result"):
         assert words.lower() in exported(sandbox, waits).text.lower()
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     sandbox.ended(waits)
     assert "has not ended" not in exported(sandbox, waits).text
     fails = sandbox.launch("It fails")

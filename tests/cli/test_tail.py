@@ -95,7 +95,7 @@ def test_leaving_it_never_touches_the_session(sandbox: Sandbox) -> None:
         assert follower.wait(PATIENCE) == 130
         assert follower.stderr is not None
         assert follower.stderr.read() == ""
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     assert sandbox.ended(session_id)["end_reason"] == "success"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash.audit import faults
 from tests.endtoend.test_restarts import restarted
-from tests.sandbox import Sandbox, eventually
+from tests.sandbox import GATED, Sandbox, eventually
 
 INJECTED = Path(__file__).parent / "injected"
 
@@ -102,14 +102,14 @@ def test_in_the_middle_of_an_interrupt(sandbox: Sandbox, step: str) -> None:
 
 @pytest.mark.parametrize("step", ["adopt:call", "adopt:return", "supervised_by:return", "record:return", "end:call"])
 def test_of_a_supervisor_that_adopts(sandbox: Sandbox, step: str) -> None:
-    sandbox.play('say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.')
+    sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
     (supervisor,) = sandbox.supervisors()
     supervisor.kill()
     crash_at(sandbox, step)
     sandbox.run("show", session_id)
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     assert sandbox.run("wait", session_id).returncode == 0
     assert sandbox.show(session_id)["result_content"] == "Two."
     assert_all_is_recorded(sandbox, session_id)

@@ -14,7 +14,7 @@ from hldctl.host import lock
 from hldctl.host.processes import ProcessIdentity
 from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.stop import descendants
-from tests.sandbox import PATIENCE, Json, Sandbox, eventually, is_dead, kill_and_wait
+from tests.sandbox import GATED, PATIENCE, Json, Sandbox, eventually, is_dead, kill_and_wait
 
 SCRIPT = """
 think Let me see.
@@ -50,7 +50,7 @@ def test_killed_in_mid_stream_the_next_command_adopts(sandbox: Sandbox, next_com
     words = [*next_command.split(), *([] if next_command == "ls" else [session_id])]
     with sandbox.popen(*words, stdout=subprocess.DEVNULL) as command:
         eventually(lambda: not lock.is_free(sandbox.files(session_id).lock), "another supervisor")
-        (sandbox.work / "go-on").touch()
+        sandbox.go_on()
         assert command.wait(PATIENCE) == 0
     after = sandbox.ended(session_id)
     assert after["supervisor_pid"] != before["supervisor_pid"]
@@ -68,7 +68,7 @@ def test_claude_that_ended_unsupervised_is_closed_by_the_next_command(sandbox: S
     sandbox.journal_has(session_id, "One.")
     claude = psutil.Process(sandbox.show(session_id)["pid"])
     kill_supervisor(sandbox, session_id)
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     claude.wait(PATIENCE)
     (line,) = sandbox.ok("ls", "--format", "{status} {end_reason} {result_content}").splitlines()
     assert line == "completed success Three."
@@ -111,12 +111,16 @@ def test_twenty_commands_at_once_start_one_supervisor(sandbox: Sandbox) -> None:
 
 
 def test_a_follower_adopts_without_being_asked(sandbox: Sandbox) -> None:
-    sandbox.play("say One.\nwait 10s\nsay Two.")
-    session_id = sandbox.launch("Hello")
+    sandbox.play(GATED)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     with sandbox.popen("tail", "-f", session_id) as follower:
         sandbox.journal_has(session_id, "One.")
         os.kill(sandbox.show(session_id)["supervisor_pid"], signal.SIGKILL)
-        assert follower.communicate(timeout=PATIENCE)[0].splitlines() == ["user: Hello", "claude: One.", "claude: Two."]
+        sandbox.go_on()
+        told, _ = follower.communicate(timeout=PATIENCE)
+        assert [line for line in told.splitlines() if line.startswith(("user:", "claude:"))] == [
+            *("user: Hello", "claude: One.", "claude: Two.")
+        ]
     assert follower.returncode == 0
 
 
@@ -187,7 +191,7 @@ def test_what_ended_unsupervised_is_not_taken_for_interrupted(sandbox: Sandbox) 
     session_id = sandbox.launch("Hello")
     claude = psutil.Process(sandbox.show(session_id)["pid"])
     kill_supervisor(sandbox, session_id)
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     claude.wait(PATIENCE)
     assert sandbox.run("interrupt", session_id).returncode == 4
     assert sandbox.show(session_id)["end_reason"] == "max_turns"

@@ -190,7 +190,7 @@ def test_skipping_permissions_runs_out_in_mid_session(sandbox: Sandbox) -> None:
     sandbox.journal_has(session_id, "go-on")
     assert len(asked(sandbox)) == 1
     sandbox.sql("UPDATE sessions SET dangerously_skip_permissions_expires_at = 1")
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     (request,) = waiting(sandbox)
     assert sandbox.show(session_id)["dangerously_skip_permissions"] is False
     sandbox.ok("approve", request["id"])

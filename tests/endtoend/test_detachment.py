@@ -13,13 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.sandbox import PATIENCE, Sandbox, eventually
-
-SLOW = "say Begun.\nwait 8s\nsay Finished."
+from tests.sandbox import GATED, PATIENCE, Sandbox, eventually
 
 
 def test_launch_in_a_command_substitution_returns_while_the_session_goes_on(sandbox: Sandbox) -> None:
-    sandbox.play("say Begun.\nwait 30s\nsay Finished.")
+    sandbox.play("say Begun.\nhang")
     shell = f'id=$({sys.executable} -m hldctl launch Hello); echo "$id"'
     done = subprocess.run(
         ["sh", "-c", shell], cwd=sandbox.work, env=sandbox.environment, capture_output=True, text=True, timeout=PATIENCE
@@ -31,9 +29,9 @@ def test_launch_in_a_command_substitution_returns_while_the_session_goes_on(sand
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
 def test_a_session_survives_its_shell(sandbox: Sandbox, number: signal.Signals) -> None:
-    sandbox.play(SLOW)
+    sandbox.play(GATED)
     shell = subprocess.Popen(
-        ["sh", "-c", f"{sys.executable} -m hldctl launch Hello; exec sleep 60"],
+        ["sh", "-c", f"{sys.executable} -m hldctl launch Hello --allowed-tools Bash; exec sleep 60"],
         cwd=sandbox.work,
         env=sandbox.environment,
         stdout=subprocess.PIPE,
@@ -45,27 +43,29 @@ def test_a_session_survives_its_shell(sandbox: Sandbox, number: signal.Signals) 
     os.killpg(shell.pid, number)
     shell.wait(PATIENCE)
     shell.stdout.close()
+    sandbox.go_on()
     assert sandbox.ended(session_id)["end_reason"] == "success"
 
 
 def test_a_session_survives_the_closing_of_its_terminal(sandbox: Sandbox) -> None:
-    sandbox.play(SLOW)
+    sandbox.play(GATED)
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(sandbox.work)
-        command = f"{sys.executable} -m hldctl launch Hello > {sandbox.root}/id; sleep 60"
+        command = f"{sys.executable} -m hldctl launch Hello --allowed-tools Bash > {sandbox.root}/id; sleep 60"
         os.execve("/bin/sh", ["sh", "-c", command], sandbox.environment)
     noted = Path(sandbox.root / "id")
     eventually(lambda: noted.exists() and noted.read_text().strip(), "the id")
     os.close(terminal)
     os.waitpid(pid, 0)
+    sandbox.go_on()
     assert sandbox.ended(noted.read_text().strip())["end_reason"] == "success"
 
 
 def test_the_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) -> None:
-    sandbox.play(SLOW)
+    sandbox.play(GATED)
     read, write = os.pipe()
-    done = sandbox.popen("launch", "Hello", pass_fds=[write])
+    done = sandbox.popen("launch", "Hello", "--allowed-tools", "Bash", pass_fds=[write])
     os.close(write)
     session_id = done.communicate(timeout=PATIENCE)[0].strip()
     # End of file: no process holds the other end any more.
@@ -82,10 +82,11 @@ def test_the_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) ->
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_a_polite_signal_to_the_supervisor_changes_nothing(sandbox: Sandbox, number: signal.Signals) -> None:
-    sandbox.play(SLOW)
-    session_id = sandbox.launch("Hello")
+    sandbox.play(GATED)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     supervisor = sandbox.show(session_id)["supervisor_pid"]
     os.kill(supervisor, number)
+    sandbox.go_on()
     session = sandbox.ended(session_id)
     assert session["end_reason"] == "success"
     assert session["supervisor_pid"] == supervisor

@@ -35,7 +35,7 @@ def test_a_second_launch_fails_and_names_the_first(sandbox: Sandbox) -> None:
     assert first in second.stderr
     assert list(statuses(sandbox)) == [first]
     assert sandbox.show("nightly")["id"] == first
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     sandbox.ended(first)
     assert sandbox.launch("Go", "--name", "nightly", "--wait", *TOOLS) == "Done."
 
@@ -54,7 +54,7 @@ def test_queue_starts_them_one_after_the_other_in_their_order(sandbox: Sandbox) 
     sandbox.play(WAITING)
     ids = [sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS) for _ in range(3)]
     assert [statuses(sandbox)[session_id] for session_id in ids] == ["running", "queued", "queued"]
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     ended = [sandbox.ended(session_id) for session_id in ids]
     assert [session["result_content"] for session in ended] == ["Done."] * 3
     changes = sandbox.ok("events", "--json", "--type", "session_status_changed")
@@ -87,7 +87,7 @@ while not os.path.exists("go-on"): time.sleep(0.05)
     replace = ("launch", "Go", "--name", "nightly", "--if-running", "replace")
     with sandbox.popen(*replace) as second, sandbox.popen(*replace) as third:
         eventually(lambda: "interrupted" in statuses(sandbox).values(), "one of the two to be replaced by the other")
-        (sandbox.work / "go-on").touch()
+        sandbox.go_on()
         codes = {second.wait(PATIENCE), third.wait(PATIENCE)}
     assert codes == {0, 130}
 
@@ -126,7 +126,7 @@ def test_a_supervisor_that_waits_in_the_queue_can_be_lost(sandbox: Sandbox) -> N
     kill_and_wait(supervisor)
     assert statuses(sandbox)[waits] == "queued"
     assert not lock.is_free(sandbox.files(waits).lock)
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     sandbox.ended(first)
     assert sandbox.ended(waits)["result_content"] == "Done."
     assert not sandbox.files(waits).request.exists()

@@ -91,7 +91,7 @@ def test_a_result_that_is_not_the_end(sandbox: Sandbox) -> None:
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "result")
     assert sandbox.show(session_id)["status"] == "running"
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     session = sandbox.ended(session_id)
     assert ending(session) == ("completed", "success")
     assert sandbox.events(session_id)[-1]["content"] == "and more"

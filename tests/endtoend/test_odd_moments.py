@@ -33,7 +33,7 @@ def kill(sandbox: Sandbox, session_id: str, *names: str) -> None:
 
 
 def go_on(sandbox: Sandbox) -> None:
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
 
 
 def is_kept_asleep(sandbox: Sandbox, session_id: str, meanwhile: str) -> bool:

@@ -83,7 +83,7 @@ def test_killed_while_the_command_runs_nobody_runs_it_again(sandbox: Sandbox) ->
     assert pending(sandbox) == 1
     sandbox.ok("ls")
     eventually(lambda: pending(sandbox) == 0, "the next supervisor to see that it has been run")
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     assert lines(sandbox, "told") == ["begun"]
 
 
@@ -151,6 +151,6 @@ def test_whoever_waits_waits_for_the_command_too(sandbox: Sandbox) -> None:
         eventually(sandbox.state.database.exists, "the database")
         eventually(lambda: sandbox.ok("ls", "-q") and pending(sandbox) == 1, "the session's end")
         assert waits.poll() is None
-        (sandbox.work / "go-on").touch()
+        sandbox.go_on()
         assert waits.wait(PATIENCE) == 0
     assert (sandbox.work / "done").exists()

@@ -89,7 +89,7 @@ def test_after_a_crash_it_goes_on(sandbox: Sandbox, moment: str) -> None:
     restarted(sandbox, session_id)
     assert "SIGKILL" in notes(sandbox, session_id)[0]
     hurry(sandbox, session_id)
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     session = sandbox.ended(session_id)
     assert (session["status"], session["result_content"]) == ("completed", "Done.")
     assert session["pid"] != claude.pid

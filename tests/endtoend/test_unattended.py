@@ -57,7 +57,7 @@ def test_who_works_in_a_directory_with_another_is_warned(sandbox: Sandbox) -> No
     assert first[:8] in second.stderr
     assert sandbox.run("launch", "Go", "-q").stderr == ""
     assert sandbox.run("launch", "Go", "-C", sandbox.home).stderr == ""
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
 
 
 def test_ten_agents_in_ten_directories(sandbox: Sandbox) -> None:

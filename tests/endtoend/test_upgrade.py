@@ -13,9 +13,8 @@ import psutil
 import hldctl
 from hldctl.store.migrations import MIGRATIONS
 from tests.crash.audit import faults
-from tests.sandbox import Sandbox, eventually, kill_and_wait
+from tests.sandbox import GATED, Sandbox, eventually, kill_and_wait
 
-SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
 NOVELTY = '\nMIGRATIONS = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN novelty TEXT",))\n'
 
 
@@ -34,21 +33,21 @@ def upgrade(place: Path) -> None:
 
 
 def test_a_session_of_the_older_one_goes_on_and_is_read_by_the_newer(sandbox: Sandbox) -> None:
-    sandbox.play(SCRIPT)
+    sandbox.play(GATED)
     place = installed(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
     upgrade(place)
     before = sandbox.show(session_id)
     assert sandbox.sql("PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     after = sandbox.ended(session_id)
     assert (after["end_reason"], after["supervisor_pid"]) == ("success", before["supervisor_pid"])
     assert faults(sandbox, session_id) == []
 
 
 def test_a_session_of_the_older_one_that_lost_its_supervisor_is_adopted_by_the_newer(sandbox: Sandbox) -> None:
-    sandbox.play(SCRIPT)
+    sandbox.play(GATED)
     place = installed(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
@@ -56,14 +55,14 @@ def test_a_session_of_the_older_one_that_lost_its_supervisor_is_adopted_by_the_n
     kill_and_wait(supervisor)
     upgrade(place)
     assert sandbox.show(session_id)["supervisor_pid"] != supervisor.pid
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     assert sandbox.ended(session_id)["end_reason"] == "success"
     assert faults(sandbox, session_id) == []
 
 
 def test_a_supervisor_that_its_own_hldctl_cannot_serve_any_more_becomes_the_newer(sandbox: Sandbox) -> None:
     """A migration may take away what the older one needs; then it goes on in the same process, as the newer one."""
-    sandbox.play(SCRIPT)
+    sandbox.play(GATED)
     place = installed(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
@@ -72,7 +71,7 @@ def test_a_supervisor_that_its_own_hldctl_cannot_serve_any_more_becomes_the_newe
     # The older one's next commit fails, and no later one.
     refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF fold_state ON sessions BEGIN SELECT RAISE(ABORT, 'not so'); END"
     sandbox.sql(refuse)
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     log = sandbox.files(session_id).log
     eventually(lambda: "NewerDatabase" in log.read_text(), "the older one to notice")
     sandbox.sql("DROP TRIGGER refuse")
@@ -103,14 +102,14 @@ def downgraded(sandbox: Sandbox, session_id: str) -> None:
 
 
 def test_a_session_of_the_first_version_is_adopted_with_its_old_state(sandbox: Sandbox) -> None:
-    sandbox.play(SCRIPT)
+    sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
     eventually(lambda: len(sandbox.events(session_id)) >= 3, "what is there to be recorded")
     os.kill(sandbox.show(session_id)["supervisor_pid"], 9)
     downgraded(sandbox, session_id)
     assert sandbox.show(session_id)["status"] == "running"
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     assert sandbox.ended(session_id)["end_reason"] == "success"
     events = sandbox.events(session_id)
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))

@@ -17,11 +17,10 @@ from tests.faults.outcome import (
     claude_of,
     has_trouble,
 )
-from tests.sandbox import Sandbox, eventually, is_dead
+from tests.sandbox import GATED, Sandbox, eventually, is_dead
 
 WRITES_OF_A_LAUNCH = range(1, 61)
 WRITES_AFTER_IT = range(49, 145, 6)
-WAITING = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
 LOCK = """
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -72,7 +71,7 @@ def test_each_later_write_fails_for_a_while_and_all_is_recorded(sandbox: Sandbox
 
 
 def test_a_database_locked_for_longer_than_the_timeout_is_waited_for(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
+    sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
     claude = claude_of(sandbox, session_id)
@@ -83,7 +82,7 @@ def test_a_database_locked_for_longer_than_the_timeout_is_waited_for(sandbox: Sa
         assert locker.stdout.readline() == "locked\n"
         began = time.monotonic()
         launching = sandbox.popen("launch", "Hello")
-        (sandbox.work / "go-on").touch()
+        sandbox.go_on()
         eventually(lambda: is_dead(claude), "Claude Code to end, which no lock concerns")
         assert time.monotonic() - began < 25
         assert sandbox.show(session_id)["status"] == "running"
@@ -114,7 +113,7 @@ def test_a_read_only_state_directory_is_waited_for(sandbox: Sandbox) -> None:
 
 
 def test_a_database_that_was_damaged_is_waited_for_until_it_is_mended(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
+    sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually(lambda: "go-on" in sandbox.ok("tail", session_id), "the tool call to be recorded")
     sandbox.sql("UPDATE sessions SET title = 'Known' WHERE id = ?", session_id)
@@ -126,7 +125,7 @@ def test_a_database_that_was_damaged_is_waited_for_until_it_is_mended(sandbox: S
     for command in (["ls"], ["show", session_id], ["set", session_id, "--title", "Other"], ["launch", "Hi"]):
         assert_refused(sandbox.run(*command), str(sandbox.state.database))
     assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     sandbox.journal_has(session_id, '"type":"result"')
     has_trouble(sandbox, session_id, "malformed")
     with sandbox.state.database.open("r+b") as database:

@@ -8,13 +8,11 @@ import pytest
 
 from tests.faults.namespace import SmallDisk
 from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, assert_refused
-from tests.sandbox import Sandbox, eventually
+from tests.sandbox import GATED, Sandbox, eventually
 
 SIZES = [f"size={size}k" for size in range(8, 340, 24)]
 INODES = [f"nr_inodes={number}" for number in range(3, 19, 4)]
 LARGE = "size=8m,nr_inodes=1000"
-SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
-
 # The genuine one has notes of its own to write while a tool runs, and on a full disk may hang over them (2.1.330).
 SILENT_UNTIL_TOLD = """
 def write(**event):
@@ -67,7 +65,7 @@ def test_a_full_disk_lets_itself_be_read_and_the_session_goes_on(sandbox: Sandbo
     assert_refused(sandbox.run("launch", "Hi"), str(sandbox.state.root), "No space left")
     assert len(disk.sessions) == 1
     disk.make_room()
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     sandbox.ok("wait", session_id)
     assert_nobody_is_left(sandbox)
     disk.carry_out()
@@ -92,7 +90,7 @@ def test_a_read_only_disk_is_told_in_a_sentence(sandbox: Sandbox, disk: SmallDis
 def test_a_session_that_lost_its_supervisor_on_a_read_only_disk_is_adopted_later(
     sandbox: Sandbox, disk: SmallDisk
 ) -> None:
-    sandbox.play(SCRIPT)
+    sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     disk.has(session_id, "go-on")
     sandbox.power_off()

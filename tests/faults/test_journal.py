@@ -5,22 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, supervisor_of
-from tests.sandbox import Sandbox, claude_binary, eventually
-
-SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+from tests.sandbox import GATED, Sandbox, claude_binary, eventually
 
 
 @pytest.fixture
 def session_id(sandbox: Sandbox) -> str:
     """Of a session in the midst of its work, with all that it said so far recorded."""
-    sandbox.play(SCRIPT)
+    sandbox.play(GATED)
     launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually(lambda: "go-on" in sandbox.ok("tail", launched), "the tool call to be recorded")
     return launched
 
 
 def go_on(sandbox: Sandbox, session_id: str) -> None:
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     sandbox.ok("wait", session_id)
     session = sandbox.show(session_id)
     assert (session["end_reason"], session["result_content"]) == ("success", "Two.")
@@ -77,7 +75,7 @@ def test_a_journal_that_may_grow_no_more_ends_claude_code_and_what_it_said_is_re
 def test_a_lost_journal_ends_the_session_and_keeps_what_was_recorded(sandbox: Sandbox, session_id: str) -> None:
     before = sandbox.events(session_id)
     sandbox.files(session_id).journal.unlink()
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     sandbox.run("wait", session_id)
     assert_nobody_is_left(sandbox)
     assert sandbox.show(session_id)["completed_at"] is not None

@@ -16,15 +16,14 @@ from tests.faults.outcome import (
     claude_of,
     supervisor_of,
 )
-from tests.sandbox import PATIENCE, Sandbox, eventually
+from tests.sandbox import GATED, PATIENCE, Sandbox, eventually
 
 YEAR = 365 * 24 * 3600 * 1000
-SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
 
 
 @pytest.fixture
 def session_id(sandbox: Sandbox) -> str:
-    sandbox.play(SCRIPT)
+    sandbox.play(GATED)
     launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(launched, "go-on")
     return launched
@@ -70,7 +69,7 @@ def test_a_conversation_is_continued_after_a_reboot(sandbox: Sandbox, session_id
     sandbox.power_off()
     sandbox.sql("UPDATE sessions SET boot_id = 'the last boot'")
     assert sandbox.show(session_id)["end_reason"] == "lost"
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     continuation = sandbox.ok("continue", session_id, "Go on", "--allowed-tools", "Bash").strip()
     assert sandbox.ended(continuation)["end_reason"] == "success"
     assert_recorded_whole(sandbox, continuation)
@@ -79,7 +78,7 @@ def test_a_conversation_is_continued_after_a_reboot(sandbox: Sandbox, session_id
 def test_what_was_finished_at_the_reboot_is_recorded_as_such(sandbox: Sandbox, session_id: str) -> None:
     claude = claude_of(sandbox, session_id)
     supervisor_of(sandbox, session_id).kill()
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     claude.wait(PATIENCE)
     sandbox.power_off()
     sandbox.sql("UPDATE sessions SET boot_id = 'the last boot'")
@@ -96,7 +95,7 @@ def test_a_clock_that_jumps_does_not_disturb_a_session(
     sandbox.sql("UPDATE sessions SET created_at = created_at - ?, last_activity_at = last_activity_at - ?", jump, jump)
     sandbox.sql("UPDATE conversation_events SET created_at = created_at - ?", jump)
     assert session_id in sandbox.ok("ls", "-q")
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     assert_succeeded(sandbox, session_id, "Two.")
     events = sandbox.events(session_id)
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))

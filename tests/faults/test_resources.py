@@ -20,15 +20,13 @@ from tests.faults.outcome import (
     has_trouble,
     supervisor_of,
 )
-from tests.sandbox import Completed, Sandbox, eventually
-
-SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+from tests.sandbox import GATED, Completed, Sandbox, eventually
 
 
 @pytest.fixture
 def session_id(sandbox: Sandbox) -> str:
     """Of a session in the midst of its work, with all that it said so far recorded."""
-    sandbox.play(SCRIPT)
+    sandbox.play(GATED)
     launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually(lambda: "go-on" in sandbox.ok("tail", launched), "the tool call to be recorded")
     return launched
@@ -44,11 +42,11 @@ def without_watches(sandbox: Sandbox) -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_watches")
 def test_without_inotify_sessions_are_recorded_and_followed(sandbox: Sandbox) -> None:
-    sandbox.play(SCRIPT)
+    sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     with sandbox.popen("tail", "-f", session_id) as follower, sandbox.popen("wait", session_id) as waiting:
         eventually(lambda: "go-on" in sandbox.ok("tail", session_id), "the tool call to be recorded")
-        (sandbox.work / "go-on").touch()
+        sandbox.go_on()
         said, _ = follower.communicate()
         assert said.splitlines()[-1] == "claude: Two."
         assert waiting.wait() == 0
@@ -84,7 +82,7 @@ def test_a_supervisor_out_of_descriptors_waits_for_some(sandbox: Sandbox, sessio
     supervisor = supervisor_of(sandbox, session_id)
     few_descriptors(supervisor)
     sandbox.files(session_id).wake.touch()
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     sandbox.journal_has(session_id, '"type":"result"')
     has_trouble(sandbox, session_id, "Too many open files")
     assert sandbox.show(session_id)["status"] == "running"
@@ -135,7 +133,7 @@ def test_a_supervisor_out_of_memory_waits_for_some(sandbox: Sandbox, session_id:
     with sandbox.files(session_id).journal.open("ab") as journal:
         journal.write(b'{"type": "long", "text": "' + b"x" * (16 << 20) + b'"}\n')
     has_trouble(sandbox, session_id, "MemoryError")
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     sandbox.journal_has(session_id, '"type":"result"')
     enough(supervisor, psutil.RLIMIT_AS)
     assert_succeeded(sandbox, session_id, "Two.")
@@ -162,5 +160,5 @@ def test_no_process_for_a_supervisor_is_told_in_a_sentence(sandbox: Sandbox, ses
     assert_refused(sandbox.run(*arguments, environment=environment), "Resource temporarily unavailable")
     injection.end()
     assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
-    (sandbox.work / "go-on").touch()
+    sandbox.go_on()
     assert_succeeded(sandbox, session_id, "Two.")
