@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hldctl.host import memory
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, touch
 from hldctl.store import conversation, space
@@ -14,6 +15,9 @@ from hldctl.supervisor.fold import Fold
 from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.journal import Batch, JournalReader
 from hldctl.supervisor.snapshots import Snapshots
+
+_MANY_BATCHES = 8
+"""One after another: what they took is not needed again soon."""
 
 
 class Recorder:
@@ -50,8 +54,12 @@ class Recorder:
         if self._is_restart_due(self.state.offset):
             # Told at once, not only when the next run says something.
             self._record(Batch([], self.state.offset, self.state.offset))
+        batches = 0
         while (batch := self._journal.next_batch()) is not None:
             self._record(batch)
+            batches += 1
+        if batches > _MANY_BATCHES:
+            memory.give_back()
 
     def finish(self) -> None:
         """Folds what is left, a last line without its newline included, once nobody can write any more."""

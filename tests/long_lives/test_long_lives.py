@@ -8,7 +8,7 @@ from hldctl.store.session import Session
 from hldctl.supervisor.fold import Snapshot
 from hldctl.supervisor.snapshots import Snapshots
 from tests.long_lives.life import live
-from tests.sandbox import Sandbox
+from tests.sandbox import Sandbox, eventually
 
 MEGABYTE = 1 << 20
 
@@ -30,6 +30,32 @@ def test_nor_does_one_of_long_lines(sandbox: Sandbox) -> None:
     assert life.late.descriptors <= life.early.descriptors
     assert life.largest_log < 32 * MEGABYTE
     assert life.faults == []
+
+
+BURST = """
+print(json.dumps({"type": "system", "subtype": "init"}), flush=True)
+while not os.path.exists("go"): time.sleep(0.05)
+for n in range(LINES):
+    call = {"type": "tool_use", "id": f"toolu_{n}", "name": "Bash", "input": {"command": "x" * 900}}
+    print(json.dumps({"type": "assistant", "message": {"role": "assistant", "content": [call]}}))
+sys.stdout.flush()
+while not os.path.exists("end"): time.sleep(0.05)
+"""
+
+
+def test_what_a_burst_took_is_given_back(sandbox: Sandbox) -> None:
+    lines = 20_000
+    sandbox.claude(f"LINES = {lines}\n{BURST}")
+    session_id = sandbox.launch("Burst")
+    eventually(lambda: sandbox.sql("SELECT journal_offset FROM sessions") > [(0,)], "the first line to be recorded")
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+    before = supervisor.memory_full_info().uss
+    (sandbox.work / "go").touch()
+    last = "SELECT max(sequence) FROM conversation_events"
+    eventually(lambda: sandbox.sql(last) == [(lines + 1,)], "the burst to be recorded")
+    eventually(lambda: supervisor.memory_full_info().uss < before + MEGABYTE, "its memory to be given back")
+    (sandbox.work / "end").touch()
+    sandbox.ended(session_id)
 
 
 def test_nor_does_reading_directories_and_what_is_gone_cost_descriptors(sandbox: Sandbox) -> None:
