@@ -27,8 +27,8 @@ _SILENT_NOTES = frozenset(
 )
 
 
-# Made once: json.dumps() makes one for each call that wants other than the defaults.
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
+# Made once: json.dumps() makes one for each call that wants other than the defaults. What was decoded has no circles.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 
 
 class Entry(NamedTuple):

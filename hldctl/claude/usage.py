@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from hldctl.claude.stream import JsonObject, mapping, number, whole_number
+from hldctl.claude.stream import LARGEST_COUNT, JsonObject, mapping, number, whole_number
 
 
 class Tokens(NamedTuple):
@@ -45,15 +45,20 @@ class Spent:
     cost_usd: float | None = None
 
 
+_OF_MESSAGE = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+"""In the order of Tokens."""
+
+
 def of_message(message: JsonObject) -> Tokens | None:
     usage = message.get("usage")
     if not isinstance(usage, dict):
         return None
-    return Tokens(
-        whole_number(usage.get("input_tokens")) or 0,
-        whole_number(usage.get("output_tokens")) or 0,
-        whole_number(usage.get("cache_creation_input_tokens")) or 0,
-        whole_number(usage.get("cache_read_input_tokens")) or 0,
+    return Tokens._make(
+        [
+            # The usual case first: some ten thousand lines a second are read by this.
+            count if type(count := usage.get(name)) is int and 0 <= count <= LARGEST_COUNT else whole_number(count) or 0
+            for name in _OF_MESSAGE
+        ]
     )
 
 

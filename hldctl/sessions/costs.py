@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hldctl.claude import usage
-from hldctl.claude.stream import JsonObject, decode
+from hldctl.claude.line import decode
+from hldctl.claude.stream import JsonObject
 from hldctl.claude.usage import Spent, Tokens
 from hldctl.host.paths import StateDirectory
 from hldctl.store.session import Session

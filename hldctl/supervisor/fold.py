@@ -14,7 +14,8 @@ from hldctl.claude.conversation import (
     says_interrupted,
     structured_result,
 )
-from hldctl.claude.stream import JsonObject, decode, mapping, milliseconds, text, whole_number
+from hldctl.claude.line import decode
+from hldctl.claude.stream import JsonObject, mapping, milliseconds, text, whole_number
 from hldctl.claude.usage import Tokens
 from hldctl.states import EventType
 from hldctl.store.conversation import Row
@@ -74,14 +75,20 @@ class Fold:
             if line.strip():
                 self.pass_over(len(line), arrived_at)
             return
-        self.state.lines += 1
+        state = self.state
+        state.lines += 1
         created_at = milliseconds(event.get("timestamp")) or arrived_at
-        if not is_known(event):
-            self._count_unknown(event)
-        self._learn(event)
+        kind = event.get("type")
+        if kind == "assistant":
+            self._learn_usage(event)
+        elif kind != "user":
+            self._learn(event, kind)
+        # Not from a result: a resume that failed names an id that never had a conversation.
+        if state.claude_session_id is None and kind != "result":
+            state.claude_session_id = text(event.get("session_id"))
         for entry in entries(event):
             self._append(entry, created_at)
-            if entry.tool_name == "Read" or entry.tool_result_for_id in self.state.reads:
+            if entry.tool_name == "Read" or entry.tool_result_for_id in state.reads:
                 self._take_snapshot(entry, event, created_at)
 
     def begin_run(self, restart: Restart) -> None:
@@ -131,20 +138,17 @@ class Fold:
             name = _OTHER_KINDS
         counts[name] = counts.get(name, 0) + 1
 
-    def _learn(self, event: JsonObject) -> None:
-        kind = event.get("type")
-        if kind == "assistant":
-            self._learn_usage(event)
+    def _learn(self, event: JsonObject, kind: Any) -> None:
+        """From a line that is no part of a conversation."""
+        if not is_known(event):
+            self._count_unknown(event)
         elif kind == "result":
             self._learn_result(event)
         elif kind == "stream_event":
             self._learn_real_output(event)
         elif kind == "rate_limit_event":
             self.state.limit_resets_at = rate_limit.resets_at(event)
-        # Not from a result: a resume that failed names an id that never had a conversation.
-        if self.state.claude_session_id is None and kind != "result":
-            self.state.claude_session_id = text(event.get("session_id"))
-        if kind == "system" and event.get("subtype") == "init":
+        elif event.get("subtype") == "init":
             self.state.model_id = self.state.model_id or text(event.get("model")) or None
             self.mcp_states += mcp.states(event)
 

@@ -1,0 +1,56 @@
+"""Two ways to read a line, and no way to tell which it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hldctl.claude import line, stream
+
+NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.floats()
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+OBJECTS = st.dictionaries(st.text(), VALUES)
+
+ODD = [
+    *(b"", b" ", b"[1]", b"7", b"null", b"{", b"{}{}", b"\x0b{}\x0b", b"\xef\xbb\xbf{}", b"\xc2\xa0{}"),
+    *(b' {"a": 1} \r', b'{"a": 1, "a": 2}', b'{"a": 01}', b'{"a": -0}', b'{"a": -0.0}', b'{"a": 1.0}', b'{"a": 1e2}'),
+    *(b'{"a": NaN, "b": -Infinity, "c": 1e999}', b'{"a": 1e-999}', b'{"a": 9007199254740993.0}', b'{"a": [1,]}'),
+    *(b'{"a": 9223372036854775808}', b'{"a": 18446744073709551616}', b'{"a": -9223372036854775809}'),
+    *(rb'{"\ud800": "\udfff"}', rb'{"a": "\ud83d\ude00"}', b'{"a": "\xff"}', b'{"a": "\xed\xa0\x80"}', b'{"a": "\t"}'),
+    b'{"a": ' + b"[" * 150 + b"]" * 150 + b', "b": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}',
+    b'{"a": ' + b"[" * 199 + b"]" * 199 + b"}",
+    b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}",
+    b'{"a":' * 1100 + b"1" + b"}" * 1100,
+]
+
+
+def reads_alike(written: bytes) -> bool:
+    # In words: 1 and 1.0 are equal, and nan is not equal to itself.
+    return repr(line.decode(written)) == repr(stream.decode(written))
+
+
+@pytest.mark.parametrize("written", ODD)
+def test_what_is_odd(written: bytes) -> None:
+    assert reads_alike(written)
+
+
+@given(OBJECTS, st.booleans())
+@example({"a": 2**64}, True)
+@example({"a": -(2**63) - 1}, True)
+@example({"a": "\ud800"}, True)
+def test_any_object(value: dict[str, object], ascii_only: bool) -> None:
+    assert reads_alike(json.dumps(value, ensure_ascii=ascii_only).encode(errors="surrogatepass"))
+
+
+@given(OBJECTS, st.integers(0), st.binary(max_size=4))
+def test_any_damage(value: dict[str, object], place: int, damage: bytes) -> None:
+    written = json.dumps(value).encode()
+    place %= len(written)
+    assert reads_alike(written[:place] + damage + written[place + len(damage) :])
+    assert reads_alike(written[:place] + damage + written[place:])
