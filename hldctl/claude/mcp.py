@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from hldctl.claude.stream import JsonObject, mapping, sequence, text, without_surrogates
 
@@ -90,6 +89,9 @@ def _is_stdio(server: Any) -> bool:
 def _without_secrets(url: str | None) -> str | None:
     if url is None:
         return None
+    # Only here: few sessions have a server with a URL, and each supervisor would pay for it.
+    from urllib.parse import urlsplit, urlunsplit
+
     try:
         parts = urlsplit(url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterable
 
@@ -53,6 +52,9 @@ def _is_here(session: Session) -> bool:
 
 
 def _start(session_id: str) -> None:
+    # Only here: few supervisors adopt another's session, and each would pay for as long as it lives.
+    import subprocess
+
     process = subprocess.Popen(
         command("adopt", session_id),
         stdin=subprocess.DEVNULL,

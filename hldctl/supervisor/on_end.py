@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import subprocess
 from collections.abc import Mapping
 
 from hldctl.host.paths import StateDirectory
@@ -61,7 +60,8 @@ def run(state: StateDirectory, session: Session, launcher: Mapping[str, str], um
 def _run(
     state: StateDirectory, session: Session, launcher: Mapping[str, str], umask: int, directory: str, longest: int
 ) -> None:
-    # Only here: it takes as long to import as all of the hook's own modules.
+    # Only here: few sessions have such a command, and each supervisor would pay for as long as it lives.
+    import subprocess
     import tempfile
 
     files = state.session(session.id)

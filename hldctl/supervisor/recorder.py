@@ -8,6 +8,7 @@ from hldctl.host import memory
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, touch
 from hldctl.store import conversation, space
+from hldctl.store.connection import current
 from hldctl.store.session import Session
 from hldctl.supervisor import restart
 from hldctl.supervisor.arrivals import Arrivals
@@ -59,6 +60,7 @@ class Recorder:
             self._record(batch)
             batches += 1
         if batches > _MANY_BATCHES:
+            current().release_memory()
             memory.give_back()
 
     def finish(self) -> None:

@@ -66,14 +66,16 @@ def _break_database(error: Callable[[str], Exception], first: int) -> None:
 def _break_fork() -> None:
     import _posixsubprocess
 
-    fork_exec = _posixsubprocess.fork_exec
+    def failing(start: Callable[..., int]) -> Callable[..., int]:
+        def started(*arguments: Any, **options: Any) -> int:
+            if _fails():
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            return start(*arguments, **options)
 
-    def failing(*arguments: Any) -> int:
-        if _fails():
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        return fork_exec(*arguments)
+        return started
 
-    _posixsubprocess.fork_exec = failing
+    _posixsubprocess.fork_exec = failing(_posixsubprocess.fork_exec)
+    os.posix_spawn = failing(os.posix_spawn)
 
 
 def _make_read_only() -> None:
