@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 
+from hldctl.host import memory
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, StateDirectory, make, touch
 from hldctl.host.processes import ProcessIdentity, identify, is_running
@@ -65,6 +66,8 @@ class Supervision:
         self._record_process()
         self._set_limits()
         with closing(self._recorder()) as recorder:
+            # What it took to start.
+            memory.give_back()
             while True:
                 with closing(self._wakeup()) as wakeup:
                     exit = self._record(recorder, wakeup, when_following)

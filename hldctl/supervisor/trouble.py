@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
+import sys
 
 
 def log_trouble() -> None:
     """The traceback of the exception that is being handled; never raises, for the log may be on the full disk."""
     with contextlib.suppress(Exception):
-        traceback.print_exc()
+        # The interpreter's own writer, which is there also when no file can be opened any more.
+        sys.__excepthook__(*sys.exc_info())
