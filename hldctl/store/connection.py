@@ -30,6 +30,8 @@ def connect(path: str, busy_timeout_seconds: float) -> None:
     connection = apsw.Connection(path)
     try:
         connection.set_busy_timeout(int(busy_timeout_seconds * 1000))
+        # Otherwise a query with an order is planned anew for each value that is bound: with each line of a session.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         # WAL is not among them: it stays with the file, and setting it again asks for a lock.
         connection.execute(f"PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{_CACHE_KB}")
     except BaseException:
