@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -14,6 +15,8 @@ _POLL_SECONDS = 0.1
 """How often to look where the system cannot wake us: no inotify left, or a process without a handle."""
 
 _LONGEST_SECONDS = 3600.0
+_MANY_NOTICES = 4096
+"""Bytes, 16 for each; equal ones that follow one another are one."""
 
 _IN_MODIFY, _IN_ATTRIB, _IN_CLOEXEC, _IN_NONBLOCK = 0x2, 0x4, 0o2000000, 0o4000
 
@@ -79,8 +82,6 @@ def _file_notifier(files: list[Path]) -> int | None:
 
 
 def _drain(descriptor: int) -> None:
-    try:
-        while os.read(descriptor, 65536):
-            pass
-    except BlockingIOError:
-        pass
+    """Takes what is there to be read; should there be more, it wakes once more."""
+    with contextlib.suppress(BlockingIOError):
+        os.read(descriptor, _MANY_NOTICES)

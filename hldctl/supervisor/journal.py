@@ -41,17 +41,29 @@ class JournalReader:
         self._end = offset
         self._begun: list[bytes] = []
         self._begun_length = 0
+        self._is_at_the_end = False
 
     def next_batch(self) -> Batch | None:
         """The lines that end in the next part of the journal; None once there is no more at present."""
-        while chunk := os.read(self._descriptor, CHUNK):
+        while chunk := self._read():
             first, newline, rest = chunk.partition(b"\n")
             self._begin(first)
             if newline:
                 *lines, unended = rest.split(b"\n")
                 return self._batch([self._finished(), *lines], unended)
-        self._notice_a_cut()
         return None
+
+    def _read(self) -> bytes:
+        """The next part; nothing at the end, once."""
+        # Less than was asked for was all that there was: a calm session has it read once for each line, not twice.
+        if self._is_at_the_end:
+            self._is_at_the_end = False
+            return b""
+        chunk = os.read(self._descriptor, CHUNK)
+        self._is_at_the_end = 0 < len(chunk) < CHUNK
+        if not chunk:
+            self._notice_a_cut()
+        return chunk
 
     def last_batch(self) -> Batch | None:
         """What stands behind the last newline, once nobody can write any more."""
