@@ -61,11 +61,13 @@ def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> 
     """What `look` gives once that is true; fails when patience is over."""
     deadline = time.monotonic() + patience
     while True:
+        begun = time.monotonic()
         if found := look():
             return found
-        if time.monotonic() > deadline:
+        if (now := time.monotonic()) > deadline:
             raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
-        time.sleep(0.02)
+        # For as long as the look took: some are whole commands, and others need the processor meanwhile.
+        time.sleep(max(0.02, now - begun))
 
 
 def kill_and_wait(process: psutil.Process) -> None:

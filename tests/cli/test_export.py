@@ -314,12 +314,12 @@ def test_a_long_conversation_needs_little_memory(sandbox: Sandbox, format: str) 
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
     sandbox.sql(
-        "WITH RECURSIVE numbers (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50100)"
+        "WITH RECURSIVE numbers (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM numbers WHERE n < 25100)"
         " INSERT INTO conversation_events (session_id, sequence, event_type, tool_id, tool_name, tool_input,"
         " tool_result_for_id, tool_result_content, is_error, is_completed, created_at)"
         " SELECT ?, n, iif(n % 2, 'tool_result', 'tool_call'), iif(n % 2, NULL, 't' || n), 'Bash',"
         " iif(n % 2, NULL, '{\"command\": \"make\"}'), iif(n % 2, 't' || (n - 1), NULL),"
-        " iif(n % 2, printf('%.4000c', 'x'), NULL), 0, 1, n FROM numbers",
+        " iif(n % 2, printf('%.8000c', 'x'), NULL), 0, 1, n FROM numbers",
         session_id,
     )
     command = [sys.executable, "-m", "hldctl", "export", session_id, "--format", format, "-o", "document"]
