@@ -161,6 +161,24 @@ def test_a_line_is_one_transaction_of_as_many_statements_as_there_are_tables(rec
     assert recording.record({"type": "system", "subtype": "status"}) == ["BEGIN IMMEDIATE", "UPDATE sessions", "COMMIT"]
 
 
+def test_no_statement_is_planned_again_for_another_value(recording: Recording) -> None:
+    planned: list[str] = []
+
+    def note(*what: object) -> int:
+        """SQLite asks for leave whenever it plans a statement, and never when it runs one."""
+        planned.append(str(what))
+        return apsw.SQLITE_OK
+
+    current().authorizer = note
+    lines = [{**SAID, "timestamp": f"2026-11-22T19:51:{second}Z"} for second in range(10, 15)]
+    for line in lines[:-1]:
+        recording.record(line)
+    assert planned
+    planned.clear()
+    recording.record(lines[-1])
+    assert planned == []
+
+
 def test_a_tool_s_call_is_looked_up_once_and_its_result_once(recording: Recording) -> None:
     call = {"type": "assistant", "message": {"role": "assistant", "content": [CALLED]}}
     answer = {"type": "user", "message": {"role": "user", "content": [ANSWERED]}}
