@@ -13,9 +13,10 @@ from hldctl.claude import line, stream
 NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.floats()
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
 )
-OBJECTS = st.dictionaries(st.text(), VALUES)
+OBJECTS = st.dictionaries(st.text(), VALUES, max_size=3)
 
 ODD = [
     *(b"", b" ", b"[1]", b"7", b"null", b"{", b"{}{}", b"\x0b{}\x0b", b"\xef\xbb\xbf{}", b"\xc2\xa0{}"),

@@ -223,7 +223,7 @@ def test_an_id_that_only_a_result_names_had_no_conversation() -> None:
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
-    max_leaves=12,
+    max_leaves=6,
 )
 names = st.sampled_from(
     "type subtype message content role id usage model session_id parent_tool_use_id timestamp text thinking tool_use_id"
