@@ -42,11 +42,11 @@ class Arrivals:
             os.write(self._descriptor, b"\n%d %d" % (offset, moment))
             self._marks.append((offset, moment))
 
-    def time_of(self, offset: int) -> int:
-        """When the byte before `offset` came; it must be covered. To be asked in ascending order."""
+    def mark_of(self, offset: int) -> tuple[int, int]:
+        """The mark that says when the byte before `offset` came: it must be covered. To be asked in ascending order."""
         while self._marks[0][0] < offset:
             self._marks.popleft()
-        return self._marks[0][1]
+        return self._marks[0]
 
     def close(self) -> None:
         os.close(self._descriptor)

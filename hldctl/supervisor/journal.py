@@ -28,8 +28,8 @@ class Batch:
         """Each line with the byte behind it and its newline."""
         reached = self.start
         for line in self.lines:
-            reached = min(self.end, reached + (line if isinstance(line, int) else len(line)) + 1)
-            yield reached, line
+            reached += (line if isinstance(line, int) else len(line)) + 1
+            yield reached if reached <= self.end else self.end, line
 
 
 class JournalReader:

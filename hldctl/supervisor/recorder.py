@@ -86,9 +86,11 @@ class Recorder:
         fold = self._fold
         self._arrivals.cover(batch.end)
         self._tell_restarts(batch.start)
+        covered, arrived_at = -1, 0
         for end, line in batch.ends():
             # Of its last byte but the newline, which comes later where a run was cut off and another follows.
-            arrived_at = self._arrivals.time_of(end - 1)
+            if covered < end - 1:
+                covered, arrived_at = self._arrivals.mark_of(end - 1)
             if isinstance(line, int):
                 fold.pass_over(line, arrived_at)
             else:

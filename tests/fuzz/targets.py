@@ -193,7 +193,7 @@ def _times(path: Path, offsets: list[int], folded: int) -> list[int]:
         moments = []
         for offset in offsets:
             marks.cover(offset)
-            moments.append(marks.time_of(offset))
+            moments.append(marks.mark_of(offset)[1])
         return moments
     finally:
         marks.close()

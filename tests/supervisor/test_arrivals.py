@@ -6,7 +6,7 @@ from hldctl.supervisor.arrivals import Arrivals
 
 
 def times(arrivals: Arrivals, *offsets: int) -> list[int]:
-    return [arrivals.time_of(offset) for offset in offsets]
+    return [arrivals.mark_of(offset)[1] for offset in offsets]
 
 
 def test_a_second_fold_gets_the_times_of_the_first_in_whatever_pieces(tmp_path: Path) -> None:
