@@ -30,6 +30,11 @@ _SILENT_NOTES = frozenset(
 # Made once: json.dumps() makes one for each call that wants other than the defaults. What was decoded has no circles.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 
+# Looked up once: an enum finds its member in more time than the rest of an entry takes.
+_MESSAGE, _THINKING = EventType.MESSAGE, EventType.THINKING
+_TOOL_CALL, _TOOL_RESULT = EventType.TOOL_CALL, EventType.TOOL_RESULT
+_SYSTEM = EventType.SYSTEM
+
 
 class Entry(NamedTuple):
     """One event of a conversation, before it has its number. A tuple: bursts make tens of thousands a second."""
@@ -60,7 +65,7 @@ def entries(event: JsonObject) -> list[Entry]:
         told = [_entry(block, role, parent, structured) for block in found]
         return [entry._replace(is_error=True) for entry in told] if failed else told
     note = _note(event)
-    return [] if note is None else [Entry(EventType.SYSTEM, "system", note, parent_tool_use_id=parent)]
+    return [] if note is None else [Entry(_SYSTEM, "system", note, parent_tool_use_id=parent)]
 
 
 def is_known(event: JsonObject) -> bool:
@@ -89,14 +94,14 @@ def _structured(event: JsonObject, found: list[JsonObject]) -> JsonObject:
 def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObject) -> Entry:
     kind = text(block.get("type")) or ""
     if kind == "text":
-        return Entry(EventType.MESSAGE, role, text(block.get("text")) or "", parent_tool_use_id=parent)
+        return Entry(_MESSAGE, role, text(block.get("text")) or "", parent_tool_use_id=parent)
     if kind == "thinking":
-        return Entry(EventType.THINKING, role, text(block.get("thinking")) or "", parent_tool_use_id=parent)
+        return Entry(_THINKING, role, text(block.get("thinking")) or "", parent_tool_use_id=parent)
     if kind == "redacted_thinking":
-        return Entry(EventType.THINKING, role, "[redacted]", parent_tool_use_id=parent)
+        return Entry(_THINKING, role, "[redacted]", parent_tool_use_id=parent)
     if kind == "tool_use" or kind.endswith("_tool_use"):
         return Entry(
-            EventType.TOOL_CALL,
+            _TOOL_CALL,
             role,
             tool_id=text(block.get("id")),
             tool_name=text(block.get("name")),
@@ -105,14 +110,14 @@ def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObj
         )
     if kind == "tool_result" or kind.endswith("_tool_result"):
         return Entry(
-            EventType.TOOL_RESULT,
+            _TOOL_RESULT,
             role,
             parent_tool_use_id=parent,
             tool_result_for_id=text(block.get("tool_use_id")),
             tool_result_content=tool_result.content(block, structured),
             is_error=block.get("is_error") is True,
         )
-    return Entry(EventType.MESSAGE, role, block_text([block]), parent_tool_use_id=parent)
+    return Entry(_MESSAGE, role, block_text([block]), parent_tool_use_id=parent)
 
 
 def _as_json(value: Any) -> str:

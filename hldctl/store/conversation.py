@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from hldctl.states import EventType, FeedType
@@ -44,7 +45,7 @@ INSERT INTO feed (type, session_id, run_id, timestamp, data)
 SELECT ?, session_id, ?, ?, '{{"sequence":' || sequence{_OPTIONAL} || '}}'
 FROM conversation_events WHERE session_id = ? AND sequence BETWEEN ? AND ? ORDER BY sequence
 """
-_EVENT_TYPE = COLUMNS.index("event_type")
+_type_of = itemgetter(COLUMNS.index("event_type"))
 _SEQUENCE = COLUMNS.index("sequence")
 
 
@@ -70,7 +71,7 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
             connection.executemany(_INSERT, step.rows)
             first, last = max(step.rows[0][_SEQUENCE], told + 1), step.rows[-1][_SEQUENCE]
             connection.execute(_PUBLISH, (str(FeedType.CONVERSATION_UPDATED), run_id, now, session_id, first, last))
-            if any(row[_EVENT_TYPE] == EventType.TOOL_CALL for row in step.rows):
+            if EventType.TOOL_CALL in map(_type_of, step.rows):
                 approvals.correlate(connection, session_id, working_dir)
         if step.completed_tools:
             connection.executemany(_COMPLETE, [(session_id, tool) for tool in step.completed_tools])

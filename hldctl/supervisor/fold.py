@@ -26,6 +26,8 @@ from hldctl.supervisor.restart import Restart
 _KINDS_NAMED = 50
 _LONGEST_KIND = 100
 _OTHER_KINDS = "other"
+# Looked up once rather than for each line.
+_NOTE = EventType.SYSTEM
 _SUBAGENTS_KEPT = 100
 _READS_KEPT = 1000
 
@@ -94,7 +96,7 @@ class Fold:
     def begin_run(self, restart: Restart) -> None:
         """Notes that Claude Code is started again: what the run before said of its end is no longer the session's."""
         state = self.state
-        self._append(Entry(EventType.SYSTEM, "system", restart.note), restart.at)
+        self._append(Entry(_NOTE, "system", restart.note), restart.at)
         state.restarts_told += 1
         state.last_result = state.limit_resets_at = None
         state.interrupted = state.spoken_since_result = False
@@ -104,7 +106,7 @@ class Fold:
         self.state.lines += 1
         self.state.unreadable_lines += 1
         note = f"Claude Code wrote a line that cannot be read ({length} bytes); it is in the journal."
-        self._append(Entry(EventType.SYSTEM, "system", note), arrived_at)
+        self._append(Entry(_NOTE, "system", note), arrived_at)
 
     def _append(self, entry: Entry, created_at: int) -> None:
         state = self.state
@@ -112,7 +114,7 @@ class Fold:
         if created_at > (state.last_activity_at or -1):
             state.last_activity_at = created_at
         state.interrupted = says_interrupted(entry)
-        if entry.event_type is not EventType.SYSTEM:
+        if entry.event_type is not _NOTE:
             state.spoken_since_result = True
         self.rows.append((self._session_id, state.sequence, *entry, False, created_at))
         if entry.tool_result_for_id is not None:
