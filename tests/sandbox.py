@@ -76,6 +76,22 @@ def kill_and_wait(process: psutil.Process) -> None:
     eventually(lambda: is_dead(process), "its death")
 
 
+def wakeups(process: psutil.Process) -> int:
+    """How often it has waited for something and gone on."""
+    return int(process.num_ctx_switches().voluntary)
+
+
+def falls_asleep(process: psutil.Process) -> None:
+    """Waits until it waits for something that does not happen, rather than for its turn or for the disk."""
+
+    def sleeps() -> bool:
+        before = wakeups(process)
+        time.sleep(0.5)
+        return wakeups(process) == before and process.status() == psutil.STATUS_SLEEPING
+
+    eventually(sleeps, "it to fall asleep")
+
+
 @dataclass
 class Sandbox:
     root: Path

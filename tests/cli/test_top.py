@@ -5,7 +5,7 @@ import json
 import psutil
 import pytest
 
-from tests.sandbox import Sandbox, eventually
+from tests.sandbox import Sandbox, eventually, falls_asleep, wakeups
 from tests.terminal import JOB_CONTROL, Terminal
 
 STAYS = """
@@ -84,12 +84,11 @@ def test_it_sleeps_while_nothing_runs_and_a_launch_wakes_it(sandbox: Sandbox) ->
     with Terminal(sandbox, "top") as terminal:
         terminal.becomes("nothing runs")
         process = psutil.Process(terminal.process.pid)
-        # The first look is over once it sleeps for good.
-        eventually(lambda: not process.cpu_percent(0.5), "it to fall asleep")
-        before = process.num_ctx_switches().voluntary
+        falls_asleep(process)
+        before = wakeups(process)
         with pytest.raises(psutil.TimeoutExpired):
             process.wait(3)
-        assert process.num_ctx_switches().voluntary - before <= 3
+        assert wakeups(process) - before <= 3
         launched = sandbox.launch("Something")
         terminal.becomes(launched[:8])
         terminal.enter("\x1b[15~q")
@@ -104,11 +103,11 @@ def test_figures_and_clocks_go_on_while_nothing_else_happens(sandbox: Sandbox) -
         before = terminal.becomes(session_id[:8])
         eventually(lambda: terminal.screen() != before, "another screen")
         process = psutil.Process(terminal.process.pid)
-        switches = process.num_ctx_switches().voluntary
+        switches = wakeups(process)
         with pytest.raises(psutil.TimeoutExpired):
             process.wait(5)
         # Each two seconds one for the calm, one for the clock, and what writing takes.
-        assert process.num_ctx_switches().voluntary - switches <= 15
+        assert wakeups(process) - switches <= 15
 
 
 def test_more_sessions_than_lines_scroll_and_the_selection_stays(sandbox: Sandbox) -> None:

@@ -7,7 +7,7 @@ import signal
 import psutil
 import pytest
 
-from tests.sandbox import Sandbox, eventually
+from tests.sandbox import Sandbox, eventually, falls_asleep, wakeups
 from tests.terminal import Terminal
 
 HELD = """
@@ -54,17 +54,12 @@ def test_nothing_is_drawn_while_nothing_happens(sandbox: Sandbox) -> None:
         terminal.becomes("completed")
         process = psutil.Process(terminal.process.pid)
 
-        def wakeups() -> int:
-            return int(process.num_ctx_switches().voluntary)
-
-        # It has fallen asleep once its count stands still.
-        seen = [-1]
-        eventually(lambda: seen.append(wakeups()) or seen[-1] == seen[-2], "no more wake-ups")  # type: ignore[func-returns-value]
-        before, drawn = wakeups(), terminal.shown
+        falls_asleep(process)
+        before, drawn = wakeups(process), terminal.shown
         # Longer than any clock ticks.
         with pytest.raises(psutil.TimeoutExpired):
             process.wait(2.5)
-        assert wakeups() - before <= 1
+        assert wakeups(process) - before <= 1
         terminal.screen()
         assert terminal.shown == drawn
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.sandbox import GATED, PATIENCE, Sandbox, eventually
+from tests.sandbox import GATED, PATIENCE, Sandbox, eventually, falls_asleep, wakeups
 
 
 def test_launch_in_a_command_substitution_returns_while_the_session_goes_on(sandbox: Sandbox) -> None:
@@ -111,11 +111,11 @@ def test_a_silent_session_costs_its_supervisor_nothing(sandbox: Sandbox) -> None
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, '"init"')
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
-    eventually(lambda: supervisor.status() == psutil.STATUS_SLEEPING, "the supervisor to sleep")
-    before = supervisor.num_ctx_switches().voluntary
+    falls_asleep(supervisor)
+    before = wakeups(supervisor)
     # A second of silence, passed by another process of the session's own: no wake-up of ours may fall into it.
     subprocess.run(["sleep", "2"], check=True)
-    assert supervisor.num_ctx_switches().voluntary - before <= 2
+    assert wakeups(supervisor) - before <= 2
     sandbox.ok("interrupt", session_id)
 
 
@@ -128,10 +128,10 @@ def test_following_a_silent_session_is_one_look_a_second(sandbox: Sandbox) -> No
         process = psutil.Process(follower.pid)
         assert follower.stdout is not None
         assert "Hello" in follower.stdout.readline()
-        eventually(lambda: process.status() == psutil.STATUS_SLEEPING, "it to sleep")
-        before = process.num_ctx_switches().voluntary
+        falls_asleep(process)
+        before = wakeups(process)
         subprocess.run(["sleep", "3"], check=True)
-        assert process.num_ctx_switches().voluntary - before <= 6
+        assert wakeups(process) - before <= 6
         process.kill()
     sandbox.ok("interrupt", session_id)
 

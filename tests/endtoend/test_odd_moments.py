@@ -15,7 +15,7 @@ import pytest
 from tests.crash.test_steps import crash_at
 from tests.endtoend.test_names import reaches
 from tests.endtoend.test_restarts import hurry, restarted
-from tests.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
+from tests.sandbox import PATIENCE, Sandbox, eventually, falls_asleep, kill_and_wait, wakeups
 
 INIT = 'print(json.dumps({"type": "system", "subtype": "init", "session_id": "s"}), flush=True)\n'
 OK = 'print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}), flush=True)\n'
@@ -39,11 +39,11 @@ def go_on(sandbox: Sandbox) -> None:
 def is_kept_asleep(sandbox: Sandbox, session_id: str, meanwhile: str) -> bool:
     """Whether its supervisor is not woken while a command is run, which takes a while."""
     supervisor = psutil.Process(column(sandbox, session_id, "supervisor_pid"))
-    eventually(lambda: supervisor.status() == psutil.STATUS_SLEEPING, "it to sleep")
-    before = supervisor.num_ctx_switches().voluntary
+    falls_asleep(supervisor)
+    before = wakeups(supervisor)
     for _ in range(3):
         sandbox.ok(meanwhile)
-    return supervisor.num_ctx_switches().voluntary - before < 5
+    return wakeups(supervisor) - before < 5
 
 
 def test_idleness_counts_neither_the_queue_nor_a_pause(sandbox: Sandbox) -> None:

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tests.endtoend.test_names import TOOLS, WAITING, reaches, statuses
-from tests.sandbox import Sandbox, eventually, kill_and_wait
+from tests.sandbox import Sandbox, eventually, falls_asleep, kill_and_wait, wakeups
 
 
 def states(sandbox: Sandbox, ids: list[str]) -> list[str]:
@@ -82,11 +82,11 @@ def test_who_waits_for_a_slot_uses_no_cpu(sandbox: Sandbox) -> None:
     sandbox.play(numbered(range(2)))
     ids = [launch(sandbox, number) for number in range(2)]
     supervisor = psutil.Process(sandbox.show(ids[1])["supervisor_pid"])
-    eventually(lambda: supervisor.status() == psutil.STATUS_SLEEPING, "it to sleep")
-    before = supervisor.num_ctx_switches().voluntary
+    falls_asleep(supervisor)
+    before = wakeups(supervisor)
     sandbox.journal_has(ids[0], "go-on")
     sandbox.ok("wait", ids[0], "--until", "running")
-    assert supervisor.num_ctx_switches().voluntary - before < 5
+    assert wakeups(supervisor) - before < 5
 
 
 def test_the_time_in_the_queue_is_not_the_sessions(sandbox: Sandbox) -> None:
