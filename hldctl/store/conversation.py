@@ -38,8 +38,8 @@ _COMPLETE = "UPDATE conversation_events SET is_completed = 1 WHERE session_id = 
 _IN_FEED = ("sequence", "event_type", "role", "tool_id", "tool_name", "tool_result_for_id", "parent_tool_use_id")
 """Enough to know what came; the content is one query away and not stored twice."""
 # By the database itself, from the rows it has just been given: a third of what each line would cost otherwise. What is
-# null is left out: so is all that it is joined to.
-_OPTIONAL = "".join(f""" || coalesce(',"{name}":' || json_quote({name}), '')""" for name in _IN_FEED[1:])
+# null is left out.
+_OPTIONAL = "".join(f""" || iif({name} IS NULL, '', ',"{name}":' || json_quote({name}))""" for name in _IN_FEED[1:])
 _PUBLISH = f"""
 INSERT INTO feed (type, session_id, run_id, timestamp, data)
 SELECT ?, session_id, ?, ?, '{{"sequence":' || sequence{_OPTIONAL} || '}}'

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -178,4 +179,6 @@ def compare_with(file: Path, shown: str, *, renewed_by: str, told_in: Path) -> N
         file.write_text(shown)
     if not file.exists():
         pytest.fail(f"{file} is missing; see {told_in}")
-    assert shown == file.read_text(), f"{file} shows something else; see {told_in}"
+    if shown != (expected := file.read_text()):
+        difference = unified_diff(expected.splitlines(), shown.splitlines(), "expected", "shown", lineterm="")
+        pytest.fail("\n".join([f"{file} shows something else; see {told_in}", *difference]))
