@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import example, given
@@ -55,3 +57,27 @@ def test_any_damage(value: dict[str, object], place: int, damage: bytes) -> None
     place %= len(written)
     assert reads_alike(written[:place] + damage + written[place + len(damage) :])
     assert reads_alike(written[:place] + damage + written[place:])
+
+
+SHORT_OF_MEMORY = """
+import os, resource
+from hldctl.claude import line
+written = b'{"a": [' + b'"word", ' * 500_000 + b'"end"]}'
+pages = int(open("/proc/self/statm").read().split()[0])
+for megabytes in range(0, 80, 2):
+    if os.fork() == 0:
+        most = pages * os.sysconf("SC_PAGE_SIZE") + (megabytes << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        try:
+            line.decode(written)
+        except MemoryError:
+            os._exit(1)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS limits no address space")
+def test_a_long_line_and_little_memory_kill_nobody() -> None:
+    told = subprocess.run([sys.executable, "-c", SHORT_OF_MEMORY], capture_output=True, text=True, check=True).stdout
+    assert set(told.split()) == {"0", "1"}
