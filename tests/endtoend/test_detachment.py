@@ -93,7 +93,10 @@ def test_a_polite_signal_to_the_supervisor_changes_nothing(sandbox: Sandbox, num
 
 
 def test_claude_and_its_tools_have_default_signals_and_the_launchers_umask(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "grep -E ^Sig /proc/$PPID/status; umask; touch made"}\n\nsay Done.')
+    # Claude Code blocks all signals while it starts a tool, which can be running before that is undone.
+    unblocked = "for try in $(seq 50); do grep -q 'SigBlk:.0*$' /proc/$PPID/status && break; sleep 0.1; done"
+    look = f"{unblocked}; grep -E ^Sig /proc/$PPID/status; umask; touch made"
+    sandbox.play(f"call Bash {json.dumps({'command': look})}\n\nsay Done.")
     launch = f"umask 027; trap '' INT HUP; {sys.executable} -m hldctl launch Hello --wait --allowed-tools Bash"
     subprocess.run(["sh", "-c", launch], cwd=sandbox.work, env=sandbox.environment, check=True, capture_output=True)
     (session_id,) = sandbox.ok("ls", "-q").split()
