@@ -21,12 +21,13 @@ def main() -> None:
     options = _options()
     signal.signal(signal.SIGTERM, _terminated)
     begun = time.monotonic()
-    described = machine.describe(sys.argv[1:])
+    described, steal = machine.describe(sys.argv[1:]), machine.Steal()
     try:
         figures = tuple(running.run(options.only or list(MEASURES), _tell))
     except KeyboardInterrupt:
         _tell("Interrupted; nothing is written.")
         sys.exit(128 + signal.SIGINT)
+    described["stolen by the host"] = f"{steal.share():.0%} of the processor time that was wanted"
     described["took"] = f"{time.monotonic() - begun:.0f} s"
     measurement = Measurement(described, figures)
     measurement.write(options.output)

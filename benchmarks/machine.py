@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import apsw
 import psutil
@@ -31,6 +32,25 @@ def describe(arguments: list[str]) -> dict[str, str]:
         "memory": f"{psutil.virtual_memory().total / 1e9:.0f} GB",
         "load before": f"{os.getloadavg()[0]:.2f}",
     }
+
+
+class Steal:
+    """What a virtual machine's host gave to others while this one wanted to run."""
+
+    def __init__(self) -> None:
+        self._before = psutil.cpu_times()
+
+    def share(self) -> float:
+        """Of the processor time wanted since this was made: 0 to 1; 0 where the kernel does not count it."""
+        now = psutil.cpu_times()
+        stolen = getattr(now, "steal", 0.0) - getattr(self._before, "steal", 0.0)
+        given = _busy(now) - _busy(self._before)
+        return float(stolen / (stolen + given)) if stolen else 0.0
+
+
+def _busy(times: Any) -> float:
+    """Seconds of all processors; guests' are part of the user's."""
+    return float(times.user + times.nice + times.system)
 
 
 def _claude_version() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,6 +53,7 @@ def test_one_measure_prints_its_table_writes_its_file_and_leaves_nothing_else(tm
     assert "1/1 floors" in done.stderr
     measured = Measurement.read(file)
     assert {"hldctl", "Claude Code", "Python", "SQLite", "kernel", "processor", "command"} <= measured.machine.keys()
+    assert re.match(r"\d+% of the processor time", measured.machine["stolen by the host"])
     for figure in measured.figures:
         assert figure.measured is not None
         assert figure.measured.lowest > 0
