@@ -22,6 +22,8 @@ from tests.sandbox import Sandbox
 
 _SECONDS = 20
 _FLOOR_SECONDS = 10
+_WORK_SECONDS = 0.0015
+"""About what supervisor and follower take for a line."""
 _PATIENCE = 30.0
 _CHUNK = 1 << 16
 _MOMENT = re.compile(rb"@(\d+)@")
@@ -29,6 +31,7 @@ _MOMENT = re.compile(rb"@(\d+)@")
 
 def measure(place: Place) -> Iterator[Figure]:
     floor = _by_coreutils(place, 1)
+    yield Figure("the machine alone", Samples("1.5 ms of work, 20 times a second", "ms", _by_a_clock()))
     for words in (("tail", "-f"), ("tail", "-f", "--json")):
         yield _figure(f"1 session, {' '.join(words)}", _by_hldctl(place, 1, words), floor)
     yield _figure("20 sessions, tail -f", _by_hldctl(place, 20, ("tail", "-f")), _by_coreutils(place, 20))
@@ -71,6 +74,20 @@ def _by_coreutils(place: Place, files: int) -> tuple[float, ...]:
         for one in writers:
             one.wait()
     return taken
+
+
+def _by_a_clock() -> tuple[float, ...]:
+    """From the moment for which a process asked to be woken to the end of its work: what the machine adds to that."""
+    taken: list[float] = []
+    due = time.monotonic()
+    for _ in range(_SECONDS * stream.LINES_A_SECOND):
+        due += 1 / stream.LINES_A_SECOND
+        time.sleep(max(0.0, due - time.monotonic()))
+        begun = time.thread_time()
+        while time.thread_time() - begun < _WORK_SECONDS:
+            pass
+        taken.append((time.monotonic() - due) * 1000)
+    return tuple(taken)
 
 
 def _into_file(command: Sequence[str], path: Path, sandbox: Sandbox) -> subprocess.Popen[bytes]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from benchmarks.figure import Figure
+from benchmarks.figure import P99, Figure
 from benchmarks.goal import Aspect, Goal
 from benchmarks.measurement import Measurement
 from benchmarks.samples import Samples
 
 _HEADINGS = ("What", "Measured: median (min–max)", "Against: median (min–max)", "Figure", "Goal", "Reached")
 _LARGE = 100
+_ENOUGH_FOR_P99 = 100
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,15 @@ def _rows(figures: Sequence[Figure]) -> Iterator[Row]:
             reached = "reached" if verdict.is_reached else "not reached"
             yield Row(figure.measure, (*told, value, bound(verdict.goal, figure.measured.unit), reached))
         if not verdicts:
-            value = "" if figure.ratio is None else f"ratio {number(figure.ratio)}"
-            yield Row(figure.measure, (*told, value, "", ""))
+            yield Row(figure.measure, (*told, _without_a_goal(figure, figure.measured), "", ""))
+
+
+def _without_a_goal(figure: Figure, measured: Samples) -> str:
+    if figure.ratio is not None:
+        return f"ratio {number(figure.ratio)}"
+    if len(measured.values) < _ENOUGH_FOR_P99:
+        return ""
+    return f"{Aspect.P99} {_with_unit(measured.quantile(P99), Aspect.P99, measured.unit)}"
 
 
 def _told(samples: Samples) -> str:

@@ -54,6 +54,14 @@ def test_each_goal_has_a_line_that_says_whether_it_is_reached() -> None:
     assert lines[-1] == "2 goals reached, 1 not reached, 1 not measured."
 
 
+def test_what_has_no_goal_and_many_values_is_told_with_its_p99() -> None:
+    many = Figure("many", Samples("late", "ms", tuple(range(1, 101))), measure="following")
+    few = Figure("few", Samples("late", "ms", (1, 2)), measure="following")
+    lines = table.markdown(Measurement({}, (many, few))).splitlines()
+    assert "| many | late: 50.5 ms (1–100) |  | p99 99 ms |  |  |" in lines
+    assert "| few | late: 1.5 ms (1–2) |  |  |  |  |" in lines
+
+
 def test_a_terminal_gets_the_same_in_columns() -> None:
     shown = table.text(MEASURED)
     assert "hldctl: 0.1.0" in shown
