@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.goal import Aspect, Goal
 from benchmarks.samples import Samples, ratio_by_pairs
 
-P99 = 0.99
+_P99 = 0.99
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Figure:
             case Aspect.MEDIAN:
                 return self.measured.median
             case Aspect.P99:
-                return self.measured.quantile(P99)
+                return self.measured.quantile(_P99)
 
     def verdicts(self) -> Iterator[Verdict]:
         """One for each goal that could be measured."""

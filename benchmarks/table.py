@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from benchmarks.figure import P99, Figure
+from benchmarks.figure import Figure
 from benchmarks.goal import Aspect, Goal
 from benchmarks.measurement import Measurement
 from benchmarks.samples import Samples
@@ -69,7 +69,7 @@ def _rows(figures: Sequence[Figure]) -> Iterator[Row]:
         verdicts = list(figure.verdicts())
         for verdict in verdicts:
             aspect = verdict.goal.aspect
-            value = f"{aspect} {_with_unit(verdict.value, aspect, figure.measured.unit)}"
+            value = _valued(verdict.value, aspect, figure.measured.unit)
             reached = "reached" if verdict.is_reached else "not reached"
             yield Row(figure.measure, (*told, value, bound(verdict.goal, figure.measured.unit), reached))
         if not verdicts:
@@ -77,11 +77,13 @@ def _rows(figures: Sequence[Figure]) -> Iterator[Row]:
 
 
 def _without_a_goal(figure: Figure, measured: Samples) -> str:
-    if figure.ratio is not None:
-        return f"ratio {number(figure.ratio)}"
-    if len(measured.values) < _ENOUGH_FOR_P99:
-        return ""
-    return f"{Aspect.P99} {_with_unit(measured.quantile(P99), Aspect.P99, measured.unit)}"
+    aspect = Aspect.P99 if figure.ratio is None and len(measured.values) >= _ENOUGH_FOR_P99 else Aspect.RATIO
+    value = figure.value(aspect)
+    return "" if value is None else _valued(value, aspect, measured.unit)
+
+
+def _valued(value: float, aspect: Aspect, unit: str) -> str:
+    return f"{aspect} {_with_unit(value, aspect, unit)}"
 
 
 def _told(samples: Samples) -> str:
