@@ -19,7 +19,7 @@ from hldctl.cli.screen import STYLES, console
 from hldctl.errors import ExitCode, HldctlError
 from hldctl.host.paths import StateDirectory
 from hldctl.host.wakeup import Wakeup
-from hldctl.sessions import activity, approving, stopping, supervisors
+from hldctl.sessions import activity, approving, overview, stopping, supervisors
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.approving import Answer
 from hldctl.sessions.resources import Meter, Use
@@ -136,9 +136,10 @@ class TopScreen:
             # What has ended gives its place to the next.
             self._selected = ids[min(place, len(ids) - 1)] if ids else None
 
-    def _patience(self) -> float | None:
-        """Seconds; where nothing runs nothing but a change is waited for."""
-        return max(0.0, self._metered + _METER_SECONDS - time.monotonic()) if self._sessions else None
+    def _patience(self) -> float:
+        """Seconds; where nothing runs hardly anything but a change is waited for."""
+        left = max(0.0, self._metered + _METER_SECONDS - time.monotonic())
+        return left if self._sessions else overview.IDLE_SECONDS
 
     def _heed(self, key: str) -> None:
         self._said = ""

@@ -23,8 +23,8 @@ from hldctl.states import ApprovalStatus
 from hldctl.store import approvals
 from hldctl.store.approvals import Approval, SessionSettings
 
-_LOOK_SECONDS = 3600.0
-"""Only a guard against a wake-up that was missed."""
+_LOOK_SECONDS = 5.0
+"""How often to look into the database without a wake-up: a command may be killed between its commit and its touch."""
 _UNANSWERED = "Nobody answered the permission request in time."
 
 

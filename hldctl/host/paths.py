@@ -64,6 +64,11 @@ class SessionFiles:
         return self.directory / "wake"
 
     @property
+    def heard(self) -> Path:
+        """Has the time of `wake` for which the supervisor has looked into the database; shows whether it answers."""
+        return self.directory / "heard"
+
+    @property
     def changed(self) -> Path:
         """Touched after each commit about this session, for those who follow it."""
         return self.directory / "changed"
@@ -224,9 +229,17 @@ def make(path: Path) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
 
 
-def touch(path: Path | str) -> None:
-    """Wakes those who watch the file; a file that cannot be touched costs them a second, no more."""
+def modified_at(path: Path) -> int | None:
+    """In nanoseconds since 1970; None for a file that is gone."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def touch(path: Path | str, moment: int | None = None) -> None:
+    """Wakes those who watch the file, who otherwise look a few seconds later; `moment` is in nanoseconds since 1970."""
     # Named, since the kernel's own clock for files may stand still for some milliseconds: two touches are two times.
-    moment = time.time_ns()
+    moment = time.time_ns() if moment is None else moment
     with contextlib.suppress(OSError):
         os.utime(path, ns=(moment, moment))

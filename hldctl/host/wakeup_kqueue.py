@@ -32,12 +32,13 @@ if sys.platform != "linux":
         def is_blind(self) -> bool:
             return self._blind
 
-        def wait(self, seconds: float | None) -> None:
+        def wait(self, seconds: float | None) -> bool:
             if self._overdue:
                 seconds = 0.0
             elif self._blind:
                 seconds = _POLL_SECONDS if seconds is None else min(seconds, _POLL_SECONDS)
-            self._queue.control(None, 64, seconds)
+            ready = self._queue.control(None, 64, seconds)
+            return self._overdue or self._blind or bool(ready)
 
         def close(self) -> None:
             for descriptor in self._descriptors:

@@ -48,15 +48,17 @@ class Wakeup:
         """Whether the system could not be asked to wake, so that the owner is woken ten times a second."""
         return self._blind
 
-    def wait(self, seconds: float | None) -> None:
+    def wait(self, seconds: float | None) -> bool:
         # What poll() takes ends at 24 days.
         longest = _POLL_SECONDS if self._blind else _LONGEST_SECONDS
         seconds = longest if seconds is None else min(seconds, longest)
         # Rounded up, so that a deadline a fraction of a millisecond away is not polled for.
         milliseconds = max(0, int(seconds * 1000) + 1)
-        for descriptor, _ in self._poller.poll(milliseconds):
+        ready = self._poller.poll(milliseconds)
+        for descriptor, _ in ready:
             if descriptor == self._notifier:
                 _drain(descriptor)
+        return self._blind or bool(ready)
 
     def close(self) -> None:
         for descriptor in self._descriptors:

@@ -24,6 +24,10 @@ _CALM_SECONDS = 0.2
 """Between two looks: twenty busy sessions commit some hundred times a second, and nobody reads as fast."""
 
 
+IDLE_SECONDS = 60.0
+"""Between two looks while nothing runs: SQLite writes its log before others see what is in it."""
+
+
 @dataclass(frozen=True)
 class Overview:
     sessions: Sequence[Session]
@@ -49,4 +53,4 @@ def followed(state: StateDirectory, listing: Listing, also: Sequence[Path] = ())
                 seen = look(listing)
                 yield seen
                 time.sleep(_CALM_SECONDS)
-                wakeup.wait(LOOK_SECONDS - _CALM_SECONDS if seen.doing else None)
+                wakeup.wait(LOOK_SECONDS - _CALM_SECONDS if seen.doing else IDLE_SECONDS)

@@ -65,15 +65,19 @@ def _remove(state: StateDirectory, session_id: str) -> Removed:
     files = state.session(session_id)
     freed = _size(files)
     # The files first: a row without files is taken for what it is, files without a row for a row that was lost.
-    _delete_files(files)
+    _delete_files(state, files)
     sessions.delete(session_id)
     return Removed(session_id, freed)
 
 
-def _delete_files(files: SessionFiles) -> None:
+def _delete_files(state: StateDirectory, files: SessionFiles) -> None:
     if not files.directory.exists():
         return
     held = lock.acquire(files.lock, _LEAVING_SECONDS)
+    if held is None and not sessions.unattended([files.directory.name]):
+        # Nothing is left for the supervisor to do: it is stopped, or hangs.
+        supervisors.end(state, [files.directory.name])
+        held = lock.acquire(files.lock, timeout=1.0)
     if held is None:
         raise UnfitEnvironment(f"Session {files.directory.name} is still being recorded; try again.")
     try:

@@ -8,6 +8,7 @@ from hldctl.errors import WrongState
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory, touch
 from hldctl.sessions import supervisors, waiting
+from hldctl.sessions.attention import Attention
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.session import Session
@@ -18,6 +19,8 @@ def interrupt(
     state: StateDirectory, ids: Sequence[str], *, grace_seconds: float = GRACE_SECONDS, await_end: bool = True
 ) -> list[Session]:
     """Stops the sessions, all at once; returns those that had not ended before, as they are afterwards.
+
+    While it waits, supervisors that do not answer are replaced.
 
     Raises WrongState for a session of another host, whose processes cannot be reached from here.
     """
@@ -35,4 +38,4 @@ def interrupt(
             touch(state.session(session_id).changed)
         if not await_end:
             return [found for session_id in requested if (found := sessions.get(session_id)) is not None]
-    return waiting.wait(state, requested) if requested else []
+    return waiting.wait(state, requested, attention=Attention(state)) if requested else []

@@ -87,13 +87,25 @@ def end_all(state: StateDirectory) -> None:
     _kill_holders({str(state.database.resolve())}, ("hldctl.supervisor", "hldctl/hook/__main__.py"))
 
 
-def end(state: StateDirectory, ids: Iterable[str]) -> None:
-    """Kills the supervisors of these sessions, which harms nothing."""
-    _kill_holders({str(state.session(session_id).lock.resolve()) for session_id in ids}, ("hldctl.supervisor",))
+def end(state: StateDirectory, ids: Iterable[str]) -> list[int]:
+    """Kills the supervisors of these sessions, which harms nothing; returns the pids of those that do not die."""
+    return _kill_holders({str(state.session(session_id).lock.resolve()) for session_id in ids}, ("hldctl.supervisor",))
 
 
-def _kill_holders(paths: set[str], programs: tuple[str, ...]) -> None:
-    """The processes of these programs that have one of these files open."""
+def replace(state: StateDirectory, ids: Iterable[str]) -> None:
+    """Kills the supervisors of these sessions, which harms nothing, and starts others.
+
+    Raises UnfitEnvironment for one that survives SIGKILL: it is stuck in the kernel, as on a dead network file system.
+    """
+    ids = list(ids)
+    if alive := end(state, ids):
+        pids = " and ".join(map(str, alive))
+        raise UnfitEnvironment(f"The supervisor with pid {pids} neither answers nor can be killed; see what blocks it.")
+    adopt_lost(state, ids)
+
+
+def _kill_holders(paths: set[str], programs: tuple[str, ...]) -> list[int]:
+    """Kills the processes of these programs that have one of these files open; returns those that do not die."""
     import psutil
 
     killed = []
@@ -101,9 +113,11 @@ def _kill_holders(paths: set[str], programs: tuple[str, ...]) -> None:
         with contextlib.suppress(psutil.Error):
             is_ours = any(word.endswith(programs) for word in process.cmdline())
             if is_ours and any(file.path in paths for file in process.open_files()):
+                # By pid and start: psutil refuses where the pid has become another's.
                 process.kill()
                 killed.append(process)
-    psutil.wait_procs(killed, timeout=_DEATH_SECONDS)
+    _, alive = psutil.wait_procs(killed, timeout=_DEATH_SECONDS)
+    return [process.pid for process in alive]
 
 
 def alive_here() -> list[str]:

@@ -11,6 +11,7 @@ from hldctl.host import configuration
 from hldctl.host.paths import StateDirectory
 from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import supervisors
+from hldctl.sessions.attention import Attention
 from hldctl.states import EndReason, Status
 from hldctl.store import admission, sessions
 from hldctl.store.database import opened
@@ -25,7 +26,12 @@ _WORST_FIRST = (ExitCode.FAILED, ExitCode.TIMED_OUT, ExitCode.INTERRUPTED)
 
 
 def wait(
-    state: StateDirectory, ids: Sequence[str], *, until: Status | None = None, any_of_them: bool = False
+    state: StateDirectory,
+    ids: Sequence[str],
+    *,
+    until: Status | None = None,
+    any_of_them: bool = False,
+    attention: Attention | None = None,
 ) -> list[Session]:
     """Returns the sessions once all, or any, have ended or reached `until`, in the order in which they came to it.
 
@@ -39,6 +45,8 @@ def wait(
         if not waiting or (any_of_them and arrived):
             return [_existing(session_id) for session_id in arrived]
         supervisors.adopt_lost(state, waiting)
+        if attention is not None:
+            attention.look(waiting)
         return None
 
     return _once(look, state, [state.session(session_id).changed for session_id in ids])
@@ -66,13 +74,17 @@ def until_replaced(state: StateDirectory, session_id: str) -> None:
     Raises WasInterrupted if it was replaced itself meanwhile, or stopped.
     """
 
+    attention = Attention(state)
+
     def look() -> Session | None:
         session = _existing(session_id)
         if session.status == Status.INTERRUPTED and session.started_at is None:
             raise WasInterrupted(f"Session {session_id} was interrupted before it was its turn.")
         if session.completed_at is not None or session.pid is not None or _waits_for_a_slot(session):
             return session
-        supervisors.adopt_lost(state, admission.with_name(session.name))
+        rivals = admission.with_name(session.name)
+        supervisors.adopt_lost(state, rivals)
+        attention.look(rivals)
         return None
 
     _once(look, state, [state.session(session_id).changed, state.queue])

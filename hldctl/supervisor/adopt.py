@@ -22,7 +22,7 @@ def adopt(session: Session, files: SessionFiles) -> AdoptedProcess | None:
     """The session's Claude Code, which may have ended, or None if it has still to be started; this process is recorded
     as its supervisor.
     """
-    for path in (files.journal, files.errors, files.wake, files.changed):
+    for path in (files.journal, files.errors, files.wake, files.heard, files.changed):
         make(path)
     identity = _recorded(session) or _unrecorded(session) or _NO_PROCESS
     if session.pid is None and identity != _NO_PROCESS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -9,9 +10,10 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from hldctl.errors import NewerDatabase
-from hldctl.host.paths import SessionFiles
+from hldctl.host import file_size
+from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.supervisor.command import command
-from hldctl.supervisor.trouble import log_trouble
+from hldctl.supervisor.trouble import log, log_trouble
 
 _RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 30.0
@@ -34,11 +36,19 @@ def persist(files: SessionFiles, step: Callable[[], T], when_stuck: Callable[[],
             _hand_over(files.directory.name)
         except Exception:
             log_trouble()
+            _log_shortage(files)
             if not files.directory.is_dir():
                 return None
             when_stuck()
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+
+
+def _log_shortage(files: SessionFiles) -> None:
+    """Names the cause that an error of the database hides."""
+    with contextlib.suppress(OSError):
+        if (complaint := file_size.shortage(StateDirectory(files.directory.parents[1]).database)) is not None:
+            log(complaint)
 
 
 def _hand_over(session_id: str) -> NoReturn:

@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 
 from hldctl.errors import HldctlError, UnfitEnvironment, WrongState
-from hldctl.host import lock
+from hldctl.host import file_size, lock
 from hldctl.host.paths import PRIVATE_FILE, SessionFiles, StateDirectory, touch
 from hldctl.states import IfRunning, Status
 from hldctl.store import sessions
@@ -26,7 +26,7 @@ from hldctl.supervisor.life import Life
 from hldctl.supervisor.rebuild import recover
 from hldctl.supervisor.request import LaunchRequest, name_taken
 from hldctl.supervisor.stop import adopt_orphans
-from hldctl.supervisor.trouble import log_trouble
+from hldctl.supervisor.trouble import log, log_trouble
 
 _ADOPTION_SECONDS = 2.0
 """How long to try for the lock: longer than any probe holds it, so that of several adopters one succeeds."""
@@ -76,6 +76,7 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
 def _enter(state: StateDirectory, request: LaunchRequest, answer: Answer) -> ClaudeProcess | None:
     """Makes the session, and starts Claude Code if that may be at once."""
     state.prepare()
+    file_size.require(state.database)
     slots = turn.slots()
     may_wait = request.name is not None or slots.concern(request.terms.group_name)
     row_to_be = row.of_request(request)
@@ -120,6 +121,13 @@ def _adopt(state: StateDirectory, session_id: str) -> None:
         return
     _log_to(files)
     os.chdir("/")
+    try:
+        file_size.require(state.database)
+    except UnfitEnvironment as error:
+        # It would hold the lock for ever, and record nothing.
+        log(str(error))
+        answer.refuse(error)
+        return
     with opened(state):
         if sessions.get(session_id) is None:
             recover(files)

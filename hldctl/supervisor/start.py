@@ -46,7 +46,7 @@ def prepare_files(request: LaunchRequest, row_to_be: row.Row, state: StateDirect
         files.directory.mkdir(mode=PRIVATE_DIRECTORY)
         if lock.acquire(files.lock, timeout=1) is None:
             raise UnfitEnvironment(f"{files.lock} cannot be locked; is {state.root} on a file system without locks?")
-        for path in (files.journal, files.errors, files.wake, files.changed, files.arrivals, files.log):
+        for path in (files.journal, files.errors, files.wake, files.heard, files.changed, files.arrivals, files.log):
             make(path)
         write_inputs(request, files, state)
         if may_wait or request.is_needed_later:

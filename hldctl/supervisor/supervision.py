@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import closing
 
@@ -31,8 +32,9 @@ _ERRORS_KEPT = 4000
 _DISORDERLY = frozenset(
     {EndReason.INTERRUPTED, EndReason.KILLED, EndReason.LOST, EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT}
 )
-_LONGEST_SLEEP = 30.0
-"""Only a guard against a wake-up that was missed: nothing waits for it."""
+_LOOK_SECONDS = 5.0
+"""How often to look for requests without a wake-up: a command may be killed between its commit and its touch."""
+_SECOND = 1_000_000_000
 
 
 class Supervision:
@@ -43,9 +45,11 @@ class Supervision:
         self._files: SessionFiles = state.session(session_id)
         self._stop = Stop(process, session_id)
         self._interrupt: sessions.Interrupt | None = None
-        self._hooks: list[ProcessIdentity] = []
+        self._hooks: dict[str, ProcessIdentity] = {}
         self._wake = str(self._files.wake)
+        self._heard = str(self._files.heard)
         self._woken_at = -1
+        self._look_due = 0.0
 
     def run(self, when_following: Callable[[], None] = lambda: None) -> None:
         """Records until the process has ended, then ends the session, or has it started again.
@@ -75,7 +79,7 @@ class Supervision:
                     return exit
 
     def _wakeup(self) -> Wakeup:
-        processes = [self._process.identity, *self._hooks]
+        processes = [self._process.identity, *self._hooks.values()]
         return Wakeup([self._files.journal, self._files.wake], [process.pid for process in processes])
 
     def _record(self, recorder: Recorder, wakeup: Wakeup, when_following: Callable[[], None]) -> Exit | None:
@@ -96,7 +100,7 @@ class Supervision:
             if self._hooks != watched:
                 return None
             self._heed_limits()
-            wakeup.wait(self._patience() if self._interrupt is None else self._stop.advance())
+            wakeup.wait(self._patience())
 
     def _record_process(self) -> None:
         """Once more, should it have failed when the process was spawned."""
@@ -118,13 +122,27 @@ class Supervision:
         return Recorder(self._session(), self._files)
 
     def _look_for_requests(self) -> None:
-        """To stop, and for permission; asks the database only if somebody has knocked since the last time."""
+        """To stop, and for permission; asks the database after a touch of `wake`, and every few seconds."""
         woken_at = os.stat(self._wake).st_mtime_ns
-        if woken_at == self._woken_at:
+        # Where files have whole seconds, two touches may leave the same time.
+        is_exact = woken_at % _SECOND != 0
+        if woken_at == self._woken_at and is_exact and time.monotonic() < self._look_due:
             return
-        self._woken_at = woken_at
-        self._hooks = waiting_hooks(self._session_id)
+        self._look_due = time.monotonic() + _LOOK_SECONDS
+        self._take_hooks()
         self._take_interrupt()
+        if woken_at != self._woken_at:
+            # Last: what has failed before is looked for again, and shows as unheard.
+            self._woken_at = woken_at
+            touch(self._heard, woken_at)
+
+    def _take_hooks(self) -> None:
+        """Notes who waits for an answer; wakes those that have one, since the command that gave it may have died."""
+        hooks = waiting_hooks(self._session_id)
+        for approval_id, hook in self._hooks.items():
+            if approval_id not in hooks and is_running(hook):
+                touch(self._files.answer(approval_id))
+        self._hooks = hooks
 
     def _take_interrupt(self) -> None:
         self._interrupt = sessions.interrupt_request(self._session_id)
@@ -139,12 +157,12 @@ class Supervision:
             self._take_interrupt()
 
     def _patience(self) -> float:
-        left = self._limits.seconds_left()
-        return _LONGEST_SLEEP if left is None else min(left, _LONGEST_SLEEP)
+        left = self._limits.seconds_left() if self._interrupt is None else self._stop.advance()
+        return _LOOK_SECONDS if left is None else min(left, _LOOK_SECONDS)
 
     def _look_after_hooks(self) -> None:
         """One that was killed has told nobody."""
-        if not all(map(is_running, self._hooks)):
+        if not all(map(is_running, self._hooks.values())):
             expire_unheard(self._state, self._session_id)
             self._hooks = waiting_hooks(self._session_id)
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+
+
+def log(sentence: str) -> None:
+    """Never raises, for the log may be on the full disk."""
+    with contextlib.suppress(Exception):
+        os.write(2, f"{sentence}\n".encode())
 
 
 def log_trouble() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 
 from hldctl.errors import BadUsage
 from hldctl.host import configuration
 from hldctl.host.clock import now
-from hldctl.host.paths import SessionFiles, StateDirectory, make, touch
+from hldctl.host.paths import SessionFiles, StateDirectory, make, modified_at, touch
 from hldctl.host.wakeup import Wakeup
 from hldctl.states import EndReason, Status
 from hldctl.store import admission, sessions
@@ -22,6 +23,8 @@ from hldctl.supervisor.trouble import log_trouble
 
 _LONGEST_SLEEP = 60.0
 """Only a guard: against a wake-up that was missed, a clock that was set, a configuration that was changed."""
+_LOOK_SECONDS = 10.0
+"""How often to look for an interrupt without a wake-up: a command may be killed between its commit and its touch."""
 
 
 def slots() -> admission.Slots:
@@ -46,6 +49,7 @@ def wait(state: StateDirectory, files: SessionFiles) -> bool:
             watched = neighbours.supervisors(ahead)
         with closing(Wakeup([state.queue, files.wake], watched)) as wakeup:
             with opened(state):
+                woken_at = modified_at(files.wake)
                 session = sessions.get(session_id)
                 if session is None or session.completed_at is not None:
                     return False
@@ -56,7 +60,19 @@ def wait(state: StateDirectory, files: SessionFiles) -> bool:
                     touch(files.changed)
                     return True
                 neighbours.adopt_lost(ahead)
-            wakeup.wait(_patience(session))
+            touch(files.heard, woken_at)
+            _sleep(wakeup, state, session)
+
+
+def _sleep(wakeup: Wakeup, state: StateDirectory, session: Session) -> None:
+    """Until something happens or may be due; or there is an interrupt of which nothing woke this process."""
+    ends_at = time.monotonic() + _patience(session)
+    while (left := ends_at - time.monotonic()) > 0:
+        if wakeup.wait(min(left, _LOOK_SECONDS)):
+            return
+        with opened(state):
+            if sessions.interrupt_request(session.id) is not None:
+                return
 
 
 def _reason_to_stop(session: Session) -> EndReason | None:

@@ -19,8 +19,9 @@ def wake_hooks(state: StateDirectory, session_id: str) -> None:
         touch(state.session(session_id).answer(approval.id))
 
 
-def waiting_hooks(session_id: str) -> list[ProcessIdentity]:
-    return [_hook(approval) for approval in approvals.pending(current(), session_id)]
+def waiting_hooks(session_id: str) -> dict[str, ProcessIdentity]:
+    """The processes that wait, by the request that each has made."""
+    return {approval.id: _hook(approval) for approval in approvals.pending(current(), session_id)}
 
 
 def expire_unheard(state: StateDirectory, session_id: str | None = None) -> None:

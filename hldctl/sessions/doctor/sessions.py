@@ -9,7 +9,7 @@ import time
 from hldctl.errors import HldctlError, UnfitEnvironment
 from hldctl.host import lock
 from hldctl.host.paths import SessionFiles, StateDirectory
-from hldctl.sessions import supervisors
+from hldctl.sessions import attention, supervisors
 from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
 from hldctl.sessions.doctor.machine import is_of_network
 from hldctl.store import integrity, sessions
@@ -18,6 +18,8 @@ from hldctl.store.session import Session
 from hldctl.supervisor import row
 from hldctl.supervisor.rebuild import rebuild
 
+_ANSWER_SECONDS = 10.0
+"""How long a supervisor may take to answer."""
 _YOUNG_SECONDS = 60.0
 """A directory may wait for its row so long: it is just being launched."""
 
@@ -25,7 +27,8 @@ _YOUNG_SECONDS = 60.0
 def examine(state: StateDirectory) -> Findings:
     try:
         with opened(state):
-            found = [*_unsupervised(state), *_of_other_hosts(state), *_torn(state), *_without_row(state)]
+            found = [*_unsupervised(state), *_unanswering(state), *_of_other_hosts(state)]
+            found += [*_torn(state), *_without_row(state)]
             count = len(list(integrity.progress()))
     except HldctlError:
         # The database, of which more has been said.
@@ -48,6 +51,26 @@ def _unsupervised(state: StateDirectory) -> Findings:
             "Any hldctl command that reads starts another.",
             lambda: _adopt(state, ids),
         )
+
+
+def _unanswering(state: StateDirectory) -> Findings:
+    ids = attention.unanswering(state, supervisors.alive_here(), _ANSWER_SECONDS)
+    if ids:
+        yield Finding(
+            "supervisors",
+            Level.ERROR,
+            f"{_named(ids)} with a supervisor that does not answer: it is stopped, hangs or cannot write",
+            "Run `hldctl doctor --fix`: it replaces the supervisor, which leaves Claude Code alone.",
+            lambda: _replace(state, ids),
+        )
+
+
+def _replace(state: StateDirectory, ids: list[str]) -> None:
+    with opened(state):
+        supervisors.replace(state, ids)
+        silent = attention.unanswering(state, ids, _ANSWER_SECONDS)
+    if silent:
+        raise UnfitEnvironment(f"No supervisor of {_named(silent)} answers; see supervisor.log in their directories.")
 
 
 def _adopt(state: StateDirectory, ids: list[str]) -> None:
@@ -170,6 +193,7 @@ def _is_empty(files: SessionFiles) -> bool:
     prepared |= {files.mcp_config, files.claude_settings, files.hooked_settings, files.environment, files.arrivals}
     prepared |= {files.system_prompt, files.append_system_prompt, files.record, files.record.with_suffix(".begun")}
     prepared |= {files.request, files.request.with_suffix(".begun"), files.rehearsal, files.rehearsed_settings}
+    prepared |= {files.heard}
     written = any(path.exists() and path.stat().st_size for path in (files.journal, files.errors))
     return not written and set(files.directory.iterdir()) <= prepared and lock.is_free(files.lock)
 

@@ -1,5 +1,5 @@
 """Kills a supervisor at one step of its work, once per marker file: `HLDCTL_TEST_KILL_AT=FUNCTION:call|return[:TIME]`,
-the first time it comes to it, or the second.
+the first time it comes to it, or the second. With `HLDCTL_TEST_KILL_PROGRAM=hldctl` it kills a command.
 
 Python imports a module of this name at its start. So the program under test is the program that users run, without a
 line in it for the test's sake.
@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 _STEP = os.environ.get("HLDCTL_TEST_KILL_AT", "")
+_PROGRAM = os.environ.get("HLDCTL_TEST_KILL_PROGRAM", "hldctl.supervisor")
 _MARKER = os.environ.get("HLDCTL_TEST_KILL_MARKER", "")
 _met: list[str] = []
 
@@ -31,5 +32,5 @@ def _kill_at_step(frame: FrameType, event: str, argument: Any) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-if _STEP and "-m" in sys.orig_argv and "hldctl.supervisor" in sys.orig_argv:
+if _STEP and "-m" in sys.orig_argv and _PROGRAM in sys.orig_argv:
     sys.setprofile(_kill_at_step)

@@ -1,9 +1,9 @@
 """Makes calls of a supervisor fail as the kernel would, while the file that `HLDCTL_TEST_FAULT_SWITCH` names exists.
 
 `HLDCTL_TEST_FAULT` says which: `database-full:N` and `database-broken:N` let the N-th write to the database and all
-behind it fail, `fork` each new process, `read-only` all that changes a file; `fork-of-commands`
-reaches commands instead. Python imports a module of this name at its start, so that the program under test is the
-program that users run.
+behind it fail, `fork` each new process, `read-only` all that changes a file. Two reach commands instead:
+`fork-of-commands`, and `touch-at:N`, by which whatever they touch gets that time, in nanoseconds since 1970.
+Python imports a module of this name at its start, so that the program under test is the program that users run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 _KIND, _, _FROM = os.environ.get("HLDCTL_TEST_FAULT", "").partition(":")
-_PROGRAM = "hldctl" if _KIND == "fork-of-commands" else "hldctl.supervisor"
+_PROGRAM = "hldctl" if _KIND in ("fork-of-commands", "touch-at") else "hldctl.supervisor"
 _SWITCH = Path(os.environ.get("HLDCTL_TEST_FAULT_SWITCH", ""))
 _OPEN, _WRITE = os.open, os.write
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -99,6 +99,18 @@ def _make_read_only() -> None:
     _break_database(apsw.ReadOnlyError, 1)
 
 
+def _touch_at(moment: int) -> None:
+    """As on a file system that keeps whole seconds, within one of them, or with a clock that was set."""
+    touch = os.utime
+
+    def touched(path: Any, *arguments: Any, **options: Any) -> None:
+        if _fails():
+            options["ns"] = (moment, moment)
+        touch(path, *arguments, **options)
+
+    os.utime = touched
+
+
 def _break() -> None:
     import apsw
 
@@ -110,6 +122,8 @@ def _break() -> None:
         _break_fork()
     elif _KIND == "read-only":
         _make_read_only()
+    elif _KIND == "touch-at":
+        _touch_at(int(_FROM))
 
 
 if _KIND and "-m" in sys.orig_argv and _PROGRAM in sys.orig_argv:
