@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
 import psutil
 import pytest
 
+from hldctl.host import lock
+from tests.crash.test_steps import INJECTED
 from tests.sandbox import Sandbox, eventually, is_dead
 from tests.terminal import Terminal
 
 SUCCESS = """
 print(json.dumps({"type": "assistant", "message": {"content": "x" * 1000}}))
 print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}))
+"""
+HOLDS = """
+import fcntl, sys, time
+held = open(sys.argv[1])
+fcntl.flock(held, fcntl.LOCK_EX)
+time.sleep(1000)
 """
 TABLES = ("sessions", "conversation_events", "feed", "approvals", "mcp_servers", "file_snapshots")
 
@@ -67,6 +80,48 @@ def test_a_removal_that_died_halfway_is_taken_up_again(sandbox: Sandbox, ended: 
         path.unlink()
     sandbox.files(ended[0]).directory.rmdir()
     assert sandbox.ok("rm", ended[0]) == f"{ended[0]}\n"
+    assert left(sandbox) == set(ended[1:])
+
+
+@pytest.mark.parametrize("step", ["_delete_files:call", "_delete_files:return", "delete:call", "delete:return"])
+def test_a_removal_that_is_killed_leaves_no_files_without_a_row(sandbox: Sandbox, ended: list[str], step: str) -> None:
+    """Files without a row are taken for those of a row that was lost, and would be recorded again."""
+    environment = {
+        "PYTHONPATH": str(INJECTED),
+        "HLDCTL_TEST_KILL_AT": step,
+        "HLDCTL_TEST_KILL_MARKER": str(sandbox.root / "killed"),
+        "HLDCTL_TEST_KILL_PROGRAM": "hldctl",
+    }
+    assert sandbox.run("rm", ended[0], environment=environment).returncode == -9
+    rows = {row[0] for row in sandbox.sql("SELECT id FROM sessions")}
+    assert {path.name for path in sandbox.state.sessions.iterdir()} <= rows
+    assert sandbox.run("rm", ended[0]).returncode == (3 if step == "delete:return" else 0)
+    assert left(sandbox) == set(ended[1:])
+
+
+def test_one_that_is_being_recorded_is_not_removed(sandbox: Sandbox, ended: list[str]) -> None:
+    files = sandbox.files(ended[0])
+    before = {path.name for path in files.directory.iterdir()}
+    held = lock.acquire(files.lock, timeout=0)
+    assert held is not None
+    refused = sandbox.run("rm", ended[0])
+    assert (refused.returncode, "still being recorded" in refused.stderr) == (5, True)
+    assert {path.name for path in files.directory.iterdir()} == before
+    assert left(sandbox) == set(ended)
+    os.close(held)
+    sandbox.ok("rm", ended[0])
+    assert left(sandbox) == set(ended[1:])
+
+
+def test_a_supervisor_that_is_stopped_after_the_end_does_not_keep_it_from_being_removed(
+    sandbox: Sandbox, ended: list[str]
+) -> None:
+    held = sandbox.files(ended[0]).lock
+    with subprocess.Popen([sys.executable, "-c", HOLDS, str(held), "hldctl.supervisor"]) as stopped:
+        eventually(lambda: not lock.is_free(held), "it to hold the lock")
+        stopped.send_signal(signal.SIGSTOP)
+        sandbox.ok("rm", ended[0])
+        assert stopped.wait() == -signal.SIGKILL
     assert left(sandbox) == set(ended[1:])
 
 

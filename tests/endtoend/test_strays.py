@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.sandbox import PATIENCE, Sandbox, eventually
+from tests.sandbox import PATIENCE, Sandbox, eventually, is_dead, kill, kill_and_wait
 
 
 def tails(sandbox: Sandbox) -> list[psutil.Process]:
@@ -70,3 +70,63 @@ def test_what_an_orderly_end_leaves_running_is_left_and_named(sandbox: Sandbox) 
     eventually(lambda: not tails(sandbox), "its end")
     assert sandbox.show(session_id)["left_running"] == []
     assert "still running" not in sandbox.ok("show", session_id)
+
+
+ORPHAN = "echo $$ > orphan.tmp; mv orphan.tmp orphan; exec tail -f /dev/null"
+
+
+def orphan(sandbox: Sandbox) -> psutil.Process:
+    file = sandbox.work / "orphan"
+    eventually(file.exists, "the orphan to run")
+    return psutil.Process(int(file.read_text()))
+
+
+def leaves_an_orphan(environment: str) -> str:
+    """A tool that goes on, after what it has started in the background has lost its parent."""
+    command = f"({environment} setsid sh -c '{ORPHAN}' > /dev/null 2>&1 < /dev/null &); tail -f /dev/null"
+    return f"call Bash {json.dumps({'command': command})}\n\nsay Never said."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system makes a supervisor the parent of orphans")
+def test_an_orphan_without_an_environment_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
+    sandbox.play(leaves_an_orphan('env -i PATH="$PATH"'))
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    stray = orphan(sandbox)
+    try:
+        supervisor = sandbox.show(session_id)["supervisor_pid"]
+        eventually(lambda: stray.ppid() == supervisor, "the supervisor to be its parent")
+        sandbox.ok("interrupt", session_id)
+        assert is_dead(stray)
+    finally:
+        kill([stray])
+
+
+def test_an_orphan_whose_supervisor_has_died_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
+    sandbox.play(leaves_an_orphan("env"))
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    stray = orphan(sandbox)
+    kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
+    sandbox.ok("interrupt", session_id)
+    assert is_dead(stray)
+
+
+def test_a_session_within_a_session_keeps_what_it_has_started_when_the_outer_one_is_interrupted(
+    sandbox: Sandbox,
+) -> None:
+    """Also what has no mark, and comes of a supervisor that the outer one has become the parent of."""
+    inner = f"env -i PATH=\"$PATH\" sh -c '{ORPHAN}'"
+    launch = f"{sys.executable} -m hldctl launch --allowed-tools Bash inner; tail -f /dev/null"
+    sandbox.play(
+        f"call Bash {json.dumps({'command': launch})}\n\nsay Never said.\n\n"
+        f"[inner]\ncall Bash {json.dumps({'command': inner})}\n\nsay Never said."
+    )
+    outer = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    kept = orphan(sandbox)
+    try:
+        sandbox.ok("interrupt", outer)
+        assert not is_dead(kept)
+        (within,) = sandbox.ok("ls", "-q", "--status", "running").split()
+        sandbox.ok("interrupt", within)
+        assert is_dead(kept)
+    finally:
+        kill([kept])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -96,3 +97,10 @@ def test_a_notification_does_not_start_the_script_over(server: RehearsalServer) 
         ask(server, *answered)
     assert ask(server, *answered)["content"][0]["text"] == "Second."
     assert ask(server, *answered, ("assistant", "Second."), notice)["content"][0]["text"] == "Noted."
+
+
+def test_only_this_machine_s_own_loopback_address_is_served(server: RehearsalServer) -> None:
+    assert server.socket.getsockname()[0] == "127.0.0.1"
+    # Linux answers on the whole of 127.0.0.0/8 for a server that listens everywhere.
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.2", server.server_address[1]), timeout=5):
+        pass
