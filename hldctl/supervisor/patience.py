@@ -35,8 +35,9 @@ def persist(files: SessionFiles, step: Callable[[], T], when_stuck: Callable[[],
             log_trouble()
             _hand_over(files.directory.name)
         except Exception:
-            log_trouble()
+            # First: the log itself may have little room left.
             _log_shortage(files)
+            log_trouble()
             if not files.directory.is_dir():
                 return None
             when_stuck()

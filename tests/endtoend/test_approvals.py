@@ -534,3 +534,24 @@ def test_words_that_name_nothing(sandbox: Sandbox, arguments: list[str], exit_co
     sandbox.claude("")
     done = sandbox.run(*arguments)
     assert (done.returncode, "Traceback" in done.stderr) == (exit_code, False)
+
+
+def test_after_the_end_every_request_is_denied_also_of_a_session_that_asks_nobody(sandbox: Sandbox) -> None:
+    """Otherwise the decision is left to Claude Code."""
+    sandbox.play("say Done.")
+    session_id = sandbox.launch("Hi", "--no-approvals", "--auto-accept-edits")
+    sandbox.ended(session_id)
+    settings = json.loads(sandbox.files(session_id).hooked_settings.read_text())
+    (hook,) = settings["hooks"]["PermissionRequest"][0]["hooks"]
+    done = subprocess.run(
+        ["sh", "-c", hook["command"]],
+        input=json.dumps({"tool_name": "Bash", "tool_input": {"command": "touch made"}}),
+        env=sandbox.environment | {"HLDCTL_SESSION_ID": session_id},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    decision = json.loads(done.stdout)["hookSpecificOutput"]["decision"]
+    assert decision["behavior"] == "deny"
+    assert "has ended" in decision["message"]
+    assert asked(sandbox) == []

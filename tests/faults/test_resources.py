@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from hldctl.host import lock
 from tests.faults.injection import Injection
 from tests.faults.namespace import Namespace
 from tests.faults.outcome import (
@@ -20,7 +21,7 @@ from tests.faults.outcome import (
     has_trouble,
     supervisor_of,
 )
-from tests.sandbox import GATED, Completed, Sandbox, eventually
+from tests.sandbox import GATED, Completed, Sandbox, eventually, is_dead, kill_and_wait
 
 
 @pytest.fixture
@@ -162,3 +163,30 @@ def test_no_process_for_a_supervisor_is_told_in_a_sentence(sandbox: Sandbox, ses
     assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
     sandbox.go_on()
     assert_succeeded(sandbox, session_id, "Two.")
+
+
+def test_a_launch_that_may_write_only_small_files_is_refused(sandbox: Sandbox) -> None:
+    sandbox.play("say One.")
+    for _ in range(2):
+        assert_refused(limited(sandbox, "-f 100", "launch", "Hello"), "ulimit -f")
+        assert sandbox.ok("ls", "-q") == ""
+    assert limited(sandbox, "-f 1000000", "launch", "Hello", "--wait").stdout == "One.\n"
+
+
+def test_nobody_is_adopted_from_where_only_small_files_may_be_written(sandbox: Sandbox, session_id: str) -> None:
+    kill_and_wait(supervisor_of(sandbox, session_id))
+    assert limited(sandbox, "-f 100", "ls", "-q").stdout.split() == [session_id]
+    eventually(lambda: lock.is_free(sandbox.files(session_id).lock), "the lock to be free")
+    assert "ulimit -f" in sandbox.files(session_id).log.read_text()
+    sandbox.go_on()
+    assert_succeeded(sandbox, session_id, "Two.")
+
+
+def test_a_supervisor_that_can_write_no_more_is_replaced_by_an_interrupt(sandbox: Sandbox, session_id: str) -> None:
+    supervisor = supervisor_of(sandbox, session_id)
+    _, most = supervisor.rlimit(psutil.RLIMIT_FSIZE)
+    supervisor.rlimit(psutil.RLIMIT_FSIZE, (1 << 10, most))
+    assert sandbox.ok("interrupt", session_id) == f"{session_id} interrupted\n"
+    assert is_dead(supervisor)
+    assert "ulimit -f" in sandbox.files(session_id).log.read_text()
+    assert_recorded_whole(sandbox, session_id)

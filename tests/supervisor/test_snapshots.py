@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from hldctl.claude.read_tool import Read, called, shown
+from hldctl.host.paths import SessionFiles
+from hldctl.store.session import Session
+from hldctl.supervisor.fold import Snapshot
+from hldctl.supervisor.snapshots import Snapshots
 from tests.sandbox import Json, Sandbox
 
 PNG = bytes.fromhex(
@@ -119,3 +123,20 @@ def test_files_that_vanished_are_too_large_or_are_no_files(sandbox: Sandbox) -> 
     # A tool id is the model's word, and no path.
     assert not (sandbox.state.root / "0").exists()
     assert all(Path(path.name).suffix == "" for path in sandbox.files(session_id).snapshots.iterdir())
+
+
+def test_a_pipe_of_the_name_of_a_file_is_not_read(tmp_path: Path) -> None:
+    """What is in it is for somebody else."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    session = Session(id="s", working_dir=str(tmp_path), additional_directories=[])
+    files = SessionFiles(tmp_path / "files")
+    files.directory.mkdir()
+    held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        os.write(held, b"a message")
+        row = Snapshots(session, files).row(Snapshot("t", str(pipe), "shown", whole=False, created_at=0))
+        assert row.content == "shown"
+        assert os.read(held, 100) == b"a message"
+    finally:
+        os.close(held)
