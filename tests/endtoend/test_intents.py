@@ -11,7 +11,7 @@ import pytest
 from tests.crash.test_steps import INJECTED
 from tests.faults.injection import Injection
 from tests.faults.outcome import assert_nobody_is_left, supervisor_of
-from tests.sandbox import Json, Sandbox, eventually, kill
+from tests.sandbox import Json, Sandbox, eventually
 
 SOON = 60.0
 """Seconds: a look each five, Claude Code's end, and a loaded machine."""
@@ -128,9 +128,12 @@ def test_a_supervisor_that_is_stopped_during_an_interrupt_is_replaced(sandbox: S
     sandbox.claude('signal.signal(signal.SIGINT, lambda *_: open("met", "w"))\nwhile True: time.sleep(1)')
     session_id = sandbox.launch("Hello")
     with sandbox.popen("interrupt", session_id, "--timeout", "3s") as interrupting:
-        eventually((sandbox.work / "met").exists, "the first signal")
-        supervisor_of(sandbox, session_id).suspend()
-        assert interrupting.wait(SOON) == 0
+        try:
+            eventually((sandbox.work / "met").exists, "the first signal")
+            supervisor_of(sandbox, session_id).suspend()
+            assert interrupting.wait(SOON) == 0
+        finally:
+            interrupting.kill()
     assert sandbox.show(session_id)["end_reason"] == "interrupted"
     assert_nobody_is_left(sandbox)
 
@@ -187,7 +190,9 @@ def test_a_process_that_only_has_the_lock_s_file_open_is_left_alone(sandbox: San
     with open(sandbox.files(session_id).lock, "rb") as lock:
         os.set_inheritable(lock.fileno(), True)
         with sandbox.popen("events", "-f", close_fds=False) as bystander:
-            supervisor_of(sandbox, session_id).suspend()
-            sandbox.ok("interrupt", session_id)
-            assert bystander.poll() is None
-            kill([psutil.Process(bystander.pid)])
+            try:
+                supervisor_of(sandbox, session_id).suspend()
+                sandbox.ok("interrupt", session_id)
+                assert bystander.poll() is None
+            finally:
+                bystander.kill()
