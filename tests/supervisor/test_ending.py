@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from hldctl.claude.conversation import Outcome
+from hldctl.claude.login import ADVICE
 from hldctl.states import EndReason, Status
+from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
-from hldctl.supervisor.ending import decide
+from hldctl.supervisor.ending import _LONGEST_MESSAGE, decide
 from hldctl.supervisor.fold_state import FoldState
 
 SUCCESS = Outcome("success", False, "completed", None, (), 1, 10, [])
@@ -73,3 +75,64 @@ def test_a_limit_that_was_reached_is_a_failure_of_its_own(reason: EndReason) -> 
     for code in (0, 143, -9, None):
         assert decided(code, ABORTED, stop_reason=reason, signalled=True) == (Status.FAILED, reason)
     assert decided(0, SUCCESS, stop_reason=reason) == (Status.COMPLETED, EndReason.SUCCESS)
+
+
+FAILED = SUCCESS._replace(subtype="error_during_execution", is_error=True)
+NOT_LOGGED_IN = "Not logged in · Please run /login"
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "result", "errors", "message"),
+    [
+        (1, FAILED._replace(errors=("one", "two")), "a result", "on stderr", "one; two"),
+        (1, FAILED, "a result", "on stderr", "a result"),
+        (1, FAILED, None, "on stderr", "on stderr"),
+        (1, FAILED, "a result", "", "a result"),
+        (1, FAILED, None, "", None),
+        (1, FAILED, "x" * 5000, "", "x" * _LONGEST_MESSAGE),
+        (1, SUCCESS, "a result", "on stderr", "on stderr"),
+        (1, SUCCESS, "a result", "", "Claude Code exited with 1 after its result."),
+        (1, SUCCESS._replace(is_error=True), "API Error: 529", "on stderr", "API Error: 529"),
+        (1, SUCCESS._replace(is_error=True), NOT_LOGGED_IN, "", f"{NOT_LOGGED_IN}. {ADVICE}"),
+        (0, SUCCESS._replace(subtype="news"), "a result", "on stderr", "a result"),
+        (0, None, None, "", "Claude Code exited with 0 and left no result."),
+        (0, None, None, "on stderr", "on stderr"),
+        (3, None, None, "", "Claude Code exited with 3 and said nothing."),
+        (3, None, None, "on stderr", "on stderr"),
+        (None, None, None, "on stderr", "Claude Code ended while nothing supervised it, and left no result."),
+        (-15, None, None, "on stderr", "Claude Code was ended by SIGTERM."),
+        (0, SUCCESS, "a result", "on stderr", None),
+    ],
+)
+def test_the_message_tells_the_cause(
+    code: int | None, outcome: Outcome | None, result: str | None, errors: str, message: str | None
+) -> None:
+    state = FoldState(last_result=None if outcome is None else tuple(outcome), result_content=result)
+    ending = decide(Exit(code), state, errors, stop_reason=None, signalled=False)
+    assert (ending.error_message, ending.exit_code) == (message, code)
+
+
+@pytest.mark.parametrize(
+    ("tools", "message"),
+    [
+        (["Bash"], "It was denied 1 tool call: Bash."),
+        (["Bash", "Write", "Bash"], "It was denied 3 tool calls: Bash, Write."),
+    ],
+)
+def test_a_denial_fails_only_a_success_of_a_session_that_asks_for_it(tools: list[str], message: str) -> None:
+    denials = [{"tool_name": tool} for tool in tools]
+
+    def ended(outcome: Outcome, *, fail_on_denial: bool, code: int = 0) -> Ending:
+        state = FoldState(last_result=tuple(outcome), permission_denials=denials)
+        return decide(Exit(code), state, "", stop_reason=None, signalled=False, fail_on_denial=fail_on_denial)
+
+    failed = ended(SUCCESS, fail_on_denial=True)
+    assert (failed.status, failed.reason, failed.error_message) == (Status.FAILED, EndReason.ERROR, message)
+    assert ended(SUCCESS, fail_on_denial=False).status is Status.COMPLETED
+    assert ended(SUCCESS._replace(is_error=True), fail_on_denial=True, code=1).reason is EndReason.API_ERROR
+
+
+def test_no_denial_fails_no_session() -> None:
+    state = FoldState(last_result=tuple(SUCCESS))
+    ending = decide(Exit(0), state, "", stop_reason=None, signalled=False, fail_on_denial=True)
+    assert ending.status is Status.COMPLETED
