@@ -12,8 +12,10 @@ from hldctl.host.wakeup import Wakeup
 from hldctl.sessions import supervisors
 from hldctl.store import sessions
 
-ANSWER_SECONDS = 5.0
-"""How long a supervisor may take to answer; one that only lacks the processor is replaced needlessly, without harm."""
+_STOPPED_SECONDS = 5.0
+"""How long a stopped supervisor may leave a touch unanswered; also how often one is made."""
+_SLOW_SECONDS = 15.0
+"""How long another may: it may lack the processor, or wait for the disk or the database."""
 _REPLACEMENTS = 3
 """After which there is no hope that another supervisor answers."""
 
@@ -43,10 +45,11 @@ class Attention:
 
     def _is_late(self, session_id: str, moment: float) -> bool:
         if not _has_answered(self._state, session_id):
-            return moment - self._unheard_since.setdefault(session_id, moment) >= ANSWER_SECONDS
+            silence = moment - self._unheard_since.setdefault(session_id, moment)
+            return silence >= _SLOW_SECONDS or (silence >= _STOPPED_SECONDS and supervisors.is_stopped(session_id))
         self._unheard_since.pop(session_id, None)
         # One that has answered may be stopped later.
-        if moment - self._asked_at.setdefault(session_id, moment) >= ANSWER_SECONDS:
+        if moment - self._asked_at.setdefault(session_id, moment) >= _STOPPED_SECONDS:
             self._asked_at[session_id] = moment
             touch(self._state.session(session_id).wake)
         return False

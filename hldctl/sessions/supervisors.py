@@ -92,6 +92,19 @@ def end(state: StateDirectory, ids: Iterable[str]) -> list[int]:
     return _kill_holders({str(state.session(session_id).lock.resolve()) for session_id in ids}, ("hldctl.supervisor",))
 
 
+def is_stopped(session_id: str) -> bool:
+    """Whether the session's supervisor, by its recorded pid, has got SIGSTOP."""
+    import psutil
+
+    session = sessions.get(session_id)
+    if session is None or session.supervisor_pid is None:
+        return False
+    try:
+        return psutil.Process(session.supervisor_pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+    except psutil.Error:
+        return False
+
+
 def replace(state: StateDirectory, ids: Iterable[str]) -> None:
     """Kills the supervisors of these sessions, which harms nothing, and starts others.
 
