@@ -107,10 +107,11 @@ def assert_no_session_is_left(sandbox: Sandbox) -> None:
 
 
 def test_a_disk_too_full_for_the_query_leaves_nothing(sandbox: Sandbox) -> None:
-    (sandbox.work / "query").write_text("long " * 100_000)
+    (sandbox.work / "query").write_text("long " * 16_000_000)
     sandbox.ok("ls")
-    # A limit on the size of files stands in for the disk: it fails in the same place and needs no root.
-    limited = f"ulimit -f 200; exec {sys.executable} -m hldctl launch --query-file query"
+    # A limit on the size of files stands in for the disk: it fails in the same place and needs no root. It is in half
+    # kilobytes, and has room for a database.
+    limited = f"ulimit -f 140000; exec {sys.executable} -m hldctl launch --query-file query"
     done = subprocess.run(
         ["sh", "-c", limited], cwd=sandbox.work, env=sandbox.environment, capture_output=True, text=True, check=False
     )
