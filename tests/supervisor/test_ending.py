@@ -116,6 +116,7 @@ def test_the_message_tells_the_cause(
     ("tools", "message"),
     [
         (["Bash"], "It was denied 1 tool call: Bash."),
+        (["Bash", "Write"], "It was denied 2 tool calls: Bash, Write."),
         (["Bash", "Write", "Bash"], "It was denied 3 tool calls: Bash, Write."),
     ],
 )
@@ -132,7 +133,9 @@ def test_a_denial_fails_only_a_success_of_a_session_that_asks_for_it(tools: list
     assert ended(SUCCESS._replace(is_error=True), fail_on_denial=True, code=1).reason is EndReason.API_ERROR
 
 
-def test_no_denial_fails_no_session() -> None:
+def test_a_session_without_a_denial_or_without_the_option_is_completed() -> None:
     state = FoldState(last_result=tuple(SUCCESS))
     ending = decide(Exit(0), state, "", stop_reason=None, signalled=False, fail_on_denial=True)
     assert ending.status is Status.COMPLETED
+    denied = FoldState(last_result=tuple(SUCCESS), permission_denials=[{"tool_name": "Bash"}])
+    assert decide(Exit(0), denied, "", stop_reason=None, signalled=False).status is Status.COMPLETED
