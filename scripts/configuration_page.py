@@ -26,6 +26,8 @@ KEYS = {
     "--approval-timeout. Without it, a request waits for as long as its session lives.",
     "on_approval": "A command that is run for each request, which it gets as JSON on standard input, as with "
     "--on-approval.",
+    "from_session": "Whether sessions may answer permission requests and widen permissions themselves, as with "
+    "--from-session.",
     "on_end": "A command that is run once a session has ended, which it gets as JSON on standard input, as with "
     "--on-end.",
     "max_running": "How many sessions may run at once; more are queued, first come, first served. Without it, there is "
@@ -48,6 +50,7 @@ fail_on_denial = true
 approvals = true
 approval_timeout = "30m=deny"
 on_approval = "notify-send 'Permission wanted'"
+from_session = false
 on_end = "jq -r .status >> ~/sessions.log"
 max_running = 4
 

@@ -44,8 +44,8 @@ def command(
         arguments += ["--settings", str(files.rehearsed_settings)]
     elif hooked:
         arguments += ["--settings", str(files.hooked_settings)]
-    elif settings.claude_settings is not None:
-        arguments += ["--settings", str(files.claude_settings)]
+    else:
+        arguments += ["--settings", str(files.marked_settings)]
     if hooked and settings.permission_mode is None:
         # What it is without this differs between releases, and in some a server decides.
         arguments += ["--permission-mode", "default"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from hldctl.host.paths import COMMAND_TOKEN
 
 # Seen in the tools of Claude Code 2.1.330. CLAUDE_CODE_* as a whole would take the user's own settings along.
 _SET_BY_CLAUDE_CODE = frozenset(
@@ -35,12 +38,25 @@ def for_session(
     dropped = _SET_BY_CLAUDE_CODE | _added_by_enclosing(launcher)
     environment = {name: value for name, value in launcher.items() if name not in dropped}
     environment |= chosen
-    environment |= {
-        "HLDCTL_HOME": str(state_directory),
-        "HLDCTL_SESSION_ID": session_id,
-        "HLDCTL_RUN_ID": run_id,
-    }
-    return environment
+    # It is for a command of the user's, and no tool may have it.
+    environment.pop(COMMAND_TOKEN, None)
+    return environment | marks(session_id=session_id, run_id=run_id, state_directory=state_directory)
+
+
+def marks(*, session_id: str, run_id: str, state_directory: Path) -> dict[str, str]:
+    """Return the variables that identify a session to its tools and to hldctl."""
+    return {"HLDCTL_HOME": str(state_directory), "HLDCTL_SESSION_ID": session_id, "HLDCTL_RUN_ID": run_id}
+
+
+def with_marks(settings: dict[str, Any] | None, marks: Mapping[str, str]) -> dict[str, Any]:
+    """Return the user's settings with the marks in their `env`.
+
+    The `env` of a project's and of the user's own settings files wins over the environment of Claude Code, that of
+    --settings wins over both (2.1.331).
+    """
+    own = dict(settings or {})
+    variables = own.get("env")
+    return {**own, "env": {**(variables if isinstance(variables, dict) else {}), **marks}}
 
 
 def _added_by_enclosing(launcher: Mapping[str, str]) -> set[str]:

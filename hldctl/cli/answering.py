@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer._click.globals import get_current_context
 
 from hldctl.claude import permission
 from hldctl.cli import output
@@ -42,13 +43,13 @@ def answer(said: Answer, words: str | None, *, all_of_them: bool, session: str |
     if said.always and said.updated_input is not None:
         raise BadUsage("--always is about what was asked, --input about something else; say one of them.")
     if all_of_them:
-        answered = approving.answer_all(state, said, session=session, tool_name=tool)
+        answered = approving.answer_all(state, said, _command(), session=session, tool_name=tool)
         for request in answered:
             output.data(request.id)
         if not answered:
             output.note("nothing of that kind waits for permission")
     elif words is not None:
-        output.data(approving.answer(state, words, said).id)
+        output.data(approving.answer(state, words, said, _command()).id)
     elif not can_ask():
         raise BadUsage("Name the request to answer, or say --all; `hldctl approvals` shows what waits.")
     elif said not in (Answer(allows=True), Answer(allows=False)):
@@ -63,6 +64,7 @@ def can_ask() -> bool:
 
 
 def _one_by_one(state: StateDirectory) -> None:
+    approving.require_right(state)
     waiting = approving.listed(state)
     if not waiting:
         output.note("nothing waits for permission")
@@ -103,8 +105,14 @@ def _answer_from_keyboard(state: StateDirectory, request: Request) -> bool:
             case "q":
                 return False
         if said is not None:
-            approving.answer(state, request.id, said)
+            approving.answer(state, request.id, said, _command())
             return True
+
+
+def _command() -> str:
+    """The command that asks, as the user named it: approve, deny, tail, top…"""
+    context = get_current_context(silent=True)
+    return "" if context is None else context.info_name or ""
 
 
 def _edited(tool_input: dict[str, Any]) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.age import age
+from hldctl.cli.conversation import answerer
 from hldctl.cli.leaving import left_by_signal
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import approving, lookup
@@ -70,4 +71,4 @@ def _cells(approval: Approval) -> tuple[str, ...]:
 def _status(approval: Approval) -> str:
     if approval.status == ApprovalStatus.PENDING:
         return "waits"
-    return output.one_line(f"{approval.status} by {approval.answered_by}")
+    return f"{approval.status} by {answerer(approval)}"

@@ -92,6 +92,7 @@ def edit() -> None:
     The editor is $VISUAL, else $EDITOR, else vi. The file stays as it was edited; if it cannot be understood, what is
     wrong is said, and the exit code is 2.
     """
+    configuration_file.require_right()
     file = configuration.path()
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:

@@ -8,6 +8,7 @@ from hldctl.cli.detail import Detail, Shown
 from hldctl.cli.output import harmless, one_line, shortened
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store.approvals import Approval
+from hldctl.store.approvals import origin as origin_of
 from hldctl.store.conversation import Event
 
 _WIDTH = 200
@@ -34,7 +35,19 @@ def approval_line(approval: Approval) -> str:
         call = f"{one_line(approval.tool_name)}: {shortened(approval.tool_input, _WIDTH)}"
         return f"waits for permission {approval.id[:8]}: {call}"
     comment = f": {shortened(approval.comment, _WIDTH)}" if approval.comment else ""
-    return one_line(f"{approval.status} {approval.id[:8]} by {approval.answered_by}{comment}")
+    return one_line(f"{approval.status} {approval.id[:8]} by {answerer(approval)}{comment}")
+
+
+def answerer(approval: Approval) -> str:
+    """Who answered, and from where if that is not a shell of this machine."""
+    origin = origin_of(approval) or {}
+    told = {
+        "from session": (origin.get("session_id") or "")[:8],
+        "a command of session": (origin.get("command_of") or "")[:8],
+        "ssh from": origin.get("ssh_client"),
+    }
+    said = ", ".join(f"{name} {value}" for name, value in told.items() if value)
+    return one_line(f"{approval.answered_by or 'nobody'} ({said})" if said else approval.answered_by or "nobody")
 
 
 def _detail(event: Event, shown: Shown) -> Detail | None:

@@ -13,7 +13,6 @@ from hldctl.sessions import costs, following
 from hldctl.sessions.costs import Costs
 from hldctl.sessions.inspection import Inspection
 from hldctl.store import approvals, view
-from hldctl.store.approvals import Approval
 from hldctl.store.connection import current
 
 
@@ -26,7 +25,7 @@ def document(state: StateDirectory, found: Inspection) -> Iterator[str]:
         "mcp_servers": [view.mcp_server_object(server) for server in found.mcp_servers],
         "restarts": [_restart(restart) for restart in session.restarts or ()],
         "costs": _costs(costs.of_session(state, session)),
-        "approvals": [_approval(approval) for approval in asked],
+        "approvals": [approvals.as_object(approval) for approval in asked],
     }
     # The last of the object's members is written one by one.
     yield json.dumps(whole, indent=2, allow_nan=False).removesuffix("\n}") + ',\n  "events": ['
@@ -40,10 +39,6 @@ def _separated(values: Iterable[dict[str, Any]]) -> Iterator[str]:
         text = json.dumps(value, indent=2, allow_nan=False)
         yield separator + "\n".join(f"    {line}" for line in text.split("\n"))
         separator = ",\n"
-
-
-def _approval(approval: Approval) -> dict[str, Any]:
-    return approvals.as_object(approval) | {"answered_by": approval.answered_by}
 
 
 def _restart(restart: dict[str, Any]) -> dict[str, Any]:

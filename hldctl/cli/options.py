@@ -108,6 +108,13 @@ class Said:
         str | None,
         typer.Option(metavar="COMMAND", help="Run for each request, which it gets as JSON on standard input."),
     ] = None
+    from_session: Annotated[
+        bool | None,
+        typer.Option(
+            "--from-session/--no-from-session",
+            help="Let the session answer permission requests and widen permissions.",
+        ),
+    ] = None
     timeout: Annotated[
         float | None, typer.Option(parser=limit, metavar="DURATION", help="Stop it when it has not ended by then.")
     ] = None
@@ -186,6 +193,7 @@ class Said:
             skipping_seconds=self.skip_timeout,
             approval_timeout=self.approval_timeout,
             on_approval=self.on_approval,
+            from_session=self.from_session,
             timeout=self.timeout,
             idle_timeout=self.idle_timeout,
             name=self.name,

@@ -40,6 +40,7 @@ def _permissions(session: Session) -> list[str]:
         *(["asks for permission"] if session.approvals else []),
         *(["accepts edits"] if session.auto_accept_edits else []),
         *(["skips permissions"] if session.dangerously_skip_permissions else []),
+        *(["may answer for itself"] if session.from_session else []),
         *([f"permission mode {session.permission_mode}"] if session.permission_mode else []),
         *([f"permission tool {session.permission_prompt_tool}"] if session.permission_prompt_tool else []),
         *([f"allowed: {', '.join(session.allowed_tools)}"] if session.allowed_tools else []),

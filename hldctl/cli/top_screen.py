@@ -165,7 +165,7 @@ class TopScreen:
         approval_id, verb = doing.approval_id, "approve" if allows else "deny"
         return _Question(
             f"{verb} {output.one_line(doing.tool)} {output.one_line(doing.argument)}",
-            lambda: self._tried(lambda: approving.answer(self._state, approval_id, Answer(allows))),
+            lambda: self._tried(lambda: approving.answer(self._state, approval_id, Answer(allows), "top")),
         )
 
     def _interrupting(self, session_id: str) -> _Question:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from hldctl.cli import edit_diff, tool_line
+from hldctl.cli.conversation import answerer
 from hldctl.cli.edit_diff import Diff
 from hldctl.cli.elapsed import elapsed
 from hldctl.cli.moment import Moment
@@ -168,7 +169,7 @@ def permission(approval: Approval) -> str:
         return f"{asked}; nobody has answered yet ({approval.id[:8]})."
     after = elapsed((approval.responded_at or approval.created_at) - approval.created_at)
     comment = f": {harmless(approval.comment)}" if approval.comment else "."
-    return f"{asked}; {approval.status} after {after} by {one_line(approval.answered_by or 'nobody')}{comment}"
+    return f"{asked}; {approval.status} after {after} by {answerer(approval)}{comment}"
 
 
 def _kind(event: Event) -> Kind:

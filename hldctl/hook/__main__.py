@@ -1,6 +1,8 @@
 """The hook's process: a request on standard input, the decision on standard output.
 
-Whatever goes wrong ends in a denial with a message that the model can act on, never in a silent permission.
+Its arguments are the session, the state directory, and where its modules are: never the environment, which the settings
+of a checked-out project can change. Whatever goes wrong ends in a denial with a message that the model can act on,
+never in a silent permission.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import Any
 
 def main() -> None:
     os.umask(0o077)
+    session_id, home = ([*sys.argv[1:], "", ""])[:2]
+    sys.path += sys.argv[3:]
     # What loads late can fail late: all of it inside.
     try:
         from hldctl.claude.permission import request
@@ -23,7 +27,7 @@ def main() -> None:
         except ValueError as error:
             decision = _denial(f"hldctl could not read Claude Code's permission request: {error}.")
         else:
-            decision = decide(asked, os.environ)
+            decision = decide(asked, session_id, home)
     except Exception as error:
         decision = _denial(f"hldctl could not answer the permission request: {type(error).__name__}: {error}.")
     if decision is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import apsw
@@ -22,9 +21,8 @@ _BUSY_MILLISECONDS = 30_000
 Decision = dict[str, Any]
 
 
-def decide(request: Request, environment: Mapping[str, str]) -> Decision | None:
+def decide(request: Request, session_id: str, home: str) -> Decision | None:
     """None leaves the decision to Claude Code. Raises apsw.Error where the database cannot be used."""
-    session_id, home = environment.get("HLDCTL_SESSION_ID"), environment.get("HLDCTL_HOME")
     if not session_id or not home:
         return permission.denial("This hook of hldctl was run outside of one of its sessions.")
     connection = opened(os.path.join(home, "hldctl.db"))

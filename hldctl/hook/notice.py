@@ -7,7 +7,7 @@ import os
 import subprocess
 import tempfile
 
-from hldctl.host.paths import SessionFiles
+from hldctl.host.paths import COMMAND_TOKEN, SessionFiles
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import as_object as approval_object
 
@@ -18,17 +18,17 @@ _LONGEST_VARIABLE = 100_000
 class Notice:
     """Runs the command at once, and beside; that it fails is written into the session's log and harms nothing."""
 
-    def __init__(self, command: str | None, approval: Approval, files: SessionFiles) -> None:
+    def __init__(self, command: str | None, approval: Approval, files: SessionFiles, token: str | None) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         if command is not None:
-            self._start(command, approval, files)
+            self._start(command, approval, files, {} if token is None else {COMMAND_TOKEN: token})
 
     def look(self) -> None:
         """Buries it when it has ended."""
         if self._process is not None:
             self._process.poll()
 
-    def _start(self, command: str, approval: Approval, files: SessionFiles) -> None:
+    def _start(self, command: str, approval: Approval, files: SessionFiles, capability: dict[str, str]) -> None:
         told = approval_object(approval)
         variables = {
             f"HLDCTL_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
@@ -48,7 +48,7 @@ class Notice:
                     stdin=request,
                     stdout=log,
                     stderr=log,
-                    env={**os.environ, **variables},
+                    env={**os.environ, **variables, **capability},
                     start_new_session=True,
                 )
         except (OSError, ValueError):

@@ -74,7 +74,7 @@ def _wait(
     claude = identify(int(told) if told.isdecimal() else os.getppid())
     timeout_ms = settings.approval_timeout_ms
     deadline = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
-    notice = Notice(settings.on_approval, approval, files)
+    notice = Notice(settings.on_approval, approval, files, _token(connection, settings, approval))
     wakeup = Wakeup([files.answer(approval.id)], [claude.pid] if claude is not None else [])
     try:
         while True:
@@ -95,6 +95,17 @@ def _wait(
             notice.look()
     finally:
         wakeup.close()
+
+
+def _token(connection: apsw.Connection, settings: SessionSettings, approval: Approval) -> str | None:
+    """For the user's command: it descends from a session that may not answer, and may answer all the same."""
+    if settings.on_approval is None or settings.launched_within is not None:
+        return None
+    from hldctl.store import command_tokens
+
+    with connection:
+        token = command_tokens.issue(connection, approval.session_id)
+    return token
 
 
 def _is_allowed_by_now(connection: apsw.Connection, approval: Approval, files: SessionFiles) -> bool:

@@ -29,6 +29,7 @@ class Configuration:
     approvals: bool | None = None
     approval_timeout: str | None = None
     on_approval: str | None = None
+    from_session: bool | None = None
     on_end: str | None = None
     max_running: int | None = None
     groups: dict[str, int] = field(default_factory=dict)
@@ -90,6 +91,7 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "approvals": (_is_truth, _TRUTH),
     "approval_timeout": (_is_text, 'a text such as "30m=deny"'),
     "on_approval": (_is_text, "a command, as a text"),
+    "from_session": (_is_truth, _TRUTH),
     "on_end": (_is_text, "a command, as a text"),
     "max_running": (_is_count, "a whole number, 1 or more"),
     "groups": (

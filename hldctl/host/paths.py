@@ -13,6 +13,8 @@ from hldctl.errors import UnfitEnvironment
 
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
+COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
+"""The variable with the token of a command of the user's that hldctl runs; see `store.command_tokens`."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class SessionFiles:
     def hooked_settings(self) -> Path:
         """The user's settings with hldctl's permission hook; continuations inherit the user's own."""
         return self.directory / "hooked-settings.json"
+
+    @property
+    def marked_settings(self) -> Path:
+        """The user's settings with the session's marks, for a session without hldctl's permission hook."""
+        return self.directory / "marked-settings.json"
 
     @property
     def environment(self) -> Path:

@@ -71,6 +71,28 @@ def exit_code_of_zombie(process: ProcessIdentity) -> int | None:
     return os.waitstatus_to_exitcode(int(fields[49]))
 
 
+def ancestors() -> list[int]:
+    """Return the pids of this process's parent, of the parent's parent and so on; the first process is left out."""
+    found: list[int] = []
+    pid: int | None = os.getppid()
+    while pid is not None and pid > 1 and pid not in found:
+        found.append(pid)
+        pid = _parent(pid)
+    return found
+
+
+def _parent(pid: int) -> int | None:
+    if sys.platform == "linux":
+        fields = _stat_fields(pid)
+        return None if fields is None else int(fields[1])
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).ppid())
+    except psutil.Error:
+        return None
+
+
 def boot_id() -> str:
     """What changes with each boot; empty where the system has no such thing."""
     try:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +12,7 @@ from hldctl.errors import NoSuchSession, WrongState
 from hldctl.host.clock import now, rfc3339
 from hldctl.host.paths import StateDirectory, touch
 from hldctl.host.wakeup import Wakeup
-from hldctl.sessions import lookup, supervisors
+from hldctl.sessions import caller, lookup, supervisors
 from hldctl.sessions.approval_changes import approval_changes
 from hldctl.sessions.waiting import LOOK_SECONDS
 from hldctl.states import ApprovalStatus
@@ -87,40 +85,55 @@ def _is_of(approval: Approval, ids: Sequence[str]) -> bool:
     return not ids or approval.session_id in ids
 
 
-def answer(state: StateDirectory, words: str, said: Answer) -> Approval:
-    """Raises WrongState for a request that was answered before, or that nobody waits for any more."""
+def require_right(state: StateDirectory) -> None:
+    """Raises WrongState where the command is run from within a session that may not answer."""
+    caller.require_right(state, "Answering a permission request")
+
+
+def answer(state: StateDirectory, words: str, said: Answer, command: str) -> Approval:
+    """`command` is the one of hldctl that answers, for the record.
+
+    Raises WrongState for a request that was answered before, or that nobody waits for any more, and from within a
+    session that may not answer.
+    """
     with opened(state):
+        require_right(state)
         approval = _find(words)
         expire_unheard(state, approval.session_id)
-        return _answer(state, approval, said)
+        return _answer(state, approval, said, caller.origin(state, command))
 
 
-def answer_all(state: StateDirectory, said: Answer, *, session: str | None, tool_name: str | None) -> list[Approval]:
+def answer_all(
+    state: StateDirectory, said: Answer, command: str, *, session: str | None, tool_name: str | None
+) -> list[Approval]:
     """All that waits, of that session and tool; what somebody else answers meanwhile is left to them."""
     with opened(state):
+        require_right(state)
         session_id = None if session is None else lookup.find(session).id
         expire_unheard(state, session_id)
+        origin = caller.origin(state, command)
         answered = []
         for approval in approvals.pending(current(), session_id):
-            if tool_name in (None, approval.tool_name) and _resolve(state, approval, said):
+            if tool_name in (None, approval.tool_name) and _resolve(state, approval, said, origin):
                 answered.append(_find(approval.id))
         return answered
 
 
-def _answer(state: StateDirectory, approval: Approval, said: Answer) -> Approval:
-    if not _resolve(state, approval, said):
+def _answer(state: StateDirectory, approval: Approval, said: Answer, origin: dict[str, Any]) -> Approval:
+    if not _resolve(state, approval, said, origin):
         raise _answered_before(_find(approval.id))
     return _find(approval.id)
 
 
-def _resolve(state: StateDirectory, approval: Approval, said: Answer) -> bool:
+def _resolve(state: StateDirectory, approval: Approval, said: Answer, origin: dict[str, Any]) -> bool:
     with transaction():
         is_first = approvals.resolve(
             current(),
             approval.id,
             said.status,
             now=now(),
-            answered_by=_user(),
+            answered_by=caller.user(),
+            answered_from=json.dumps(origin),
             answer=json.dumps(said.decision),
             comment=said.comment,
         )
@@ -134,14 +147,6 @@ def _resolve(state: StateDirectory, approval: Approval, said: Answer) -> bool:
         for path in (files.answer(approval.id), files.changed, files.wake):
             touch(path)
     return is_first
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # Of a user whom no password file knows, as in a container.
-        return f"user {os.getuid()}"
 
 
 def _answered_before(approval: Approval) -> WrongState:

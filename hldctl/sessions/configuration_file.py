@@ -8,15 +8,33 @@ from typing import Any
 
 from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.host import configuration
+from hldctl.host.paths import StateDirectory
 from hldctl.host.rewriting import rewrite
-from hldctl.sessions import defaults
+from hldctl.sessions import caller, defaults
 from hldctl.sessions.configuring import parts
 from hldctl.sessions.options import tool_names
+
+_ABOUT_PERMISSIONS = frozenset(
+    {
+        *("permission_mode", "allowed_tools", "approvals", "approval_timeout", "from_session"),
+        # Commands that hldctl runs for the user, and that may answer.
+        *("on_approval", "on_end"),
+    }
+)
+
+
+def require_right(key: str | None = None) -> None:
+    """Raises WrongState for a setting about permissions, or for the whole file, from within a session without the right
+    to change it.
+    """
+    if key is None or key in _ABOUT_PERMISSIONS:
+        caller.require_right(StateDirectory.from_environment(), f"Changing {key or 'the configuration'}")
 
 
 def assign(key: str, text: str) -> None:
     """Says it in the file; raises BadUsage for what would not be understood there."""
     table, name = parts(key)
+    require_right(table)
     value = _meant(table, name, text)
 
     def change(values: dict[str, Any]) -> None:
@@ -31,6 +49,7 @@ def assign(key: str, text: str) -> None:
 def remove(key: str) -> bool:
     """Takes it out of the file; False if it is not there."""
     table, name = parts(key)
+    require_right(table)
     file = configuration.path()
     said = configuration.parsed(file, configuration.read(file) or "")
     if table not in said or (name is not None and name not in _table(said[table])):

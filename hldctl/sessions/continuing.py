@@ -12,7 +12,7 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import automatic_prune, defaults, lookup, permissions, settings, stopping, waiting
+from hldctl.sessions import automatic_prune, caller, defaults, lookup, permissions, settings, stopping, waiting
 from hldctl.sessions.launching import Launched, naming, rehearsal_of, request_of, require_on_end, running_instead, start
 from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
 from hldctl.sessions.terms import of_continuation
@@ -57,6 +57,11 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     inherited = _inherited(state, parent)
     values["environment"] = inherited.environment | values.get("environment", {})
     chosen = replace(inherited, working_dir=working_dir, **values)
+    # What a session has it may hand on to its own continuation.
+    widens = permissions.are_widened(options) or (
+        permissions.are_wide(asked, chosen) and caller.session_without_right(state) != parent.id
+    )
+    within = permissions.launcher_without_right(state, widens=widens, permissions=asked, terms=terms)
     permissions.require_hook(state, claude_path, asked, chosen)
     if rehearsal is not None:
         permissions.require_settings(chosen)
@@ -76,6 +81,8 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
         rehearsal=rehearsal,
         name=name,
         if_running=if_running,
+        # The commands may be those that the parent's launcher chose.
+        launched_within=within or parent.launched_within,
     )
     return start(state, _with_permissions(state, continuation, parent.id, options), automatic_prune.options(configured))
 

@@ -42,6 +42,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     """
     query = checked_query(query)
     configured = defaults.load()
+    widens = permissions.are_widened(options)
     options = defaults.applied(options, configured)
     values = checked(options)
     name, if_running = naming(options)
@@ -49,6 +50,9 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     chosen = ClaudeSettings(working_dir=options.working_dir or ".", **values)
     asked = permissions.of_new_session(options, configured, attended=attended, now=now())
     terms = of_new_session(options, configured)
+    within = permissions.launcher_without_right(
+        state, widens=widens or asked.from_session, permissions=asked, terms=terms
+    )
     rehearsal = rehearsal_of(options)
     require_on_end(options, terms, chosen.working_dir)
     permissions.require_hook(state, claude_path, asked, chosen)
@@ -60,7 +64,15 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     request = request_of(query, claude_path, umask, replace(chosen, working_dir=working_dir), title=options.title)
     return start(
         state,
-        replace(request, permissions=asked, terms=terms, rehearsal=rehearsal, name=name, if_running=if_running),
+        replace(
+            request,
+            permissions=asked,
+            terms=terms,
+            rehearsal=rehearsal,
+            name=name,
+            if_running=if_running,
+            launched_within=within,
+        ),
         automatic_prune.options(configured),
     )
 

@@ -73,6 +73,7 @@ class SessionOptions:
     skipping_seconds: float | None = None
     approval_timeout: ApprovalTimeout | None = None
     on_approval: str | None = None
+    from_session: bool | None = None
     timeout: float | None = None
     """Seconds, as `idle_timeout`."""
     idle_timeout: float | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,10 @@ from hldctl.claude.version import OLDEST_WITH_APPROVALS, version
 from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.host.configuration import Configuration
 from hldctl.host.paths import StateDirectory, write_private
+from hldctl.sessions import caller
 from hldctl.sessions.options import ApprovalTimeout, SessionOptions, approval_timeout
 from hldctl.store.session import Session
-from hldctl.supervisor.request import Permissions, asks_by_hook
+from hldctl.supervisor.request import Permissions, Terms, asks_by_hook
 
 
 def of_new_session(options: SessionOptions, configuration: Configuration, *, attended: bool, now: int) -> Permissions:
@@ -24,7 +27,9 @@ def of_new_session(options: SessionOptions, configuration: Configuration, *, att
     asked = configuration.approvals if configuration.approvals is not None else attended
     if options.permission_prompt_tool is not None:
         asked = False
-    base = Permissions(approvals=asked, on_approval=configuration.on_approval)
+    base = Permissions(
+        approvals=asked, on_approval=configuration.on_approval, from_session=bool(configuration.from_session)
+    )
     if configuration.approval_timeout is not None:
         base = _with_timeout(base, approval_timeout(configuration.approval_timeout))
     return _with_options(base, options, now)
@@ -40,6 +45,7 @@ def of_continuation(options: SessionOptions, parent: Session, now: int) -> Permi
         approval_timeout_ms=parent.approval_timeout_ms,
         approval_timeout_allows=parent.approval_timeout_allows,
         on_approval=parent.on_approval,
+        from_session=parent.from_session,
     )
     if options.permission_prompt_tool is not None:
         inherited = replace(inherited, approvals=False)
@@ -53,6 +59,7 @@ def _with_options(base: Permissions, options: SessionOptions, now: int) -> Permi
         "approvals": options.approvals,
         "auto_accept_edits": options.auto_accept_edits,
         "on_approval": options.on_approval,
+        "from_session": options.from_session,
     }
     chosen = replace(base, **{name: value for name, value in said.items() if value is not None})
     if options.approval_timeout is not None:
@@ -74,6 +81,53 @@ def _with_timeout(permissions: Permissions, timeout: ApprovalTimeout) -> Permiss
 
 def _skipping(permissions: Permissions, expires_at: int) -> Permissions:
     return replace(permissions, dangerously_skip_permissions=True, dangerously_skip_permissions_expires_at=expires_at)
+
+
+_WIDE_MODES = ("acceptEdits", "bypassPermissions")
+_WIDE_WORDS = ("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
+_MODE = "--permission-mode"
+
+
+def are_wide(permissions: Permissions, settings: ClaudeSettings) -> bool:
+    """Whether calls are allowed that nobody has seen, or the session may allow them itself."""
+    return (
+        permissions.auto_accept_edits
+        or permissions.dangerously_skip_permissions
+        or bool(permissions.approval_timeout_allows)
+        or permissions.from_session
+        or settings.permission_mode in _WIDE_MODES
+        or _say_wide(settings.extra_arguments)
+    )
+
+
+def are_widened(options: SessionOptions) -> bool:
+    """Whether what was said of a new session allows such calls."""
+    return (
+        bool(options.auto_accept_edits or options.dangerously_skip_permissions or options.from_session)
+        or options.skipping_seconds is not None
+        or (options.approval_timeout is not None and options.approval_timeout.allows)
+        or options.permission_mode in _WIDE_MODES
+        or _say_wide(options.extra_arguments or ())
+    )
+
+
+def _say_wide(words: Sequence[str]) -> bool:
+    """Of the words for Claude Code itself."""
+    modes = [word.partition("=")[2] for word in words if word.startswith(f"{_MODE}=")]
+    modes += [mode for name, mode in itertools.pairwise(words) if name == _MODE]
+    return bool({*modes} & {*_WIDE_MODES}) or any(word in _WIDE_WORDS for word in words)
+
+
+def launcher_without_right(
+    state: StateDirectory, *, widens: bool, permissions: Permissions, terms: Terms
+) -> str | None:
+    """Return the session without the right to answer that launches a new one, where that one has commands that get a
+    token; raises WrongState where such a session widens permissions.
+    """
+    if widens:
+        caller.require_right(state, "Widening permissions")
+    has_commands = permissions.on_approval is not None or terms.on_end is not None
+    return caller.session_without_right(state) if has_commands else None
 
 
 def require_settings(settings: ClaudeSettings) -> None:

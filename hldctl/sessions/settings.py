@@ -8,7 +8,7 @@ from typing import Any
 from hldctl.errors import BadUsage
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory, touch
-from hldctl.sessions import lookup
+from hldctl.sessions import caller, lookup
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.session import Session
@@ -37,6 +37,10 @@ class Changes:
         permissions = (self.auto_accept_edits, self.dangerously_skip_permissions, self.skipping_seconds)
         return any(change is not None for change in permissions)
 
+    @property
+    def widen_permissions(self) -> bool:
+        return bool(self.auto_accept_edits or self.dangerously_skip_permissions or self.skipping_seconds is not None)
+
     def columns(self, now: int) -> dict[str, Any]:
         named = {"title": self.title, "archived": self.archived, "auto_accept_edits": self.auto_accept_edits}
         columns: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
@@ -57,6 +61,8 @@ def change(state: StateDirectory, words: str, changes: Changes) -> Session:
     if not columns:
         raise BadUsage("There is nothing to set; `hldctl set --help` shows what can be.")
     with opened(state):
+        if changes.widen_permissions:
+            caller.require_right(state, "Widening permissions")
         session_id = lookup.find(words).id
         sessions.change_settings(session_id, columns, moment)
         files = state.session(session_id)

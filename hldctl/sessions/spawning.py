@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
+from hldctl.host.paths import COMMAND_TOKEN
 from hldctl.supervisor.command import command
 
 _prestarted: list[subprocess.Popen[bytes]] = []
@@ -39,7 +40,8 @@ def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         # A mark that is no session's: neither an enclosing session nor its own takes it for a stray.
-        env={**os.environ, "HLDCTL_SESSION_ID": "supervisor"},
+        env={name: value for name, value in os.environ.items() if name != COMMAND_TOKEN}
+        | {"HLDCTL_SESSION_ID": "supervisor"},
         start_new_session=True,
         close_fds=True,
     )

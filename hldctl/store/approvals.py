@@ -34,6 +34,8 @@ class Approval(NamedTuple):
     hook_pid: int
     hook_started: int
     boot_id: str
+    answered_from: str | None = None
+    """A JSON object: the process that answered, where a person's command did."""
 
 
 class SessionSettings(NamedTuple):
@@ -49,6 +51,7 @@ class SessionSettings(NamedTuple):
     approval_timeout_ms: int | None
     approval_timeout_allows: int | None
     on_approval: str | None
+    launched_within: str | None
 
 
 FIELDS = (
@@ -62,6 +65,9 @@ FIELDS = (
     "comment",
     "created_at",
     "responded_at",
+    # Beyond the contract's.
+    "answered_by",
+    "answered_from",
 )
 """What of an approval the world sees."""
 
@@ -77,7 +83,13 @@ def as_object(approval: Approval) -> dict[str, Any]:
 
     shown = {name: getattr(approval, name) for name in FIELDS}
     shown |= {name: rfc3339(shown[name]) for name in ("created_at", "responded_at")}
-    return shown | {"tool_input": json.loads(approval.tool_input)}
+    return shown | {"tool_input": json.loads(approval.tool_input), "answered_from": origin(approval)}
+
+
+def origin(approval: Approval) -> dict[str, Any] | None:
+    """Return where the answer came from: the process of the command that gave it; None where no command did."""
+    told: dict[str, Any] | None = None if approval.answered_from is None else json.loads(approval.answered_from)
+    return told
 
 
 def settings(connection: apsw.Connection, session_id: str) -> SessionSettings | None:
@@ -156,21 +168,47 @@ def resolve(
     answered_by: str,
     answer: str | None = None,
     comment: str | None = None,
+    answered_from: str | None = None,
 ) -> bool:
     """Answers a request, or lets it expire; False if that had been done before. Of several at once one succeeds."""
     connection.execute(
-        "UPDATE approvals SET status = ?, answer = ?, comment = ?, answered_by = ?, responded_at = ?"
+        "UPDATE approvals SET status = ?, answer = ?, comment = ?, answered_by = ?, answered_from = ?, responded_at = ?"
         " WHERE id = ? AND status = 'pending'",
-        (str(status), answer, comment, answered_by, now, approval_id),
+        (str(status), answer, comment, answered_by, answered_from, now, approval_id),
     )
     if not connection.changes():
         return False
+    _publish_answer(connection, approval_id, now)
+    return True
+
+
+def correct(connection: apsw.Connection, approval_id: str, *, allowed: bool, by: str, now: int) -> None:
+    """Record what the result of the call proves: who decided was not the one that the request was recorded for.
+
+    Claude Code runs all hooks at once and takes the first decision. It terminates the others only when the call has
+    ended (2.1.331), so a request may be pending, expired, or answered in vain by then.
+    """
+    found = get(connection, approval_id)
+    status = ApprovalStatus.APPROVED if allowed else ApprovalStatus.DENIED
+    if found is None or found.status == status:
+        return
+    comment = None
+    if found.answer is not None:
+        comment = f"{found.status} in vain by {found.answered_by}"
+    connection.execute(
+        "UPDATE approvals SET status = ?, comment = ?, answered_by = ?, answered_from = NULL, responded_at = ?"
+        " WHERE id = ?",
+        (str(status), comment, by, now, approval_id),
+    )
+    _publish_answer(connection, approval_id, now)
+
+
+def _publish_answer(connection: apsw.Connection, approval_id: str, now: int) -> None:
     resolved = get(connection, approval_id)
     assert resolved is not None
     _tell_resolved(connection, resolved)
     _mark_event(connection, resolved)
     refresh_session(connection, resolved.session_id, now)
-    return True
 
 
 def expire_all(connection: apsw.Connection, session_id: str, now: int, comment: str) -> None:
@@ -239,6 +277,7 @@ def _tell_resolved(connection: apsw.Connection, approval: Approval) -> None:
         "status": approval.status,
         "comment": approval.comment,
         "answered_by": approval.answered_by,
+        "answered_from": origin(approval),
     }
     moment = approval.responded_at or approval.created_at
     changes.publish(connection, [(FeedType.APPROVAL_RESOLVED, approval.session_id, approval.run_id, moment, data)])

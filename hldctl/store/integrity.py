@@ -22,7 +22,7 @@ from hldctl.store.session import decoded
 WITHOUT_BUG = (3, 51, 3)
 """The first SQLite without the WAL-reset bug: https://sqlite.org/wal.html#walresetbug."""
 _MOST_PROBLEMS = 20
-_ABOUT_PERMISSIONS = ("approvals", "approval_rules")
+_ABOUT_PERMISSIONS = ("approvals", "approval_rules", "command_tokens")
 _IN_USE_SECONDS = 5
 
 

@@ -155,6 +155,13 @@ CREATE TABLE approval_rules (
 )
 """
 
+_COMMAND_TOKENS = """
+CREATE TABLE command_tokens (
+    hash TEXT PRIMARY KEY,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE
+)
+"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         _SESSIONS,
@@ -217,5 +224,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Most of the feed is of that type, and an index of it is one more page to write with each event.
         "DROP INDEX feed_by_type",
         "CREATE INDEX feed_of_changes ON feed (type, id) WHERE type <> 'conversation_updated'",
+    ),
+    (
+        "ALTER TABLE sessions ADD COLUMN from_session INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN launched_within TEXT",
+        "ALTER TABLE approvals ADD COLUMN answered_from TEXT",
+        _COMMAND_TOKENS,
+        "CREATE INDEX command_tokens_by_session ON command_tokens (session_id)",
     ),
 )

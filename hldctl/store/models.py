@@ -118,6 +118,10 @@ class SessionTable(Model):
     """When Claude Code ran first; a session may have been queued before."""
     restarts = JsonField(null=True)
     """Each a Restart of the supervisor's, as an object."""
+    from_session = BooleanField(default=False)
+    """Whether it may answer permission requests and widen permissions itself."""
+    launched_within = TextField(null=True)
+    """The session that launched it with commands of its own choice and without that right: they get no token."""
 
     class Meta:
         database = _database

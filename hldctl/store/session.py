@@ -17,6 +17,7 @@ TRUTH_COLUMNS = frozenset(
     {
         *("fresh_system_prompt", "auto_accept_edits", "dangerously_skip_permissions", "archived", "approvals"),
         *("approval_timeout_allows", "wait_for_reset", "fail_on_denial", "on_end_pending", "rehearsed", "was_queued"),
+        "from_session",
     }
 )
 """Which SQLite holds as numbers."""

@@ -145,6 +145,16 @@ def alive() -> list[str]:
     return _ids("SELECT id FROM sessions WHERE completed_at IS NULL ORDER BY created_at")
 
 
+def with_right_to_answer(session_ids: Collection[str]) -> set[str]:
+    """Those of these that were launched with --from-session."""
+    return set(
+        _ids(
+            "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND from_session = 1",
+            json.dumps(list(session_ids)),
+        )
+    )
+
+
 def working_in(directory: str, *, but: str) -> list[str]:
     """Those of this machine that run there, but for one."""
     return _ids(

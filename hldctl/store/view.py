@@ -66,6 +66,7 @@ SESSION_FIELDS = (
     "on_end",
     "rehearsed",
     "started_at",
+    "from_session",
 )
 
 EVENT_FIELDS = Event._fields

@@ -54,6 +54,8 @@ class Life:
             return None
         with opened(self._state):
             try:
+                # An hldctl before an upgrade may have written other ones.
+                request.write_settings(asked, self._files, self._state)
                 process = start_claude(asked, self._state, self._files, session.claude_session_id)
             except UnfitEnvironment:
                 # It is recorded, and whoever launched it was told that it waits.

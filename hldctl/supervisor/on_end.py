@@ -6,7 +6,10 @@ import errno
 import json
 from collections.abc import Mapping
 
-from hldctl.host.paths import StateDirectory
+from hldctl.host.paths import COMMAND_TOKEN, StateDirectory
+from hldctl.store import command_tokens
+from hldctl.store.connection import transaction
+from hldctl.store.database import opened
 from hldctl.store.session import Session
 from hldctl.store.view import session_object
 from hldctl.supervisor.trouble import log_trouble
@@ -40,6 +43,7 @@ _LONGEST_OF_LITTLE_ROOM = 1_000
 
 def run(state: StateDirectory, session: Session, launcher: Mapping[str, str], umask: int) -> None:
     """Returns when the command has ended; that it fails is written into the session's log and harms nothing."""
+    launcher = {name: value for name, value in launcher.items() if name != COMMAND_TOKEN} | _capability(state, session)
     try:
         _run(state, session, launcher, umask, session.working_dir, _LONGEST_VARIABLE)
     except OSError as error:
@@ -55,6 +59,14 @@ def run(state: StateDirectory, session: Session, launcher: Mapping[str, str], um
         if error.errno in _PASSING:
             raise
         log_trouble()
+
+
+def _capability(state: StateDirectory, session: Session) -> dict[str, str]:
+    """The command carries the session's mark, and may answer and launch all the same."""
+    if session.launched_within is not None:
+        return {}
+    with opened(state), transaction() as connection:
+        return {COMMAND_TOKEN: command_tokens.issue(connection, session.id)}
 
 
 def _run(

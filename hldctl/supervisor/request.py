@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hldctl.claude import mcp, permission
+from hldctl.claude import environment, mcp, permission
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.hook import command as hook
 from hldctl.host.paths import SessionFiles, StateDirectory, write_private
@@ -25,6 +25,8 @@ class Permissions:
     approval_timeout_ms: int | None = None
     approval_timeout_allows: bool | None = None
     on_approval: str | None = None
+    from_session: bool = False
+    """Whether the session itself may answer permission requests and widen permissions."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class LaunchRequest:
     if_running: IfRunning = IfRunning.FAIL
     rehearsal: str | None = None
     """The script that is played to Claude Code in place of a model."""
+    launched_within: str | None = None
+    """The session without the right to answer that launches it with commands of its own choice."""
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     """The launcher's."""
 
@@ -108,12 +112,11 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
     for path, value in (
         (files.mcp_config, _mcp_config(request, state)),
         (files.claude_settings, settings.claude_settings),
-        (files.hooked_settings, _hooked_settings(request)),
-        (files.rehearsed_settings, _rehearsed_settings(request)),
         (files.environment, settings.environment or None),
     ):
         if value is not None:
             write_private(path, json.dumps(value).encode())
+    write_settings(request, files, state)
     for path, text in (
         (files.system_prompt, settings.system_prompt),
         (files.append_system_prompt, settings.appended_prompt),
@@ -123,16 +126,18 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
             write_private(path, text.encode("utf-8", errors="replace"))
 
 
-def _hooked_settings(request: LaunchRequest) -> dict[str, Any] | None:
-    if not request.is_hooked:
-        return None
-    return permission.with_hook(request.settings.claude_settings, hook.command())
-
-
-def _rehearsed_settings(request: LaunchRequest) -> dict[str, Any] | None:
-    if request.rehearsal is None:
-        return None
-    return _hooked_settings(request) or request.settings.claude_settings or {}
+def write_settings(request: LaunchRequest, files: SessionFiles, state: StateDirectory) -> None:
+    """The file that Claude Code gets by --settings."""
+    marks = environment.marks(session_id=request.session_id, run_id=request.run_id, state_directory=state.root)
+    settings = environment.with_marks(request.settings.claude_settings, marks)
+    file = files.marked_settings
+    if request.is_hooked:
+        settings = permission.with_hook(settings, hook.command(request.session_id, state.root))
+        file = files.hooked_settings
+    data = json.dumps(settings).encode()
+    write_private(file, data)
+    if request.rehearsal is not None:
+        write_private(files.rehearsed_settings, data)
 
 
 def _mcp_config(request: LaunchRequest, state: StateDirectory) -> dict[str, Any] | None:

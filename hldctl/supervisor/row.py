@@ -46,6 +46,7 @@ def of_request(request: LaunchRequest) -> Row:
         "pending_approvals": 0,
         **asdict(request.terms),
         "rehearsed": request.rehearsal is not None,
+        "launched_within": request.launched_within,
         "archived": False,
         "created_at": moment,
         "last_activity_at": moment,
