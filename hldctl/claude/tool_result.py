@@ -19,6 +19,22 @@ def content(block: JsonObject, structured: JsonObject) -> str:
     return f"{shown}\n{patch}" if patch else shown
 
 
+def is_allowed(event: JsonObject, tool_id: str, *, is_error: bool) -> bool | None:
+    """Whether the call with that result was allowed, True or False, by a hook where it was denied; None if the line
+    does not tell.
+
+    2.1.330 names the decision for each result. It writes `hook` for any hook, hldctl's or another.
+    """
+    for told in map(mapping, sequence(event.get("tool_result_meta"))):
+        decision = mapping(told.get("permission_decision"))
+        if told.get("id") != tool_id or not decision:
+            continue
+        if decision.get("decision") == "accept":
+            return True
+        return False if decision.get("decision") == "reject" and decision.get("source") == "hook" else None
+    return None if is_error else True
+
+
 def image(file: JsonObject) -> str:
     """An image by its kind and size: `[image image/png 800x600]`."""
     dimensions = mapping(file.get("dimensions"))

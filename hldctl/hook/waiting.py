@@ -103,9 +103,7 @@ def _token(connection: apsw.Connection, settings: SessionSettings, approval: App
         return None
     from hldctl.store import command_tokens
 
-    with connection:
-        token = command_tokens.issue(connection, approval.session_id)
-    return token
+    return command_tokens.issue(connection, approval.session_id)
 
 
 def _is_allowed_by_now(connection: apsw.Connection, approval: Approval, files: SessionFiles) -> bool:
@@ -119,6 +117,9 @@ def _is_allowed_by_now(connection: apsw.Connection, approval: Approval, files: S
 
 
 def _told(approval: Approval) -> dict[str, Any]:
+    if approval.answer is None:
+        # The result of the call proves it, so that this answer comes too late to count.
+        return permission.denial("Another hook decided about this call.")
     decision: dict[str, Any] = json.loads(approval.answer or "{}")
     return decision
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os.path
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import apsw
@@ -70,6 +71,9 @@ FIELDS = (
     "answered_from",
 )
 """What of an approval the world sees."""
+
+ANOTHER_HOOK = "another hook"
+"""Who answered a request that a hook of the user's or of the project decided."""
 
 _COLUMNS = ", ".join(Approval._fields)
 _INSERT = f"INSERT INTO approvals ({_COLUMNS}) VALUES ({', '.join('?' * len(Approval._fields))})"
@@ -182,25 +186,65 @@ def resolve(
     return True
 
 
-def correct(connection: apsw.Connection, approval_id: str, *, allowed: bool, by: str, now: int) -> None:
-    """Record what the result of the call proves: who decided was not the one that the request was recorded for.
+def settle(
+    connection: apsw.Connection, session_id: str, asked: Mapping[str, str], decisions: Mapping[str, bool], now: int
+) -> None:
+    """Correct what is recorded of requests whose calls have a result: that proves what was decided.
 
     Claude Code runs all hooks at once and takes the first decision. It terminates the others only when the call has
-    ended (2.1.331), so a request may be pending, expired, or answered in vain by then.
+    ended (2.1.331), so a request that another hook has decided may be pending, expired or answered in vain by then.
+    `asked` are the calls with a request and its status, `decisions` whether calls were allowed.
     """
-    found = get(connection, approval_id)
-    status = ApprovalStatus.APPROVED if allowed else ApprovalStatus.DENIED
-    if found is None or found.status == status:
-        return
-    comment = None
-    if found.answer is not None:
-        comment = f"{found.status} in vain by {found.answered_by}"
+    decided = {
+        tool: ApprovalStatus.APPROVED if allowed else ApprovalStatus.DENIED for tool, allowed in decisions.items()
+    }
+    contradicted = {tool for tool, status in asked.items() if tool in decided and decided[tool] != status}
+    for tool_use_id in sorted(contradicted):
+        found = _of_call(connection, session_id, tool_use_id)
+        if found is not None and found.status != decided[tool_use_id]:
+            if not _exchange_calls(connection, found, decided[tool_use_id], contradicted):
+                _correct(connection, found, decided[tool_use_id], now)
+
+
+def _of_call(connection: apsw.Connection, session_id: str, tool_use_id: str) -> Approval | None:
+    query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? AND tool_use_id = ?"
+    row = connection.execute(query, (session_id, tool_use_id)).fetchone()
+    return None if row is None else Approval._make(row)
+
+
+def _exchange_calls(
+    connection: apsw.Connection, approval: Approval, status: ApprovalStatus, contradicted: Collection[str]
+) -> bool:
+    """Equal calls get the requests in their order, which may not be the order of the hooks: whether the answer to
+    another request explains the result. The two requests then exchange their calls.
+    """
+    query = (
+        f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? AND tool_name = ? AND tool_input = ? AND status = ?"
+        " AND tool_use_id IN (SELECT tool_id FROM conversation_events WHERE session_id = ? AND event_type = 'tool_call'"
+        " AND tool_name = ? AND (is_completed = 0 OR tool_id IN (SELECT value FROM json_each(?)))) LIMIT 1"
+    )
+    session_id, tool_name = approval.session_id, approval.tool_name
+    open_too = json.dumps(list(contradicted))
+    row = connection.execute(
+        query, (session_id, tool_name, approval.tool_input, str(status), session_id, tool_name, open_too)
+    ).fetchone()
+    if row is None:
+        return False
+    other = Approval._make(row)
+    for each, tool_use_id in ((approval, other.tool_use_id), (other, approval.tool_use_id)):
+        connection.execute("UPDATE approvals SET tool_use_id = ? WHERE id = ?", (tool_use_id, each.id))
+        _mark_event(connection, each._replace(tool_use_id=tool_use_id))
+    return True
+
+
+def _correct(connection: apsw.Connection, approval: Approval, status: ApprovalStatus, now: int) -> None:
+    in_vain = f"{approval.status} in vain by {approval.answered_by}" if approval.answer is not None else None
     connection.execute(
         "UPDATE approvals SET status = ?, comment = ?, answered_by = ?, answered_from = NULL, responded_at = ?"
         " WHERE id = ?",
-        (str(status), comment, by, now, approval_id),
+        (str(status), in_vain, ANOTHER_HOOK, now, approval.id),
     )
-    _publish_answer(connection, approval_id, now)
+    _publish_answer(connection, approval.id, now)
 
 
 def _publish_answer(connection: apsw.Connection, approval_id: str, now: int) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -34,7 +34,11 @@ COLUMNS = (
 """What the fold writes of an event, in this order."""
 
 _INSERT = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-_COMPLETE = "UPDATE conversation_events SET is_completed = 1 WHERE session_id = ? AND tool_id = ?"
+_COMPLETE = (
+    "UPDATE conversation_events SET is_completed = 1 WHERE session_id = ? AND tool_id = ?"
+    # One statement for the many calls that nobody was asked about.
+    " RETURNING tool_id, approval_id, approval_status"
+)
 _IN_FEED = ("sequence", "event_type", "role", "tool_id", "tool_name", "tool_result_for_id", "parent_tool_use_id")
 """Enough to know what came; the content is one query away and not stored twice."""
 # By the database itself, from the rows it has just been given: a third of what each line would cost otherwise. What is
@@ -59,6 +63,8 @@ class Step:
     mcp_states: Sequence[tuple[str, str]]
     columns: dict[str, Any]
     """Of the session, the place in the journal among them."""
+    decisions: Mapping[str, bool] = field(default_factory=dict)
+    """Of completed tools: whether they were allowed, as far as the results tell."""
 
 
 def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: str = "", told: int = 0) -> None:
@@ -74,7 +80,9 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
             if EventType.TOOL_CALL in map(_type_of, step.rows):
                 approvals.correlate(connection, session_id, working_dir)
         if step.completed_tools:
-            connection.executemany(_COMPLETE, [(session_id, tool) for tool in step.completed_tools])
+            completed = connection.executemany(_COMPLETE, [(session_id, tool) for tool in step.completed_tools])
+            asked = {str(tool): str(status) for tool, approval_id, status in completed if approval_id is not None}
+            approvals.settle(connection, session_id, asked, step.decisions, now)
         if step.snapshots:
             connection.executemany(snapshots.INSERT, step.snapshots)
         if step.mcp_states:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from hldctl.claude import mcp, rate_limit, read_tool, usage
+from hldctl.claude import mcp, rate_limit, read_tool, tool_result, usage
 from hldctl.claude.conversation import (
     Entry,
     entries,
@@ -68,6 +68,8 @@ class Fold:
         """Forgets what was given since the last one, for it has been recorded."""
         self.rows: list[Row] = []
         self.completed_tools: list[str] = []
+        self.decisions: dict[str, bool] = {}
+        """Of completed calls: whether they were allowed, as far as the results tell."""
         self.snapshots: list[Snapshot] = []
         self.mcp_states: list[tuple[str, str]] = []
 
@@ -90,6 +92,8 @@ class Fold:
             state.claude_session_id = text(event.get("session_id"))
         for entry in entries(event):
             self._append(entry, created_at)
+            if entry.tool_result_for_id is not None:
+                self._learn_decision(entry.tool_result_for_id, event, is_error=entry.is_error)
             if entry.tool_name == "Read" or entry.tool_result_for_id in state.reads:
                 self._take_snapshot(entry, event, created_at)
 
@@ -119,6 +123,11 @@ class Fold:
         self.rows.append((self._session_id, state.sequence, *entry, False, created_at))
         if entry.tool_result_for_id is not None:
             self.completed_tools.append(entry.tool_result_for_id)
+
+    def _learn_decision(self, tool_id: str, event: JsonObject, *, is_error: bool) -> None:
+        allowed = tool_result.is_allowed(event, tool_id, is_error=is_error)
+        if allowed is not None:
+            self.decisions[tool_id] = allowed
 
     def _take_snapshot(self, entry: Entry, event: JsonObject, created_at: int) -> None:
         reads = self.state.reads

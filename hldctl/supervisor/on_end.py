@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from hldctl.host.paths import COMMAND_TOKEN, StateDirectory
 from hldctl.store import command_tokens
-from hldctl.store.connection import transaction
+from hldctl.store.connection import current
 from hldctl.store.database import opened
 from hldctl.store.session import Session
 from hldctl.store.view import session_object
@@ -65,8 +65,8 @@ def _capability(state: StateDirectory, session: Session) -> dict[str, str]:
     """The command carries the session's mark, and may answer and launch all the same."""
     if session.launched_within is not None:
         return {}
-    with opened(state), transaction() as connection:
-        return {COMMAND_TOKEN: command_tokens.issue(connection, session.id)}
+    with opened(state):
+        return {COMMAND_TOKEN: command_tokens.issue(current(), session.id)}
 
 
 def _run(

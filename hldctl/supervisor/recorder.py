@@ -101,7 +101,9 @@ class Recorder:
         columns = {name: value for name, value in fold.state.columns().items() if self._written.get(name) != value}
         progress = {"journal_offset": batch.end, "fold_state": fold.state.stored()}
         taken = [self._snapshots.row(snapshot) for snapshot in fold.snapshots]
-        step = conversation.Step(fold.rows, fold.completed_tools, taken, fold.mcp_states, columns | progress)
+        step = conversation.Step(
+            fold.rows, fold.completed_tools, taken, fold.mcp_states, columns | progress, fold.decisions
+        )
         conversation.record(self._session_id, self._run_id, step, now(), working_dir=self._working_dir, told=self._told)
         self._written |= columns
         fold.begin_step()
