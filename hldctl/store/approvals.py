@@ -195,15 +195,16 @@ def settle(
     ended (2.1.331), so a request that another hook has decided may be pending, expired or answered in vain by then.
     `asked` are the calls with a request and its status, `decisions` whether calls were allowed.
     """
-    decided = {
-        tool: ApprovalStatus.APPROVED if allowed else ApprovalStatus.DENIED for tool, allowed in decisions.items()
-    }
-    contradicted = {tool for tool, status in asked.items() if tool in decided and decided[tool] != status}
-    for tool_use_id in sorted(contradicted):
-        found = _of_call(connection, session_id, tool_use_id)
-        if found is not None and found.status != decided[tool_use_id]:
-            if not _exchange_calls(connection, found, decided[tool_use_id], contradicted):
-                _correct(connection, found, decided[tool_use_id], now)
+    statuses = {True: ApprovalStatus.APPROVED, False: ApprovalStatus.DENIED}
+    decided = {tool: statuses[decisions[tool]] for tool in asked if tool in decisions}
+    contradicted = [tool for tool, status in decided.items() if asked[tool] != status]
+    for tool in contradicted:
+        found = _of_call(connection, session_id, tool)
+        # The exchange for another call may have settled this one, too.
+        if found is None or found.status == decided[tool]:
+            continue
+        if not _exchange_calls(connection, found, decided[tool], contradicted):
+            _correct(connection, found, decided[tool], now)
 
 
 def _of_call(connection: apsw.Connection, session_id: str, tool_use_id: str) -> Approval | None:

@@ -8,6 +8,7 @@ from hldctl.host.paths import SessionFiles
 
 FILES = SessionFiles(Path("/state/sessions/s"))
 ALWAYS = ["--output-format", "stream-json", "--verbose"]
+MARKED = ["--settings", "/state/sessions/s/marked-settings.json"]
 
 
 def made(resume: str | None = None, *, hooked: bool = False, **values: object) -> list[str]:
@@ -17,7 +18,7 @@ def made(resume: str | None = None, *, hooked: bool = False, **values: object) -
 
 
 def test_the_query_is_not_among_them() -> None:
-    assert made() == ["claude", "-p", "--session-id", "s", *ALWAYS]
+    assert made() == ["claude", "-p", "--session-id", "s", *MARKED, *ALWAYS]
 
 
 def test_with_approvals_the_hook_is_set_beside_the_users_settings_and_the_mode_is_named() -> None:
@@ -30,7 +31,7 @@ def test_with_approvals_the_hook_is_set_beside_the_users_settings_and_the_mode_i
 
 
 def test_a_continuation_forks() -> None:
-    assert made("p") == ["claude", "-p", "--resume", "p", "--fork-session", "--session-id", "s", *ALWAYS]
+    assert made("p") == ["claude", "-p", "--resume", "p", "--fork-session", "--session-id", "s", *MARKED, *ALWAYS]
 
 
 def test_a_changed_prompt_is_asked_for_anew_when_resuming() -> None:

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from hldctl.claude.environment import for_session
+from hldctl.claude.environment import for_session, with_marks
 from tests.sandbox import eventually
 
 
@@ -16,6 +16,24 @@ def test_it_is_the_launchers_and_what_was_chosen() -> None:
     made = environment({"A": "1", "B": "2", "CLAUDE_CODE_USE_BEDROCK": "1"}, {"B": "3"})
     ours = {"HLDCTL_HOME": "/state", "HLDCTL_SESSION_ID": "s", "HLDCTL_RUN_ID": "r"}
     assert made == {"A": "1", "B": "3", "CLAUDE_CODE_USE_BEDROCK": "1"} | ours
+
+
+def test_the_marks_win_over_what_was_chosen() -> None:
+    chosen = {"HLDCTL_SESSION_ID": "x", "HLDCTL_RUN_ID": "x", "HLDCTL_HOME": "/x"}
+    assert environment({}, chosen) == {"HLDCTL_HOME": "/state", "HLDCTL_SESSION_ID": "s", "HLDCTL_RUN_ID": "r"}
+
+
+def test_no_tool_gets_the_token_of_a_command() -> None:
+    token = {"HLDCTL_COMMAND_TOKEN": "secret"}
+    assert "HLDCTL_COMMAND_TOKEN" not in environment(token)
+    assert "HLDCTL_COMMAND_TOKEN" not in environment({}, token)
+
+
+def test_the_marks_win_in_settings_and_the_users_variables_stay() -> None:
+    own = {"env": {"A": "b", "HLDCTL_SESSION_ID": "x"}, "hooks": {}}
+    assert with_marks(own, {"HLDCTL_SESSION_ID": "s"}) == {"env": {"A": "b", "HLDCTL_SESSION_ID": "s"}, "hooks": {}}
+    assert own == {"env": {"A": "b", "HLDCTL_SESSION_ID": "x"}, "hooks": {}}
+    assert with_marks({"env": "no object"}, {"A": "b"}) == with_marks(None, {"A": "b"}) == {"env": {"A": "b"}}
 
 
 def test_what_an_enclosing_claude_code_set_is_dropped() -> None:

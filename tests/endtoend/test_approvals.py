@@ -11,6 +11,7 @@ import sys
 import psutil
 import pytest
 
+from hldctl.hook.command import command
 from tests.sandbox import PATIENCE, Json, Sandbox, eventually, falls_asleep, kill, kill_and_wait, wakeups
 
 THEN_TOUCH = 'call Bash {"command": "touch made; echo out"}\n\n'
@@ -434,12 +435,13 @@ def test_a_claude_code_that_cannot_ask_is_refused(sandbox: Sandbox) -> None:
     assert sandbox.run("launch", "Hi").returncode == 0
 
 
-def hook_says(sandbox: Sandbox, told: str, **environment: str) -> Json:
+def hook_says(sandbox: Sandbox, told: str, session_id: str = "none") -> Json:
     """What the hook answers when it is run as Claude Code runs it."""
     done = subprocess.run(
-        [sys.executable, "-m", "hldctl.hook"],
+        command(session_id, sandbox.state.root),
+        shell=True,
         input=told,
-        env={"HLDCTL_HOME": str(sandbox.state.root), "HLDCTL_SESSION_ID": "none", **environment},
+        env={},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -466,7 +468,7 @@ def test_a_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
     assert hook_says(sandbox, REQUEST)["behavior"] == "deny"
     sandbox.ok("ls")
     assert "knows no session" in hook_says(sandbox, REQUEST)["message"]
-    assert "outside" in hook_says(sandbox, REQUEST, HLDCTL_SESSION_ID="")["message"]
+    assert "outside" in hook_says(sandbox, REQUEST, "")["message"]
     sandbox.state.database.write_bytes(b"this is no database" * 100)
     assert "hldctl doctor" in hook_says(sandbox, REQUEST)["message"]
 
@@ -481,7 +483,7 @@ def test_a_request_that_cannot_be_recorded_is_denied(sandbox: Sandbox) -> None:
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        decision = hook_says(sandbox, REQUEST, HLDCTL_SESSION_ID=session_id)
+        decision = hook_says(sandbox, REQUEST, session_id)
         assert (decision["behavior"], "locked" in decision["message"]) == ("deny", True)
         holder.kill()
     assert asked(sandbox) == []
@@ -492,7 +494,7 @@ def test_a_request_of_a_session_that_has_ended_is_denied(sandbox: Sandbox) -> No
     sandbox.play("say Done.")
     sandbox.ok("launch", "Hi", "--approvals", "--wait")
     (session_id,) = sandbox.ok("ls", "-q").split()
-    assert "has ended" in hook_says(sandbox, REQUEST, HLDCTL_SESSION_ID=session_id)["message"]
+    assert "has ended" in hook_says(sandbox, REQUEST, session_id)["message"]
 
 
 def test_the_configuration_gives_the_defaults(sandbox: Sandbox) -> None:

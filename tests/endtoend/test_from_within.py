@@ -1,0 +1,241 @@
+"""A session does not answer its own permission requests, nor widen permissions, unless it was launched to."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shlex
+
+import pytest
+
+from tests.endtoend.test_approvals import BASH, asked, asking, by_type, feed, waiting
+from tests.sandbox import Json, Sandbox, eventually
+from tests.terminal import Terminal
+
+UNKNOWN = {"HLDCTL_SESSION_ID": "11111111-1111-4111-8111-111111111111"}
+"""The mark of a session that has been deleted, or is another state directory's."""
+OUTSIDE = "from a shell outside of the session"
+USER = pwd.getpwuid(os.getuid()).pw_name
+
+
+def ended_session(sandbox: Sandbox, *options: str) -> str:
+    sandbox.play("say Done.")
+    session_id = sandbox.launch("Hi", *options)
+    sandbox.ended(session_id)
+    return session_id
+
+
+REFUSED: list[list[str]] = [
+    ["approve", "abcdef"],
+    ["approve", "--all"],
+    ["deny", "abcdef"],
+    ["deny", "--all"],
+    ["set", "last", "--auto-accept-edits"],
+    ["set", "last", "--dangerously-skip-permissions"],
+    ["set", "last", "--dangerously-skip-permissions-timeout", "5m"],
+    ["config", "set", "approvals", "false"],
+    ["config", "set", "permission_mode", "acceptEdits"],
+    ["config", "set", "allowed_tools", "Bash"],
+    ["config", "set", "approval_timeout", "5m=allow"],
+    ["config", "set", "on_approval", "true"],
+    ["config", "set", "on_end", "true"],
+    ["config", "set", "from_session", "true"],
+    ["config", "unset", "approval_timeout"],
+    ["config", "edit"],
+    *(
+        [*command, "Hi", *options]
+        for command in (["launch"], ["continue", "last"])
+        for options in (
+            ["--from-session"],
+            ["--auto-accept-edits"],
+            ["--dangerously-skip-permissions"],
+            ["--dangerously-skip-permissions-timeout", "5m"],
+            ["--approvals", "--approval-timeout", "5m=allow"],
+            ["--permission-mode", "acceptEdits"],
+            ["--permission-mode", "bypassPermissions"],
+            ["--", "--dangerously-skip-permissions"],
+            ["--", "--permission-mode=bypassPermissions"],
+            ["--", "--permission-mode", "acceptEdits"],
+        )
+    ),
+]
+
+
+def test_what_answers_or_widens_is_refused_with_the_mark_of_a_session(sandbox: Sandbox) -> None:
+    ended_session(sandbox)
+    for words in REFUSED:
+        refused = sandbox.run(*words, environment={**UNKNOWN, "EDITOR": "true"})
+        assert (refused.returncode, refused.stdout) == (4, ""), (words, refused.stderr)
+        assert refused.stderr.count("\n") == 1, refused.stderr
+        assert OUTSIDE in refused.stderr, words
+    assert len(sandbox.ok("ls", "-q", "--all").split()) == 1
+    assert not (sandbox.home / ".config").exists()
+
+
+def test_what_narrows_or_concerns_no_permission_goes_on(sandbox: Sandbox) -> None:
+    session_id = ended_session(sandbox)
+    for words in (
+        ["set", "last", "--no-auto-accept-edits", "--no-dangerously-skip-permissions", "--title", "narrow"],
+        ["config", "set", "model", "opus"],
+        ["config", "get", "approvals"],
+        ["approvals", "--all"],
+        ["launch", "Hi", "--approval-timeout", "5m=deny", "--permission-mode", "plan", "--wait"],
+        ["continue", session_id, "Hi", "--wait"],
+    ):
+        sandbox.ok(*words, environment=UNKNOWN)
+
+
+def test_the_permissions_of_another_session_are_not_taken_over_by_a_continuation(sandbox: Sandbox) -> None:
+    wide = ended_session(sandbox, "--auto-accept-edits")
+    refused = sandbox.run("continue", wide, "Hi", environment=UNKNOWN)
+    assert (refused.returncode, OUTSIDE in refused.stderr) == (4, True)
+    # What a session has it may hand on to its own continuation.
+    sandbox.ok("continue", wide, "Hi", "--wait", environment={"HLDCTL_SESSION_ID": wide})
+
+
+def from_tool(sandbox: Sandbox, *commands: str) -> str:
+    """A script in which a tool runs these commands, and the file says how each ended."""
+    lines = [f'{command} > /dev/null 2> said; echo $? "$(cat said)" >> codes' for command in commands]
+    (sandbox.work / "t.sh").write_text("\n".join([*lines, "touch over", ""]))
+    return 'call Bash {"command": "sh t.sh"}\n\nsay Done.'
+
+
+def codes(sandbox: Sandbox) -> list[str]:
+    return (sandbox.work / "codes").read_text().splitlines()
+
+
+CLEAN = 'env -u HLDCTL_SESSION_ID -u CLAUDE_PID PATH="$PATH"'
+
+
+def asking_beside(sandbox: Sandbox, script: str) -> Json:
+    """The request of a session beside one, to be launched as two, that plays the script."""
+    sandbox.play(f"[one]\n{BASH}\n\n[two]\n{script}")
+    sandbox.launch("one", "--approvals")
+    return waiting(sandbox)[0]
+
+
+def test_a_tool_that_clears_its_mark_is_known_by_its_ancestors(sandbox: Sandbox) -> None:
+    script = from_tool(
+        sandbox,
+        "hldctl approve --all",
+        f"{CLEAN} hldctl approve --all",
+        f"{CLEAN} setsid -w hldctl approve --all",
+        f"{CLEAN} HLDCTL_SESSION_ID= hldctl set last --auto-accept-edits",
+        f"{CLEAN} hldctl config set on_end true",
+        # An orphan has the supervisor as its parent.
+        f"({CLEAN} setsid sh -c 'sleep 1; hldctl approve --all 2> orphan; echo $? >> orphan; touch orphaned' &)",
+        "until [ -e orphaned ]; do sleep 0.1; done",
+    )
+    request = asking_beside(sandbox, script)
+    session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)", "--approvals")
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    told = codes(sandbox)
+    assert [line.split()[0] for line in told] == ["4"] * 5 + ["0"] * 2
+    assert all(OUTSIDE in line for line in told[:5])
+    assert (sandbox.work / "orphan").read_text().endswith("4\n")
+    assert [(each["id"], each["status"]) for each in asked(sandbox)] == [(request["id"], "pending")]
+    sandbox.ok("interrupt", request["session_id"])
+
+
+def test_a_session_with_the_right_answers_and_the_record_says_so(sandbox: Sandbox) -> None:
+    request = asking_beside(sandbox, from_tool(sandbox, "hldctl approve --all", "hldctl set last --auto-accept-edits"))
+    session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)", "--from-session")
+    assert sandbox.ended(session_id)["from_session"] is True
+    assert [line.split()[0] for line in codes(sandbox)] == ["0"] * 2
+    sandbox.ended(request["session_id"])
+    (request,) = asked(sandbox)
+    assert (request["status"], request["answered_by"]) == ("approved", USER)
+    assert request["answered_from"]["session_id"] == session_id
+    assert f"approved by {USER} (from session {session_id[:8]})" in sandbox.ok("approvals", "--all")
+
+
+def test_continuations_inherit_the_right_unless_it_is_taken_back(sandbox: Sandbox) -> None:
+    session_id = ended_session(sandbox, "--from-session")
+    for more, has_right in (([], True), (["--no-from-session"], False)):
+        sandbox.ok("continue", session_id, "Hi", "--wait", *more)
+        assert sandbox.show("last")["from_session"] is has_right
+
+
+def test_the_right_is_a_default_of_the_configuration(sandbox: Sandbox) -> None:
+    sandbox.ok("config", "set", "from_session", "true")
+    assert sandbox.show(ended_session(sandbox))["from_session"] is True
+
+
+def test_a_command_of_the_users_that_hldctl_runs_may_answer_and_launch(sandbox: Sandbox) -> None:
+    launched = "hldctl launch after --auto-accept-edits --allowed-tools 'Bash(env)' > launched; echo $? > code"
+    sandbox.play(f'[after]\ncall Bash {{"command": "env"}}\n\nsay Done.\n\n[Hi]\n{BASH}')
+    approve = 'hldctl approve "$HLDCTL_APPROVAL_ID"'
+    session_id = sandbox.launch("Hi", "--approvals", "--on-approval", approve, "--on-end", launched)
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    (request,) = asked(sandbox)
+    assert (request["status"], request["answered_by"]) == ("approved", USER)
+    assert request["answered_from"]["command_of"] == session_id
+    assert request["answered_from"]["session_id"] is None
+    assert f"(a command of session {session_id[:8]})" in sandbox.ok("approvals", "--all")
+    code = sandbox.work / "code"
+    eventually(lambda: code.exists() and code.read_text() == "0\n", "the command to launch a session")
+    after = (sandbox.work / "launched").read_text().strip()
+    sandbox.ended(after)
+    variables = by_type(sandbox, after, "tool_result")[0]["tool_result_content"]
+    assert f"HLDCTL_SESSION_ID={after}" in variables
+    # No tool gets the token.
+    assert "HLDCTL_COMMAND_TOKEN" not in variables
+
+
+def test_commands_that_a_session_chose_itself_may_not_answer(sandbox: Sandbox) -> None:
+    chosen = "hldctl approve --all 2> chosen; echo $? >> chosen"
+    launch = f"hldctl launch three --approvals --on-approval {shlex.quote(chosen)} --on-end {shlex.quote(chosen)}"
+    request = asking_beside(sandbox, f"{from_tool(sandbox, launch)}\n\n[three]\n{BASH}")
+    sandbox.ended(sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)"))
+    assert codes(sandbox)[0].startswith("0 ")
+    file = sandbox.work / "chosen"
+    eventually(lambda: file.exists() and file.read_text().endswith("4\n"), "the command for the request")
+    assert OUTSIDE in file.read_text()
+    file.unlink()
+    (nested,) = (each["session_id"] for each in asked(sandbox) if each["id"] != request["id"])
+    sandbox.ok("interrupt", nested)
+    eventually(lambda: file.exists() and file.read_text().endswith("4\n"), "the command for the end")
+    assert [each["status"] for each in asked(sandbox) if each["id"] == request["id"]] == ["pending"]
+    sandbox.ok("interrupt", request["session_id"])
+
+
+def test_the_record_says_who_answered_and_from_where(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, BASH)
+    (request,) = waiting(sandbox)
+    assert (request["answered_by"], request["answered_from"]) == (None, None)
+    lies = {"LOGNAME": "somebody", "USER": "somebody", "LNAME": "somebody", "USERNAME": "somebody"}
+    sandbox.ok("approve", request["id"], environment={**lies, "SSH_CONNECTION": "192.0.2.7 50000 192.0.2.1 22"})
+    sandbox.ended(session_id)
+    (request,) = asked(sandbox)
+    origin = request["answered_from"]
+    assert request["answered_by"] == USER
+    assert origin["pid"] > 1
+    assert {name: value for name, value in origin.items() if name != "pid"} == {
+        "uid": os.getuid(),
+        "tty": None,
+        "host": os.uname().nodename,
+        "command": "approve",
+        "session_id": None,
+        "command_of": None,
+        "ssh_client": "192.0.2.7",
+    }
+    assert feed(sandbox, "approval_resolved")[-1]["data"]["answered_from"] == origin
+    exported = json.loads(sandbox.ok("export", session_id, "--format", "json"))
+    assert exported["approvals"] == [request]
+    assert f"approved by {USER} (ssh from 192.0.2.7)" in sandbox.ok("approvals", "--all")
+    again = sandbox.run("deny", request["id"])
+    assert (again.returncode, f"approved by {USER}" in again.stderr) == (4, True)
+
+
+@pytest.mark.parametrize(("words", "command"), [(["approve"], "approve"), (["tail", "-f", "last"], "tail")])
+def test_the_record_has_the_terminal_and_the_command(sandbox: Sandbox, words: list[str], command: str) -> None:
+    session_id = asking(sandbox, BASH)
+    waiting(sandbox)
+    with Terminal(sandbox, *words) as terminal:
+        terminal.shows("[q]uit")
+        terminal.enter("y\n")
+        assert terminal.ended()[0] == 0
+    sandbox.ended(session_id)
+    origin = asked(sandbox)[0]["answered_from"]
+    assert (origin["command"], str(origin["tty"]).startswith("/dev/")) == (command, True)

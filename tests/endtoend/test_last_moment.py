@@ -1,0 +1,80 @@
+"""Answers that meet a hook at its end, or while it does not look."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+
+import psutil
+
+from hldctl.hook.command import command
+from tests.endtoend.test_approvals import REQUEST, asked, asking, waiting
+from tests.sandbox import PATIENCE, Json, Sandbox, eventually
+
+
+def hook_of(sandbox: Sandbox, session_id: str) -> subprocess.Popen[str]:
+    """A hook that has got its request, as Claude Code runs it."""
+    hook = subprocess.Popen(
+        shlex.split(command(session_id, sandbox.state.root)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Marked, so that the sandbox finds it.
+        env={"HLDCTL_HOME": str(sandbox.state.root)},
+        text=True,
+    )
+    assert hook.stdin is not None
+    with hook.stdin as stdin:
+        stdin.write(REQUEST)
+    return hook
+
+
+def stop(hook: subprocess.Popen[str]) -> None:
+    os.kill(hook.pid, signal.SIGSTOP)
+    process = psutil.Process(hook.pid)
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, "the hook to stop")
+
+
+def decision(hook: subprocess.Popen[str]) -> Json:
+    assert hook.stdout is not None
+    with hook.stdout as stdout:
+        said: Json = json.loads(stdout.read())["hookSpecificOutput"]["decision"]
+    assert hook.wait(PATIENCE) == 0
+    return said
+
+
+def test_an_answer_at_the_last_moment_wins_over_the_expiry(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, "say Hi.\nhang")
+    hook = hook_of(sandbox, session_id)
+    (request,) = waiting(sandbox)
+    # It is answered, and Claude Code takes the request back, before the hook looks again.
+    stop(hook)
+    sandbox.ok("approve", request["id"])
+    os.kill(hook.pid, signal.SIGTERM)
+    os.kill(hook.pid, signal.SIGCONT)
+    assert decision(hook) == {"behavior": "allow"}
+    assert [each["status"] for each in asked(sandbox)] == ["approved"]
+    sandbox.ok("interrupt", session_id)
+
+
+def test_an_answer_for_always_wakes_what_waits_already(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, "say Hi.\nhang")
+    hooks = [hook_of(sandbox, session_id), hook_of(sandbox, session_id)]
+    requests = waiting(sandbox, count=2)
+    pids = {
+        request["id"]: sandbox.sql("SELECT hook_pid FROM approvals WHERE id = ?", request["id"])[0][0]
+        for request in requests
+    }
+    first, second = requests[0]["id"], requests[1]["id"]
+    other = next(hook for hook in hooks if hook.pid == pids[second])
+    stop(other)
+    file = sandbox.files(session_id).answer(second)
+    before = file.stat().st_mtime_ns
+    sandbox.ok("approve", first, "--always")
+    assert file.stat().st_mtime_ns > before
+    os.kill(other.pid, signal.SIGCONT)
+    assert [decision(hook) for hook in hooks] == [{"behavior": "allow"}] * 2
+    assert {each["id"]: each["answered_by"] == "a rule" for each in asked(sandbox)} == {first: False, second: True}
+    sandbox.ok("interrupt", session_id)

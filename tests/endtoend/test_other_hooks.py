@@ -1,0 +1,53 @@
+"""A permission hook of the user's or of the project beside hldctl's: the record says what it decided."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.endtoend.test_approvals import BASH, asked, asking, by_type, feed, waiting
+from tests.sandbox import Sandbox, eventually
+
+
+def another_hook(sandbox: Sandbox, behavior: str) -> None:
+    """Decides once `decide` is there."""
+    decision = {"hookEventName": "PermissionRequest", "decision": {"behavior": behavior}}
+    command = f"cat >&-; until [ -e decide ]; do sleep 0.1; done; echo '{json.dumps({'hookSpecificOutput': decision})}'"
+    hook = {"hooks": [{"type": "command", "command": command}]}
+    directory = sandbox.work / ".claude"
+    directory.mkdir()
+    (directory / "settings.json").write_text(json.dumps({"hooks": {"PermissionRequest": [hook]}}))
+
+
+@pytest.mark.parametrize(("behavior", "status"), [("allow", "approved"), ("deny", "denied")])
+def test_what_another_hook_decides_is_recorded_as_that(sandbox: Sandbox, behavior: str, status: str) -> None:
+    another_hook(sandbox, behavior)
+    session_id = asking(sandbox, BASH)
+    waiting(sandbox)
+    (sandbox.work / "decide").touch()
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert (sandbox.work / "made").exists() == (behavior == "allow")
+    (request,) = asked(sandbox)
+    assert (request["status"], request["answered_by"], request["answered_from"]) == (status, "another hook", None)
+    (call,) = by_type(sandbox, session_id, "tool_call")
+    assert (call["approval_id"], call["approval_status"]) == (request["id"], status)
+    resolved = feed(sandbox, "approval_resolved")[-1]["data"]
+    assert (resolved["status"], resolved["answered_by"]) == (status, "another hook")
+    assert f"{status} by another hook" in sandbox.ok("approvals", "--all")
+
+
+def test_an_answer_that_comes_after_another_hooks_is_recorded_as_in_vain(sandbox: Sandbox) -> None:
+    another_hook(sandbox, "allow")
+    session_id = asking(
+        sandbox, 'call Bash {"command": "touch made; until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Done.'
+    )
+    (request,) = waiting(sandbox)
+    (sandbox.work / "decide").touch()
+    eventually((sandbox.work / "made").exists, "the call to run")
+    sandbox.ok("deny", request["id"])
+    sandbox.go_on()
+    assert sandbox.ended(session_id)["permission_denials"] == []
+    (request,) = asked(sandbox)
+    assert (request["status"], request["answered_by"]) == ("approved", "another hook")
+    assert request["comment"].startswith("denied in vain by ")
