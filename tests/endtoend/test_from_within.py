@@ -7,10 +7,11 @@ import os
 import pwd
 import shlex
 
+import psutil
 import pytest
 
 from tests.endtoend.test_approvals import BASH, asked, asking, by_type, feed, waiting
-from tests.sandbox import Json, Sandbox, eventually
+from tests.sandbox import Json, Sandbox, eventually, kill_and_wait
 from tests.terminal import Terminal
 
 UNKNOWN = {"HLDCTL_SESSION_ID": "11111111-1111-4111-8111-111111111111"}
@@ -135,6 +136,19 @@ def test_a_tool_that_clears_its_mark_is_known_by_its_ancestors(sandbox: Sandbox)
     assert all(OUTSIDE in line for line in told[:5])
     assert (sandbox.work / "orphan").read_text().endswith("4\n")
     assert [(each["id"], each["status"]) for each in asked(sandbox)] == [(request["id"], "pending")]
+    sandbox.ok("interrupt", request["session_id"])
+
+
+def test_a_tool_is_known_by_its_claude_code_when_the_supervisor_is_dead(sandbox: Sandbox) -> None:
+    wait = "touch begun; until [ -e go-on ]; do sleep 0.1; done"
+    request = asking_beside(sandbox, from_tool(sandbox, wait, f"{CLEAN} hldctl approve --all"))
+    session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)")
+    eventually((sandbox.work / "begun").exists, "the tool to run")
+    kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
+    sandbox.go_on()
+    eventually((sandbox.work / "over").exists, "the tool to end")
+    assert [line.split()[0] for line in codes(sandbox)] == ["0", "4"]
+    assert [each["status"] for each in asked(sandbox)] == ["pending"]
     sandbox.ok("interrupt", request["session_id"])
 
 
