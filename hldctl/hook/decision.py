@@ -32,7 +32,7 @@ def decide(request: Request, session_id: str, home: str) -> Decision | None:
     if settings.status in ENDED:
         return permission.denial(ENDED_MEANWHILE)
     now = time.time_ns() // 1_000_000
-    if (rule := rule_for(connection, session_id, settings, request, now)) is not None:
+    if (rule := rule_for(connection, session_id, settings, request, now, home)) is not None:
         approval = _row(request, session_id, settings, now)._replace(
             status=str(ApprovalStatus.APPROVED), comment=rule, answered_by="a rule", responded_at=now
         )
@@ -59,18 +59,28 @@ def opened(path: str) -> apsw.Connection:
 
 
 def rule_for(
-    connection: apsw.Connection, session_id: str, settings: SessionSettings, request: Request, now: int
+    connection: apsw.Connection, session_id: str, settings: SessionSettings, request: Request, now: int, home: str
 ) -> str | None:
-    """The rule that allows the call at this moment, in words; None if somebody has to be asked."""
+    """The rule that allows the call at this moment, in words; None if somebody has to be asked.
+
+    `home` is the state directory.
+    """
     if settings.dangerously_skip_permissions:
         expires_at = settings.dangerously_skip_permissions_expires_at
         if expires_at is None or now < expires_at:
             return "allowed by dangerously_skip_permissions"
         _end_skipping(connection, session_id, settings.run_id, now)
-    if settings.auto_accept_edits and request.tool_name in permission.EDITING_TOOLS:
-        return "allowed by auto_accept_edits"
+    area = None
+    if request.tool_name in permission.EDITING_TOOLS:
+        # Only here, with what they import: most calls edit nothing.
+        from hldctl.claude import edits
+        from hldctl.hook.area import area as area_of
+
+        area = area_of(settings, home)
+        if settings.auto_accept_edits and edits.is_accepted(request.tool_name, request.tool_input, area):
+            return "allowed by auto_accept_edits"
     for rule in map(permission.Rule._make, approvals.rules(connection, session_id)):
-        if permission.is_allowed(rule, request.tool_name, request.tool_input):
+        if permission.is_allowed(rule, request.tool_name, request.tool_input, area):
             return f"allowed always: {rule}"
     return None
 

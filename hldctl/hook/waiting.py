@@ -110,7 +110,8 @@ def _is_allowed_by_now(connection: apsw.Connection, approval: Approval, files: S
     """Whether a rule that was set while the request waited allows it; it is answered then."""
     settings = approvals.settings(connection, approval.session_id)
     request = permission.Request(approval.tool_name, json.loads(approval.tool_input), approval.suggested_rule)
-    if settings is None or (rule := rule_for(connection, approval.session_id, settings, request, now())) is None:
+    home = str(files.directory.parent.parent)
+    if settings is None or (rule := rule_for(connection, approval.session_id, settings, request, now(), home)) is None:
         return False
     _resolve(connection, approval, files, ApprovalStatus.APPROVED, permission.allowance(), rule)
     return True

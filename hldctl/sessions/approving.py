@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hldctl.claude import permission
+from hldctl.claude.permission import Rule
 from hldctl.errors import NoSuchSession, WrongState
 from hldctl.host.clock import now, rfc3339
 from hldctl.host.paths import StateDirectory, touch
@@ -119,6 +120,19 @@ def answer_all(
         return answered
 
 
+def lasting_rule(state: StateDirectory, approval: Approval) -> Rule:
+    """Return the rule that `--always` makes of this request; `Rule.words()` says what it allows."""
+    area = None
+    if approval.tool_name in permission.EDITING_TOOLS:
+        from hldctl.hook.area import area as area_of
+
+        with opened(state):
+            settings = approvals.settings(current(), approval.session_id)
+        area = None if settings is None else area_of(settings, str(state.root))
+    tool_input = json.loads(approval.tool_input)
+    return permission.lasting_rule(approval.tool_name, tool_input, approval.suggested_rule, area)
+
+
 def _answer(state: StateDirectory, approval: Approval, said: Answer, origin: dict[str, Any]) -> Approval:
     if not _resolve(state, approval, said, origin):
         raise _answered_before(_find(approval.id))
@@ -138,8 +152,7 @@ def _resolve(state: StateDirectory, approval: Approval, said: Answer, origin: di
             comment=said.comment,
         )
         if is_first and said.allows and said.always:
-            rule = permission.lasting_rule(approval.tool_name, json.loads(approval.tool_input), approval.suggested_rule)
-            approvals.add_rule(current(), approval.session_id, rule)
+            approvals.add_rule(current(), approval.session_id, lasting_rule(state, approval))
     if is_first:
         if said.always:
             wake_hooks(state, approval.session_id)

@@ -45,6 +45,8 @@ class SessionSettings(NamedTuple):
     run_id: str
     status: str
     working_dir: str
+    additional_directories: str
+    """A JSON array."""
     approvals: int
     auto_accept_edits: int
     dangerously_skip_permissions: int

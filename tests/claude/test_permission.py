@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude.permission import EXACT, SUGGESTED, WHOLE_TOOL, Rule, is_allowed, lasting_rule, request, with_hook
+from hldctl.claude.permission import EXACT, INPUT, SUGGESTED, Rule, is_allowed, lasting_rule, request, with_hook
 
 
 def bash(command: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_a_suggestion_counts_if_it_would_allow_this_very_call() -> None:
         ("Bash", bash("npm run build"), "npm run *", Rule("Bash", SUGGESTED, "npm run *")),
         ("Bash", bash("rm *"), None, Rule("Bash", EXACT, "rm *")),
         ("WebFetch", {"url": "http://a.b/"}, None, Rule("WebFetch", EXACT, "http://a.b/")),
-        ("Write", {"file_path": "a"}, None, Rule("Write", WHOLE_TOOL)),
+        ("Write", {"file_path": "a"}, None, Rule("Write", INPUT, '{"file_path":"a"}')),
     ],
 )
 def test_what_always_allows(tool: str, tool_input: dict[str, Any], suggested: str | None, rule: Rule) -> None:
