@@ -105,9 +105,20 @@ def is_narrow(prefix: str) -> bool:
 def covers(prefix: str, command: str) -> bool:
     """Return whether the command is one plain command that starts with the words of the prefix."""
     # Also tabs, newlines and spaces that only some shells take for one.
-    if not command.isprintable() or _SPECIAL & set(command):
+    if not command.isprintable() or _SPECIAL & set(command) or not _is_closed(command):
         return False
     return command == prefix or command.startswith(prefix + " ")
+
+
+def _is_closed(command: str) -> bool:
+    """Return whether each quotation mark has its other one."""
+    quote = ""
+    for character in command:
+        if character == quote:
+            quote = ""
+        elif not quote and character in "'\"":
+            quote = character
+    return not quote
 
 
 def is_literal(prefix: str, command: str) -> bool:

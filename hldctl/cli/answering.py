@@ -21,7 +21,7 @@ from hldctl.cli import output
 from hldctl.cli.leaving import left_by_signal
 from hldctl.errors import BadUsage, WrongState
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import approving
+from hldctl.sessions import approving, rules
 from hldctl.sessions.approving import Answer
 from hldctl.store.approvals import Approval as Request
 
@@ -46,16 +46,28 @@ def answer(said: Answer, words: str | None, *, all_of_them: bool, session: str |
         answered = approving.answer_all(state, said, _command(), session=session, tool_name=tool)
         for request in answered:
             output.data(request.id)
+            _note_rule(state, request, said)
         if not answered:
             output.note("nothing of that kind waits for permission")
     elif words is not None:
-        output.data(approving.answer(state, words, said, _command()).id)
+        request = approving.answer(state, words, said, _command())
+        output.data(request.id)
+        _note_rule(state, request, said)
     elif not can_ask():
         raise BadUsage("Name the request to answer, or say --all; `hldctl approvals` shows what waits.")
     elif said not in (Answer(allows=True), Answer(allows=False)):
         raise BadUsage("Name the request that this is about; without an id each is asked about.")
     else:
         _one_by_one(state)
+
+
+def _note_rule(state: StateDirectory, request: Request, said: Answer) -> None:
+    """Print the rule that `--always` made, and how to take it back."""
+    if said.always:
+        rule = approving.lasting_rule(state, request)
+        name = rules.rule_id(rule)
+        output.note(f"always allowed from now on: {output.one_line(rule.words())}")
+        output.note(f"hldctl set {request.session_id[:8]} --forget-rule {name} takes that back")
 
 
 def can_ask() -> bool:

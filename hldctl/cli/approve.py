@@ -35,7 +35,10 @@ def command(
     ] = None,
     always: Annotated[
         bool,
-        typer.Option("--always", help="And from here on in this session: this tool, or commands that begin alike."),
+        typer.Option(
+            "--always",
+            help="And from now on in this session: this command, page or edit, or those like it; it prints the rule.",
+        ),
     ] = False,
     all_of_them: answering.AllOfThem = False,
     session: answering.OfSession = None,

@@ -21,10 +21,17 @@ def command(
     auto_accept_edits: options.AutoAcceptEdits = None,
     skip: options.SkipPermissions = None,
     skip_timeout: options.SkipTimeout = None,
+    forget_rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="Take back a rule that `approve --always` made: its id in `show`, or `all`; repeatable.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON.")] = False,
 ) -> None:
     """Change a session's settings, also while it runs. Continuations inherit them."""
-    changes = settings.Changes(title, archived, auto_accept_edits, skip, skip_timeout)
+    changes = settings.Changes(title, archived, auto_accept_edits, skip, skip_timeout, tuple(forget_rule or ()))
     state = StateDirectory.from_environment()
     changed = settings.change(state, session, changes)
     if changes.concern_permissions and changed.completed_at is None and not settings.is_hooked(state, changed):

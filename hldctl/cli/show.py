@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from hldctl.store.database import opened
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
 from hldctl.store.snapshots import SnapshotRow
+
+if TYPE_CHECKING:
+    from hldctl.claude.permission import Rule
 
 _ELSEWHERE = ("query", "summary", "result_content", "run_id", "permission_denials")
 """Shown in a place of their own, or of no use to a person."""
@@ -79,8 +82,20 @@ def _draw(found: Inspection, state: StateDirectory) -> None:
 def _whole_object(found: Inspection) -> dict[str, Any]:
     servers = [view.mcp_server_object(server) for server in found.mcp_servers]
     left = [{"pid": process.pid, "command": process.command} for process in found.left_running]
-    more = {"children": found.children, "mcp_servers": servers, "left_running": left}
+    rules = [{"id": name, **rule._asdict(), "words": rule.words()} for name, rule in _rules(found)]
+    more = {"children": found.children, "mcp_servers": servers, "left_running": left, "rules": rules}
     return view.session_object(found.session) | more
+
+
+def _rules(found: Inspection) -> list[tuple[str, Rule]]:
+    """Return the session's rules with their ids."""
+    if not found.rules:
+        return []
+    # Only here: most sessions have none, and a listing loads nothing that knows Claude Code.
+    from hldctl.claude.permission import Rule
+    from hldctl.sessions.rules import rule_id
+
+    return [(rule_id(rule), rule) for rule in map(Rule._make, found.rules)]
 
 
 def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> None:
@@ -111,6 +126,8 @@ def _print(found: Inspection, state: StateDirectory) -> None:
     for approval in found.waiting:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waits for permission", f"{approval_line(approval).partition(' permission ')[2]}, since {since}")
+    for name, rule in _rules(found):
+        _print_line("always allowed", output.one_line(f"{name}: {rule.words()}"))
     for child in found.children:
         _print_line("continued by", child)
     for server in found.mcp_servers:

@@ -32,6 +32,8 @@ class Inspection:
     left_running: list[LeftRunning]
     waiting: list[Approval]
     """For permission."""
+    rules: list[tuple[str, str, str]]
+    """What was allowed for the rest of the session: tool, kind and content of each rule."""
 
 
 def inspect(state: StateDirectory, words: str) -> Inspection:
@@ -45,6 +47,7 @@ def inspect(state: StateDirectory, words: str) -> Inspection:
             mcp_servers.of_session(session_id),
             _left_running(session),
             approvals.pending(current(), session_id),
+            approvals.rules(current(), session_id),
         )
 
 

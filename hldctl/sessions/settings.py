@@ -31,6 +31,8 @@ class Changes:
     dangerously_skip_permissions: bool | None = None
     skipping_seconds: float | None = None
     """From now; it turns skipping on."""
+    forgotten_rules: tuple[str, ...] = ()
+    """Ids of rules that `--always` made, prefixes of them, or `all`."""
 
     @property
     def concern_permissions(self) -> bool:
@@ -58,19 +60,30 @@ def change(state: StateDirectory, words: str, changes: Changes) -> Session:
         raise BadUsage("A timeout for skipping permissions goes with skipping them.")
     moment = now()
     columns = changes.columns(moment)
-    if not columns:
+    if not columns and not changes.forgotten_rules:
         raise BadUsage("There is nothing to set; `hldctl set --help` shows what can be.")
     with opened(state):
         if changes.widen_permissions:
             caller.require_right(state, "Widening permissions")
         session_id = lookup.find(words).id
-        sessions.change_settings(session_id, columns, moment)
+        sessions.change_settings(session_id, columns, moment, _rules_of(session_id, changes))
         files = state.session(session_id)
         row.keep_current(session_id, files)
         touch(files.wake)
         touch(files.changed)
-        wake_hooks(state, session_id)
+        if columns:
+            # A rule that is gone allows nothing that waits.
+            wake_hooks(state, session_id)
         return lookup.find(session_id)
+
+
+def _rules_of(session_id: str, changes: Changes) -> list[sessions.ForgottenRule]:
+    if not changes.forgotten_rules:
+        return []
+    # Only here: other settings need nothing that knows Claude Code.
+    from hldctl.sessions import rules
+
+    return [(rules.rule_id(rule), rule) for rule in rules.named(session_id, changes.forgotten_rules)]
 
 
 def is_hooked(state: StateDirectory, session: Session) -> bool:

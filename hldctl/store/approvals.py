@@ -105,13 +105,20 @@ def settings(connection: apsw.Connection, session_id: str) -> SessionSettings | 
 
 def rules(connection: apsw.Connection, session_id: str) -> list[tuple[str, str, str]]:
     """What was allowed for the rest of the session: tool, kind and content of each rule."""
-    query = "SELECT tool_name, kind, content FROM approval_rules WHERE session_id = ?"
+    query = "SELECT tool_name, kind, content FROM approval_rules WHERE session_id = ? ORDER BY rowid"
     return [(str(tool), str(kind), str(content)) for tool, kind, content in connection.execute(query, (session_id,))]
 
 
 def add_rule(connection: apsw.Connection, session_id: str, rule: tuple[str, str, str]) -> None:
     connection.execute(
         "INSERT OR IGNORE INTO approval_rules (session_id, tool_name, kind, content) VALUES (?, ?, ?, ?)",
+        (session_id, *rule),
+    )
+
+
+def remove_rule(connection: apsw.Connection, session_id: str, rule: tuple[str, str, str]) -> None:
+    connection.execute(
+        "DELETE FROM approval_rules WHERE session_id = ? AND tool_name = ? AND kind = ? AND content = ?",
         (session_id, *rule),
     )
 

@@ -309,13 +309,27 @@ def _close_tool_calls(session_id: str) -> None:
     )
 
 
-def change_settings(session_id: str, changes: dict[str, Any], now: int) -> None:
-    """Settings that can change at any time; `changes` are columns."""
+ForgottenRule = tuple[str, tuple[str, str, str]]
+"""The id of a rule, and the rule: tool, kind and content."""
+
+
+def change_settings(
+    session_id: str, changes: dict[str, Any], now: int, forgotten_rules: Sequence[ForgottenRule] = ()
+) -> None:
+    """Settings that can change at any time; `changes` are columns, `forgotten_rules` are no rules from now on."""
     with transaction():
         row = execute("SELECT run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
-        if row is not None:
+        if row is None:
+            return
+        told = dict(changes)
+        if changes:
             _update(session_id, changes)
-            feed.publish([(FeedType.SESSION_SETTINGS_CHANGED, session_id, row[0], now, changes)])
+        if forgotten_rules:
+            for _, rule in forgotten_rules:
+                approvals.remove_rule(current(), session_id, rule)
+            told["forgotten_rules"] = [name for name, _ in forgotten_rules]
+        if told:
+            feed.publish([(FeedType.SESSION_SETTINGS_CHANGED, session_id, row[0], now, told)])
 
 
 def ended_before(moment: int, *, keep: int) -> list[str]:

@@ -5,7 +5,19 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude.permission import EXACT, INPUT, SUGGESTED, Rule, is_allowed, lasting_rule, request, with_hook
+from hldctl.claude.permission import (
+    EDITS,
+    EXACT,
+    FILE,
+    INPUT,
+    SUGGESTED,
+    WHOLE_TOOL,
+    Rule,
+    is_allowed,
+    lasting_rule,
+    request,
+    with_hook,
+)
 
 
 def bash(command: str) -> dict[str, Any]:
@@ -77,6 +89,82 @@ def test_a_prefix_covers_one_plain_command(ending: str) -> None:
         assert not is_allowed(rule, "Bash", bash(command)), command
     assert not is_allowed(rule, "Write", bash("npm run build"))
     assert not is_allowed(Rule("Bash", SUGGESTED, ending), "Bash", bash("rm x"))
+
+
+@pytest.mark.parametrize("suggested", ["env *", "sh:*", "git *", "FOO=x npm *", "npx foo *", "a * b", "*", " *", ""])
+def test_a_suggestion_that_would_allow_anything_is_this_command_only(suggested: str) -> None:
+    command = (suggested[:-2] or "x") + " touch made"
+    assert lasting_rule("Bash", bash(command), suggested) == Rule("Bash", EXACT, command)
+    # Of an earlier version, too, a rule like that allows no more than the command that it spells.
+    assert not is_allowed(Rule("Bash", SUGGESTED, suggested), "Bash", bash(command))
+
+
+@pytest.mark.parametrize("command", ["npm run *", "npm run * --x", "foo *"])
+def test_a_suggestion_that_is_the_command_is_no_wildcard(command: str) -> None:
+    rule = lasting_rule("Bash", bash(command), command.split("*")[0] + "*")
+    assert rule == Rule("Bash", EXACT, command)
+    assert not is_allowed(rule, "Bash", bash("npm run build"))
+
+
+@pytest.mark.parametrize(
+    "more", [{"run_in_background": True}, {"dangerouslyDisableSandbox": True}, {"new": 1}, {"run_in_background": None}]
+)
+def test_how_a_command_runs_is_part_of_its_rule(more: dict[str, Any]) -> None:
+    plain, other = bash("npm run build"), bash("npm run build") | more
+    for suggested in (None, "npm run *"):
+        assert not is_allowed(lasting_rule("Bash", plain, suggested), "Bash", other)
+        rule = lasting_rule("Bash", other, suggested)
+        assert rule.kind == INPUT
+        assert is_allowed(rule, "Bash", dict(reversed(other.items())))
+        assert not is_allowed(rule, "Bash", plain)
+        assert not is_allowed(rule, "Bash", other | {"command": "npm run other"})
+    defaults = {"run_in_background": False, "dangerouslyDisableSandbox": False, "timeout": 5, "description": "x"}
+    assert is_allowed(lasting_rule("Bash", plain, None), "Bash", plain | defaults)
+
+
+def test_a_tool_that_is_not_known_is_allowed_for_the_same_input_only() -> None:
+    for tool in ("Monitor2", "mcp__shell__run", "WebSearch", "Task", "Read"):
+        tool_input = {"command": "npm run build", "b": [1, {"c": None}]}
+        rule = lasting_rule(tool, tool_input, "npm run *")
+        assert rule == Rule(tool, INPUT, '{"b":[1,{"c":null}],"command":"npm run build"}')
+        assert is_allowed(rule, tool, tool_input)
+        assert not is_allowed(rule, tool, tool_input | {"b": [1]})
+        assert not is_allowed(rule, tool, tool_input | {"more": 1})
+
+
+def test_a_rule_is_of_one_tool() -> None:
+    command = bash("npm run build")
+    for rule in (lasting_rule("Bash", command, None), lasting_rule("Bash", command, "npm run *")):
+        assert is_allowed(rule, "Bash", command)
+        for tool in ("Monitor", "mcp__shell__run", "Write", "WebFetch"):
+            assert not is_allowed(rule, tool, command)
+    other = lasting_rule("mcp__a__run", command, None)
+    assert not is_allowed(other, "mcp__b__run", command)
+    assert not is_allowed(other, "Bash", command)
+
+
+def test_a_rule_for_a_whole_tool_from_an_earlier_version_allows_nothing() -> None:
+    for tool, tool_input in (("Monitor", bash("id")), ("mcp__a__b", {}), ("Read", {"file_path": "/x"}), ("Bash", {})):
+        assert not is_allowed(Rule(tool, WHOLE_TOOL), tool, tool_input)
+    assert not is_allowed(Rule("Bash", "of a later version"), "Bash", bash("id"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (Rule("Bash", SUGGESTED, "npm run *"), "Bash commands that start with `npm run`"),
+        (Rule("Monitor", SUGGESTED, "npm run:*"), "Monitor commands that start with `npm run`"),
+        (Rule("Bash", EXACT, "rm *"), "the Bash command `rm *`"),
+        (Rule("WebFetch", SUGGESTED, "domain:a.b"), "WebFetch of pages of a.b"),
+        (Rule("WebFetch", EXACT, "http://a.b/"), "WebFetch of http://a.b/"),
+        (Rule("Edit", EDITS), "edits below the session's directories, as --auto-accept-edits allows them"),
+        (Rule("Edit", FILE, "/x"), "edits of /x"),
+        (Rule("mcp__a__b", INPUT, "{}"), "mcp__a__b with this input only: {}"),
+        (Rule("Bash", WHOLE_TOOL), "nothing of Bash: the rule is from an earlier version, which allowed all of it"),
+    ],
+)
+def test_a_rule_says_what_it_allows(rule: Rule, words: str) -> None:
+    assert rule.words() == f"{words}, in this session"
 
 
 def test_a_domain_covers_its_pages_and_none_that_look_alike() -> None:

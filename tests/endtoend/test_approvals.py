@@ -161,14 +161,14 @@ def test_always_allows_what_begins_alike_and_nothing_else(sandbox: Sandbox) -> N
     assert (sandbox.work / "second").exists()
 
 
-def test_always_allows_a_tool(sandbox: Sandbox) -> None:
+def test_always_on_an_edit_allows_edits_of_the_project(sandbox: Sandbox) -> None:
     session_id = asking(
         sandbox,
         f'{THEN_WRITE}call Write {{"file_path": "two", "content": "2"}}\n\nsay Done.',
     )
     sandbox.ok("approve", waiting(sandbox)[0]["id"], "--always")
     sandbox.ended(session_id)
-    assert [approval["comment"] for approval in asked(sandbox)] == [None, "allowed always: Write"]
+    assert [approval["comment"] for approval in asked(sandbox)] == [None, "allowed always: Edit"]
 
 
 def test_edits_are_accepted_by_rule_and_commands_are_not(sandbox: Sandbox) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from hldctl.claude import arguments, environment, mcp, permission
+from hldctl.claude import arguments, environment, mcp, permission, prefixes
 from hldctl.claude.usage import Tokens
 from hldctl.cli.conversation import lines as printed_lines
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
@@ -34,6 +34,7 @@ from hldctl.supervisor.report import Report
 from hldctl.supervisor.request import LaunchRequest, write_inputs
 from hldctl.supervisor.snapshots import Snapshots
 from tests.fixtures.streams.expected import lines_of
+from tests.fuzz.shells import assert_one_command
 
 ARRIVED = 1795377072000
 _INSERT = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
@@ -345,7 +346,20 @@ def permission_request(bench: Bench, data: bytes) -> None:
             assert not permission.is_allowed(permission.Rule("Bash", "suggested", prefix), "Bash", asked.tool_input)
 
 
+PREFIXES = ("npm run", "git status", "ls", "cargo test", "pytest")
+
+
+def covered_command(bench: Bench, data: bytes) -> None:
+    """A command that a rule with a prefix covers: to a parser, to bash and to zsh one plain command that starts so."""
+    given = data.decode("utf-8", errors="replace")
+    # One of them: each command that is covered takes a run of two shells.
+    prefix = PREFIXES[zlib.crc32(data) % len(PREFIXES)]
+    for command in {given, prefix + given, f"{prefix} {given}"}:
+        if prefixes.covers(prefix, command):
+            assert_one_command(prefix, command, bench.directory)
+
+
 Target = Callable[[Bench, bytes], None]
 
-_ALL = (stream, arrivals, fold_state, inherited, report, script, kept_snapshot, permission_request)
+_ALL = (stream, arrivals, fold_state, inherited, report, script, kept_snapshot, permission_request, covered_command)
 TARGETS: dict[str, Target] = {target.__name__: target for target in _ALL}

@@ -1,0 +1,261 @@
+"""Which calls of the genuine Claude Code a rule allows, and which are asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.endtoend.test_approvals import asked, asking, feed, waiting
+from tests.sandbox import Json, Sandbox, eventually
+
+UNANSWERED = ("--approval-timeout", "1s=deny")
+"""What is asked is denied a moment later, so that a whole script runs through."""
+
+
+def script(*calls: tuple[str, dict[str, Any]]) -> str:
+    """A conversation that makes these calls one after another."""
+    return "".join(f"call {tool} {json.dumps(tool_input)}\n\n" for tool, tool_input in calls) + "say Done."
+
+
+def write(path: Path | str) -> tuple[str, dict[str, Any]]:
+    return "Write", {"file_path": str(path), "content": "text\n"}
+
+
+def bash(command: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    return "Bash", {"command": command, "description": "Run it", **more}
+
+
+def comments(sandbox: Sandbox) -> list[str | None]:
+    return [request["comment"] for request in asked(sandbox)]
+
+
+def approve(sandbox: Sandbox, session_id: str, *options: str) -> str:
+    """Answers the one request that waits; returns what the command says beside the id."""
+    (request,) = waiting(sandbox, session_id)
+    done = sandbox.run("approve", request["id"], *options)
+    assert (done.returncode, done.stdout) == (0, f"{request['id']}\n")
+    return done.stderr
+
+
+def waiting_for(sandbox: Sandbox, name: str, value: Any) -> Json:
+    """The request that waits with that in its input, once there is one."""
+    return eventually(
+        lambda: [found for found in waiting(sandbox) if found["tool_input"].get(name) == value], f"a request: {value}"
+    )[0]
+
+
+def rules(sandbox: Sandbox, session_id: str) -> list[Json]:
+    found: list[Json] = sandbox.show(session_id)["rules"]
+    return found
+
+
+def test_edits_are_accepted_in_the_project_and_asked_elsewhere(sandbox: Sandbox) -> None:
+    (sandbox.work / "link").symlink_to(sandbox.home)
+    plain = sandbox.work / "new" / "plain.txt"
+    guarded = [
+        sandbox.home / ".bashrc",
+        sandbox.home / ".ssh" / "authorized_keys",
+        sandbox.home / ".config" / "hldctl" / "config.toml",
+        sandbox.root / "outside.txt",
+        sandbox.work / ".git" / "hooks" / "pre-commit",
+        sandbox.work / ".claude" / "settings.json",
+        sandbox.work / ".mcp.json",
+        sandbox.state.root / "made",
+        sandbox.work / "link" / "through-a-link",
+    ]
+    calls = [write(path) for path in (plain, *guarded)]
+    session_id = asking(sandbox, script(*calls), "--auto-accept-edits", *UNANSWERED)
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    statuses = {request["tool_input"]["file_path"]: request["status"] for request in asked(sandbox)}
+    assert statuses == {str(plain): "approved"} | {str(path): "denied" for path in guarded}
+    assert plain.exists()
+    assert not [path for path in guarded if path.exists()]
+
+
+def test_a_home_directory_that_a_session_may_edit_keeps_what_is_hidden_in_it(sandbox: Sandbox) -> None:
+    guarded = [
+        sandbox.home / ".bashrc",
+        sandbox.home / ".ssh" / "authorized_keys",
+        sandbox.home / ".config" / "hldctl" / "config.toml",
+        sandbox.home / ".local" / "bin" / "ls",
+    ]
+    plain = sandbox.home / "notes.txt"
+    calls = [write(path) for path in (plain, *guarded)]
+    session_id = asking(sandbox, script(*calls), "--auto-accept-edits", "--add-dir", str(sandbox.home), *UNANSWERED)
+    sandbox.ended(session_id)
+    assert [request["status"] for request in asked(sandbox)] == ["approved", *["denied"] * 4]
+    assert plain.exists()
+
+
+def test_a_notebook_is_an_edit_of_its_own_path(sandbox: Sandbox) -> None:
+    cell = {"cell_type": "markdown", "source": [], "metadata": {}, "id": "a"}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    paths = [sandbox.work / "inside.ipynb", sandbox.root / "outside.ipynb"]
+    for path in paths:
+        path.write_text(json.dumps(notebook))
+    calls = []
+    for path in paths:
+        calls += [("Read", {"file_path": str(path)})]
+        calls += [("NotebookEdit", {"notebook_path": str(path), "cell_id": "a", "new_source": "text"})]
+    session_id = asking(sandbox, script(*calls), "--auto-accept-edits", "--allowed-tools", "Read", *UNANSWERED)
+    sandbox.ended(session_id)
+    edits = [(Path(request["tool_input"]["notebook_path"]).name, request["status"]) for request in asked(sandbox)]
+    assert edits == [("inside.ipynb", "approved"), ("outside.ipynb", "denied")]
+
+
+def test_always_on_an_edit_allows_edits_of_the_project_and_no_command(sandbox: Sandbox) -> None:
+    calls = [
+        write(sandbox.work / "one"),
+        write(sandbox.work / "two"),
+        bash("touch made"),
+        write(sandbox.root / "other"),
+    ]
+    session_id = asking(sandbox, script(*calls))
+    said = approve(sandbox, session_id, "--always")
+    assert "edits below the session's directories, as --auto-accept-edits allows them, in this session" in said
+    (request,) = waiting(sandbox)
+    assert request["tool_name"] == "Bash"
+    sandbox.ok("deny", request["id"])
+    (request,) = waiting(sandbox)
+    assert request["tool_input"]["file_path"] == str(sandbox.root / "other")
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+    assert comments(sandbox)[1] == "allowed always: Edit"
+    assert not (sandbox.work / "made").exists()
+
+
+def test_always_on_an_edit_elsewhere_allows_that_file_alone(sandbox: Sandbox) -> None:
+    elsewhere = sandbox.root / "other"
+    calls = [write(elsewhere), write(elsewhere), write(sandbox.root / "another"), write(sandbox.work / "plain")]
+    session_id = asking(sandbox, script(*calls))
+    assert f"edits of {elsewhere}, in this session" in approve(sandbox, session_id, "--always")
+    for path in (sandbox.root / "another", sandbox.work / "plain"):
+        sandbox.ok("deny", waiting_for(sandbox, "file_path", str(path))["id"])
+    sandbox.ended(session_id)
+    assert [request["status"] for request in asked(sandbox)] == ["approved", "approved", "denied", "denied"]
+
+
+@pytest.mark.parametrize("command", ["env *", "sh *", "bash -c *", "sudo *", "python3 build.py *", "touch *"])
+def test_a_command_that_ends_in_a_star_is_allowed_as_it_is(sandbox: Sandbox, command: str) -> None:
+    other = command.replace("*", "-c 'touch pwned'")
+    session_id = asking(sandbox, script(bash(command), bash(command), bash(other)))
+    assert f"the Bash command `{command}`, in this session" in approve(sandbox, session_id, "--always")
+    request = waiting_for(sandbox, "command", other)
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+    assert comments(sandbox)[1] == f"allowed always: Bash({command})"
+    assert not (sandbox.work / "pwned").exists()
+
+
+def test_a_prefix_that_says_what_runs_is_allowed_as_suggested(sandbox: Sandbox) -> None:
+    (sandbox.work / "package.json").write_text('{"scripts": {"build": "true", "test": "true"}}')
+    session_id = asking(sandbox, script(bash("npm run build"), bash("npm run build -- --all"), bash("npm exec other")))
+    (request,) = waiting(sandbox)
+    sandbox.sql("UPDATE approvals SET suggested_rule = 'npm run *'")
+    said = approve(sandbox, session_id, "--always")
+    assert "Bash commands that start with `npm run`, in this session" in said
+    request = waiting_for(sandbox, "command", "npm exec other")
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+    assert comments(sandbox)[1] == "allowed always: Bash(npm run *)"
+
+
+def test_a_suggested_prefix_that_runs_anything_is_one_command(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, script(bash("xargs touch one"), bash("xargs touch pwned")))
+    waiting(sandbox)
+    sandbox.sql("UPDATE approvals SET suggested_rule = 'xargs *'")
+    assert "the Bash command `xargs touch one`" in approve(sandbox, session_id, "--always")
+    request = waiting_for(sandbox, "command", "xargs touch pwned")
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+
+
+def test_how_a_command_runs_is_part_of_its_rule(sandbox: Sandbox) -> None:
+    calls = [bash("touch made"), bash("touch made", timeout=9000), bash("touch made", run_in_background=True)]
+    session_id = asking(sandbox, script(*calls))
+    approve(sandbox, session_id, "--always")
+    request = waiting_for(sandbox, "run_in_background", True)
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+    assert [each["status"] for each in asked(sandbox)] == ["approved", "approved", "denied"]
+
+
+def test_a_monitor_is_allowed_for_its_command_alone(sandbox: Sandbox) -> None:
+    def monitor(command: str) -> tuple[str, dict[str, Any]]:
+        return "Monitor", {"command": command, "description": "Look", "timeout_ms": 5000, "persistent": False}
+
+    session_id = asking(sandbox, script(monitor("touch one"), monitor("id > pwned")))
+    said = approve(sandbox, session_id, "--always")
+    assert "touch one" in said
+    request = waiting_for(sandbox, "command", "id > pwned")
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+    assert not (sandbox.work / "pwned").exists()
+
+
+def test_a_rule_is_of_one_session(sandbox: Sandbox) -> None:
+    first = asking(sandbox, script(bash("touch made")))
+    approve(sandbox, first, "--always")
+    sandbox.ended(first)
+    (sandbox.work / "made").unlink()
+    second = sandbox.launch("Hi", "--approvals")
+    (request,) = waiting(sandbox, second)
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(second)
+    assert not (sandbox.work / "made").exists()
+    assert (len(rules(sandbox, first)), rules(sandbox, second)) == (1, [])
+
+
+def test_rules_are_listed_and_taken_back(sandbox: Sandbox) -> None:
+    calls = [bash("touch one"), bash("touch two"), bash("touch two"), bash("touch one")]
+    session_id = asking(sandbox, script(*calls))
+    said = approve(sandbox, session_id, "--always")
+    waiting(sandbox)
+    approve(sandbox, session_id, "--always")
+    sandbox.ended(session_id)
+    one, two = rules(sandbox, session_id)
+    assert (one["tool_name"], one["kind"], one["content"]) == ("Bash", "exact", "touch one")
+    assert one["words"] == "the Bash command `touch one`, in this session"
+    assert f"--forget-rule {one['id']}" in said
+    assert f"{one['id']}: {one['words']}" in sandbox.ok("show", session_id)
+    assert comments(sandbox) == [None, None, *(f"allowed always: Bash({name})" for name in ("touch two", "touch one"))]
+    assert two["content"] == "touch two"
+    assert sandbox.run("set", session_id, "--forget-rule", "none").returncode == 2
+    sandbox.ok("set", session_id, "--forget-rule", one["id"][:4])
+    assert rules(sandbox, session_id) == [two]
+    (change,) = feed(sandbox, "session_settings_changed")
+    assert change["data"] == {"forgotten_rules": [one["id"]]}
+    sandbox.ok("set", session_id, "--forget-rule", "all")
+    assert rules(sandbox, session_id) == []
+
+
+def test_a_rule_that_was_taken_back_allows_nothing_more(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, script(bash("touch one"), bash("touch two"), bash("touch one")))
+    approve(sandbox, session_id, "--always")
+    request = waiting_for(sandbox, "command", "touch two")
+    sandbox.ok("set", session_id, "--forget-rule", "all")
+    # What waits goes on waiting.
+    assert sandbox.ok("approvals", "--json") != "[]\n"
+    sandbox.ok("approve", request["id"])
+    request = waiting_for(sandbox, "command", "touch one")
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+    assert [each["status"] for each in asked(sandbox)] == ["approved", "approved", "denied"]
+
+
+def test_a_rule_for_a_whole_tool_from_an_earlier_version_allows_no_command(sandbox: Sandbox) -> None:
+    session_id = asking(sandbox, script(bash("touch first"), bash("touch made"), write("plain")))
+    (request,) = waiting(sandbox)
+    for tool in ("Bash", "Write"):
+        sandbox.sql("INSERT INTO approval_rules VALUES (?, ?, 'tool', '')", session_id, tool)
+    sandbox.ok("approve", request["id"])
+    request = waiting_for(sandbox, "command", "touch made")
+    sandbox.ok("deny", request["id"])
+    sandbox.ended(session_id)
+    assert [each["status"] for each in asked(sandbox)] == ["approved", "denied", "approved"]
+    of_bash, of_write = rules(sandbox, session_id)
+    assert of_bash["words"].startswith("nothing of Bash")
+    assert of_write["words"].startswith("edits below the session's directories")

@@ -1,0 +1,105 @@
+"""What a command is to those who know: a parser of bash's grammar, bash itself, and zsh."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import tree_sitter_bash
+from tree_sitter import Language, Node, Parser
+
+_PARSER = Parser(Language(tree_sitter_bash.language()))
+
+_ALLOWED = {"program", "command", "command_name", "word", "number", "string", "string_content", "raw_string"}
+_ALLOWED |= {"concatenation", "comment", "extglob_pattern", "regex", "test_operator"}
+"""Nodes of one plain command: no redirection, assignment, expansion or substitution."""
+
+_BASH = """
+exec 3>"$2"
+command_not_found_handle() { printf 'called' >&3; printf '\\t%q' "$@" >&3; printf '\\n' >&3; return 0; }
+set -T
+trap '[ ${#FUNCNAME[@]} = 0 ] && printf "ran\\n" >&3' DEBUG
+eval "$1"
+"""
+_ZSH = """
+exec 3>"$2"
+command_not_found_handler() { printf 'called' >&3; printf '\\t%s' "${(q)@}" >&3; printf '\\n' >&3; return 0; }
+eval "$1"
+"""
+_NOTHING = "/nonexistent"
+"""Instead of a PATH: what is not of the shell itself is not found, and told."""
+_LONGEST = 100_000
+
+
+def parsed_words(command: str) -> list[str] | None:
+    """Return the words of what is one plain command to the parser; None for anything else."""
+    # The parser takes `=~` for an operator wherever it stands, and misses what should come after it.
+    root = _PARSER.parse(command.replace("=~", "=x").encode("utf-8", errors="surrogatepass")).root_node
+    nodes = list(_walked(root))
+    commands = [node for node in root.named_children if node.type != "comment"]
+    if root.has_error or len(commands) != 1 or any(node.is_named and node.type not in _ALLOWED for node in nodes):
+        return None
+    return [(child.text or b"").decode(errors="replace") for child in commands[0].children]
+
+
+def _walked(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _walked(child)
+
+
+@dataclass(frozen=True)
+class Traced:
+    commands: int | None
+    """Simple commands that the shell ran; None where it cannot tell."""
+    called: list[str]
+    """Programs that it looked for, with their words as it would quote them."""
+    made: list[str]
+    """Files in the directory afterwards."""
+
+
+def traced(shell: str, command: str, directory: Path) -> Traced:
+    """Return what a real shell makes of the command, in a directory of its own and where no program is found."""
+    work = directory / "traced"
+    work.mkdir(exist_ok=True)
+    told = directory / "told"
+    told.write_bytes(b"")
+    options = ["--noprofile", "--norc"] if shell == "bash" else ["-f"]
+    subprocess.run(
+        [f"/usr/bin/{shell}", *options, "-c", _BASH if shell == "bash" else _ZSH, shell, command, str(told)],
+        cwd=work,
+        env={"PATH": _NOTHING, "HOME": str(work), "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    lines = told.read_text(errors="replace").splitlines()
+    made = sorted(path.name for path in work.iterdir())
+    for name in made:
+        (work / name).unlink()
+    # The `eval` itself is one.
+    commands = lines.count("ran") - 1 if shell == "bash" else None
+    return Traced(commands, [line.partition("\t")[2] for line in lines if line.startswith("called")], made)
+
+
+def assert_one_command(prefix: str, command: str, directory: Path) -> None:
+    """Fails where a command that a rule covers is more, or something else, than the prefix says."""
+    words = prefix.split(" ")
+    assert "\0" not in command
+    parsed = parsed_words(command)
+    assert parsed is not None, f"no plain command: {command!r}"
+    assert parsed[: len(words)] == words, f"{parsed}: {command!r}"
+    if len(command) > _LONGEST:
+        return
+    for shell in ("bash", "zsh"):
+        ran = traced(shell, command, directory)
+        assert ran.commands in (None, 1), f"{shell} ran {ran.commands} commands: {command!r}"
+        assert ran.made == [], f"{shell} made {ran.made}: {command!r}"
+        # A pattern that fits no file may be an error to zsh, which runs nothing then.
+        assert len(ran.called) == 1 or (shell == "zsh" and not ran.called), f"{shell} ran {ran.called}: {command!r}"
+        for called in ran.called:
+            assert called.split("\t")[: len(words)] == words, f"{shell} ran {called}: {command!r}"
