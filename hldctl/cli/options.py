@@ -19,7 +19,10 @@ from hldctl.sessions.options import ApprovalTimeout, SessionOptions
 from hldctl.states import IfRunning
 
 AutoAcceptEdits = Annotated[
-    bool | None, typer.Option("--auto-accept-edits/--no-auto-accept-edits", help="Allow edits of files unasked.")
+    bool | None,
+    typer.Option(
+        "--auto-accept-edits/--no-auto-accept-edits", help="Allow edits of the project's plain files unasked."
+    ),
 ]
 SkipPermissions = Annotated[
     bool | None,

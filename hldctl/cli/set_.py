@@ -25,7 +25,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="RULE",
-            help="Take back a rule that `approve --always` made: its id in `show`, or `all`; repeatable.",
+            help="Take back a rule that `approve --always` made: its id in `show`, or `all`.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON.")] = False,
