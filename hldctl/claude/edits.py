@@ -18,7 +18,8 @@ def _names(listed: str) -> frozenset[str]:
 
 
 GUARDED_DIRECTORIES = _names(
-    ".git .claude .vscode .idea .husky .cargo .devcontainer .yarn .mvn .ssh .gnupg .config .direnv .zed .cursor "
+    ".git .claude .vscode .idea .husky .cargo .devcontainer .yarn .mvn .githooks .git-hooks .ssh .gnupg .config "
+    ".direnv .zed .cursor "
     ".fleet .gradle .bazelisk .m2 launchagents launchdaemons"
 )
 """What is in one of these, at any depth, is asked. Claude Code 2.1.331 asks for the first nine under acceptEdits."""

@@ -133,7 +133,7 @@ def lasting_rule(tool_name: str, tool_input: dict[str, Any], suggested: str | No
 
 
 def _is_literal(suggested: str, subject: str) -> bool:
-    """Claude Code 2.1.331 suggests `env *` for the command `env *` itself: that is no wildcard."""
+    """Claude Code 2.1.331 suggests `env *` for the command `env *` itself, where the star is not a wildcard."""
     from hldctl.claude import prefixes
 
     prefix = _prefix(suggested)

@@ -30,6 +30,8 @@ AllOfThem = Annotated[bool, typer.Option("--all", help="All that wait.")]
 OfSession = Annotated[str | None, typer.Option("--session", metavar="ID", help="With --all: only of this session.")]
 OfTool = Annotated[str | None, typer.Option("--tool", metavar="NAME", help="With --all: only for this tool.")]
 
+_WIDEST_RULE = 500
+"""Characters of a rule that are printed: the call, whose input it may be, has been shown."""
 _QUESTION = "Allow? [y]es, [n]o, [e]dit, [a]lways, [q]uit"
 
 
@@ -66,7 +68,7 @@ def _note_rule(state: StateDirectory, request: Request, said: Answer) -> None:
     if said.always:
         rule = approving.lasting_rule(state, request)
         name = rules.rule_id(rule)
-        output.note(f"always allowed from now on: {output.one_line(rule.words())}")
+        output.note(f"always allowed from now on: {output.shortened(rule.words(), _WIDEST_RULE)}")
         output.note(f"hldctl set {request.session_id[:8]} --forget-rule {name} takes that back")
 
 

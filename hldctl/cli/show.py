@@ -25,6 +25,8 @@ from hldctl.store.snapshots import SnapshotRow
 if TYPE_CHECKING:
     from hldctl.claude.permission import Rule
 
+_WIDEST_RULE = 500
+"""Characters; --json has the whole of it."""
 _ELSEWHERE = ("query", "summary", "result_content", "run_id", "permission_denials")
 """Shown in a place of their own, or of no use to a person."""
 
@@ -127,7 +129,7 @@ def _print(found: Inspection, state: StateDirectory) -> None:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waits for permission", f"{approval_line(approval).partition(' permission ')[2]}, since {since}")
     for name, rule in _rules(found):
-        _print_line("always allowed", output.one_line(f"{name}: {rule.words()}"))
+        _print_line("always allowed", output.shortened(f"{name}: {rule.words()}", _WIDEST_RULE))
     for child in found.children:
         _print_line("continued by", child)
     for server in found.mcp_servers:

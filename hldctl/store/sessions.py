@@ -316,20 +316,20 @@ ForgottenRule = tuple[str, tuple[str, str, str]]
 def change_settings(
     session_id: str, changes: dict[str, Any], now: int, forgotten_rules: Sequence[ForgottenRule] = ()
 ) -> None:
-    """Settings that can change at any time; `changes` are columns, `forgotten_rules` are no rules from now on."""
+    """Settings that can change at any time; `changes` are columns, `forgotten_rules` are deleted."""
     with transaction():
         row = execute("SELECT run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
         if row is None:
             return
-        told = dict(changes)
+        published = dict(changes)
         if changes:
             _update(session_id, changes)
         if forgotten_rules:
             for _, rule in forgotten_rules:
                 approvals.remove_rule(current(), session_id, rule)
-            told["forgotten_rules"] = [name for name, _ in forgotten_rules]
-        if told:
-            feed.publish([(FeedType.SESSION_SETTINGS_CHANGED, session_id, row[0], now, told)])
+            published["forgotten_rules"] = [name for name, _ in forgotten_rules]
+        if published:
+            feed.publish([(FeedType.SESSION_SETTINGS_CHANGED, session_id, row[0], now, published)])
 
 
 def ended_before(moment: int, *, keep: int) -> list[str]:

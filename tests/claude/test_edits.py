@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,11 @@ def test_always_on_an_edit_is_as_wide_as_the_guard_or_one_file(work: Path, tmp_p
     outside.symlink_to(tmp_path / "elsewhere")
     assert not is_allowed(rule, "Write", write(outside), area)
     assert lasting_rule("Write", write("relative"), None, area).kind == INPUT
+
+
+def test_the_reference_names_all_that_is_guarded() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
+    assert (GUARDED_DIRECTORIES | GUARDED_FILES | {"HEAD"}) <= set(re.findall(r"`([^`]+)`", page.read_text()))
 
 
 def test_a_file_has_a_path_before_it_exists(work: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.endtoend.test_approvals import asked, asking, feed, waiting
 from tests.sandbox import Json, Sandbox, eventually
+from tests.terminal import Terminal
 
 UNANSWERED = ("--approval-timeout", "1s=deny")
 """What is asked is denied a moment later, so that a whole script runs through."""
@@ -223,6 +224,9 @@ def test_rules_are_listed_and_taken_back(sandbox: Sandbox) -> None:
     assert f"{one['id']}: {one['words']}" in sandbox.ok("show", session_id)
     assert comments(sandbox) == [None, None, *(f"allowed always: Bash({name})" for name in ("touch two", "touch one"))]
     assert two["content"] == "touch two"
+    with Terminal(sandbox, "show", session_id, columns=120) as terminal:
+        terminal.shows(f"{one['id']}: {one['words']}")
+        assert terminal.ended()[0] == 0
     assert sandbox.run("set", session_id, "--forget-rule", "none").returncode == 2
     sandbox.ok("set", session_id, "--forget-rule", one["id"][:4])
     assert rules(sandbox, session_id) == [two]

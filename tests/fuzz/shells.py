@@ -29,7 +29,7 @@ command_not_found_handler() { printf 'called' >&3; printf '\\t%s' "${(q)@}" >&3;
 eval "$1"
 """
 _NOTHING = "/nonexistent"
-"""Instead of a PATH: what is not of the shell itself is not found, and told."""
+"""Instead of a PATH: what is not of the shell itself is not found, and noted."""
 _LONGEST = 100_000
 
 
@@ -64,11 +64,11 @@ def traced(shell: str, command: str, directory: Path) -> Traced:
     """Return what a real shell makes of the command, in a directory of its own and where no program is found."""
     work = directory / "traced"
     work.mkdir(exist_ok=True)
-    told = directory / "told"
-    told.write_bytes(b"")
+    notes = directory / "notes"
+    notes.write_bytes(b"")
     options = ["--noprofile", "--norc"] if shell == "bash" else ["-f"]
     subprocess.run(
-        [f"/usr/bin/{shell}", *options, "-c", _BASH if shell == "bash" else _ZSH, shell, command, str(told)],
+        [f"/usr/bin/{shell}", *options, "-c", _BASH if shell == "bash" else _ZSH, shell, command, str(notes)],
         cwd=work,
         env={"PATH": _NOTHING, "HOME": str(work), "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
@@ -77,7 +77,7 @@ def traced(shell: str, command: str, directory: Path) -> Traced:
         timeout=60,
         check=False,
     )
-    lines = told.read_text(errors="replace").splitlines()
+    lines = notes.read_text(errors="replace").splitlines()
     made = sorted(path.name for path in work.iterdir())
     for name in made:
         (work / name).unlink()
