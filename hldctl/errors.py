@@ -52,6 +52,10 @@ class WasInterrupted(HldctlError):
     exit_code = ExitCode.INTERRUPTED
 
 
+class DamagedDatabase(UnfitEnvironment):
+    """The database's file is not what hldctl wrote; `doctor --fix` rebuilds it."""
+
+
 class NewerDatabase(UnfitEnvironment):
     """The database was written by a later hldctl than this one."""
 

@@ -49,13 +49,13 @@ def fill(home: Path, sessions: int, events_each: int) -> list[str]:
             some = ids[first : first + _SESSIONS_AT_ONCE]
             with transaction():
                 for place, session_id in enumerate(some, first):
-                    SessionTable.insert(_session(session_id, start + place * _APART_MS)).execute()
+                    SessionTable.insert(session_row(session_id, start + place * _APART_MS)).execute()
                 current().execute(_EVENTS, {"ids": json.dumps(some), "events": events_each, "text": _TEXT})
                 current().execute(_FEED, {"ids": json.dumps(some)})
     return ids
 
 
-def _session(session_id: str, moment: int) -> dict[str, object]:
+def session_row(session_id: str, moment: int) -> dict[str, object]:
     return {
         "id": session_id,
         "run_id": session_id,

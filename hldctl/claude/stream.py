@@ -24,7 +24,6 @@ def _finite(number: str) -> float | None:
 
 # NaN and Infinity, written so or by overflow, are in no JSON that others could read again.
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite)
-_OPENING = b"{["
 DEEPEST = 200
 """Levels of nesting: what is read here at a shallow stack must be readable elsewhere at a deeper one."""
 
@@ -37,7 +36,7 @@ def decode(line: bytes) -> JsonObject | None:
         value, end = _DECODER.raw_decode(document)
         if end != len(document):
             return None
-        if len(line) - len(line.translate(None, _OPENING)) > DEEPEST and is_deep(value):
+        if line.count(b"{") + line.count(b"[") > DEEPEST and is_deep(value):
             return None
         # An escaped half of a surrogate pair is legal in JSON and in no database.
         if b"\\u" in line and (b"\\ud" in line or b"\\uD" in line):

@@ -196,7 +196,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _discard_output()
         print(f"hldctl: What there is to say cannot be written: {error.strerror}.", file=sys.stderr)
         sys.exit(ExitCode.ENVIRONMENT)
+    except Exception as error:
+        # What was read may be damaged; not each place that reads can allow for that.
+        from hldctl.cli import damage
+
+        if (sentence := damage.sentence(error)) is None:
+            raise
+        print(f"hldctl: {sentence}", file=sys.stderr)
+        sys.exit(ExitCode.ENVIRONMENT)
+    _note_old_data()
     sys.exit(ExitCode.DONE)
+
+
+def _note_old_data() -> None:
+    """Say so where a full or read-only disk let only a part of the database be read."""
+    fallback = sys.modules.get("hldctl.store.fallback")
+    if fallback is not None and fallback.is_outdated():
+        print(f"hldctl: {fallback.OUTDATED}", file=sys.stderr)
 
 
 def _discard_output() -> None:

@@ -15,7 +15,7 @@ from hldctl.host.paths import StateDirectory
 from hldctl.sessions import approving, lookup
 from hldctl.states import ApprovalStatus
 from hldctl.store.approvals import Approval, as_object
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 
 _WIDTH = 80
 """Characters of a call's input that a line shows."""
@@ -31,7 +31,7 @@ def command(
 ) -> None:
     """List the permission requests that wait, the longest first."""
     state = StateDirectory.from_environment()
-    with opened(state):
+    with reading(state):
         ids = [lookup.find(words).id for words in sessions or ()]
     if follow:
         with left_by_signal():

@@ -15,7 +15,7 @@ from hldctl.host.paths import StateDirectory
 from hldctl.sessions import feed, lookup
 from hldctl.states import FeedType
 from hldctl.store import view
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 from hldctl.store.feed import FeedEvent
 
 
@@ -32,7 +32,7 @@ def command(
     state = StateDirectory.from_environment()
     session_id = None
     if session is not None:
-        with opened(state):
+        with reading(state):
             session_id = lookup.find(session).id
     with left_by_signal():
         for event in feed.events(state, after=after, types=types or (), session_id=session_id, follow=follow):

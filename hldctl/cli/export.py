@@ -13,7 +13,7 @@ import typer
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import inspection
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 
 
 class Format(StrEnum):
@@ -38,7 +38,7 @@ def command(
     The HTML page needs no network and runs no script; tool calls unfold in it.
     """
     state = StateDirectory.from_environment()
-    with opened(state):
+    with reading(state):
         pieces = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, format))
         if output is None:
             # Bytes: a page says that it is UTF-8, whatever the locale is.

@@ -21,7 +21,7 @@ from hldctl.sessions.writing import Writing
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import sessions
 from hldctl.store.conversation import Event
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 from hldctl.store.session import Session
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Part:
 def show(state: StateDirectory, ids: Sequence[str], part: Part, shown: Shown) -> None:
     console = screen.console()
     console.push_theme(markdown.THEME)
-    with opened(state):
+    with reading(state):
         found = sessions.progress(ids)
         prefixes = _prefixes([found[session_id] for session_id in dict.fromkeys(ids)])
         followed = {
@@ -60,7 +60,7 @@ def show(state: StateDirectory, ids: Sequence[str], part: Part, shown: Shown) ->
 
 def print_end(state: StateDirectory, session_id: str) -> None:
     """The closing line of a session that ended after it was followed."""
-    with opened(state):
+    with reading(state):
         session = sessions.progress([session_id])[session_id]
     screen.console().print(live_status.closing(session))
 

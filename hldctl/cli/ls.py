@@ -19,7 +19,7 @@ from hldctl.sessions import family, supervisors
 from hldctl.states import Status
 from hldctl.store import approvals, view
 from hldctl.store.connection import current
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 from hldctl.store.listing import Listing, matching
 from hldctl.store.session import Session
 
@@ -108,7 +108,7 @@ def command(
     if is_drawn:
         _draw(state, listing, most, tree=tree, watch=watch)
         return
-    with opened(state):
+    with reading(state):
         supervisors.adopt_all_lost(state)
         found = matching(listing)
         waiting = _waiting() if any(session.pending_approvals for session in found) else {}
@@ -143,7 +143,7 @@ def _draw(state: StateDirectory, listing: Listing, most: int, *, tree: bool, wat
 
         watch_table(state, listing, rows)
         return
-    with opened(state):
+    with reading(state):
         supervisors.adopt_all_lost(state)
         seen = overview.look(listing)
     if not seen.sessions:

@@ -9,7 +9,7 @@ import typer
 from hldctl.cli import output
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import lookup, removal
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 
 
 def command(
@@ -18,7 +18,7 @@ def command(
 ) -> None:
     """Delete sessions with all that is recorded of them. Their conversations in Claude Code stay."""
     state = StateDirectory.from_environment()
-    with opened(state):
+    with reading(state):
         ids = list(dict.fromkeys(lookup.find(words).id for words in sessions))
     for removed in removal.remove(state, ids, force=force):
         output.data(removed.session_id)

@@ -17,7 +17,7 @@ from hldctl.host.paths import StateDirectory
 from hldctl.sessions import following, inspection
 from hldctl.sessions.inspection import Inspection
 from hldctl.store import view
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
 from hldctl.store.snapshots import SnapshotRow
@@ -74,7 +74,7 @@ def _draw(found: Inspection, state: StateDirectory) -> None:
     from hldctl.sessions import activity
 
     session = found.session
-    with opened(state):
+    with reading(state):
         doing = activity.of_all().get(session.id)
         last_words = None if doing is None else activity.last_words(session.id)
     page = session_page.Page(found, str(state.session(session.id).directory), doing, last_words)

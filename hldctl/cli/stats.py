@@ -14,7 +14,7 @@ from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.store import statistics
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 from hldctl.store.statistics import By, Sums
 
 _FIELDS = (
@@ -46,7 +46,7 @@ def command(
     if as_json and as_csv:
         raise BadUsage("Say either --json or --csv.")
     state = StateDirectory.from_environment()
-    with opened(state):
+    with reading(state):
         supervisors.adopt_all_lost(state)
         created_since = None if since is None else int((time.time() - since) * 1000)
         found = statistics.sums(by, created_since=created_since, archived=archived)

@@ -21,7 +21,7 @@ from hldctl.states import ApprovalStatus
 from hldctl.store import view
 from hldctl.store.approvals import Approval
 from hldctl.store.conversation import Event
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 
 _ALL = Shown()
 
@@ -61,7 +61,7 @@ def command(
     if live and not follow:
         raise BadUsage("--live goes with -f: what has been written is there as a whole.")
     state = StateDirectory.from_environment()
-    with opened(state):
+    with reading(state):
         ids = [lookup.find(words).id for words in sessions]
         supervisors.adopt_lost(state, ids)
     with left_by_signal():

@@ -24,7 +24,7 @@ from hldctl.sessions.activity import Activity
 from hldctl.sessions.approving import Answer
 from hldctl.sessions.resources import Meter, Use
 from hldctl.states import ENDED, Status
-from hldctl.store.database import opened
+from hldctl.store.database import reading, refresh
 from hldctl.store.listing import Listing, matching
 from hldctl.store.session import Session
 
@@ -106,7 +106,7 @@ class TopScreen:
         files = [self._state.root, self._state.database.with_name("hldctl.db-wal")]
         with (
             full_screen(self._console, has_keys=True) as screen,
-            opened(self._state),
+            reading(self._state),
             closing(Wakeup([*files, screen.stirred], descriptors=[sys.stdin.fileno()])) as wakeup,
         ):
             while True:
@@ -115,6 +115,7 @@ class TopScreen:
                 keys = keyboard.pressed(_CALM_SECONDS)
                 if not keys:
                     wakeup.wait(self._patience())
+                    refresh(self._state)
                     keys = keyboard.pressed(0)
                 for key in keys:
                     if key in ("q", "escape") and self._question is None:

@@ -11,7 +11,7 @@ from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import lookup, waiting
 from hldctl.states import Status
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 from hldctl.store.session import Session
 from hldctl.store.view import session_object
 
@@ -34,7 +34,7 @@ def command(
     if results and as_json:
         raise BadUsage("--results prints texts and --json sessions; choose one of them.")
     state = StateDirectory.from_environment()
-    with opened(state):
+    with reading(state):
         ids = [lookup.find(words).id for words in sessions]
     arrived = waiting.wait(state, ids, until=until, any_of_them=any_of_them)
     in_order = sorted(arrived, key=lambda session: ids.index(session.id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current, transaction
-from hldctl.store.database import opened
+from hldctl.store.database import UNWRITABLE, opened, reading, refresh
 from hldctl.supervisor.waiting_hooks import expire_unheard, wake_hooks
 
 _SHORTEST_PREFIX = 4
@@ -53,9 +54,11 @@ class Answer:
 
 def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool = False) -> list[Approval]:
     """What waits in these sessions, or in all; with `answered_too` what was ever asked."""
-    with opened(state):
+    with reading(state):
         supervisors.adopt_all_lost(state)
-        expire_unheard(state)
+        # Where that cannot be recorded, what is recorded is shown all the same.
+        with suppress(*UNWRITABLE):
+            expire_unheard(state)
         connection = current()
         if not answered_too:
             return [found for found in approvals.pending(connection) if not ids or found.session_id in ids]
@@ -66,7 +69,7 @@ def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool
 
 def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
     """What waits now, and then each request as it comes and as it is resolved, for ever."""
-    with opened(state):
+    with reading(state):
         wakeup = Wakeup([state.root, state.database.with_name("hldctl.db-wal")])
         try:
             reached = feed.last_id()
@@ -78,6 +81,7 @@ def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
                         yield change.approval
                 supervisors.adopt_all_lost(state)
                 wakeup.wait(LOOK_SECONDS)
+                refresh(state)
         finally:
             wakeup.close()
 

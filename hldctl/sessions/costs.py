@@ -11,7 +11,7 @@ from hldctl.claude.stream import JsonObject
 from hldctl.claude.usage import Spent, Tokens
 from hldctl.host.paths import StateDirectory
 from hldctl.store.session import Session
-from hldctl.supervisor.journal import JournalReader
+from hldctl.supervisor.journal import JournalReader, LongLine
 
 _TOLD = b'"modelUsage"'
 
@@ -54,7 +54,7 @@ def _results(state: StateDirectory, session: Session) -> Iterator[tuple[int, Jso
     try:
         while (batch := journal.next_batch()) is not None:
             for end, line in batch.ends():
-                if isinstance(line, int) or _TOLD not in line:
+                if isinstance(line, LongLine) or _TOLD not in line:
                     continue
                 if (event := decode(line)) is not None and event.get("type") == "result":
                     yield end, event

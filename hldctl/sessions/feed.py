@@ -10,7 +10,7 @@ from hldctl.sessions import supervisors
 from hldctl.sessions.waiting import LOOK_SECONDS
 from hldctl.states import FeedType
 from hldctl.store import feed
-from hldctl.store.database import opened
+from hldctl.store.database import reading, refresh
 from hldctl.store.feed import FeedEvent
 
 _PAGE = 500
@@ -25,7 +25,7 @@ def events(
     follow: bool = False,
 ) -> Iterator[FeedEvent]:
     """What has happened behind that id, in order; with `follow` for ever. A slow reader misses nothing."""
-    with opened(state):
+    with reading(state):
         # Any session's commit: they all write into the write-ahead log, and it may be made anew.
         wakeup = Wakeup([state.root, state.database.with_name("hldctl.db-wal")]) if follow else None
         try:
@@ -37,6 +37,7 @@ def events(
                     return
                 supervisors.adopt_all_lost(state)
                 wakeup.wait(LOOK_SECONDS)
+                refresh(state)
         finally:
             if wakeup is not None:
                 wakeup.close()

@@ -20,7 +20,7 @@ from hldctl.store import approvals, conversation, feed, sessions
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current
 from hldctl.store.conversation import Event
-from hldctl.store.database import opened
+from hldctl.store.database import reading, refresh
 
 _BLOCK = 1 << 16
 
@@ -52,7 +52,7 @@ def with_approvals(
 
 def rounds(state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None) -> Iterator[Round]:
     """The same, round by round: one with each change, and one each LOOK_SECONDS."""
-    with opened(state):
+    with reading(state):
         reached = dict.fromkeys(ids, feed.last_id())
         waiting = [found for session_id in ids for found in approvals.pending(current(), session_id)]
         for ended, page in _news(state, ids, after=after, last=last, follow=True):
@@ -73,7 +73,7 @@ def _news(
     state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, follow: bool
 ) -> Iterator[tuple[Collection[str], Iterator[Event]]]:
     """What is there, and then with each wake-up what has come; before it whom nothing more will come of."""
-    with opened(state):
+    with reading(state):
         reached = {session_id: _start(session_id, after, last) for session_id in ids}
         wakeup = Wakeup(_existing_changed(state, ids)) if follow else None
         try:
@@ -87,6 +87,7 @@ def _news(
                     return
                 supervisors.adopt_lost(state, list(reached))
                 wakeup.wait(LOOK_SECONDS)
+                refresh(state)
         finally:
             if wakeup is not None:
                 wakeup.close()
@@ -104,7 +105,7 @@ def journal(
 ) -> Iterator[bytes]:
     """The journal's bytes, all or from the `last` few lines on; with `follow` until the session has ended."""
     path = state.session(session_id).journal
-    with opened(state), _opened_journal(path) as file:
+    with reading(state), _opened_journal(path) as file:
         if last is not None:
             file.seek(_start_of_last_lines(file.fileno(), last))
         wakeup = Wakeup([path, *_existing_changed(state, [session_id])]) if follow else None
@@ -117,6 +118,7 @@ def journal(
                     return
                 supervisors.adopt_lost(state, [session_id])
                 wakeup.wait(LOOK_SECONDS)
+                refresh(state)
         finally:
             if wakeup is not None:
                 wakeup.close()

@@ -10,7 +10,7 @@ from hldctl.sessions import lookup, supervisors
 from hldctl.store import approvals, mcp_servers, sessions, snapshots
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current
-from hldctl.store.database import opened
+from hldctl.store.database import reading
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
 from hldctl.store.snapshots import SnapshotRow
@@ -37,7 +37,7 @@ class Inspection:
 
 
 def inspect(state: StateDirectory, words: str) -> Inspection:
-    with opened(state):
+    with reading(state):
         session_id = lookup.find(words).id
         supervisors.adopt_lost(state, [session_id])
         session = lookup.find(session_id)
@@ -57,5 +57,5 @@ def _left_running(session: Session) -> list[LeftRunning]:
 
 
 def file_snapshots(state: StateDirectory, session_id: str) -> list[SnapshotRow]:
-    with opened(state):
+    with reading(state):
         return snapshots.of_session(session_id)

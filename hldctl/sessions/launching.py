@@ -136,8 +136,11 @@ def request_of(query: str, claude_path: str, umask: int, chosen: ClaudeSettings,
 
 
 def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> Launched:
-    report = supervisors.launch(state, request)
-    automatic_prune.start_if_due(state, pruning)
+    try:
+        report = supervisors.launch(state, request)
+    finally:
+        # Also beside a launch that a full disk prevents: the next one may have the room.
+        automatic_prune.start_if_due(state, pruning)
     if report.running is not None:
         return Launched(report.running, is_new=False)
     replaces = report.is_queued and request.if_running is IfRunning.REPLACE

@@ -14,7 +14,7 @@ from hldctl.sessions import activity, supervisors
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.waiting import LOOK_SECONDS
 from hldctl.store import sessions
-from hldctl.store.database import opened
+from hldctl.store.database import reading, refresh
 from hldctl.store.listing import Listing, matching
 from hldctl.store.session import Session
 
@@ -44,7 +44,7 @@ def look(listing: Listing) -> Overview:
 
 def followed(state: StateDirectory, listing: Listing, also: Sequence[Path] = ()) -> Iterator[Overview]:
     """For ever: after each change, after a touch of the files `also`, and while clocks run every second."""
-    with opened(state):
+    with reading(state):
         # Any session's commit, as in `feed`.
         files = [state.root, state.database.with_name("hldctl.db-wal"), *also]
         with closing(Wakeup(files)) as wakeup:
@@ -54,3 +54,4 @@ def followed(state: StateDirectory, listing: Listing, also: Sequence[Path] = ())
                 yield seen
                 time.sleep(_CALM_SECONDS)
                 wakeup.wait(LOOK_SECONDS - _CALM_SECONDS if seen.doing else IDLE_SECONDS)
+                refresh(state)

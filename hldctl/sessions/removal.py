@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hldctl.errors import UnfitEnvironment, WrongState
@@ -13,7 +14,7 @@ from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.sessions import stopping, supervisors
 from hldctl.store import sessions, space
-from hldctl.store.database import opened
+from hldctl.store.database import UNWRITABLE, opened, reading
 
 _LEAVING_SECONDS = 10.0
 """In which a supervisor whose session has ended is gone."""
@@ -30,7 +31,7 @@ def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) ->
     """Each as it is gone. Raises WrongState, before anything is touched, for one that has not ended, unless `force`
     interrupts it first.
     """
-    with opened(state):
+    with reading(state):
         supervisors.adopt_lost(state, ids)
         busy = [session.id for session in sessions.unattended(ids) if session.completed_at is not None]
         alive = [session.id for session in sessions.not_ended(ids)]
@@ -40,52 +41,88 @@ def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) ->
         raise WrongState(f"{' and '.join(alive)}: not ended; interrupt it first, or say --force.")
     if alive:
         stopping.interrupt(state, alive)
-    for session_id in ids:
-        with opened(state):
-            yield _remove(state, session_id)
+    yield from _removed(state, ids)
 
 
 def prunable(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:
     """Those that ended longer ago than that, but for the newest `keep`; oldest first."""
     before = now() if older_than_seconds is None else now() - int(older_than_seconds * 1000)
-    with opened(state):
+    with reading(state):
         return sessions.ended_before(before, keep=keep or 0)
 
 
 def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
     """Removes them, and gives the space that they had in the database back to the file system."""
-    for session_id in ids:
-        with opened(state):
-            yield _remove(state, session_id)
-    with opened(state):
+    yield from _removed(state, ids)
+    # What is deleted is deleted, with or without the room to give it back.
+    with opened(state), suppress(*UNWRITABLE):
         space.give_back()
 
 
-def _remove(state: StateDirectory, session_id: str) -> Removed:
-    files = state.session(session_id)
-    freed = _size(files)
-    # The files first: a row without files is taken for what it is, files without a row for a row that was lost.
-    _delete_files(state, files)
-    sessions.delete(session_id)
-    return Removed(session_id, freed)
+def _removed(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
+    """Remove one session after the other; on a full disk, all files before the first row.
+
+    Deleting a row needs some room in the write-ahead log, which the files of this session may not have given.
+    """
+    without_room: list[Removed] = []
+    for session_id in ids:
+        removed = Removed(session_id, _delete_files(state, state.session(session_id)))
+        if not without_room and _is_row_deleted(state, session_id):
+            yield removed
+        else:
+            without_room.append(removed)
+    for removed in without_room:
+        with opened(state):
+            sessions.delete(removed.session_id)
+        yield removed
 
 
-def _delete_files(state: StateDirectory, files: SessionFiles) -> None:
-    if not files.directory.exists():
-        return
-    held = lock.acquire(files.lock, _LEAVING_SECONDS)
-    if held is None and not sessions.unattended([files.directory.name]):
-        # Nothing is left for the supervisor to do: it is stopped, or hangs.
-        supervisors.end(state, [files.directory.name])
-        held = lock.acquire(files.lock, timeout=1.0)
-    if held is None:
-        raise UnfitEnvironment(f"Session {files.directory.name} is still being recorded; try again.")
+def _is_row_deleted(state: StateDirectory, session_id: str) -> bool:
+    """Delete the row; False if the disk has no room for that."""
     try:
+        with opened(state):
+            sessions.delete(session_id)
+    except UnfitEnvironment as error:
+        if isinstance(error.__cause__, UNWRITABLE):
+            return False
+        raise
+    return True
+
+
+def _delete_files(state: StateDirectory, files: SessionFiles) -> int:
+    """Return how many bytes the session's files had.
+
+    The files go before the row: a row without files is taken for what it is, and deleted by the next `rm` or `prune`;
+    files without a row are taken for a row that was lost. And on a full disk they make room for deleting the row.
+    """
+    if not files.directory.exists():
+        return 0
+    size = _size(files)
+    held = None
+    try:
+        if files.lock.exists():
+            held = _lock(state, files)
         shutil.rmtree(files.directory)
     except OSError as error:
         raise UnfitEnvironment(f"{files.directory} cannot be deleted: {error.strerror or error}.") from None
     finally:
-        os.close(held)
+        if held is not None:
+            os.close(held)
+    return size
+
+
+def _lock(state: StateDirectory, files: SessionFiles) -> int:
+    held = lock.acquire(files.lock, _LEAVING_SECONDS)
+    if held is None:
+        with reading(state):
+            is_done = not sessions.unattended([files.directory.name])
+        if is_done:
+            # Nothing is left for the supervisor to do: it is stopped, or hangs.
+            supervisors.end(state, [files.directory.name])
+            held = lock.acquire(files.lock, timeout=1.0)
+    if held is None:
+        raise UnfitEnvironment(f"Session {files.directory.name} is still being recorded; try again.")
+    return held
 
 
 def _size(files: SessionFiles) -> int:

@@ -14,6 +14,8 @@ from hldctl.host.paths import StateDirectory
 from hldctl.host.processes import is_this_machine
 from hldctl.sessions import spawning
 from hldctl.store import sessions
+from hldctl.store.connection import is_read_only
+from hldctl.store.database import UNWRITABLE
 from hldctl.store.session import Session
 from hldctl.supervisor.report import Report
 
@@ -40,6 +42,9 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     Waits until each has caught up with its journal, so that what is read afterwards is current. One that cannot be
     supervised stays as it is, with the reason in its log: what is recorded of it can be read all the same.
     """
+    if is_read_only():
+        # A supervisor could record nothing; the next command that can write starts it.
+        return
     orphans = [session_id for session_id in ids if lock.is_free(state.session(session_id).lock)]
     if not orphans:
         return
@@ -49,7 +54,8 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
             # Only here: it brings half of a supervisor.
             from hldctl.supervisor.conclusion import conclude_without_files
 
-            conclude_without_files(state, session)
+            with contextlib.suppress(*UNWRITABLE):
+                conclude_without_files(state, session)
     _adopt(state, [session.id for session in lost if state.session(session.id).directory.is_dir()])
 
 

@@ -14,7 +14,7 @@ from hldctl.sessions import supervisors
 from hldctl.sessions.attention import Attention
 from hldctl.states import EndReason, Status
 from hldctl.store import admission, sessions
-from hldctl.store.database import opened
+from hldctl.store.database import reading, refresh
 from hldctl.store.session import Session
 
 LOOK_SECONDS = 1.0
@@ -98,7 +98,7 @@ def _waits_for_a_slot(session: Session) -> bool:
 
 
 def has_ended(state: StateDirectory, session_id: str) -> bool:
-    with opened(state):
+    with reading(state):
         return _existing(session_id).completed_at is not None
 
 
@@ -119,11 +119,12 @@ def _once(look: Callable[[], T | None], state: StateDirectory, watched: Sequence
     """What `look` gives once it gives something; looks whenever one of these changes."""
     wakeup = Wakeup([path for path in watched if path.exists()])
     try:
-        with opened(state):
+        with reading(state):
             while True:
                 if (found := look()) is not None:
                     return found
                 wakeup.wait(LOOK_SECONDS)
+                refresh(state)
     finally:
         wakeup.close()
 

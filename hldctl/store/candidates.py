@@ -52,17 +52,33 @@ class RequestLine(NamedTuple):
 @contextmanager
 def reading(state: StateDirectory) -> Iterator[apsw.Connection]:
     """Raises apsw.Error without a database. No file is made, and none changed but the memory that readers share."""
-    # A reader of a database in WAL mode makes the files for it if they are missing, unless it is told that nothing will
-    # change; and where they are missing nobody else has it open.
-    is_open_elsewhere = state.database.with_name(f"{state.database.name}-wal").exists()
-    mode = "mode=ro" if is_open_elsewhere else "immutable=1"
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    connection = apsw.Connection(f"{state.database.as_uri()}?{mode}", flags=flags)
+    connection = _connect(state)
     try:
-        connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
         yield connection
     finally:
         connection.close()
+
+
+def _connect(state: StateDirectory) -> apsw.Connection:
+    # A reader of a database in WAL mode makes the files for it if they are missing, unless it is told that nothing will
+    # change; and where they are missing nobody else has it open. A full or read-only disk has no room for them: there
+    # what is newest, in the write-ahead log, is not offered.
+    if state.database.with_name(f"{state.database.name}-wal").exists():
+        connection = _open(state, "mode=ro")
+        try:
+            connection.execute("PRAGMA user_version").fetchone()
+        except (apsw.CantOpenError, apsw.IOError, apsw.FullError):
+            connection.close()
+        else:
+            return connection
+    return _open(state, "immutable=1")
+
+
+def _open(state: StateDirectory, mode: str) -> apsw.Connection:
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(f"{state.database.as_uri()}?{mode}", flags=flags)
+    connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+    return connection
 
 
 def sessions(connection: apsw.Connection, which: Which, beginning: str) -> list[SessionLine]:

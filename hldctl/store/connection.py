@@ -40,6 +40,17 @@ def connect(path: str, busy_timeout_seconds: float) -> None:
     _open.append(connection)
 
 
+def use(connection: apsw.Connection) -> None:
+    """Make a connection that was opened elsewhere the current one."""
+    assert not _open, "one connection at a time"
+    _open.append(connection)
+
+
+def is_read_only() -> bool:
+    """Return whether the open connection cannot write, because the disk takes no writes."""
+    return current().readonly("main")
+
+
 def disconnect() -> None:
     """Raises apsw.Error, as for a full disk: it tidies up on the way."""
     _open.pop().close(True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import apsw
 
-from hldctl.errors import NewerDatabase, UnfitEnvironment
+from hldctl.errors import DamagedDatabase, NewerDatabase, UnfitEnvironment
 from hldctl.host import lock
 from hldctl.host.paths import StateDirectory
 from hldctl.store import connection
@@ -22,6 +23,18 @@ _FAULTS_OF_OURS = (
     *(apsw.BindingsError, apsw.ConnectionClosedError, apsw.CursorClosedError, apsw.ThreadingViolationError),
 )
 
+UNWRITABLE = (apsw.CantOpenError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError)
+"""What SQLite raises where the disk takes no writes, among other reasons."""
+_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
+_DAMAGE_RESULTS = (apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS)
+_LITTLE_SPACE = 128 << 10
+"""Bytes; the files beside the database take 32 KB before anything is written."""
+
+Condition = tuple[object, ...]
+
+_fallback: list[Condition] = []
+"""One at most: how the database was when a read-only view of it was opened."""
+
 
 @contextmanager
 def opened(state: StateDirectory) -> Iterator[None]:
@@ -32,39 +45,130 @@ def opened(state: StateDirectory) -> Iterator[None]:
         yield
         return
     state.prepare()
+    with _explained(state):
+        _connect(state)
+        yield
+
+
+@contextmanager
+def reading(state: StateDirectory) -> Iterator[None]:
+    """Open the database for a block that only reads: a disk that is full or read-only does not prevent that.
+
+    `connection.is_read_only` says whether what is open can be written to.
+    """
+    if connection.is_open():
+        yield
+        return
+    state.prepare()
+    with _explained(state):
+        _connect_for_reading(state)
+        yield
+
+
+def refresh(state: StateDirectory) -> None:
+    """Read what is new in the next queries, also where the open connection is to a copy of the database."""
+    if _fallback and _fallback[-1] != _condition(state):
+        connection.disconnect()
+        _connect_for_reading(state)
+
+
+@contextmanager
+def _explained(state: StateDirectory) -> Iterator[None]:
+    """Turn the driver's errors into sentences, and close the connection at the end."""
     try:
-        connection.connect(str(state.database), BUSY_TIMEOUT_SECONDS)
-    except apsw.Error as error:
-        raise unusable(state, error) from error
-    try:
-        _bring_up_to_date(state)
         yield
     except _FAULTS_OF_OURS:
         raise
     except apsw.Error as error:
         raise unusable(state, error) from error
     finally:
+        _fallback.clear()
         # It tidies up on the way, for which a full disk has no room; what was committed is safe.
-        with suppress(apsw.Error):
-            connection.disconnect()
+        if connection.is_open():
+            with suppress(apsw.Error):
+                connection.disconnect()
+
+
+def _connect(state: StateDirectory) -> None:
+    connection.connect(str(state.database), BUSY_TIMEOUT_SECONDS)
+    _bring_up_to_date(state)
+
+
+def _connect_for_reading(state: StateDirectory) -> None:
+    _fallback.clear()
+    try:
+        _connect(state)
+    except UNWRITABLE:
+        if connection.is_open():
+            with suppress(apsw.Error):
+                connection.disconnect()
+        if not state.database.exists():
+            raise
+        # Only here: it loads what copies files.
+        from hldctl.store import fallback
+
+        condition = _condition(state)
+        connection.use(fallback.connect(state.database, len(MIGRATIONS)))
+        _fallback.append(condition)
+        _refuse_newer(state, _version())
+
+
+def _condition(state: StateDirectory) -> Condition:
+    """Return what changes when the database does, or when its disk may take writes again."""
+    disk = os.statvfs(state.root)
+    found: list[object] = [disk.f_flag, disk.f_bavail]
+    for path in (state.database, f"{state.database}-wal"):
+        try:
+            status = os.stat(path)
+            found += [status.st_ino, status.st_size, status.st_mtime_ns]
+        except FileNotFoundError:
+            found.append(None)
+    return tuple(found)
 
 
 def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
+    """Return the sentence for an error of the driver: what is wrong with the file or its disk, and what to do."""
+    path = state.database
+    if isinstance(error, _DAMAGE) or getattr(error, "extendedresult", 0) in _DAMAGE_RESULTS:
+        return DamagedDatabase(f"The database {path} is damaged: {error}. Run `hldctl doctor --fix`.")
+    if isinstance(error, UNWRITABLE) and (refusal := _refusal(state, error)):
+        return UnfitEnvironment(f"The database {path} cannot be used: {refusal}")
     return UnfitEnvironment(
-        f"The database {state.database} cannot be used: {error}. "
-        "Mend that, move the file away, or name another state directory in HLDCTL_HOME."
+        f"The database {path} cannot be used: {error}. Fix that, or name another state directory in HLDCTL_HOME."
     )
+
+
+def _refusal(state: StateDirectory, error: apsw.Error) -> str | None:
+    """Return why the disk takes no writes, and what to do about it; None if it seems to take them."""
+    system_error = connection.current().system_errno if connection.is_open() else 0
+    try:
+        disk = os.statvfs(state.root)
+    except OSError:
+        return None
+    if disk.f_flag & os.ST_RDONLY or system_error == errno.EROFS:
+        return f"the disk that holds {state.root} is mounted read-only. Mount it for writing to change anything there."
+    is_full = disk.f_bavail * disk.f_frsize < _LITTLE_SPACE or (disk.f_files and not disk.f_favail)
+    if is_full or isinstance(error, apsw.FullError) or system_error in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"the disk that holds {state.root} is full. "
+            "Free some space, or delete old sessions: `hldctl prune --older-than 30d`."
+        )
+    return None
 
 
 def _bring_up_to_date(state: StateDirectory) -> None:
     version = _version()
+    _refuse_newer(state, version)
+    if version < len(MIGRATIONS):
+        _migrate(state)
+
+
+def _refuse_newer(state: StateDirectory, version: int) -> None:
     if version > len(MIGRATIONS):
         raise NewerDatabase(
             f"The database {state.database} was written by a newer hldctl (schema {version}; this one knows "
             f"{len(MIGRATIONS)}). Upgrade hldctl, or name another state directory in HLDCTL_HOME."
         )
-    if version < len(MIGRATIONS):
-        _migrate(state)
 
 
 def _version() -> int:

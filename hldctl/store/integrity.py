@@ -1,28 +1,25 @@
-"""Whether the database is whole, and what can be had of one that is not."""
+"""Whether the database is whole, and making room for a new one where it is not; `salvage` reads what is left."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
 import apsw
 
-from hldctl.host.clock import now
+from hldctl.errors import UnfitEnvironment
 from hldctl.host.paths import StateDirectory
-from hldctl.store import approvals
+from hldctl.store import schema, soundness
 from hldctl.store.connection import current, execute, transaction
-from hldctl.store.models import SessionTable
-from hldctl.store.session import decoded
 
 WITHOUT_BUG = (3, 51, 3)
 """The first SQLite without the WAL-reset bug: https://sqlite.org/wal.html#walresetbug."""
 _MOST_PROBLEMS = 20
-_ABOUT_PERMISSIONS = ("approvals", "approval_rules", "command_tokens")
 _IN_USE_SECONDS = 5
 
 
@@ -31,23 +28,16 @@ def sqlite_version() -> tuple[int, ...]:
 
 
 def damage() -> list[str]:
-    """What SQLite finds wrong with the open database, in its words; empty if it is whole."""
-    found = [str(row[0]) for row in execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")]
-    return [line for line in found if line != "ok"]
-
-
-def is_unreadable(state: StateDirectory) -> bool:
-    """Whether the file is none that SQLite can read, rather than one that cannot be had at the moment."""
+    """Return what is wrong with the open database; empty if it is whole and each of its rows can be read."""
     try:
-        connection = apsw.Connection(str(state.database), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
-            return connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]
-        finally:
-            connection.close()
-    except (apsw.CorruptError, apsw.NotADBError):
-        return True
-    except apsw.Error:
-        return False
+        said = [str(row[0]) for row in execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")]
+        # The first row has a heading, and may have several lines.
+        lines = [line for text in said for line in text.splitlines()]
+        found = [line for line in lines if line != "ok" and not line.startswith("***")] or schema.differences(current())
+        return found or list(islice(soundness.unsound(current()), _MOST_PROBLEMS))
+    except (apsw.Error, ValueError, MemoryError) as error:
+        # What SQLite quotes from a damaged file need not be UTF-8: UnicodeDecodeError is a ValueError.
+        return [str(error) or type(error).__name__]
 
 
 @dataclass(frozen=True)
@@ -78,12 +68,20 @@ def progress() -> Iterator[Progress]:
 
 
 def set_aside(state: StateDirectory) -> Path:
-    """Copies the database, its write-ahead log included, to a name of its own beside it."""
+    """Copy the database, its write-ahead log included, to a new name beside it; raises UnfitEnvironment."""
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    aside = state.database.with_name(f"hldctl.db.damaged-{stamp}")
-    for suffix in ("", "-wal"):
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(f"{state.database}{suffix}", f"{aside}{suffix}")
+    names = (f"hldctl.db.damaged-{stamp}{'' if number == 1 else f'-{number}'}" for number in count(1))
+    aside = next(path for name in names if not (path := state.database.with_name(name)).exists())
+    try:
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(f"{state.database}{suffix}", f"{aside}{suffix}")
+    except OSError as error:
+        forget(aside)
+        raise UnfitEnvironment(
+            f"{state.database} cannot be copied to {aside}: {error.strerror or error}. "
+            "It is left as it is; free some space and try again."
+        ) from None
     return aside
 
 
@@ -91,71 +89,6 @@ def forget(aside: Path) -> None:
     """Deletes a copy that was made in vain."""
     for suffix in ("", "-wal", "-shm"):
         Path(f"{aside}{suffix}").unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class Salvage:
-    sessions: dict[str, dict[str, Any]]
-    """What could be read of the sessions' rows, by id and column."""
-    permissions: dict[str, list[dict[str, Any]]]
-    """What no journal tells: the rows of each table about permissions."""
-    last_feed_id: int | None
-
-
-def salvage(damaged: Path, session_ids: Iterable[str]) -> Salvage:
-    """What a damaged copy still tells of these sessions, and of those that it names itself."""
-    connection = apsw.Connection(str(damaged))
-    try:
-        ids = {*session_ids, *(row[0] for row in _readable(connection, "SELECT id FROM sessions"))}
-        rows = {}
-        for session_id in ids:
-            for row in _rows(connection, "sessions", "WHERE id = ?", (session_id,)):
-                with contextlib.suppress(ValueError, TypeError):
-                    rows[str(session_id)] = _as_python(row)
-        counters = _readable(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'feed'")
-        permissions = {table: _rows(connection, table) for table in _ABOUT_PERMISSIONS}
-        return Salvage(rows, permissions, next((int(row[0]) for row in counters), None))
-    finally:
-        connection.close()
-
-
-def put_back(rows: dict[str, list[dict[str, Any]]]) -> None:
-    """Of sessions that are there again, and of columns that this program knows."""
-    ids = {row[0] for row in execute("SELECT id FROM sessions").fetchall()}
-    with transaction():
-        for table, found in rows.items():
-            known = {row[1] for row in execute(f"PRAGMA table_info({table})").fetchall()}
-            for row in found:
-                if row.get("session_id") in ids:
-                    names = [name for name in row if name in known]
-                    marks = ", ".join("?" * len(names))
-                    values = tuple(row[name] for name in names)
-                    execute(f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({marks})", values)
-        for session_id in ids:
-            approvals.mark_events(current(), session_id)
-            approvals.refresh_session(current(), session_id, now())
-
-
-def _rows(
-    connection: apsw.Connection, table: str, condition: str = "", parameters: tuple[Any, ...] = ()
-) -> list[dict[str, Any]]:
-    names = [row[1] for row in _readable(connection, f"PRAGMA table_info({table})")]
-    found = _readable(connection, f"SELECT * FROM {table} {condition}", parameters)
-    return [dict(zip(names, row, strict=False)) for row in found]
-
-
-def _readable(connection: apsw.Connection, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The rows up to where the damage begins."""
-    rows: list[tuple[Any, ...]] = []
-    with contextlib.suppress(apsw.Error):
-        rows.extend(connection.execute(sql, parameters))
-    return rows
-
-
-def _as_python(row: dict[str, Any]) -> dict[str, Any]:
-    """The columns that this program knows, as its models give them."""
-    names = [name for name in row if name in SessionTable._meta.columns]
-    return decoded(names, (row[name] for name in names))
 
 
 def make_empty(state: StateDirectory) -> None:

@@ -162,6 +162,10 @@ CREATE TABLE command_tokens (
 )
 """
 
+_RUNS = (
+    "sessions.name IS NOT NULL AND sessions.completed_at IS NULL AND sessions.status NOT IN ('queued', 'interrupting')"
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         _SESSIONS,
@@ -214,6 +218,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN was_queued INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE sessions ADD COLUMN started_at INTEGER",
         "ALTER TABLE sessions ADD COLUMN restarts TEXT",
+        # Before this version two sessions of one name could run, which the index does not allow: the newest keeps it.
+        f"UPDATE sessions SET title = coalesce(title, name), name = NULL WHERE {_RUNS} AND EXISTS ("
+        f"SELECT 1 FROM sessions AS newer WHERE newer.name = sessions.name AND {_RUNS.replace('sessions.', 'newer.')}"
+        " AND (newer.created_at, newer.rowid) > (sessions.created_at, sessions.rowid))",
         # What the one who lets sessions start decides is decided by the database, too.
         "CREATE UNIQUE INDEX sessions_running_by_name ON sessions (name)"
         " WHERE name IS NOT NULL AND completed_at IS NULL AND status NOT IN ('queued', 'interrupting')",

@@ -355,6 +355,11 @@ def delete(session_id: str) -> None:
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 
+def runs() -> list[tuple[str, str]]:
+    """The id and the run's id of each."""
+    return [(row[0], row[1]) for row in execute("SELECT id, run_id FROM sessions")]
+
+
 def children(session_id: str) -> list[str]:
     """The sessions that continue it, oldest first."""
     return _ids("SELECT id FROM sessions WHERE parent_session_id = ? ORDER BY created_at", session_id)

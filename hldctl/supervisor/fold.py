@@ -75,10 +75,31 @@ class Fold:
 
     def add(self, line: bytes, arrived_at: int) -> None:
         """Folds one line, without its newline; never raises on what it holds."""
-        if (event := decode(line)) is None:
-            if line.strip():
-                self.pass_over(len(line), arrived_at)
-            return
+        if (event := decode(line)) is not None:
+            self._add_event(event, arrived_at)
+        elif line.strip():
+            self.pass_over(len(line), arrived_at)
+
+    def add_head(self, head: bytes, length: int, end: int, arrived_at: int) -> None:
+        """Folds as much as can be read of the head of a line too long to be recorded, and notes where the whole is.
+
+        `end` is the byte of the journal behind the line.
+        """
+        # Only here: there are few such lines, and each supervisor would pay for the import.
+        from hldctl.claude.head import decode_head
+
+        if (event := decode_head(head)) is not None:
+            self._add_event(event, arrived_at)
+        else:
+            self.state.lines += 1
+        self.state.unreadable_lines += 1
+        note = (
+            f"Claude Code wrote a line of {length} bytes, of which only the beginning is recorded; "
+            f"the whole line ends at byte {end} of the journal."
+        )
+        self._append(Entry(_NOTE, "system", note), arrived_at)
+
+    def _add_event(self, event: JsonObject, arrived_at: int) -> None:
         state = self.state
         state.lines += 1
         created_at = milliseconds(event.get("timestamp")) or arrived_at

@@ -10,25 +10,39 @@ from pathlib import Path
 CHUNK = 1 << 18
 """Bytes read at a time, and so folded in one transaction: one line when calm, some hundred when behind. With more a
 supervisor would keep the memory that a burst took, and be hardly quicker."""
-LONGEST_LINE = 256 << 20
-"""Longer lines stay in the journal only, so that no line can take all memory."""
+LONGEST_LINE = 64 << 20
+"""Bytes; of longer lines only the head is recorded, so that no line can take all memory. The API takes requests of
+32 MB at most, and a line has a tool's result twice."""
+HEAD = 64 << 10
+"""Bytes."""
+
+
+@dataclass(frozen=True)
+class LongLine:
+    """A line that is too long to be recorded whole."""
+
+    length: int
+    head: bytes
+
+    def __len__(self) -> int:
+        return self.length
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some lines, without their newlines; a line too long to be held is here as its length."""
+    """Some lines, without their newlines."""
 
-    lines: list[bytes | int]
+    lines: list[bytes | LongLine]
     start: int
     """The byte of the journal where the first begins."""
     end: int
     """The byte behind the last and its newline, if it has one."""
 
-    def ends(self) -> Iterator[tuple[int, bytes | int]]:
+    def ends(self) -> Iterator[tuple[int, bytes | LongLine]]:
         """Each line with the byte behind it and its newline."""
         reached = self.start
         for line in self.lines:
-            reached += (line if isinstance(line, int) else len(line)) + 1
+            reached += len(line) + 1
             yield reached if reached <= self.end else self.end, line
 
 
@@ -41,6 +55,8 @@ class JournalReader:
         self._end = offset
         self._begun: list[bytes] = []
         self._begun_length = 0
+        self._head: bytes | None = None
+        """Of the line that has been begun, once that is too long."""
         self._is_at_the_end = False
 
     def next_batch(self) -> Batch | None:
@@ -81,24 +97,34 @@ class JournalReader:
         size = os.fstat(self._descriptor).st_size
         if size < self._end + self._begun_length:
             self._end = os.lseek(self._descriptor, size, os.SEEK_SET)
-            self._begun.clear()
-            self._begun_length = 0
+            self._forget_begun()
 
-    def _batch(self, lines: list[bytes | int], unended: bytes) -> Batch:
+    def _batch(self, lines: list[bytes | LongLine], unended: bytes) -> Batch:
         start = self._end
-        self._end += sum(line if isinstance(line, int) else len(line) for line in lines) + len(lines)
+        self._end += sum(map(len, lines)) + len(lines)
         self._begin(unended)
         return Batch(lines, start, self._end)
 
     def _begin(self, part: bytes) -> None:
         self._begun_length += len(part)
-        if self._begun_length > LONGEST_LINE:
-            self._begun.clear()
-        elif part:
+        if self._head is not None:
+            return
+        if part:
             self._begun.append(part)
+        if self._begun_length > LONGEST_LINE:
+            length = min(HEAD, LONGEST_LINE)
+            self._head = b"".join(part[:length] for part in self._begun[:length])[:length]
+            self._begun.clear()
 
-    def _finished(self) -> bytes | int:
-        line: bytes | int = b"".join(self._begun) if self._begun_length <= LONGEST_LINE else self._begun_length
+    def _finished(self) -> bytes | LongLine:
+        if self._head is None:
+            line: bytes | LongLine = b"".join(self._begun)
+        else:
+            line = LongLine(self._begun_length, self._head)
+        self._forget_begun()
+        return line
+
+    def _forget_begun(self) -> None:
         self._begun.clear()
         self._begun_length = 0
-        return line
+        self._head = None

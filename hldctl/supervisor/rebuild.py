@@ -10,12 +10,12 @@ from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.recorder import Recorder
 
 
-def recover(files: SessionFiles, known: row.Row | None = None) -> bool:
+def recover(files: SessionFiles, known: row.Row | None = None, doubtful: row.Row | None = None) -> bool:
     """Makes a lost row again, with the events of a session that had ended; False where nothing tells what it was.
 
     One that had not ended is left to the supervisor that adopts it.
     """
-    if not row.restore(files, known):
+    if not row.restore(files, known, doubtful):
         return False
     session = sessions.get(files.directory.name)
     if session is not None and session.completed_at is not None and files.journal.exists():

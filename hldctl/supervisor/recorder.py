@@ -14,7 +14,7 @@ from hldctl.supervisor import restart
 from hldctl.supervisor.arrivals import Arrivals
 from hldctl.supervisor.fold import Fold
 from hldctl.supervisor.fold_state import FoldState
-from hldctl.supervisor.journal import Batch, JournalReader
+from hldctl.supervisor.journal import Batch, JournalReader, LongLine
 from hldctl.supervisor.snapshots import Snapshots
 
 _MANY_BATCHES = 8
@@ -91,8 +91,8 @@ class Recorder:
             # Of its last byte but the newline, which comes later where a run was cut off and another follows.
             if covered < end - 1:
                 covered, arrived_at = self._arrivals.mark_of(end - 1)
-            if isinstance(line, int):
-                fold.pass_over(line, arrived_at)
+            if isinstance(line, LongLine):
+                fold.add_head(line.head, line.length, end, arrived_at)
             else:
                 fold.add(line, arrived_at)
             if self._restarts:

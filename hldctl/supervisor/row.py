@@ -11,7 +11,7 @@ from hldctl.claude import mcp
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, write_private
 from hldctl.host.processes import boot_id
-from hldctl.states import EventType, Status
+from hldctl.states import EndReason, EventType, Status
 from hldctl.store import admission, sessions
 from hldctl.supervisor.fold_state import FoldState
 from hldctl.supervisor.request import LaunchRequest
@@ -22,6 +22,15 @@ _NOT_STORED = ("mcp_config", "claude_settings", "environment")
 
 _UNTOLD = {"journal_offset": 0, "pending_approvals": 0}
 """What follows from other rows and from the journal."""
+
+_KEPT_FIRST = (
+    *("permission_mode", "allowed_tools", "disallowed_tools", "auto_accept_edits", "dangerously_skip_permissions"),
+    *("dangerously_skip_permissions_expires_at", "approvals", "approval_timeout_ms", "approval_timeout_allows"),
+    *("extra_arguments", "on_approval", "on_end"),
+)
+"""What allows or runs something: a damaged database is not believed where the session's own files say otherwise."""
+_OUTCOME = ("status", "end_reason", "error_message", "exit_code", "completed_at")
+"""Decided once; the files have it from then on."""
 
 Row = dict[str, Any]
 
@@ -103,26 +112,64 @@ def query_event(session_id: str, query: str, created_at: int) -> dict[str, Any]:
     }
 
 
-def restore(files: SessionFiles, known: Row | None = None) -> bool:
+def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None = None) -> bool:
     """Makes the row as it was kept, with what else is known of it; False where nothing tells what it was.
 
-    What the journal holds is for the one who adopts or rebuilds the session: it is folded from the beginning.
+    What the journal holds is for the one who adopts or rebuilds the session: it is folded from the beginning. What is
+    `doubtful` counts only where nothing was kept.
     """
-    row = {**_kept(files), **(known or {}), **_UNTOLD, "fold_state": FoldState().as_json()}
-    if row.get("status") == Status.WAITING_INPUT:
-        # Whoever waited waits no more, or says so again.
-        row["status"] = str(Status.RUNNING)
-    if row.get("was_queued") and row.get("completed_at") is None and files.request.exists():
-        # It may have left the queue since; if it has not, it is not to start before its turn.
-        row["status"] = str(Status.QUEUED)
+    kept = _kept(files)
+    row = {**(doubtful or {}), **kept, **(known or {})}
+    row |= {name: kept[name] for name in _KEPT_FIRST if name in kept}
+    if kept.get("completed_at") is not None:
+        row |= {name: kept[name] for name in _OUTCOME if name in kept}
     try:
         row["query"] = files.prompt.read_bytes().decode("utf-8", errors="replace")
     except OSError:
         row.setdefault("query", None)
     if row.get("id") != files.directory.name or row["query"] is None:
         return False
+    row = {**_when_unknown(files, row), **row, **_UNTOLD, "fold_state": FoldState().as_json()}
+    row |= _decided(row)
+    if row["status"] == Status.WAITING_INPUT:
+        # Whoever waited waits no more, or says so again.
+        row["status"] = str(Status.RUNNING)
+    if row.get("was_queued") and row.get("completed_at") is None and files.request.exists():
+        # It may have left the queue since; if it has not, it is not to start before its turn.
+        row["status"] = str(Status.QUEUED)
     create(row, _mcp_config(files))
     return True
+
+
+def _when_unknown(files: SessionFiles, row: Row) -> Row:
+    """What stands in for required columns of which neither the files nor the database tell."""
+    created_at = row.get("created_at") or row.get("completed_at") or now()
+    return {
+        **{name: [] for name in ("additional_directories", "allowed_tools", "disallowed_tools", "extra_arguments")},
+        **dict.fromkeys(
+            ("fresh_system_prompt", "auto_accept_edits", "dangerously_skip_permissions", "archived"), False
+        ),
+        "run_id": files.directory.name,
+        "summary": row["query"],
+        "working_dir": str(files.directory),
+        "permission_denials": [],
+        "created_at": created_at,
+        "last_activity_at": row.get("completed_at") or created_at,
+        "host": os.uname().nodename,
+        "claude_path": "claude",
+    }
+
+
+def _decided(row: Row) -> Row:
+    """Make the status and the time of the end agree, where one of them is lost; whoever adopts it sees the rest."""
+    status, completed_at = row.get("status"), row.get("completed_at")
+    if status is not None and Status(status).has_ended:
+        return {"completed_at": row["last_activity_at"] if completed_at is None else completed_at}
+    if completed_at is None:
+        return {"status": status or str(Status.RUNNING)}
+    reason = row.get("end_reason") or str(EndReason.LOST)
+    endings = {EndReason.SUCCESS: Status.COMPLETED, EndReason.INTERRUPTED: Status.INTERRUPTED}
+    return {"status": str(endings.get(EndReason(reason), Status.FAILED)), "end_reason": reason}
 
 
 def is_kept(files: SessionFiles) -> bool:

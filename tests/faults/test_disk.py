@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.namespace import SmallDisk
 from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, assert_refused
-from tests.sandbox import GATED, Sandbox, eventually
+from tests.sandbox import GATED, PATIENCE, Sandbox, eventually
 
 SIZES = [f"size={size}k" for size in range(8, 340, 24)]
 INODES = [f"nr_inodes={number}" for number in range(3, 19, 4)]
@@ -24,6 +26,22 @@ while not os.path.exists("go-on"):
 write(type="assistant", message={"role": "assistant", "content": "Two."})
 write(type="result", subtype="success", is_error=False, result="Two.")
 """
+
+SMALL = """
+print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}))
+"""
+LARGE_ANSWER = """
+print(json.dumps({"type": "assistant", "message": {"content": "x" * 500_000}}))
+"""
+READING = (
+    *("ls", "show ID"),
+    *("ls --json", "ls --all -q", "show ID --json", "show ID --events", "show ID --snapshots"),
+    *("tail ID", "tail -n 1 --json ID", "tail --raw ID", "tail -f ID", "wait ID", "wait --results ID"),
+    *("export ID", "export --format html ID", "export --format json ID", "stats", "stats --by model --json"),
+    *("approvals", "approvals --all --json", "events --session ID", "events --json"),
+)
+_AGES = 2
+"""The first commands print ages, which change."""
 
 
 @pytest.fixture
@@ -72,19 +90,109 @@ def test_a_full_disk_lets_itself_be_read_and_the_session_goes_on(sandbox: Sandbo
     assert_recorded_whole(sandbox, session_id)
 
 
-def test_a_read_only_disk_is_told_in_a_sentence(sandbox: Sandbox, disk: SmallDisk) -> None:
+FAULTS = {
+    "full": (SmallDisk.fill, "is full. Free some space"),
+    "read-only": (SmallDisk.make_read_only, "is mounted read-only"),
+}
+DIE_AFTER_A_COMMIT = """
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("UPDATE sessions SET title = 'The newest title'")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+LOGS = ["no log", "log", "log alone"]
+"""What a process that died left beside the database: nothing, both files of the write-ahead log, only the changes."""
+
+
+def leave_log(sandbox: Sandbox, disk: SmallDisk, log: str) -> None:
+    if log == "no log":
+        return
+    database = sandbox.state.database
+    disk.run(f"{sys.executable} -c {shlex.quote(DIE_AFTER_A_COMMIT)} {database}")
+    assert disk.run(f"test -s {database}-wal")
+    if log == "log alone":
+        assert disk.run(f"rm {database}-shm")
+
+
+@pytest.mark.parametrize("log", LOGS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_all_is_read_on_a_disk_that_takes_no_writes(sandbox: Sandbox, disk: SmallDisk, fault: str, log: str) -> None:
     sandbox.play("say One.")
     session_id = sandbox.launch("Hello")
     sandbox.ok("wait", session_id)
     assert_nobody_is_left(sandbox)
-    disk.make_read_only()
-    for command in (["ls"], ["show", session_id], ["tail", session_id], ["launch", "Hi"], ["events"]):
-        assert_refused(sandbox.run(*command), str(sandbox.state.root))
-    disk.remount("rw")
-    assert sandbox.show(session_id)["end_reason"] == "success"
+    leave_log(sandbox, disk, log)
+    prevent_writes, reason = FAULTS[fault]
+    prevent_writes(disk)
+    shown = [sandbox.ok(*command.replace("ID", session_id).split()) for command in READING]
+    assert "One." in sandbox.ok("tail", session_id)
+    assert ("The newest title" in sandbox.ok("ls")) == (log != "no log")
+    assert ("The newest title" in sandbox.ok("export", session_id)) == (log != "no log")
+    completed = sandbox.ok("show", session_id[:4], environment={"_HLDCTL_COMPLETE": "zsh"})
+    # Completion is quick rather than complete: it leaves out what only the log has.
+    assert completed.startswith(session_id[:8]) or log == "log alone"
+    for command in (["launch", "Hi"], ["set", session_id, "--title", "x"]):
+        assert_refused(sandbox.run(*command), str(sandbox.state.root), reason if command[0] == "set" else "")
     assert len(disk.sessions) == 1
+    if fault == "full":
+        disk.make_room()
+    else:
+        disk.remount("rw")
+    for reading, before in zip(READING[_AGES:], shown[_AGES:], strict=True):
+        assert sandbox.ok(*reading.replace("ID", session_id).split()) == before
+    assert sandbox.show(session_id)["end_reason"] == "success"
     disk.carry_out()
     assert_recorded_whole(sandbox, session_id)
+
+
+@pytest.mark.parametrize("log", LOGS)
+@pytest.mark.parametrize("command", ["rm", "prune"])
+def test_deleting_makes_room_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, command: str, log: str) -> None:
+    sandbox.claude(SMALL + LARGE_ANSWER)
+    ids = [sandbox.launch("Hello") for _ in range(2)]
+    sandbox.ok("wait", *ids)
+    assert_nobody_is_left(sandbox)
+    leave_log(sandbox, disk, log)
+    disk.fill()
+    words = ["rm", *ids] if command == "rm" else ["prune", "--keep", "0"]
+    assert sorted(sandbox.ok(*words).split()) == sorted(ids)
+    assert sandbox.ok("ls", "--all", "-q") == ""
+    assert disk.sessions == []
+
+
+def test_rows_that_a_full_disk_kept_go_with_the_next_removal(sandbox: Sandbox, disk: SmallDisk) -> None:
+    """The files of the session gave no room for the log; nothing is left half-deleted for good."""
+    sandbox.claude(SMALL)
+    session_id = sandbox.launch("Hello")
+    sandbox.ok("wait", session_id)
+    assert_nobody_is_left(sandbox)
+    assert disk.run(f"find {sandbox.state.session(session_id).directory} -type f -size +0 -delete")
+    disk.fill()
+    assert_refused(sandbox.run("rm", session_id), str(sandbox.state.root), "is full")
+    assert disk.sessions == []
+    assert sandbox.ok("ls", "-q").split() == [session_id]
+    disk.make_room()
+    assert sandbox.ok("prune", "--keep", "0").split() == [session_id]
+    assert sandbox.ok("ls", "--all", "-q") == ""
+
+
+def test_a_follower_sees_what_comes_once_a_full_disk_has_room(sandbox: Sandbox, disk: SmallDisk) -> None:
+    sandbox.claude(SILENT_UNTIL_TOLD)
+    session_id = sandbox.launch("Hello")
+    eventually(lambda: "One." in sandbox.ok("tail", session_id), "what was said to be recorded")
+    sandbox.power_off()
+    assert_nobody_is_left(sandbox)
+    assert disk.run(f"rm {sandbox.state.database}-shm")
+    disk.fill()
+    with sandbox.popen("tail", "-f", session_id) as follower:
+        assert follower.stdout is not None
+        seen = [follower.stdout.readline(), follower.stdout.readline()]
+        assert "One." in "".join(seen), seen
+        disk.make_room()
+        # It is adopted by the follower itself, and ends.
+        rest, errors = follower.communicate(timeout=PATIENCE)
+    assert (follower.returncode, errors) == (0, ""), rest
+    assert sandbox.show(session_id)["end_reason"] == "lost"
 
 
 def test_a_session_that_lost_its_supervisor_on_a_read_only_disk_is_adopted_later(

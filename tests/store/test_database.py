@@ -114,6 +114,36 @@ def test_a_database_of_each_earlier_version_keeps_its_data(state: StateDirectory
         assert _open_many(state) == [0] * 4
 
 
+def test_of_two_sessions_of_one_name_that_run_the_newest_keeps_it(state: StateDirectory) -> None:
+    """Before version 6 both could run; the index of that version does not allow it."""
+    state.prepare()
+    running = AT_VERSION_1.replace("'completed'", "'running'").replace("1, 1, 2, '[]'", "{created}, 1, NULL, '[]'")
+    with sqlite3.connect(state.database) as old:
+        for statement in (statement for step in MIGRATIONS[:5] for statement in step):
+            old.execute(statement)
+        for number, (status, created) in enumerate(
+            [("running", 1), ("running", 3), ("running", 3), ("starting", 2), ("queued", 9), ("interrupting", 9)]
+        ):
+            row = running.replace("'old'", f"'session-{number}'").replace("'running'", f"'{status}'")
+            old.execute(row.replace("{created}", str(created)))
+        old.execute(AT_VERSION_1)
+        old.execute("UPDATE sessions SET name = 'nightly'")
+        old.execute("UPDATE sessions SET title = 'A title' WHERE id = 'session-0'")
+        old.execute("PRAGMA user_version = 5")
+    old.close()
+    with opened(state):
+        assert execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert execute("SELECT id, name, title FROM sessions ORDER BY id").fetchall() == [
+            ("old", "nightly", None),
+            ("session-0", None, "A title"),
+            ("session-1", None, "nightly"),
+            ("session-2", "nightly", None),
+            ("session-3", None, "nightly"),
+            ("session-4", "nightly", None),
+            ("session-5", "nightly", None),
+        ]
+
+
 def _open_many(state: StateDirectory) -> list[int]:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         return pool.map(_open, [state.root] * 4)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hldctl.supervisor import journal
-from hldctl.supervisor.journal import Batch, JournalReader
+from hldctl.supervisor.journal import Batch, JournalReader, LongLine
 
 
 @pytest.fixture
@@ -47,13 +47,16 @@ def test_lines_end_with_a_newline_byte_alone(path: Path) -> None:
     reader.close()
 
 
-def test_a_line_too_long_to_hold_is_its_length(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_too_long_to_hold_is_its_length_and_its_head(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "LONGEST_LINE", 10)
     monkeypatch.setattr(journal, "CHUNK", 4)
     append(path, b"x" * 25 + b"\nshort\n")
     reader = JournalReader(path, 0)
-    assert reader.next_batch() == Batch([25], 0, 26)
+    assert reader.next_batch() == Batch([LongLine(25, b"x" * 10)], 0, 26)
     assert reader.next_batch() == Batch([b"short"], 26, 32)
+    append(path, b"y" * 30)
+    assert reader.next_batch() is None
+    assert reader.last_batch() == Batch([LongLine(30, b"y" * 10)], 32, 62)
     reader.close()
 
 
@@ -64,7 +67,7 @@ def test_lines_come_once_and_whole_however_they_are_written(
     path = tmp_path_factory.mktemp("journal") / "journal"
     path.touch()
     reader = JournalReader(path, 0)
-    lines: list[bytes | int] = []
+    lines: list[bytes | LongLine] = []
     ends = [0]
     seen: list[int] = []
     for piece in pieces:

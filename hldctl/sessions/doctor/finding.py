@@ -24,8 +24,8 @@ class Finding:
     message: str
     advice: str | None = None
     """What to do about it, where something is to be done."""
-    mend: Callable[[], None] | None = field(default=None, repr=False)
-    """Does it, where that is safe; may raise HldctlError or OSError."""
+    mend: Callable[[], str | None] | None = field(default=None, repr=False)
+    """Does it, where that is safe, and says what is to be known of it; may raise HldctlError or OSError."""
     mended: bool = False
 
     @property

@@ -13,7 +13,7 @@ from hldctl.sessions import attention, supervisors
 from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
 from hldctl.sessions.doctor.machine import is_of_network
 from hldctl.store import integrity, sessions
-from hldctl.store.database import opened
+from hldctl.store.database import opened, reading
 from hldctl.store.session import Session
 from hldctl.supervisor import row
 from hldctl.supervisor.rebuild import rebuild
@@ -26,11 +26,11 @@ _YOUNG_SECONDS = 60.0
 
 def examine(state: StateDirectory) -> Findings:
     try:
-        with opened(state):
+        with reading(state):
             found = [*_unsupervised(state), *_unanswering(state), *_of_other_hosts(state)]
             found += [*_torn(state), *_without_row(state)]
             count = len(list(integrity.progress()))
-    except HldctlError:
+    except (HldctlError, ValueError, TypeError, LookupError, AttributeError):
         # The database, of which more has been said.
         return
     yield from found or [fine("sessions", f"{count} recorded, as their journals say")]

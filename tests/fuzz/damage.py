@@ -1,0 +1,294 @@
+"""Damaging a database, and whether it can be repaired: the input says by which random numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import random
+import shutil
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from hldctl.cli import app
+from hldctl.cli.completion import answer
+from hldctl.errors import ExitCode
+from hldctl.host.paths import StateDirectory, make
+from hldctl.sessions.doctor import database as doctor
+from hldctl.sessions.doctor import sessions as sessions_doctor
+from hldctl.sessions.doctor.finding import Level
+from hldctl.states import ApprovalStatus, EndReason, Status
+from hldctl.store import approvals, connection, sessions
+from hldctl.store.approvals import Approval
+from hldctl.store.connection import current, execute, transaction
+from hldctl.store.database import opened
+from hldctl.store.soundness import TABLES
+from hldctl.supervisor import row
+from hldctl.supervisor.recorder import Recorder
+from tests.filling import session_row
+from tests.fixtures.streams.record import indexes
+
+PAGE = 4096
+SESSIONS = 6
+WITHOUT_FILES = 5
+"""The number of the session of which only the database knows."""
+_MOMENT = 1_795_377_072_000
+_LONGEST_STREAM = 20_000
+COMMANDS = (
+    *("ls", "ls --json --all", "ls --tree", "show ID", "show ID --json", "show ID --events --json", "tail ID"),
+    *("show ID --snapshots", "tail --json ID", "export ID", "export --format html ID", "export --format json ID"),
+    *("stats", "stats --by model --json", "approvals", "approvals --all --json", "events", "events --json", "wait ID"),
+)
+_ENDINGS = (ExitCode.DONE, ExitCode.NO_SUCH_SESSION, ExitCode.ENVIRONMENT)
+
+
+class Template:
+    """A state directory with sessions that have ended, whole, to be damaged again and again."""
+
+    def __init__(self, root: Path) -> None:
+        self.state = StateDirectory(root)
+        self.ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(1, SESSIONS + 1)]
+        streams = [index.stream(name) for index in indexes() for name in index.streams]
+        streams = sorted(
+            (path for path in streams if path.stat().st_size < _LONGEST_STREAM), key=lambda path: path.name
+        )
+        with opened(self.state):
+            for number, session_id in enumerate(self.ids):
+                self._make(session_id, number, streams[number])
+            # The same bytes each time: what was folded has the time at which that was done.
+            for table, column in (("conversation_events", "created_at"), ("feed", "timestamp")):
+                execute(f"UPDATE {table} SET {column} = {_MOMENT}")
+            execute(f"UPDATE sessions SET last_activity_at = {_MOMENT}, host = 'host'")
+            execute("VACUUM")
+        shutil.rmtree(self.state.session(self.ids[WITHOUT_FILES]).directory)
+        self.whole = self.state.database.read_bytes()
+        self.events = self._events()
+        with opened(self.state):
+            with transaction():
+                execute("UPDATE sessions SET title = 'In the log'")
+                execute("UPDATE approvals SET comment = 'In the log, too'")
+            self.unfinished = self.state.database.read_bytes()
+            self.log = Path(f"{self.state.database}-wal").read_bytes()
+
+    def _make(self, session_id: str, number: int, stream: Path) -> None:
+        files = self.state.session(session_id)
+        files.directory.mkdir(parents=True)
+        made = session_row(session_id, _MOMENT + number)
+        ended = {name: made.pop(name) for name in ("completed_at", "end_reason", "duration_ms", "exit_code")}
+        made |= {"status": str(Status.RUNNING), "title": f"Number {number}", "working_dir": str(files.directory)}
+        files.prompt.write_text(str(made["query"]))
+        shutil.copyfile(stream, files.journal)
+        for path in (files.lock, files.log, files.errors, files.wake, files.changed):
+            make(path)
+        row.create(made, None)
+        session = sessions.get(session_id)
+        assert session is not None
+        recorder = Recorder(session, files)
+        recorder.finish()
+        recorder.close()
+        with transaction():
+            for request in range(5):
+                self._ask(session_id, f"{number}{request}-0000", str(ApprovalStatus.APPROVED))
+            approvals.add_rule(current(), session_id, ("Bash", "exact", f"ls {number}"))
+        sessions.end(session_id, sessions.Ending(Status.COMPLETED, EndReason.SUCCESS, exit_code=0), 1_795_377_099_000)
+        assert ended
+        row.keep_current(session_id, files)
+        os.utime(files.directory, (1, 1))
+
+    def _ask(self, session_id: str, approval_id: str, status: str) -> None:
+        asked = Approval(
+            *(approval_id, session_id, session_id, None, "Bash", '{"command": "ls"}', None, status, "Why not", "{}"),
+            *("root", 1_795_377_073_000, 1_795_377_074_000, 1, 1, "boot"),
+        )
+        approvals.ask(current(), asked, "/")
+
+    def _events(self) -> dict[str, list[Any]]:
+        with opened(self.state):
+            query = "SELECT * FROM conversation_events WHERE session_id = ? ORDER BY sequence"
+            return {session_id: execute(query, (session_id,)).fetchall() for session_id in self.ids}
+
+    def put(self, database: bytes, log: bytes | None) -> None:
+        for path in self.state.root.glob("hldctl.db*"):
+            path.unlink()
+        self.state.database.write_bytes(database)
+        if log is not None:
+            Path(f"{self.state.database}-wal").write_bytes(log)
+
+
+def damage(chance: random.Random, template: Template) -> str:
+    """Put a database in place with one to eight damaged spots, and say which."""
+    has_log = chance.random() < 0.3
+    template.put(template.unfinished if has_log else template.whole, template.log if has_log else None)
+    kinds = chance.choices(list(_SPOTS), k=chance.randint(1, 8))
+    for kind in sorted(kinds, key=list(_SPOTS).index):
+        _SPOTS[kind](chance, template.state.database)
+    return ", ".join(kinds)
+
+
+def _statement(chance: random.Random, path: Path) -> None:
+    """A value that hldctl would never write, in a file that is whole for SQLite."""
+    with (
+        contextlib.suppress(apsw.Error, UnicodeDecodeError, IndexError),
+        contextlib.closing(apsw.Connection(str(path))) as made,
+    ):
+        table = chance.choice(TABLES)
+        rows = [found[0] for found in made.execute(f"SELECT rowid FROM {table}")]
+        column = chance.choice([str(found[1]) for found in made.execute(f"PRAGMA table_info({table})")])
+        text = chance.choice(("x'54ff'", "x'ff'", "x'edb080'", "x'7b22'", "x'66616c736500'"))
+        value = chance.choice(
+            (*(f"CAST({text} AS TEXT)",) * 4, "NULL", "-1", "1e300", "9e999", "''", "x'00ff'", "1 << 61")
+        )
+        made.execute(f"UPDATE {table} SET {column} = {value} WHERE rowid = ?", (chance.choice(rows),))
+
+
+def _bytes(chance: random.Random, path: Path) -> None:
+    with path.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        for _ in range(chance.choice((1, 1, 4, 16))):
+            file.seek(chance.randrange(max(1, size)))
+            file.write(chance.randbytes(chance.choice((1, 1, 2, 40))))
+        file.truncate(size)
+
+
+def _text(chance: random.Random, path: Path) -> None:
+    """Within what is text."""
+    data = bytearray(path.read_bytes())
+    places = [
+        place for place in (chance.randrange(len(data) or 1) for _ in range(60)) if data[place : place + 3].isalpha()
+    ]
+    for place in places[:3]:
+        data[place] = chance.choice((0xFF, 0x80, 0, 0xED))
+    path.write_bytes(data)
+
+
+def _page(chance: random.Random, path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    pages = len(data) // PAGE
+    if pages > 1:
+        place, other = (chance.randrange(pages) * PAGE for _ in range(2))
+        content = (bytes(PAGE), b"\xa5" * PAGE, chance.randbytes(PAGE), data[other : other + PAGE])
+        data[place : place + PAGE] = chance.choice(content)
+    path.write_bytes(data)
+
+
+def _page_header(chance: random.Random, path: Path) -> None:
+    """Of a table's or an index's page: its kind, its cells, what is behind it."""
+    with path.open("r+b") as file:
+        pages = os.fstat(file.fileno()).st_size // PAGE
+        if pages:
+            number = chance.randrange(pages)
+            file.seek(number * PAGE + (100 if number == 0 else 0) + chance.randrange(12))
+            file.write(bytes([chance.choice((0, 2, 5, 10, 13, 0xAB, 255))]))
+
+
+def _header(chance: random.Random, path: Path) -> None:
+    with path.open("r+b") as file:
+        if os.fstat(file.fileno()).st_size >= 100:
+            file.seek(chance.choice((0, 16, 18, 19, 20, 21, 24, 28, 32, 36, 40, 44, 52, 56, 59, 60, 63, 92)))
+            file.write(chance.randbytes(chance.choice((1, 4))))
+
+
+def _end(chance: random.Random, path: Path) -> None:
+    size = path.stat().st_size
+    os.truncate(path, chance.choice((0, 1, 99, 100, PAGE, size // PAGE // 2 * PAGE, chance.randrange(size + 1))))
+
+
+def _log(chance: random.Random, path: Path) -> None:
+    log = Path(f"{path}-wal")
+    if not log.exists():
+        log.write_bytes(chance.randbytes(chance.choice((0, 32, 9000))))
+    elif chance.random() < 0.3:
+        os.truncate(log, chance.randrange(log.stat().st_size + 1))
+    else:
+        _bytes(chance, log)
+
+
+_SPOTS = {
+    "statement": _statement,
+    "text": _text,
+    "bytes": _bytes,
+    "page": _page,
+    "page header": _page_header,
+    "header": _header,
+    "end": _end,
+    "log": _log,
+}
+
+
+def run(*words: str) -> tuple[int, str, str]:
+    """Run the command in this process; returns its exit code, standard output and standard error."""
+    output, errors = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    code = -1
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            app.main(words)
+        except SystemExit as end:
+            code = int(end.code or 0)
+    # A generator that met an exception may hold the connection until it is collected.
+    if connection.is_open():
+        gc.collect()
+    for stream in (output, errors):
+        stream.flush()
+    texts = [stream.buffer.getvalue().decode() for stream in (output, errors)]  # type: ignore[attr-defined]
+    return code, texts[0], texts[1]
+
+
+def read_all(template: Template, ids: list[str]) -> Iterator[tuple[str, int, str]]:
+    """Each reading command with its exit code and what it said of it."""
+    for command in COMMANDS:
+        for session_id in ids if "ID" in command else ("",):
+            words = command.replace("ID", session_id)
+            code, _, said = run(*words.split())
+            assert code in _ENDINGS, (words, code, said)
+            assert code == ExitCode.DONE or said.startswith("hldctl: "), (words, code, said)
+            assert said.count("\n") <= 1, (words, said)
+            yield words, code, said
+    with contextlib.redirect_stdout(io.StringIO()):
+        answer.main("zsh", ["show", ""])
+
+
+def check(template: Template, data: bytes) -> None:
+    """Reading says what is wrong or succeeds; the repair does, and then all is read."""
+    chance = random.Random(zlib.crc32(data))
+    kinds = damage(chance, template)
+    ids = [chance.choice(template.ids)]
+    os.environ["HLDCTL_HOME"] = str(template.state.root)
+    stderr = sys.stderr
+    refused = [said for _, code, said in read_all(template, ids) if code == ExitCode.ENVIRONMENT]
+    assert sys.stderr is stderr
+    (finding,) = doctor.examine(template.state)
+    assert (finding.level is Level.OK) <= (refused == []), (kinds, finding, refused[:3])
+    if finding.mend is None and "newer hldctl" in finding.message:
+        # Nobody can tell a damaged number of the schema from that of a later version.
+        return
+    with_files = {session_id for session_id in template.ids if template.state.session(session_id).directory.exists()}
+    if finding.level is not Level.OK:
+        assert finding.mend is not None, (kinds, finding)
+        doctor.rebuild_rows(template.state)
+        (finding,) = doctor.examine(template.state)
+        assert finding.level is Level.OK, (kinds, finding)
+        with opened(template.state):
+            recorded = {found[0] for found in execute("SELECT id FROM sessions").fetchall()}
+        assert with_files <= recorded <= {*template.ids}, (kinds, recorded)
+        for session_id in with_files:
+            found = template._events()[session_id]
+            assert len(found) == len(template.events[session_id]), (kinds, session_id)
+    with opened(template.state):
+        recorded = {found[0] for found in execute("SELECT id FROM sessions").fetchall()}
+    if not with_files <= recorded:
+        # The file is whole, and of an earlier moment; that sessions are missing is found by the next part.
+        found = {finding.subject: finding for finding in sessions_doctor.examine(template.state)}
+        assert found["lost rows"].mend is not None, (kinds, found)
+        return
+    missing = [
+        (words, said)
+        for words, code, said in read_all(template, ids)
+        if code != ExitCode.DONE and template.ids[WITHOUT_FILES] not in words
+    ]
+    assert missing == [], (kinds, missing[:3])
