@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -27,6 +28,10 @@ UNWRITABLE = (apsw.CantOpenError, apsw.FullError, apsw.IOError, apsw.ReadOnlyErr
 """What SQLite raises where the disk takes no writes, among other reasons."""
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
 _DAMAGE_RESULTS = (apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS)
+_DAMAGE_WORDS = re.compile("^no such|^unsupported file format|^malformed|^duplicate column|already exists$")
+"""What SQLite says when the schema, or its number, is not what hldctl wrote."""
+_LATEST_SCHEMA = 10_000
+"""No later version of hldctl has that many migrations; a higher number is damage."""
 _LITTLE_SPACE = 128 << 10
 """Bytes; the files beside the database take 32 KB before anything is written."""
 
@@ -129,7 +134,11 @@ def _condition(state: StateDirectory) -> Condition:
 def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
     """Return the sentence for an error of the driver: what is wrong with the file or its disk, and what to do."""
     path = state.database
-    if isinstance(error, _DAMAGE) or getattr(error, "extendedresult", 0) in _DAMAGE_RESULTS:
+    if (
+        isinstance(error, _DAMAGE)
+        or _DAMAGE_WORDS.search(str(error))
+        or getattr(error, "extendedresult", 0) in _DAMAGE_RESULTS
+    ):
         return DamagedDatabase(f"The database {path} is damaged: {error}. Run `hldctl doctor --fix`.")
     if isinstance(error, UNWRITABLE) and (refusal := _refusal(state, error)):
         return UnfitEnvironment(f"The database {path} cannot be used: {refusal}")
@@ -164,6 +173,10 @@ def _bring_up_to_date(state: StateDirectory) -> None:
 
 
 def _refuse_newer(state: StateDirectory, version: int) -> None:
+    if not 0 <= version < _LATEST_SCHEMA:
+        raise DamagedDatabase(
+            f"The database {state.database} is damaged: its schema has the number {version}. Run `hldctl doctor --fix`."
+        )
     if version > len(MIGRATIONS):
         raise NewerDatabase(
             f"The database {state.database} was written by a newer hldctl (schema {version}; this one knows "

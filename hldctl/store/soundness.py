@@ -22,6 +22,7 @@ _TIMES = frozenset(
         *("dangerously_skip_permissions_expires_at", "interrupt_requested_at"),
     }
 )
+_PATHS = frozenset({("sessions", "working_dir"), ("sessions", "claude_path")})
 _LARGEST = 1 << 62
 """More than any count, offset or process id."""
 
@@ -101,6 +102,8 @@ class Column:
         place = (self.table, self.name)
         if place in _WORDS:
             return value in _WORDS[place]
+        if "\0" in value and (self.name.endswith("id") or place in _PATHS):
+            return False
         if place not in _JSON:
             return True
         try:

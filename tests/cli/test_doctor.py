@@ -240,6 +240,77 @@ def test_a_damaged_database_is_rebuilt_from_the_journals(sandbox: Sandbox, damag
     assert sandbox.ok("launch", "Hello", "--allowed-tools", "Bash", "--wait") == "Two.\n"
 
 
+def damage_text(sandbox: Sandbox, session_id: str) -> None:
+    sandbox.sql("UPDATE sessions SET title = CAST(x'54ff' AS TEXT) WHERE id = ?", session_id)
+
+
+def damage_index(sandbox: Sandbox) -> None:
+    ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'events_by_sequence'")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek((page - 1) * 4096)
+        database.write(b"\xab")
+
+
+@pytest.mark.parametrize("is_index_damaged", [False, True])
+@pytest.mark.parametrize("is_title_kept", [False, True])
+def test_text_that_is_not_utf8_is_told_and_repaired(
+    sandbox: Sandbox, is_index_damaged: bool, is_title_kept: bool
+) -> None:
+    session_id = finished_session(sandbox)
+    events = sandbox.events(session_id)
+    damage_text(sandbox, session_id)
+    if is_index_damaged:
+        damage_index(sandbox)
+    if not is_title_kept:
+        record = sandbox.files(session_id).record
+        record.write_text(json.dumps({**json.loads(record.read_text()), "title": None}))
+    for command in (["ls"], ["show", session_id], ["export", session_id], ["ls", "--json"]):
+        done = sandbox.run(*command)
+        assert (done.returncode, len(done.stderr.splitlines())) == (5, 1), done.stderr
+        assert "is damaged" in done.stderr
+        assert "`hldctl doctor --fix`" in done.stderr
+    assert examine(sandbox)["database"]["level"] == "error"
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert examine(sandbox)["database"]["level"] == "ok"
+    assert sandbox.show(session_id)["title"] == ("A title" if is_title_kept else "T\ufffd")
+    assert sandbox.events(session_id) == events
+    assert faults(sandbox, session_id) == []
+
+
+def test_events_that_only_a_damaged_database_has_are_kept(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    events = sandbox.events(session_id)
+    sandbox.files(session_id).journal.unlink()
+    damage_text(sandbox, session_id)
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert sandbox.events(session_id) == events
+    assert "error" not in levels(examine(sandbox)).values()
+
+
+def test_a_damaged_database_does_not_widen_what_is_allowed(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    sandbox.sql("UPDATE sessions SET dangerously_skip_permissions = 1, on_end = 'touch evil' WHERE id = ?", session_id)
+    damage_text(sandbox, session_id)
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert sandbox.show(session_id)["dangerously_skip_permissions"] is False
+    assert sandbox.show(session_id)["on_end"] is None
+
+
+def test_what_is_lost_is_named_and_the_damaged_file_kept(sandbox: Sandbox) -> None:
+    finished_session(sandbox)
+    ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'approvals'")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek((page - 1) * 4096)
+        database.write(b"\xa5" * 4096)
+    found = examine(sandbox, "--fix")["database"]
+    assert found["mended"]
+    assert "some permission requests could not be read" in found["message"]
+    (aside,) = sandbox.state.root.glob("hldctl.db.damaged-*[0-9Z]")
+    assert str(aside) in found["message"]
+
+
 def test_what_was_allowed_survives_the_damage_of_another_table(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hello", "--approvals")

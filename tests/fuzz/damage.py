@@ -8,7 +8,6 @@ import io
 import os
 import random
 import shutil
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +44,7 @@ COMMANDS = (
     *("show ID --snapshots", "tail --json ID", "export ID", "export --format html ID", "export --format json ID"),
     *("stats", "stats --by model --json", "approvals", "approvals --all --json", "events", "events --json", "wait ID"),
 )
+_COMMANDS_EACH = 6
 _ENDINGS = (ExitCode.DONE, ExitCode.NO_SUCH_SESSION, ExitCode.ENVIRONMENT)
 
 
@@ -225,23 +225,26 @@ def run(*words: str) -> tuple[int, str, str]:
     """Run the command in this process; returns its exit code, standard output and standard error."""
     output, errors = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
     code = -1
+    umask = os.umask(0o077)
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
             app.main(words)
         except SystemExit as end:
             code = int(end.code or 0)
+        finally:
+            os.umask(umask)
     # A generator that met an exception may hold the connection until it is collected.
     if connection.is_open():
         gc.collect()
     for stream in (output, errors):
         stream.flush()
-    texts = [stream.buffer.getvalue().decode() for stream in (output, errors)]  # type: ignore[attr-defined]
+    texts = [stream.buffer.getvalue().decode() for stream in (output, errors)]
     return code, texts[0], texts[1]
 
 
-def read_all(template: Template, ids: list[str]) -> Iterator[tuple[str, int, str]]:
+def read_all(template: Template, ids: list[str], commands: list[str]) -> Iterator[tuple[str, int, str]]:
     """Each reading command with its exit code and what it said of it."""
-    for command in COMMANDS:
+    for command in commands:
         for session_id in ids if "ID" in command else ("",):
             words = command.replace("ID", session_id)
             code, _, said = run(*words.split())
@@ -255,13 +258,20 @@ def read_all(template: Template, ids: list[str]) -> Iterator[tuple[str, int, str
 
 def check(template: Template, data: bytes) -> None:
     """Reading says what is wrong or succeeds; the repair does, and then all is read."""
-    chance = random.Random(zlib.crc32(data))
-    kinds = damage(chance, template)
-    ids = [chance.choice(template.ids)]
+    home = os.environ.get("HLDCTL_HOME")
     os.environ["HLDCTL_HOME"] = str(template.state.root)
-    stderr = sys.stderr
-    refused = [said for _, code, said in read_all(template, ids) if code == ExitCode.ENVIRONMENT]
-    assert sys.stderr is stderr
+    try:
+        _check(template, random.Random(zlib.crc32(data)))
+    finally:
+        del os.environ["HLDCTL_HOME"]
+        if home is not None:
+            os.environ["HLDCTL_HOME"] = home
+
+
+def _check(template: Template, chance: random.Random) -> None:
+    kinds = damage(chance, template)
+    ids, commands = [chance.choice(template.ids)], chance.sample(COMMANDS, _COMMANDS_EACH)
+    refused = [said for _, code, said in read_all(template, ids, commands) if code == ExitCode.ENVIRONMENT]
     (finding,) = doctor.examine(template.state)
     assert (finding.level is Level.OK) <= (refused == []), (kinds, finding, refused[:3])
     if finding.mend is None and "newer hldctl" in finding.message:
@@ -283,12 +293,12 @@ def check(template: Template, data: bytes) -> None:
         recorded = {found[0] for found in execute("SELECT id FROM sessions").fetchall()}
     if not with_files <= recorded:
         # The file is whole, and of an earlier moment; that sessions are missing is found by the next part.
-        found = {finding.subject: finding for finding in sessions_doctor.examine(template.state)}
-        assert found["lost rows"].mend is not None, (kinds, found)
+        by_subject = {finding.subject: finding for finding in sessions_doctor.examine(template.state)}
+        assert by_subject["lost rows"].mend is not None, (kinds, by_subject)
         return
     missing = [
         (words, said)
-        for words, code, said in read_all(template, ids)
+        for words, code, said in read_all(template, ids, commands)
         if code != ExitCode.DONE and template.ids[WITHOUT_FILES] not in words
     ]
     assert missing == [], (kinds, missing[:3])

@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from hldctl.supervisor.report import Report
 from hldctl.supervisor.request import LaunchRequest, write_inputs
 from hldctl.supervisor.snapshots import Snapshots
 from tests.fixtures.streams.expected import lines_of
+from tests.fuzz import damage
 from tests.fuzz.shells import assert_one_command
 
 ARRIVED = 1795377072000
@@ -65,6 +67,10 @@ class Bench:
     @property
     def session_files(self) -> SessionFiles:
         return self.state.session("session")
+
+    @cached_property
+    def template(self) -> damage.Template:
+        return damage.Template(self.directory / "damaged")
 
     @property
     def work(self) -> Path:
@@ -359,7 +365,15 @@ def covered_command(bench: Bench, data: bytes) -> None:
             assert_one_command(prefix, command, bench.directory)
 
 
+def damaged_database(bench: Bench, data: bytes) -> None:
+    """The data decide what is damaged: nothing ends in a traceback, and after the repair all is read."""
+    damage.check(bench.template, data)
+
+
 Target = Callable[[Bench, bytes], None]
 
-_ALL = (stream, arrivals, fold_state, inherited, report, script, kept_snapshot, permission_request, covered_command)
+_ALL = (
+    *(stream, arrivals, fold_state, inherited, report, script, kept_snapshot, permission_request, covered_command),
+    damaged_database,
+)
 TARGETS: dict[str, Target] = {target.__name__: target for target in _ALL}

@@ -12,7 +12,7 @@ from tests.fuzz.fuzz import CORPUS, bench, corpus, fault, fuzz, seeds
 from tests.fuzz.mutation import mutated
 from tests.fuzz.targets import TARGETS, Bench
 
-INPUTS = {"stream": 1000, "covered_command": 100}
+INPUTS = {"stream": 1000, "covered_command": 100, "damaged_database": 30}
 OTHERS = 300
 KEPT = [pytest.param(name, path, id=f"{name}-{path.name}") for name in TARGETS for path in corpus(name)]
 
