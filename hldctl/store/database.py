@@ -32,6 +32,7 @@ _DAMAGE_WORDS = re.compile("^no such|^unsupported file format|^malformed|^duplic
 """What SQLite says when the schema, or its number, is not what hldctl wrote."""
 _LATEST_SCHEMA = 10_000
 """No later version of hldctl has that many migrations; a higher number is damage."""
+_LONGEST_MESSAGE = 200
 _LITTLE_SPACE = 128 << 10
 """Bytes; the files beside the database take 32 KB before anything is written."""
 
@@ -131,6 +132,12 @@ def _condition(state: StateDirectory) -> Condition:
     return tuple(found)
 
 
+def one_line(error: object) -> str:
+    """Return what SQLite says on one line, without control characters: it quotes from the file."""
+    said = " ".join(str(error).split())[:_LONGEST_MESSAGE]
+    return "".join(character if character.isprintable() else "\ufffd" for character in said)
+
+
 def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
     """Return the sentence for an error of the driver: what is wrong with the file or its disk, and what to do."""
     path = state.database
@@ -139,11 +146,11 @@ def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
         or _DAMAGE_WORDS.search(str(error))
         or getattr(error, "extendedresult", 0) in _DAMAGE_RESULTS
     ):
-        return DamagedDatabase(f"The database {path} is damaged: {error}. Run `hldctl doctor --fix`.")
+        return DamagedDatabase(f"The database {path} is damaged: {one_line(error)}. Run `hldctl doctor --fix`.")
     if isinstance(error, UNWRITABLE) and (refusal := _refusal(state, error)):
         return UnfitEnvironment(f"The database {path} cannot be used: {refusal}")
     return UnfitEnvironment(
-        f"The database {path} cannot be used: {error}. Fix that, or name another state directory in HLDCTL_HOME."
+        f"The database {path} cannot be used: {one_line(error)}. Fix that, or name another state directory in HLDCTL_HOME."
     )
 
 

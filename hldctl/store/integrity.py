@@ -16,6 +16,7 @@ from hldctl.errors import UnfitEnvironment
 from hldctl.host.paths import StateDirectory
 from hldctl.store import schema, soundness
 from hldctl.store.connection import current, execute, transaction
+from hldctl.store.database import one_line
 
 WITHOUT_BUG = (3, 51, 3)
 """The first SQLite without the WAL-reset bug: https://sqlite.org/wal.html#walresetbug."""
@@ -34,10 +35,13 @@ def damage() -> list[str]:
         # The first row has a heading, and may have several lines.
         lines = [line for text in said for line in text.splitlines()]
         found = [line for line in lines if line != "ok" and not line.startswith("***")] or schema.differences(current())
-        return found or list(islice(soundness.unsound(current()), _MOST_PROBLEMS))
+        if not found:
+            schema.probe_indexes(current())
+            found = list(islice(soundness.unsound(current()), _MOST_PROBLEMS))
+        return [one_line(problem) for problem in found]
     except (apsw.Error, ValueError, MemoryError) as error:
         # What SQLite quotes from a damaged file need not be UTF-8: UnicodeDecodeError is a ValueError.
-        return [str(error) or type(error).__name__]
+        return [one_line(error) or type(error).__name__]
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ _LARGEST_ROWID = (1 << 63) - 1
 _SMALLEST_ROW = 8
 """Bytes: of a damaged file no more rows are read than it has room for."""
 
+_MOST_UNSOUND = 5
+"""Values of a session's row."""
+
 Row = dict[str, Any]
 
 # https://www.sqlite.org/fileformat2.html#the_database_header, with the values of each database that hldctl makes. The
@@ -169,7 +172,7 @@ def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> Salvage:
             raw.append(row)
     for row in raw:
         session = _session(kinds, row)
-        if "id" in session.certain:
+        if session is not None and "id" in session.certain:
             found.sessions.setdefault(session.certain["id"], session)
     for table in _ABOUT_PERMISSIONS:
         columns = damaged.columns(table)
@@ -179,8 +182,10 @@ def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> Salvage:
     return found
 
 
-def _session(columns: list[Column], row: Row) -> SessionRow:
+def _session(columns: list[Column], row: Row) -> SessionRow | None:
+    """Return what can be read of the row; None if that is another table's, as where a page was written over this one."""
     found = SessionRow()
+    unsound = 0
     for column in columns:
         raw = row[column.name]
         try:
@@ -189,7 +194,9 @@ def _session(columns: list[Column], row: Row) -> SessionRow:
             value, kept = raw.decode("utf-8", errors="replace"), found.doubtful
         if column.is_sound(value):
             kept |= decoded([column.name], [value])
-    return found
+        else:
+            unsound += 1
+    return found if unsound <= _MOST_UNSOUND else None
 
 
 def _permission_row(columns: list[Column], row: Row) -> Row | None:
