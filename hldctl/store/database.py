@@ -150,7 +150,8 @@ def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
     if isinstance(error, UNWRITABLE) and (refusal := _refusal(state, error)):
         return UnfitEnvironment(f"The database {path} cannot be used: {refusal}")
     return UnfitEnvironment(
-        f"The database {path} cannot be used: {one_line(error)}. Fix that, or name another state directory in HLDCTL_HOME."
+        f"The database {path} cannot be used: {one_line(error)}. "
+        "Fix that, or name another state directory in HLDCTL_HOME."
     )
 
 

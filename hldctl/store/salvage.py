@@ -183,7 +183,7 @@ def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> Salvage:
 
 
 def _session(columns: list[Column], row: Row) -> SessionRow | None:
-    """Return what can be read of the row; None if that is another table's, as where a page was written over this one."""
+    """Return what can be read of the row; None for what is none, as where another page was written over this one."""
     found = SessionRow()
     unsound = 0
     for column in columns:

@@ -119,7 +119,11 @@ def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None 
     `doubtful` counts only where nothing was kept.
     """
     kept = _kept(files)
-    row = {**(doubtful or {}), **kept, **(known or {})}
+    row = {
+        **kept,
+        **{name: value for name, value in (doubtful or {}).items() if kept.get(name) is None},
+        **(known or {}),
+    }
     row |= {name: kept[name] for name in _KEPT_FIRST if name in kept}
     if kept.get("completed_at") is not None:
         row |= {name: kept[name] for name in _OUTCOME if name in kept}

@@ -34,14 +34,14 @@ LARGE_ANSWER = """
 print(json.dumps({"type": "assistant", "message": {"content": "x" * 500_000}}))
 """
 READING = (
-    *("ls", "show ID"),
+    *("ls", "show ID", "export ID", "export --format html ID"),
     *("ls --json", "ls --all -q", "show ID --json", "show ID --events", "show ID --snapshots"),
     *("tail ID", "tail -n 1 --json ID", "tail --raw ID", "tail -f ID", "wait ID", "wait --results ID"),
-    *("export ID", "export --format html ID", "export --format json ID", "stats", "stats --by model --json"),
+    *("export --format json ID", "stats", "stats --by model --json"),
     *("approvals", "approvals --all --json", "events --session ID", "events --json"),
 )
-_AGES = 2
-"""The first commands print ages, which change."""
+_AGES = 4
+"""The first commands print ages or the time, which change."""
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_follower_sees_what_comes_once_a_full_disk_has_room(sandbox: Sandbox, 
         # It is adopted by the follower itself, and ends.
         rest, errors = follower.communicate(timeout=PATIENCE)
     assert (follower.returncode, errors) == (0, ""), rest
-    assert sandbox.show(session_id)["end_reason"] == "lost"
+    assert sandbox.show(session_id)["end_reason"] in ("killed", "lost")
 
 
 def test_a_session_that_lost_its_supervisor_on_a_read_only_disk_is_adopted_later(
