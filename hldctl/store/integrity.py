@@ -36,8 +36,7 @@ def damage() -> list[str]:
         lines = [line for text in said for line in text.splitlines()]
         found = [line for line in lines if line != "ok" and not line.startswith("***")] or schema.differences(current())
         if not found:
-            schema.probe_indexes(current())
-            found = list(islice(soundness.unsound(current()), _MOST_PROBLEMS))
+            found = schema.index_problems(current()) or list(islice(soundness.unsound(current()), _MOST_PROBLEMS))
         return [one_line(problem) for problem in found]
     except (apsw.Error, ValueError, MemoryError) as error:
         # What SQLite quotes from a damaged file need not be UTF-8: UnicodeDecodeError is a ValueError.
