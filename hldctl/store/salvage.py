@@ -21,7 +21,9 @@ from hldctl.store.connection import current, execute, transaction
 from hldctl.store.session import JSON_COLUMNS, decoded
 from hldctl.store.soundness import Column
 
-_ABOUT_PERMISSIONS = ("approvals", "approval_rules")
+_ABOUT_PERMISSIONS = ("approvals", "approval_rules", "command_tokens")
+_ALLOWING = ("approval_rules", "command_tokens")
+"""A row of these allows something: it is what was written, or it is not there."""
 _OF_CONVERSATIONS = ("conversation_events", "file_snapshots")
 _LARGEST_ROWID = (1 << 63) - 1
 _SMALLEST_ROW = 8
@@ -207,8 +209,7 @@ def _permission_row(columns: list[Column], row: Row) -> Row | None:
         try:
             value = soundness.decode(raw)
         except UnicodeDecodeError:
-            if column.table == "approval_rules":
-                # A rule allows something: it is what was said, or it is not there.
+            if column.table in _ALLOWING:
                 return None
             value = raw.decode("utf-8", errors="replace")
         if not column.is_sound(value):

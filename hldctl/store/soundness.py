@@ -13,7 +13,10 @@ import apsw
 from hldctl.states import ApprovalStatus, EndReason, EventType, FeedType, Status
 from hldctl.store.session import JSON_COLUMNS
 
-TABLES = ("sessions", "conversation_events", "file_snapshots", "mcp_servers", "feed", "approvals", "approval_rules")
+TABLES = (
+    *("sessions", "conversation_events", "file_snapshots", "mcp_servers", "feed"),
+    *("approvals", "approval_rules", "command_tokens"),
+)
 _YEAR_10000 = 253_402_300_800_000
 """In milliseconds since 1970; no later time can be shown."""
 _TIMES = frozenset(
@@ -67,6 +70,7 @@ _JSON: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("feed", "data"): _is_object,
     ("approvals", "tool_input"): _is_object,
     ("approvals", "answer"): _is_object,
+    ("approvals", "answered_from"): _is_object,
 }
 _WORDS: dict[tuple[str, str], frozenset[str]] = {
     ("sessions", "status"): frozenset(map(str, Status)),

@@ -26,7 +26,7 @@ _UNTOLD = {"journal_offset": 0, "pending_approvals": 0}
 _KEPT_FIRST = (
     *("permission_mode", "allowed_tools", "disallowed_tools", "auto_accept_edits", "dangerously_skip_permissions"),
     *("dangerously_skip_permissions_expires_at", "approvals", "approval_timeout_ms", "approval_timeout_allows"),
-    *("extra_arguments", "on_approval", "on_end"),
+    *("extra_arguments", "on_approval", "on_end", "from_session", "launched_within"),
 )
 """What allows or runs something: a damaged database is not believed where the session's own files say otherwise."""
 _OUTCOME = ("status", "end_reason", "error_message", "exit_code", "completed_at")

@@ -22,6 +22,7 @@ _CONTENTS = {
     "sessions": "settings of sessions",
     "approvals": "permission requests",
     "approval_rules": "permission rules",
+    "command_tokens": "tokens of commands",
 }
 """What the tables have that the journals have not."""
 
