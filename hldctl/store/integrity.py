@@ -14,7 +14,7 @@ import apsw
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.host.paths import StateDirectory
-from hldctl.store import schema, soundness
+from hldctl.store import header, schema, soundness
 from hldctl.store.connection import current, execute, transaction
 from hldctl.store.database import one_line
 
@@ -95,7 +95,16 @@ def forget(aside: Path) -> None:
 
 
 def make_empty(state: StateDirectory) -> None:
-    """Takes all out of the database, however damaged, in its place; raises apsw.BusyError while another has it open."""
+    """Take all out of the database, however damaged, in its place; raises apsw.BusyError while another has it open."""
+    try:
+        _reset(state)
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError):
+        # SQLite 3.54 cannot, for instance, where header and write-ahead log disagree about the size of pages.
+        header.repair(state.database)
+        _reset(state)
+
+
+def _reset(state: StateDirectory) -> None:
     connection = apsw.Connection(str(state.database))
     try:
         connection.set_busy_timeout(_IN_USE_SECONDS * 1000)

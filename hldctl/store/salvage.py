@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ import apsw
 
 from hldctl.host.clock import now
 from hldctl.states import ApprovalStatus
-from hldctl.store import approvals, schema, soundness
+from hldctl.store import approvals, header, schema, soundness
 from hldctl.store.connection import current, execute, transaction
 from hldctl.store.session import JSON_COLUMNS, decoded
 from hldctl.store.soundness import Column
@@ -33,19 +32,6 @@ _MOST_UNSOUND = 5
 """Values of a session's row."""
 
 Row = dict[str, Any]
-
-# https://www.sqlite.org/fileformat2.html#the_database_header, with the values of each database that hldctl makes. The
-# sizes that are in doubt are zero: SQLite then goes by the file's own.
-_PAGE_SIZE = 4096
-_HEADER = {
-    0: b"SQLite format 3\0" + _PAGE_SIZE.to_bytes(2, "big"),
-    20: bytes([0, 64, 32, 32]),
-    28: bytes(4),
-    32: bytes(8),
-    44: (4).to_bytes(4, "big") + bytes(4) + bytes(4) + (1).to_bytes(4, "big"),
-    64: bytes(36),
-}
-_WAL_MODE = bytes([2, 2])
 
 
 @dataclass
@@ -80,7 +66,7 @@ class DamagedCopy:
             for suffix in ("", "-wal"):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(f"{damaged}{suffix}", f"{self._path}{suffix}")
-            _repair_header(self._path)
+            header.repair(self._path)
             self._most_rows = 1 + sum(path.stat().st_size for path in self._directory.iterdir()) // _SMALLEST_ROW
             self._connection = apsw.Connection(str(self._path))
             # One line of the schema that cannot be read is then no reason to refuse the others.
@@ -150,17 +136,6 @@ class DamagedCopy:
     def _open(self) -> apsw.Connection:
         assert self._connection is not None
         return self._connection
-
-
-def _repair_header(path: Path) -> None:
-    with path.open("r+b") as file:
-        if os.fstat(file.fileno()).st_size < _PAGE_SIZE:
-            return
-        for offset, value in _HEADER.items():
-            file.seek(offset)
-            file.write(value)
-        file.seek(18)
-        file.write(_WAL_MODE)
 
 
 def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> Salvage:

@@ -285,7 +285,9 @@ def _check(template: Template, chance: random.Random) -> None:
         assert finding.level is Level.OK, (kinds, finding)
         with opened(template.state):
             recorded = {found[0] for found in execute("SELECT id FROM sessions").fetchall()}
-        assert with_files <= recorded <= {*template.ids}, (kinds, recorded)
+        # The id of the session without files may be damaged, too: nobody can tell it from another's.
+        assert with_files <= recorded, (kinds, recorded)
+        assert len(recorded) <= SESSIONS, (kinds, recorded)
         for session_id in with_files:
             found = template._events()[session_id]
             assert len(found) == len(template.events[session_id]), (kinds, session_id)

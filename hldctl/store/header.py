@@ -1,0 +1,31 @@
+"""The first bytes of the database's file, of which the rest depends."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# https://www.sqlite.org/fileformat2.html#the_database_header, with the values of each database that hldctl makes. The
+# sizes that are in doubt are zero: SQLite then goes by the file's own.
+_PAGE_SIZE = 4096
+_HEADER = {
+    0: b"SQLite format 3\0" + _PAGE_SIZE.to_bytes(2, "big"),
+    20: bytes([0, 64, 32, 32]),
+    28: bytes(4),
+    32: bytes(8),
+    44: (4).to_bytes(4, "big") + bytes(4) + bytes(4) + (1).to_bytes(4, "big"),
+    64: bytes(36),
+}
+_WAL_MODE = bytes([2, 2])
+
+
+def repair(path: Path) -> None:
+    """Write into the file's header what each database of hldctl has there."""
+    with path.open("r+b") as file:
+        if os.fstat(file.fileno()).st_size < _PAGE_SIZE:
+            return
+        for offset, value in _HEADER.items():
+            file.seek(offset)
+            file.write(value)
+        file.seek(18)
+        file.write(_WAL_MODE)
