@@ -145,6 +145,8 @@ def _bar(percent: int, session: Session) -> Text:
 def _marked(found: Inspection) -> Iterator[tuple[str, Text]]:
     """What is not so with every session."""
     session = found.session
+    if found.elsewhere:
+        yield "runs", Text(found.elsewhere, "yellow")
     if said := settings(session):
         yield "settings", Text(", ".join(said))
     for rule in _rules(found):

@@ -130,6 +130,8 @@ def _print(found: Inspection, state: StateDirectory) -> None:
         _print_line("waits for permission", f"{approval_line(approval).partition(' permission ')[2]}, since {since}")
     for name, rule in _rules(found):
         _print_line("always allowed", output.shortened(f"{name}: {rule.words()}", _WIDEST_RULE))
+    if found.elsewhere:
+        _print_line("runs", found.elsewhere)
     for child in found.children:
         _print_line("continued by", child)
     for server in found.mcp_servers:

@@ -46,6 +46,8 @@ _SHOWN = (
     "created_at",
     "started_at",
     "supervisor_pid",
+    "host",
+    "boot_id",
     "num_turns",
     "cost_usd",
     "input_tokens",

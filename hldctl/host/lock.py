@@ -13,6 +13,9 @@ from pathlib import Path
 
 from hldctl.host.paths import PRIVATE_FILE, unusable
 
+_PROBED_SECONDS = 0.1
+"""Longer than any probe holds a lock."""
+
 
 def acquire(path: Path, timeout: float) -> int | None:
     """Takes the lock for as long as this process lives; None if another still holds it after `timeout` seconds.
@@ -30,6 +33,22 @@ def acquire(path: Path, timeout: float) -> int | None:
                 os.close(descriptor)
                 return None
             time.sleep(0.02)
+
+
+def hold(descriptor: int) -> None:
+    """Lock a file that a child is to inherit: for as long as the child keeps it open the lock is not free.
+
+    Nothing depends on it but what is seen from other PID namespaces, so that a file system without locks does no harm.
+    """
+    deadline = time.monotonic() + _PROBED_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.001)
+        except OSError:
+            return None
+    return None
 
 
 def is_free(path: Path) -> bool:

@@ -76,6 +76,11 @@ class SessionFiles:
         return self.directory / "changed"
 
     @property
+    def cgroup(self) -> Path:
+        """The path of the session's own cgroup, if it has one."""
+        return self.directory / "cgroup"
+
+    @property
     def mcp_config(self) -> Path:
         return self.directory / "mcp.json"
 

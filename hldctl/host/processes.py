@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import sys
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A pid alone proves nothing after a crash or a reboot; with the boot and the start time it does.
+    """A pid alone proves nothing after a crash or a reboot; with boot, PID namespace and start time it does.
 
-    `started` is in clock ticks since boot on Linux, which no change of the clock moves; elsewhere milliseconds.
+    `boot_id` is what `scope` returns. `started` is in clock ticks since boot on Linux, which no change of the clock
+    moves; elsewhere milliseconds.
     """
 
     pid: int
@@ -27,11 +29,11 @@ def identify(pid: int) -> ProcessIdentity | None:
         return None
     if sys.platform == "linux":
         fields = _stat_fields(pid)
-        return None if fields is None else ProcessIdentity(pid, boot_id(), int(fields[19]))
+        return None if fields is None else ProcessIdentity(pid, scope(), int(fields[19]))
     import psutil
 
     try:
-        return ProcessIdentity(pid, boot_id(), int(psutil.Process(pid).create_time() * 1000))
+        return ProcessIdentity(pid, scope(), int(psutil.Process(pid).create_time() * 1000))
     except psutil.NoSuchProcess:
         return None
 
@@ -93,18 +95,44 @@ def _parent(pid: int) -> int | None:
         return None
 
 
-def boot_id() -> str:
-    """What changes with each boot; empty where the system has no such thing."""
+@functools.cache
+def scope() -> str:
+    """Return what a pid is unique in: the boot's id, and the PID namespace where the system has such a thing.
+
+    Empty where the system has neither. Each row that names a pid holds it in its column `boot_id`.
+    """
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError as error:
         _raise_if_exhausted(error)
         return ""
 
 
-def is_this_machine(host: str, boot: str | None) -> bool:
-    """Whether what ran there ran here: by the machine's name, or by its boot, should the name have changed."""
-    return host == os.uname().nodename or (boot is not None and boot == boot_id())
+def recorded(pid: int, boot_id: str | None, started: int) -> ProcessIdentity:
+    """Return the identity that a row holds; a row of a version that knew no namespaces means this one."""
+    own = scope()
+    return ProcessIdentity(pid, own if boot_id and boot_id == _boot(own) else boot_id or "", started)
+
+
+def is_this_machine(host: str, boot_id: str | None) -> bool:
+    """Whether what ran there ran here: by the boot and the namespace, since machines are renamed, or by the name.
+
+    What runs on this machine in another PID namespace, such as a container's, is as far away as another machine.
+    """
+    if boot_id and boot_id in (scope(), _boot(scope())):
+        return True
+    return host == os.uname().nodename and not is_of_another_namespace(boot_id)
+
+
+def is_of_another_namespace(boot_id: str | None) -> bool:
+    """Whether that is a PID namespace of this boot other than this process's."""
+    own = scope()
+    return bool(boot_id) and boot_id not in (own, _boot(own)) and _boot(boot_id or "") == _boot(own)
+
+
+def _boot(scope: str) -> str:
+    return scope.partition(":")[0]
 
 
 def open_pidfd(pid: int) -> int | None:

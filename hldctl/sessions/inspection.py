@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hldctl.host.paths import StateDirectory
-from hldctl.host.processes import ProcessIdentity, command_line, is_running
+from hldctl.host.processes import command_line, is_running, recorded
 from hldctl.sessions import lookup, supervisors
 from hldctl.store import approvals, mcp_servers, sessions, snapshots
 from hldctl.store.approvals import Approval
@@ -34,6 +34,8 @@ class Inspection:
     """For permission."""
     rules: list[tuple[str, str, str]]
     """What was allowed for the rest of the session: tool, kind and content of each rule."""
+    elsewhere: str
+    """Where it runs, and what can be done from here, if its processes are those of another PID namespace."""
 
 
 def inspect(state: StateDirectory, words: str) -> Inspection:
@@ -48,11 +50,18 @@ def inspect(state: StateDirectory, words: str) -> Inspection:
             _left_running(session),
             approvals.pending(current(), session_id),
             approvals.rules(current(), session_id),
+            "" if supervisors.is_here(session) else _elsewhere(session, state),
         )
 
 
+def _elsewhere(session: Session, state: StateDirectory) -> str:
+    from hldctl.supervisor import elsewhere
+
+    return elsewhere.advice(session, state.session(session.id))
+
+
 def _left_running(session: Session) -> list[LeftRunning]:
-    identities = [ProcessIdentity(pid, session.boot_id or "", started) for pid, started in session.left_running or ()]
+    identities = [recorded(pid, session.boot_id, started) for pid, started in session.left_running or ()]
     return [LeftRunning(process.pid, command_line(process.pid)) for process in identities if is_running(process)]
 
 

@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from hldctl.errors import UnfitEnvironment, WrongState
-from hldctl.host import lock
+from hldctl.host import cgroup, lock
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.sessions import stopping, supervisors
 from hldctl.store import sessions, space
 from hldctl.store.database import UNWRITABLE, opened, reading
+from hldctl.store.session import Session
 
 _LEAVING_SECONDS = 10.0
 """In which a supervisor whose session has ended is gone."""
@@ -33,8 +34,9 @@ def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) ->
     """
     with reading(state):
         supervisors.adopt_lost(state, ids)
-        busy = [session.id for session in sessions.unattended(ids) if session.completed_at is not None]
-        alive = [session.id for session in sessions.not_ended(ids)]
+        unattended = [session for session in sessions.unattended(ids) if not (force and _is_over(session, state))]
+        busy = [session.id for session in unattended if session.completed_at is not None]
+        alive = [session.id for session in unattended if session.completed_at is None]
     if busy:
         raise WrongState(f"{' and '.join(busy)}: ended, but the command for its end still runs; try again after it.")
     if alive and not force:
@@ -57,6 +59,15 @@ def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
     # What is deleted is deleted, with or without the room to give it back.
     with opened(state), suppress(*UNWRITABLE):
         space.give_back()
+
+
+def _is_over(session: Session, state: StateDirectory) -> bool:
+    """Whether it is of a PID namespace, such as a container's, in which nothing of it runs any more."""
+    if supervisors.is_here(session):
+        return False
+    from hldctl.supervisor import elsewhere
+
+    return elsewhere.is_over(session, state.session(session.id))
 
 
 def _removed(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
@@ -102,6 +113,7 @@ def _delete_files(state: StateDirectory, files: SessionFiles) -> int:
     try:
         if files.lock.exists():
             held = _lock(state, files)
+        cgroup.release(files.directory.name, files.cgroup)
         shutil.rmtree(files.directory)
     except OSError as error:
         raise UnfitEnvironment(f"{files.directory} cannot be deleted: {error.strerror or error}.") from None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
 
+from hldctl.host.processes import is_this_machine
 from hldctl.store.session import Session
 
 
@@ -31,10 +32,12 @@ class Meter:
     def __init__(self) -> None:
         self._marks: dict[psutil.Process, str | None] = {}
 
-    def look(self, sessions: Iterable[Session]) -> dict[str, Use]:
+    def look(self, sessions: Sequence[Session]) -> dict[str, Use]:
         """By session id. The first look knows of no CPU time yet."""
         uses = {session.id: Use() for session in sessions}
-        supervisors = {session.supervisor_pid: session.id for session in sessions}
+        # The pids of another machine, or of a container, are others' here.
+        here = (session for session in sessions if is_this_machine(session.host, session.boot_id))
+        supervisors = {session.supervisor_pid: session.id for session in here}
         # psutil gives the same objects again for as long as the processes live.
         living = list(psutil.process_iter())
         known = self._marks

@@ -22,14 +22,15 @@ def interrupt(
 
     While it waits, supervisors that do not answer are replaced.
 
-    Raises WrongState for a session of another host, whose processes cannot be reached from here.
+    Raises WrongState for a session of another host, whose processes cannot be reached from here. One of another PID
+    namespace, such as a container's, is stopped by its supervisor there, which sees what is recorded here.
     """
     with opened(state):
         # First: whoever has ended meanwhile has ended as it has ended.
         supervisors.adopt_lost(state, ids)
         for session in sessions.not_ended(ids):
             if not supervisors.is_here(session):
-                raise WrongState(f"Session {session.id} runs on {session.host}; interrupt it there.")
+                _refuse_unless_supervised(session, state)
         requested = [
             session_id for session_id in ids if sessions.request_interrupt(session_id, now(), int(grace_seconds * 1000))
         ]
@@ -39,3 +40,15 @@ def interrupt(
         if not await_end:
             return [found for session_id in requested if (found := sessions.get(session_id)) is not None]
     return waiting.wait(state, requested, attention=Attention(state)) if requested else []
+
+
+def _refuse_unless_supervised(session: Session, state: StateDirectory) -> None:
+    # Only here: nearly all sessions are of this namespace.
+    from hldctl.supervisor import elsewhere
+
+    files = state.session(session.id)
+    if elsewhere.is_supervised(session, files):
+        return
+    if advice := elsewhere.advice(session, files):
+        raise WrongState(f"Session {session.id} runs {advice}.")
+    raise WrongState(f"Session {session.id} runs on {session.host}; interrupt it there.")

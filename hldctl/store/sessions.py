@@ -17,7 +17,11 @@ from hldctl.store.session import Session, decoded, encoded
 
 _DELETED_AT_ONCE = 5000
 """Rows."""
-_WHERE_IT_RUNS = ("id", "host", "pid", "pid_started", "supervisor_pid", "boot_id", "completed_at")
+_WHERE_IT_RUNS = (
+    *("id", "host", "pid", "pid_started", "supervisor_pid", "boot_id", "completed_at"),
+    *("on_end", "retries", "wait_for_reset"),
+)
+"""And what it may still have to start there."""
 
 
 _PROGRESS = (
@@ -211,9 +215,10 @@ def interrupt_request(session_id: str) -> Interrupt | None:
 
 
 def move_to_host(session_ids: Sequence[str], host: str) -> None:
+    """Whatever ran under the pids that are recorded of them, no process of this boot did."""
     with transaction():
         ids = json.dumps(list(session_ids))
-        execute("UPDATE sessions SET host = ? WHERE id IN (SELECT value FROM json_each(?))", (host, ids))
+        execute("UPDATE sessions SET host = ?, boot_id = '' WHERE id IN (SELECT value FROM json_each(?))", (host, ids))
 
 
 def supervised_by(session_id: str, pid: int) -> None:

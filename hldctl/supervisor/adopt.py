@@ -7,7 +7,7 @@ import time
 
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, make
-from hldctl.host.processes import ProcessIdentity, identify
+from hldctl.host.processes import ProcessIdentity, identify, recorded
 from hldctl.store import sessions
 from hldctl.store.session import Session
 from hldctl.supervisor import restart
@@ -51,7 +51,7 @@ def _has_said_nothing(session: Session, files: SessionFiles) -> bool:
 def _recorded(session: Session) -> ProcessIdentity | None:
     if session.pid is None or session.pid_started is None:
         return None
-    return ProcessIdentity(session.pid, session.boot_id or "", session.pid_started)
+    return recorded(session.pid, session.boot_id, session.pid_started)
 
 
 def _unrecorded(session: Session) -> ProcessIdentity | None:

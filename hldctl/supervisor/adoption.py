@@ -12,6 +12,7 @@ from hldctl.store import sessions
 from hldctl.store.session import Session
 from hldctl.supervisor.command import command
 from hldctl.supervisor.conclusion import conclude_without_files
+from hldctl.supervisor.elsewhere import may_conclude
 
 _AGAIN_SECONDS = 30.0
 """After which one that nobody could adopt is tried again."""
@@ -33,7 +34,7 @@ class Neighbours:
         """Starts a supervisor for each of these that has lost its own; returns once they follow."""
         for session in sessions.not_ended(ids):
             files = self._state.session(session.id)
-            if not _is_here(session) or not lock.is_free(files.lock):
+            if not lock.is_free(files.lock) or not (_is_here(session) or may_conclude(session, files)):
                 continue
             if files.directory.is_dir():
                 self._try(session.id)

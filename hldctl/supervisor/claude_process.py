@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from hldctl.host import lock
 from hldctl.host.paths import PRIVATE_FILE, SessionFiles
 from hldctl.host.processes import ProcessIdentity, exit_code_of_zombie, identify, is_running
 
@@ -81,6 +82,8 @@ def spawn(
         _create(files.errors) as errors,
         _standing_in(working_dir, umask),
     ):
+        # Claude Code has it from here: seen from another PID namespace, the journal's lock says whether it lives.
+        lock.hold(journal.fileno())
         # Not by subprocess, which alone takes 0.65 MB for as long as the session lives.
         pid = os.posix_spawn(
             command[0],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory, touch
-from hldctl.host.processes import ProcessIdentity, is_running
+from hldctl.host.processes import ProcessIdentity, is_running, recorded
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.session import Session
@@ -32,8 +32,7 @@ def conclude(
 
 def conclude_without_files(state: StateDirectory, session: Session) -> None:
     """Ends a session whose files somebody has deleted, unless its Claude Code still works."""
-    recorded = ProcessIdentity(session.pid or 0, session.boot_id or "", session.pid_started or 0)
-    if is_running(recorded):
+    if is_running(recorded(session.pid or 0, session.boot_id, session.pid_started or 0)):
         return
     sessions.end(session.id, _FILES_GONE, now())
     # With the files went what the command at the end would have been run with.

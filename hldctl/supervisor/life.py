@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from hldctl.errors import UnfitEnvironment
+from hldctl.host import cgroup
 from hldctl.host.paths import SessionFiles, StateDirectory, touch
 from hldctl.states import EndReason, Status
 from hldctl.store import admission, sessions
@@ -34,7 +35,11 @@ class Life:
 
     def go_on(self, process: ClaudeProcess | None) -> None:
         """From the process that runs, or from the moment when one is to be started, until nothing is left to do."""
+        # After the launch has been answered: it takes some milliseconds.
+        cgroup.leave_others()
         while process is not None or (process := persist(self._files, self._next, self._answer.accept)) is not None:
+            if process.poll() is None:
+                cgroup.enclose(process.identity.pid, self._session_id, self._files.cgroup)
             Supervision(self._state, self._session_id, process).run(self._answer.accept)
             # Nobody waits for a pause before the next run, nor for a command at the end.
             self._answer.accept()

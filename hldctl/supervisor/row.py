@@ -10,7 +10,7 @@ from typing import Any
 from hldctl.claude import mcp
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, write_private
-from hldctl.host.processes import boot_id
+from hldctl.host.processes import scope
 from hldctl.states import EndReason, EventType, Status
 from hldctl.store import admission, sessions
 from hldctl.supervisor.fold_state import FoldState
@@ -61,7 +61,7 @@ def of_request(request: LaunchRequest) -> Row:
         "last_activity_at": moment,
         "permission_denials": [],
         "host": os.uname().nodename,
-        "boot_id": boot_id(),
+        "boot_id": scope(),
         "claude_path": request.claude_path,
         "supervisor_pid": os.getpid(),
         "journal_offset": 0,

@@ -10,6 +10,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from hldctl.host import cgroup
+from hldctl.host.paths import StateDirectory
 from hldctl.host.processes import identify
 from hldctl.supervisor.claude_process import AdoptedProcess, ClaudeProcess, send
 
@@ -73,16 +75,23 @@ def adopt_orphans() -> None:
 
 
 def end_descendants(process: ClaudeProcess, session_id: str, patience: float = 1.0) -> None:
-    """Ends all that the session has started and that still runs: SIGTERM, and SIGKILL after `patience` seconds."""
-    deadline = time.monotonic() + patience
+    """Ends all that the session has started and that still runs: SIGTERM, and SIGKILL after `patience` seconds.
+
+    What is started while others are killed is killed in turn.
+    """
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in descendants(process, session_id):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
-        while descendants(process, session_id) and time.monotonic() < deadline:
+        deadline = time.monotonic() + patience
+        signalled: set[int] = set()
+        while found := descendants(process, session_id):
+            if number is signal.SIGKILL or not signalled:
+                for pid in set(found) - signalled:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, number)
+                signalled |= set(found)
+            if time.monotonic() >= deadline:
+                break
             reap(process)
             time.sleep(0.05)
-        deadline = time.monotonic() + patience
 
 
 def reap(process: ClaudeProcess) -> None:
@@ -120,29 +129,43 @@ def find_claude(session_id: str, claude_path: str) -> int | None:
 
 def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
     """The living processes of the session but Claude Code itself: by the mark in their environment, since a tool has a
-    process session of its own and an orphan another parent; and by parentage, for those that cleared it.
+    process session of its own and an orphan another parent; by parentage, for those that cleared it; and by the
+    session's cgroup, where it has one, for those that did both.
 
-    A supervisor that was started from within this session has a mark of its own, and so has all below it.
+    What belongs to a session that was launched from within this one is not among them; that it does is proved, not
+    believed: see `nested`.
     """
     import psutil
 
+    # Only here: a supervisor has no use for it before something is to be stopped.
+    from hldctl.supervisor.nested import OtherSessions
+
+    others = OtherSessions()
     marked: set[int] = set()
     foreign: set[int] = set()
     parents: dict[int, int] = {}
+    # First: what it names and is not seen below has ended in between.
+    members = cgroup.members(session_id, StateDirectory.from_environment().session(session_id).cgroup)
     for candidate in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if candidate.status() == psutil.STATUS_ZOMBIE:
                 continue
             parents[candidate.pid] = candidate.ppid()
-            mark = _mark(candidate)
-            if mark is not None:
-                (marked if mark == session_id else foreign).add(candidate.pid)
+            environment = _environment(candidate)
+            mark = environment.get("HLDCTL_SESSION_ID")
+            if mark == session_id:
+                marked.add(candidate.pid)
+            elif mark is not None and others.own(candidate, environment):
+                foreign.add(candidate.pid)
     ancestors = {os.getpid()}
     # After a crash or a reboot the pid may be another's, or none at all.
     if identify(process.identity.pid) == process.identity:
         ancestors.add(process.identity.pid)
-    found = {pid for pid in parents if pid in marked or _descends(pid, parents, ancestors, foreign)}
-    return sorted(pid for pid in found - ancestors - foreign if pid > 1)
+    foreign -= ancestors
+    found = {pid for pid in parents if _belongs(pid, parents, ancestors | marked, members, foreign)}
+    # What a nested session has left behind may have come to us, without a mark: its cgroup tells.
+    found -= {pid for pid in found - marked if cgroup.is_in_anothers(pid, session_id)}
+    return sorted(pid for pid in found - ancestors if pid > 1)
 
 
 def younger_descendants(process: ClaudeProcess, session_id: str, since: float) -> bool:
@@ -157,22 +180,34 @@ def younger_descendants(process: ClaudeProcess, session_id: str, since: float) -
     return False
 
 
-def _descends(pid: int, parents: dict[int, int], ancestors: set[int], barriers: set[int]) -> bool:
+def _belongs(pid: int, parents: dict[int, int], own: set[int], members: set[int], foreign: set[int]) -> bool:
+    """Whether the first that is known of a process and those above it is the session's own, rather than foreign.
+
+    A member of the cgroup is its own if no other member above it is foreign.
+    """
     seen = set()
+    is_member = pid in members
     while pid in parents and pid not in seen:
-        if pid in barriers:
+        if pid in foreign:
             return False
-        if parents[pid] in ancestors:
+        if pid in own:
+            return True
+        if is_member and pid not in members:
             return True
         seen.add(pid)
         pid = parents[pid]
-    return False
+    return is_member
 
 
 def _mark(process: psutil.Process) -> str | None:
+    return _environment(process).get("HLDCTL_SESSION_ID")
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """Return what a process was started with; empty where that cannot be read."""
     import psutil
 
     try:
-        return process.environ().get("HLDCTL_SESSION_ID")
+        return dict(process.environ())
     except (psutil.Error, OSError):
-        return None
+        return {}

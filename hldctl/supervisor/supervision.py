@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from hldctl.host import memory
+from hldctl.host import cgroup, memory
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, StateDirectory, make, touch
 from hldctl.host.processes import ProcessIdentity, identify, is_running
@@ -185,6 +185,7 @@ class Supervision:
             left_running = []
         else:
             left_running = self._left_running()
+        cgroup.release(self._session_id, self._files.cgroup)
         if again is None:
             conclude(self._state, session, ending, left_running)
         else:

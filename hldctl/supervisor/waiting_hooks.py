@@ -6,7 +6,7 @@ import os
 
 from hldctl.host.clock import now
 from hldctl.host.paths import StateDirectory, touch
-from hldctl.host.processes import ProcessIdentity, boot_id, is_running
+from hldctl.host.processes import ProcessIdentity, is_of_another_namespace, is_running, recorded, scope
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval
@@ -20,14 +20,18 @@ def wake_hooks(state: StateDirectory, session_id: str) -> None:
 
 
 def waiting_hooks(session_id: str) -> dict[str, ProcessIdentity]:
-    """The processes that wait, by the request that each has made."""
-    return {approval.id: _hook(approval) for approval in approvals.pending(current(), session_id)}
+    """Return the processes that wait, by the request of each, whose pids mean something here.
+
+    A Claude Code may run in a PID namespace of its own.
+    """
+    pending = approvals.pending(current(), session_id)
+    return {approval.id: _hook(approval) for approval in pending if not is_of_another_namespace(approval.boot_id)}
 
 
 def expire_unheard(state: StateDirectory, session_id: str | None = None) -> None:
     """Of one session, or of all of this machine: what another's hooks do is not to be seen from here."""
     for approval in approvals.pending(current(), session_id):
-        if not is_running(_hook(approval)) and _was_asked_here(approval):
+        if not is_running(_hook(approval)) and (_was_asked_here(approval) or _is_over_elsewhere(state, approval)):
             with transaction():
                 approvals.resolve(
                     current(),
@@ -44,11 +48,23 @@ def expire_unheard(state: StateDirectory, session_id: str | None = None) -> None
 
 def _was_asked_here(approval: Approval) -> bool:
     """By the boot, or for what was asked before a reboot by the machine's name."""
-    if approval.boot_id == boot_id():
+    if approval.boot_id == scope():
         return True
+    if is_of_another_namespace(approval.boot_id):
+        return False
     session = sessions.get(approval.session_id)
     return session is not None and session.host == os.uname().nodename
 
 
+def _is_over_elsewhere(state: StateDirectory, approval: Approval) -> bool:
+    """Whether the session that asked is of another PID namespace, and nothing of it runs there."""
+    if not is_of_another_namespace(approval.boot_id):
+        return False
+    from hldctl.supervisor import elsewhere
+
+    session = sessions.get(approval.session_id)
+    return session is not None and elsewhere.is_over(session, state.session(session.id))
+
+
 def _hook(approval: Approval) -> ProcessIdentity:
-    return ProcessIdentity(approval.hook_pid, approval.boot_id, approval.hook_started)
+    return recorded(approval.hook_pid, approval.boot_id, approval.hook_started)

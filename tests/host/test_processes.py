@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from hldctl.host.processes import boot_id, exit_code_of_zombie, identify, is_running
+from hldctl.host.processes import exit_code_of_zombie, identify, is_running, scope
 from tests.sandbox import eventually
 
 
@@ -40,7 +40,7 @@ def test_the_same_pid_in_another_life_is_another_process() -> None:
     assert is_running(mine)
     assert not is_running(replace(mine, started=mine.started - 1))
     assert not is_running(replace(mine, boot_id="another boot"))
-    assert mine.boot_id == boot_id() != ""
+    assert mine.boot_id == scope() != ""
 
 
 def test_a_name_with_parentheses_and_spaces_confuses_nobody(tmp_path: Path) -> None:

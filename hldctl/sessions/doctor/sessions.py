@@ -9,13 +9,14 @@ import time
 from hldctl.errors import HldctlError, UnfitEnvironment
 from hldctl.host import lock
 from hldctl.host.paths import SessionFiles, StateDirectory
+from hldctl.host.processes import is_of_another_namespace
 from hldctl.sessions import attention, supervisors
 from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
 from hldctl.sessions.doctor.machine import is_of_network
 from hldctl.store import integrity, sessions
 from hldctl.store.database import opened, reading
 from hldctl.store.session import Session
-from hldctl.supervisor import row
+from hldctl.supervisor import elsewhere, row
 from hldctl.supervisor.rebuild import rebuild
 
 _ANSWER_SECONDS = 10.0
@@ -28,7 +29,7 @@ def examine(state: StateDirectory) -> Findings:
     try:
         with reading(state):
             found = [*_unsupervised(state), *_unanswering(state), *_of_other_hosts(state)]
-            found += [*_torn(state), *_without_row(state)]
+            found += [*_of_other_namespaces(state), *_torn(state), *_without_row(state)]
             count = len(list(integrity.progress()))
     except (HldctlError, ValueError, TypeError, LookupError, AttributeError):
         # The database, of which more has been said.
@@ -82,11 +83,16 @@ def _adopt(state: StateDirectory, ids: list[str]) -> None:
 
 
 def _of_other_hosts(state: StateDirectory) -> Findings:
-    elsewhere = [session for session in sessions.not_ended(sessions.alive()) if not supervisors.is_here(session)]
-    if not elsewhere:
+    alive = sessions.not_ended(sessions.alive())
+    others = [
+        session
+        for session in alive
+        if not supervisors.is_here(session) and not is_of_another_namespace(session.boot_id)
+    ]
+    if not others:
         return
-    ids = [session.id for session in elsewhere]
-    message = f"{_named(ids)} recorded as running on {elsewhere[0].host}"
+    ids = [session.id for session in others]
+    message = f"{_named(ids)} recorded as running on {others[0].host}"
     if is_of_network(state.root):
         yield Finding("hosts", Level.NOTE, message, "Look after them there.")
     else:
@@ -95,14 +101,45 @@ def _of_other_hosts(state: StateDirectory) -> Findings:
             Level.ERROR,
             f"{message}, but this directory is local: the machine was renamed",
             "Run `hldctl doctor --fix`: it takes them over.",
-            lambda: _take_over(state, elsewhere),
+            lambda: _take_over(state, others),
         )
 
 
-def _take_over(state: StateDirectory, elsewhere: list[Session]) -> None:
+def _of_other_namespaces(state: StateDirectory) -> Findings:
+    """Of sessions that were launched on this machine, but in another container, or outside of this one."""
+    alive = sessions.unattended(sessions.to_be_attended())
+    others = [session for session in alive if is_of_another_namespace(session.boot_id)]
+    over = [session for session in others if elsewhere.is_over(session, state.session(session.id))]
+    if over:
+        yield Finding(
+            "containers",
+            Level.ERROR,
+            f"{_named([session.id for session in over])} launched in another container, where nothing of it is left",
+            "`hldctl doctor --fix` takes them over, with all that they have still to start; `hldctl rm --force` removes"
+            " them.",
+            lambda: _take_over(state, over),
+        )
+    supervised = [session for session in others if elsewhere.is_supervised(session, state.session(session.id))]
+    if supervised:
+        yield Finding(
+            "containers",
+            Level.NOTE,
+            f"{_named([session.id for session in supervised])} running in another container",
+            "They can be answered and interrupted from here.",
+        )
+    if alone := [session.id for session in others if session not in [*over, *supervised]]:
+        yield Finding(
+            "containers",
+            Level.WARNING,
+            f"{_named(alone)} running in another container, without a supervisor",
+            "Run any hldctl command there.",
+        )
+
+
+def _take_over(state: StateDirectory, others: list[Session]) -> None:
     with opened(state):
-        sessions.move_to_host([session.id for session in elsewhere], os.uname().nodename)
-    _adopt(state, [session.id for session in elsewhere])
+        sessions.move_to_host([session.id for session in others], os.uname().nodename)
+    _adopt(state, [session.id for session in others])
 
 
 def _torn(state: StateDirectory) -> Findings:
@@ -193,7 +230,7 @@ def _is_empty(files: SessionFiles) -> bool:
     prepared |= {files.mcp_config, files.claude_settings, files.hooked_settings, files.environment, files.arrivals}
     prepared |= {files.system_prompt, files.append_system_prompt, files.record, files.record.with_suffix(".begun")}
     prepared |= {files.request, files.request.with_suffix(".begun"), files.rehearsal, files.rehearsed_settings}
-    prepared |= {files.heard}
+    prepared |= {files.heard, files.cgroup}
     written = any(path.exists() and path.stat().st_size for path in (files.journal, files.errors))
     return not written and set(files.directory.iterdir()) <= prepared and lock.is_free(files.lock)
 
