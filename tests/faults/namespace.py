@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from copy import copy
 from pathlib import Path
 
-from tests.sandbox import Sandbox, eventually
+import psutil
+
+from tests.sandbox import Sandbox, eventually, kill_and_wait
 
 
 class Namespace:
@@ -76,3 +79,42 @@ class SmallDisk(Namespace):
     def carry_out(self) -> None:
         """Copies what is on it to the same path outside, where it can be looked into by other means than hldctl."""
         shutil.copytree(self.seen(self._mount), self._mount, dirs_exist_ok=True)
+
+
+class Container:
+    """A PID namespace of its own with its own /proc, on the files of the sandbox, for as long as it is open."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        setup = ["sh", "-c", "echo ready; exec cat"]
+        self._holder = subprocess.Popen(
+            ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", *setup],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=sandbox.work,
+            text=True,
+        )
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == "ready\n", "no PID namespace can be made here"
+        (self._first,) = psutil.Process(self._holder.pid).children()
+        self.sandbox = copy(sandbox)
+        """Its commands run in the container."""
+        entered = ("--user", "--mount", "--pid", "--wd", "--target", str(self._first.pid))
+        self.sandbox.prefix = ("nsenter", "--preserve-credentials", *entered)
+
+    def processes(self, word: str) -> list[psutil.Process]:
+        """Those of the sandbox with that word in their command line, by their pids outside."""
+        namespace = self._namespace_of(self._first.pid)
+        return [process for process in self.sandbox.running(word) if self._namespace_of(process.pid) == namespace]
+
+    def close(self) -> None:
+        """Ends it, and with its first process all others."""
+        if self._holder.poll() is None:
+            kill_and_wait(self._first)
+            self._holder.communicate("")
+
+    @staticmethod
+    def _namespace_of(pid: int) -> str:
+        try:
+            return str(Path(f"/proc/{pid}/ns/pid").readlink())
+        except OSError:
+            return ""

@@ -1,0 +1,165 @@
+"""What a session has started ends with it, whatever it says of itself; what another session has started does not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hldctl.host import cgroup
+from tests.sandbox import Sandbox, eventually, is_dead, kill, kill_and_wait
+
+STAY = "until [ -e {0}-go-on ]; do sleep 0.1; done"
+"""A tool that runs until the test ends it."""
+ESCAPE = "(%s setsid sh -c 'echo $$ > {0}.new; mv {0}.new {0}.pid; exec sleep 7445' > /dev/null 2>&1 < /dev/null &)"
+"""A process with a process session and a parent of its own; a prefix says what becomes of its environment."""
+
+
+@dataclass
+class Stage:
+    """Rehearsed sessions that launch each other."""
+
+    sandbox: Sandbox
+
+    def script(self, name: str, *commands: str, mark: str = "") -> Path:
+        """Whose tool leaves a process in the background, does that, and waits."""
+        command = "\n".join([ESCAPE.replace("%s", mark), *commands, STAY]).replace("{0}", name)
+        path = self.sandbox.work / f"{name}.txt"
+        path.write_text(f"call Bash {json.dumps({'command': command})}\n\nsay Done.")
+        return path
+
+    def launch(self, script: Path) -> str:
+        return self.sandbox.launch("Hello", "--rehearse", script, "--allowed-tools", "Bash")
+
+    def escaped(self, name: str) -> psutil.Process:
+        """The process that its tool has left in the background."""
+        file = self.sandbox.work / f"{name}.pid"
+        eventually(file.exists, f"the tool of {name}")
+        return psutil.Process(int(file.read_text()))
+
+    def go_on(self, name: str) -> None:
+        (self.sandbox.work / f"{name}-go-on").touch()
+
+
+@pytest.fixture
+def stage(sandbox: Sandbox) -> Iterator[Stage]:
+    made = Stage(sandbox)
+    yield made
+    # Those that have cleared their environment, or have another state directory, the sandbox does not find.
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("HLDCTL_HOME", "").startswith(str(sandbox.root)):
+                process.kill()
+    kill(made.escaped(path.stem) for path in sandbox.work.glob("*.pid") if psutil.pid_exists(int(path.read_text())))
+
+
+def launching(script: Path, environment: str = "") -> str:
+    """The command of a tool that launches a session."""
+    return f"{environment} hldctl launch Hello --rehearse {script} --allowed-tools Bash > {script.stem}.id"
+
+
+@pytest.mark.parametrize("grace", ["10s", "0s"])
+@pytest.mark.parametrize("mark", ["other", "supervisor", "6ad3c9a6-2b1c-4d3e-8f4a-5b6c7d8e9f00"])
+def test_a_mark_that_no_session_has_saves_nobody_from_an_interrupt(stage: Stage, mark: str, grace: str) -> None:
+    session_id = stage.launch(stage.script("outer", mark=f"HLDCTL_SESSION_ID={mark}"))
+    escaped = stage.escaped("outer")
+    stage.sandbox.ok("interrupt", session_id, "--timeout", grace)
+    assert is_dead(escaped)
+    eventually(lambda: not stage.sandbox.processes(), "all to leave")
+
+
+def test_a_mark_in_a_project_s_settings_saves_no_tool(stage: Stage) -> None:
+    settings = stage.sandbox.work / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text(json.dumps({"env": {"HLDCTL_SESSION_ID": "whatever"}}))
+    session_id = stage.launch(stage.script("outer"))
+    escaped = stage.escaped("outer")
+    kill(stage.sandbox.processes(lambda process: process.pid == stage.sandbox.show(session_id)["pid"]))
+    assert stage.sandbox.ended(session_id)["end_reason"] == "killed"
+    assert is_dead(escaped)
+    eventually(lambda: not stage.sandbox.processes(), "all to leave")
+
+
+def can_make_cgroups(record: Path) -> bool:
+    """Whether the kernel lets this user have one below that of this process, as the docs ask for."""
+    with psutil.Popen(["sleep", "60"]) as process:
+        cgroup.enclose(process.pid, "trial", record)
+        made = cgroup.members("trial", record)
+        process.kill()
+        cgroup.release("trial", record)
+    return made == {process.pid}
+
+
+def test_an_orphan_without_environment_does_not_outlive_an_adopted_session(stage: Stage) -> None:
+    session_id = stage.launch(stage.script("outer", mark="env -i"))
+    escaped = stage.escaped("outer")
+    group = stage.sandbox.files(session_id).cgroup
+    is_enclosed = can_make_cgroups(stage.sandbox.root / "trial")
+    if is_enclosed:
+        eventually(group.exists, "the session's cgroup")
+    kill_and_wait(psutil.Process(stage.sandbox.show(session_id)["supervisor_pid"]))
+    assert stage.sandbox.show(session_id)["status"] == "running"
+    directory = Path(group.read_text()) if is_enclosed else None
+    stage.sandbox.ok("interrupt", session_id)
+    # Without a cgroup it escapes, as the docs say.
+    assert is_dead(escaped) == is_enclosed
+    assert directory is None or not directory.exists()
+
+
+@pytest.mark.parametrize("other_state", [False, True], ids=["one state directory", "two"])
+@pytest.mark.parametrize("supervised", [True, False], ids=["supervised", "lost"])
+def test_a_nested_session_outlives_the_one_around_it(stage: Stage, supervised: bool, other_state: bool) -> None:
+    inner = stage.script("inner")
+    environment = f"HLDCTL_HOME={stage.sandbox.state.root}/../other" if other_state else ""
+    outer = stage.launch(stage.script("outer", launching(inner, environment)))
+    escaped, of_outer = stage.escaped("inner"), stage.escaped("outer")
+    around = stage.sandbox.environment
+    if other_state:
+        stage.sandbox.environment = around | {"HLDCTL_HOME": str(stage.sandbox.root / "other")}
+    inner_id = (stage.sandbox.work / "inner.id").read_text().strip()
+    session = stage.sandbox.show(inner_id)
+    if not supervised:
+        kill_and_wait(psutil.Process(session["supervisor_pid"]))
+    stage.sandbox.ok("interrupt", outer, environment=around)
+    assert not is_dead(psutil.Process(session["pid"]))
+    assert not is_dead(escaped)
+    assert is_dead(of_outer)
+    stage.go_on("inner")
+    assert stage.sandbox.ended(inner_id)["end_reason"] == "success"
+
+
+def test_sessions_nested_twice_outlive_those_around_them(stage: Stage) -> None:
+    middle = stage.script("middle", launching(stage.script("inner", mark="env -i")))
+    outer = stage.launch(stage.script("outer", launching(middle)))
+    escaped = {name: stage.escaped(name) for name in ("outer", "middle", "inner")}
+    ids = {name: (stage.sandbox.work / f"{name}.id").read_text().strip() for name in ("middle", "inner")}
+    kill(stage.sandbox.processes(lambda process: process.pid == stage.sandbox.show(outer)["pid"]))
+    assert stage.sandbox.ended(outer)["end_reason"] == "killed"
+    assert {name for name in escaped if is_dead(escaped[name])} == {"outer"}
+    stage.sandbox.ok("interrupt", ids["middle"])
+    assert {name for name in escaped if is_dead(escaped[name])} == {"outer", "middle"}
+    stage.go_on("inner")
+    assert stage.sandbox.ended(ids["inner"])["end_reason"] == "success"
+
+
+def test_a_session_that_ended_leaves_no_cgroup(stage: Stage) -> None:
+    """Nor do the processes that an orderly end leaves running keep it: they are the user's."""
+    session_id = stage.launch(stage.script("outer"))
+    escaped = stage.escaped("outer")
+    group = stage.sandbox.files(session_id).cgroup
+    directory = None
+    if can_make_cgroups(stage.sandbox.root / "trial"):
+        eventually(group.exists, "the session's cgroup")
+        directory = Path(group.read_text())
+    stage.go_on("outer")
+    session = stage.sandbox.ended(session_id)
+    assert session["end_reason"] == "success"
+    assert [process["pid"] for process in session["left_running"]] == [escaped.pid]
+    assert not is_dead(escaped)
+    assert directory is None or not directory.exists()
+    assert not group.exists()

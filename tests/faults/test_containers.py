@@ -1,0 +1,159 @@
+"""One state directory, seen from several PID namespaces of one machine: a host and its containers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from tests.crash.audit import faults
+from tests.faults.namespace import Container
+from tests.sandbox import GATED, Sandbox, eventually, is_dead, kill_and_wait
+
+ASKING = 'call Bash {"command": "touch made"}\n\nsay Done.'
+Opener = Callable[[], Container]
+
+
+@pytest.fixture
+def opened(sandbox: Sandbox) -> Iterator[Opener]:
+    """Opens a container; all are closed at the end."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(Container(sandbox)))
+
+
+def pending(sandbox: Sandbox) -> list[str]:
+    return [approval["id"] for approval in json.loads(sandbox.ok("approvals", "--json"))]
+
+
+def launched(container: Container, *options: str) -> str:
+    """A session in the midst of a tool."""
+    container.sandbox.play(GATED)
+    session_id = container.sandbox.launch("Hello", "--allowed-tools", "Bash", *options)
+    container.sandbox.journal_has(session_id, "go-on")
+    return session_id
+
+
+def kill_supervisor(container: Container) -> None:
+    (supervisor,) = container.processes("hldctl.supervisor")
+    kill_and_wait(supervisor)
+
+
+def status(sandbox: Sandbox, session_id: str) -> str:
+    return sandbox.ok("ls", "--all", "--format", "{id} {status}").partition(f"{session_id} ")[2].split()[0]
+
+
+def containers_found(sandbox: Sandbox) -> list[str]:
+    findings = json.loads(sandbox.run("doctor", "--json").stdout)
+    return [finding["message"] for finding in findings if finding["subject"] == "containers"]
+
+
+def test_a_request_asked_in_a_container_is_answered_from_outside(sandbox: Sandbox, opened: Opener) -> None:
+    inside = opened().sandbox
+    inside.play(ASKING)
+    session_id = inside.launch("Hello", "--approvals")
+    (approval,) = eventually(lambda: pending(inside), "the request")
+    for _ in range(3):
+        assert pending(sandbox) == [approval]
+    sandbox.ok("approve", approval)
+    assert sandbox.run("wait", session_id).returncode == 0
+    assert (sandbox.work / "made").exists()
+    assert faults(sandbox, session_id) == []
+
+
+def test_a_request_asked_in_a_container_is_not_expired_from_another(sandbox: Sandbox, opened: Opener) -> None:
+    inside, beside = opened().sandbox, opened().sandbox
+    inside.play(ASKING)
+    session_id = inside.launch("Hello", "--approvals")
+    (approval,) = eventually(lambda: pending(inside), "the request")
+    assert pending(beside) == [approval]
+    assert f"{approval[:8]}" in beside.ok("approvals")
+    beside.ok("deny", approval, "--message", "No.")
+    assert inside.run("wait", session_id).returncode == 0
+    assert not (sandbox.work / "made").exists()
+
+
+def test_a_session_in_a_container_is_interrupted_from_outside(sandbox: Sandbox, opened: Opener) -> None:
+    container = opened()
+    session_id = launched(container)
+    assert "can be answered and interrupted from here" in sandbox.ok("show", session_id)
+    assert len(containers_found(sandbox)) == 1
+    sandbox.ok("interrupt", session_id)
+    assert status(sandbox, session_id) == "interrupted"
+    eventually(lambda: not sandbox.processes(), "all to leave")
+
+
+@pytest.mark.parametrize("where", ["outside", "beside"])
+def test_a_claude_in_a_container_is_not_taken_for_dead(sandbox: Sandbox, opened: Opener, where: str) -> None:
+    container = opened()
+    watcher = sandbox if where == "outside" else opened().sandbox
+    session_id = launched(container)
+    kill_supervisor(container)
+    claudes = container.processes("claude")
+    assert status(watcher, session_id) == "running"
+    assert "run any hldctl command there" in watcher.ok("show", session_id)
+    refused = watcher.run("interrupt", session_id)
+    assert (refused.returncode, "run any hldctl command there" in refused.stderr) == (4, True)
+    assert watcher.run("rm", "--force", session_id).returncode == 4
+    assert len(containers_found(watcher)) == 1
+    assert not any(map(is_dead, claudes))
+    sandbox.go_on()
+    assert container.sandbox.run("wait", session_id).returncode == 0
+    assert status(watcher, session_id) == "completed"
+    assert faults(sandbox, session_id) == []
+
+
+def test_a_claude_outside_is_not_taken_for_dead_in_a_container(sandbox: Sandbox, opened: Opener) -> None:
+    sandbox.play(GATED)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    (supervisor,) = sandbox.supervisors()
+    kill_and_wait(supervisor)
+    assert status(opened().sandbox, session_id) == "running"
+    sandbox.go_on()
+    assert sandbox.run("wait", session_id).returncode == 0
+
+
+def test_a_session_is_lost_with_its_container(sandbox: Sandbox, opened: Opener) -> None:
+    container = opened()
+    session_id = launched(container)
+    container.close()
+    assert sandbox.show(session_id)["end_reason"] == "lost"
+    assert faults(sandbox, session_id) == []
+
+
+def test_what_ended_in_a_container_without_a_supervisor_is_recorded_from_outside(
+    sandbox: Sandbox, opened: Opener
+) -> None:
+    container = opened()
+    session_id = launched(container)
+    kill_supervisor(container)
+    claudes = container.processes("claude")
+    sandbox.go_on()
+    eventually(lambda: all(map(is_dead, claudes)), "its end")
+    assert sandbox.show(session_id)["end_reason"] == "success"
+
+
+@pytest.mark.parametrize("remedy", ["rm", "doctor"])
+def test_what_a_lost_container_has_still_to_start_is_not_started_unasked(
+    sandbox: Sandbox, opened: Opener, remedy: str
+) -> None:
+    """Outside it would run without the walls of its container."""
+    container = opened()
+    session_id = launched(container, "--on-end", "touch ended-here")
+    container.close()
+    assert status(sandbox, session_id) == "running"
+    assert "hldctl doctor --fix" in sandbox.ok("show", session_id)
+    assert sandbox.run("interrupt", session_id).returncode == 4
+    assert sandbox.run("rm", session_id).returncode == 4
+    assert not (sandbox.work / "ended-here").exists()
+    if remedy == "rm":
+        sandbox.ok("rm", "--force", session_id)
+        assert sandbox.run("show", session_id).returncode == 3
+    else:
+        assert len(containers_found(sandbox)) == 1
+        sandbox.run("doctor", "--fix")
+        assert sandbox.show(session_id)["end_reason"] == "lost"
+        eventually((sandbox.work / "ended-here").exists, "the command at the end")
+    assert containers_found(sandbox) == []
