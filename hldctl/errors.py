@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     NO_SUCH_SESSION = 3
     WRONG_STATE = 4
     ENVIRONMENT = 5
+    UNWRITABLE = 6
     TIMED_OUT = 124
     INTERRUPTED = 130
 

@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from hldctl.cli import output, screen
+from hldctl.cli import output, screen, streams
 from hldctl.cli.leaving import left_by_signal
 from hldctl.errors import BadUsage, ExitCode
 from hldctl.host.paths import StateDirectory
@@ -66,11 +66,16 @@ class _Signals:
 
 def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what: Afterwards) -> None:
     """Starts a session, and ends the command with the session's exit code if it is to be waited for."""
+    # What comes of the session is not decided by whether it can be written; a terminal that is gone is left, though.
+    if not what.is_drawn:
+        streams.keep_going(
+            output.note_unwritable if what.wait or what.follow else _ignore, reader_may_leave=what.follow
+        )
     if not what.wait and not what.follow:
         launched = start()
         if launched.replaces:
             _await_turn(state, launched)
-        _print_launched(state, launched.session_id, what)
+        _print_launched(state, launched, what)
         if not what.quiet:
             _warn(launched)
             _warn_of_runner()
@@ -80,7 +85,7 @@ def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what:
     launched = start()
     session_id = launched.session_id
     if not launched.is_new:
-        _print_launched(state, session_id, what)
+        _print_launched(state, launched, what)
         _warn(launched)
         return
     if not what.quiet:
@@ -90,16 +95,24 @@ def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what:
         # Whose terminal is closed leaves the session alone, and the terminal as it was.
         with left_by_signal(signal.SIGHUP):
             _attend(state, session_id, what)
+    except BrokenPipeError:
+        output.note(f"nobody reads the output any more; session {session_id} goes on")
+        raise
     except _Stopped:
         _stop(state, session_id, what)
     _print_result(state, session_id, what)
+
+
+def _ignore(failure: OSError) -> None:
+    """Do nothing: `_print_launched` says it together with the id."""
 
 
 def _stop(state: StateDirectory, session_id: str, what: Afterwards) -> None:
     from hldctl.sessions import stopping, waiting
 
     if waiting.has_ended(state, session_id):
-        output.note(f"not waiting for the on_end command of {session_id} any longer")
+        if waiting.has_on_end_left(state, session_id):
+            output.note(f"not waiting for the on_end command of {session_id} any longer")
         return
     output.note(f"interrupting {session_id}")
     stopping.interrupt(state, [session_id])
@@ -136,7 +149,8 @@ def _warn_of_runner() -> None:
         output.note("hint: this looks like a CI job, whose runner ends what stays behind; --wait waits for the end")
 
 
-def _print_launched(state: StateDirectory, session_id: str, what: Afterwards) -> None:
+def _print_launched(state: StateDirectory, launched: Launched, what: Afterwards) -> None:
+    session_id = launched.session_id
     if what.as_json:
         from hldctl.sessions import lookup
         from hldctl.store.database import opened
@@ -146,6 +160,9 @@ def _print_launched(state: StateDirectory, session_id: str, what: Afterwards) ->
             output.json_value(session_object(lookup.find(session_id)))
     else:
         output.data(session_id)
+    if failure := streams.flush():
+        done = "was started" if launched.is_new else "runs"
+        output.note(f"session {session_id} {done}, but its id could not be written: {failure.strerror}")
 
 
 def _attend(state: StateDirectory, session_id: str, what: Afterwards) -> None:

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from hldctl import __version__
-from hldctl.cli import command
+from hldctl.cli import command, output, streams
 from hldctl.errors import ExitCode, HldctlError
 
 COMMANDS = {
@@ -45,10 +45,6 @@ _KILLED_BY_SIGPIPE = 141
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-class _ReaderGone(Exception):
-    """Nobody reads standard output any more."""
-
-
 class _Commands(command.Suggesting, TyperGroup):
     """Imports a command's module when the command is asked for, so that each pays only for itself."""
 
@@ -57,16 +53,6 @@ class _Commands(command.Suggesting, TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return load(cmd_name) if cmd_name in COMMANDS else None
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            result = super().invoke(ctx)
-            if sys.stdout is not None:
-                sys.stdout.flush()
-        except BrokenPipeError:
-            # typer would make exit code 1 of it, which means that a session failed.
-            raise _ReaderGone from None
-        return result
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         # For the suggestions that a mistyped command gets: the names are all that is read.
@@ -175,49 +161,69 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if sys.platform == "win32":
         print("hldctl does not run on Windows; use it in WSL.", file=sys.stderr)
         sys.exit(ExitCode.ENVIRONMENT)
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal or locale without UTF-8 is shown what it cannot show as escapes.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    streams.prepare()
     # Claude Code gets the launcher's umask; hldctl's own files are private whatever it is.
     umask = os.umask(0o077)
     try:
-        app(args=_readable(arguments), prog_name="hldctl", obj={"umask": umask})
-    except HldctlError as error:
-        print(f"hldctl: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except _ReaderGone:
-        _discard_output()
-        sys.exit(_KILLED_BY_SIGPIPE)
+        code = _run(_readable(arguments), umask)
     except OSError as error:
-        # One that names no file; those that do are met where the file is opened.
-        if error.errno not in _UNWRITABLE or error.filename is not None:
+        # Others of the kind that name no file; those that do are met where the file is opened.
+        if error is not streams.failure() and (error.errno not in _UNWRITABLE or error.filename is not None):
             raise
-        _discard_output()
-        print(f"hldctl: What there is to say cannot be written: {error.strerror}.", file=sys.stderr)
-        sys.exit(ExitCode.ENVIRONMENT)
+        output.note_unwritable(error)
+        code = ExitCode.ENVIRONMENT
     except Exception as error:
         # What was read may be damaged; not each place that reads can allow for that.
         from hldctl.cli import damage
 
         if (sentence := damage.sentence(error)) is None:
             raise
-        print(f"hldctl: {sentence}", file=sys.stderr)
-        sys.exit(ExitCode.ENVIRONMENT)
-    _note_old_data()
-    sys.exit(ExitCode.DONE)
+        output.note(sentence)
+        code = ExitCode.ENVIRONMENT
+    if code == ExitCode.DONE:
+        _note_old_data()
+    if (failure := streams.flush()) is not None and code == ExitCode.DONE:
+        code = _exit_code(failure)
+    sys.exit(code)
 
 
 def _note_old_data() -> None:
     """Say so where a full or read-only disk let only a part of the database be read."""
     fallback = sys.modules.get("hldctl.store.fallback")
     if fallback is not None and fallback.is_outdated():
-        print(f"hldctl: {fallback.OUTDATED}", file=sys.stderr)
+        output.note(fallback.OUTDATED)
 
 
-def _discard_output() -> None:
-    """What is still in the buffer would raise again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _run(words: list[str], umask: int) -> int:
+    """Run the command; return its exit code."""
+    from typer._click.exceptions import ClickException
+
+    try:
+        return int(app(args=words, prog_name="hldctl", obj={"umask": umask}, standalone_mode=False) or 0)
+    except SystemExit:
+        # What typer makes of EPIPE is exit code 1, which means that a session failed.
+        return _KILLED_BY_SIGPIPE
+    except HldctlError as error:
+        # One sentence on one line: a line of its own could pass for another message.
+        output.note(str(error).replace("\n", "\\n"))
+        return error.exit_code
+    except ClickException as error:
+        shown = io.StringIO()
+        error.show(shown)
+        print(output.harmless(shown.getvalue()), end="", file=sys.stderr)
+        return error.exit_code
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+
+
+def _exit_code(failure: OSError) -> int:
+    """The exit code of a command that did what it should, but whose output could not be written."""
+    if failure.errno == errno.EPIPE:
+        return _KILLED_BY_SIGPIPE
+    if streams.keeps_going():
+        return ExitCode.UNWRITABLE
+    output.note_unwritable(failure)
+    return ExitCode.ENVIRONMENT
 
 
 def _readable(arguments: Sequence[str] | None) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
+from hldctl.cli import streams
 from hldctl.errors import ExitCode
 from hldctl.host import interpreter
 
@@ -16,6 +17,7 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 def main() -> NoReturn:
     interpreter.collect_rarely()
+    streams.prepare()
     try:
         _run()
     except SystemExit as end:

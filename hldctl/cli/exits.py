@@ -12,6 +12,7 @@ MEANINGS = {
     ExitCode.WRONG_STATE: "The session's state does not allow it.",
     ExitCode.ENVIRONMENT: "The environment does not allow it: no Claude Code, or a state directory or database that "
     "cannot be used.",
+    ExitCode.UNWRITABLE: "The session was started, or has completed, but standard output cannot be written.",
     ExitCode.TIMED_OUT: "A timeout ended it.",
     ExitCode.INTERRUPTED: "It was interrupted.",
 }

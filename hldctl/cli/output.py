@@ -58,7 +58,12 @@ def json_value(value: Any, *, compact: bool = False) -> None:
 
 
 def note(text: str) -> None:
-    print(f"hldctl: {text}", file=sys.stderr)
+    """A line on standard error; control characters in it are escaped."""
+    print(f"hldctl: {harmless(text)}", file=sys.stderr)
+
+
+def note_unwritable(failure: OSError) -> None:
+    note(f"The output cannot be written: {failure.strerror}.")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

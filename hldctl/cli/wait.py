@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import output, streams
 from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import lookup, waiting
@@ -33,6 +33,8 @@ def command(
     """
     if results and as_json:
         raise BadUsage("--results prints texts and --json sessions; choose one of them.")
+    # The exit code is the sessions', whether their results can be written or not.
+    streams.keep_going(output.note_unwritable)
     state = StateDirectory.from_environment()
     with reading(state):
         ids = [lookup.find(words).id for words in sessions]

@@ -102,6 +102,12 @@ def has_ended(state: StateDirectory, session_id: str) -> bool:
         return _existing(session_id).completed_at is not None
 
 
+def has_on_end_left(state: StateDirectory, session_id: str) -> bool:
+    """Return whether the session has an `on_end` command that has not been run to its end."""
+    with opened(state):
+        return bool(_existing(session_id).on_end_pending)
+
+
 def until_all_is_done(state: StateDirectory, session_id: str) -> None:
     """Until its `on_end` has been run, too, if it has one: whoever goes on may end all that runs beside."""
 
