@@ -23,10 +23,10 @@ def rendered(text: str) -> str:
     """HTML that may be put into a page as it is."""
     if len(text) > _LONGEST:
         return f"<pre>{escape(harmless(text))}</pre>"
-    tokens = _PARSER.parse(harmless(text))
+    tokens = PARSER.parse(harmless(text))
     _adapt(tokens)
     # Once more: Markdown has spellings of its own for control characters, such as &#27;.
-    return harmless(_PARSER.renderer.render(tokens, _PARSER.options, {}))
+    return harmless(PARSER.renderer.render(tokens, PARSER.options, {}))
 
 
 def _is_safe(url: str) -> bool:
@@ -43,7 +43,8 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-_PARSER = _parser()
+PARSER = _parser()
+"""Without HTML, images and links to anything but the web and mail."""
 
 
 def _adapt(tokens: Sequence[Token]) -> None:

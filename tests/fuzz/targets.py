@@ -16,6 +16,7 @@ import apsw
 
 from hldctl.claude import arguments, environment, mcp, permission, prefixes
 from hldctl.claude.usage import Tokens
+from hldctl.cli import markdown_safe
 from hldctl.cli.conversation import lines as printed_lines
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host.clock import rfc3339
@@ -34,6 +35,7 @@ from hldctl.supervisor.journal import Batch, JournalReader
 from hldctl.supervisor.report import Report
 from hldctl.supervisor.request import LaunchRequest, write_inputs
 from hldctl.supervisor.snapshots import Snapshots
+from tests.exported_markdown import assert_contained
 from tests.fixtures.streams.expected import lines_of
 from tests.fuzz import damage
 from tests.fuzz.shells import assert_one_command
@@ -370,10 +372,15 @@ def damaged_database(bench: Bench, data: bytes) -> None:
     damage.check(bench.template, data)
 
 
+def message(bench: Bench, data: bytes) -> None:
+    """What a model says, in an exported Markdown document."""
+    assert_contained(markdown_safe.contained(data.decode("utf-8", "replace")))
+
+
 Target = Callable[[Bench, bytes], None]
 
 _ALL = (
     *(stream, arrivals, fold_state, inherited, report, script, kept_snapshot, permission_request, covered_command),
-    damaged_database,
+    *(damaged_database, message),
 )
 TARGETS: dict[str, Target] = {target.__name__: target for target in _ALL}
