@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,8 +20,11 @@ from hldctl.states import Status
 from hldctl.store import approvals, view
 from hldctl.store.connection import current
 from hldctl.store.database import reading
-from hldctl.store.listing import Listing, matching
+from hldctl.store.listing import Listing, matching, read
 from hldctl.store.session import Session
+
+if TYPE_CHECKING:
+    from hldctl.cli.template import Template
 
 _SHOWN = 50
 """Rows for a person; a script gets all, unless it says otherwise."""
@@ -46,6 +49,8 @@ _LISTED = (
     "summary",
     "pending_approvals",
 )
+
+_ARRANGED = ("id", "parent_session_id", "created_at")
 
 _DRAWN = (
     *_LISTED,
@@ -102,8 +107,9 @@ def command(
         sort=_COLUMNS[sort],
         # One more, to know whether there are more.
         limit=most + 1 if most else None,
-        columns=None if template or as_json else _DRAWN if is_drawn else _LISTED,
+        columns=_DRAWN if is_drawn else _LISTED if is_table else _ARRANGED if tree else ("id",),
     )
+    form = None if template is None else _template(template)
     state = StateDirectory.from_environment()
     if is_drawn:
         _draw(state, listing, most, tree=tree, watch=watch)
@@ -111,22 +117,36 @@ def command(
     with reading(state):
         supervisors.adopt_all_lost(state)
         found = matching(listing)
+        drawn = _arranged(found, most, tree=tree)
+        if not is_table:
+            _print_each([session.id for _, session in drawn], quiet=quiet, form=form)
+            return
         waiting = _waiting() if any(session.pending_approvals for session in found) else {}
-    drawn = _arranged(found, most, tree=tree)
-    shown = [session for _, session in drawn]
-    if quiet:
-        for session in shown:
-            output.data(session.id)
-    elif template is not None:
-        for session in shown:
-            output.data(output.format_fields(template, view.session_object(session)))
-    elif as_json:
-        output.json_value([view.session_object(session) for session in shown])
-    elif not shown:
+    if not drawn:
         output.note(_NO_SESSIONS)
     else:
         _print_table(drawn, waiting)
         _note_more(found, most)
+
+
+def _print_each(ids: Sequence[str], *, quiet: bool, form: Template | None) -> None:
+    """For a script: the ids alone, a line for each session, or JSON."""
+    if quiet:
+        for session_id in ids:
+            output.data(session_id)
+        return
+    objects = (view.session_object(session) for session in read(ids, view.SESSION_FIELDS))
+    if form is None:
+        output.json_array(objects)
+        return
+    for values in objects:
+        output.data(form.line(values))
+
+
+def _template(text: str) -> Template:
+    from hldctl.cli.template import Template
+
+    return Template(text, view.session_samples())
 
 
 def _draw(state: StateDirectory, listing: Listing, most: int, *, tree: bool, watch: bool) -> None:

@@ -23,6 +23,9 @@ _FIELDS = (
     *("num_turns", "duration_ms"),
 )
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that spreadsheets evaluate: https://owasp.org/www-community/attacks/CSV_Injection."""
+
 
 def command(
     by: Annotated[By, typer.Option(help="What sessions are grouped by.")] = By.DAY,
@@ -41,7 +44,8 @@ def command(
     Fields of --json and --csv: `key` (the day, model, … or null), `sessions`, of these `completed`, `failed`,
     `interrupted` and `running` (all that have not ended), `success_rate` (the completed among the ended, 0 to 1),
     `cost_usd`, `input_tokens`, `output_tokens`, `cache_creation_input_tokens`, `cache_read_input_tokens`,
-    `num_turns`, `duration_ms`. What is not known is null, and empty in a table.
+    `num_turns`, `duration_ms`. What is not known is null, and empty in a table. In a table, a
+    key that a spreadsheet would take for a formula has an apostrophe before it.
     """
     if as_json and as_csv:
         raise BadUsage("Say either --json or --csv.")
@@ -75,4 +79,9 @@ def _print_csv(found: list[Sums]) -> None:
     writer.writeheader()
     for sums in found:
         values = _object(sums)
-        writer.writerow({**values, "key": None if sums.key is None else output.harmless(sums.key)})
+        writer.writerow({**values, "key": None if sums.key is None else _cell(sums.key)})
+
+
+def _cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula; an apostrophe says that it is text."""
+    return f"'{output.harmless(text)}" if text.startswith(_FORMULA) else output.harmless(text)

@@ -66,14 +66,15 @@ class _Errors(_Patient):
 
 _outputs: list[_Output] = []
 """One, unless standard output was closed."""
-_prepared: list[bool] = []
+_former: list[TextIO] = []
+"""What was replaced: it would close its descriptor if it was collected."""
 
 
 def prepare() -> None:
     """To be called before anything is opened, started or printed; a second call does nothing."""
-    if _prepared:
+    if _former:
         return
-    _prepared.append(True)
+    _former.extend(stream for stream in (sys.stdout, sys.stderr) if stream is not None)
     _open_closed_ones()
     # In place of a closed one a file of its own: what has the number may be another that was opened since.
     if sys.stdout is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from peewee import SQL
 from hldctl.states import Status
 from hldctl.store.models import SessionTable
 from hldctl.store.session import Session
+
+_AT_A_TIME = 200
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,18 @@ def matching(listing: Listing) -> list[Session]:
         )
     query = query.order_by(getattr(SessionTable, listing.sort).desc(), SQL("rowid").desc())
     return _found(query.limit(listing.limit) if listing.limit is not None else query)
+
+
+def read(ids: Sequence[str], columns: Sequence[str]) -> Iterator[Session]:
+    """Read these sessions, in this order; one that was deleted is left out.
+
+    They are read some at a time: neither are all in memory at once, nor does a slow reader hold a transaction.
+    """
+    for start in range(0, len(ids), _AT_A_TIME):
+        some = ids[start : start + _AT_A_TIME]
+        query = SessionTable.select(*(getattr(SessionTable, name) for name in columns))
+        found = {session.id: session for session in _found(query.where(SessionTable.id.in_(some)))}
+        yield from (found[session_id] for session_id in some if session_id in found)
 
 
 def _found(query: Any) -> list[Session]:

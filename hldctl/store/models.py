@@ -126,3 +126,11 @@ class SessionTable(Model):
     class Meta:
         database = _database
         table_name = "sessions"
+
+
+def sample(column: str) -> Any:
+    """Return a value of the column's kind."""
+    field = getattr(SessionTable, column)
+    if isinstance(field, JsonField):
+        return []
+    return {IntegerField: 0, FloatField: 0.0, BooleanField: False}.get(type(field), "")

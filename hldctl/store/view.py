@@ -96,6 +96,13 @@ def session_object(session: Session) -> dict[str, Any]:
     return {name: _value(session, name) for name in SESSION_FIELDS}
 
 
+def session_samples() -> dict[str, Any]:
+    """For each field of a session a value of its kind."""
+    from hldctl.store.models import sample
+
+    return {name: "" if name in _TIMES else sample(name) for name in SESSION_FIELDS}
+
+
 def event_object(event: Event) -> dict[str, Any]:
     return {name: _value(event, name) for name in EVENT_FIELDS}
 

@@ -308,6 +308,28 @@ def test_it_goes_into_a_file(sandbox: Sandbox, evil: str) -> None:
     assert json.loads((sandbox.work / "session.json").read_text())["id"] == evil
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's link")
+def test_another_user_s_link_in_a_shared_directory_is_refused(sandbox: Sandbox, evil: str) -> None:
+    shared = sandbox.root / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    mine = sandbox.home / ".bashrc"
+    mine.write_text("mine")
+    (shared / "run.md").symlink_to(mine)
+    os.chown(shared / "run.md", 65534, 65534, follow_symlinks=False)
+    refused = sandbox.run("export", evil, "-o", shared / "run.md")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "cannot be written: run.md is a symbolic link that another user made." in refused.stderr
+    assert mine.read_text() == "mine"
+    assert [path.name for path in shared.iterdir()] == ["run.md"]
+
+
+def test_standard_output_has_a_name(sandbox: Sandbox, evil: str) -> None:
+    assert sandbox.ok("export", evil, "--format", "json", "-o", "/dev/stdout") == sandbox.ok(
+        "export", evil, "--format", "json"
+    )
+
+
 @pytest.mark.parametrize("format", ["html", "markdown", "json"])
 def test_a_long_conversation_needs_little_memory(sandbox: Sandbox, format: str) -> None:
     sandbox.claude(CONVERSATION + "done()")

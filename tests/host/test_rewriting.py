@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,121 @@ def test_a_pipe_is_written_into(tmp_path: Path) -> None:
     reader.join()
     assert read == [b"one two"]
     assert pipe.is_fifo()
+
+
+OTHER = 65534
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    directory.chmod(0o1777)
+    return directory
+
+
+def as_another_user(make: Callable[[], None]) -> None:
+    """Run this as a user who has no rights here."""
+
+    def act() -> None:
+        os.setgroups([])
+        os.setgid(OTHER)
+        os.setuid(OTHER)
+        make()
+
+    process = multiprocessing.get_context("fork").Process(target=act)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+@pytest.fixture(autouse=True)
+def reachable(tmp_path: Path) -> None:
+    """Let others into the directory of a test, which pytest keeps for itself."""
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory.name.startswith(("pytest-", "popen-")) or directory == tmp_path:
+            directory.chmod(0o711)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+@AS_ROOT
+def test_a_link_that_another_user_made_is_not_followed(tmp_path: Path, shared: Path) -> None:
+    mine = tmp_path / "bashrc"
+    mine.write_text("mine")
+    as_another_user(lambda: (shared / "run.md").symlink_to(mine))
+    with pytest.raises(PermissionError, match="another user"):
+        rewriting.write(shared / "run.md", [b"transcript"], 0o022)
+    with pytest.raises(PermissionError, match="another user"):
+        rewriting.rewrite(shared / "run.md", lambda: b"transcript")
+    assert (mine.read_text(), names(shared)) == ("mine", ["run.md"])
+
+
+@AS_ROOT
+def test_a_directory_that_another_user_links_to_is_not_entered(tmp_path: Path, shared: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    as_another_user(lambda: (shared / "out").symlink_to(tmp_path / "mine"))
+    with pytest.raises(PermissionError, match="another user"):
+        rewriting.write(shared / "out" / "run.md", [b"transcript"], 0o022)
+    assert names(tmp_path / "mine") == []
+    # In a directory of one's own, nobody else makes links: there another's has been accepted.
+    os.chown(tmp_path / "mine", OTHER, OTHER)
+    shared.chmod(0o755)
+    rewriting.write(shared / "out" / "run.md", [b"transcript"], 0o022)
+    assert names(tmp_path / "mine") == ["run.md"]
+
+
+@AS_ROOT
+def test_a_file_of_another_user_lends_its_mode_to_nothing(shared: Path) -> None:
+    shared.chmod(0o777)
+    as_another_user(lambda: (shared / "run.md").touch(0o666))
+    (shared / "run.md").chmod(0o666)
+    rewriting.write(shared / "run.md", [b"transcript"], 0o077)
+    status = (shared / "run.md").stat()
+    assert (status.st_mode & 0o777, status.st_uid) == (0o600, os.geteuid())
+
+
+def test_links_of_one_s_own_are_followed_wherever_they_are(tmp_path: Path, shared: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (shared / "directory").symlink_to("../real")
+    (shared / "link").symlink_to(shared / "directory" / "second")
+    (tmp_path / "real" / "second").symlink_to("./../real/file")
+    rewriting.write(shared / "link", [b"new"], 0o022)
+    assert (tmp_path / "real" / "file").read_text() == "new"
+    assert (shared / "link").is_symlink()
+
+
+def test_links_that_go_round_in_circles_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="symbolic links"):
+        rewriting.write(tmp_path / "a", [b""], 0o022)
+
+
+def test_the_open_files_of_a_process_are_written_to(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    rewriting.write(Path(f"/dev/fd/{writing}"), [b"one"], 0o022)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        assert pipe.read() == b"one"
+
+
+def test_a_directory_that_may_only_be_searched_is_passed_through(tmp_path: Path) -> None:
+    (tmp_path / "closed" / "open").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o311)
+    rewriting.write(tmp_path / "closed" / "open" / "file", [b"x"], 0o022)
+    assert (tmp_path / "closed" / "open" / "file").read_bytes() == b"x"
+    (tmp_path / "closed").chmod(0o755)
+
+
+def test_a_path_is_relative_to_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    rewriting.write(Path("../file"), [b"x"], 0o022)
+    rewriting.write(Path("file"), [b"y"], 0o022)
+    assert (names(tmp_path), names(tmp_path / "below")) == (["below", "file"], ["file"])
+    with pytest.raises(IsADirectoryError):
+        rewriting.write(Path(".."), [b""], 0o022)
