@@ -23,6 +23,9 @@ JOB_CONTROL = (
 )
 """A shell that runs the command, and reads on once it has been stopped."""
 
+IN_BACKGROUND = (*JOB_CONTROL[:4], JOB_CONTROL[4].replace('"$@";', '"$@" &'), *JOB_CONTROL[5:])
+"""The same, with the command in the background from the start."""
+
 
 class Display(pyte.Screen):
     """pyte's, which knows of no dim text: that is kept as text that blinks, of which hldctl has none."""

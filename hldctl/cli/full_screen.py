@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from hldctl.cli.keyboard import single_keys
 from hldctl.cli.leaving import die
 from hldctl.cli.screen import rendered
 from hldctl.cli.undisturbed import undisturbed
-from hldctl.host.paths import touch
+from hldctl.errors import UnfitEnvironment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,10 +32,12 @@ _HOME, _ERASE_TO_END_OF_LINE, _ERASE_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 class FullScreen:
     """Entered by `full_screen`."""
 
-    def __init__(self, console: Console, stirred: Path, *, has_keys: bool) -> None:
-        self.stirred = stirred
+    def __init__(self, console: Console, descriptor: int, *, has_keys: bool) -> None:
+        self.stirred = Path(f"/dev/fd/{descriptor}")
         """A file that is touched when `draw` is wanted: the terminal has another size, is to be given back, or is ours
-        again. What sleeps on files is woken by it, which a signal's handler alone does not do."""
+        again. What sleeps on files is woken by it, which a signal's handler alone does not do. It has no other name,
+        so that nothing is left of it, however the process ends."""
+        self._descriptor = descriptor
         self._console = console
         self._has_keys = has_keys
         self._modes = ExitStack()
@@ -44,11 +47,13 @@ class FullScreen:
     def draw(self, lines: Sequence[Text]) -> None:
         """As many as the screen has room for; none may be wider. What stands there already is not sent again.
 
-        Ctrl-Z is heeded here, so that the terminal is ours as a whole, or not at all.
+        Ctrl-Z is heeded here, so that the terminal is ours as a whole, or not at all. In the background the process
+        is stopped, as by SIGTTOU.
         """
         if self._is_to_stop:
             self._stop()
-        if self._was_stopped:
+        if self._was_stopped or not is_in_foreground():
+            await_foreground()
             with undisturbed():
                 self.leave()
                 self.enter()
@@ -69,7 +74,7 @@ class FullScreen:
     def note(self, number: int, frame: FrameType | None) -> None:
         self._is_to_stop |= number == signal.SIGTSTP
         self._was_stopped |= number == signal.SIGCONT
-        touch(str(self.stirred))
+        os.utime(self._descriptor)
 
     def _stop(self) -> None:
         """Until `fg`."""
@@ -97,13 +102,40 @@ class FullScreen:
 def full_screen(console: Console, *, has_keys: bool = False) -> Iterator[FullScreen]:
     """With `has_keys` the terminal gives each key as it is pressed."""
     try:
-        with tempfile.NamedTemporaryFile(prefix="hldctl-stirred-") as file:
-            yield from _entered(FullScreen(console, Path(file.name), has_keys=has_keys))
+        with tempfile.TemporaryFile() as file:
+            await_foreground()
+            yield from _entered(FullScreen(console, file.fileno(), has_keys=has_keys))
     except (OSError, EOFError, termios.error):
         if not sys.stdout.isatty():
             # It was one: the terminal is gone, and whoever started us has SIGHUP ignored.
             die(signal.SIGHUP)
         raise
+
+
+def is_in_foreground() -> bool:
+    """Whether the terminal is the process group's to draw on; also if it is not our controlling terminal."""
+    try:
+        return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
+    except OSError:
+        return True
+
+
+def await_foreground() -> None:
+    """Has the kernel stop the process group until it is in the foreground, as whatever sets a terminal's modes is.
+
+    tcdrain() does that, and changes nothing. Raises UnfitEnvironment where no shell could bring it to the foreground.
+    """
+    while True:
+        try:
+            termios.tcdrain(sys.stdout)
+        except termios.error as error:
+            # The handler of SIGCONT has run.
+            if error.args[0] == errno.EINTR:
+                continue
+            if sys.stdout.isatty() and not is_in_foreground():
+                raise UnfitEnvironment("The terminal is another program's, and no shell can hand it over.") from None
+            raise
+        return
 
 
 def _entered(screen: FullScreen) -> Iterator[FullScreen]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 
 from hldctl.cli import session_table
-from hldctl.cli.full_screen import full_screen
+from hldctl.cli.full_screen import full_screen, is_in_foreground
 from hldctl.cli.leaving import left_by_signal
 from hldctl.cli.screen import console
 from hldctl.cli.session_table import Row
@@ -29,7 +29,7 @@ def watch(state: StateDirectory, listing: Listing, rows: Callable[[Overview], Se
                     lines = _lines(rows(seen), seen, *terminal.size)
                     screen.draw(lines)
         finally:
-            if lines:
+            if lines and is_in_foreground():
                 terminal.print(*lines, sep="\n")
 
 

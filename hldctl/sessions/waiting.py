@@ -104,7 +104,7 @@ def has_ended(state: StateDirectory, session_id: str) -> bool:
 
 def has_on_end_left(state: StateDirectory, session_id: str) -> bool:
     """Return whether the session has an `on_end` command that has not been run to its end."""
-    with opened(state):
+    with reading(state):
         return bool(_existing(session_id).on_end_pending)
 
 

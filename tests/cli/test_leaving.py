@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 
+import psutil
 import pytest
 
 from tests.cli.a_conversation import CONVERSATION
 from tests.sandbox import Sandbox, eventually
-from tests.terminal import Terminal
+from tests.terminal import IN_BACKGROUND, Terminal
 
 WORKS = CONVERSATION + 'call("a", "Bash", command="make all")\npause("end")\ndone()\n'
 FOLLOWING = [["ls", "--watch"], ["tail", "-f", "last"], ["top"]]
@@ -94,3 +95,82 @@ def test_a_prompt_is_left_as_it_was_found(sandbox: Sandbox) -> None:
         assert terminal.ended()[0] == -signal.SIGTERM
         assert (terminal.is_as_before(), terminal.modes()) == (True, before)
     assert sandbox.show(session_id)["pending_approvals"] == 1
+
+
+DRAWING = [["ls", "--watch"], ["top"]]
+
+
+def is_stopped(sandbox: Sandbox, word: str) -> bool:
+    return [process.status() for process in sandbox.running(word)] == [psutil.STATUS_STOPPED]
+
+
+@pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])
+def test_nothing_is_drawn_from_the_background(sandbox: Sandbox, arguments: list[str]) -> None:
+    sandbox.claude(WORKS)
+    session_id = sandbox.launch("Make it.")
+    sandbox.journal_has(session_id, "make all")
+    # Python's own words do not contain it.
+    word = arguments[-1]
+    with Terminal(sandbox, *arguments, program=IN_BACKGROUND) as terminal:
+        eventually(lambda: is_stopped(sandbox, word), "it to be stopped")
+        before = terminal.modes()
+        terminal.screen()
+        assert "\x1b" not in terminal.shown
+        terminal.enter("fg\n")
+        terminal.becomes("make all")
+        terminal.enter("\x1a")
+        eventually(terminal.is_as_before, "its own screen to go")
+        eventually(lambda: is_stopped(sandbox, word), "it to be stopped")
+        terminal.screen()
+        drawn = terminal.shown
+        # What wakes it in the background has it stopped again.
+        (process,) = sandbox.running(word)
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGWINCH)
+        eventually(lambda: is_stopped(sandbox, word), "it to be stopped")
+        sandbox.ok("set", session_id, "--title", "New")
+        process.send_signal(signal.SIGCONT)
+        eventually(lambda: is_stopped(sandbox, word), "it to be stopped")
+        terminal.screen()
+        assert terminal.shown.replace("\r", "").strip().startswith(drawn.replace("\r", "").strip())
+        assert "\x1b[?1049h" not in terminal.shown[len(drawn) :]
+        terminal.enter("fg\n")
+        eventually(lambda: not terminal.is_as_before(), "its screen to come back")
+        terminal.enter("\x03")
+        eventually(lambda: not sandbox.running(word), "its end")
+        assert (terminal.is_as_before(), terminal.modes()) == (True, before)
+
+
+@pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])
+def test_nothing_is_left_of_one_that_is_killed(sandbox: Sandbox, arguments: list[str]) -> None:
+    sandbox.claude(WORKS)
+    session_id = sandbox.launch("Make it.")
+    sandbox.journal_has(session_id, "make all")
+    with Terminal(sandbox, *arguments, environment={"TMPDIR": str(sandbox.temporary)}) as terminal:
+        terminal.becomes("make all")
+        # It is woken by it all the same.
+        terminal.resize(60, 12)
+        terminal.process.send_signal(signal.SIGWINCH)
+        eventually(lambda: max(map(len, terminal.screen())) <= 60, "a narrow screen")
+        terminal.process.kill()
+        terminal.process.wait()
+    assert [path.name for path in sandbox.temporary.iterdir() if path.name.startswith(("hldctl", "tmp"))] == []
+
+
+@pytest.mark.parametrize("on_end", [[], ["--on-end", "until [ -e done ]; do sleep 0.1; done"]], ids=["none", "on-end"])
+def test_an_end_that_comes_first_is_told_as_it_is(sandbox: Sandbox, on_end: list[str]) -> None:
+    sandbox.claude(WORKS)
+    with sandbox.popen("launch", "Make it.", "--follow", *on_end) as process:
+        eventually(lambda: sandbox.ok("ls", "-q"), "the session")
+        session_id = sandbox.ok("ls", "-q").strip()
+        sandbox.journal_has(session_id, "make all")
+        eventually(lambda: len(sandbox.events(session_id)) > 1, "the call")
+        process.send_signal(signal.SIGSTOP)
+        (sandbox.work / "end").touch()
+        eventually(lambda: sandbox.show(session_id)["status"] == "completed", "the end")
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        _, errors = process.communicate(timeout=60)
+    (sandbox.work / "done").touch()
+    assert process.returncode == 0
+    assert ("not waiting for the on_end command" in errors) == bool(on_end)
