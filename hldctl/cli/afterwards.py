@@ -111,6 +111,7 @@ def _stop(state: StateDirectory, session_id: str, what: Afterwards) -> None:
     from hldctl.sessions import stopping, waiting
 
     if waiting.has_ended(state, session_id):
+        # Between the session's end and that of its command there is nothing to interrupt.
         if waiting.has_on_end_left(state, session_id):
             output.note(f"not waiting for the on_end command of {session_id} any longer")
         return

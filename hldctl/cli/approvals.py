@@ -2,59 +2,102 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import output, screen
 from hldctl.cli.age import age
 from hldctl.cli.conversation import answerer
 from hldctl.cli.leaving import left_by_signal
+from hldctl.errors import BadUsage
 from hldctl.host.paths import StateDirectory
-from hldctl.sessions import approving, lookup
+from hldctl.sessions import approving, requests
 from hldctl.states import ApprovalStatus
 from hldctl.store.approvals import Approval, as_object
 from hldctl.store.database import reading
 
-_WIDTH = 80
-"""Characters of a call's input that a line shows."""
+_HEADER = ("ID", "SESSION", "STATUS", "SINCE", "TOOL", "INPUT")
 
 
 def command(
-    sessions: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help="Only of these sessions.")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID…]", help="Only of these sessions; of a request, the whole of it."),
+    ] = None,
     answered_too: Annotated[bool, typer.Option("--all", help="Answered and expired ones too.")] = False,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="And then each that comes or is answered, until Ctrl-C.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print an array, or with -f an object a line.")] = False,
 ) -> None:
-    """List the permission requests that wait, the longest first."""
+    """List the permission requests that wait, the longest first.
+
+    The id of a request shows that one whole, answered or not.
+    """
     state = StateDirectory.from_environment()
-    with reading(state):
-        ids = [lookup.find(words).id for words in sessions or ()]
+    named = requests.named(state, words or ())
     if follow:
-        with left_by_signal():
-            for approval in approving.news(state, ids):
-                if as_json:
-                    output.json_value(as_object(approval), compact=True)
-                else:
-                    print(line(approval), flush=True)
+        if named.requests:
+            raise BadUsage("-f follows sessions; leave out -f to see a request.")
+        _follow(state, named.sessions, as_json=as_json)
         return
-    found = approving.listed(state, ids, answered_too=answered_too)
-    if answered_too and not ids and len(found) == approving.NEWEST:
+    found = list(named.requests)
+    if named.sessions or not found:
+        found += approving.listed(state, named.sessions, answered_too=answered_too)
+    if answered_too and not words and len(found) == approving.NEWEST:
         output.note(f"only the newest {approving.NEWEST}; name a session for all of its requests")
     if as_json:
         output.json_value([as_object(approval) for approval in found])
+    elif named.requests:
+        _print_whole(state, found)
     elif not found:
         output.note("nothing was ever asked" if answered_too else "nothing waits for permission")
     else:
-        output.table(("ID", "SESSION", "STATUS", "SINCE", "TOOL", "INPUT"), map(_cells, found))
+        _print_table(found)
 
 
-def line(approval: Approval) -> str:
-    """The cells of the table, in a line of its own."""
-    return "  ".join(_cells(approval))
+def _follow(state: StateDirectory, ids: Sequence[str], *, as_json: bool) -> None:
+    with left_by_signal():
+        for approval in approving.news(state, ids):
+            if as_json:
+                output.json_value(as_object(approval), compact=True)
+            else:
+                print("  ".join(_cells(approval)), flush=True)
+
+
+def _print_table(found: Sequence[Approval]) -> None:
+    """At a terminal each request has one line; in a pipe it is whole, as with -f."""
+    rows = list(map(_cells, found))
+    if screen.is_drawn():
+        widths = [max(map(len, column)) for column in list(zip(_HEADER, *rows, strict=True))[:-1]]
+        room = max(1, shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths))
+        short = [(*cells[:-1], output.cut(cells[-1], room)) for cells in rows]
+        is_cut, rows = short != rows, short
+    output.table(_HEADER, rows)
+    if screen.is_drawn() and is_cut:
+        output.note("`hldctl approvals ID` shows a request whole")
+
+
+def _print_whole(state: StateDirectory, found: Iterable[Approval]) -> None:
+    # Whoever asks for a list needs none of it.
+    from hldctl.cli.pager import paged
+    from hldctl.cli.request import described
+    from hldctl.store import sessions
+
+    with reading(state):
+        of_sessions = {approval.session_id: sessions.get(approval.session_id) for approval in found}
+    with paged():
+        for number, approval in enumerate(found):
+            if number:
+                output.data("")
+            for line in described(approval, of_sessions[approval.session_id]):
+                output.data(line.printed)
+            comment = f": {output.quoted_line(approval.comment)}" if approval.comment else ""
+            output.data(f"{_status(approval)}, asked {age(time.time() - approval.created_at / 1000)} ago{comment}")
 
 
 def _cells(approval: Approval) -> tuple[str, ...]:
@@ -63,8 +106,8 @@ def _cells(approval: Approval) -> tuple[str, ...]:
         approval.session_id[:8],
         _status(approval),
         age(time.time() - approval.created_at / 1000),
-        output.one_line(approval.tool_name),
-        output.shortened(approval.tool_input, _WIDTH),
+        output.quoted_line(approval.tool_name),
+        output.quoted_line(approval.tool_input),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hldctl.cli.detail import Detail, Shown
-from hldctl.cli.output import harmless, one_line, shortened
+from hldctl.cli.output import cut, harmless, one_line, quoted_line
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import origin as origin_of
@@ -29,13 +29,14 @@ def lines(event: Event, shown: Shown = _ALL) -> list[str]:
     return [f"{indent}{label}: {first}", *(f"{indent}  {line}" for line in others)]
 
 
-def approval_line(approval: Approval) -> str:
-    """What waits for permission, or what was said to it."""
+def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
+    """What waits for permission, whole, or what was said to it; `elsewhere` by another than is asked here."""
     if approval.status == ApprovalStatus.PENDING:
-        call = f"{one_line(approval.tool_name)}: {shortened(approval.tool_input, _WIDTH)}"
+        call = f"{quoted_line(approval.tool_name)}: {quoted_line(approval.tool_input)}"
         return f"waits for permission {approval.id[:8]}: {call}"
-    comment = f": {shortened(approval.comment, _WIDTH)}" if approval.comment else ""
-    return one_line(f"{approval.status} {approval.id[:8]} by {answerer(approval)}{comment}")
+    comment = f": {quoted_line(approval.comment)}" if approval.comment else ""
+    where = " elsewhere" if elsewhere and approval.status != ApprovalStatus.EXPIRED else ""
+    return f"{approval.status} {approval.id[:8]} by {answerer(approval)}{where}{comment}"
 
 
 def answerer(approval: Approval) -> str:
@@ -47,7 +48,7 @@ def answerer(approval: Approval) -> str:
         "ssh from": origin.get("ssh_client"),
     }
     said = ", ".join(f"{name} {value}" for name, value in told.items() if value)
-    return one_line(f"{approval.answered_by or 'nobody'} ({said})" if said else approval.answered_by or "nobody")
+    return quoted_line(f"{approval.answered_by or 'nobody'} ({said})" if said else approval.answered_by or "nobody")
 
 
 def _detail(event: Event, shown: Shown) -> Detail | None:
@@ -65,7 +66,7 @@ def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
         case EventType.TOOL_CALL:
             given = event.tool_input or ""
             shown = json.dumps(json.loads(given or "null"), indent=2, ensure_ascii=False) if whole_input else given
-            return f"call {one_line(event.tool_name or '')}", shown if whole_input else shortened(given, _WIDTH)
+            return f"call {one_line(event.tool_name or '')}", shown if whole_input else cut(quoted_line(given), _WIDTH)
         case EventType.TOOL_RESULT:
             return ("error" if event.is_error else "result"), event.tool_result_content or ""
     return "note", event.content or ""

@@ -11,13 +11,14 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.text import Text
 
-from hldctl.cli import edit_diff, tool_line
+from hldctl.cli import edit_diff, tool_line, uncut
 from hldctl.cli.calls import Calls
 from hldctl.cli.conversation import approval_line
 from hldctl.cli.detail import Detail, Shown
 from hldctl.cli.elapsed import elapsed
 from hldctl.cli.markdown import SafeMarkdown, harmless_segment
 from hldctl.cli.output import harmless, one_line
+from hldctl.cli.request import Line
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import conversation
 from hldctl.store.approvals import Approval
@@ -57,10 +58,12 @@ class ConversationScreen:
         """The call below which the last event stands."""
         self.calls = Calls(session.id)
 
-    def drawn(self, news: Event | Approval) -> str:
+    def drawn_approval(self, approval: Approval, *, elsewhere: bool = False) -> str:
+        """Return a request that waits, whole, or what was said to it; `elsewhere` by another than is asked here."""
+        return self._drawn("note", 0, [_Request(approval, elsewhere)])
+
+    def drawn(self, news: Event) -> str:
         """What the terminal is to be sent for it, maybe nothing."""
-        if isinstance(news, Approval):
-            return self._drawn("note", 0, [_approval(news)])
         depth = self.calls.depth(news)
         match news.event_type:
             case EventType.MESSAGE:
@@ -185,6 +188,22 @@ class _OneLine:
         yield line
 
 
+class _Request:
+    """Cut only once it is answered."""
+
+    def __init__(self, approval: Approval, elsewhere: bool) -> None:
+        self._approval = approval
+        self._elsewhere = elsewhere
+
+    def __rich_console__(self, console: Console, options: object) -> Iterator[Text]:
+        sign, style = _APPROVALS[ApprovalStatus(self._approval.status)]
+        said = approval_line(self._approval, elsewhere=self._elsewhere)
+        if self._approval.status == ApprovalStatus.PENDING:
+            yield from uncut.rows([Line(f"{sign} {said}", style)], getattr(options, "max_width", console.width))
+        else:
+            yield Text.assemble((f"{sign} ", style), (said, "dim"), no_wrap=True, overflow="ellipsis")
+
+
 class _Narrow:
     """No wider than that."""
 
@@ -259,13 +278,6 @@ def _denial(session_id: str, call: Event) -> str:
     """What became of its permission request was not known yet when the call was read."""
     now = conversation.call(session_id, call.tool_id or "")
     return "denied: " if now is not None and now.approval_status == ApprovalStatus.DENIED else ""
-
-
-def _approval(approval: Approval) -> Text:
-    sign, style = _APPROVALS[ApprovalStatus(approval.status)]
-    text = Text.assemble((f"{sign} ", style), (approval_line(approval), style if sign == "?" else "dim"))
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text
 
 
 def _took(call: Event, result: Event) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,12 @@ from rich.text import Text
 
 from hldctl.claude.partial import PieceKind
 from hldctl.cli import answering, live_status, markdown, output, screen
+from hldctl.cli.asking import Asker
+from hldctl.cli.asking_screen import DrawnSurface, live_line
 from hldctl.cli.conversation_screen import ConversationScreen
 from hldctl.cli.detail import Shown
-from hldctl.cli.live_line import LiveLine
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import following
-from hldctl.sessions.following import Round
 from hldctl.sessions.writing import Writing
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import sessions
@@ -52,8 +51,7 @@ def show(state: StateDirectory, ids: Sequence[str], part: Part, shown: Shown) ->
             for session_id, prefix in prefixes.items()
         }
         if part.follow:
-            rounds = following.rounds(state, list(followed), after=part.after, last=part.last)
-            _follow(state, console, followed, prefixes, rounds, shown)
+            _follow(state, console, followed, prefixes, part, shown)
         else:
             _draw(following.events(state, list(followed), after=part.after, last=part.last), followed)
 
@@ -99,7 +97,7 @@ def _follow(
     console: Console,
     followed: dict[str, _Followed],
     prefixes: dict[str, Text],
-    rounds: Iterator[Round],
+    part: Part,
     shown: Shown,
 ) -> None:
     asks = answering.can_ask()
@@ -107,23 +105,25 @@ def _follow(
         if shown.live or _PARTIAL in (one.session.extra_arguments or ()):
             one.writing = Writing(state.session(session_id).journal)
     alive = dict(followed)
-    with _live_line(console) as live:
+    with live_line(console) as live, Asker(state, surface := DrawnSurface(state, console, live)) as asker:
+        live.while_stopped = asker.stopped
+        rounds = following.rounds(state, list(followed), after=part.after, last=part.last, inputs=asker.inputs)
         for round_ in rounds:
             for news in round_.news:
                 one = followed[news.session_id]
                 if isinstance(news, Event):
                     one.see(news)
-                elif news.status == ApprovalStatus.PENDING and asks:
-                    with live.away():
-                        asks = answering.ask(state, news)
-                    continue
-                live.write(one.screen.drawn(news))
+                    live.write(one.screen.drawn(news))
+                elif not (news.status == ApprovalStatus.PENDING and asks and asker.take(news)):
+                    live.write(one.screen.drawn_approval(news, elsewhere=asker.drop(news.id)))
             for session_id, session in sessions.progress(list(alive)).items():
                 alive[session_id].session = session
             for session_id in round_.ended:
                 one = alive.pop(session_id)
+                asker.drop_session(session_id)
                 live.write(one.screen.drawn_rest() + one.screen.drawn_end(live_status.closing(one.session)))
-            live.show([row for one in alive.values() for row in _rows(one, prefixes[one.session.id], console)])
+            surface.show([row for one in alive.values() for row in _rows(one, prefixes[one.session.id], console)])
+            asker.step()
 
 
 def _rows(one: _Followed, prefix: Text, console: Console) -> list[Text]:
@@ -131,16 +131,6 @@ def _rows(one: _Followed, prefix: Text, console: Console) -> list[Text]:
     width = max(10, console.width - prefix.cell_len)
     rows = live_status.rows(one.session, one.screen.calls.open, one.draft, one.turns, width)
     return [Text.assemble(prefix, row) for row in rows]
-
-
-@contextmanager
-def _live_line(console: Console) -> Iterator[LiveLine]:
-    live = LiveLine(console)
-    live.start()
-    try:
-        yield live
-    finally:
-        live.stop()
 
 
 def _prefixes(found: Sequence[Session]) -> dict[str, Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import select
@@ -27,6 +28,9 @@ _SEQUENCES = {
 _OTHER_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|(?=.)[^\x1b])")
 """Of a key that means nothing here, such as F5 or Alt with a letter: none of its characters is a key of its own."""
 
+_DECODER = codecs.getincrementaldecoder("utf-8")("replace")
+"""It keeps the beginning of a character whose end has not come yet."""
+
 
 @contextmanager
 def single_keys() -> Iterator[None]:
@@ -39,6 +43,12 @@ def single_keys() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
+def discard_typed() -> None:
+    """Forget what was typed up to now: it was no answer to what is asked next."""
+    termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    _DECODER.reset()
+
+
 def pressed(seconds: float) -> list[str]:
     """The keys pressed by then, as soon as there are any: a character each, or `up`, `down`, `escape` and others.
 
@@ -47,10 +57,10 @@ def pressed(seconds: float) -> list[str]:
     readable, _, _ = select.select([sys.stdin], [], [], seconds)
     if not readable:
         return []
-    typed = os.read(sys.stdin.fileno(), 1024).decode(errors="replace")
+    typed = os.read(sys.stdin.fileno(), 1024)
     if not typed:
         raise EOFError("the terminal is gone")
-    return list(_keys(typed))
+    return list(_keys(_DECODER.decode(typed)))
 
 
 def _keys(typed: str) -> Iterator[str]:

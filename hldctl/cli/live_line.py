@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ class LiveLine:
         self._rows: list[Text] = []
         self._drawn: list[str] = []
         self._former: dict[int, Any] = {}
+        self.while_stopped: Callable[[], AbstractContextManager[None]] = nullcontext
+        """What is entered for as long as Ctrl-Z has stopped the process."""
 
     def start(self) -> None:
         handlers = {signal.SIGTSTP: self._suspend, signal.SIGCONT: self._resume, signal.SIGWINCH: self._redraw}
@@ -96,7 +98,8 @@ class LiveLine:
             _write(self._erasure())
             self._drawn = []
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
+        with self.while_stopped():
+            os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._suspend)
         self._resume(number, frame)
 

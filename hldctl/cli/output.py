@@ -8,13 +8,54 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# All of C0 and C1 but tab and newline, and the marks that turn the direction of text around.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# All of C0 and C1 but tab and newline, the marks that turn the direction of text around, characters of no width, and
+# tags. The flags of England, Scotland and Wales are made of tags, which stay, as does what joins emoji and letters.
+_FLAG = "\U0001f3f4"
+_UNPRINTABLE = re.compile(
+    f"{_FLAG}[\U000e0061-\U000e007a]{{5}}\U000e007f|"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+_LOOKS_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
+)
+"""Characters that `str.isprintable` accepts, though nothing of them is seen: fillers and variation selectors."""
 
 
 def harmless(text: str) -> str:
     """Text from a model or a tool as it may go to a terminal: control characters are shown, not obeyed."""
     return _UNPRINTABLE.sub(_visible, text.replace("\r\n", "\n"))
+
+
+def quoted(text: str) -> str:
+    """Return what somebody is to decide about: blanks are kept, and every other invisible character is an escape.
+
+    Tabs and newlines stay. An emoji that is joined from several shows what joins them: here it matters more that
+    nothing is hidden.
+    """
+    if text.isascii():
+        return _UNPRINTABLE.sub(_visible, text)
+    return "".join(each if _is_visible(each) else _escaped(each) for each in text)
+
+
+def quoted_line(text: str) -> str:
+    """Return it on one line, with `\\n` and `\\t` for newlines and tabs."""
+    return quoted(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def cut(line: str, width: int) -> str:
+    """Return as much of the line as has room in `width` columns, and `…` if that is not all."""
+    if line.isascii():
+        return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
+    # Not for the completion of a word.
+    from rich.cells import cell_len, set_cell_size
+
+    return line if cell_len(line) <= width else f"{set_cell_size(line, max(0, width - 1)).rstrip()}…"
+
+
+def _is_visible(character: str) -> bool:
+    return character in "\n\t" or (character.isprintable() and character not in _LOOKS_BLANK)
 
 
 def for_reader(result: str) -> str:
@@ -23,8 +64,12 @@ def for_reader(result: str) -> str:
 
 
 def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    return match[0] if match[0].startswith(_FLAG) else _escaped(match[0])
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def one_line(text: str) -> str:

@@ -102,11 +102,24 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int 
     """At a terminal, what waits for permission is asked about, until the user has had enough of it."""
     from hldctl.cli import answering
 
-    asks = answering.can_ask()
-    for news in following.with_approvals(state, ids, after=after, last=last):
-        _print(news, shown, prefixed=len(ids) > 1)
-        if asks and isinstance(news, Approval) and news.status == ApprovalStatus.PENDING:
-            asks = answering.ask(state, news)
+    if not answering.can_ask():
+        for news in following.with_approvals(state, ids, after=after, last=last):
+            _print(news, shown, prefixed=len(ids) > 1)
+        return
+    from hldctl.cli.asking import Asker
+    from hldctl.cli.asking_plain import PlainSurface
+
+    with reading(state), Asker(state, surface := PlainSurface()) as asker:
+        for one in following.rounds(state, ids, after=after, last=last, inputs=asker.inputs):
+            for news in one.news:
+                surface.interrupt()
+                elsewhere = isinstance(news, Approval) and asker.drop(news.id)
+                _print(news, shown, prefixed=len(ids) > 1, elsewhere=elsewhere)
+                if isinstance(news, Approval) and news.status == ApprovalStatus.PENDING:
+                    asker.take(news)
+            for session_id in one.ended:
+                asker.drop_session(session_id)
+            asker.step()
 
 
 def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: int | None, shown: Shown) -> None:
@@ -130,9 +143,9 @@ def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: in
     writing.close()
 
 
-def _print(news: Event | Approval, shown: Shown, *, prefixed: bool) -> None:
+def _print(news: Event | Approval, shown: Shown, *, prefixed: bool, elsewhere: bool = False) -> None:
     prefix = f"{news.session_id[:8]}  " if prefixed else ""
-    told = [approval_line(news)] if isinstance(news, Approval) else lines(news, shown)
+    told = [approval_line(news, elsewhere=elsewhere)] if isinstance(news, Approval) else lines(news, shown)
     if told:
         print("\n".join(prefix + line for line in told), flush=True)
 

@@ -13,8 +13,11 @@ from rich.text import Text
 
 from hldctl.cli import keyboard, lending, output, quantities, top_table
 from hldctl.cli.columns import Cell
+from hldctl.cli.conversation import approval_line
 from hldctl.cli.full_screen import full_screen
 from hldctl.cli.leaving import left_by_signal
+from hldctl.cli.request import described
+from hldctl.cli.request_view import RequestView
 from hldctl.cli.screen import STYLES, console
 from hldctl.errors import ExitCode, HldctlError
 from hldctl.host.paths import StateDirectory
@@ -23,7 +26,9 @@ from hldctl.sessions import activity, approving, overview, stopping, supervisors
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.approving import Answer
 from hldctl.sessions.resources import Meter, Use
-from hldctl.states import ENDED, Status
+from hldctl.states import ENDED, ApprovalStatus, Status
+from hldctl.store import approvals, sessions
+from hldctl.store.connection import current
 from hldctl.store.database import reading, refresh
 from hldctl.store.listing import Listing, matching
 from hldctl.store.session import Session
@@ -78,6 +83,9 @@ class _Question:
 
     words: str
     act: Callable[[], str]
+    view: RequestView | None = None
+    """Of a request: all of it, which stands on the screen in place of the sessions."""
+    approval_id: str = ""
 
 
 class TopScreen:
@@ -111,9 +119,15 @@ class TopScreen:
             reading(self._state),
             closing(Wakeup([*files, screen.stirred], descriptors=[sys.stdin.fileno()])) as wakeup,
         ):
+            asked = self._question
             while True:
                 self._look()
-                screen.draw(self._lines())
+                lines = self._lines()
+                if self._question is not None and self._question is not asked:
+                    # What was typed before it could be read is no answer to it.
+                    keyboard.discard_typed()
+                asked = self._question
+                screen.draw(lines)
                 keys = keyboard.pressed(_CALM_SECONDS)
                 if not keys:
                     wakeup.wait(self._patience())
@@ -125,6 +139,8 @@ class TopScreen:
                     if key in ("f", "\n") and self._question is None and self._selected is not None:
                         return True
                     self._heed(key)
+                    if self._question is not asked:
+                        break
 
     def _look(self) -> None:
         place = self._place()
@@ -138,6 +154,16 @@ class TopScreen:
         if self._selected not in ids:
             # What has ended gives its place to the next.
             self._selected = ids[min(place, len(ids) - 1)] if ids else None
+        self._drop_resolved()
+
+    def _drop_resolved(self) -> None:
+        """Ask no more about a request that was answered elsewhere, or that nobody waits for."""
+        if self._question is None or self._question.view is None:
+            return
+        now = approvals.get(current(), self._question.approval_id)
+        if now is None or now.status != ApprovalStatus.PENDING:
+            self._question = None
+            self._said = "its session was deleted" if now is None else approval_line(now, elsewhere=True)
 
     def _patience(self) -> float:
         """Seconds; where nothing runs hardly anything but a change is waited for."""
@@ -147,14 +173,20 @@ class TopScreen:
     def _heed(self, key: str) -> None:
         self._said = ""
         if self._question is not None:
-            question, self._question = self._question, None
-            self._said = question.act() if key == "y" else ""
+            self._answer(self._question, key)
         elif key in _STEPS:
             self._select(_STEPS[key] * (self._room() if key.startswith("page") else 1))
         elif key in ("a", "d"):
             self._question = self._answering(allows=key == "a")
         elif key == "i" and self._selected is not None:
             self._question = self._interrupting(self._selected)
+
+    def _answer(self, question: _Question, key: str) -> None:
+        if question.view is not None and (question.view.press(key) or (key == "y" and not question.view.end_was_seen)):
+            return
+        self._question = None
+        if key == "y":
+            self._said = question.act()
 
     def _select(self, step: int) -> None:
         if self._sessions:
@@ -165,10 +197,14 @@ class TopScreen:
         if doing is None or doing.approval_id is None:
             self._said = "it waits for no permission"
             return None
-        approval_id, verb = doing.approval_id, "approve" if allows else "deny"
+        request = approvals.get(current(), doing.approval_id)
+        if request is None:
+            return None
         return _Question(
-            f"{verb} {output.one_line(doing.tool)} {output.one_line(doing.argument)}",
-            lambda: self._tried(lambda: approving.answer(self._state, approval_id, Answer(allows), "top")),
+            "approve? y/n" if allows else "deny? y/n",
+            lambda: self._tried(lambda: approving.answer(self._state, request.id, Answer(allows), "top")),
+            RequestView(described(request, sessions.get(request.session_id))),
+            request.id,
         )
 
     def _interrupting(self, session_id: str) -> _Question:
@@ -194,6 +230,8 @@ class TopScreen:
 
     def _lines(self) -> list[Text]:
         width, height = self._console.size
+        if self._question is not None and self._question.view is not None:
+            return self._question.view.drawn(width, height, self._question.words)
         now, room = time.time(), self._room()
         place = self._place()
         # Moved no further than is needed to keep the selected one on the screen, and no line is left empty.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -50,12 +50,22 @@ def with_approvals(
         yield from one.news
 
 
-def rounds(state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None) -> Iterator[Round]:
-    """The same, round by round: one with each change, and one each LOOK_SECONDS."""
+def rounds(
+    state: StateDirectory,
+    ids: Sequence[str],
+    *,
+    after: int = 0,
+    last: int | None = None,
+    inputs: Callable[[], Sequence[int]] = tuple,
+) -> Iterator[Round]:
+    """The same, round by round: one with each change, one when `inputs` can be read, and one each LOOK_SECONDS.
+
+    Which descriptors these are is asked before each wait.
+    """
     with reading(state):
         reached = dict.fromkeys(ids, feed.last_id())
         waiting = [found for session_id in ids for found in approvals.pending(current(), session_id)]
-        for ended, page in _news(state, ids, after=after, last=last, follow=True):
+        for ended, page in _news(state, ids, after=after, last=last, follow=True, inputs=inputs):
             yield Round(chain(page, waiting, _approvals_behind(reached, {approval.id for approval in waiting})), ended)
             waiting = []
 
@@ -70,12 +80,19 @@ def _approvals_behind(reached: dict[str, int], shown: Collection[str]) -> Iterat
 
 
 def _news(
-    state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, follow: bool
+    state: StateDirectory,
+    ids: Sequence[str],
+    *,
+    after: int,
+    last: int | None,
+    follow: bool,
+    inputs: Callable[[], Sequence[int]] = tuple,
 ) -> Iterator[tuple[Collection[str], Iterator[Event]]]:
     """What is there, and then with each wake-up what has come; before it whom nothing more will come of."""
     with reading(state):
         reached = {session_id: _start(session_id, after, last) for session_id in ids}
-        wakeup = Wakeup(_existing_changed(state, ids)) if follow else None
+        watched: Sequence[int] = inputs()
+        wakeup = Wakeup(_existing_changed(state, ids), descriptors=watched) if follow else None
         try:
             while True:
                 # Looked at before the events are read: what came before the end is then among them.
@@ -86,8 +103,13 @@ def _news(
                 if wakeup is None or not reached:
                     return
                 supervisors.adopt_lost(state, list(reached))
-                wakeup.wait(LOOK_SECONDS)
-                refresh(state)
+                if (wanted := inputs()) == watched:
+                    wakeup.wait(LOOK_SECONDS)
+                    refresh(state)
+                else:
+                    # No wait: what has happened since the last look woke only the former.
+                    wakeup.close()
+                    watched, wakeup = wanted, Wakeup(_existing_changed(state, list(reached)), descriptors=wanted)
         finally:
             if wakeup is not None:
                 wakeup.close()
