@@ -1,4 +1,4 @@
-"""The command line of Claude Code. The query is not on it: it goes by standard input."""
+"""The command line of Claude Code. Every local user can read it: the query goes by standard input, prompts by files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.host.paths import SessionFiles
 
-# The kernel takes no argument over 128 KiB (MAX_ARG_STRLEN); a file serves as well.
-_LONGEST_ARGUMENT = 100_000
 _CHOOSES_CONVERSATION = {
     "--session-id": True,
     "--resume": True,
@@ -114,17 +112,8 @@ def _single_values(settings: ClaudeSettings) -> Iterator[str]:
 
 
 def _prompts(settings: ClaudeSettings, files: SessionFiles) -> Iterator[str]:
-    prompts = {
-        "--system-prompt": (settings.system_prompt, files.system_prompt),
-        "--append-system-prompt": (settings.appended_prompt, files.append_system_prompt),
-    }
-    for flag, (text, file) in prompts.items():
-        if text is not None and is_too_long(text):
-            yield from (f"{flag}-file", str(file))
-        elif text is not None:
-            yield from (flag, text)
-
-
-def is_too_long(text: str) -> bool:
-    """Whether a text must reach Claude Code by a file."""
-    return len(text.encode(errors="replace")) > _LONGEST_ARGUMENT
+    # Claude Code has both flags since 2.0.34. The kernel allows an argument 128 KiB, and a file any length.
+    if settings.system_prompt is not None:
+        yield from ("--system-prompt-file", str(files.system_prompt))
+    if settings.appended_prompt is not None:
+        yield from ("--append-system-prompt-file", str(files.append_system_prompt))

@@ -49,6 +49,10 @@ def decide(request: Request, session_id: str, home: str) -> Decision | None:
 
 
 def opened(path: str) -> apsw.Connection:
+    """Raises PermissionError for another user's database: its rows hold rules, and commands that are run."""
+    for own in (path.rpartition("/")[0], path):
+        if os.stat(own).st_uid != os.geteuid():
+            raise PermissionError(f"{own} belongs to another user")
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(_BUSY_MILLISECONDS)
     # A transaction that begins with a read and then writes fails where it should wait.

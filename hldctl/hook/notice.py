@@ -7,12 +7,14 @@ import os
 import subprocess
 import tempfile
 
-from hldctl.host.paths import COMMAND_TOKEN, SessionFiles
+from hldctl.host.paths import COMMAND_TOKEN, SessionFiles, replace_private
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import as_object as approval_object
 
 _VARIABLES = ("approval_id", "session_id", "run_id", "tool_name", "tool_input")
 _LONGEST_VARIABLE = 100_000
+_NOTED = '(. "$1") || echo "on_approval: exit code $?" >&2'
+"""The command is in a file: every local user can read the arguments of a process."""
 
 
 class Notice:
@@ -37,14 +39,14 @@ class Notice:
         }
         # What the kernel takes of one variable has an end; standard input has all.
         variables = {name: value for name, value in variables.items() if len(value.encode()) < _LONGEST_VARIABLE}
-        noting = f'({command}\n) || echo "on_approval: exit code $?" >&2'
         try:
+            replace_private(files.on_approval_script, f"{command}\n".encode(errors="replace"))
             with tempfile.TemporaryFile(dir=files.directory) as request, open(files.log, "ab") as log:
                 # A file rather than a pipe: a command that does not read it blocks nobody.
                 request.write(json.dumps(told).encode() + b"\n")
                 request.seek(0)
                 self._process = subprocess.Popen(
-                    ["/bin/sh", "-c", noting],
+                    ["/bin/sh", "-c", _NOTED, "on_approval", str(files.on_approval_script)],
                     stdin=request,
                     stdout=log,
                     stderr=log,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hldctl.errors import UnfitEnvironment
@@ -15,6 +17,12 @@ PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
 COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
 """The variable with the token of a command of the user's that hldctl runs; see `store.command_tokens`."""
+OF_OTHERS = 0o077
+"""The mode bits that let other users in."""
+
+_NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue")
+_BEGINNINGS = ("hldctl.db", "lock-trial-")
+"""What hldctl keeps in its state directory, by whole names and by beginnings of names."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,15 @@ class SessionFiles:
         return self.directory / "continue.txt"
 
     @property
+    def on_end_script(self) -> Path:
+        """The `on_end` command, for a shell: in its arguments every local user could read it."""
+        return self.directory / "on-end.sh"
+
+    @property
+    def on_approval_script(self) -> Path:
+        return self.directory / "on-approval.sh"
+
+    @property
     def on_end_begun(self) -> Path:
         """Made by the process that runs the `on_end` command, just before it does: there is one such process."""
         return self.directory / "on-end"
@@ -144,12 +161,43 @@ class SessionFiles:
     def append_system_prompt(self) -> Path:
         return self.directory / "append-system-prompt.txt"
 
+    def require_own(self) -> None:
+        """Raise UnfitEnvironment if the directory or a file in it belongs to another user; a missing one is fine.
+
+        The files say which programs are run, with which environment.
+        """
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self.require_own_directory()
+            try:
+                with os.scandir(self.directory) as entries:
+                    for entry in entries:
+                        _require_own(entry.path, entry.stat(follow_symlinks=False))
+            except PermissionError as error:
+                raise unusable(self.directory, error) from None
+
+    def require_own_directory(self) -> None:
+        """Raise UnfitEnvironment if the directory belongs to another user: a single stat, for commands that read."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            _require_own(self.directory, os.stat(self.directory))
+
+    def is_gone(self) -> bool:
+        """Return whether the directory was deleted or moved; one that cannot be looked at for now is not gone."""
+        try:
+            os.stat(self.directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return False
+
 
 @dataclass(frozen=True)
 class StateDirectory:
     """`$HLDCTL_HOME` or what stands for it."""
 
     root: Path
+    is_settled: bool = False
+    """Whether the directory is known to exist: neither it nor its database is made a second time then."""
 
     @property
     def database(self) -> Path:
@@ -181,17 +229,74 @@ class StateDirectory:
     def session(self, session_id: str) -> SessionFiles:
         return SessionFiles(self.sessions / session_id)
 
-    def prepare(self) -> None:
-        """Makes the directory, its owner's alone; raises UnfitEnvironment where that is impossible.
+    def settled(self) -> StateDirectory:
+        """Return the directory as one that is there: should it be deleted or moved, it is not made again, empty."""
+        return replace(self, is_settled=True)
 
-        One that others may enter is closed to them: it holds prompts, conversations and secrets.
+    def prepare(self) -> None:
+        """Make the directory, private to its owner, if it is missing; raise UnfitEnvironment if it is not safe to use.
+
+        It holds prompts, conversations, secrets, and commands that are run: it has to be this user's alone. An existing
+        directory that is open to others is closed only if it is clearly hldctl's own, and refused otherwise.
         """
         try:
-            self.root.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-            if self.root.stat().st_mode & 0o077:
-                self.root.chmod(PRIVATE_DIRECTORY)
+            try:
+                status = os.stat(self.root)
+            except FileNotFoundError:
+                if self.is_settled:
+                    raise
+                self.root.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+                status = os.stat(self.root)
+            if not stat.S_ISDIR(status.st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         except OSError as error:
             raise unusable(self.root, error) from None
+        self._require_own(status)
+        if status.st_mode & OF_OTHERS:
+            self._close_to_others()
+
+    def require_own(self) -> None:
+        """Raise UnfitEnvironment if the directory or the database belongs to another user; make and change nothing."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            try:
+                status = os.stat(self.root)
+            except PermissionError as error:
+                raise unusable(self.root, error) from None
+            self._require_own(status)
+
+    def _require_own(self, status: os.stat_result) -> None:
+        if status.st_uid != os.geteuid():
+            owner, own = _user(status.st_uid), _user(os.geteuid())
+            raise UnfitEnvironment(
+                f"{self.root} belongs to {owner}, but hldctl runs as {own}, and uses no state of another user. "
+                f"Run it as {owner}, or name another directory in HLDCTL_HOME."
+            )
+        with contextlib.suppress(OSError):
+            _require_own(self.database, os.stat(self.database))
+
+    def _close_to_others(self) -> None:
+        """Take the directory's permissions from others, by a descriptor, so that no other directory is changed."""
+        try:
+            directory = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                status = os.fstat(directory)
+                is_shared = bool(status.st_mode & stat.S_ISVTX)
+                is_closed = not is_shared and _is_clearly_own(directory, status)
+                if is_closed:
+                    os.fchmod(directory, stat.S_IMODE(status.st_mode) & ~OF_OTHERS)
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise unusable(self.root, error) from None
+        if is_closed:
+            return
+        another = f"Name a directory of its own in HLDCTL_HOME, such as {self.root / 'hldctl'}"
+        if is_shared:
+            raise UnfitEnvironment(f"{self.root} is shared with other users: its sticky bit is set. {another}.")
+        raise UnfitEnvironment(
+            f"{self.root} is open to other users, and holds more than hldctl's state. {another}, "
+            f"or, if nobody else needs it, run `chmod {PRIVATE_DIRECTORY:o} {self.root}`."
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StateDirectory:
@@ -224,6 +329,38 @@ def _absolute(path: str) -> Path:
     return absolute
 
 
+def _require_own(path: Path | str, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        owner, own = _user(status.st_uid), _user(os.geteuid())
+        raise UnfitEnvironment(
+            f"{path} belongs to {owner}, but hldctl runs as {own}, and uses no state of another user. "
+            f"Move it away, or, if you trust what is in it, run `chown -R {own} {path}`."
+        )
+
+
+def _is_clearly_own(directory: int, status: os.stat_result) -> bool:
+    """Return whether an open directory is this user's and holds nothing but what hldctl of this user keeps there."""
+    user = os.geteuid()
+    if status.st_uid != user:
+        return False
+    with os.scandir(directory) as entries:
+        return all(
+            (entry.name in _NAMES or entry.name.startswith(_BEGINNINGS))
+            and entry.stat(follow_symlinks=False).st_uid == user
+            for entry in entries
+        )
+
+
+def _user(number: int) -> str:
+    # Only here: it is needed for a refusal alone.
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
 def unusable(path: Path, error: OSError) -> UnfitEnvironment:
     reason = error.strerror or str(error)
     return UnfitEnvironment(f"{path} cannot be used: {reason}. Mend that, or name another one in HLDCTL_HOME.")
@@ -234,6 +371,13 @@ def write_private(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Write a private file whole: a process that reads the one before goes on reading that."""
+    begun = path.with_name(f"{path.name}.{os.getpid()}")
+    write_private(begun, data)
+    begun.replace(path)
 
 
 def make(path: Path) -> None:

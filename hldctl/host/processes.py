@@ -9,6 +9,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+UNKNOWN_START = 0
+"""The start of a process that runs and cannot be looked at, as without /proc; it is proof of nothing."""
+
 
 @dataclass(frozen=True)
 class ProcessIdentity:

@@ -1,13 +1,19 @@
-"""The HTTP server of a rehearsal: POST /v1/messages is answered from the script, anything else with 404."""
+"""The HTTP server of a rehearsal: POST /v1/messages is answered from the script, anything else with 404.
+
+Every local user can reach the port, so a request without this rehearsal's own key is refused before it is read.
+"""
 
 from __future__ import annotations
 
+import hmac
 import json
 import math
+import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeGuard
 
@@ -31,6 +37,8 @@ ELSEWHERE = (
     "CLAUDE_CODE_USE_VERTEX",
 )
 """What leads Claude Code to another API, or there as somebody (2.1.330)."""
+_LONGEST_REQUEST = 32 << 20
+"""Bytes, as for the API itself: https://docs.anthropic.com/en/api/errors#request-size-limits."""
 _NOTED: Turn = (Say("Noted."),)
 """The answer to a notification for which the script has none."""
 
@@ -51,6 +59,8 @@ class RehearsalServer(ThreadingHTTPServer):
         self.requests: deque[dict[str, Any]] = deque(maxlen=100)
         """What was asked last, for who wants to see what the model would have seen."""
         self.stopping = threading.Event()
+        self.key = f"sk-ant-rehearsal-{secrets.token_urlsafe(32)}"
+        """What Claude Code has to present, another for each rehearsal."""
         self._memory = memory or Memory(None)
 
     @property
@@ -82,10 +92,15 @@ class RehearsalServer(ThreadingHTTPServer):
         return {**own, "apiKeyHelper": "", "env": environment}
 
     def _credentials(self) -> dict[str, str]:
-        """None is looked at; but only a subscription has usage limits (Claude Code 2.1.330)."""
+        """An API key, or a login where the script has usage limits: only a subscription has (Claude Code 2.1.330)."""
         if self.script.has_limits:
-            return {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "rehearsal"}
-        return {"ANTHROPIC_API_KEY": "sk-ant-rehearsal"}
+            return {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": self.key}
+        return {"ANTHROPIC_API_KEY": self.key}
+
+    def admits(self, headers: Message) -> bool:
+        """Return whether a request presents the key, in a time that says nothing about it."""
+        presented = headers.get("x-api-key") or (headers.get("Authorization") or "").removeprefix("Bearer ")
+        return hmac.compare_digest(presented.encode(errors="replace"), self.key.encode())
 
     def turn_for(self, request: dict[str, Any]) -> Turn:
         """The script's next turn in this conversation; one that only refuses is passed over when it has done so."""
@@ -134,12 +149,14 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self._send_json(404, answer.error(404, "not part of the rehearsal"))
+        if self._is_admitted():
+            self._send_json(404, answer.error(404, "not part of the rehearsal"))
 
     do_HEAD = do_PUT = do_DELETE = do_GET
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self._is_admitted() or (body := self._body()) is None:
+            return None
         if self.path.partition("?")[0] != "/v1/messages":
             return self.do_GET()
         request = json.loads(body)
@@ -155,6 +172,28 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send_json(200, answer.whole(turn, request))
         return None
+
+    def _is_admitted(self) -> bool:
+        if self.server.admits(self.headers):
+            return True
+        self._refuse(401, "this is a rehearsal, and the request does not present its key")
+        return False
+
+    def _body(self) -> bytes | None:
+        """What was sent, or None if it was refused for its length."""
+        length = self.headers.get("Content-Length") or "0"
+        if not (length.isascii() and length.isdecimal()):
+            self._refuse(400, "the Content-Length is not a number")
+            return None
+        if len(length) > len(str(_LONGEST_REQUEST)) or int(length) > _LONGEST_REQUEST:
+            self._refuse(413, f"the request is longer than {_LONGEST_REQUEST} bytes")
+            return None
+        return self.rfile.read(int(length))
+
+    def _refuse(self, status: int, message: str) -> None:
+        # What was sent along is not read.
+        self.close_connection = True
+        self._send_json(status, answer.error(status, message), {"Connection": "close"})
 
     def _send_limit(self, limit: Limit) -> None:
         # Whole seconds, and not before the limit has ended. These two are all that Claude Code 2.1.330 heeds.

@@ -32,6 +32,7 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     A session that still runs is interrupted first. Raises WrongState for one that never had a conversation.
     """
     query = checked_query(query)
+    state.require_own()
     values = checked(options)
     configured = defaults.load()
     name, if_running = naming(options)
@@ -40,6 +41,8 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
         raise BadUsage("continue chooses the conversation itself; --resume, --continue and --session-id have no place.")
     with opened(state):
         parent_id = lookup.find(words).id
+    # Its settings and environment become the new session's.
+    state.session(parent_id).require_own()
     parent = waiting.until_conversation(state, parent_id)
     if parent.claude_session_id is None:
         raise WrongState(
@@ -130,3 +133,7 @@ def _read_text(path: Path) -> str | None:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise UnfitEnvironment(
+            f"{path}, which the new session inherits, cannot be read: {error.strerror or error}."
+        ) from None

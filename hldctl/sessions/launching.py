@@ -41,6 +41,8 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     Raises BadUsage or UnfitEnvironment before anything is made, or the supervisor's report if Claude Code cannot run.
     """
     query = checked_query(query)
+    # First: what follows runs programs, such as the user's login shell.
+    state.require_own()
     configured = defaults.load()
     widens = permissions.are_widened(options)
     options = defaults.applied(options, configured)

@@ -17,7 +17,8 @@ def require_command(option: str, command: str, working_dir: str) -> None:
     """Raises BadUsage for what no shell could run there: wrong words, or a command that does not exist."""
     if "\0" in command:
         raise BadUsage(f"{option} holds a NUL byte, which no command can.")
-    parsed = _sh("-n", "-c", command, working_dir=working_dir)
+    # By standard input: every local user can read the arguments of a process.
+    parsed = _sh("-n", working_dir=working_dir, script=f"{command}\n")
     if parsed.returncode != 0:
         raise BadUsage(f"{option} is no command that /bin/sh understands: {parsed.stderr.strip().splitlines()[-1]}.")
     word = _PLAIN_WORD.match(command)
@@ -25,13 +26,13 @@ def require_command(option: str, command: str, working_dir: str) -> None:
         raise BadUsage(f"{option} begins with {word[1]}, which is no command here; name one on PATH, or its path.")
 
 
-def _sh(*arguments: str, working_dir: str) -> subprocess.CompletedProcess[str]:
+def _sh(*arguments: str, working_dir: str, script: str = "") -> subprocess.CompletedProcess[str]:
     expanded = os.path.expanduser(working_dir)
     # The directory may still have to be made, or be refused for other reasons.
     directory = expanded if os.path.isdir(expanded) and os.access(expanded, os.X_OK) else "/"
     return subprocess.run(
         ["/bin/sh", *arguments],
-        stdin=subprocess.DEVNULL,
+        input=script,
         capture_output=True,
         text=True,
         errors="replace",

@@ -40,8 +40,12 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     """Starts a supervisor for each of these that has lost its own before all was done.
 
     Waits until each has caught up with its journal, so that what is read afterwards is current. One that cannot be
-    supervised stays as it is, with the reason in its log: what is recorded of it can be read all the same.
+    supervised stays as it is, with the reason in its log: what is recorded of it can be read all the same. Raise
+    UnfitEnvironment for one whose directory belongs to another user.
     """
+    ids = list(ids)
+    for session_id in ids:
+        state.session(session_id).require_own_directory()
     if is_read_only():
         # A supervisor could record nothing; the next command that can write starts it.
         return
@@ -75,8 +79,19 @@ def _adopt(state: StateDirectory, ids: Iterable[str]) -> None:
 
 
 def adopt_all_lost(state: StateDirectory) -> None:
-    """For commands that show many sessions: looks at those that have not ended, by an index of only these."""
-    adopt_lost(state, sessions.to_be_attended())
+    """For commands that show many sessions: looks at those that have not ended, by an index of only these.
+
+    A session whose directory belongs to another user is passed over, so that the others are shown.
+    """
+    adopt_lost(state, [session_id for session_id in sessions.to_be_attended() if _is_own(state, session_id)])
+
+
+def _is_own(state: StateDirectory, session_id: str) -> bool:
+    try:
+        state.session(session_id).require_own_directory()
+    except UnfitEnvironment:
+        return False
+    return True
 
 
 def ids_with_files(state: StateDirectory) -> list[str]:

@@ -51,7 +51,11 @@ class RequestLine(NamedTuple):
 
 @contextmanager
 def reading(state: StateDirectory) -> Iterator[apsw.Connection]:
-    """Raises apsw.Error without a database. No file is made, and none changed but the memory that readers share."""
+    """Raises apsw.Error without a database. No file is made, and none changed but the memory that readers share.
+
+    Raise UnfitEnvironment if the state directory is another user's.
+    """
+    state.require_own()
     connection = _connect(state)
     try:
         yield connection

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import apsw
 
+from hldctl.errors import UnfitEnvironment
 from hldctl.host.paths import StateDirectory
 from hldctl.store import candidates
 
@@ -27,6 +28,6 @@ def of_session(state: StateDirectory, session_id: str) -> Claim | None:
     try:
         with candidates.reading(state) as connection:
             row = connection.execute(_QUERY, (session_id,)).fetchone()
-    except apsw.Error:
+    except (apsw.Error, UnfitEnvironment):
         return None
     return None if row is None else Claim(bool(row[0]), row[1], [tuple(pair) for pair in json.loads(row[2])])

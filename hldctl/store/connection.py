@@ -24,10 +24,11 @@ def is_open() -> bool:
     return bool(_open)
 
 
-def connect(path: str, busy_timeout_seconds: float) -> None:
+def connect(path: str, busy_timeout_seconds: float, *, may_create: bool = True) -> None:
     """Raises apsw.Error."""
     assert not _open, "one connection at a time"
-    connection = apsw.Connection(path)
+    create = apsw.SQLITE_OPEN_CREATE if may_create else 0
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | create)
     try:
         connection.set_busy_timeout(int(busy_timeout_seconds * 1000))
         # Otherwise a query with an order is planned anew for each value that is bound: with each line of a session.

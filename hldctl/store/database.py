@@ -96,7 +96,7 @@ def _explained(state: StateDirectory) -> Iterator[None]:
 
 
 def _connect(state: StateDirectory) -> None:
-    connection.connect(str(state.database), BUSY_TIMEOUT_SECONDS)
+    connection.connect(str(state.database), BUSY_TIMEOUT_SECONDS, may_create=not state.is_settled)
     _bring_up_to_date(state)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 
+from hldctl.errors import UnfitEnvironment
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, make
-from hldctl.host.processes import ProcessIdentity, identify, recorded
+from hldctl.host.processes import UNKNOWN_START, ProcessIdentity, identify, recorded
 from hldctl.store import sessions
 from hldctl.store.session import Session
 from hldctl.supervisor import restart
@@ -18,6 +19,15 @@ _FORKED_SECONDS = 0.2
 _NO_PROCESS = ProcessIdentity(0, "", 0)
 
 
+def require_sight_of_processes() -> None:
+    """Raise UnfitEnvironment where no process can be told from another, as without /proc on Linux.
+
+    An adopter would take each Claude Code for ended, and what it started for strays.
+    """
+    if identify(os.getpid()) is None:
+        raise UnfitEnvironment("Processes cannot be looked at here: mount /proc, or open it, and try again.")
+
+
 def adopt(session: Session, files: SessionFiles) -> AdoptedProcess | None:
     """The session's Claude Code, which may have ended, or None if it has still to be started; this process is recorded
     as its supervisor.
@@ -25,7 +35,7 @@ def adopt(session: Session, files: SessionFiles) -> AdoptedProcess | None:
     for path in (files.journal, files.errors, files.wake, files.heard, files.changed):
         make(path)
     identity = _recorded(session) or _unrecorded(session) or _NO_PROCESS
-    if session.pid is None and identity != _NO_PROCESS:
+    if session.pid_started in (None, UNKNOWN_START) and identity != _NO_PROCESS:
         sessions.started(session.id, identity, now())
     sessions.supervised_by(session.id, os.getpid())
     if identity == _NO_PROCESS and _is_to_be_started(session, files):
@@ -49,13 +59,13 @@ def _has_said_nothing(session: Session, files: SessionFiles) -> bool:
 
 
 def _recorded(session: Session) -> ProcessIdentity | None:
-    if session.pid is None or session.pid_started is None:
+    if session.pid is None or session.pid_started in (None, UNKNOWN_START):
         return None
     return recorded(session.pid, session.boot_id, session.pid_started)
 
 
 def _unrecorded(session: Session) -> ProcessIdentity | None:
-    """The Claude Code of a supervisor that died between starting it and saying so."""
+    """The Claude Code of a supervisor that died between starting it and saying so, or could not see when it began."""
     # A child that the dying supervisor had just forked is not to be told from it for an instant.
     time.sleep(_FORKED_SECONDS)
     pid = find_claude(session.id, session.claude_path)

@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 
 from hldctl.host import lock
 from hldctl.host.paths import PRIVATE_FILE, SessionFiles
-from hldctl.host.processes import ProcessIdentity, exit_code_of_zombie, identify, is_running
+from hldctl.host.processes import UNKNOWN_START, ProcessIdentity, exit_code_of_zombie, identify, is_running
 
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 """What a program that is run by another expects to die of."""
@@ -41,11 +41,18 @@ class ClaudeProcess(Protocol):
 
 
 class SpawnedProcess:
-    """A child of this process."""
+    """A child of this process: until its exit is known no other process can have its pid."""
 
     def __init__(self, identity: ProcessIdentity) -> None:
         self.identity = identity
         self._exit: Exit | None = None
+
+    def look_again(self) -> bool:
+        """Try to identify a process that could not be looked at when it started; return whether that has succeeded."""
+        if self._exit is not None or self.identity.started != UNKNOWN_START:
+            return False
+        self.identity = _identity(self.identity.pid)
+        return self.identity.started != UNKNOWN_START
 
     def poll(self) -> Exit | None:
         if self._exit is None:
@@ -95,10 +102,18 @@ def spawn(
             setsid=True,
             setsigdef=_IGNORED_BY_PYTHON,
         )
-    identity = identify(pid)
-    # Its own zombie at the least is there until poll() is called.
-    assert identity is not None
-    return SpawnedProcess(identity)
+    return SpawnedProcess(_identity(pid))
+
+
+def _identity(pid: int) -> ProcessIdentity:
+    """Return the identity of a child that was just started. It runs, whether or not it can be looked at: this raises
+    nothing, since a launch that is reported as failed is launched a second time.
+    """
+    try:
+        found = identify(pid)
+    except OSError:
+        found = None
+    return found or ProcessIdentity(pid, "", UNKNOWN_START)
 
 
 def send(process: ClaudeProcess, number: signal.Signals) -> bool:

@@ -6,7 +6,7 @@ import errno
 import json
 from collections.abc import Mapping
 
-from hldctl.host.paths import COMMAND_TOKEN, StateDirectory
+from hldctl.host.paths import COMMAND_TOKEN, StateDirectory, replace_private
 from hldctl.store import command_tokens
 from hldctl.store.connection import current
 from hldctl.store.database import opened
@@ -14,9 +14,9 @@ from hldctl.store.session import Session
 from hldctl.store.view import session_object
 from hldctl.supervisor.trouble import log_trouble
 
-_ONCE = 'mkdir "$1" 2>/dev/null || exit 0\n(eval "$2") || echo "on_end: exit code $?" >&2'
+_ONCE = 'mkdir "$1" 2>/dev/null || exit 0\n(. "$2") || echo "on_end: exit code $?" >&2'
 """Of all that are started for one session the one that can make the directory runs the command, and no supervisor's
-death comes between the two.
+death comes between the two. The command is in a file: every local user can read the arguments of a process.
 """
 _PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
 """Faults of the machine that are waited out."""
@@ -78,12 +78,13 @@ def _run(
 
     files = state.session(session.id)
     told = session_object(session)
+    replace_private(files.on_end_script, f"{session.on_end}\n".encode(errors="replace"))
     with tempfile.TemporaryFile(dir=files.directory) as news, open(files.log, "ab") as log:
         # A file rather than a pipe: a command that does not read it blocks nobody.
         news.write(json.dumps(told).encode() + b"\n")
         news.seek(0)
         subprocess.run(
-            ["/bin/sh", "-c", _ONCE, "on_end", str(files.on_end_begun), str(session.on_end)],
+            ["/bin/sh", "-c", _ONCE, "on_end", str(files.on_end_begun), str(files.on_end_script)],
             stdin=news,
             stdout=log,
             stderr=log,

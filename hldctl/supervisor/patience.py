@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import NoReturn, TypeVar
 
 from hldctl.errors import NewerDatabase
@@ -35,11 +36,12 @@ def persist(files: SessionFiles, step: Callable[[], T], when_stuck: Callable[[],
             log_trouble()
             _hand_over(files.directory.name)
         except Exception:
+            if files.is_gone():
+                _log_that_it_is_gone(files)
+                return None
             # First: the log itself may have little room left.
             _log_shortage(files)
             log_trouble()
-            if not files.directory.is_dir():
-                return None
             when_stuck()
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
@@ -50,6 +52,15 @@ def _log_shortage(files: SessionFiles) -> None:
     with contextlib.suppress(OSError):
         if (complaint := file_size.shortage(StateDirectory(files.directory.parents[1]).database)) is not None:
             log(complaint)
+
+
+@cache
+def _log_that_it_is_gone(files: SessionFiles) -> None:
+    """Once, in the log if that was moved and not deleted."""
+    log(
+        f"{files.directory} was deleted or moved, so this supervisor ends; Claude Code, if it runs, goes on. "
+        "The next command in the directory that it was moved to starts another supervisor."
+    )
 
 
 def _hand_over(session_id: str) -> NoReturn:

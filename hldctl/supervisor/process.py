@@ -19,7 +19,7 @@ from hldctl.store import sessions
 from hldctl.store.admission import NameTaken
 from hldctl.store.database import opened
 from hldctl.supervisor import row, start, turn
-from hldctl.supervisor.adopt import adopt
+from hldctl.supervisor.adopt import adopt, require_sight_of_processes
 from hldctl.supervisor.answer import Answer
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.life import Life
@@ -37,7 +37,7 @@ def main(mode: str, session_id: str | None = None) -> None:
     _survive_signals()
     adopt_orphans()
     if session_id is not None:
-        _adopt(_state(), session_id)
+        _adopt(_state().settled(), session_id)
     elif request := sys.stdin.buffer.read():
         launched = replace(LaunchRequest.from_bytes(request), environment=dict(os.environ))
         _launch(_state(), launched)
@@ -70,7 +70,7 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     else:
         if process is not None:
             answer.accept()
-    Life(state, request.session_id, answer).go_on(process)
+    Life(state.settled(), request.session_id, answer).go_on(process)
 
 
 def _enter(state: StateDirectory, request: LaunchRequest, answer: Answer) -> ClaudeProcess | None:
@@ -116,6 +116,14 @@ def _yield(request: LaunchRequest, running: str, answer: Answer) -> None:
 def _adopt(state: StateDirectory, session_id: str) -> None:
     files = state.session(session_id)
     answer = Answer(session_id)
+    try:
+        # Before anything of it is read: its files and its row say what is run.
+        state.prepare()
+        files.require_own()
+        require_sight_of_processes()
+    except UnfitEnvironment as error:
+        answer.refuse(error)
+        return
     if lock.acquire(files.lock, _ADOPTION_SECONDS) is None:
         answer.accept()
         return

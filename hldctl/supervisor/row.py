@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hldctl.claude import mcp
+from hldctl.errors import UnfitEnvironment
 from hldctl.host.clock import now
 from hldctl.host.paths import SessionFiles, write_private
 from hldctl.host.processes import scope
@@ -178,13 +179,14 @@ def _decided(row: Row) -> Row:
 
 def is_kept(files: SessionFiles) -> bool:
     """Whether the files tell what the row was."""
-    return _kept(files).get("id") == files.directory.name and files.prompt.exists()
+    return _kept(files).get("id") == files.directory.name and os.path.exists(files.prompt)
 
 
 def _kept(files: SessionFiles) -> Row:
     try:
+        files.require_own()
         row = json.loads(files.record.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, UnfitEnvironment):
         return {}
     return row if isinstance(row, dict) else {}
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hldctl.host import cgroup
@@ -146,7 +147,7 @@ def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
     parents: dict[int, int] = {}
     # First: what it names and is not seen below has ended in between.
     members = cgroup.members(session_id, StateDirectory.from_environment().session(session_id).cgroup)
-    for candidate in psutil.process_iter():
+    for candidate in _processes():
         with contextlib.suppress(psutil.Error):
             if candidate.status() == psutil.STATUS_ZOMBIE:
                 continue
@@ -197,6 +198,15 @@ def _belongs(pid: int, parents: dict[int, int], own: set[int], members: set[int]
         seen.add(pid)
         pid = parents[pid]
     return is_member
+
+
+def _processes() -> Iterator[psutil.Process]:
+    """Return all that can be seen: none where /proc is missing or shows none, and the session has to end there, too."""
+    import psutil
+
+    # psutil 7 takes the first of the pids that it finds.
+    with contextlib.suppress(OSError, IndexError):
+        yield from psutil.process_iter()
 
 
 def _mark(process: psutil.Process) -> str | None:

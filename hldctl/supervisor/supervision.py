@@ -17,7 +17,7 @@ from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.session import Session
 from hldctl.supervisor import restart, row
-from hldctl.supervisor.claude_process import ClaudeProcess, Exit
+from hldctl.supervisor.claude_process import ClaudeProcess, Exit, SpawnedProcess
 from hldctl.supervisor.conclusion import conclude
 from hldctl.supervisor.ending import decide
 from hldctl.supervisor.limits import Limits
@@ -105,7 +105,8 @@ class Supervision:
     def _record_process(self) -> None:
         """Once more, should it have failed when the process was spawned."""
         session = sessions.get(self._session_id)
-        if session is not None and session.pid is None and self._process.identity.pid:
+        is_seen = isinstance(self._process, SpawnedProcess) and self._process.look_again()
+        if session is not None and (session.pid is None or is_seen) and self._process.identity.pid:
             sessions.started(self._session_id, self._process.identity, now())
 
     def _set_limits(self) -> None:

@@ -52,7 +52,11 @@ def test_a_list_cannot_swallow_what_comes_behind_it() -> None:
     assert arguments[-2:] == ["--verbose", "word"]
 
 
-def test_a_prompt_too_long_for_an_argument_goes_by_file() -> None:
-    long = "é" * 60_000
-    assert made(system_prompt=long)[4:6] == ["--system-prompt-file", str(FILES.system_prompt)]
-    assert made(system_prompt="short")[4:6] == ["--system-prompt", "short"]
+def test_a_prompt_goes_by_file_and_is_in_no_argument() -> None:
+    for long in ("short", "é" * 60_000):
+        arguments = made(system_prompt=long, append_system_prompt=long, custom_instructions=long)
+        assert arguments[4:8] == [
+            *("--system-prompt-file", str(FILES.system_prompt)),
+            *("--append-system-prompt-file", str(FILES.append_system_prompt)),
+        ]
+        assert not [argument for argument in arguments if long in argument]

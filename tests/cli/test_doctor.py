@@ -13,7 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.another_user import UNPRIVILEGED, given_away
 from tests.crash.audit import faults
+from tests.faults.namespace import Namespace
 from tests.sandbox import GATED, Sandbox, eventually
 
 SCRIPT = 'think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nsay Two.'
@@ -403,3 +405,55 @@ def test_files_that_were_deleted_are_not_made_up(sandbox: Sandbox) -> None:
     shutil.rmtree(sandbox.files(session_id).directory)
     assert "error" not in levels(examine(sandbox, "--fix")).values()
     assert sandbox.show(session_id)["result_content"] == "Two."
+
+
+def test_a_state_directory_that_cannot_be_reached_is_told(sandbox: Sandbox) -> None:
+    sandbox.prefix = UNPRIVILEGED
+    closed = sandbox.root / "closed"
+    closed.mkdir(mode=0o600)
+    found = examine(sandbox, HLDCTL_HOME=str(closed / "state"))
+    assert "Permission denied" in found["state directory"]["message"]
+    assert found["Claude Code"]["level"] == "ok"
+    assert "database" not in found
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o600, 0o300])
+def test_a_session_directory_that_cannot_be_read_is_told_and_the_others_are_examined(
+    sandbox: Sandbox, mode: int
+) -> None:
+    session_id = finished_session(sandbox)
+    other = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.run("wait", other)
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", other)
+    sandbox.files(other).log.write_text("Oh.")
+    directory = sandbox.files(session_id).directory
+    sandbox.prefix = UNPRIVILEGED
+    directory.chmod(mode)
+    found = examine(sandbox)
+    assert session_id[:8] in found["session directories"]["message"]
+    assert other[:8] in found["events"]["message"]
+    assert found["supervisor.log"]["advice"].endswith(f"{other}/supervisor.log.")
+    assert examine(sandbox, "--fix")["events"]["mended"]
+    directory.chmod(0o700)
+
+
+def test_what_belongs_to_another_user_is_told(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    with given_away(sandbox.files(session_id).directory):
+        found = examine(sandbox)
+        assert session_id in found["owner"]["message"]
+        assert session_id[:8] in found["session directories"]["message"]
+    with given_away(sandbox.state.root):
+        found = examine(sandbox, "--fix")
+        assert "belongs to" in found["state directory"]["message"]
+        assert "database" not in found
+
+
+def test_without_a_list_of_mounts_the_file_system_is_unknown(sandbox: Sandbox) -> None:
+    finished_session(sandbox)
+    namespace = Namespace(sandbox, "mount -t tmpfs none /proc")
+    found = examine(sandbox)
+    namespace.close()
+    assert found["file system"]["message"] == "unknown"
+    assert found["sessions"]["level"] == "ok"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.sandbox import Sandbox, eventually
@@ -80,6 +82,56 @@ def test_secrets_are_in_no_argument_log_database_or_output(sandbox: Sandbox) -> 
         if path.is_file():
             found = secrets_in(path.read_bytes().decode(errors="replace"))
             assert found == MAY_HOLD.get(path.name, set()), path
+
+
+PRIVATE = {name: f"hunter3-{name}-hunter3" for name in ("system", "append", "instructions", "on-approval", "on-end")}
+
+
+def shown_to_all() -> set[str]:
+    """What of it is in the arguments of any process, which every local user can read."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            found |= {name for name, text in PRIVATE.items() if text in line}
+    return found
+
+
+def test_prompts_and_commands_are_in_no_process_list(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch allowed"}\n\nsay Done.')
+    waits = "touch began; until [ -e go-on ]; do sleep 0.1; done; rm began go-on"
+    session_id = sandbox.launch(
+        *("Go", "--approvals", "--system-prompt", PRIVATE["system"], "--append-system-prompt", PRIVATE["append"]),
+        *("--custom-instructions", PRIVATE["instructions"]),
+        *("--on-approval", f": {PRIVATE['on-approval']}; {waits}", "--on-end", f": {PRIVATE['on-end']}; {waits}"),
+    )
+    began, files = sandbox.work / "began", sandbox.files(session_id)
+    eventually(began.exists, "the command for the request")
+    assert shown_to_all() == set()
+    sandbox.go_on()
+    eventually(lambda: not began.exists(), "its end")
+    sandbox.ok("approve", "--all")
+    eventually(began.exists, "the command for the end")
+    assert shown_to_all() == set()
+    sandbox.go_on()
+    assert sandbox.ended(session_id)["result_content"] == "Done."
+    # They reach Claude Code all the same.
+    assert sandbox.server is not None
+    system = json.dumps(sandbox.server.requests[-1]["system"])
+    assert [name for name in ("system", "append", "instructions") if PRIVATE[name] in system] == [
+        "system",
+        "append",
+        "instructions",
+    ]
+    for script in (files.on_approval_script, files.on_end_script):
+        assert script.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_command_longer_than_an_argument_may_be_is_checked_and_run(sandbox: Sandbox) -> None:
+    sandbox.configure(f"on_end = 'touch ran #{'x' * 200_000}'")
+    sandbox.play("say Done.")
+    sandbox.ok("launch", "Go", "--wait")
+    assert (sandbox.work / "ran").exists()
 
 
 EVIL = "\x1b]0;owned\x07\x1b[31mred\x9b2J\x9d\u202eback\r\x7f\u2028\x08"

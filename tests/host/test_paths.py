@@ -30,8 +30,56 @@ def test_a_state_directory_that_cannot_be_made(tmp_path: Path) -> None:
         StateDirectory(tmp_path / "file" / "state").prepare()
 
 
-def test_a_state_directory_open_to_others_is_closed(tmp_path: Path) -> None:
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o7777
+
+
+@pytest.mark.parametrize("things", [(), ("hldctl.db", "hldctl.db-wal", "sessions", "migration.lock")])
+def test_a_directory_that_holds_nothing_but_hldctls_own_is_closed_to_others(
+    tmp_path: Path, things: tuple[str, ...]
+) -> None:
     state = StateDirectory(tmp_path / "state")
-    state.root.mkdir(mode=0o755)
+    state.root.mkdir()
+    state.root.chmod(0o775)
+    for name in things:
+        (state.root / name).touch()
     state.prepare()
-    assert state.root.stat().st_mode & 0o777 == 0o700
+    assert mode(state.root) == 0o700
+
+
+@pytest.mark.parametrize("bits", [0o755, 0o711, 0o770, 0o1777, 0o1700 | 0o007])
+def test_a_directory_that_is_not_clearly_hldctls_own_is_refused_and_keeps_its_mode(tmp_path: Path, bits: int) -> None:
+    state = StateDirectory(tmp_path / "shared")
+    state.root.mkdir()
+    (state.root / "hldctl.db").touch()
+    (state.root / "somebody's notes").touch()
+    state.root.chmod(bits)
+    with pytest.raises(UnfitEnvironment, match="HLDCTL_HOME") as refused:
+        state.prepare()
+    assert mode(state.root) == bits
+    # Closing a directory that all users share is no advice.
+    assert ("chmod 700" in str(refused.value)) == (not bits & 0o1000)
+
+
+def test_an_empty_directory_that_all_users_share_is_refused_and_keeps_its_mode(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "shared")
+    state.root.mkdir()
+    state.root.chmod(0o1777)
+    with pytest.raises(UnfitEnvironment, match="shared"):
+        state.prepare()
+    assert mode(state.root) == 0o1777
+
+
+def test_a_private_directory_may_hold_other_things(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    state.root.mkdir(mode=0o700)
+    (state.root / "notes").touch()
+    state.prepare()
+    assert mode(state.root) == 0o700
+
+
+def test_a_settled_directory_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state").settled()
+    with pytest.raises(UnfitEnvironment, match="cannot be used"):
+        state.prepare()
+    assert not state.root.exists()

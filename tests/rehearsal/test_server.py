@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from hldctl.rehearsal.script import parse
 from hldctl.rehearsal.server import RehearsalServer
+from tests.sandbox import PATIENCE, Sandbox
 
 SCRIPT = """
 say First.
@@ -39,7 +41,7 @@ def server() -> Iterator[RehearsalServer]:
 
 def ask(server: RehearsalServer, *messages: tuple[str, Any], path: str = "/v1/messages", stream: bool = False) -> Any:
     body = {"model": "m", "stream": stream, "messages": [{"role": role, "content": said} for role, said in messages]}
-    request = urllib.request.Request(server.url + path, json.dumps(body).encode())
+    request = urllib.request.Request(server.url + path, json.dumps(body).encode(), {"x-api-key": server.key})
     with urllib.request.urlopen(request) as response:
         answer = response.read()
     return answer.decode() if stream else json.loads(answer)
@@ -105,3 +107,64 @@ def test_only_this_machine_s_own_loopback_address_is_served(server: RehearsalSer
     with socket.socket() as elsewhere:
         elsewhere.settimeout(5)
         assert elsewhere.connect_ex(("127.0.0.2", server.server_address[1])) != 0
+
+
+def status(server: RehearsalServer, method: str, path: str, headers: dict[str, str]) -> int:
+    """What is answered; nothing of the body is sent."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=PATIENCE)
+    try:
+        connection.putrequest(method, path)
+        for name, value in {"Content-Length": "2", **headers}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        if headers.get("Content-Length") is None:
+            connection.send(b"{}")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "HEAD", "PUT", "DELETE"])
+def test_a_request_without_the_key_is_refused(server: RehearsalServer, method: str) -> None:
+    for headers in (
+        {},
+        {"x-api-key": "sk-ant-rehearsal"},
+        {"Authorization": "Bearer é"},
+        {"x-api-key": server.key[:-1]},
+    ):
+        assert status(server, method, "/v1/messages", headers) == 401
+    assert list(server.requests) == []
+
+
+def test_the_key_is_another_for_each_rehearsal_and_is_taken_as_a_login_too(server: RehearsalServer) -> None:
+    other = RehearsalServer(parse(SCRIPT))
+    other.server_close()
+    assert other.key != server.key
+    assert status(server, "GET", "/", {"x-api-key": server.key}) == 404
+    assert status(server, "GET", "/", {"Authorization": f"Bearer {server.key}"}) == 404
+
+
+@pytest.mark.parametrize(("length", "answered"), [("-1", 400), ("x", 400), ("999999999999", 413), ("9" * 5000, 413)])
+def test_a_length_that_would_fill_the_memory_is_refused(server: RehearsalServer, length: str, answered: int) -> None:
+    headers = {"x-api-key": server.key, "Content-Length": length}
+    assert status(server, "POST", "/v1/messages", headers) == answered
+    # Without the key it is not even looked at.
+    assert status(server, "POST", "/v1/messages", {"Content-Length": length}) == 401
+
+
+@pytest.mark.parametrize("limit", ["", "limit 2s\n\n"], ids=["key", "login"])
+def test_a_rehearsed_session_presents_the_key_and_nobody_else_reads_its_script(sandbox: Sandbox, limit: str) -> None:
+    script = sandbox.work / "script"
+    script.write_text(f'{limit}say One.\ncall Bash {{"command": "until [ -e go-on ]; do sleep 0.1; done"}}\n\nsay Two.')
+    options = ["--allowed-tools", "Bash", *(["--wait-for-reset"] if limit else [])]
+    session_id = sandbox.launch("Hello", "--rehearse", script, *options)
+    sandbox.journal_has(session_id, "go-on")
+    files = sandbox.files(session_id)
+    settings = json.loads(files.rehearsed_settings.read_bytes())["env"]
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hello"}]}).encode()
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(settings["ANTHROPIC_BASE_URL"] + "/v1/messages", body)
+    # What presents the key is in a file of the user's alone.
+    assert files.rehearsed_settings.stat().st_mode & 0o077 == 0
+    sandbox.go_on()
+    assert sandbox.ended(session_id)["result_content"] == "Two."

@@ -13,22 +13,28 @@ from hldctl.sessions.doctor.finding import Finding, Findings, Level
 
 def examine(state: StateDirectory, *, fix: bool) -> Findings:
     """What there is to say, as it is found; with `fix` all is mended that safely can be, one thing before the next."""
-    for part in _parts(state):
-        try:
-            for finding in part():
-                yield _fixed(finding) if fix else finding
-        except Exception as error:
-            # What is looked at may be damaged in any way; the other parts are examined all the same.
-            yield Finding("examination", Level.ERROR, f"a part of it failed: {_described(error)}")
+    for subject, part in _parts(state):
+        for finding in _to_its_end(subject, part):
+            yield _fixed(finding) if fix else finding
 
 
-def _parts(state: StateDirectory) -> Iterator[Callable[[], Findings]]:
-    yield lambda: machine.examine(state)
-    if state.root.is_dir():
-        yield lambda: privacy.examine(state)
-        yield lambda: database.examine(state)
-        yield lambda: sessions.examine(state)
-    yield claude_code.examine
+def _parts(state: StateDirectory) -> Iterator[tuple[str, Callable[[], Findings]]]:
+    yield "machine", lambda: machine.examine(state)
+    # Of a directory that is refused nothing is read.
+    if machine.is_usable(state):
+        yield "files", lambda: privacy.examine(state)
+        yield "database", lambda: database.examine(state)
+        yield "sessions", lambda: sessions.examine(state)
+    yield "Claude Code", claude_code.examine
+
+
+def _to_its_end(subject: str, part: Callable[[], Findings]) -> Findings:
+    """What a part finds; what keeps it from looking further is a finding, and the other parts follow."""
+    try:
+        yield from part()
+    except Exception as error:
+        # What is looked at may be damaged in any way; the other parts are examined all the same.
+        yield Finding(subject, Level.ERROR, f"could not be examined to the end: {_described(error)}")
 
 
 def _fixed(finding: Finding) -> Finding:
@@ -45,4 +51,4 @@ def _fixed(finding: Finding) -> Finding:
 
 
 def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, HldctlError | OSError) else f"{type(error).__name__}: {error}"

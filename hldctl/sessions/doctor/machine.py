@@ -31,7 +31,7 @@ def examine(state: StateDirectory) -> Findings:
     yield _sqlite()
     yield _configuration()
     yield _state_directory(state)
-    if state.root.is_dir():
+    if is_usable(state):
         yield _file_system(state.root)
         yield _locks(state.root)
         yield _space(state.root)
@@ -64,9 +64,20 @@ def _state_directory(state: StateDirectory) -> Finding:
         state.prepare()
         descriptor = os.open(state.root, os.O_RDONLY)
         os.close(descriptor)
-    except (HldctlError, OSError) as error:
+    except HldctlError as error:
+        return Finding("state directory", Level.ERROR, str(error))
+    except OSError as error:
         return Finding("state directory", Level.ERROR, str(error), "Mend that, or name another one in HLDCTL_HOME.")
     return fine("state directory", str(state.root))
+
+
+def is_usable(state: StateDirectory) -> bool:
+    """Return whether the state directory is there, is this user's, and can be looked into; nothing is made."""
+    try:
+        state.settled().prepare()
+    except HldctlError:
+        return False
+    return os.access(state.root, os.R_OK | os.X_OK)
 
 
 def _file_system(root: Path) -> Finding:
@@ -83,10 +94,14 @@ def _file_system(root: Path) -> Finding:
 
 def file_system(path: Path) -> str:
     """The type of the file system that holds the path, as the system names it; empty where that is not told."""
+    try:
+        known = psutil.disk_partitions(all=True)
+    except (OSError, psutil.Error):
+        # There is no /proc/self/mounts.
+        return ""
+    place = path.resolve()
     mounts = [
-        (len(Path(mount.mountpoint).parts), mount.fstype)
-        for mount in psutil.disk_partitions(all=True)
-        if path.resolve().is_relative_to(mount.mountpoint)
+        (len(Path(mount.mountpoint).parts), mount.fstype) for mount in known if place.is_relative_to(mount.mountpoint)
     ]
     # Of several mounted in one place the last is the one that is seen.
     return max(reversed(mounts), key=lambda mount: mount[0], default=(0, ""))[1]

@@ -16,10 +16,17 @@ _OF_OTHERS = 0o077
 
 def examine(state: StateDirectory) -> Findings:
     found = {path: status for path in _ours(state) if (status := _status(path)) is not None}
-    theirs = [path for path, status in found.items() if status.st_uid != os.getuid()]
+    theirs = [path for path, status in found.items() if status.st_uid != os.geteuid()]
     if theirs:
-        yield Finding("owner", Level.ERROR, f"{_named(theirs)} belong to another user", "Give them back.")
-    open_ones = [path for path, status in found.items() if status.st_mode & _OF_OTHERS]
+        yield Finding(
+            "owner",
+            Level.ERROR,
+            f"{_named(theirs)} belong to another user, so hldctl uses nothing of those sessions",
+            "Move them away, or, if you trust what is in them, `chown -R` them to yourself.",
+        )
+    open_ones = [
+        path for path, status in found.items() if status.st_mode & _OF_OTHERS and status.st_uid == os.geteuid()
+    ]
     if not open_ones:
         yield fine("modes", "for the owner alone")
         return
@@ -47,7 +54,8 @@ def _status(path: Path) -> os.stat_result | None:
     """None for what has gone meanwhile, and for a link, whose mode means nothing."""
     try:
         status = path.lstat()
-    except FileNotFoundError:
+    except OSError:
+        # It is gone, or in a directory that cannot be searched, which is told of the session.
         return None
     return None if stat.S_ISLNK(status.st_mode) else status
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Container
 
 from hldctl.errors import HldctlError, UnfitEnvironment
 from hldctl.host import lock
@@ -26,23 +27,40 @@ _YOUNG_SECONDS = 60.0
 
 
 def examine(state: StateDirectory) -> Findings:
+    closed = {session_id for session_id in supervisors.ids_with_files(state) if _is_closed(state.session(session_id))}
+    if closed:
+        yield Finding(
+            "session directories",
+            Level.ERROR,
+            f"{_named(sorted(closed))} in directories of another user, or closed to this one",
+            f"Give them back: `chown -R` and `chmod -R u+rwX` in {state.sessions}.",
+        )
     try:
         with reading(state):
-            found = [*_unsupervised(state), *_unanswering(state), *_of_other_hosts(state)]
-            found += [*_of_other_namespaces(state), *_torn(state), *_without_row(state)]
+            found = [*_unsupervised(state, closed), *_unanswering(state), *_of_other_hosts(state)]
+            found += [*_of_other_namespaces(state), *_torn(state, closed), *_without_row(state, closed)]
             count = len(list(integrity.progress()))
     except (HldctlError, ValueError, TypeError, LookupError, AttributeError):
         # The database, of which more has been said.
         return
     yield from found or [fine("sessions", f"{count} recorded, as their journals say")]
-    yield from _logs(state)
+    yield from _logs(state, closed)
 
 
-def _unsupervised(state: StateDirectory) -> Findings:
+def _is_closed(files: SessionFiles) -> bool:
+    """Return whether the session's directory is another user's, or cannot be looked into."""
+    try:
+        files.require_own_directory()
+    except (HldctlError, OSError):
+        return True
+    return not os.access(files.directory, os.R_OK | os.W_OK | os.X_OK)
+
+
+def _unsupervised(state: StateDirectory, closed: Container[str]) -> Findings:
     ids = [
         session.id
         for session in sessions.not_ended(sessions.alive())
-        if supervisors.is_here(session) and lock.is_free(state.session(session.id).lock)
+        if session.id not in closed and supervisors.is_here(session) and lock.is_free(state.session(session.id).lock)
     ]
     if ids:
         yield Finding(
@@ -142,8 +160,12 @@ def _take_over(state: StateDirectory, others: list[Session]) -> None:
     _adopt(state, [session.id for session in others])
 
 
-def _torn(state: StateDirectory) -> Findings:
-    torn = [known for known in integrity.progress() if _is_torn(known, state.session(known.session_id))]
+def _torn(state: StateDirectory, closed: Container[str]) -> Findings:
+    torn = [
+        known
+        for known in integrity.progress()
+        if known.session_id not in closed and _is_torn(known, state.session(known.session_id))
+    ]
     whole = [known.session_id for known in torn if _journal_size(state, known.session_id) >= known.journal_offset]
     if whole:
         yield Finding(
@@ -193,8 +215,9 @@ def _rebuild(state: StateDirectory, ids: list[str]) -> None:
                 os.close(held)
 
 
-def _without_row(state: StateDirectory) -> Findings:
+def _without_row(state: StateDirectory, closed: Container[str]) -> Findings:
     unknown = [session_id for session_id in supervisors.ids_with_files(state) if sessions.get(session_id) is None]
+    unknown = [session_id for session_id in unknown if session_id not in closed]
     unknown = [session_id for session_id in unknown if _age(state.session(session_id)) > _YOUNG_SECONDS]
     known = [session_id for session_id in unknown if row.is_kept(state.session(session_id))]
     if known:
@@ -259,11 +282,11 @@ def _restore(state: StateDirectory, ids: list[str]) -> None:
         raise UnfitEnvironment(f"{_named(lost)} could not be recorded again; see supervisor.log in their directories.")
 
 
-def _logs(state: StateDirectory) -> Findings:
+def _logs(state: StateDirectory, closed: Container[str]) -> Findings:
     with_words = [
         session_id
         for session_id in supervisors.ids_with_files(state)
-        if (log := state.session(session_id).log).exists() and log.stat().st_size
+        if session_id not in closed and (log := state.session(session_id).log).exists() and log.stat().st_size
     ]
     if with_words:
         newest = max(with_words, key=lambda session_id: state.session(session_id).log.stat().st_mtime)

@@ -1,0 +1,214 @@
+"""The state directory is its owner's alone, is nobody else's to write, and is made once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.another_user import OTHER, UNPRIVILEGED, given_away
+from tests.faults.outcome import assert_nobody_is_left, assert_refused
+from tests.sandbox import GATED, Sandbox, eventually, kill
+
+COMMANDS = (
+    ["launch", "Go"],
+    ["launch", "Go", "--name", "nightly"],
+    ["continue", "last", "Go on"],
+    ["interrupt", "--all"],
+    ["ls"],
+    ["ls", "--json"],
+    ["show", "last"],
+    ["tail", "last"],
+    ["wait", "last"],
+    ["set", "last", "--title", "x"],
+    ["approvals"],
+    ["approve", "--all"],
+    ["deny", "--all"],
+    ["events"],
+    ["export", "last"],
+    ["stats"],
+    ["rm", "last"],
+    ["prune", "--keep", "0"],
+)
+
+
+def owed_its_command(sandbox: Sandbox) -> str:
+    """A session that has ended, and whose `on_end` command the next supervisor is to run."""
+    sandbox.play("say Done.")
+    sandbox.ok("launch", "Go", "--on-end", "touch ran", "--retries", "1", "--wait")
+    session_id: str = sandbox.show("last")["id"]
+    assert_nobody_is_left(sandbox)
+    (sandbox.work / "ran").unlink()
+    files = sandbox.files(session_id)
+    files.on_end_begun.rmdir()
+    sandbox.sql("UPDATE sessions SET on_end_pending = 1 WHERE id = ?", session_id)
+    return session_id
+
+
+def tree(root: Path) -> dict[Path, tuple[int, int, int]]:
+    """What is there, and what tells that it has changed."""
+    found = {path: path.lstat() for path in (root, *root.rglob("*"))}
+    return {path: (status.st_uid, status.st_mode, status.st_mtime_ns) for path, status in found.items()}
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_another_users_state_is_refused_by_every_command_and_nothing_of_it_is_run(
+    sandbox: Sandbox, is_linked: bool
+) -> None:
+    session_id = owed_its_command(sandbox)
+    link = sandbox.root / "link"
+    link.symlink_to(sandbox.state.root)
+    profile = sandbox.home / ".profile"
+    profile.write_text(f"touch {sandbox.work}/ran\n")
+    environment = {"HLDCTL_HOME": str(link if is_linked else sandbox.state.root), "SHELL": "/bin/sh"}
+    with given_away(sandbox.state.root):
+        before = tree(sandbox.state.root)
+        for command in COMMANDS:
+            # Without HLDCTL_CLAUDE a launch asks the login shell, which runs the profile.
+            done = sandbox.run(*command, environment=environment | {"HLDCTL_CLAUDE": "", "PATH": "/usr/bin:/bin"})
+            assert_refused(done, f"belongs to user {OTHER}")
+        adoption = subprocess.run(
+            [sys.executable, "-m", "hldctl.supervisor", "adopt", session_id],
+            env=sandbox.environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "belongs to user" in adoption.stdout
+        completed = sandbox.run("show", "", environment=environment | {"_HLDCTL_COMPLETE": "zsh"})
+        assert session_id[:8] not in completed.stdout
+        assert tree(sandbox.state.root) == before
+    assert_nobody_is_left(sandbox)
+    assert not (sandbox.work / "ran").exists()
+
+
+def test_the_hook_denies_what_another_users_database_would_allow(sandbox: Sandbox) -> None:
+    sandbox.play("say Done.")
+    session_id = sandbox.launch("Go", "--dangerously-skip-permissions", "--wait", "--json")
+    session_id = sandbox.show("last")["id"]
+    assert_nobody_is_left(sandbox)
+    sandbox.sql("UPDATE sessions SET status = 'running', completed_at = NULL WHERE id = ?", session_id)
+    from hldctl.hook import __main__ as hook
+
+    def answer() -> str:
+        return subprocess.run(
+            [sys.executable, str(hook.__file__)],
+            input='{"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "true"}}',
+            env=sandbox.environment | {"HLDCTL_SESSION_ID": session_id},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    assert '"allow"' in answer()
+    with given_away(sandbox.state.root):
+        assert '"deny"' in answer()
+    with given_away(sandbox.state.database):
+        assert '"deny"' in answer()
+
+
+@pytest.mark.parametrize("part", ["directory", "request", "record"])
+def test_what_another_user_has_put_into_a_session_is_not_run(sandbox: Sandbox, part: str) -> None:
+    session_id = owed_its_command(sandbox)
+    files = sandbox.files(session_id)
+    path: Path = getattr(files, part)
+    if not path.exists():
+        path.write_text("{}")
+    with given_away(path):
+        sandbox.ok("ls")
+        assert_nobody_is_left(sandbox)
+        assert not (sandbox.work / "ran").exists()
+        # Its row may be lost, too.
+        sandbox.sql("DELETE FROM sessions WHERE id = ?", session_id)
+        os.utime(files.directory, (0, 0))
+        sandbox.run("doctor", "--fix")
+        assert_nobody_is_left(sandbox)
+    assert not (sandbox.work / "ran").exists()
+
+
+def test_another_users_database_is_refused(sandbox: Sandbox) -> None:
+    owed_its_command(sandbox)
+    with given_away(sandbox.state.database):
+        for command in COMMANDS:
+            assert_refused(sandbox.run(*command), str(sandbox.state.database), "belongs to", "chown")
+    assert not (sandbox.work / "ran").exists()
+
+
+@pytest.mark.parametrize("prefix", [(), UNPRIVILEGED], ids=["privileged", "unprivileged"])
+@pytest.mark.parametrize("part", ["directory", "environment", "rehearsal"])
+def test_a_session_in_another_users_directory_is_not_continued(
+    sandbox: Sandbox, prefix: tuple[str, ...], part: str
+) -> None:
+    script = sandbox.work / "script"
+    script.write_text("say Done.")
+    sandbox.ok("launch", "Go", "--rehearse", script, "--env", "A=b", "--wait")
+    session_id = sandbox.show("last")["id"]
+    assert_nobody_is_left(sandbox)
+    sandbox.prefix = prefix
+    with given_away(getattr(sandbox.files(session_id), part)):
+        assert_refused(sandbox.run("continue", "last", "Go on"), "belongs to")
+    # What is the user's own and cannot be read is a sentence, too.
+    own = sandbox.files(session_id).rehearsal
+    own.chmod(0)
+    if prefix:
+        assert_refused(sandbox.run("continue", "last", "Go on"), str(own))
+
+
+@pytest.mark.parametrize("command", [["ls"], ["doctor"], ["launch", "Go"]], ids=lambda command: command[0])
+@pytest.mark.parametrize("mode", [0o1777, 0o755])
+def test_no_command_closes_a_directory_that_others_use(sandbox: Sandbox, command: list[str], mode: int) -> None:
+    shared = sandbox.root / "shared"
+    shared.mkdir()
+    (shared / "notes").touch()
+    shared.chmod(mode)
+    done = sandbox.run(*command, environment={"HLDCTL_HOME": str(shared)})
+    assert done.returncode == 5
+    assert "HLDCTL_HOME" in done.stdout + done.stderr
+    assert ("chmod 700" in done.stdout + done.stderr) == (mode == 0o755)
+    assert shared.stat().st_mode & 0o7777 == mode
+    assert [path.name for path in shared.iterdir()] == ["notes"]
+
+
+def test_a_deleted_state_directory_is_not_made_again_by_supervisors(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.play(GATED)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--on-end", "touch ran")
+    sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "go-on")
+    (claude,) = sandbox.running("stream-json")
+    assert len(sandbox.supervisors()) == 2
+
+    def delete() -> bool:
+        # What is written in its midst keeps it from being deleted at once.
+        shutil.rmtree(sandbox.state.root, ignore_errors=True)
+        return not sandbox.state.root.exists()
+
+    eventually(delete, "the directory to be gone")
+    eventually(lambda: not sandbox.supervisors(), "the supervisors to leave")
+    assert claude.is_running()
+    sandbox.go_on()
+    assert_nobody_is_left(sandbox)
+    assert not sandbox.state.root.exists()
+
+
+def test_a_session_goes_on_in_a_state_directory_that_was_moved(sandbox: Sandbox) -> None:
+    sandbox.play(GATED)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    moved = Sandbox(sandbox.root / "moved", {**sandbox.environment, "HLDCTL_HOME": str(sandbox.root / "moved/state")})
+    sandbox.state.root.rename(moved.state.root)
+    try:
+        eventually(lambda: not sandbox.supervisors(), "the supervisor to leave")
+        assert "deleted or moved" in moved.files(session_id).log.read_text()
+        assert moved.show(session_id)["status"] == "running"
+        sandbox.go_on()
+        assert moved.ended(session_id)["result_content"] == "Two."
+        assert_nobody_is_left(moved)
+    finally:
+        kill(moved.processes())
+    assert_nobody_is_left(sandbox)
+    assert not sandbox.state.root.exists()
