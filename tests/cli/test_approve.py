@@ -66,6 +66,10 @@ def test_the_input_is_changed_in_an_editor(sandbox: Sandbox) -> None:
     with Terminal(sandbox, "approve") as terminal:
         terminal.shows(QUESTION)
         terminal.enter("e\n")
+        # The changed call is shown, and asked about, before it runs.
+        assert "$ touch changed" in terminal.shows("Run it as changed?")
+        terminal.shows(QUESTION)
+        terminal.enter("y\n")
         assert terminal.ended()[0] == 0
     sandbox.ended(session_id)
     assert (sandbox.work / "changed").exists()
@@ -76,7 +80,9 @@ def test_whoever_quits_has_answered_nothing(sandbox: Sandbox) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         terminal.shows(QUESTION)
-        terminal.enter("x\nq\n")
+        terminal.enter("x\n")
+        terminal.shows("is no answer")
+        terminal.enter("q\n")
         assert terminal.ended()[0] == 0
     assert asked(sandbox)[0]["status"] == "pending"
     sandbox.ok("interrupt", session_id)

@@ -40,10 +40,16 @@ def test_it_shows_what_runs_and_its_keys_answer_follow_and_interrupt(sandbox: Sa
             assert words in line
         # The newest is selected, which waits.
         terminal.enter("d")
-        terminal.becomes("deny Bash touch made? y/n")
+        shown = "\n".join(terminal.becomes("deny? y/n"))
+        assert "$ touch made" in shown
+        assert f"in {sandbox.work}" in shown.replace("\n", "")
         terminal.enter("n")
         terminal.becomes("q leave")
+        # What is typed before the request is on the screen is no answer to it.
         terminal.enter("ay")
+        terminal.becomes("approve? y/n")
+        assert sandbox.show(asks)["pending_approvals"] == 1
+        terminal.enter("y")
         assert sandbox.ended(asks)["result_content"] == "Done."
         eventually(lambda: not any(asks[:8] in line for line in terminal.screen()), "it to leave the screen")
         terminal.enter("a")
@@ -154,14 +160,27 @@ def test_more_sessions_than_lines_scroll_and_the_selection_stays(sandbox: Sandbo
             assert ids(["", "", *terminal.screen()])[-1] == newest_first[4]
 
 
-def test_a_long_call_leaves_room_for_how_to_answer(sandbox: Sandbox) -> None:
-    sandbox.play(f'call Bash {{"command": "touch {"made " * 30}"}}\n\nsay Done.')
+def test_a_long_call_is_allowed_only_once_its_end_was_on_the_screen(sandbox: Sandbox) -> None:
+    words = " ".join(f"made{number:03}" for number in range(200))
+    sandbox.play(f'call Bash {{"command": "touch {words} the-end"}}\n\nsay Done.')
     session_id = sandbox.launch("Hi", "--approvals")
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
-    with Terminal(sandbox, "top", columns=40) as terminal:
+    with Terminal(sandbox, "top", columns=40, lines=12) as terminal:
         terminal.becomes("q leave")
         terminal.enter("a")
-        assert any(line.endswith("…? y/n") and len(line) == 40 for line in terminal.becomes("? y/n"))
+        screen = terminal.becomes("more below")
+        assert not any("the-end" in line or "y/n" in line for line in screen)
+        terminal.enter("y")
+        # Another key is drawn after it.
+        terminal.enter(" ")
+        eventually(lambda: terminal.screen()[0] != screen[0], "the next page")
+        assert sandbox.show(session_id)["pending_approvals"] == 1
+        terminal.enter("\x1b[F")
+        terminal.becomes("approve? y/n")
+        assert "the-end" in "".join(terminal.screen())
+        terminal.enter("y")
+        assert sandbox.ended(session_id)["result_content"] == "Done."
+    assert (sandbox.work / "the-end").exists()
 
 
 def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(sandbox: Sandbox) -> None:
