@@ -127,6 +127,14 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in _anchors(found), target
 
 
+@pytest.mark.parametrize("page", ["security.md", "reliability.md"])
+def test_the_tests_that_hold_a_promise_exist(page: str) -> None:
+    named = re.findall(r"`([a-z]+/test_\w+\.py)`", (DOCS / "explanation" / page).read_text())
+    assert named
+    for path in named:
+        assert (ROOT / "tests" / path.removeprefix("tests/")).exists(), path
+
+
 def test_every_page_is_in_the_index() -> None:
     index = (DOCS / "index.md").read_text()
     for page in DOCS.rglob("*.md"):
