@@ -195,7 +195,7 @@ class Asker:
     def _ask(self, question: Question) -> None:
         self._question = question
         self._surface.present(question, lambda: self._is_pending(question.request))
-        # What was typed before it could be read is no answer to it.
+        # What was typed before it could be read does not answer it.
         keyboard.discard_typed()
         self._surface.draw(question)
 
@@ -227,7 +227,7 @@ class Asker:
         choice = _WORDS.get(said.lower())
         if choice not in question.choices:
             found = "An empty line" if not said else f"{output.quoted_line(said)!r}"
-            question.hint = f"{found} is no answer: {', '.join(_EFFECTS[each] for each in question.choices)}."
+            question.hint = f"{found} is not an answer: {', '.join(_EFFECTS[each] for each in question.choices)}."
             # The next line of a text that was pasted, or meant for something else, is none either.
             keyboard.discard_typed()
             return

@@ -124,7 +124,7 @@ class TopScreen:
                 self._look()
                 lines = self._lines()
                 if self._question is not None and self._question is not asked:
-                    # What was typed before it could be read is no answer to it.
+                    # What was typed before it could be read does not answer it.
                     keyboard.discard_typed()
                 asked = self._question
                 screen.draw(lines)

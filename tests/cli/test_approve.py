@@ -81,7 +81,7 @@ def test_whoever_quits_has_answered_nothing(sandbox: Sandbox) -> None:
     with Terminal(sandbox, "approve") as terminal:
         terminal.shows(QUESTION)
         terminal.enter("x\n")
-        terminal.shows("is no answer")
+        terminal.shows("is not an answer")
         terminal.enter("q\n")
         assert terminal.ended()[0] == 0
     assert asked(sandbox)[0]["status"] == "pending"

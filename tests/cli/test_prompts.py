@@ -55,7 +55,7 @@ def test_only_a_whole_answer_counts(sandbox: Sandbox, typed: str) -> None:
     with Terminal(sandbox, "approve") as terminal:
         terminal.shows(QUESTION)
         terminal.enter(f"{typed}\n")
-        terminal.shows("is no answer")
+        terminal.shows("is not an answer")
         assert sandbox.show(session_id)["pending_approvals"] == 1
         terminal.enter("skip\n")
         assert terminal.ended()[0] == 0

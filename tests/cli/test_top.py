@@ -45,7 +45,7 @@ def test_it_shows_what_runs_and_its_keys_answer_follow_and_interrupt(sandbox: Sa
         assert f"in {sandbox.work}" in shown.replace("\n", "")
         terminal.enter("n")
         terminal.becomes("q leave")
-        # What is typed before the request is on the screen is no answer to it.
+        # What is typed before the request is on the screen is not an answer to it.
         terminal.enter("ay")
         terminal.becomes("approve? y/n")
         assert sandbox.show(asks)["pending_approvals"] == 1
