@@ -1,4 +1,4 @@
-"""The first bytes of the database's file, of which the rest depends."""
+"""The first bytes of the database's file, on which the rest depends."""
 
 from __future__ import annotations
 

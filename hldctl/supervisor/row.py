@@ -131,7 +131,8 @@ def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None 
     try:
         row["query"] = files.prompt.read_bytes().decode("utf-8", errors="replace")
     except OSError:
-        row.setdefault("query", None)
+        if row.get("query") is None:
+            row["query"] = row.get("summary")
     if row.get("id") != files.directory.name or row["query"] is None:
         return False
     row = {**_when_unknown(files, row), **row, **_UNTOLD, "fold_state": FoldState().as_json()}

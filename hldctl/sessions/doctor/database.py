@@ -106,8 +106,7 @@ def _restore(state: StateDirectory, salvaged: Salvage, damaged: DamagedCopy) -> 
     for session_id in sorted(ids, key=lambda known: rows[known].certain.get("created_at") or 0):
         files, session = state.session(session_id), rows[session_id]
         try:
-            _recover(files, session)
-            if _journal_size(files) < session.certain.get("journal_offset", 0):
+            if _recover(files, session) and _journal_size(files) < session.certain.get("journal_offset", 0):
                 salvage.put_conversation_back(damaged, session_id, session)
         except Exception as error:
             # One session that makes no sense is no reason to lose the others; the copy has it.
@@ -126,12 +125,12 @@ def _delete_misnamed(state: StateDirectory) -> None:
             sessions.delete(session_id)
 
 
-def _recover(files: SessionFiles, session: SessionRow) -> None:
+def _recover(files: SessionFiles, session: SessionRow) -> bool:
     try:
-        recover(files, session.certain, session.doubtful)
+        return recover(files, session.certain, session.doubtful)
     except apsw.ConstraintError:
         # Of two with the same name that run, by what is left of their rows.
-        recover(files, session.certain | {"name": None}, session.doubtful)
+        return recover(files, session.certain | {"name": None}, session.doubtful)
 
 
 def _journal_size(files: SessionFiles) -> int:
