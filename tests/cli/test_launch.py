@@ -65,15 +65,16 @@ def test_options_reach_claude(sandbox: Sandbox) -> None:
     assert value_of(argv, "--max-turns") == "3"
     assert value_of(argv, "--max-budget-usd") == "1.5"
     assert value_of(argv, "--add-dir") == str(other)
-    assert value_of(argv, "--system-prompt") == "You are brief."
-    assert value_of(argv, "--append-system-prompt") == "Be kind.\n\nRhyme."
+    assert Path(value_of(argv, "--system-prompt-file")).read_text() == "You are brief."
+    assert Path(value_of(argv, "--append-system-prompt-file")).read_text() == "Be kind.\n\nRhyme."
     assert value_of(argv, "--permission-mode") == "plan"
     assert value_of(argv, "--permission-prompt-tool") == "mcp__a__b"
     first = argv.index("--allowedTools")
     assert argv[first + 1 : first + 4] == ["Bash(git log:*)", "Read", "Write"]
     assert value_of(argv, "--disallowedTools") == "WebFetch"
     assert json.loads(Path(value_of(argv, "--mcp-config")).read_text())["mcpServers"]["a"]["command"] == "true"
-    assert json.loads(Path(value_of(argv, "--settings")).read_text()) == {"model": "opus"}
+    settings = json.loads(Path(value_of(argv, "--settings")).read_text())
+    assert (settings["model"], settings["env"]["HLDCTL_HOME"]) == ("opus", str(sandbox.state.root))
     assert argv[-2:] == ["--fallback-model", "haiku"]
 
 

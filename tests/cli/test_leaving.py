@@ -100,8 +100,13 @@ def test_a_prompt_is_left_as_it_was_found(sandbox: Sandbox) -> None:
 DRAWING = [["ls", "--watch"], ["top"]]
 
 
-def is_stopped(sandbox: Sandbox, word: str) -> bool:
-    return [process.status() for process in sandbox.running(word)] == [psutil.STATUS_STOPPED]
+def drawing(sandbox: Sandbox, shell: int) -> list[psutil.Process]:
+    """What the shell runs."""
+    return sandbox.processes(lambda process: process.ppid() == shell)
+
+
+def is_stopped(sandbox: Sandbox, shell: int) -> bool:
+    return [process.status() for process in drawing(sandbox, shell)] == [psutil.STATUS_STOPPED]
 
 
 @pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])
@@ -109,10 +114,9 @@ def test_nothing_is_drawn_from_the_background(sandbox: Sandbox, arguments: list[
     sandbox.claude(WORKS)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
-    # Python's own words do not contain it.
-    word = arguments[-1]
     with Terminal(sandbox, *arguments, program=IN_BACKGROUND) as terminal:
-        eventually(lambda: is_stopped(sandbox, word), "it to be stopped")
+        shell = terminal.process.pid
+        eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         before = terminal.modes()
         terminal.screen()
         assert "\x1b" not in terminal.shown
@@ -120,24 +124,24 @@ def test_nothing_is_drawn_from_the_background(sandbox: Sandbox, arguments: list[
         terminal.becomes("make all")
         terminal.enter("\x1a")
         eventually(terminal.is_as_before, "its own screen to go")
-        eventually(lambda: is_stopped(sandbox, word), "it to be stopped")
+        eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         terminal.screen()
         drawn = terminal.shown
         # What wakes it in the background has it stopped again.
-        (process,) = sandbox.running(word)
+        (process,) = drawing(sandbox, shell)
         process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGWINCH)
-        eventually(lambda: is_stopped(sandbox, word), "it to be stopped")
+        eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         sandbox.ok("set", session_id, "--title", "New")
         process.send_signal(signal.SIGCONT)
-        eventually(lambda: is_stopped(sandbox, word), "it to be stopped")
+        eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         terminal.screen()
         assert terminal.shown.replace("\r", "").strip().startswith(drawn.replace("\r", "").strip())
         assert "\x1b[?1049h" not in terminal.shown[len(drawn) :]
         terminal.enter("fg\n")
         eventually(lambda: not terminal.is_as_before(), "its screen to come back")
         terminal.enter("\x03")
-        eventually(lambda: not sandbox.running(word), "its end")
+        eventually(lambda: not drawing(sandbox, shell), "its end")
         assert (terminal.is_as_before(), terminal.modes()) == (True, before)
 
 

@@ -58,7 +58,7 @@ def test_json_has_the_contracts_fields(sandbox: Sandbox, three: list[str]) -> No
     listed = json.loads(sandbox.ok("ls", "--json"))
     assert [list(session)[: len(SESSION_FIELDS)] for session in listed] == [SESSION_FIELDS] * 3
     shown = sandbox.show(three[2])
-    assert shown == listed[0] | {"children": [], "left_running": [], "mcp_servers": []}
+    assert shown == listed[0] | {"children": [], "left_running": [], "mcp_servers": [], "rules": []}
 
 
 def test_format(sandbox: Sandbox, three: list[str]) -> None:
