@@ -22,7 +22,7 @@ from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.rehearsal.script import parse
 from hldctl.rehearsal.server import RehearsalServer
 
-PATIENCE = 40.0
+PATIENCE = 180.0
 """Seconds after which what a test waits for counts as missing."""
 
 GATED = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hldctl.hook.command import command
 from tests.another_user import OTHER, UNPRIVILEGED, given_away
 from tests.faults.outcome import assert_nobody_is_left, assert_refused
 from tests.sandbox import GATED, Sandbox, eventually, kill
@@ -92,13 +93,13 @@ def test_the_hook_denies_what_another_users_database_would_allow(sandbox: Sandbo
     session_id = sandbox.show("last")["id"]
     assert_nobody_is_left(sandbox)
     sandbox.sql("UPDATE sessions SET status = 'running', completed_at = NULL WHERE id = ?", session_id)
-    from hldctl.hook import __main__ as hook
 
     def answer() -> str:
         return subprocess.run(
-            [sys.executable, str(hook.__file__)],
+            command(session_id, sandbox.state.root),
+            shell=True,
             input='{"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "true"}}',
-            env=sandbox.environment | {"HLDCTL_SESSION_ID": session_id},
+            env={},
             capture_output=True,
             text=True,
             check=True,
