@@ -253,7 +253,7 @@ def _is_empty(files: SessionFiles) -> bool:
     prepared |= {files.mcp_config, files.claude_settings, files.hooked_settings, files.environment, files.arrivals}
     prepared |= {files.system_prompt, files.append_system_prompt, files.record, files.record.with_suffix(".begun")}
     prepared |= {files.request, files.request.with_suffix(".begun"), files.rehearsal, files.rehearsed_settings}
-    prepared |= {files.heard, files.cgroup}
+    prepared |= {files.heard, files.cgroup, files.marked_settings}
     written = any(path.exists() and path.stat().st_size for path in (files.journal, files.errors))
     return not written and set(files.directory.iterdir()) <= prepared and lock.is_free(files.lock)
 
