@@ -61,7 +61,8 @@ def secrets_in(text: str) -> set[str]:
 
 def test_secrets_are_in_no_argument_log_database_or_output(sandbox: Sandbox) -> None:
     sandbox.play("say Hello.\nwait 20s\nsay Bye.")
-    sandbox.environment["ANTHROPIC_API_KEY"] = SECRETS["key"]
+    assert sandbox.server is not None
+    sandbox.server.key = sandbox.environment["ANTHROPIC_API_KEY"] = SECRETS["key"]
     session_id = sandbox.launch(
         *("Hi", "--env", f"TOKEN={SECRETS['variable']}"),
         *("--settings", json.dumps({"env": {"TOKEN": SECRETS["setting"]}})),
