@@ -23,7 +23,12 @@ JOB_CONTROL = (
 )
 """A shell that runs the command, and reads on once it has been stopped."""
 
-IN_BACKGROUND = (*JOB_CONTROL[:4], JOB_CONTROL[4].replace('"$@";', '"$@" &'), *JOB_CONTROL[5:])
+IN_BACKGROUND = (
+    *JOB_CONTROL[:4],
+    # A command that is stopped ends the loops that it was continued in.
+    'set -m; "$@" &' + 3 * " while read -r line; do $line; done;",
+    *JOB_CONTROL[5:],
+)
 """The same, with the command in the background from the start."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -230,3 +231,55 @@ def test_output_that_the_locale_cannot_show_is_escaped(sandbox: Sandbox) -> None
     sandbox.run("launch", "Caf\u00e9 \u4e16", "--wait")
     shown = sandbox.run("tail", "last", environment={"PYTHONIOENCODING": "ascii"})
     assert shown.stdout == "user: Caf\\xe9 \\u4e16\n"
+
+
+CONTROL = "x\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\nhldctl: all is well"
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["launch", "Hi", "-C", CONTROL], 2),
+        (["launch", "Hi", "--add-dir", CONTROL], 2),
+        (["launch", "Hi", "--group", CONTROL], 2),
+        (["launch", "Hi", "--rehearse", CONTROL], 2),
+        (["launch", "Hi", "--mcp-config", CONTROL], 2),
+        (["launch", "Hi", "--settings", CONTROL], 2),
+        (["launch", "Hi", "--name", CONTROL], 2),
+        (["launch", "Hi", "--env", CONTROL], 2),
+        (["launch", "Hi", "--max-turns", CONTROL], 2),
+        (["launch", "--query-file", CONTROL], 2),
+        (["launch", "Hi", "--timeout", CONTROL], 2),
+        (["export", "last", "-o", f"no/{CONTROL}"], 2),
+        (["export", "last", "--format", CONTROL], 2),
+        (["show", CONTROL], 3),
+        (["approve", CONTROL], 3),
+        (["ls", "--format", CONTROL + "{"], 2),
+        (["ls", "--status", CONTROL], 2),
+        (["ls", "--since", CONTROL], 2),
+        (["ls", f"--{CONTROL}"], 2),
+        (["ls", CONTROL], 2),
+        (["config", "get", CONTROL], 2),
+        (["config", "set", "model", CONTROL, CONTROL], 2),
+        ([CONTROL], 2),
+    ],
+    ids=lambda value: " ".join(value[:-1]) or "command" if isinstance(value, list) else None,
+)
+def test_what_the_user_types_is_shown_and_not_obeyed(sandbox: Sandbox, arguments: list[str], exit_code: int) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    done = sandbox.run(*arguments)
+    assert_sentence(done, exit_code)
+    assert not OBEYED.search(done.stderr + done.stdout), done.stderr
+    if exit_code == 2 and "Usage:" not in done.stderr:
+        assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_directory_that_a_tool_has_named_is_shown_and_not_obeyed(sandbox: Sandbox) -> None:
+    directory = sandbox.work / "\x1b[31mred"
+    directory.mkdir()
+    (directory / "settings.json").mkdir()
+    done = sandbox.run("launch", "Hi", "--settings", directory / "settings.json", cwd=directory)
+    assert_sentence(done, 2, r"\x1b[31mred")
+    assert not OBEYED.search(done.stderr)

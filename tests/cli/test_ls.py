@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
 import pytest
 
+from tests.filling import fill
 from tests.sandbox import Sandbox
 
 SESSION_FIELDS = """\
@@ -69,6 +72,74 @@ def test_format(sandbox: Sandbox, three: list[str]) -> None:
     ]
     refused = sandbox.run("ls", "--format", "{nonsense}")
     assert (refused.returncode, "nonsense" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{title:>100000000000}", "wider than 1000"),
+        ("{cost_usd:.100000000000f}", "wider than 1000"),
+        ("{max_turns:0>9999d}", "wider than 1000"),
+        ("{title:>{num_turns}}", "is no format of a field"),
+        ("{title:{title:{title}}}", "Max string recursion exceeded|no format of a field"),
+        ("{id.__class__}", "knows no field"),
+        ("{0}", "knows no field"),
+        ("{}", "knows no field"),
+        ("{id[0]}", "has no parts"),
+        ("{title:d}", "Unknown format code"),
+        ("{created_at:.2f}", "Unknown format code"),
+        ("{num_turns:c}", "no format of a field"),
+        ("{id!z}", "conversion"),
+        ("{id", "expected '}'"),
+        ("}", "Single '}'"),
+    ],
+)
+def test_a_format_that_is_none_is_refused_before_anything_is_printed(
+    sandbox: Sandbox, template: str, reason: str
+) -> None:
+    # Also where there is nothing that it could be tried on.
+    refused = sandbox.run("ls", "--format", template)
+    assert (refused.returncode, refused.stdout, "Traceback" in refused.stderr) == (2, "", False), refused.stderr
+    assert any(words in refused.stderr for words in reason.split("|")), refused.stderr
+
+
+def test_a_format_leaves_blank_what_is_not_known(sandbox: Sandbox, three: list[str]) -> None:
+    sandbox.sql("UPDATE sessions SET cost_usd = NULL, max_turns = 5 WHERE id = ?", three[1])
+    template = "{cost_usd:.2f}|{max_turns:>4d}|{name:*^5}|{cost_usd:=+8.1f}|{archived}|{allowed_tools}|{title!r:>8}"
+    assert sandbox.ok("ls", "--format", template).splitlines() == [
+        "1.00|    |*****|+    1.0|False|[]|        ",
+        "|   5|*****|        |False|[]| 'Opera'",
+        "1.00|    |*****|+    1.0|False|[]|        ",
+    ]
+    assert sandbox.ok("ls", "--format", "{allowed_tools[0]}{allowed_tools[x]}") == "\n\n\n"
+
+
+def test_json_needs_no_more_memory_for_many_sessions_than_for_few(sandbox: Sandbox) -> None:
+    fill(sandbox.state.root, 3000, 1)
+    sandbox.sql("UPDATE sessions SET result_content = printf('%.20000c', 'x')")
+    used = []
+    for words in (["--limit", "10"], []):
+        with (sandbox.work / "out").open("w") as out:
+            process = sandbox.popen("ls", "--json", *words, stdout=out)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = status
+        assert status == 0
+        # Kilobytes, but bytes on macOS.
+        used.append(usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1))
+    written = (sandbox.work / "out").read_text()
+    assert len(written) > 60_000_000
+    assert len(json.loads(written)) == 3000
+    # Two hundred sessions at a time.
+    assert used[1] - used[0] < 30_000
+
+
+def test_json_is_written_alike_however_many_there_are(sandbox: Sandbox, three: list[str]) -> None:
+    assert sandbox.ok("ls", "--json", "--status", "running") == "[]\n"
+    sandbox.sql('UPDATE sessions SET allowed_tools = \'["Bash", "Read"]\', title = ? WHERE id = ?', 'é\n"', three[1])
+    written = sandbox.ok("ls", "--json")
+    assert written == json.dumps(json.loads(written), indent=2) + "\n"
+    assert [session["id"] for session in json.loads(written)] == three[::-1]
+    assert json.loads(sandbox.ok("ls", "--json", "--limit", "2", "--tree")) == json.loads(written)[:2]
 
 
 def test_the_table(sandbox: Sandbox, three: list[str]) -> None:

@@ -117,6 +117,17 @@ def test_csv_is_read_again_as_it_was_meant(spent: Sandbox) -> None:
     assert rows[0][FIELDS.index("cost_usd")] == "3.0"
 
 
+def test_csv_has_no_formulas(sandbox: Sandbox) -> None:
+    sandbox.claude(SPENDS)
+    titles = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "a=1", "'quoted"]
+    for title in titles:
+        sandbox.ended(sandbox.launch("free", "--title", title))
+    _, *rows = csv.reader(io.StringIO(sandbox.ok("stats", "--csv", "--by", "title")))
+    assert {row[0] for row in rows} == {"'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "a=1", "'quoted"}
+    # JSON is for programs, which evaluate nothing.
+    assert set(keys(stats(sandbox, "--by", "title"))) == set(titles)
+
+
 def test_in_a_pipe_a_plain_table_with_a_total(spent: Sandbox) -> None:
     header, *rows, total = spent.ok("stats", "--by", "title").splitlines()
     assert header.split()[:2] == ["TITLE", "SESSIONS"]
