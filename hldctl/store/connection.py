@@ -66,6 +66,14 @@ def execute(sql: str, parameters: Parameters = ()) -> Any:
     return current().execute(sql, parameters)
 
 
+def require_order(is_ordered: bool) -> None:
+    """Raise CorruptError for rows that are not in the order of their key: a damaged page leads back to one before it,
+    and a reader would go round for ever.
+    """
+    if not is_ordered:
+        raise apsw.CorruptError("rows are out of order")
+
+
 def insert(table: str, columns: dict[str, Any]) -> None:
     """One row, by its columns, with the values as the database holds them."""
     marks = ", ".join("?" * len(columns))

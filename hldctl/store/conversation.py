@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from hldctl.states import EventType, FeedType
 from hldctl.store import approvals, mcp_servers, snapshots
-from hldctl.store.connection import execute, insert, transaction
+from hldctl.store.connection import execute, insert, require_order, transaction
 from hldctl.store.session import encoded
 from hldctl.store.snapshots import SnapshotRow
 
@@ -153,6 +153,7 @@ def after(session_id: str, sequence: int) -> Page:
     length = 0
     for row in execute(_NEXT, (session_id, sequence, _PAGE)):
         event = Event._make(row)
+        require_order(event.sequence > sequence)
         events.append(event)
         length += len(event.content or "") + len(event.tool_input or "") + len(event.tool_result_content or "")
         if length > _PAGE_LENGTH:
@@ -188,8 +189,11 @@ def outline(session_id: str) -> Iterator[Line]:
     """All events without what makes them long."""
     lines = [Line._make(row) for row in execute(_OUTLINE, (session_id, 0, _PAGE))]
     while lines:
+        require_order(lines[0].sequence <= lines[-1].sequence)
         yield from lines
-        lines = [Line._make(row) for row in execute(_OUTLINE, (session_id, lines[-1].sequence, _PAGE))]
+        last = lines[-1].sequence
+        lines = [Line._make(row) for row in execute(_OUTLINE, (session_id, last, _PAGE))]
+        require_order(not lines or lines[-1].sequence > last)
 
 
 def at(session_id: str, sequence: int) -> Event | None:

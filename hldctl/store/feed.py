@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from hldctl.states import FeedType
 from hldctl.store import changes
 from hldctl.store.changes import Change
-from hldctl.store.connection import current, execute
+from hldctl.store.connection import current, execute, require_order
 
 
 class FeedEvent(NamedTuple):
@@ -58,4 +58,6 @@ def after(
         values.append(session_id)
     columns, condition = ", ".join(FeedEvent._fields), " AND ".join(conditions)
     rows = execute(f"SELECT {columns} FROM feed WHERE {condition} ORDER BY id LIMIT ?", (*values, limit))
-    return [FeedEvent._make((*row[:-1], json.loads(row[-1]))) for row in rows]
+    found = [FeedEvent._make((*row[:-1], json.loads(row[-1]))) for row in rows]
+    require_order(not found or feed_id < found[0].id <= found[-1].id)
+    return found

@@ -9,6 +9,7 @@ from typing import Any
 from peewee import SQL
 
 from hldctl.states import Status
+from hldctl.store.connection import require_order
 from hldctl.store.models import SessionTable
 from hldctl.store.session import Session
 
@@ -59,4 +60,12 @@ def read(ids: Sequence[str], columns: Sequence[str]) -> Iterator[Session]:
 
 
 def _found(query: Any) -> list[Session]:
-    return [Session(**row) for row in query.dicts()]
+    found: list[Session] = []
+    ids = set[str]()
+    for row in query.dicts().iterator():
+        session = Session(**row)
+        found.append(session)
+        if "id" in row:
+            ids.add(session.id)
+            require_order(len(ids) == len(found))
+    return found

@@ -16,7 +16,7 @@ import apsw
 from hldctl.host.clock import now
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, header, schema, soundness
-from hldctl.store.connection import current, execute, transaction
+from hldctl.store.connection import current, execute, require_order, transaction
 from hldctl.store.session import JSON_COLUMNS, decoded
 from hldctl.store.soundness import Column
 
@@ -102,11 +102,12 @@ class DamagedCopy:
         while position <= _LARGEST_ROWID and len(seen) <= self._most_rows:
             try:
                 for rowid, *values in self._open.execute(query, (position, _LARGEST_ROWID)):
-                    # A damaged page may lead back to those before.
+                    # A damaged page may lead back to one before it, again and again.
+                    require_order(rowid >= position)
                     if rowid not in seen:
                         seen.add(rowid)
                         yield dict(zip(names, values, strict=True))
-                        position, step = max(position, rowid) + 1, 1
+                    position, step = rowid + 1, 1
                 return
             except (apsw.Error, MemoryError):
                 # The next page that can be read is looked for with ever longer steps.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 from random import Random
 
 import pytest
 
 from hldctl.errors import ExitCode
-from tests.fuzz.damage import COMMANDS, Template, damage
+from tests.filling import fill
+from tests.fuzz.damage import COMMANDS, PAGE, Template, damage
 from tests.sandbox import Sandbox
+
+INTERIOR = 5
+"""The first byte of a table's page that has others below it."""
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -27,3 +32,29 @@ def test_the_real_command_repairs_what_is_damaged(sandbox: Sandbox, seed: int) -
     assert "error    database" not in fixed.stdout, (kinds, fixed.stdout)
     for command in words:
         sandbox.ok(*command)
+
+
+@pytest.mark.parametrize(("table", "command"), [("feed", "events --json"), ("conversation_events", "tail --json ID")])
+def test_pages_that_lead_back_to_one_before_them_are_not_read_for_ever(
+    sandbox: Sandbox, table: str, command: str
+) -> None:
+    # With fewer events, the table's first page would have no others below it.
+    (session_id,) = fill(sandbox.state.root, 1, 12_000)
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = ?", table)
+    data = bytearray(sandbox.state.database.read_bytes())
+    start = (page - 1) * PAGE
+    assert data[start] == INTERIOR
+    # Those children that are read last are the page itself.
+    (cells,) = struct.unpack_from(">H", data, start + 3)
+    pointers = struct.unpack_from(f">{cells}H", data, start + 12)
+    for pointer in pointers[-3:]:
+        struct.pack_into(">I", data, start + pointer, page)
+    struct.pack_into(">I", data, start + 8, page)
+    sandbox.state.database.write_bytes(data)
+    done = sandbox.run(*command.replace("ID", session_id).split())
+    assert (done.returncode, len(done.stderr.splitlines())) == (5, 1), done.stderr
+    assert "`hldctl doctor --fix`" in done.stderr
+    assert "Traceback" not in sandbox.run("doctor", "--fix").stderr
+    for words in (command, "ls --json", "events"):
+        sandbox.ok(*words.replace("ID", session_id).split())
