@@ -438,6 +438,28 @@ def test_a_session_directory_that_cannot_be_read_is_told_and_the_others_are_exam
     directory.chmod(0o700)
 
 
+def test_a_closed_directory_of_a_session_that_runs_does_not_hide_the_others(sandbox: Sandbox) -> None:
+    sandbox.play(GATED)
+    other = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(other, "go-on")
+    sandbox.go_on()
+    sandbox.ended(other)
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    (sandbox.work / "go-on").unlink()
+    sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", other)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    sandbox.prefix = UNPRIVILEGED
+    sandbox.files(session_id).directory.chmod(0)
+    found = examine(sandbox)
+    sandbox.files(session_id).directory.chmod(0o700)
+    assert session_id[:8] in found["session directories"]["message"]
+    assert other[:8] in found["events"]["message"]
+    sandbox.prefix = ()
+    sandbox.go_on()
+    assert sandbox.ended(session_id)["result_content"] == "Two."
+
+
 def test_what_belongs_to_another_user_is_told(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     with given_away(sandbox.files(session_id).directory):

@@ -37,8 +37,8 @@ def examine(state: StateDirectory) -> Findings:
         )
     try:
         with reading(state):
-            found = [*_unsupervised(state, closed), *_unanswering(state), *_of_other_hosts(state)]
-            found += [*_of_other_namespaces(state), *_torn(state, closed), *_without_row(state, closed)]
+            found = [*_unsupervised(state, closed), *_unanswering(state, closed), *_of_other_hosts(state)]
+            found += [*_of_other_namespaces(state, closed), *_torn(state, closed), *_without_row(state, closed)]
             count = len(list(integrity.progress()))
     except (HldctlError, ValueError, TypeError, LookupError, AttributeError):
         # The database, of which more has been said.
@@ -72,8 +72,9 @@ def _unsupervised(state: StateDirectory, closed: Container[str]) -> Findings:
         )
 
 
-def _unanswering(state: StateDirectory) -> Findings:
-    ids = attention.unanswering(state, supervisors.alive_here(), _ANSWER_SECONDS)
+def _unanswering(state: StateDirectory, closed: Container[str]) -> Findings:
+    alive = [session_id for session_id in supervisors.alive_here() if session_id not in closed]
+    ids = attention.unanswering(state, alive, _ANSWER_SECONDS)
     if ids:
         yield Finding(
             "supervisors",
@@ -123,10 +124,10 @@ def _of_other_hosts(state: StateDirectory) -> Findings:
         )
 
 
-def _of_other_namespaces(state: StateDirectory) -> Findings:
+def _of_other_namespaces(state: StateDirectory, closed: Container[str]) -> Findings:
     """Of sessions that were launched on this machine, but in another container, or outside of this one."""
     alive = sessions.unattended(sessions.to_be_attended())
-    others = [session for session in alive if is_of_another_namespace(session.boot_id)]
+    others = [session for session in alive if session.id not in closed and is_of_another_namespace(session.boot_id)]
     over = [session for session in others if elsewhere.is_over(session, state.session(session.id))]
     if over:
         yield Finding(
