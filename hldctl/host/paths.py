@@ -237,7 +237,8 @@ class StateDirectory:
         """Make the directory, private to its owner, if it is missing; raise UnfitEnvironment if it is not safe to use.
 
         It holds prompts, conversations, secrets, and commands that are run: it has to be this user's alone. An existing
-        directory that is open to others is closed only if it is clearly hldctl's own, and refused otherwise.
+        directory that is open to others is closed only if it holds hldctl's state and nothing else, and refused
+        otherwise: an empty one may be the mount point or the home of something.
         """
         try:
             try:
@@ -294,7 +295,7 @@ class StateDirectory:
         if is_shared:
             raise UnfitEnvironment(f"{self.root} is shared with other users: its sticky bit is set. {another}.")
         raise UnfitEnvironment(
-            f"{self.root} is open to other users, and holds more than hldctl's state. {another}, "
+            f"{self.root} is open to other users, and is not hldctl's alone. {another}, "
             f"or, if nobody else needs it, run `chmod {PRIVATE_DIRECTORY:o} {self.root}`."
         )
 
@@ -339,16 +340,17 @@ def _require_own(path: Path | str, status: os.stat_result) -> None:
 
 
 def _is_clearly_own(directory: int, status: os.stat_result) -> bool:
-    """Return whether an open directory is this user's and holds nothing but what hldctl of this user keeps there."""
+    """Return whether an open directory is this user's, and holds a database and nothing but what hldctl of this user
+    keeps beside it.
+    """
     user = os.geteuid()
     if status.st_uid != user:
         return False
     with os.scandir(directory) as entries:
-        return all(
-            (entry.name in _NAMES or entry.name.startswith(_BEGINNINGS))
-            and entry.stat(follow_symlinks=False).st_uid == user
-            for entry in entries
-        )
+        found = {entry.name: entry.stat(follow_symlinks=False).st_uid for entry in entries}
+    return "hldctl.db" in found and all(
+        owner == user and (name in _NAMES or name.startswith(_BEGINNINGS)) for name, owner in found.items()
+    )
 
 
 def _user(number: int) -> str:

@@ -255,7 +255,7 @@ def test_a_rehearsal_takes_odd_settings_and_leaves_nothing_open(sandbox: Sandbox
 def test_a_prune_that_cannot_be_begun_costs_no_launch(sandbox: Sandbox) -> None:
     sandbox.configure("[prune]\nkeep = 5")
     sandbox.claude(INIT + OK)
-    sandbox.state.root.mkdir(parents=True)
+    sandbox.state.root.mkdir(mode=0o700, parents=True)
     sandbox.state.prune_log.mkdir()
     os.utime(sandbox.state.prune_log, (0, 0))
     assert sandbox.ended(sandbox.launch("Go"))["status"] == "completed"

@@ -161,17 +161,20 @@ def test_a_session_in_another_users_directory_is_not_continued(
 
 @pytest.mark.parametrize("command", [["ls"], ["doctor"], ["launch", "Go"]], ids=lambda command: command[0])
 @pytest.mark.parametrize("mode", [0o1777, 0o755])
-def test_no_command_closes_a_directory_that_others_use(sandbox: Sandbox, command: list[str], mode: int) -> None:
+def test_no_command_closes_a_directory_that_others_use(
+    sandbox: Sandbox, command: list[str], mode: int, is_empty: bool
+) -> None:
     shared = sandbox.root / "shared"
     shared.mkdir()
-    (shared / "notes").touch()
+    if not is_empty:
+        (shared / "notes").touch()
     shared.chmod(mode)
     done = sandbox.run(*command, environment={"HLDCTL_HOME": str(shared)})
     assert done.returncode == 5
     assert "HLDCTL_HOME" in done.stdout + done.stderr
     assert ("chmod 700" in done.stdout + done.stderr) == (mode == 0o755)
     assert shared.stat().st_mode & 0o7777 == mode
-    assert [path.name for path in shared.iterdir()] == ["notes"]
+    assert [path.name for path in shared.iterdir()] == ([] if is_empty else ["notes"])
 
 
 def test_a_deleted_state_directory_is_not_made_again_by_supervisors(sandbox: Sandbox) -> None:
@@ -213,3 +216,4 @@ def test_a_session_goes_on_in_a_state_directory_that_was_moved(sandbox: Sandbox)
         kill(moved.processes())
     assert_nobody_is_left(sandbox)
     assert not sandbox.state.root.exists()
+@pytest.mark.parametrize("is_empty", [False, True])

@@ -34,7 +34,7 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o7777
 
 
-@pytest.mark.parametrize("things", [(), ("hldctl.db", "hldctl.db-wal", "sessions", "migration.lock")])
+@pytest.mark.parametrize("things", [("hldctl.db",), ("hldctl.db", "hldctl.db-wal", "sessions", "migration.lock")])
 def test_a_directory_that_holds_nothing_but_hldctls_own_is_closed_to_others(
     tmp_path: Path, things: tuple[str, ...]
 ) -> None:
@@ -45,6 +45,20 @@ def test_a_directory_that_holds_nothing_but_hldctls_own_is_closed_to_others(
         (state.root / name).touch()
     state.prepare()
     assert mode(state.root) == 0o700
+
+
+@pytest.mark.parametrize("things", [(), ("sessions",), ("queue",)])
+def test_a_directory_that_hldctl_did_not_make_is_refused_and_keeps_its_mode(
+    tmp_path: Path, things: tuple[str, ...]
+) -> None:
+    state = StateDirectory(tmp_path / "empty")
+    state.root.mkdir()
+    state.root.chmod(0o755)
+    for name in things:
+        (state.root / name).mkdir()
+    with pytest.raises(UnfitEnvironment, match="chmod 700"):
+        state.prepare()
+    assert mode(state.root) == 0o755
 
 
 @pytest.mark.parametrize("bits", [0o755, 0o711, 0o770, 0o1777, 0o1700 | 0o007])
