@@ -176,9 +176,22 @@ class SessionFiles:
                 raise unusable(self.directory, error) from None
 
     def require_own_directory(self) -> None:
-        """Raise UnfitEnvironment if the directory belongs to another user: a single stat, for commands that read."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            _require_own(self.directory, os.stat(self.directory))
+        """Raise UnfitEnvironment if the directory belongs to another user: a single stat, for all commands."""
+        if (status := self._status()) is not None:
+            _require_own(self.directory, status)
+
+    def is_own_directory(self) -> bool:
+        """Return whether the directory is this user's, or missing."""
+        status = self._status()
+        return status is None or status.st_uid == os.geteuid()
+
+    def _status(self) -> os.stat_result | None:
+        try:
+            return os.stat(self.directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except PermissionError as error:
+            raise unusable(self.directory, error) from None
 
     def is_gone(self) -> bool:
         """Return whether the directory was deleted or moved; one that cannot be looked at for now is not gone."""
@@ -257,7 +270,9 @@ class StateDirectory:
             self._close_to_others()
 
     def require_own(self) -> None:
-        """Raise UnfitEnvironment if the directory or the database belongs to another user; make and change nothing."""
+        """Raise UnfitEnvironment if the directory, the database or the directory of sessions belongs to another user;
+        make and change nothing.
+        """
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             try:
                 status = os.stat(self.root)
@@ -272,8 +287,9 @@ class StateDirectory:
                 f"{self.root} belongs to {owner}, but hldctl runs as {own}, and uses no state of another user. "
                 f"Run it as {owner}, or name another directory in HLDCTL_HOME."
             )
-        with contextlib.suppress(OSError):
-            _require_own(self.database, os.stat(self.database))
+        for path in (self.database, self.sessions):
+            with contextlib.suppress(OSError):
+                _require_own(path, os.stat(path))
 
     def _close_to_others(self) -> None:
         """Take the directory's permissions from others, by a descriptor, so that no other directory is changed."""

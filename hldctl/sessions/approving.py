@@ -144,6 +144,8 @@ def _answer(state: StateDirectory, approval: Approval, said: Answer, origin: dic
 
 
 def _resolve(state: StateDirectory, approval: Approval, said: Answer, origin: dict[str, Any]) -> bool:
+    files = state.session(approval.session_id)
+    files.require_own_directory()
     with transaction():
         is_first = approvals.resolve(
             current(),
@@ -160,7 +162,6 @@ def _resolve(state: StateDirectory, approval: Approval, said: Answer, origin: di
     if is_first:
         if said.always:
             wake_hooks(state, approval.session_id)
-        files = state.session(approval.session_id)
         for path in (files.answer(approval.id), files.changed, files.wake):
             touch(path)
     return is_first

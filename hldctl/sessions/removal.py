@@ -47,10 +47,14 @@ def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) ->
 
 
 def prunable(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:
-    """Those that ended longer ago than that, but for the newest `keep`; oldest first."""
+    """Return those that ended longer ago than that, except the newest `keep`; oldest first.
+
+    A session whose directory belongs to another user is passed over, so that the others are deleted.
+    """
     before = now() if older_than_seconds is None else now() - int(older_than_seconds * 1000)
     with reading(state):
-        return sessions.ended_before(before, keep=keep or 0)
+        ids = sessions.ended_before(before, keep=keep or 0)
+    return [session_id for session_id in ids if state.session(session_id).is_own_directory()]
 
 
 def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
@@ -108,6 +112,7 @@ def _delete_files(state: StateDirectory, files: SessionFiles) -> int:
     """
     if not files.directory.exists():
         return 0
+    files.require_own_directory()
     size = _size(files)
     held = None
     try:

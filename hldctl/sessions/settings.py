@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +68,12 @@ def change(state: StateDirectory, words: str, changes: Changes) -> Session:
         if changes.widen_permissions:
             caller.require_right(state, "Widening permissions")
         session_id = lookup.find(words).id
-        sessions.change_settings(session_id, columns, moment, _rules_of(session_id, changes))
         files = state.session(session_id)
-        row.keep_current(session_id, files)
+        files.require_own_directory()
+        sessions.change_settings(session_id, columns, moment, _rules_of(session_id, changes))
+        # It is needed only if the database is lost.
+        with contextlib.suppress(OSError):
+            row.keep_as_recorded(session_id, files)
         touch(files.wake)
         touch(files.changed)
         if columns:
@@ -88,7 +93,7 @@ def _rules_of(session_id: str, changes: Changes) -> list[sessions.ForgottenRule]
 
 def is_hooked(state: StateDirectory, session: Session) -> bool:
     """Whether its Claude Code asks hldctl for permission."""
-    return state.session(session.id).hooked_settings.exists()
+    return os.path.exists(state.session(session.id).hooked_settings)
 
 
 def has_expired(session: Session, now: int) -> bool:

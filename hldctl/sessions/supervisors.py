@@ -83,15 +83,8 @@ def adopt_all_lost(state: StateDirectory) -> None:
 
     A session whose directory belongs to another user is passed over, so that the others are shown.
     """
-    adopt_lost(state, [session_id for session_id in sessions.to_be_attended() if _is_own(state, session_id)])
-
-
-def _is_own(state: StateDirectory, session_id: str) -> bool:
-    try:
-        state.session(session_id).require_own_directory()
-    except UnfitEnvironment:
-        return False
-    return True
+    ids = sessions.to_be_attended()
+    adopt_lost(state, [session_id for session_id in ids if state.session(session_id).is_own_directory()])
 
 
 def ids_with_files(state: StateDirectory) -> list[str]:

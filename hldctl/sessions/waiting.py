@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -38,6 +39,8 @@ def wait(
     A session that ends without having reached `until` is waited for no longer.
     """
     waiting, arrived = list(dict.fromkeys(ids)), list[str]()
+    for session_id in waiting:
+        state.session(session_id).require_own_directory()
 
     def look() -> list[Session] | None:
         arrived.extend(_arrivals(waiting, until))
@@ -123,7 +126,8 @@ def until_all_is_done(state: StateDirectory, session_id: str) -> None:
 
 def _once(look: Callable[[], T | None], state: StateDirectory, watched: Sequence[Path]) -> T:
     """What `look` gives once it gives something; looks whenever one of these changes."""
-    wakeup = Wakeup([path for path in watched if path.exists()])
+    # Unlike Path.exists, it raises nothing for a directory that cannot be searched.
+    wakeup = Wakeup([path for path in watched if os.path.exists(path)])
     try:
         with reading(state):
             while True:

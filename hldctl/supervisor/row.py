@@ -81,10 +81,15 @@ def keep(row: Row, files: SessionFiles) -> None:
 def keep_current(session_id: str, files: SessionFiles) -> None:
     """After a change that no journal tells, such as how the session ended; a disk that is full is no reason to fail."""
     try:
-        if (row := sessions.as_row(session_id)) is not None:
-            keep(row, files)
+        keep_as_recorded(session_id, files)
     except OSError:
         log_trouble()
+
+
+def keep_as_recorded(session_id: str, files: SessionFiles) -> None:
+    """Keep the row as it is in the database; raise OSError where the file cannot be written."""
+    if (row := sessions.as_row(session_id)) is not None:
+        keep(row, files)
 
 
 def enter(row: Row, request: LaunchRequest, slots: admission.Slots) -> admission.Entry:

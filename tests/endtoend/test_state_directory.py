@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,12 +133,91 @@ def test_what_another_user_has_put_into_a_session_is_not_run(sandbox: Sandbox, p
     assert not (sandbox.work / "ran").exists()
 
 
-def test_another_users_database_is_refused(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("part", ["database", "sessions"])
+def test_another_users_part_of_the_state_is_refused_by_every_command(sandbox: Sandbox, part: str) -> None:
     owed_its_command(sandbox)
-    with given_away(sandbox.state.database):
+    path: Path = getattr(sandbox.state, part)
+    with given_away(path):
         for command in COMMANDS:
-            assert_refused(sandbox.run(*command), str(sandbox.state.database), "belongs to", "chown")
+            assert_refused(sandbox.run(*command), str(path), "belongs to", "chown")
     assert not (sandbox.work / "ran").exists()
+
+
+OF_ONE_SESSION = (
+    ["show"],
+    ["tail"],
+    ["tail", "--raw"],
+    ["wait"],
+    ["wait", "--results"],
+    ["set", "--title", "x"],
+    ["export"],
+    ["interrupt"],
+    ["rm"],
+    ["rm", "--force"],
+)
+
+
+@pytest.mark.parametrize("prefix", [(), UNPRIVILEGED], ids=["privileged", "unprivileged"])
+def test_no_command_uses_a_session_in_another_users_directory(sandbox: Sandbox, prefix: tuple[str, ...]) -> None:
+    sandbox.play("say Done.")
+    sandbox.ok("launch", "Go", "--wait")
+    sandbox.ok("launch", "Go", "--wait")
+    session_id, other = (session["id"] for session in json.loads(sandbox.ok("ls", "--json")))
+    assert_nobody_is_left(sandbox)
+    files = sandbox.files(session_id)
+    treasure = sandbox.home / "treasure"
+    treasure.write_text("gold")
+    # Root would follow it, and write the session's title into another file.
+    files.record.with_suffix(".begun").symlink_to(treasure)
+    sandbox.prefix = prefix
+    with given_away(files.directory):
+        before = tree(files.directory)
+        for command in OF_ONE_SESSION:
+            assert_refused(sandbox.run(*command, session_id), str(files.directory), "belongs to")
+        sandbox.ok("prune", "--keep", "0")
+        assert tree(files.directory) == before
+        (left,) = json.loads(sandbox.ok("ls", "--json"))
+        assert (left["id"], left["title"]) == (session_id, None)
+    assert not sandbox.files(other).directory.exists()
+    assert treasure.read_text() == "gold"
+
+
+def test_a_request_in_another_users_directory_is_not_answered(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch allowed"}\n\nsay Done.')
+    session_id = sandbox.launch("Go", "--approvals")
+
+    def requests() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(sandbox.ok("approvals", "--all", "--json"))
+        return found
+
+    (request,) = eventually(requests, "the request")
+    directory = sandbox.files(session_id).directory
+    with given_away(directory):
+        for command in (["approve", request["id"]], ["deny", request["id"]], ["approve", "--all"]):
+            assert_refused(sandbox.run(*command), str(directory), "belongs to")
+    assert [request["status"] for request in requests()] == ["pending"]
+    sandbox.ok("approve", request["id"])
+    assert sandbox.ended(session_id)["result_content"] == "Done."
+    assert (sandbox.work / "allowed").exists()
+
+
+@pytest.mark.parametrize("part", ["directory of sessions", "directory of a session"])
+def test_a_closed_directory_is_a_sentence_for_every_command(sandbox: Sandbox, part: str) -> None:
+    sandbox.play("say Done.")
+    sandbox.ok("launch", "Go", "--wait")
+    session_id = sandbox.show("last")["id"]
+    assert_nobody_is_left(sandbox)
+    closed = sandbox.state.sessions if part == "directory of sessions" else sandbox.files(session_id).directory
+    sandbox.prefix = UNPRIVILEGED
+    closed.chmod(0)
+    try:
+        for command in COMMANDS:
+            if command[0] != "launch" or part == "directory of sessions":
+                done = sandbox.run(*command)
+                assert "Traceback" not in done.stderr, command
+                assert done.returncode in (0, 5), command
+    finally:
+        closed.chmod(0o700)
 
 
 @pytest.mark.parametrize("prefix", [(), UNPRIVILEGED], ids=["privileged", "unprivileged"])
@@ -160,6 +241,7 @@ def test_a_session_in_another_users_directory_is_not_continued(
 
 
 @pytest.mark.parametrize("command", [["ls"], ["doctor"], ["launch", "Go"]], ids=lambda command: command[0])
+@pytest.mark.parametrize("is_empty", [False, True])
 @pytest.mark.parametrize("mode", [0o1777, 0o755])
 def test_no_command_closes_a_directory_that_others_use(
     sandbox: Sandbox, command: list[str], mode: int, is_empty: bool
@@ -216,4 +298,3 @@ def test_a_session_goes_on_in_a_state_directory_that_was_moved(sandbox: Sandbox)
         kill(moved.processes())
     assert_nobody_is_left(sandbox)
     assert not sandbox.state.root.exists()
-@pytest.mark.parametrize("is_empty", [False, True])
