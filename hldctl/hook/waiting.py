@@ -122,7 +122,7 @@ def _told(approval: Approval) -> dict[str, Any]:
     if approval.answer is None:
         # The result of the call proves it, so that this answer comes too late to count.
         return permission.denial("Another hook decided about this call.")
-    decision: dict[str, Any] = json.loads(approval.answer or "{}")
+    decision: dict[str, Any] = json.loads(approval.answer)
     return decision
 
 

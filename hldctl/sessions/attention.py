@@ -71,11 +71,9 @@ def unanswering(state: StateDirectory, ids: Iterable[str], seconds: float) -> li
     finally:
         wakeup.close()
     alive = {session.id for session in sessions.not_ended(silent)}
-    return [session_id for session_id in silent if session_id in alive and not _is_lost(state, session_id)]
-
-
-def _is_lost(state: StateDirectory, session_id: str) -> bool:
-    return lock.is_free(state.session(session_id).lock)
+    return [
+        session_id for session_id in silent if session_id in alive and not lock.is_free(state.session(session_id).lock)
+    ]
 
 
 def _has_answered(state: StateDirectory, session_id: str) -> bool:

@@ -14,6 +14,7 @@ from hldctl.store.database import reading
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
 from hldctl.store.snapshots import SnapshotRow
+from hldctl.supervisor import elsewhere
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,8 @@ def inspect(state: StateDirectory, words: str) -> Inspection:
             _left_running(session),
             approvals.pending(current(), session_id),
             approvals.rules(current(), session_id),
-            "" if supervisors.is_here(session) else _elsewhere(session, state),
+            elsewhere.advice(session, state.session(session_id)),
         )
-
-
-def _elsewhere(session: Session, state: StateDirectory) -> str:
-    from hldctl.supervisor import elsewhere
-
-    return elsewhere.advice(session, state.session(session.id))
 
 
 def _left_running(session: Session) -> list[LeftRunning]:

@@ -15,7 +15,7 @@ from hldctl.host.paths import SessionFiles, StateDirectory
 from hldctl.sessions import stopping, supervisors
 from hldctl.store import sessions, space
 from hldctl.store.database import UNWRITABLE, opened, reading
-from hldctl.store.session import Session
+from hldctl.supervisor import elsewhere
 
 _LEAVING_SECONDS = 10.0
 """In which a supervisor whose session has ended is gone."""
@@ -34,7 +34,9 @@ def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) ->
     """
     with reading(state):
         supervisors.adopt_lost(state, ids)
-        unattended = [session for session in sessions.unattended(ids) if not (force and _is_over(session, state))]
+        unattended = sessions.unattended(ids)
+        if force:
+            unattended = [found for found in unattended if not elsewhere.is_over(found, state.session(found.id))]
         busy = [session.id for session in unattended if session.completed_at is not None]
         alive = [session.id for session in unattended if session.completed_at is None]
     if busy:
@@ -63,15 +65,6 @@ def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
     # What is deleted is deleted, with or without the room to give it back.
     with opened(state), suppress(*UNWRITABLE):
         space.give_back()
-
-
-def _is_over(session: Session, state: StateDirectory) -> bool:
-    """Whether it is of a PID namespace, such as a container's, in which nothing of it runs any more."""
-    if supervisors.is_here(session):
-        return False
-    from hldctl.supervisor import elsewhere
-
-    return elsewhere.is_over(session, state.session(session.id))
 
 
 def _removed(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:

@@ -12,6 +12,7 @@ from hldctl.sessions.attention import Attention
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.session import Session
+from hldctl.supervisor import elsewhere
 from hldctl.supervisor.stop import GRACE_SECONDS
 
 
@@ -43,9 +44,6 @@ def interrupt(
 
 
 def _refuse_unless_supervised(session: Session, state: StateDirectory) -> None:
-    # Only here: nearly all sessions are of this namespace.
-    from hldctl.supervisor import elsewhere
-
     files = state.session(session.id)
     if elsewhere.is_supervised(session, files):
         return

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host import lock
 from hldctl.host.paths import StateDirectory
-from hldctl.host.processes import is_of_another_namespace, is_this_machine
+from hldctl.host.processes import is_this_machine
 from hldctl.sessions import spawning
 from hldctl.store import sessions
 from hldctl.store.connection import is_read_only
 from hldctl.store.database import UNWRITABLE
 from hldctl.store.session import Session
+from hldctl.supervisor import elsewhere
 from hldctl.supervisor.report import Report
 
 if TYPE_CHECKING:
@@ -53,7 +54,11 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     if not orphans:
         return
     unattended = sessions.unattended(orphans)
-    lost = [session for session in unattended if is_here(session) or _may_conclude(state, session)]
+    lost = [
+        session
+        for session in unattended
+        if is_here(session) or elsewhere.may_conclude(session, state.session(session.id))
+    ]
     for session in lost:
         if not state.session(session.id).directory.is_dir():
             # Only here: it brings half of a supervisor.
@@ -156,15 +161,6 @@ def alive_here() -> list[str]:
 def is_here(session: Session) -> bool:
     """Whether the session's processes are this machine's, and this PID namespace's."""
     return is_this_machine(session.host, session.boot_id)
-
-
-def _may_conclude(state: StateDirectory, session: Session) -> bool:
-    if not is_of_another_namespace(session.boot_id):
-        return False
-    # Only here: nearly all sessions are of this namespace.
-    from hldctl.supervisor import elsewhere
-
-    return elsewhere.may_conclude(session, state.session(session.id))
 
 
 def _started(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> subprocess.Popen[bytes]:

@@ -11,6 +11,7 @@ from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current, transaction
+from hldctl.supervisor import elsewhere
 
 
 def wake_hooks(state: StateDirectory, session_id: str) -> None:
@@ -60,8 +61,6 @@ def _is_over_elsewhere(state: StateDirectory, approval: Approval) -> bool:
     """Whether the session that asked is of another PID namespace, and nothing of it runs there."""
     if not is_of_another_namespace(approval.boot_id):
         return False
-    from hldctl.supervisor import elsewhere
-
     session = sessions.get(approval.session_id)
     return session is not None and elsewhere.is_over(session, state.session(session.id))
 
