@@ -10,7 +10,7 @@ import stat
 import unicodedata
 from typing import Any, NamedTuple
 
-_PATHS = {"Edit": "file_path", "MultiEdit": "file_path", "NotebookEdit": "notebook_path", "Write": "file_path"}
+from hldctl.claude.permission import EDITED_PATHS
 
 
 def _names(listed: str) -> frozenset[str]:
@@ -53,7 +53,7 @@ class Area(NamedTuple):
 
 def file(tool_name: str, tool_input: dict[str, Any]) -> str | None:
     """Return the real path of what the call would edit, whether it exists or not; None if that is not certain."""
-    path = tool_input.get(_PATHS.get(tool_name, ""))
+    path = tool_input.get(EDITED_PATHS.get(tool_name, ""))
     if not isinstance(path, str) or not path.startswith("/") or not path.isprintable() or path != path.strip():
         return None
     # Claude Code composes characters before it writes; another file may have the name as it was asked for.

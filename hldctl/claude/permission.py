@@ -13,7 +13,9 @@ from hldctl.claude.stream import decode, mapping, sequence, text
 if TYPE_CHECKING:
     from hldctl.claude.edits import Area
 
-EDITING_TOOLS = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write"})
+EDITED_PATHS = {"Edit": "file_path", "MultiEdit": "file_path", "NotebookEdit": "notebook_path", "Write": "file_path"}
+"""Where the input of a tool that edits names the file."""
+EDITING_TOOLS = frozenset(EDITED_PATHS)
 
 _EVENT = "PermissionRequest"
 _TIMEOUT_SECONDS = 2_000_000

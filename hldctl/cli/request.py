@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hldctl.claude.permission import EDITED_PATHS
 from hldctl.cli import output
 from hldctl.host.paths import StateDirectory
 from hldctl.sessions import approving
@@ -23,7 +24,6 @@ _STYLES: dict[str, dict[str, Any]] = {
     "yellow": {"fg": "yellow"},
 }
 _COLOURS = {"+": "green", "-": "red"}
-_PATHS = {"Edit": "file_path", "MultiEdit": "file_path", "NotebookEdit": "notebook_path", "Write": "file_path"}
 _EDIT = ("old_string", "new_string")
 
 
@@ -64,8 +64,8 @@ def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
         yield Line(f"$ {first}")
         # As a shell does: what follows a newline is told from what a terminal has wrapped.
         yield from (Line(f"> {other}") for other in others)
-    elif isinstance(path := rest.get(_PATHS.get(tool_name, "")), str):
-        del rest[_PATHS[tool_name]]
+    elif isinstance(path := rest.get(EDITED_PATHS.get(tool_name, "")), str):
+        del rest[EDITED_PATHS[tool_name]]
         yield Line(output.quoted_line(path))
         yield from _edits(tool_name, rest)
     if rest:

@@ -149,8 +149,8 @@ def _marked(found: Inspection) -> Iterator[tuple[str, Text]]:
         yield "runs", Text(found.elsewhere, "yellow")
     if said := settings(session):
         yield "settings", Text(", ".join(said))
-    for rule in _rules(found):
-        yield "allowed", Text(rule)
+    for rule in found.rules:
+        yield "allowed", Text(shortened(f"{rule['id']}: {rule['words']}", _WIDEST))
     for server in found.mcp_servers:
         if server.status not in (None, "connected"):
             yield "mcp server", Text(one_line(f"{server.name} {server.status}"), "yellow")
@@ -167,17 +167,6 @@ def _marked(found: Inspection) -> Iterator[tuple[str, Text]]:
         yield "continued", Text("by " + ", ".join(child[:8] for child in found.children[:_NAMED]) + others)
     for process in found.left_running:
         yield "still runs", Text(one_line(f"{process.pid} {process.command}"), "yellow")
-
-
-def _rules(found: Inspection) -> Iterator[str]:
-    if not found.rules:
-        return
-    # Only here: most sessions have none.
-    from hldctl.claude.permission import Rule
-    from hldctl.sessions.rules import rule_id
-
-    for rule in map(Rule._make, found.rules):
-        yield shortened(f"{rule_id(rule)}: {rule.words()}", _WIDEST)
 
 
 def _body(page: Page, console: Console, width: int, room: int) -> Iterator[RenderableType]:

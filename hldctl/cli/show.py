@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,6 @@ from hldctl.store.database import reading
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
 from hldctl.store.snapshots import SnapshotRow
-
-if TYPE_CHECKING:
-    from hldctl.claude.permission import Rule
 
 _WIDEST_RULE = 500
 """Characters; --json has the whole of it."""
@@ -84,20 +81,8 @@ def _draw(found: Inspection, state: StateDirectory) -> None:
 def _whole_object(found: Inspection) -> dict[str, Any]:
     servers = [view.mcp_server_object(server) for server in found.mcp_servers]
     left = [{"pid": process.pid, "command": process.command} for process in found.left_running]
-    rules = [{"id": name, **rule._asdict(), "words": rule.words()} for name, rule in _rules(found)]
-    more = {"children": found.children, "mcp_servers": servers, "left_running": left, "rules": rules}
+    more = {"children": found.children, "mcp_servers": servers, "left_running": left, "rules": found.rules}
     return view.session_object(found.session) | more
-
-
-def _rules(found: Inspection) -> list[tuple[str, Rule]]:
-    """Return the session's rules with their ids."""
-    if not found.rules:
-        return []
-    # Only here: most sessions have none, and a listing loads nothing that knows Claude Code.
-    from hldctl.claude.permission import Rule
-    from hldctl.sessions.rules import rule_id
-
-    return [(rule_id(rule), rule) for rule in map(Rule._make, found.rules)]
 
 
 def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> None:
@@ -128,8 +113,8 @@ def _print(found: Inspection, state: StateDirectory) -> None:
     for approval in found.waiting:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waits for permission", f"{approval_line(approval).partition(' permission ')[2]}, since {since}")
-    for name, rule in _rules(found):
-        _print_line("always allowed", output.shortened(f"{name}: {rule.words()}", _WIDEST_RULE))
+    for rule in found.rules:
+        _print_line("always allowed", output.shortened(f"{rule['id']}: {rule['words']}", _WIDEST_RULE))
     if found.elsewhere:
         _print_line("runs", found.elsewhere)
     for child in found.children:

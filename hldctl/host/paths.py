@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import time
 from collections.abc import Mapping
@@ -20,9 +21,16 @@ COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
 OF_OTHERS = 0o077
 """The mode bits that let other users in."""
 
+_SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 _NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue")
 _BEGINNINGS = ("hldctl.db", "lock-trial-")
 """What hldctl keeps in its state directory, by whole names and by beginnings of names."""
+
+
+def is_session_id(text: str) -> bool:
+    """Return whether that has the form of a session's id, a UUID as hldctl writes it."""
+    return _SESSION_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

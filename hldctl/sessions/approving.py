@@ -14,7 +14,7 @@ from hldctl.errors import NoSuchSession, WrongState
 from hldctl.host.clock import now, rfc3339
 from hldctl.host.paths import StateDirectory, touch
 from hldctl.host.wakeup import Wakeup
-from hldctl.sessions import caller, lookup, supervisors
+from hldctl.sessions import caller, lookup, requests, supervisors
 from hldctl.sessions.approval_changes import approval_changes
 from hldctl.sessions.waiting import LOOK_SECONDS
 from hldctl.states import ApprovalStatus
@@ -24,7 +24,6 @@ from hldctl.store.connection import current, transaction
 from hldctl.store.database import UNWRITABLE, opened, reading, refresh
 from hldctl.supervisor.waiting_hooks import expire_unheard, wake_hooks
 
-_SHORTEST_PREFIX = 4
 NEWEST = 200
 """Of all that was ever asked, what a list without a session shows."""
 
@@ -175,7 +174,7 @@ def _answered_before(approval: Approval) -> WrongState:
 
 
 def _find(words: str) -> Approval:
-    ids = approvals.ids_with_prefix(current(), words) if len(words) >= _SHORTEST_PREFIX else []
+    ids = requests.ids_with_prefix(words)
     if len(ids) > 1:
         raise NoSuchSession(f"{words!r} is ambiguous: {', '.join(ids)}.")
     found = approvals.get(current(), ids[0]) if ids else None

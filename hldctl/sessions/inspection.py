@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from hldctl.host.paths import StateDirectory
 from hldctl.host.processes import command_line, is_running, recorded
@@ -33,8 +34,8 @@ class Inspection:
     left_running: list[LeftRunning]
     waiting: list[Approval]
     """For permission."""
-    rules: list[tuple[str, str, str]]
-    """What was allowed for the rest of the session: tool, kind and content of each rule."""
+    rules: list[dict[str, Any]]
+    """What was allowed for the rest of the session: see `rules.as_object`."""
     elsewhere: str
     """Where it runs, and what can be done from here, if its processes are those of another PID namespace."""
 
@@ -50,9 +51,19 @@ def inspect(state: StateDirectory, words: str) -> Inspection:
             mcp_servers.of_session(session_id),
             _left_running(session),
             approvals.pending(current(), session_id),
-            approvals.rules(current(), session_id),
+            _rules(session_id),
             elsewhere.advice(session, state.session(session_id)),
         )
+
+
+def _rules(session_id: str) -> list[dict[str, Any]]:
+    if not (found := approvals.rules(current(), session_id)):
+        return []
+    # Only here: most sessions have none, and a reading command loads nothing else that knows Claude Code.
+    from hldctl.claude.permission import Rule
+    from hldctl.sessions import rules
+
+    return [rules.as_object(Rule._make(row)) for row in found]
 
 
 def _left_running(session: Session) -> list[LeftRunning]:

@@ -6,7 +6,8 @@ from hldctl.errors import NoSuchSession
 from hldctl.store import sessions
 from hldctl.store.session import Session
 
-_SHORTEST_PREFIX = 4
+SHORTEST_PREFIX = 4
+"""Characters of an id, of whatever it is the id."""
 
 
 def find(words: str) -> Session:
@@ -27,9 +28,9 @@ def _id(words: str) -> str:
         return newest
     if (named := sessions.newest_with_name(words)) is not None:
         return named
-    if len(words) < _SHORTEST_PREFIX:
+    if len(words) < SHORTEST_PREFIX:
         raise NoSuchSession(
-            f"There is no session {words!r}; a prefix of an id needs {_SHORTEST_PREFIX} characters or more."
+            f"There is no session {words!r}; a prefix of an id needs {SHORTEST_PREFIX} characters or more."
         )
     found = sessions.ids_with_prefix(words.lower())
     if len(found) > 1:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 from hldctl.errors import BadUsage
+from hldctl.host.paths import is_session_id
 
 _FORM = re.compile(r"[^\W_][\w.@:+-]{0,99}")
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TAKEN = ("last",)
 """Words that mean something else where a name can stand."""
 
 
 def checked(name: str) -> str:
     """Raises BadUsage for one that could not be told from something else, or not be typed."""
-    if _ID.fullmatch(name) or name in _TAKEN:
+    if is_session_id(name.lower()) or name in _TAKEN:
         raise BadUsage(f"--name {name} means another session already; choose another name.")
     if not _FORM.fullmatch(name):
         raise BadUsage(

@@ -15,8 +15,6 @@ from hldctl.store.connection import current
 from hldctl.store.database import UNWRITABLE, opened, reading
 from hldctl.supervisor.waiting_hooks import expire_unheard
 
-_SHORTEST_PREFIX = 4
-
 
 @dataclass
 class Named:
@@ -36,7 +34,7 @@ def named(state: StateDirectory, words: Sequence[str]) -> Named:
             expire_unheard(state)
         found = Named()
         for word in words:
-            ids = approvals.ids_with_prefix(current(), word.lower()) if len(word) >= _SHORTEST_PREFIX else []
+            ids = ids_with_prefix(word.lower())
             if not ids:
                 found.sessions.append(lookup.find(word).id)
                 continue
@@ -49,6 +47,11 @@ def named(state: StateDirectory, words: Sequence[str]) -> Named:
             if (request := approvals.get(current(), ids[0])) is not None:
                 found.requests.append(request)
         return found
+
+
+def ids_with_prefix(word: str) -> list[str]:
+    """Return the ids of the requests that a word may name: two at the most, none for a word that is too short."""
+    return approvals.ids_with_prefix(current(), word) if len(word) >= lookup.SHORTEST_PREFIX else []
 
 
 def _session(word: str) -> str | None:

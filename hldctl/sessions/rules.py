@@ -7,17 +7,17 @@ from typing import Any
 
 from hldctl.claude.permission import Rule
 from hldctl.errors import BadUsage
+from hldctl.sessions.lookup import SHORTEST_PREFIX
 from hldctl.store import approvals
 from hldctl.store.connection import current
 
 ALL = "all"
 _LENGTH = 8
-_SHORTEST_PREFIX = 4
 
 
 def of_session(session_id: str) -> list[Rule]:
     """Return a session's rules, the oldest first; to be called with the database open."""
-    return [Rule(*found) for found in approvals.rules(current(), session_id)]
+    return list(map(Rule._make, approvals.rules(current(), session_id)))
 
 
 def rule_id(rule: Rule) -> str:
@@ -39,7 +39,7 @@ def named(session_id: str, words: Sequence[str]) -> list[Rule]:
         return found
     chosen = []
     for word in words:
-        fitting = [rule for rule in found if len(word) >= _SHORTEST_PREFIX and rule_id(rule).startswith(word)]
+        fitting = [rule for rule in found if len(word) >= SHORTEST_PREFIX and rule_id(rule).startswith(word)]
         if len(fitting) != 1:
             problem = "is ambiguous" if fitting else "names no rule of this session"
             raise BadUsage(f"{word!r} {problem}; `hldctl show {session_id[:8]}` lists its rules.")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import subprocess
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
 from hldctl.host import lock
-from hldctl.host.paths import StateDirectory
+from hldctl.host.paths import StateDirectory, is_session_id
 from hldctl.host.processes import is_this_machine
 from hldctl.sessions import spawning
 from hldctl.store import sessions
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 
 _DEATH_SECONDS = 10
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def launch(state: StateDirectory, request: LaunchRequest) -> Report:
@@ -95,7 +93,7 @@ def adopt_all_lost(state: StateDirectory) -> None:
 def ids_with_files(state: StateDirectory) -> list[str]:
     """The sessions that have a directory; what else somebody has put there is not ours."""
     try:
-        return sorted(path.name for path in state.sessions.iterdir() if _ID.fullmatch(path.name) and path.is_dir())
+        return sorted(path.name for path in state.sessions.iterdir() if is_session_id(path.name) and path.is_dir())
     except FileNotFoundError:
         return []
 

@@ -7,7 +7,6 @@ holds, a session by its lock and its row.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Mapping
 from itertools import pairwise
@@ -16,14 +15,13 @@ from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError
 from hldctl.host import lock
-from hldctl.host.paths import StateDirectory
+from hldctl.host.paths import StateDirectory, is_session_id
 from hldctl.host.processes import is_running, recorded
 from hldctl.store import claims
 
 if TYPE_CHECKING:
     import psutil
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STARTING_SECONDS = 60.0
 """In which a supervisor has taken its lock, or has found that it is not needed."""
 
@@ -61,7 +59,7 @@ def _is_held_lock(path: Path) -> bool:
 
 def _is_session(mark: str, home: str) -> bool:
     """Whether that is a session with processes: one that has not ended, or has left some running."""
-    if not _ID.fullmatch(mark) or not Path(home).is_absolute():
+    if not is_session_id(mark) or not Path(home).is_absolute():
         return False
     state = StateDirectory(Path(home))
     with contextlib.suppress(HldctlError):

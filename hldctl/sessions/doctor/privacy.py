@@ -7,11 +7,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from hldctl.host.paths import StateDirectory
+from hldctl.host.paths import OF_OTHERS, StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.doctor.finding import Finding, Findings, Level, fine
-
-_OF_OTHERS = 0o077
 
 
 def examine(state: StateDirectory) -> Findings:
@@ -24,9 +22,7 @@ def examine(state: StateDirectory) -> Findings:
             f"{_named(theirs)} belong to another user, so hldctl uses nothing of those sessions",
             "Move them away, or, if you trust what is in them, `chown -R` them to yourself.",
         )
-    open_ones = [
-        path for path, status in found.items() if status.st_mode & _OF_OTHERS and status.st_uid == os.geteuid()
-    ]
+    open_ones = [path for path, status in found.items() if status.st_mode & OF_OTHERS and status.st_uid == os.geteuid()]
     if not open_ones:
         yield fine("modes", "for the owner alone")
         return
@@ -63,7 +59,7 @@ def _status(path: Path) -> os.stat_result | None:
 def _close(paths: list[Path]) -> None:
     for path in paths:
         if (status := _status(path)) is not None:
-            path.chmod(stat.S_IMODE(status.st_mode) & ~_OF_OTHERS)
+            path.chmod(stat.S_IMODE(status.st_mode) & ~OF_OTHERS)
 
 
 def _named(paths: list[Path]) -> str:
