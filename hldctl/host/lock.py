@@ -6,6 +6,7 @@ locks, and each supervisor would pay 1.2 MB and 28 ms for the import.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -23,16 +24,10 @@ def acquire(path: Path, timeout: float) -> int | None:
     A probe holds the lock for microseconds, so a refusal counts only once the timeout has passed.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                return None
-            time.sleep(0.02)
+    if _is_locked_within(descriptor, timeout):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def hold(descriptor: int) -> None:
@@ -40,15 +35,21 @@ def hold(descriptor: int) -> None:
 
     Nothing depends on it but what is seen from other PID namespaces, so that a file system without locks does no harm.
     """
-    deadline = time.monotonic() + _PROBED_SECONDS
-    while time.monotonic() < deadline:
+    with contextlib.suppress(OSError):
+        _is_locked_within(descriptor, _PROBED_SECONDS)
+
+
+def _is_locked_within(descriptor: int, seconds: float) -> bool:
+    """Try to lock an open file until the time is over; say whether that has succeeded."""
+    deadline = time.monotonic() + seconds
+    while True:
         try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
         except BlockingIOError:
-            time.sleep(0.001)
-        except OSError:
-            return None
-    return None
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
 
 
 def is_free(path: Path) -> bool:

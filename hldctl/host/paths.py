@@ -185,31 +185,20 @@ class SessionFiles:
 
     def require_own_directory(self) -> None:
         """Raise UnfitEnvironment if the directory belongs to another user: a single stat, for all commands."""
-        if (status := self._status()) is not None:
+        if (status := _status(self.directory)) is not None:
             _require_own(self.directory, status)
 
     def is_own_directory(self) -> bool:
         """Return whether the directory is this user's, or missing."""
-        status = self._status()
+        status = _status(self.directory)
         return status is None or status.st_uid == os.geteuid()
-
-    def _status(self) -> os.stat_result | None:
-        try:
-            return os.stat(self.directory)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except PermissionError as error:
-            raise unusable(self.directory, error) from None
 
     def is_gone(self) -> bool:
         """Return whether the directory was deleted or moved; one that cannot be looked at for now is not gone."""
         try:
-            os.stat(self.directory)
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:
+            return _status(self.directory) is None
+        except (UnfitEnvironment, OSError):
             return False
-        return False
 
 
 @dataclass(frozen=True)
@@ -281,11 +270,7 @@ class StateDirectory:
         """Raise UnfitEnvironment if the directory, the database or the directory of sessions belongs to another user;
         make and change nothing.
         """
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            try:
-                status = os.stat(self.root)
-            except PermissionError as error:
-                raise unusable(self.root, error) from None
+        if (status := _status(self.root)) is not None:
             self._require_own(status)
 
     def _require_own(self, status: os.stat_result) -> None:
@@ -354,6 +339,16 @@ def _absolute(path: str) -> Path:
     return absolute
 
 
+def _status(directory: Path) -> os.stat_result | None:
+    """Return None for a directory that is missing; raise UnfitEnvironment where that cannot be seen."""
+    try:
+        return os.stat(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError as error:
+        raise unusable(directory, error) from None
+
+
 def _require_own(path: Path | str, status: os.stat_result) -> None:
     if status.st_uid != os.geteuid():
         owner, own = _user(status.st_uid), _user(os.geteuid())
@@ -377,14 +372,19 @@ def _is_clearly_own(directory: int, status: os.stat_result) -> bool:
     )
 
 
-def _user(number: int) -> str:
-    # Only here: it is needed for a refusal alone.
+def user_name(number: int) -> str | None:
+    """Return a user's name, by the id; None for one that no password file knows, as in a container."""
+    # Only here: it is needed for refusals and answers alone.
     import pwd
 
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
-        return f"user {number}"
+        return None
+
+
+def _user(number: int) -> str:
+    return user_name(number) or f"user {number}"
 
 
 def unusable(path: Path, error: OSError) -> UnfitEnvironment:

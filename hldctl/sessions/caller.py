@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 from typing import Any
 
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.host import lock
-from hldctl.host.paths import COMMAND_TOKEN, StateDirectory
+from hldctl.host.paths import COMMAND_TOKEN, StateDirectory, user_name
 from hldctl.host.processes import ProcessIdentity, ancestors, is_running, is_this_machine
 from hldctl.store import command_tokens, sessions
 from hldctl.store.connection import current
@@ -68,12 +67,7 @@ def origin(state: StateDirectory, command: str) -> dict[str, Any]:
 
 def user() -> str:
     """Return the name of the user that this process runs as, whatever LOGNAME says."""
-    uid = os.getuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        # Of a user whom no password file knows, as in a container.
-        return str(uid)
+    return user_name(os.getuid()) or str(os.getuid())
 
 
 def _own_command_of() -> str | None:

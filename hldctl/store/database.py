@@ -15,7 +15,7 @@ from hldctl.host import lock
 from hldctl.host.paths import StateDirectory
 from hldctl.store import connection
 from hldctl.store.connection import execute, transaction
-from hldctl.store.migrations import MIGRATIONS
+from hldctl.store.migrations import MIGRATIONS, migrations_from
 
 BUSY_TIMEOUT_SECONDS = 30
 _MIGRATION_TIMEOUT_SECONDS = 60
@@ -199,11 +199,10 @@ def _version() -> int:
 def _migrate(state: StateDirectory) -> None:
     with _alone(state):
         execute("PRAGMA journal_mode = WAL")
-        for number in range(_version(), len(MIGRATIONS)):
+        for migration in migrations_from(_version()):
             with transaction():
-                for statement in MIGRATIONS[number]:
+                for statement in migration:
                     execute(statement)
-                execute(f"PRAGMA user_version = {number + 1}")
 
 
 @contextmanager

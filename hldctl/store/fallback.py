@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import apsw
@@ -95,14 +96,12 @@ def _copied(database: Path, parent: str | None) -> apsw.Connection:
 
 def _bring_up_to_date(copy: Path) -> None:
     """Take the write-ahead log into the copy, and make the schema this version's."""
-    from hldctl.store.migrations import MIGRATIONS
+    from hldctl.store.migrations import migrations_from
 
     connection = apsw.Connection(str(copy))
     try:
-        for number in range(_version(connection), len(MIGRATIONS)):
-            for statement in MIGRATIONS[number]:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number + 1}")
+        for statement in chain.from_iterable(migrations_from(_version(connection))):
+            connection.execute(statement)
         connection.execute("PRAGMA journal_mode = DELETE").fetchall()
     finally:
         connection.close()

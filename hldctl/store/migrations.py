@@ -5,6 +5,8 @@ Steps are only ever appended.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 _SESSIONS = """
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
@@ -241,3 +243,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX command_tokens_by_session ON command_tokens (session_id)",
     ),
 )
+
+
+def migrations_from(version: int) -> Iterator[tuple[str, ...]]:
+    """Return what brings a database of that version up to date: the statements of each migration, its number last."""
+    for number in range(version, len(MIGRATIONS)):
+        yield (*MIGRATIONS[number], f"PRAGMA user_version = {number + 1}")

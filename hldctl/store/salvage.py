@@ -160,17 +160,22 @@ def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> Salvage:
     return found
 
 
+def _readable(raw: Any) -> tuple[Any, bool]:
+    """Return a raw value with its text decoded, and whether that was UTF-8; if not it has replacement characters."""
+    try:
+        return soundness.decode(raw), True
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", errors="replace"), False
+
+
 def _session(columns: list[Column], row: Row) -> SessionRow | None:
     """Return what can be read of the row; None for what is none, as where another page was written over this one."""
     found = SessionRow()
     unsound = 0
     for column in columns:
-        raw = row[column.name]
-        try:
-            value, kept = soundness.decode(raw), found.certain
-        except UnicodeDecodeError:
-            value, kept = raw.decode("utf-8", errors="replace"), found.doubtful
+        value, is_certain = _readable(row[column.name])
         if column.is_sound(value):
+            kept = found.certain if is_certain else found.doubtful
             kept |= decoded([column.name], [value])
         else:
             unsound += 1
@@ -181,13 +186,9 @@ def _permission_row(columns: list[Column], row: Row) -> Row | None:
     """Return what is to be recorded again, with text as it can be read; None where it cannot be a row."""
     found: Row = {}
     for column in columns:
-        raw = row[column.name]
-        try:
-            value = soundness.decode(raw)
-        except UnicodeDecodeError:
-            if column.table in _ALLOWING:
-                return None
-            value = raw.decode("utf-8", errors="replace")
+        value, is_certain = _readable(row[column.name])
+        if not is_certain and column.table in _ALLOWING:
+            return None
         if not column.is_sound(value):
             value = _replaced(column, value)
         if value is None and column.is_required:
@@ -234,8 +235,7 @@ def put_conversation_back(damaged: DamagedCopy, session_id: str, session: Sessio
 def _event(columns: list[Column], row: Row) -> Row | None:
     found: Row = {}
     for column in columns:
-        raw = row[column.name]
-        value = raw.decode("utf-8", errors="replace") if isinstance(raw, bytes) else raw
+        value, _ = _readable(row[column.name])
         if not column.is_sound(value):
             if column.is_required:
                 return None

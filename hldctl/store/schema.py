@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import apsw
 
-from hldctl.store.migrations import MIGRATIONS
+from hldctl.store.migrations import migrations_from
 
 _OBJECTS = (
     "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('table', 'index') AND name NOT LIKE 'sqlite_%'"
@@ -18,9 +19,8 @@ _INDEXES = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index'"
 def reference() -> apsw.Connection:
     """Return a connection to an empty database in memory that has the schema."""
     connection = apsw.Connection(":memory:")
-    for migration in MIGRATIONS:
-        for statement in migration:
-            connection.execute(statement)
+    for statement in chain.from_iterable(migrations_from(0)):
+        connection.execute(statement)
     return connection
 
 
