@@ -23,7 +23,12 @@ _MARK = "HLDCTL_SESSION_ID"
 
 def require_right(state: StateDirectory, what: str) -> None:
     """Raises WrongState where the command is run from within a session that may not do this."""
-    if (session_id := session_without_right(state)) is not None:
+    refuse(session_without_right(state), what)
+
+
+def refuse(session_id: str | None, what: str) -> None:
+    """Raise WrongState if there is such a session, from within which the command is run."""
+    if session_id is not None:
         raise WrongState(
             f"{what} is not possible from within session {session_id[:8]}, which was launched without --from-session; "
             "do it from a shell outside of the session."

@@ -124,10 +124,13 @@ def launcher_without_right(
     """Return the session without the right to answer that launches a new one, where that one has commands that get a
     token; raises WrongState where such a session widens permissions.
     """
-    if widens:
-        caller.require_right(state, "Widening permissions")
     has_commands = permissions.on_approval is not None or terms.on_end is not None
-    return caller.session_without_right(state) if has_commands else None
+    if not widens and not has_commands:
+        return None
+    within = caller.session_without_right(state)
+    if widens:
+        caller.refuse(within, "Widening permissions")
+    return within
 
 
 def require_settings(settings: ClaudeSettings) -> None:
