@@ -83,7 +83,7 @@ def _print_table(found: Sequence[Approval]) -> None:
 
 
 def _print_whole(state: StateDirectory, found: Iterable[Approval]) -> None:
-    # Whoever asks for a list needs none of it.
+    # Only here: a list needs none of it.
     from hldctl.cli.pager import paged
     from hldctl.cli.request import described
     from hldctl.store import sessions

@@ -1,4 +1,4 @@
-"""Asking a person about permission requests, one after another, while whoever asks goes on drawing."""
+"""Asking a person about permission requests, one after another, while the screen around it is still updated."""
 
 from __future__ import annotations
 

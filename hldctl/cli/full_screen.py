@@ -47,8 +47,8 @@ class FullScreen:
     def draw(self, lines: Sequence[Text]) -> None:
         """As many as the screen has room for; none may be wider. What stands there already is not sent again.
 
-        Ctrl-Z is heeded here, so that the terminal is ours as a whole, or not at all. In the background the process
-        is stopped, as by SIGTTOU.
+        Ctrl-Z takes effect here, so that the terminal is never half restored. In the background the process is
+        stopped, as by SIGTTOU.
         """
         if self._is_to_stop:
             self._stop()
