@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hldctl.cli.entry import main
+from hldctl.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -11,11 +11,10 @@ import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from hldctl.cli import app
-from hldctl.cli.completion.kind import Kind
-from hldctl.cli.completion.table import Takes
-from hldctl.host import configuration
-from hldctl.host.configuration import Configuration
-from hldctl.store.candidates import Which
+from hldctl.cli.completion.parser import Kind, Takes
+from hldctl.config import schema
+from hldctl.config.schema import Configuration
+from hldctl.store.completion import Which
 
 _SESSIONS = {
     "interrupt": Which.ALIVE,
@@ -47,7 +46,7 @@ def _values() -> dict[str, Takes]:
 
 
 _METAVARS: dict[str, Takes | dict[str, Takes]] = {
-    "KEY": list(configuration.KEYS),
+    "KEY": list(schema.KEYS),
     "VALUE": _values(),
     "APPROVAL": Kind.REQUEST,
     "DIR": Kind.DIRECTORY,
@@ -85,7 +84,7 @@ def _row(name: str, command: Any, below: dict[str, str]) -> str:
 
 
 def _option(command: str, option: TyperOption) -> list[Any]:
-    """As `hldctl.cli.completion.table.Option` has it."""
+    """As `hldctl.cli.completion.parser.Option` has it."""
     # Those of --help come in any order.
     names = sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
     takes = None if option.is_flag or option.count else _takes(command, option, names)

@@ -6,7 +6,7 @@ from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from hldctl import __version__
-from hldctl.host.configuration import _EXPECTED, Configuration
+from hldctl.config.schema import _EXPECTED, Configuration
 from scripts import roff
 
 KEYS = {

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
-from hldctl.cli import command
+from hldctl.cli import click_classes
 
 
 def context_of(described: Any, name: str, parent: typer.Context | None = None) -> typer.Context:
@@ -30,7 +30,7 @@ def subcommands(context: typer.Context) -> list[typer.Context]:
 
 def has_rest(context: typer.Context) -> bool:
     """Whether what stands behind `--` goes to Claude Code."""
-    return isinstance(context.command, command.CommandWithRest)
+    return isinstance(context.command, click_classes.CommandWithRest)
 
 
 def arguments(context: typer.Context) -> list[TyperArgument]:

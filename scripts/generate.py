@@ -13,12 +13,10 @@ from typer.core import TyperArgument, TyperOption
 
 from hldctl import __version__
 from hldctl.cli import app
-from hldctl.cli.completion import installation
-from hldctl.cli.examples import EXAMPLES, TOP
-from hldctl.cli.exits import MEANINGS
-from hldctl.cli.sections import SECTIONS
+from hldctl.cli.completion import install
+from hldctl.cli.help_text import EXAMPLES, EXIT_CODES, SECTIONS, TOP
 from hldctl.errors import ExitCode
-from hldctl.host.paths import StateDirectory
+from hldctl.paths import StateDirectory
 from scripts import completion_table, configuration_page, reference, roff
 from scripts.described import (
     arguments,
@@ -93,7 +91,7 @@ def stale(root: Path) -> list[str]:
 def generated() -> dict[str, str]:
     """What each generated file has to hold, by its path below the root."""
     return (
-        {f"completions/{file}": installation.script(shell) for shell, file in installation.FILES.items()}
+        {f"completions/{file}": install.script(shell) for shell, file in install.FILES.items()}
         | {"hldctl/cli/completion/table.json": completion_table.text()}
         | {"man/man1/hldctl.1": main_page(), "man/man5/hldctl-config.5": configuration_page.text(_date())}
         | {f"man/man1/hldctl-{name}.1": command_page(name) for name in app.COMMANDS}
@@ -219,7 +217,7 @@ def _section(commands: Sequence[str]) -> str:
 
 
 def _exit_status() -> str:
-    return roff.entries((roff.bold(str(code.value)), roff.prose(MEANINGS[code])) for code in ExitCode)
+    return roff.entries((roff.bold(str(code.value)), roff.prose(EXIT_CODES[code])) for code in ExitCode)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ import typer
 from typer.core import TyperOption
 
 from hldctl.cli import app
-from hldctl.cli.examples import EXAMPLES
-from hldctl.cli.exits import MEANINGS
-from hldctl.cli.sections import SECTIONS
+from hldctl.cli.help_text import EXAMPLES, EXIT_CODES, SECTIONS
+from hldctl.config.schema import _EXPECTED, Configuration
 from hldctl.errors import ExitCode
-from hldctl.host.configuration import _EXPECTED, Configuration
 from scripts import configuration_page
 from scripts.described import (
     arguments,
@@ -46,7 +44,7 @@ def commands() -> str:
         _parameters(root),
         *(_command(name) for name in app.COMMANDS),
         "## Exit codes",
-        _table(("code", "means"), ((f"`{code.value}`", _cell(MEANINGS[code])) for code in ExitCode)),
+        _table(("code", "means"), ((f"`{code.value}`", _cell(EXIT_CODES[code])) for code in ExitCode)),
     )
 
 

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from uuid import UUID
 
-from hldctl.host.clock import now
-from hldctl.host.paths import StateDirectory
+from hldctl.ingest.state import FoldState
+from hldctl.paths import StateDirectory
 from hldctl.states import EndReason, Status
 from hldctl.store.connection import current, transaction
 from hldctl.store.database import opened
 from hldctl.store.models import SessionTable
-from hldctl.supervisor.fold_state import FoldState
+from hldctl.system.clock import now
 
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Times a number it is an id that has nothing to do with that of the number before."""

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from hldctl.host.paths import SessionFiles, StateDirectory
+from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.rehearsal.script import parse
 from hldctl.rehearsal.server import RehearsalServer
 

@@ -15,12 +15,12 @@ from typing import Any
 import apsw
 import pytest
 
-from hldctl.host.paths import StateDirectory, make
+from hldctl.ingest.ingester import Recorder
+from hldctl.ingest.journal import CHUNK
+from hldctl.paths import StateDirectory, make
 from hldctl.store import sessions
 from hldctl.store.connection import current
 from hldctl.store.database import opened
-from hldctl.supervisor.journal import CHUNK
-from hldctl.supervisor.recorder import Recorder
 from tests.filling import fill
 
 _FEW, _MANY = 60, 1200

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hldctl.cli import app
-from hldctl.host import configuration
+from hldctl.config import schema
 
 # A script in no package: imported by a statement, mypy would know it under two names when it is given both files.
 generate = importlib.import_module("scripts.generate")
@@ -111,11 +111,11 @@ def test_man_finds_the_pages_by_their_names() -> None:
 def test_the_page_of_the_configuration_has_each_key_and_an_example_that_is_one(
     tmp_path: Path,
 ) -> None:
-    keys = [field.name for field in fields(configuration.Configuration)]
+    keys = [field.name for field in fields(schema.Configuration)]
     assert list(configuration_page.KEYS) == keys
     (tmp_path / "hldctl").mkdir()
     (tmp_path / "hldctl" / "config.toml").write_text(configuration_page.EXAMPLE)
-    example = configuration.load({"XDG_CONFIG_HOME": str(tmp_path)})
+    example = schema.load({"XDG_CONFIG_HOME": str(tmp_path)})
     assert not [key for key in keys if getattr(example, key) in (None, {})]
 
 

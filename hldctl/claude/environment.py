@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hldctl.host.paths import COMMAND_TOKEN
+from hldctl.paths import COMMAND_TOKEN
 
 # Seen in the tools of Claude Code 2.1.330. CLAUDE_CODE_* as a whole would take the user's own settings along.
 _SET_BY_CLAUDE_CODE = frozenset(

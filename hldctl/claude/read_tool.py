@@ -6,7 +6,7 @@ import json
 import re
 from typing import NamedTuple
 
-from hldctl.claude import tool_result
+from hldctl.claude import events
 from hldctl.claude.stream import JsonObject, mapping, text, whole_number
 
 # `1<TAB>text` in 2.1.330; `1→text` before. A parser that knows one of them only makes empty snapshots of the other.
@@ -43,7 +43,7 @@ def shown(read: Read, structured: JsonObject, result: str) -> Shown:
         lines, total = (whole_number(file.get(name)) for name in ("numLines", "totalLines"))
         return Shown(content, begins_at_the_first and lines == total)
     if kind == "image":
-        return Shown(tool_result.image(file), whole=True)
+        return Shown(events.image(file), whole=True)
     if kind is not None and kind != "text":
         return Shown(f"[{kind}]", whole=True)
     return Shown(_without_numbers(result), whole=not read.partial)

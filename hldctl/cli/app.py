@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from hldctl import __version__
-from hldctl.cli import command, output, streams
+from hldctl.cli import click_classes, output, standard_streams
 from hldctl.errors import ExitCode, HldctlError
 
 COMMANDS = {
@@ -45,7 +45,7 @@ _KILLED_BY_SIGPIPE = 141
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-class _Commands(command.Suggesting, TyperGroup):
+class _Commands(click_classes.Suggesting, TyperGroup):
     """Imports a command's module when the command is asked for, so that each pays only for itself."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -60,7 +60,7 @@ class _Commands(command.Suggesting, TyperGroup):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        from hldctl.cli.sections import SECTIONS
+        from hldctl.cli.help_text import SECTIONS
 
         rows = {name: load(name).get_short_help_str(formatter.width) for name in COMMANDS}
         for title, names in SECTIONS.items():
@@ -72,12 +72,11 @@ class _Commands(command.Suggesting, TyperGroup):
                 formatter.write_dl(list(rows.items()))
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        from hldctl.cli.examples import TOP
-        from hldctl.cli.exits import MEANINGS
+        from hldctl.cli.help_text import EXIT_CODES, TOP
 
-        command.write_examples(formatter, TOP)
+        click_classes.write_examples(formatter, TOP)
         with formatter.section("Exit codes"):
-            formatter.write_dl([(f"{code.value:<9}", meaning) for code, meaning in MEANINGS.items()])
+            formatter.write_dl([(f"{code.value:<9}", meaning) for code, meaning in EXIT_CODES.items()])
 
 
 def load(name: str) -> Any:
@@ -85,14 +84,14 @@ def load(name: str) -> Any:
 
     A module may have SUBCOMMANDS; its `command` is then what comes before each of them, and is run without one, too.
     """
-    module = importlib.import_module(f"hldctl.cli.{COMMANDS[name]}")
+    module = importlib.import_module(f"hldctl.cli.commands.{COMMANDS[name]}")
     loaded = typer.Typer(name=name, add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
     if subcommands := getattr(module, "SUBCOMMANDS", None):
-        loaded.callback(cls=command.Group, invoke_without_command=True)(module.command)
+        loaded.callback(cls=click_classes.Group, invoke_without_command=True)(module.command)
         for subcommand, function in subcommands.items():
-            loaded.command(subcommand, cls=command.Command)(function)
+            loaded.command(subcommand, cls=click_classes.Command)(function)
     else:
-        loaded.command(name, cls=getattr(module, "COMMAND_CLASS", command.Command))(module.command)
+        loaded.command(name, cls=getattr(module, "COMMAND_CLASS", click_classes.Command))(module.command)
     return typer.main.get_command(loaded)
 
 
@@ -115,18 +114,18 @@ def _print_version(wanted: bool) -> None:
 
 def _install_completion(wanted: bool) -> None:
     if wanted:
-        from hldctl.cli.completion import installation
+        from hldctl.cli.completion import install
 
-        shell, path = installation.install()
+        shell, path = install.install()
         print(f"{shell} completion installed in {path}; it begins with the next shell.")
         raise typer.Exit
 
 
 def _show_completion(wanted: bool) -> None:
     if wanted:
-        from hldctl.cli.completion import installation
+        from hldctl.cli.completion import install
 
-        print(installation.script(installation.shell()), end="")
+        print(install.script(install.shell()), end="")
         raise typer.Exit
 
 
@@ -161,35 +160,35 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if sys.platform == "win32":
         print("hldctl does not run on Windows; use it in WSL.", file=sys.stderr)
         sys.exit(ExitCode.ENVIRONMENT)
-    streams.prepare()
+    standard_streams.prepare()
     # Claude Code gets the launcher's umask; hldctl's own files are private whatever it is.
     umask = os.umask(0o077)
     try:
         code = _run(_readable(arguments), umask)
     except OSError as error:
         # Others of the kind that name no file; those that do are met where the file is opened.
-        if error is not streams.failure() and (error.errno not in _UNWRITABLE or error.filename is not None):
+        if error is not standard_streams.failure() and (error.errno not in _UNWRITABLE or error.filename is not None):
             raise
         output.note_unwritable(error)
         code = ExitCode.ENVIRONMENT
     except Exception as error:
         # What was read may be damaged; not each place that reads can allow for that.
-        from hldctl.cli import damage
+        from hldctl.cli import damaged_database
 
-        if (sentence := damage.sentence(error)) is None:
+        if (sentence := damaged_database.sentence(error)) is None:
             raise
         output.note(sentence)
         code = ExitCode.ENVIRONMENT
     if code == ExitCode.DONE:
         _note_old_data()
-    if (failure := streams.flush()) is not None and code == ExitCode.DONE:
+    if (failure := standard_streams.flush()) is not None and code == ExitCode.DONE:
         code = _exit_code(failure)
     sys.exit(code)
 
 
 def _note_old_data() -> None:
     """Say so where a full or read-only disk let only a part of the database be read."""
-    fallback = sys.modules.get("hldctl.store.fallback")
+    fallback = sys.modules.get("hldctl.store.read_only")
     if fallback is not None and fallback.is_outdated():
         output.note(fallback.OUTDATED)
 
@@ -220,7 +219,7 @@ def _exit_code(failure: OSError) -> int:
     """The exit code of a command that did what it should, but whose output could not be written."""
     if failure.errno == errno.EPIPE:
         return _KILLED_BY_SIGPIPE
-    if streams.keeps_going():
+    if standard_streams.keeps_going():
         return ExitCode.UNWRITABLE
     output.note_unwritable(failure)
     return ExitCode.ENVIRONMENT

@@ -12,9 +12,9 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from hldctl.rehearsal.memory import Memory
 from hldctl.rehearsal.script import ScriptError, parse
 from hldctl.rehearsal.server import RehearsalServer
+from hldctl.rehearsal.state import Memory
 
 
 def main(words: list[str]) -> int:

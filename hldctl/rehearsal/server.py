@@ -17,10 +17,10 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeGuard
 
-from hldctl.rehearsal import answer
-from hldctl.rehearsal.conversation import position
-from hldctl.rehearsal.memory import Memory
+from hldctl.rehearsal import responses
+from hldctl.rehearsal.position import position
 from hldctl.rehearsal.script import Fail, Hang, Limit, Say, Script, Step, Turn, Wait
+from hldctl.rehearsal.state import Memory
 
 _HOST = "127.0.0.1"
 ELSEWHERE = (
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self._is_admitted():
-            self._send_json(404, answer.error(404, "not part of the rehearsal"))
+            self._send_json(404, responses.error(404, "not part of the rehearsal"))
 
     do_HEAD = do_PUT = do_DELETE = do_GET
 
@@ -166,11 +166,11 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(step, Limit):
                 return self._send_limit(step)
             if isinstance(step, Fail):
-                return self._send_json(step.status, answer.error(step.status, step.message))
+                return self._send_json(step.status, responses.error(step.status, step.message))
         if request.get("stream"):
             self._send_stream(turn, request)
         else:
-            self._send_json(200, answer.whole(turn, request))
+            self._send_json(200, responses.whole(turn, request))
         return None
 
     def _is_admitted(self) -> bool:
@@ -193,13 +193,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, message: str) -> None:
         # What was sent along is not read.
         self.close_connection = True
-        self._send_json(status, answer.error(status, message), {"Connection": "close"})
+        self._send_json(status, responses.error(status, message), {"Connection": "close"})
 
     def _send_limit(self, limit: Limit) -> None:
         # Whole seconds, and not before the limit has ended. These two are all that Claude Code 2.1.330 heeds.
         headers = {"reset": str(math.ceil(time.time() + limit.seconds)), "representative-claim": "five_hour"}
         unified = {f"anthropic-ratelimit-unified-{name}": value for name, value in headers.items()}
-        self._send_json(429, answer.error(429, "a limit of the rehearsal"), unified)
+        self._send_json(429, responses.error(429, "a limit of the rehearsal"), unified)
 
     def _send_json(self, status: int, value: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
         payload = json.dumps(value).encode()
@@ -218,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
-        for event in answer.stream(turn, request):
+        for event in responses.stream(turn, request):
             if isinstance(event, Wait):
                 time.sleep(event.seconds)
             elif isinstance(event, Hang):

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hldctl.claude import usage
-from hldctl.claude.line import decode
+from hldctl.claude.fast_decode import decode
 from hldctl.claude.stream import JsonObject
 from hldctl.claude.usage import Spent, Tokens
-from hldctl.host.paths import StateDirectory
+from hldctl.ingest.journal import JournalReader, LongLine
+from hldctl.paths import StateDirectory
 from hldctl.store.session import Session
-from hldctl.supervisor.journal import JournalReader, LongLine
 
 _TOLD = b'"modelUsage"'
 

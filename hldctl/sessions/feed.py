@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hldctl.host.paths import StateDirectory
-from hldctl.host.wakeup import Wakeup
+from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
-from hldctl.sessions.waiting import LOOK_SECONDS
+from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.states import FeedType
 from hldctl.store import feed
 from hldctl.store.database import reading, refresh
 from hldctl.store.feed import FeedEvent
+from hldctl.system.watcher import Wakeup
 
 _PAGE = 500
 

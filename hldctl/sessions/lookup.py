@@ -1,8 +1,13 @@
-"""From what a user types to a session."""
+"""From what a user types to a session.
+
+Names that a user can give to a session."""
 
 from __future__ import annotations
 
-from hldctl.errors import NoSuchSession
+import re
+
+from hldctl.errors import BadUsage, NoSuchSession
+from hldctl.paths import is_session_id
 from hldctl.store import sessions
 from hldctl.store.session import Session
 
@@ -10,7 +15,7 @@ SHORTEST_PREFIX = 4
 """Characters of an id, of whatever it is the id."""
 
 
-def find(words: str) -> Session:
+def find_session(words: str) -> Session:
     """The session with that id, unique prefix of an id, or name, or the newest for `last`.
 
     Raises NoSuchSession if there is none, or more than one.
@@ -38,3 +43,20 @@ def _id(words: str) -> str:
             f"{words!r} is ambiguous: {' and '.join(found)} begin with it, and maybe more; give more of the id."
         )
     return found[0] if found else words
+
+
+_FORM = re.compile(r"[^\W_][\w.@:+-]{0,99}")
+_TAKEN = ("last",)
+"""Words that mean something else where a name can stand."""
+
+
+def validate_name(name: str) -> str:
+    """Raises BadUsage for one that could not be told from something else, or not be typed."""
+    if is_session_id(name.lower()) or name in _TAKEN:
+        raise BadUsage(f"--name {name} means another session already; choose another name.")
+    if not _FORM.fullmatch(name):
+        raise BadUsage(
+            f"--name {name!r} is no name: begin with a letter or digit; letters, digits and . _ - + : @ may follow, "
+            "100 characters in all."
+        )
+    return name

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hldctl.claude import mcp
+from hldctl.durations import seconds
 from hldctl.errors import BadUsage
-from hldctl.sessions.duration import seconds
 from hldctl.states import IfRunning
 
 

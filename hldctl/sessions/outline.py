@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hldctl.states import EventType
-from hldctl.store import conversation
-from hldctl.store.conversation import Event, Line
+from hldctl.store import events
+from hldctl.store.events import Event, Line
 
 _DEEPEST = 4
 """Levels of subagents; what is deeper stands where these do."""
@@ -53,11 +53,11 @@ class Outline:
     def _told(self, sequences: Sequence[int]) -> Iterator[Begin | End]:
         for sequence in sequences:
             # A journal may be folded anew meanwhile.
-            if (event := conversation.at(self.session_id, sequence)) is None:
+            if (event := events.at(self.session_id, sequence)) is None:
                 continue
             inner = self._within.get(sequence, ())
             result = self._results.get(sequence)
-            yield Begin(event, conversation.at(self.session_id, result) if result else None, bool(inner))
+            yield Begin(event, events.at(self.session_id, result) if result else None, bool(inner))
             if inner:
                 yield from self._told(inner)
                 yield End()
@@ -72,7 +72,7 @@ def read(session_id: str) -> Outline:
     calls: dict[str, Line] = {}
     homes: dict[str, tuple[int, int]] = {}
     """By call, below which event its subagent's stand, and how deep."""
-    for line in conversation.outline(session_id):
+    for line in events.outline(session_id):
         # Only calls that came before: nothing is within itself then.
         home, depth = homes.get(line.parent_tool_use_id or "", (_NOTHING, 0))
         call = calls.get(line.tool_result_for_id or "")

@@ -8,15 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hldctl.host.paths import StateDirectory
-from hldctl.host.wakeup import Wakeup
+from hldctl.paths import StateDirectory
 from hldctl.sessions import activity, supervisors
 from hldctl.sessions.activity import Activity
-from hldctl.sessions.waiting import LOOK_SECONDS
+from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.store import sessions
 from hldctl.store.database import reading, refresh
-from hldctl.store.listing import Listing, matching
 from hldctl.store.session import Session
+from hldctl.store.session_list import Listing, matching
+from hldctl.system.watcher import Wakeup
 
 _OUTCOME = 200
 """Characters."""

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from hldctl.errors import BadUsage
-from hldctl.host.clock import now
-from hldctl.host.paths import StateDirectory, touch
-from hldctl.sessions import caller, lookup
+from hldctl.ingest import session_record
+from hldctl.paths import StateDirectory, touch
+from hldctl.sessions import lookup
+from hldctl.sessions.permissions import caller
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.session import Session
-from hldctl.supervisor import row
-from hldctl.supervisor.waiting_hooks import wake_hooks
+from hldctl.supervisor.pending_hooks import wake_hooks
+from hldctl.system.clock import now
 
 WITHOUT_SKIPPING: dict[str, Any] = {
     "dangerously_skip_permissions": False,
@@ -67,26 +68,26 @@ def change(state: StateDirectory, words: str, changes: Changes) -> Session:
     with opened(state):
         if changes.widen_permissions:
             caller.require_right(state, "Widening permissions")
-        session_id = lookup.find(words).id
+        session_id = lookup.find_session(words).id
         files = state.session(session_id)
         files.require_own_directory()
         sessions.change_settings(session_id, columns, moment, _rules_of(session_id, changes))
         # It is needed only if the database is lost.
         with contextlib.suppress(OSError):
-            row.keep_as_recorded(session_id, files)
+            session_record.keep_as_recorded(session_id, files)
         touch(files.wake)
         touch(files.changed)
         if columns:
             # A rule that is gone allows nothing that waits.
             wake_hooks(state, session_id)
-        return lookup.find(session_id)
+        return lookup.find_session(session_id)
 
 
 def _rules_of(session_id: str, changes: Changes) -> list[sessions.ForgottenRule]:
     if not changes.forgotten_rules:
         return []
     # Only here: other settings need nothing that knows Claude Code.
-    from hldctl.sessions import rules
+    from hldctl.sessions.permissions import rules
 
     return [(rules.rule_id(rule), rule) for rule in rules.named(session_id, changes.forgotten_rules)]
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
-from hldctl.host import lock
-from hldctl.host.paths import StateDirectory, is_session_id
-from hldctl.host.processes import is_this_machine
-from hldctl.sessions import spawning
+from hldctl.paths import StateDirectory, is_session_id
+from hldctl.protocol.launch_report import Report
+from hldctl.sessions import spawn
 from hldctl.store import sessions
 from hldctl.store.connection import is_read_only
 from hldctl.store.database import UNWRITABLE
 from hldctl.store.session import Session
-from hldctl.supervisor import elsewhere
-from hldctl.supervisor.report import Report
+from hldctl.supervisor import other_namespaces
+from hldctl.system import file_lock
+from hldctl.system.processes import is_this_machine
 
 if TYPE_CHECKING:
-    from hldctl.supervisor.request import LaunchRequest
+    from hldctl.protocol.launch_request import LaunchRequest
 
 
 _DEATH_SECONDS = 10
@@ -28,7 +28,7 @@ _DEATH_SECONDS = 10
 
 def launch(state: StateDirectory, request: LaunchRequest) -> Report:
     """Returns once Claude Code runs, or is to run later; raises what the supervisor reports if it cannot."""
-    process = _started(spawning.for_launch)
+    process = _started(spawn.for_launch)
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(request.to_bytes())
@@ -48,19 +48,19 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     if is_read_only():
         # A supervisor could record nothing; the next command that can write starts it.
         return
-    orphans = [session_id for session_id in ids if lock.is_free(state.session(session_id).lock)]
+    orphans = [session_id for session_id in ids if file_lock.is_free(state.session(session_id).lock)]
     if not orphans:
         return
     unattended = sessions.unattended(orphans)
     lost = [
         session
         for session in unattended
-        if is_here(session) or elsewhere.may_conclude(session, state.session(session.id))
+        if is_here(session) or other_namespaces.may_conclude(session, state.session(session.id))
     ]
     for session in lost:
         if not state.session(session.id).directory.is_dir():
             # Only here: it brings half of a supervisor.
-            from hldctl.supervisor.conclusion import conclude_without_files
+            from hldctl.supervisor.record_outcome import conclude_without_files
 
             with contextlib.suppress(*UNWRITABLE):
                 conclude_without_files(state, session)
@@ -73,7 +73,7 @@ def restore(state: StateDirectory, ids: Iterable[str]) -> None:
 
 
 def _adopt(state: StateDirectory, ids: Iterable[str]) -> None:
-    started = [(session_id, _started(spawning.for_adoption, session_id)) for session_id in ids]
+    started = [(session_id, _started(spawn.for_adoption, session_id)) for session_id in ids]
     for session_id, process in started:
         if process.stdin is not None:
             process.stdin.close()
@@ -102,7 +102,7 @@ def end_all(state: StateDirectory) -> None:
     """Kills what of sessions has the database open. For the supervisors others are started by whoever comes next; what
     waits for permission is denied, since Claude Code takes a hook that is gone for that.
     """
-    _kill_holders({str(state.database.resolve())}, ("hldctl.supervisor", "hldctl/hook/__main__.py"))
+    _kill_holders({str(state.database.resolve())}, ("hldctl.supervisor", "hldctl/permission_hook/__main__.py"))
 
 
 def end(state: StateDirectory, ids: Iterable[str]) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from hldctl.states import ENDED, ApprovalStatus, FeedType, Status
-from hldctl.store import changes
+from hldctl.store import feed_writer
 
 
 class Approval(NamedTuple):
@@ -85,7 +85,7 @@ _SETTINGS = f"SELECT {', '.join(SessionSettings._fields)} FROM sessions WHERE id
 def as_object(approval: Approval) -> dict[str, Any]:
     """As the contract has it in JSON."""
     # Not for the hook that answers by a rule.
-    from hldctl.host.clock import rfc3339
+    from hldctl.system.clock import rfc3339
 
     shown = {name: getattr(approval, name) for name in FIELDS}
     shown |= {name: rfc3339(shown[name]) for name in ("created_at", "responded_at")}
@@ -164,7 +164,7 @@ def ask(connection: apsw.Connection, approval: Approval, working_dir: str) -> bo
     connection.execute(_INSERT, approval)
     data = {"approval_id": approval.id, "tool_name": approval.tool_name}
     session_id, run_id = approval.session_id, approval.run_id
-    changes.publish(connection, [(FeedType.NEW_APPROVAL, session_id, run_id, approval.created_at, data)])
+    feed_writer.publish(connection, [(FeedType.NEW_APPROVAL, session_id, run_id, approval.created_at, data)])
     if approval.status != ApprovalStatus.PENDING:
         _tell_resolved(connection, approval)
     correlate(connection, session_id, working_dir)
@@ -334,7 +334,7 @@ def _tell_resolved(connection: apsw.Connection, approval: Approval) -> None:
         "answered_from": origin(approval),
     }
     moment = approval.responded_at or approval.created_at
-    changes.publish(connection, [(FeedType.APPROVAL_RESOLVED, approval.session_id, approval.run_id, moment, data)])
+    feed_writer.publish(connection, [(FeedType.APPROVAL_RESOLVED, approval.session_id, approval.run_id, moment, data)])
 
 
 def refresh_session(connection: apsw.Connection, session_id: str, now: int) -> None:
@@ -352,4 +352,4 @@ def refresh_session(connection: apsw.Connection, session_id: str, now: int) -> N
     connection.execute("UPDATE sessions SET pending_approvals = ?, status = ? WHERE id = ?", (waiting, new, session_id))
     if new != old:
         data = {"old_status": old, "new_status": new}
-        changes.publish(connection, [(FeedType.SESSION_STATUS_CHANGED, session_id, run_id, now, data)])
+        feed_writer.publish(connection, [(FeedType.SESSION_STATUS_CHANGED, session_id, run_id, now, data)])

@@ -11,11 +11,11 @@ from contextlib import contextmanager, suppress
 import apsw
 
 from hldctl.errors import DamagedDatabase, NewerDatabase, UnfitEnvironment
-from hldctl.host import lock
-from hldctl.host.paths import StateDirectory
+from hldctl.paths import StateDirectory
 from hldctl.store import connection
 from hldctl.store.connection import execute, transaction
 from hldctl.store.migrations import MIGRATIONS, migrations_from
+from hldctl.system import file_lock
 
 BUSY_TIMEOUT_SECONDS = 30
 _MIGRATION_TIMEOUT_SECONDS = 60
@@ -111,10 +111,10 @@ def _connect_for_reading(state: StateDirectory) -> None:
         if not state.database.exists():
             raise
         # Only here: it loads what copies files.
-        from hldctl.store import fallback
+        from hldctl.store import read_only
 
         condition = _condition(state)
-        connection.use(fallback.connect(state.database, len(MIGRATIONS)))
+        connection.use(read_only.connect(state.database, len(MIGRATIONS)))
         _fallback.append(condition)
         _refuse_newer(state, _version())
 
@@ -209,7 +209,7 @@ def _migrate(state: StateDirectory) -> None:
 def _alone(state: StateDirectory) -> Iterator[None]:
     """No other process migrates meanwhile; raises UnfitEnvironment for one that does not come to an end."""
     try:
-        held = lock.acquire(state.migration_lock, _MIGRATION_TIMEOUT_SECONDS)
+        held = file_lock.acquire(state.migration_lock, _MIGRATION_TIMEOUT_SECONDS)
     except OSError as error:
         raise UnfitEnvironment(f"{state.migration_lock} cannot be locked: {error.strerror or error}.") from None
     if held is None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from hldctl.states import FeedType
-from hldctl.store import changes
-from hldctl.store.changes import Change
+from hldctl.store import feed_writer
 from hldctl.store.connection import current, execute, require_order
+from hldctl.store.feed_writer import Change
 
 
 class FeedEvent(NamedTuple):
@@ -25,7 +25,7 @@ class FeedEvent(NamedTuple):
 
 def publish(news: Iterable[Change]) -> None:
     """Adds to the feed; to be called inside of the transaction that makes the changes."""
-    changes.publish(current(), news)
+    feed_writer.publish(current(), news)
 
 
 def last_event_told(session_id: str) -> int:

@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hldctl.host.processes import ProcessIdentity
 from hldctl.states import EndReason, FeedType, Status
-from hldctl.store import approvals, conversation, feed, mcp_servers
-from hldctl.store.changes import Change
+from hldctl.store import approvals, events, feed, mcp_servers
 from hldctl.store.connection import Parameters, current, execute, insert, transaction
+from hldctl.store.feed_writer import Change
 from hldctl.store.session import Session, decoded, encoded
+from hldctl.system.processes import ProcessIdentity
 
 _DELETED_AT_ONCE = 5000
 """Rows."""
@@ -36,7 +36,7 @@ def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[d
     with transaction():
         insert("sessions", {name: encoded(name, value) for name, value in session.items()})
         mcp_servers.create(session["id"], servers)
-        conversation.add(query_event)
+        events.add(query_event)
         said = {"sequence": 1, "event_type": query_event["event_type"], "role": query_event["role"]}
         feed.publish(
             [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from hldctl.host import interpreter
+from hldctl.system import interpreter
 
 if __name__ == "__main__":
     interpreter.collect_rarely()
-    from hldctl.supervisor import process
+    from hldctl.supervisor import main
 
-    process.main(*sys.argv[1:])
+    main.main(*sys.argv[1:])

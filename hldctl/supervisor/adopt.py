@@ -6,14 +6,14 @@ import os
 import time
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.host.clock import now
-from hldctl.host.paths import SessionFiles, make
-from hldctl.host.processes import UNKNOWN_START, ProcessIdentity, identify, recorded
+from hldctl.paths import SessionFiles, make
 from hldctl.store import sessions
 from hldctl.store.session import Session
-from hldctl.supervisor import restart
+from hldctl.supervisor import retry_policy
 from hldctl.supervisor.claude_process import AdoptedProcess
-from hldctl.supervisor.stop import find_claude
+from hldctl.supervisor.termination import find_claude
+from hldctl.system.clock import now
+from hldctl.system.processes import UNKNOWN_START, ProcessIdentity, identify, recorded
 
 _FORKED_SECONDS = 0.2
 _NO_PROCESS = ProcessIdentity(0, "", 0)
@@ -51,7 +51,7 @@ def _is_to_be_started(session: Session, files: SessionFiles) -> bool:
 
 def _has_said_nothing(session: Session, files: SessionFiles) -> bool:
     """The Claude Code that was to be started last: then there has been none, or none that has done anything."""
-    restarts = restart.of_session(session)
+    restarts = retry_policy.of_session(session)
     before = restarts[-1].offset if restarts else 0
     with open(files.journal, "rb") as journal:
         journal.seek(before)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from hldctl.host import lock
-from hldctl.host.paths import PRIVATE_FILE, SessionFiles
-from hldctl.host.processes import UNKNOWN_START, ProcessIdentity, exit_code_of_zombie, identify, is_running
+from hldctl.paths import PRIVATE_FILE, SessionFiles
+from hldctl.system import file_lock
+from hldctl.system.processes import UNKNOWN_START, ProcessIdentity, exit_code_of_zombie, identify, is_running
 
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 """What a program that is run by another expects to die of."""
@@ -90,7 +90,7 @@ def spawn(
         _standing_in(working_dir, umask),
     ):
         # Claude Code has it from here: seen from another PID namespace, the journal's lock says whether it lives.
-        lock.hold(journal.fileno())
+        file_lock.hold(journal.fileno())
         # Not by subprocess, which alone takes 0.65 MB for as long as the session lives.
         pid = os.posix_spawn(
             command[0],

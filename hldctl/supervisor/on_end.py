@@ -6,13 +6,13 @@ import errno
 import json
 from collections.abc import Mapping
 
-from hldctl.host.paths import COMMAND_TOKEN, StateDirectory, replace_private
+from hldctl.paths import COMMAND_TOKEN, StateDirectory, replace_private
 from hldctl.store import command_tokens
 from hldctl.store.connection import current
 from hldctl.store.database import opened
+from hldctl.store.json_view import session_object
 from hldctl.store.session import Session
-from hldctl.store.view import session_object
-from hldctl.supervisor.trouble import log_trouble
+from hldctl.system.error_log import log_trouble
 
 _ONCE = 'mkdir "$1" 2>/dev/null || exit 0\n(. "$2") || echo "on_end: exit code $?" >&2'
 """Of all that are started for one session the one that can make the directory runs the command, and no supervisor's

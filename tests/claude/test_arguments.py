@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hldctl.claude.arguments import command, forked_conversation, new_conversation
+from hldctl.claude.command_line import command, forked_conversation, new_conversation
 from hldctl.claude.settings import ClaudeSettings
-from hldctl.host.paths import SessionFiles
+from hldctl.paths import SessionFiles
 
 FILES = SessionFiles(Path("/state/sessions/s"))
 ALWAYS = ["--output-format", "stream-json", "--verbose"]

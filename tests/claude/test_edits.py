@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude.edits import GUARDED_DIRECTORIES, GUARDED_FILES, Area, file, is_accepted
-from hldctl.claude.permission import EDITS, FILE, INPUT, Rule, is_allowed, lasting_rule
+from hldctl.claude.edit_rules import GUARDED_DIRECTORIES, GUARDED_FILES, Area, file, is_accepted
+from hldctl.claude.permission_hook import EDITS, FILE, INPUT, Rule, is_allowed, lasting_rule
 
 
 @pytest.fixture

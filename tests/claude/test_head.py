@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hldctl.claude.head import decode_head
+from hldctl.claude.line_head import decode_head
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hldctl.claude import line, stream
+from hldctl.claude import fast_decode, stream
 
 NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.floats()
 VALUES = st.recursive(
@@ -35,7 +35,7 @@ ODD = [
 
 def reads_alike(written: bytes) -> bool:
     # In words: 1 and 1.0 are equal, and nan is not equal to itself.
-    return repr(line.decode(written)) == repr(stream.decode(written))
+    return repr(fast_decode.decode(written)) == repr(stream.decode(written))
 
 
 @pytest.mark.parametrize("written", ODD)
@@ -61,7 +61,7 @@ def test_any_damage(value: dict[str, object], place: int, damage: bytes) -> None
 
 SHORT_OF_MEMORY = """
 import os, resource
-from hldctl.claude import line
+from hldctl.claude import fast_decode
 written = b'{"a": [' + b'"word", ' * 500_000 + b'"end"]}'
 pages = int(open("/proc/self/statm").read().split()[0])
 for megabytes in range(0, 80, 2):
@@ -69,7 +69,7 @@ for megabytes in range(0, 80, 2):
         most = pages * os.sysconf("SC_PAGE_SIZE") + (megabytes << 20)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         try:
-            line.decode(written)
+            fast_decode.decode(written)
         except MemoryError:
             os._exit(1)
         os._exit(0)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude.permission import (
+from hldctl.claude.permission_hook import (
     EDITS,
     EXACT,
     FILE,

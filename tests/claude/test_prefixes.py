@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hldctl.claude.prefixes import covers, is_literal, is_narrow
+from hldctl.claude.command_prefixes import covers, is_literal, is_narrow
 from tests.fuzz.shells import assert_one_command, is_understood, parsed_words, traced
 
 FRAGMENTS = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hldctl.claude.conversation import Entry, entries, is_known
+from hldctl.claude.events import Entry, entries, is_known
 from hldctl.claude.stream import block_text, decode, milliseconds, number, whole_number
 from hldctl.states import EventType
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude.tool_result import content
+from hldctl.claude.events import content
 
 HUNK = {"oldStart": 1, "oldLines": 2, "newStart": 1, "newLines": 2, "lines": ["-a", "+c", " b"]}
 

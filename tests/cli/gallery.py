@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hldctl.host.processes import identify
+from hldctl.system.processes import identify
 from tests.sandbox import Sandbox, eventually
 from tests.terminal import Terminal
 

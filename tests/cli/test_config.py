@@ -210,7 +210,7 @@ def test_each_subcommand_has_help(sandbox: Sandbox) -> None:
 
 def test_reading_the_configuration_does_without_what_writes_it(sandbox: Sandbox) -> None:
     sandbox.configure(COMMENTED)
-    code = "import sys; from hldctl.sessions import defaults; defaults.load(); print('tomlkit' in sys.modules)"
+    code = "import sys; from hldctl.config import load; load.load(); print('tomlkit' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env=sandbox.environment, capture_output=True, check=True)
     assert done.stdout == b"False\n"
 

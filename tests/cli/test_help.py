@@ -8,8 +8,7 @@ import shlex
 import pytest
 
 from hldctl.cli import app
-from hldctl.cli.examples import EXAMPLES, TOP
-from hldctl.cli.sections import SECTIONS
+from hldctl.cli.help_text import EXAMPLES, SECTIONS, TOP
 from hldctl.errors import ExitCode
 from tests.sandbox import Sandbox
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from hldctl.cli.markdown import drawn
+from hldctl.cli.render.markdown import drawn
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from hldctl.cli.markdown_html import rendered
+from hldctl.cli.export.safe_html import rendered
 
 
 @pytest.mark.parametrize("url", ["http://a.example", "https://a.example/?b=c&d", "mailto:a@b.example"])

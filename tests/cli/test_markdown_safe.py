@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hldctl.cli.markdown_safe import contained, fenced, plain
+from hldctl.cli.export.safe_markdown import contained, fenced, plain
 from tests.cli.a_conversation import CONVERSATION
 from tests.exported_markdown import VIEWERS, Rendered, assert_contained, headings
 from tests.fuzz.fuzz import corpus

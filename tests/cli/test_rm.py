@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from hldctl.host import lock
+from hldctl.system import file_lock
 from tests.crash.test_steps import INJECTED
 from tests.sandbox import Sandbox, eventually, is_dead
 from tests.terminal import Terminal
@@ -102,7 +102,7 @@ def test_a_removal_that_is_killed_leaves_no_files_without_a_row(sandbox: Sandbox
 def test_one_that_is_being_recorded_is_not_removed(sandbox: Sandbox, ended: list[str]) -> None:
     files = sandbox.files(ended[0])
     before = {path.name for path in files.directory.iterdir()}
-    held = lock.acquire(files.lock, timeout=0)
+    held = file_lock.acquire(files.lock, timeout=0)
     assert held is not None
     refused = sandbox.run("rm", ended[0])
     assert (refused.returncode, "still being recorded" in refused.stderr) == (5, True)
@@ -118,7 +118,7 @@ def test_a_supervisor_that_is_stopped_after_the_end_does_not_keep_it_from_being_
 ) -> None:
     held = sandbox.files(ended[0]).lock
     with subprocess.Popen([sys.executable, "-c", HOLDS, str(held), "hldctl.supervisor"]) as stopped:
-        eventually(lambda: not lock.is_free(held), "it to hold the lock")
+        eventually(lambda: not file_lock.is_free(held), "it to hold the lock")
         stopped.send_signal(signal.SIGSTOP)
         sandbox.ok("rm", ended[0])
         assert stopped.wait() == -signal.SIGKILL

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hldctl.cli.quantities import count, elapsed, percent
+from hldctl.cli.render.format import compact_duration, count, percent
 from tests.sandbox import Sandbox
 from tests.terminal import Terminal
 
@@ -186,6 +186,6 @@ def test_quantities_are_short() -> None:
     numbers = {None: "", 0: "0", 999: "999", 1000: "1.0k", 99_950: "100k", 999_500: "1.0M", 4 * 10**15: "4000T"}
     assert {number: count(number) for number in numbers} == numbers
     seconds = {0: "0s", 59: "59s", 60: "1m00s", 3661: "1h01m", 90_000: "1d01h"}
-    assert {number: elapsed(number * 1000) for number in seconds} == seconds
+    assert {number: compact_duration(number * 1000) for number in seconds} == seconds
     shares = {None: "", 0.0: "0%", 0.001: "1%", 0.999: "99%", 1.0: "100%"}
     assert {share: percent(share) for share in shares} == shares

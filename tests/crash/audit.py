@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hldctl.ingest.journal import JournalReader
+from hldctl.ingest.reducer import Fold
+from hldctl.ingest.state import FoldState
 from hldctl.states import Status
-from hldctl.store.conversation import COLUMNS
-from hldctl.supervisor.fold import Fold
-from hldctl.supervisor.fold_state import FoldState
-from hldctl.supervisor.journal import JournalReader
-from hldctl.supervisor.restart import Restart
+from hldctl.store.events import COLUMNS
+from hldctl.supervisor.retry_policy import Restart
 from tests.sandbox import Sandbox
 
 _COMPARED = [name for name in COLUMNS if name not in ("created_at", "is_completed")]

@@ -10,10 +10,10 @@ import subprocess
 import psutil
 import pytest
 
-from hldctl.host import lock
-from hldctl.host.processes import ProcessIdentity
 from hldctl.supervisor.claude_process import AdoptedProcess
-from hldctl.supervisor.stop import descendants
+from hldctl.supervisor.termination import descendants
+from hldctl.system import file_lock
+from hldctl.system.processes import ProcessIdentity
 from tests.sandbox import GATED, PATIENCE, Json, Sandbox, eventually, is_dead, kill_and_wait
 
 SCRIPT = """
@@ -49,7 +49,7 @@ def test_killed_in_mid_stream_the_next_command_adopts(sandbox: Sandbox, next_com
     kill_supervisor(sandbox, session_id)
     words = [*next_command.split(), *([] if next_command == "ls" else [session_id])]
     with sandbox.popen(*words, stdout=subprocess.DEVNULL) as command:
-        eventually(lambda: not lock.is_free(sandbox.files(session_id).lock), "another supervisor")
+        eventually(lambda: not file_lock.is_free(sandbox.files(session_id).lock), "another supervisor")
         sandbox.go_on()
         assert command.wait(PATIENCE) == 0
     after = sandbox.ended(session_id)
@@ -218,7 +218,7 @@ def test_a_session_of_another_host_is_left_to_it(sandbox: Sandbox) -> None:
     sandbox.sql("UPDATE sessions SET host = 'elsewhere' WHERE id = ?", session_id)
     # Another name and the same boot: this machine, renamed.
     assert sandbox.show(session_id)["status"] == "running"
-    assert not lock.is_free(sandbox.files(session_id).lock)
+    assert not file_lock.is_free(sandbox.files(session_id).lock)
     kill_supervisor(sandbox, session_id)
     sandbox.sql("UPDATE sessions SET boot_id = 'another' WHERE id = ?", session_id)
     assert sandbox.show(session_id)["status"] == "running"

@@ -11,7 +11,7 @@ import sys
 import psutil
 import pytest
 
-from hldctl.hook.command import command
+from hldctl.permission_hook.command import command
 from tests.sandbox import PATIENCE, Json, Sandbox, eventually, falls_asleep, kill, kill_and_wait, wakeups
 
 THEN_TOUCH = 'call Bash {"command": "touch made; echo out"}\n\n'

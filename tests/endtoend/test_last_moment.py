@@ -10,7 +10,7 @@ import subprocess
 
 import psutil
 
-from hldctl.hook.command import command
+from hldctl.permission_hook.command import command
 from tests.endtoend.test_approvals import REQUEST, asked, asking, waiting
 from tests.sandbox import PATIENCE, Json, Sandbox, eventually
 

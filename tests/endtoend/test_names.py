@@ -8,7 +8,7 @@ import subprocess
 import psutil
 import pytest
 
-from hldctl.host import lock
+from hldctl.system import file_lock
 from tests.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
 
 WAITING = """
@@ -125,7 +125,7 @@ def test_a_supervisor_that_waits_in_the_queue_can_be_lost(sandbox: Sandbox) -> N
     supervisor = psutil.Process(sandbox.show(waits)["supervisor_pid"])
     kill_and_wait(supervisor)
     assert statuses(sandbox)[waits] == "queued"
-    assert not lock.is_free(sandbox.files(waits).lock)
+    assert not file_lock.is_free(sandbox.files(waits).lock)
     sandbox.go_on()
     sandbox.ended(first)
     assert sandbox.ended(waits)["result_content"] == "Done."

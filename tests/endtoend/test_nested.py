@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hldctl.host import cgroup
+from hldctl.system import cgroup
 from tests.sandbox import Sandbox, eventually, is_dead, kill, kill_and_wait
 
 STAY = "until [ -e {0}-go-on ]; do sleep 0.1; done"

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from hldctl.host.clock import rfc3339
+from hldctl.system.clock import rfc3339
 from tests.crash.audit import faults
 from tests.sandbox import Json, Sandbox, eventually, kill_and_wait
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hldctl.hook.command import command
+from hldctl.permission_hook.command import command
 from tests.another_user import OTHER, UNPRIVILEGED, given_away
 from tests.faults.outcome import assert_nobody_is_left, assert_refused
 from tests.sandbox import GATED, Sandbox, eventually, kill

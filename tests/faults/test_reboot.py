@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from hldctl.host.processes import identify
+from hldctl.system.processes import identify
 from tests.faults.outcome import (
     assert_nobody_is_left,
     assert_recorded_whole,

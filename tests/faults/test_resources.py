@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from hldctl.host import lock
+from hldctl.system import file_lock
 from tests.faults.injection import Injection
 from tests.faults.namespace import Namespace
 from tests.faults.outcome import (
@@ -176,7 +176,7 @@ def test_a_launch_that_may_write_only_small_files_is_refused(sandbox: Sandbox) -
 def test_nobody_is_adopted_from_where_only_small_files_may_be_written(sandbox: Sandbox, session_id: str) -> None:
     kill_and_wait(supervisor_of(sandbox, session_id))
     assert limited(sandbox, "-f 100", "ls", "-q").stdout.split() == [session_id]
-    eventually(lambda: lock.is_free(sandbox.files(session_id).lock), "the lock to be free")
+    eventually(lambda: file_lock.is_free(sandbox.files(session_id).lock), "the lock to be free")
     assert "ulimit -f" in sandbox.files(session_id).log.read_text()
     sandbox.go_on()
     assert_succeeded(sandbox, session_id, "Two.")

@@ -16,20 +16,20 @@ from typing import Any
 import apsw
 
 from hldctl.cli import app
-from hldctl.cli.completion import answer
+from hldctl.cli.completion import main
+from hldctl.doctor import database as doctor
+from hldctl.doctor import sessions as sessions_doctor
+from hldctl.doctor.check import Level
 from hldctl.errors import ExitCode
-from hldctl.host.paths import StateDirectory, make
-from hldctl.sessions.doctor import database as doctor
-from hldctl.sessions.doctor import sessions as sessions_doctor
-from hldctl.sessions.doctor.finding import Level
+from hldctl.ingest import session_record
+from hldctl.ingest.ingester import Recorder
+from hldctl.paths import StateDirectory, make
 from hldctl.states import ApprovalStatus, EndReason, Status
 from hldctl.store import approvals, connection, sessions
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current, execute, transaction
 from hldctl.store.database import opened
-from hldctl.store.soundness import TABLES
-from hldctl.supervisor import row
-from hldctl.supervisor.recorder import Recorder
+from hldctl.store.recovery.valid_values import TABLES
 from tests.filling import session_row
 from tests.fixtures.streams.record import indexes
 
@@ -86,7 +86,7 @@ class Template:
         shutil.copyfile(stream, files.journal)
         for path in (files.lock, files.log, files.errors, files.wake, files.changed):
             make(path)
-        row.create(made, None)
+        session_record.create(made, None)
         session = sessions.get(session_id)
         assert session is not None
         recorder = Recorder(session, files)
@@ -98,7 +98,7 @@ class Template:
             approvals.add_rule(current(), session_id, ("Bash", "exact", f"ls {number}"))
         sessions.end(session_id, sessions.Ending(Status.COMPLETED, EndReason.SUCCESS, exit_code=0), 1_795_377_099_000)
         assert ended
-        row.keep_current(session_id, files)
+        session_record.keep_current(session_id, files)
         os.utime(files.directory, (1, 1))
 
     def _ask(self, session_id: str, approval_id: str, status: str) -> None:
@@ -254,7 +254,7 @@ def read_all(template: Template, ids: list[str], commands: list[str]) -> Iterato
             assert all(line.startswith("hldctl: ") for line in said.splitlines()), (words, said)
             yield words, code, said
     with contextlib.redirect_stdout(io.StringIO()):
-        answer.main("zsh", ["show", ""])
+        main.main("zsh", ["show", ""])
 
 
 def check(template: Template, data: bytes) -> None:

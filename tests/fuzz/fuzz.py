@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import hldctl
-from hldctl.supervisor.fold import Fold
-from hldctl.supervisor.fold_state import FoldState
+from hldctl.ingest.reducer import Fold
+from hldctl.ingest.state import FoldState
 from tests.fixtures.streams.expected import lines_of
 from tests.fixtures.streams.record import indexes
 from tests.fuzz.mutation import mutated

@@ -14,27 +14,27 @@ from typing import Any
 
 import apsw
 
-from hldctl.claude import arguments, environment, mcp, permission, prefixes
+from hldctl.claude import command_line, command_prefixes, environment, mcp, permission_hook
 from hldctl.claude.usage import Tokens
-from hldctl.cli import markdown_safe
-from hldctl.cli.conversation import lines as printed_lines
+from hldctl.cli.export import safe_markdown
+from hldctl.cli.render.events_plain import lines as printed_lines
 from hldctl.errors import HldctlError, UnfitEnvironment, error_for
-from hldctl.host.clock import rfc3339
-from hldctl.host.paths import SessionFiles, StateDirectory
+from hldctl.ingest.arrival_times import Arrivals
+from hldctl.ingest.file_snapshots import Snapshots
+from hldctl.ingest.journal import Batch, JournalReader
+from hldctl.ingest.reducer import Fold, Snapshot
+from hldctl.ingest.state import FoldState
+from hldctl.paths import SessionFiles, StateDirectory
+from hldctl.protocol.launch_report import Report
+from hldctl.protocol.launch_request import LaunchRequest, write_inputs
 from hldctl.rehearsal.script import Call, ScriptError, Wait, parse
-from hldctl.sessions import continuing
-from hldctl.store import approvals, mcp_servers, snapshots, view
-from hldctl.store.conversation import COLUMNS, Event
+from hldctl.sessions import resume
+from hldctl.store import approvals, file_snapshots, json_view, mcp_servers
+from hldctl.store.events import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import SessionTable
 from hldctl.store.session import Session
-from hldctl.supervisor.arrivals import Arrivals
-from hldctl.supervisor.fold import Fold, Snapshot
-from hldctl.supervisor.fold_state import FoldState
-from hldctl.supervisor.journal import Batch, JournalReader
-from hldctl.supervisor.report import Report
-from hldctl.supervisor.request import LaunchRequest, write_inputs
-from hldctl.supervisor.snapshots import Snapshots
+from hldctl.system.clock import rfc3339
 from tests.exported_markdown import assert_contained
 from tests.fixtures.streams.expected import lines_of
 from tests.fuzz import damage
@@ -118,7 +118,7 @@ def stream(bench: Bench, data: bytes) -> None:
     assert _stored(state) == _stored(fold.state)
     assert [row[1] for row in whole.rows] == list(range(2, len(whole.rows) + 2))
     for event in _stored_events(bench, whole):
-        json.dumps(view.event_object(event), allow_nan=False).encode()
+        json.dumps(json_view.event_object(event), allow_nan=False).encode()
         assert not any(_OBEYED.search(line) for line in printed_lines(event))
     json.dumps(whole.columns, allow_nan=False)
 
@@ -174,7 +174,7 @@ def _stored_events(bench: Bench, given: Given) -> list[Event]:
         cursor.executemany(_INSERT, given.rows)
         cursor.executemany(mcp_servers.SET_STATUS, [("session", *pair) for pair in given.mcp_states])
         cursor.executemany(_COMPLETE, [("session", tool) for tool in given.completed_tools])
-        cursor.executemany(snapshots.INSERT, [("session", *snapshot[:3], ARRIVED) for snapshot in given.snapshots])
+        cursor.executemany(file_snapshots.INSERT, [("session", *snapshot[:3], ARRIVED) for snapshot in given.snapshots])
         if given.columns:
             values = tuple(given.columns.values())
             assert cursor.execute(f"SELECT {', '.join('?' * len(values))}", values).fetchone() == values
@@ -283,7 +283,7 @@ def inherited(bench: Bench, data: bytes) -> None:
         path.unlink(missing_ok=True)
     sources[zlib.crc32(data) % len(sources)].write_bytes(data)
     try:
-        settings = continuing._inherited(bench.state, bench.session)
+        settings = resume._inherited(bench.state, bench.session)
     except UnfitEnvironment:
         return
     request = LaunchRequest("session", "run", "Hello", "Hello", "claude", 0o77, settings)
@@ -296,7 +296,7 @@ def inherited(bench: Bench, data: bytes) -> None:
         {}, received.settings.environment, session_id="session", run_id="run", state_directory=bench.directory
     )
     assert not any("\0" in name + value or "=" in name for name, value in variables.items())
-    arguments.command("claude", received.settings, files, conversation=["--session-id", "session"], hooked=False)
+    command_line.command("claude", received.settings, files, conversation=["--session-id", "session"], hooked=False)
 
 
 def report(_: Bench, data: bytes) -> None:
@@ -339,19 +339,21 @@ def kept_snapshot(bench: Bench, data: bytes) -> None:
 def permission_request(bench: Bench, data: bytes) -> None:
     """What Claude Code asks of the hook: a request that can be recorded and compared, or ValueError."""
     try:
-        asked = permission.request(data)
+        asked = permission_hook.request(data)
     except ValueError:
         return
     tool_input = json.dumps(asked.tool_input, ensure_ascii=False, allow_nan=False)
     bench.database.execute("SELECT ?, ?, ?", (asked.tool_name, tool_input, asked.suggested_rule))
-    rule = permission.lasting_rule(asked.tool_name, asked.tool_input, asked.suggested_rule)
+    rule = permission_hook.lasting_rule(asked.tool_name, asked.tool_input, asked.suggested_rule)
     # What is allowed for good allows at the least what it was said to.
-    assert permission.is_allowed(rule, asked.tool_name, asked.tool_input)
+    assert permission_hook.is_allowed(rule, asked.tool_name, asked.tool_input)
     assert approvals.is_same_input(asked.tool_input, asked.tool_input, "/work")
     command = asked.tool_input.get("command")
     for prefix in ("ls *", "ls:*"):
         if asked.tool_name == "Bash" and isinstance(command, str) and set(";|&$`\n") & set(command):
-            assert not permission.is_allowed(permission.Rule("Bash", "suggested", prefix), "Bash", asked.tool_input)
+            assert not permission_hook.is_allowed(
+                permission_hook.Rule("Bash", "suggested", prefix), "Bash", asked.tool_input
+            )
 
 
 PREFIXES = ("npm run", "git status", "ls", "cargo test", "pytest")
@@ -363,7 +365,7 @@ def covered_command(bench: Bench, data: bytes) -> None:
     # One of them: each command that is covered takes a run of two shells.
     prefix = PREFIXES[zlib.crc32(data) % len(PREFIXES)]
     for command in {given, prefix + given, f"{prefix} {given}"}:
-        if prefixes.covers(prefix, command):
+        if command_prefixes.covers(prefix, command):
             assert_one_command(prefix, command, bench.directory)
 
 
@@ -374,7 +376,7 @@ def damaged_database(bench: Bench, data: bytes) -> None:
 
 def message(bench: Bench, data: bytes) -> None:
     """What a model says, in an exported Markdown document."""
-    assert_contained(markdown_safe.contained(data.decode("utf-8", "replace")))
+    assert_contained(safe_markdown.contained(data.decode("utf-8", "replace")))
 
 
 Target = Callable[[Bench, bytes], None]

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from hldctl.errors import ExitCode
-from hldctl.supervisor.report import Report
+from hldctl.protocol.launch_report import Report
 from tests.fuzz.fuzz import CORPUS, bench, corpus, fault, fuzz, seeds
 from tests.fuzz.mutation import mutated
 from tests.fuzz.targets import TARGETS, Bench

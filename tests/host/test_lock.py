@@ -6,13 +6,13 @@ import sys
 import threading
 from pathlib import Path
 
-from hldctl.host import lock
+from hldctl.system import file_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from hldctl.host import lock
-assert lock.acquire(Path(sys.argv[1]), 1) is not None
+from hldctl.system import file_lock
+assert file_lock.acquire(Path(sys.argv[1]), 1) is not None
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -20,15 +20,15 @@ sys.stdin.read()
 
 def test_it_is_held_until_its_holder_dies(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    assert lock.is_free(path)
+    assert file_lock.is_free(path)
     holder = subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        assert not lock.is_free(path)
-        assert lock.acquire(path, 0) is None
+        assert not file_lock.is_free(path)
+        assert file_lock.acquire(path, 0) is None
         holder.kill()
-    assert lock.is_free(path)
+    assert file_lock.is_free(path)
     assert path.exists()
 
 
@@ -39,17 +39,17 @@ def test_probes_do_not_disturb_one_another_nor_who_takes_it(tmp_path: Path) -> N
 
     def probe() -> None:
         while not stop.is_set():
-            answers.add(lock.is_free(path))
+            answers.add(file_lock.is_free(path))
 
     probes = [threading.Thread(target=probe) for _ in range(4)]
     for thread in probes:
         thread.start()
-    taken = [lock.acquire(path, 5) for _ in range(1)]
+    taken = [file_lock.acquire(path, 5) for _ in range(1)]
     stop.set()
     for thread in probes:
         thread.join()
     assert taken != [None]
-    assert True in answers or not lock.is_free(path)
+    assert True in answers or not file_lock.is_free(path)
     for descriptor in taken:
         assert descriptor is not None
         assert not os.get_inheritable(descriptor)

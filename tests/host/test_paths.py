@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.host.paths import StateDirectory, write_private
+from hldctl.paths import StateDirectory, write_private
 
 
 def test_where_the_state_is() -> None:

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from hldctl.host.processes import exit_code_of_zombie, identify, is_running, scope
+from hldctl.system.processes import exit_code_of_zombie, identify, is_running, scope
 from tests.sandbox import eventually
 
 

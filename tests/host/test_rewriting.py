@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hldctl.host import rewriting
+from hldctl.system import atomic_write
 
 
 def breaking() -> Iterator[bytes]:
@@ -23,7 +23,7 @@ def test_what_breaks_off_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_pat
     file.write_text("old")
     for chosen in (file, tmp_path / "other"):
         with pytest.raises(ValueError, match="in the middle"):
-            rewriting.write(chosen, breaking(), 0o022)
+            atomic_write.write(chosen, breaking(), 0o022)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"file": "old"}
 
 
@@ -37,23 +37,23 @@ def test_nobody_sees_it_half_written(tmp_path: Path) -> None:
             seen.append(file.read_text())
             yield part
 
-    rewriting.write(file, looking(), 0o022)
+    atomic_write.write(file, looking(), 0o022)
     assert (seen, file.read_text()) == (["old", "old"], "ab")
 
 
 def test_a_new_file_has_the_mode_that_the_umask_leaves_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
     for umask, mode in ((0o022, 0o644), (0o077, 0o600)):
         file = tmp_path / f"{umask}"
-        rewriting.write(file, [b""], umask)
+        atomic_write.write(file, [b""], umask)
         assert file.stat().st_mode & 0o777 == mode
         file.chmod(0o640)
-        rewriting.write(file, [b""], umask)
+        atomic_write.write(file, [b""], umask)
         assert file.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
-    rewriting.write(tmp_path / "link", [b"new"], 0o022)
+    atomic_write.write(tmp_path / "link", [b"new"], 0o022)
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_text() == "new"
 
@@ -64,7 +64,7 @@ def test_a_pipe_is_written_into(tmp_path: Path) -> None:
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    rewriting.write(pipe, [b"one ", b"two"], 0o022)
+    atomic_write.write(pipe, [b"one ", b"two"], 0o022)
     reader.join()
     assert read == [b"one two"]
     assert pipe.is_fifo()
@@ -115,9 +115,9 @@ def test_a_link_that_another_user_made_is_not_followed(tmp_path: Path, shared: P
     mine.write_text("mine")
     as_another_user(lambda: (shared / "run.md").symlink_to(mine))
     with pytest.raises(PermissionError, match="another user"):
-        rewriting.write(shared / "run.md", [b"transcript"], 0o022)
+        atomic_write.write(shared / "run.md", [b"transcript"], 0o022)
     with pytest.raises(PermissionError, match="another user"):
-        rewriting.rewrite(shared / "run.md", lambda: b"transcript")
+        atomic_write.rewrite(shared / "run.md", lambda: b"transcript")
     assert (mine.read_text(), names(shared)) == ("mine", ["run.md"])
 
 
@@ -126,12 +126,12 @@ def test_a_directory_that_another_user_links_to_is_not_entered(tmp_path: Path, s
     (tmp_path / "mine").mkdir()
     as_another_user(lambda: (shared / "out").symlink_to(tmp_path / "mine"))
     with pytest.raises(PermissionError, match="another user"):
-        rewriting.write(shared / "out" / "run.md", [b"transcript"], 0o022)
+        atomic_write.write(shared / "out" / "run.md", [b"transcript"], 0o022)
     assert names(tmp_path / "mine") == []
     # In a directory of one's own, nobody else makes links: there another's has been accepted.
     os.chown(tmp_path / "mine", OTHER, OTHER)
     shared.chmod(0o755)
-    rewriting.write(shared / "out" / "run.md", [b"transcript"], 0o022)
+    atomic_write.write(shared / "out" / "run.md", [b"transcript"], 0o022)
     assert names(tmp_path / "mine") == ["run.md"]
 
 
@@ -140,7 +140,7 @@ def test_a_file_of_another_user_lends_its_mode_to_nothing(shared: Path) -> None:
     shared.chmod(0o777)
     as_another_user(lambda: (shared / "run.md").touch(0o666))
     (shared / "run.md").chmod(0o666)
-    rewriting.write(shared / "run.md", [b"transcript"], 0o077)
+    atomic_write.write(shared / "run.md", [b"transcript"], 0o077)
     status = (shared / "run.md").stat()
     assert (status.st_mode & 0o777, status.st_uid) == (0o600, os.geteuid())
 
@@ -150,7 +150,7 @@ def test_links_of_one_s_own_are_followed_wherever_they_are(tmp_path: Path, share
     (shared / "directory").symlink_to("../real")
     (shared / "link").symlink_to(shared / "directory" / "second")
     (tmp_path / "real" / "second").symlink_to("./../real/file")
-    rewriting.write(shared / "link", [b"new"], 0o022)
+    atomic_write.write(shared / "link", [b"new"], 0o022)
     assert (tmp_path / "real" / "file").read_text() == "new"
     assert (shared / "link").is_symlink()
 
@@ -159,12 +159,12 @@ def test_links_that_go_round_in_circles_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(OSError, match="symbolic links"):
-        rewriting.write(tmp_path / "a", [b""], 0o022)
+        atomic_write.write(tmp_path / "a", [b""], 0o022)
 
 
 def test_the_open_files_of_a_process_are_written_to(tmp_path: Path) -> None:
     reading, writing = os.pipe()
-    rewriting.write(Path(f"/dev/fd/{writing}"), [b"one"], 0o022)
+    atomic_write.write(Path(f"/dev/fd/{writing}"), [b"one"], 0o022)
     os.close(writing)
     with open(reading, "rb") as pipe:
         assert pipe.read() == b"one"
@@ -173,7 +173,7 @@ def test_the_open_files_of_a_process_are_written_to(tmp_path: Path) -> None:
 def test_a_directory_that_may_only_be_searched_is_passed_through(tmp_path: Path) -> None:
     (tmp_path / "closed" / "open").mkdir(parents=True)
     (tmp_path / "closed").chmod(0o311)
-    rewriting.write(tmp_path / "closed" / "open" / "file", [b"x"], 0o022)
+    atomic_write.write(tmp_path / "closed" / "open" / "file", [b"x"], 0o022)
     assert (tmp_path / "closed" / "open" / "file").read_bytes() == b"x"
     (tmp_path / "closed").chmod(0o755)
 
@@ -181,8 +181,8 @@ def test_a_directory_that_may_only_be_searched_is_passed_through(tmp_path: Path)
 def test_a_path_is_relative_to_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
-    rewriting.write(Path("../file"), [b"x"], 0o022)
-    rewriting.write(Path("file"), [b"y"], 0o022)
+    atomic_write.write(Path("../file"), [b"x"], 0o022)
+    atomic_write.write(Path("file"), [b"y"], 0o022)
     assert (names(tmp_path), names(tmp_path / "below")) == (["below", "file"], ["file"])
     with pytest.raises(IsADirectoryError):
-        rewriting.write(Path(".."), [b""], 0o022)
+        atomic_write.write(Path(".."), [b""], 0o022)

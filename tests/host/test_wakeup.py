@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hldctl.host import wakeup_linux
-from hldctl.host.wakeup import Wakeup
+from hldctl.system.watcher import Wakeup, _linux
 
 LONG = 30.0
 
@@ -57,7 +56,7 @@ def test_time_is_up(path: Path) -> None:
 
 
 def test_without_inotify_it_looks_often_enough(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wakeup_linux, "_file_notifier", lambda files: None)
+    monkeypatch.setattr(_linux, "_file_notifier", lambda files: None)
     wake = Wakeup([path])
     assert waited(wake) < LONG / 2
     wake.close()

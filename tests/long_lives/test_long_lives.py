@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import psutil
 
+from hldctl.ingest.file_snapshots import Snapshots
+from hldctl.ingest.reducer import Snapshot
 from hldctl.store.session import Session
-from hldctl.supervisor.fold import Snapshot
-from hldctl.supervisor.snapshots import Snapshots
 from tests.long_lives.life import live
 from tests.sandbox import Sandbox, eventually
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hldctl.sessions.family import by_family
+from hldctl.sessions.continuation_tree import by_family
 from hldctl.store.session import Session
 from tests.sandbox import Sandbox
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from hldctl.claude.settings import ClaudeSettings
-from hldctl.host.paths import StateDirectory
-from hldctl.sessions import following
-from hldctl.store import conversation
+from hldctl.ingest import session_record
+from hldctl.paths import StateDirectory
+from hldctl.protocol.launch_request import LaunchRequest
+from hldctl.sessions import follow
+from hldctl.store import events
 from hldctl.store.connection import execute
-from hldctl.store.conversation import COLUMNS
 from hldctl.store.database import opened
-from hldctl.supervisor import row
-from hldctl.supervisor.request import LaunchRequest
+from hldctl.store.events import COLUMNS
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def state(tmp_path: Path) -> StateDirectory:
 def said(state: StateDirectory, lengths: list[int]) -> None:
     """A session with events whose texts have these lengths, behind the query of one letter."""
     with opened(state):
-        row.create(row.of_request(LaunchRequest("s", "r", "q", "q", "/claude", 0, ClaudeSettings("/"))), None)
+        session_record.create(
+            session_record.of_request(LaunchRequest("s", "r", "q", "q", "/claude", 0, ClaudeSettings("/"))), None
+        )
         insert = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
         for sequence, length in enumerate(lengths, 2):
             event = dict.fromkeys(COLUMNS) | {"session_id": "s", "sequence": sequence, "event_type": "message"}
@@ -37,12 +39,12 @@ LENGTHS = [[], [1], [1] * 498, [1] * 499, [1] * 1203, [700_000] * 7, [3_000_000,
 @pytest.mark.parametrize("lengths", LENGTHS, ids=len)
 def test_all_events_are_read_in_whatever_pages(state: StateDirectory, lengths: list[int]) -> None:
     said(state, lengths)
-    assert [len(event.content or "") for event in following.events(state, ["s"])] == [1, *lengths]
+    assert [len(event.content or "") for event in follow.events(state, ["s"])] == [1, *lengths]
 
 
 def test_long_events_come_in_short_pages(state: StateDirectory) -> None:
     said(state, [700_000] * 5)
     with opened(state):
-        page = conversation.after("s", 1)
+        page = events.after("s", 1)
         assert (len(page.events), page.is_last) == (2, False)
-        assert (len(conversation.after("s", 5).events), conversation.after("s", 5).is_last) == (1, True)
+        assert (len(events.after("s", 5).events), events.after("s", 5).is_last) == (1, True)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from hldctl.host.paths import StateDirectory
+from hldctl.paths import StateDirectory
 from hldctl.states import ApprovalStatus, EventType
-from hldctl.store import approvals, conversation
+from hldctl.store import approvals, events
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current, execute, transaction
-from hldctl.store.conversation import COLUMNS, Step
 from hldctl.store.database import opened
+from hldctl.store.events import COLUMNS, Step
 from tests.filling import fill
 
 ODD = 'toolu_"1"\\\n\x00\x1f\u2028\U0001f600'
@@ -31,7 +31,7 @@ def test_the_feed_tells_of_an_event_what_is_known_but_its_text(tmp_path: Path, k
     rest = {"session_id": session_id, "is_error": False, "is_completed": False, "created_at": 5}
     row = tuple((told | rest).get(name) for name in COLUMNS)
     with opened(StateDirectory(tmp_path)):
-        conversation.record(session_id, "run", Step([row], [], [], [], {"journal_offset": 0}), 9)
+        events.record(session_id, "run", Step([row], [], [], [], {"journal_offset": 0}), 9)
         written = execute("SELECT timestamp, data FROM feed ORDER BY id DESC LIMIT 1").fetchone()
     told.pop("tool_result_content", None)
     assert (written[0], json.loads(written[1])) == (9, told)
@@ -52,7 +52,7 @@ def test_requests_of_equal_calls_exchange_these_when_the_results_prove_it(tmp_pa
 
     def end(sequence: int, tool: str, *, allowed: bool) -> None:
         row = event(sequence, event_type="tool_result", tool_result_for_id=tool)
-        conversation.record(session_id, "run", Step([row], [tool], [], [], {"journal_offset": 0}, {tool: allowed}), 9)
+        events.record(session_id, "run", Step([row], [tool], [], [], {"journal_offset": 0}, {tool: allowed}), 9)
 
     def request(approval_id: str) -> Approval:
         told = (approval_id, session_id, "run", None, "Bash", json.dumps(tool_input), None, "pending", None, None, None)
@@ -64,7 +64,7 @@ def test_requests_of_equal_calls_exchange_these_when_the_results_prove_it(tmp_pa
 
     with opened(StateDirectory(tmp_path)):
         execute("UPDATE sessions SET status = 'running', completed_at = NULL")
-        conversation.record(session_id, "run", Step([call(7, "a"), call(8, "b")], [], [], [], {"journal_offset": 0}), 5)
+        events.record(session_id, "run", Step([call(7, "a"), call(8, "b")], [], [], [], {"journal_offset": 0}), 5)
         with transaction() as connection:
             for approval_id in ("first", "second"):
                 approvals.ask(connection, request(approval_id), "/")

@@ -11,18 +11,18 @@ import pytest
 from peewee import BooleanField
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.host.paths import StateDirectory
+from hldctl.paths import StateDirectory
 from hldctl.store import sessions
 from hldctl.store.connection import execute
-from hldctl.store.conversation import COLUMNS
 from hldctl.store.database import opened
+from hldctl.store.events import COLUMNS
 from hldctl.store.feed import FeedEvent
-from hldctl.store.listing import Listing, matching
+from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import JsonField, SessionTable
 from hldctl.store.session import JSON_COLUMNS, TRUTH_COLUMNS
-from hldctl.store.snapshots import SnapshotRow
+from hldctl.store.session_list import Listing, matching
 from tests.filling import fill
 
 

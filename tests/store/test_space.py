@@ -5,8 +5,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from hldctl.host.paths import StateDirectory
-from hldctl.store import space
+from hldctl.paths import StateDirectory
+from hldctl.store import maintenance
 from hldctl.store.connection import execute
 from hldctl.store.database import opened
 
@@ -33,10 +33,10 @@ def test_a_log_that_a_reader_has_kept_growing_is_emptied_once_it_has_read(state:
         reader = apsw.Connection(str(state.database))
         reader.execute("BEGIN; SELECT count(*) FROM sessions").fetchall()
         fill_log(40)
-        space.shorten_log()
+        maintenance.shorten_log()
         assert log_length(state) > 32 * MEGABYTE
         reader.execute("COMMIT")
-        space.shorten_log()
+        maintenance.shorten_log()
         assert log_length(state) == 0
         assert execute("PRAGMA busy_timeout").fetchone() == (30_000,)
         reader.close()
@@ -49,6 +49,6 @@ def test_a_short_log_is_left_to_sqlite(state: StateDirectory) -> None:
         fill_log(10)
         reader.execute("COMMIT")
         before = log_length(state)
-        space.shorten_log()
+        maintenance.shorten_log()
         assert log_length(state) == before > 0
         reader.close()

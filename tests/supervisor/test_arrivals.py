@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hldctl.supervisor.arrivals import Arrivals
+from hldctl.ingest.arrival_times import Arrivals
 
 
 def times(arrivals: Arrivals, *offsets: int) -> list[int]:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude.conversation import Outcome
+from hldctl.claude.events import Outcome
 from hldctl.claude.login import ADVICE
+from hldctl.ingest.state import FoldState
 from hldctl.states import EndReason, Status
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
-from hldctl.supervisor.ending import _LONGEST_MESSAGE, decide
-from hldctl.supervisor.fold_state import FoldState
+from hldctl.supervisor.outcome import _LONGEST_MESSAGE, decide
 
 SUCCESS = Outcome("success", False, "completed", None, (), 1, 10, [])
 ABORTED = SUCCESS._replace(subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming")

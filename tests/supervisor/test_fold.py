@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hldctl.claude.usage import Tokens
-from hldctl.store.conversation import COLUMNS
-from hldctl.supervisor.fold import Fold
-from hldctl.supervisor.fold_state import FoldState, family
+from hldctl.ingest.reducer import Fold
+from hldctl.ingest.state import FoldState, family
+from hldctl.store.events import COLUMNS
 
 Json = dict[str, Any]
 

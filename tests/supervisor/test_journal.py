@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hldctl.supervisor import journal
-from hldctl.supervisor.journal import Batch, JournalReader, LongLine
+from hldctl.ingest import journal
+from hldctl.ingest.journal import Batch, JournalReader, LongLine
 
 
 @pytest.fixture

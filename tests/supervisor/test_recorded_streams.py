@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hldctl.supervisor.fold import Fold
-from hldctl.supervisor.fold_state import FoldState
+from hldctl.ingest.reducer import Fold
+from hldctl.ingest.state import FoldState
 from tests.fixtures.streams.expected import collected, expected, folded, lines_of
 from tests.fixtures.streams.record import Index, indexes
 from tests.fixtures.streams.recordings import RECORDINGS

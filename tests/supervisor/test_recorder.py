@@ -33,6 +33,6 @@ def test_folding_again_from_nothing_gives_the_same_rows(sandbox: Sandbox) -> Non
 
 
 def empty_fold() -> str:
-    from hldctl.supervisor.fold_state import FoldState
+    from hldctl.ingest.state import FoldState
 
     return json.dumps(FoldState().as_json())

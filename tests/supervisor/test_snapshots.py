@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from hldctl.claude.read_tool import Read, called, shown
-from hldctl.host.paths import SessionFiles
+from hldctl.ingest.file_snapshots import Snapshots
+from hldctl.ingest.reducer import Snapshot
+from hldctl.paths import SessionFiles
 from hldctl.store.session import Session
-from hldctl.supervisor.fold import Snapshot
-from hldctl.supervisor.snapshots import Snapshots
 from tests.sandbox import Json, Sandbox
 
 PNG = bytes.fromhex(

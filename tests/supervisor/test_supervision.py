@@ -11,14 +11,14 @@ from pathlib import Path
 import apsw
 import pytest
 
-from hldctl.host.paths import StateDirectory, make, touch
-from hldctl.host.processes import identify
+from hldctl.paths import StateDirectory, make, touch
 from hldctl.store import approvals
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current
 from hldctl.store.database import opened
 from hldctl.supervisor.claude_process import SpawnedProcess
-from hldctl.supervisor.supervision import Supervision
+from hldctl.supervisor.monitor import Supervision
+from hldctl.system.processes import identify
 from tests.filling import fill
 
 EXACT = 1_700_000_000_123_456_789

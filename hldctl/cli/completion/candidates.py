@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from hldctl.cli.completion.kind import Kind
-from hldctl.cli.completion.wanted import Wanted
+from hldctl.cli.completion.parser import CompletionContext, Kind
 from hldctl.cli.output import one_line
 
 if TYPE_CHECKING:
     import apsw
 
-    from hldctl.store.candidates import SessionLine, Which
+    from hldctl.store.completion import SessionLine, Which
 
 _SHORT = 8
 _LAST = "last"
@@ -24,16 +23,16 @@ class Candidate(NamedTuple):
     description: str = ""
 
 
-def candidates(wanted: Wanted) -> list[Candidate]:
+def candidates(wanted: CompletionContext) -> list[Candidate]:
     """Each begins as the word does that is typed, and has not been said."""
     return _kept(wanted, _found(wanted))
 
 
-def _kept(wanted: Wanted, found: Iterable[Candidate]) -> list[Candidate]:
+def _kept(wanted: CompletionContext, found: Iterable[Candidate]) -> list[Candidate]:
     return [each for each in found if each.value.startswith(wanted.beginning) and each.value not in wanted.said]
 
 
-def _found(wanted: Wanted) -> Iterator[Candidate]:
+def _found(wanted: CompletionContext) -> Iterator[Candidate]:
     match wanted.takes:
         case list() as choices:
             yield from map(Candidate, choices)
@@ -46,15 +45,15 @@ def _found(wanted: Wanted) -> Iterator[Candidate]:
 
 
 def _groups() -> Iterator[Candidate]:
-    from hldctl.host import configuration
+    from hldctl.config import schema
 
-    for name, slots in configuration.load().groups.items():
+    for name, slots in schema.load().groups.items():
         yield Candidate(name, f"{slots} at once")
 
 
 def _of_the_database(kind: str) -> Iterator[Candidate]:
-    from hldctl.host.paths import StateDirectory
-    from hldctl.store import candidates as store
+    from hldctl.paths import StateDirectory
+    from hldctl.store import completion as store
 
     with store.reading(StateDirectory.from_environment()) as connection:
         if kind == Kind.NAME:
@@ -66,9 +65,9 @@ def _of_the_database(kind: str) -> Iterator[Candidate]:
                 yield Candidate(request.id[:_SHORT], one_line(f"{request.tool_name} · {request.tool_input}"))
 
 
-def _sessions(which: str, wanted: Wanted) -> Iterator[Candidate]:
-    from hldctl.host.paths import StateDirectory
-    from hldctl.store import candidates as store
+def _sessions(which: str, wanted: CompletionContext) -> Iterator[Candidate]:
+    from hldctl.paths import StateDirectory
+    from hldctl.store import completion as store
 
     # With force, those that run are deleted, too.
     chosen = store.Which.ANY if which == store.Which.ENDED and _FORCE & set(wanted.said) else store.Which(which)
@@ -83,10 +82,10 @@ def _sessions(which: str, wanted: Wanted) -> Iterator[Candidate]:
 
 
 def _newest(
-    connection: apsw.Connection, chosen: Which, found: Sequence[SessionLine], wanted: Wanted
+    connection: apsw.Connection, chosen: Which, found: Sequence[SessionLine], wanted: CompletionContext
 ) -> SessionLine | None:
     """What `last` means, if that can stand here and has not been said in other words."""
-    from hldctl.store import candidates as store
+    from hldctl.store import completion as store
 
     if not _LAST.startswith(wanted.beginning):
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hldctl.cli.app import COMMANDS
-from hldctl.host import configuration
+from hldctl.config import schema
 from tests.sandbox import Sandbox, eventually
 
 
@@ -125,7 +125,7 @@ def test_subcommands_their_options_keys_and_values(sandbox: Sandbox) -> None:
     assert values(sandbox, "config", "--") == values(sandbox, "config", "get", "--") == ["--json", "--help"]
     assert values(sandbox, "config", "get", "--json", "--") == values(sandbox, "config", "set", "--") == ["--help"]
     for command in ("get", "set", "unset"):
-        assert values(sandbox, "config", command, "") == list(configuration.KEYS)
+        assert values(sandbox, "config", command, "") == list(schema.KEYS)
     assert values(sandbox, "config", "get", "--json", "max_r") == ["max_running"]
     assert values(sandbox, "config", "set", "approvals", "") == ["true", "false"]
     assert values(sandbox, "config", "set", "permission_mode", "acc") == ["acceptEdits"]

@@ -1,0 +1,140 @@
+"""`hldctl config`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Annotated, Any
+
+import typer
+
+from hldctl.cli import output
+from hldctl.cli.terminal import rich_console
+from hldctl.config import edit as config_file
+from hldctl.config import load, report, schema
+from hldctl.config.report import Setting, Source
+from hldctl.errors import UnfitEnvironment
+from hldctl.paths import PRIVATE_DIRECTORY
+
+_UNSAID = {
+    "approvals": "at a terminal",
+    "approval_timeout": "waits for good",
+    "model": "Claude Code's own",
+    "permission_mode": "Claude Code's own",
+    "prune": "never",
+    "max_budget_usd": "no limit",
+    "max_running": "no limit",
+    "timeout": "no limit",
+    "idle_timeout": "no limit",
+}
+"""What it means for a person that nothing is said; of the others, that there is none."""
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, such as `model`, `groups.build` or `prune.keep`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def command(
+    ctx: typer.Context,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print an array of objects: `key`, `value`, `source`, `place`.")
+    ] = False,
+) -> None:
+    """Show the settings, and where each comes from; get, set and edit them.
+
+    They are defaults for options of new sessions, in the configuration file; what is said on the command line wins.
+    `source` is `default`, `file`, `environment`, `found` (where hldctl looks by itself) or `missing`; `place` is the
+    file, the variable or the place.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    settings = report.settings()
+    if as_json:
+        output.json_value([_object(setting) for setting in settings])
+    elif rich_console.is_drawn():
+        from hldctl.cli.render import config_rich
+
+        config_rich.draw([(setting, *_cells(setting)) for setting in settings])
+    else:
+        output.table(("KEY", "VALUE", "FROM"), ((setting.key, *_cells(setting)) for setting in settings))
+
+
+def get(key: Key, as_json: AsJson = False) -> None:
+    """Print the value of a setting.
+
+    Nothing is printed where nothing is said; a list has a line for each of its texts.
+    """
+    value = report.setting(key).value
+    if as_json:
+        output.json_value(value)
+        return
+    for line in _lines(value):
+        output.data(output.for_reader(line))
+
+
+def set_(
+    key: Key, value: Annotated[str, typer.Argument(metavar="VALUE", help="A list has commas between its texts.")]
+) -> None:
+    """Set a value in the configuration file.
+
+    It has to be one that is understood. The rest of the file stays as it is, with its comments and its order.
+    """
+    config_file.assign(key, value)
+
+
+def unset(key: Key) -> None:
+    """Take a setting out of the configuration file."""
+    if not config_file.remove(key):
+        output.note(f"{key} is not in {schema.path()}")
+
+
+def edit() -> None:
+    """Open the configuration file in an editor.
+
+    The editor is $VISUAL, else $EDITOR, else vi. The file stays as it was edited; if it cannot be understood, what is
+    wrong is said, and the exit code is 2.
+    """
+    config_file.require_right()
+    file = schema.path()
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        file.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnfitEnvironment(f"{file.parent} cannot be made: {error.strerror or error}.") from None
+    # By a shell, as git does: the variable may hold options, too.
+    done = subprocess.run(["/bin/sh", "-c", f'{editor} "$@"', editor, str(file)], check=False)
+    if done.returncode != 0:
+        raise UnfitEnvironment(f"The editor `{editor}` ended with exit code {done.returncode}; see {file}.")
+    load.load()
+
+
+def path() -> None:
+    """Print where the configuration file is, or would be."""
+    output.data(output.for_reader(str(schema.path())))
+
+
+SUBCOMMANDS = {"get": get, "set": set_, "unset": unset, "edit": edit, "path": path}
+
+
+def _object(setting: Setting) -> dict[str, Any]:
+    return {"key": setting.key, "value": setting.value, "source": str(setting.source), "place": setting.place}
+
+
+def _cells(setting: Setting) -> tuple[str, str]:
+    """The value and where it comes from, for a person."""
+    if setting.source is Source.MISSING:
+        return "not found", output.one_line(setting.place or "")
+    if setting.value is None or setting.value == {}:
+        value = _UNSAID.get(setting.key, "none")
+    else:
+        value = ", ".join(_lines(setting.value)) or ("none" if setting.value == [] else '""')
+    return output.one_line(value), output.one_line(setting.place or str(setting.source))
+
+
+def _lines(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return ["true" if value else "false"]
+    if isinstance(value, dict):
+        return [f"{name} = {part}" for name, part in value.items()]
+    return list(value) if isinstance(value, list) else [str(value)]

@@ -1,0 +1,35 @@
+"""`hldctl continue`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hldctl.cli import launch_options
+from hldctl.cli.click_classes import CommandWithRest
+from hldctl.cli.launch_params import Query, query_and_rest
+from hldctl.cli.views.attach import start_and_finish
+from hldctl.paths import StateDirectory
+from hldctl.sessions import resume
+
+COMMAND_CLASS = CommandWithRest
+
+
+@launch_options.takes_session_options
+def command(
+    ctx: typer.Context,
+    session: Annotated[str, typer.Argument(metavar="ID", help="The session whose conversation goes on.")],
+    query: Query = None,
+    *,
+    said: launch_options.Said,
+) -> None:
+    """Start a session that goes on with another's conversation, and print its id.
+
+    It has the other's settings, but for --max-turns and those given here. A session that still runs is interrupted
+    first.
+    """
+    text, rest = query_and_rest(ctx, query, said.query_file)
+    chosen = said.session_options(rest)
+    state = StateDirectory.from_environment()
+    start_and_finish(state, lambda: resume.resume(state, session, text, chosen, ctx.obj["umask"]), said.afterwards)

@@ -1,0 +1,50 @@
+"""`hldctl doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from hldctl.cli import output
+from hldctl.doctor.check import Finding
+from hldctl.doctor.run import examine
+from hldctl.errors import ExitCode
+from hldctl.paths import StateDirectory
+
+
+def command(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print an array of what was looked at.")] = False,
+) -> None:
+    """Look for what is wrong here, and say how to mend it.
+
+    The exit code is 5 if something is left that keeps hldctl from working as it should.
+    """
+    findings = []
+    for finding in examine(StateDirectory.from_environment(), fix=fix):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        output.json_value([_object(finding) for finding in findings])
+    if any(finding.is_open for finding in findings):
+        raise typer.Exit(ExitCode.ENVIRONMENT)
+
+
+def _print(finding: Finding) -> None:
+    level = "mended" if finding.mended else str(finding.level)
+    output.data(f"{level:<8} {finding.subject}: {output.one_line(finding.message)}")
+    if finding.advice and not finding.mended:
+        output.data(f"{'':<8} → {output.one_line(finding.advice)}")
+
+
+def _object(finding: Finding) -> dict[str, Any]:
+    return {
+        "subject": finding.subject,
+        "level": str(finding.level),
+        "message": finding.message,
+        "advice": finding.advice,
+        "can_be_mended": finding.mend is not None,
+        "mended": finding.mended,
+    }

@@ -1,0 +1,34 @@
+"""`hldctl launch`."""
+
+from __future__ import annotations
+
+import typer
+
+from hldctl.cli import launch_options
+from hldctl.cli.click_classes import CommandWithRest
+from hldctl.cli.launch_params import Query, is_attended, query_and_rest
+from hldctl.cli.views.attach import start_and_finish
+from hldctl.paths import StateDirectory
+from hldctl.sessions import launch
+
+COMMAND_CLASS = CommandWithRest
+
+
+@launch_options.takes_session_options
+def command(
+    ctx: typer.Context,
+    query: Query = None,
+    *,
+    said: launch_options.Said,
+) -> None:
+    """Start a session and print its id, once Claude Code runs.
+
+    What stands behind QUERY and `--` goes to Claude Code as it is.
+    """
+    text, rest = query_and_rest(ctx, query, said.query_file)
+    chosen = said.session_options(rest)
+    state = StateDirectory.from_environment()
+    attended = is_attended()
+    start_and_finish(
+        state, lambda: launch.launch(state, text, chosen, ctx.obj["umask"], attended=attended), said.afterwards
+    )

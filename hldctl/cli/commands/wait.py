@@ -1,0 +1,58 @@
+"""`hldctl wait`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hldctl.cli import output, standard_streams
+from hldctl.errors import BadUsage
+from hldctl.paths import StateDirectory
+from hldctl.sessions import lookup, wait
+from hldctl.states import Status
+from hldctl.store.database import reading
+from hldctl.store.json_view import session_object
+from hldctl.store.session import Session
+
+
+def command(
+    sessions: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to wait for.")],
+    any_of_them: Annotated[bool, typer.Option("--any", help="Until one of them has ended.")] = False,
+    until: Annotated[
+        Status | None, typer.Option(metavar="STATUS", help="Until they have this status, or have ended.")
+    ] = None,
+    results: Annotated[bool, typer.Option("--results", help="Print the results, in the order of the IDs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the sessions as JSON, in the order of the IDs.")
+    ] = False,
+) -> None:
+    """Wait for sessions; the exit code is the worst of theirs.
+
+    With --any it prints the ids of those that have come to their end, or to the status.
+    """
+    if results and as_json:
+        raise BadUsage("--results prints texts and --json sessions; choose one of them.")
+    # The exit code is the sessions', whether their results can be written or not.
+    standard_streams.keep_going(output.note_unwritable)
+    state = StateDirectory.from_environment()
+    with reading(state):
+        ids = [lookup.find_session(words).id for words in sessions]
+    arrived = wait.wait(state, ids, until=until, any_of_them=any_of_them)
+    in_order = sorted(arrived, key=lambda session: ids.index(session.id))
+    if as_json:
+        output.json_value([session_object(session) for session in in_order])
+    elif results:
+        _print_results(in_order)
+    elif any_of_them:
+        for session in in_order:
+            output.data(session.id)
+    raise typer.Exit(wait.exit_code(arrived))
+
+
+def _print_results(sessions: list[Session]) -> None:
+    for session in sessions:
+        if session.result_content is not None:
+            output.data(output.for_reader(session.result_content))
+        if session.error_message:
+            output.note(f"{session.id}: {output.harmless(session.error_message)}")

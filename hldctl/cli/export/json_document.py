@@ -1,0 +1,64 @@
+"""A session as one JSON object, with all that belongs to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from hldctl.claude.usage import Spent
+from hldctl.paths import StateDirectory
+from hldctl.sessions import costs, follow
+from hldctl.sessions.costs import Costs
+from hldctl.sessions.details import Inspection
+from hldctl.store import approvals, json_view
+from hldctl.store.connection import current
+from hldctl.system.clock import rfc3339
+
+
+def document(state: StateDirectory, found: Inspection) -> Iterator[str]:
+    """Piece by piece, while the database is open."""
+    session = found.session
+    asked = approvals.of_session(current(), session.id)
+    whole = json_view.session_object(session) | {
+        "children": found.children,
+        "mcp_servers": [json_view.mcp_server_object(server) for server in found.mcp_servers],
+        "restarts": [_restart(restart) for restart in session.restarts or ()],
+        "costs": _costs(costs.of_session(state, session)),
+        "approvals": [approvals.as_object(approval) for approval in asked],
+    }
+    # The last of the object's members is written one by one.
+    yield json.dumps(whole, indent=2, allow_nan=False).removesuffix("\n}") + ',\n  "events": ['
+    yield from _separated(json_view.event_object(event) for event in follow.events(state, [session.id]))
+    yield "\n  ]\n}\n"
+
+
+def _separated(values: Iterable[dict[str, Any]]) -> Iterator[str]:
+    separator = "\n"
+    for value in values:
+        text = json.dumps(value, indent=2, allow_nan=False)
+        yield separator + "\n".join(f"    {line}" for line in text.split("\n"))
+        separator = ",\n"
+
+
+def _restart(restart: dict[str, Any]) -> dict[str, Any]:
+    times = {name: rfc3339(restart[name]) for name in ("at", "due")}
+    return {"kind": restart["kind"], **times, "note": restart["note"]}
+
+
+def _costs(spent: Costs) -> dict[str, Any]:
+    return {
+        "models": [{"model_id": model, **_spent(each)} for model, each in spent.models.items()],
+        "runs": [None if run is None else _spent(run) for run in spent.runs],
+    }
+
+
+def _spent(spent: Spent) -> dict[str, Any]:
+    tokens = spent.tokens
+    return {
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "cache_creation_input_tokens": tokens.cache_creation,
+        "cache_read_input_tokens": tokens.cache_read,
+        "cost_usd": spent.cost_usd,
+    }

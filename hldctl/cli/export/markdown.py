@@ -1,0 +1,140 @@
+"""A document as GitHub's Markdown: https://github.github.com/gfm/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hldctl.cli.export.document import CostRow, Document
+from hldctl.cli.export.safe_markdown import code, contained, fenced, plain
+from hldctl.cli.export.transcript import Call, Close, Kind, Part, Verdict
+from hldctl.cli.render.edit_diff import Diff
+
+_SIGNS = {
+    Verdict.OK: "✓",
+    Verdict.ERROR: "✗",
+    Verdict.DENIED: "✗",
+    Verdict.WAITING: "?",
+    Verdict.OPEN: "○",
+}
+
+
+def text(document: Document) -> Iterator[str]:
+    """Piece by piece."""
+    yield f"# {plain(document.title)}\n\n"
+    yield from _head(document)
+    yield "\n## Conversation\n\n"
+    for part in document.parts():
+        yield _closed(part) if isinstance(part, Close) else _part(part)
+    for said in document.permissions:
+        yield f"*{plain(_one_line(said))}*\n\n"
+    yield f"---\n\n{plain(document.status_words)}. Exported by hldctl on {document.made.words}.\n"
+
+
+def _head(document: Document) -> Iterator[str]:
+    numbers = " · ".join(f"{value} {name}" for value, name in document.numbers)
+    yield (f"**{plain(document.status_words)}**" + (f" · {plain(numbers)}" if numbers else "") + "\n\n")
+    if document.error:
+        yield _quoted(fenced(document.error, "text")) + "\n"
+    if document.prompt:
+        yield f"{_quoted(contained(document.prompt))}\n"
+    if document.name:
+        yield f"- Name: {plain(document.name)}\n"
+    for fact in document.facts:
+        yield f"- {fact.name}: {_code(fact.text) if fact.is_code else plain(fact.text)}\n"
+    if document.result:
+        yield f"\n## Result\n\n{contained(document.result)}\n"
+    if document.total is not None:
+        yield "\n## Costs\n\n"
+        yield from _table("model", [*document.costs, *([document.total] if len(document.costs) != 1 else [])])
+    if document.runs:
+        yield "\n"
+        yield from _table("run of Claude Code", document.runs)
+
+
+def _table(heading: str, rows: list[CostRow]) -> Iterator[str]:
+    yield f"| {heading} | input | output | cache read | cache write | cost |\n"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |\n"
+    for row in rows:
+        cells = (plain(row.name), row.input, row.output, row.cache_read, row.cache_write, row.cost)
+        yield f"| {' | '.join(cells)} |\n"
+
+
+def _part(part: Part) -> str:
+    whose = " (subagent)" if part.is_subagents else ""
+    return (f"**{part.new_day}**\n\n" if part.new_day else "") + _told(part, whose)
+
+
+def _told(part: Part, whose: str) -> str:
+    match part.kind:
+        case Kind.PROMPT:
+            return f"### {'Task' if whose else 'User'}{whose}\n\n{_quoted(contained(part.text))}\n"
+        case Kind.MESSAGE:
+            body = fenced(part.text, "text") if part.is_trouble else f"{contained(part.text)}\n"
+            return f"### Claude{whose}\n\n{body}\n"
+        case Kind.THINKING:
+            return _details("<i>Thinking</i>", _quoted(contained(part.text)))
+        case Kind.RESULT:
+            return _details(f"{'✗' if part.is_trouble else '✓'} Result", fenced(part.text, "text"))
+        case Kind.CALL if part.call is not None:
+            return _call(part, part.call)
+    return f"*{plain(_one_line(part.text))}*\n\n"
+
+
+def _call(part: Part, call: Call) -> str:
+    said = " · ".join(words for words in (call.outcome, call.took) if words)
+    approved = f" · approved by {_escaped(call.approved_by)}" if call.approved_by else ""
+    summary = (
+        f"{_SIGNS[call.verdict]} <b>{_escaped(call.name)}</b> <code>{_escaped(call.argument)}</code>"
+        f" — {_escaped(said)}{approved}"
+    )
+    body = "\n".join(_inside(part, call))
+    if part.has_inner:
+        # Up to the Close.
+        return f"<details>\n<summary>{summary}</summary>\n\n{body}\n<blockquote>\n\n"
+    return _details(summary, body)
+
+
+def _inside(part: Part, call: Call) -> Iterator[str]:
+    """Blocks of Markdown."""
+    if short := [f"- {plain(given.name)}: {_code(given.text)}\n" for given in call.given if not given.is_long]:
+        yield "".join(short)
+    for given in call.given:
+        if given.is_long:
+            yield f"{plain(given.name)}:\n\n{fenced(given.text, 'text')}"
+    for said in call.permissions:
+        yield f"*{plain(_one_line(said))}*\n"
+    if call.diff is not None:
+        yield fenced(_diff(call.diff), "diff")
+    if call.output and not part.has_inner:
+        yield fenced(call.output, "text")
+
+
+def _closed(close: Close) -> str:
+    answer = f"\n{fenced(close.output, 'text')}" if close.output else ""
+    return f"</blockquote>\n{answer}\n</details>\n\n"
+
+
+def _diff(diff: Diff) -> str:
+    return "\n".join(f"{line.sign}{line.text}" for line in diff.lines)
+
+
+def _details(summary: str, body: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n\n{body}\n</details>\n\n"
+
+
+def _code(text: str) -> str:
+    return code(_one_line(text))
+
+
+def _quoted(text: str) -> str:
+    return "".join(f"> {line}".rstrip() + "\n" for line in text.rstrip("\n").split("\n"))
+
+
+def _escaped(text: str) -> str:
+    from html import escape
+
+    return escape(_one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

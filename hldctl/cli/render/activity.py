@@ -1,0 +1,39 @@
+"""What a session does, in words."""
+
+from __future__ import annotations
+
+from hldctl.cli.output import one_line
+from hldctl.cli.render.format import clock
+from hldctl.sessions.activity import Activity, Doing
+
+STYLES = {Doing.WAITING: "yellow", Doing.RESTARTING: "yellow", Doing.RETRYING: "yellow"}
+"""What somebody may have to look after."""
+
+
+def clocked(activity: Activity, now: float) -> tuple[str, str]:
+    """The words, and for how long it has been so, where that says something; `now` in seconds since 1970."""
+    elapsed = clock(now - activity.since / 1000)
+    match activity.doing:
+        case Doing.TOOL:
+            return _call(activity), elapsed
+        case Doing.WAITING:
+            return f"asks: {_call(activity)}", elapsed
+        case Doing.QUEUED:
+            return _queued(activity), ""
+        case Doing.RESTARTING:
+            left = (activity.until or 0) / 1000 - now
+            when = f"in {clock(left)}" if left > 0 else "now"
+            return f"retries {when}: {one_line(activity.note.partition(': ')[2] or activity.note)}", ""
+        case Doing.RETRYING:
+            return one_line(activity.note), elapsed
+    return str(activity.doing), elapsed
+
+
+def _call(activity: Activity) -> str:
+    others = f" (+{activity.more})" if activity.more else ""
+    return one_line(f"{activity.tool} {activity.argument}") + others
+
+
+def _queued(activity: Activity) -> str:
+    what = "its name" if activity.name is not None else "a slot"
+    return f"waits for {what}, " + (f"{activity.ahead} ahead" if activity.ahead else "next in line")

@@ -1,0 +1,30 @@
+"""The settings, drawn: what was chosen stands out from what is so by default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from hldctl.cli.terminal import rich_console
+from hldctl.config.report import Setting, Source
+
+_STYLES = {Source.DEFAULT: "dim", Source.MISSING: "bold red"}
+
+
+def draw(rows: Sequence[tuple[Setting, str, str]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("KEY", no_wrap=True)
+    table.add_column("VALUE", overflow="fold")
+    table.add_column("FROM", overflow="fold")
+    for setting, value, place in rows:
+        style = _STYLES.get(setting.source, "")
+        table.add_row(Text(setting.key), Text(value, style or "bold"), Text(_from_home(place), style or "cyan"))
+    rich_console.console().print(table)
+
+
+def _from_home(path: str) -> str:
+    home = os.path.expanduser("~")
+    return f"~{path[len(home) :]}" if path.startswith(f"{home}/") else path

@@ -1,0 +1,92 @@
+"""A conversation as plain lines.
+
+How much of a conversation is shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hldctl.cli.output import cut, harmless, one_line, quoted_line
+from hldctl.states import ApprovalStatus, EventType
+from hldctl.store.approvals import Approval
+from hldctl.store.approvals import origin as origin_of
+from hldctl.store.events import Event
+
+
+class Detail(StrEnum):
+    NONE = "none"
+    BRIEF = "brief"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the options said; None where they said nothing."""
+
+    thinking: Detail | None = None
+    tools: Detail | None = None
+    live: bool = False
+    """Text while it is being written."""
+
+
+_WIDTH = 200
+"""Characters of a tool's input that a line shows."""
+_ALL = Shown()
+
+
+def lines(event: Event, shown: Shown = _ALL) -> list[str]:
+    """The event, its first line labelled with who or what speaks, the others indented; none if it is not shown."""
+    detail = _detail(event, shown)
+    if detail is Detail.NONE:
+        return []
+    label, text = _label_and_text(event, whole_input=detail is Detail.FULL)
+    first, *others = harmless(text).rstrip("\n").split("\n")
+    if detail is Detail.BRIEF:
+        others = []
+    indent = "  " if event.parent_tool_use_id else ""
+    return [f"{indent}{label}: {first}", *(f"{indent}  {line}" for line in others)]
+
+
+def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
+    """What waits for permission, whole, or what was said to it; `elsewhere` by another than is asked here."""
+    if approval.status == ApprovalStatus.PENDING:
+        call = f"{quoted_line(approval.tool_name)}: {quoted_line(approval.tool_input)}"
+        return f"waits for permission {approval.id[:8]}: {call}"
+    comment = f": {quoted_line(approval.comment)}" if approval.comment else ""
+    where = " elsewhere" if elsewhere and approval.status != ApprovalStatus.EXPIRED else ""
+    return f"{approval.status} {approval.id[:8]} by {answerer(approval)}{where}{comment}"
+
+
+def answerer(approval: Approval) -> str:
+    """Who answered, and from where if that is not a shell of this machine."""
+    origin = origin_of(approval) or {}
+    told = {
+        "from session": (origin.get("session_id") or "")[:8],
+        "a command of session": (origin.get("command_of") or "")[:8],
+        "ssh from": origin.get("ssh_client"),
+    }
+    said = ", ".join(f"{name} {value}" for name, value in told.items() if value)
+    return quoted_line(f"{approval.answered_by or 'nobody'} ({said})" if said else approval.answered_by or "nobody")
+
+
+def _detail(event: Event, shown: Shown) -> Detail | None:
+    if event.event_type == EventType.THINKING:
+        return shown.thinking
+    return shown.tools if event.event_type in (EventType.TOOL_CALL, EventType.TOOL_RESULT) else None
+
+
+def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
+    match event.event_type:
+        case EventType.MESSAGE:
+            return ("user" if event.role == "user" else "claude"), event.content or ""
+        case EventType.THINKING:
+            return "thinking", event.content or ""
+        case EventType.TOOL_CALL:
+            given = event.tool_input or ""
+            shown = json.dumps(json.loads(given or "null"), indent=2, ensure_ascii=False) if whole_input else given
+            return f"call {one_line(event.tool_name or '')}", shown if whole_input else cut(quoted_line(given), _WIDTH)
+        case EventType.TOOL_RESULT:
+            return ("error" if event.is_error else "result"), event.tool_result_content or ""
+    return "note", event.content or ""

@@ -1,0 +1,294 @@
+"""A conversation as it is drawn on a terminal, event by event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.segment import Segment, Segments
+from rich.style import Style
+from rich.text import Text
+
+from hldctl.cli.output import harmless, one_line
+from hldctl.cli.render import edit_diff, tool_calls, wrap
+from hldctl.cli.render.events_plain import Detail, Shown, approval_line
+from hldctl.cli.render.format import elapsed
+from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
+from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.tool_calls import Calls
+from hldctl.states import ApprovalStatus, EventType
+from hldctl.store import events
+from hldctl.store.approvals import Approval
+from hldctl.store.events import Event
+from hldctl.store.session import Session
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_WIDEST_PROSE = 110
+"""Columns: longer lines are tiring to read."""
+_AT_ONCE = 50
+"""Milliseconds."""
+_DEEPEST = 4
+"""Levels of subagents that are indented; deeper ones stand where these do."""
+
+_APPROVALS = {
+    ApprovalStatus.PENDING: ("?", "bold yellow"),
+    ApprovalStatus.APPROVED: ("✓", "green"),
+    ApprovalStatus.DENIED: ("✗", "red"),
+    ApprovalStatus.EXPIRED: ("✗", "dim"),
+}
+
+
+class ConversationScreen:
+    """Of one session: what stands above the last line. Give it each event once, in order, with the database open."""
+
+    def __init__(self, console: Console, session: Session, shown: Shown, prefix: Text) -> None:
+        self._console = console
+        self._session_id: str = session.id
+        self._working_dir: str = session.working_dir
+        self._thinking = shown.thinking or Detail.BRIEF
+        self._tools = shown.tools or Detail.BRIEF
+        self._prefix = prefix
+        self._last_kind: str | None = None
+        self._subagent: str | None = None
+        """The call below which the last event stands."""
+        self.calls = Calls(session.id)
+
+    def drawn_approval(self, approval: Approval, *, elsewhere: bool = False) -> str:
+        """Return a request that waits, whole, or what was said to it; `elsewhere` by another than is asked here."""
+        return self._drawn("note", 0, [_Request(approval, elsewhere)])
+
+    def drawn(self, news: Event) -> str:
+        """What the terminal is to be sent for it, maybe nothing."""
+        depth = self.calls.depth(news)
+        match news.event_type:
+            case EventType.MESSAGE:
+                return self._drawn_below(news, "message", depth, [self._message(news, depth)])
+            case EventType.THINKING:
+                return self._drawn_below(news, "thinking", depth, list(self._thought(news)))
+            case EventType.TOOL_CALL:
+                self.calls.begin(news)
+                return ""
+            case EventType.TOOL_RESULT:
+                call = self.calls.end(news)
+                parts = list(self._ended_call(call, news, depth))
+                return self._drawn_below(call or news, "tool", depth, parts)
+        return self._drawn_below(news, "note", depth, [Text(f"· {_flat(news.content)}", "dim")])
+
+    def drawn_rest(self) -> str:
+        """The calls that have no result, maybe because nobody waits for it any more."""
+        if self._tools is Detail.NONE:
+            return ""
+        parts = [self._call_line("○", "yellow", call, "no result", "dim") for call in self.calls.open]
+        return self._drawn("tool", 0, parts)
+
+    def drawn_end(self, closing: Text) -> str:
+        return self._drawn("end", 0, [closing])
+
+    def _drawn_below(self, event: Event, kind: str, depth: int, parts: list[RenderableType]) -> str:
+        """A subagent's events stand below a line that names it, again whenever something else came between."""
+        heading = ""
+        if parts and event.parent_tool_use_id != self._subagent:
+            self._subagent = event.parent_tool_use_id
+            if (parent := self.calls.parent(event)) is not None and self._tools is not Detail.NONE:
+                heading = self._drawn("tool", depth - 1, [self._call_line("▸", "cyan", parent, "", "dim")])
+        return heading + self._drawn(kind, depth, parts)
+
+    def _drawn(self, kind: str, depth: int, parts: list[RenderableType]) -> str:
+        if not parts:
+            return ""
+        # What a subagent does is told tersely, as one long tool call.
+        kind = "tool" if depth or kind == "note" else kind
+        spaced = self._last_kind is not None and (kind != self._last_kind or kind == "message")
+        self._last_kind = kind
+        gutter = [*self._prefix.render(self._console), *[Segment("│ ", Style(dim=True))] * min(depth, _DEEPEST)]
+        width = max(10, self._console.width - sum(segment.cell_length for segment in gutter))
+        options = self._console.options.update(width=width, max_width=width)
+        lines: list[list[Segment]] = [[]] if spaced else []
+        for part in parts:
+            lines += _without_blank_ends(self._console.render_lines(part, options, pad=False))
+        with self._console.capture() as captured:
+            for line in lines:
+                whole = [*gutter, *map(harmless_segment, line), Segment("\n")]
+                self._console.print(Segments(whole), end="")
+        return captured.get()
+
+    def _message(self, event: Event, depth: int) -> RenderableType:
+        said = harmless(event.content or "").strip("\n")
+        if event.role == "user":
+            return _asked(said, is_subagents=depth > 0 and self._tools is not Detail.FULL)
+        if event.is_error:
+            return Text(said, "red")
+        width = min(_WIDEST_PROSE, self._console.width)
+        return _Narrow(SafeMarkdown(said), width)
+
+    def _thought(self, event: Event) -> Iterator[RenderableType]:
+        lines = harmless(event.content or "").strip().split("\n")
+        if lines == [""] or self._thinking is Detail.NONE:
+            return
+        if self._thinking is Detail.BRIEF:
+            more = " …" if len(lines) > 1 else ""
+            yield Text(f"∴ {lines[0]}{more}", "dim italic", no_wrap=True, overflow="ellipsis")
+        else:
+            yield Text("∴ " + "\n  ".join(lines), "dim italic")
+
+    def _ended_call(self, call: Event | None, result: Event, depth: int) -> Iterator[RenderableType]:
+        if self._tools is Detail.NONE:
+            return
+        if call is None:
+            yield Text.assemble(("✗ " if result.is_error else "✓ ", "dim"), (tool_calls.outcome(result), "dim"))
+            return
+        took = _took(call, result)
+        if result.is_error:
+            hint = tool_calls.outcome(result)
+            yield self._call_line("✗", "red", call, f"{_denial(self._session_id, call)}{hint}", "red", took)
+        elif call.tool_name in tool_calls.EDITS:
+            diff = edit_diff.of_edit(call, result)
+            yield self._call_line("✓", "green", call, diff.counts, "dim", took)
+            if self._tools is Detail.BRIEF:
+                yield _small_diff(diff)
+        else:
+            yield self._call_line("✓", "green", call, tool_calls.outcome(result), "dim", took)
+        if self._tools is Detail.FULL:
+            yield from _whole_call(call, result)
+
+    def _call_line(
+        self, sign: str, colour: str, call: Event, outcome: str, outcome_style: str, took: str = ""
+    ) -> RenderableType:
+        said = tool_calls.argument(call, self._working_dir)
+        return _OneLine(
+            Text.assemble((f"{sign} ", colour), (tool_calls.name(call), "bold"), "  "),
+            Text(said),
+            Text.assemble((outcome, outcome_style)),
+            Text(took, "dim"),
+        )
+
+
+class _OneLine:
+    """Cut where it can be best spared: what is said first gives way to what came of it, but not wholly."""
+
+    def __init__(self, head: Text, argument: Text, outcome: Text, took: Text) -> None:
+        self._parts = head, argument, outcome, took
+
+    def __rich_console__(self, console: Console, options: object) -> Iterator[Text]:
+        head, argument, outcome, took = (part.copy() for part in self._parts)
+        room = getattr(options, "max_width", console.width) - head.cell_len
+        between = Text("  ")
+        end = Text(" · ", "dim").append_text(took) if outcome.plain and took.plain else took
+        room -= end.cell_len + (between.cell_len if outcome.plain or took.plain else 0)
+        wide = max(room // 2, room - outcome.cell_len)
+        argument.truncate(max(1, min(argument.cell_len, wide)), overflow="ellipsis")
+        outcome.truncate(max(0, room - argument.cell_len), overflow="ellipsis")
+        line = Text.assemble(head, argument, between if outcome.plain or took.plain else "", outcome, end)
+        line.no_wrap, line.overflow = True, "ellipsis"
+        yield line
+
+
+class _Request:
+    """Cut only once it is answered."""
+
+    def __init__(self, approval: Approval, elsewhere: bool) -> None:
+        self._approval = approval
+        self._elsewhere = elsewhere
+
+    def __rich_console__(self, console: Console, options: object) -> Iterator[Text]:
+        sign, style = _APPROVALS[ApprovalStatus(self._approval.status)]
+        said = approval_line(self._approval, elsewhere=self._elsewhere)
+        if self._approval.status == ApprovalStatus.PENDING:
+            yield from wrap.rows([Line(f"{sign} {said}", style)], getattr(options, "max_width", console.width))
+        else:
+            yield Text.assemble((f"{sign} ", style), (said, "dim"), no_wrap=True, overflow="ellipsis")
+
+
+class _Narrow:
+    """No wider than that."""
+
+    def __init__(self, content: RenderableType, width: int) -> None:
+        self._content = content
+        self._width = width
+
+    def __rich_console__(self, console: Console, options: object) -> Iterator[RenderableType]:
+        from rich.constrain import Constrain
+
+        yield Constrain(self._content, self._width)
+
+
+def _asked(query: str, *, is_subagents: bool) -> RenderableType:
+    """The user's words, or what a subagent was told, of which the call's description says enough."""
+    lines = query.split("\n")
+    if is_subagents:
+        more = " …" if len(lines) > 1 else ""
+        return Text(f"❯ {lines[0]}{more}", "dim", no_wrap=True, overflow="ellipsis")
+    return _Barred(Text(query, "bold"))
+
+
+class _Barred:
+    """With a bar on its left, however it is wrapped."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: object) -> Iterator[Segment]:
+        width = min(_WIDEST_PROSE, getattr(options, "max_width", console.width)) - 2
+        for line in console.render_lines(self._text, console.options.update(width=width), pad=False):
+            yield Segment("▌ ", Style.parse("cyan"))
+            yield from line
+            yield Segment.line()
+
+
+def _small_diff(diff: edit_diff.Diff) -> Text:
+    colours = {"+": "green", "-": "red", " ": "dim"}
+    rows = []
+    for line in diff.shown:
+        number = "" if line.number is None else str(line.number)
+        rows.append(Text.assemble((f"{number:>6} ", "dim"), (f"{line.sign} {line.text}", colours[line.sign])))
+    if diff.left_out:
+        rows.append(Text(f"{'':>6} … {diff.left_out} more", "dim"))
+    text = Text("\n").join(rows)
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def _whole_call(call: Event, result: Event) -> Iterator[RenderableType]:
+    for name, value in tool_calls.tool_input(call).items():
+        text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        shown = harmless(text).rstrip("\n")
+        between = "\n  " if "\n" in shown else " "
+        shown = shown.replace("\n", "\n  ")
+        yield Padding(Text.assemble((f"{one_line(name)}:", "cyan"), f"{between}{shown}"), (0, 0, 0, 2))
+    answer = harmless(result.tool_result_content or "").strip("\n")
+    if answer:
+        yield Padding(_coloured(call, answer), (0, 0, 0, 2))
+
+
+def _coloured(call: Event, answer: str) -> Text:
+    """A result, its diff in colours if it is an edit's."""
+    text = Text(answer, "dim")
+    if call.tool_name in tool_calls.EDITS:
+        text.highlight_regex(r"(?m)^\+.*$", "not dim green")
+        text.highlight_regex(r"(?m)^-.*$", "not dim red")
+    return text
+
+
+def _denial(session_id: str, call: Event) -> str:
+    """What became of its permission request was not known yet when the call was read."""
+    now = events.call(session_id, call.tool_id or "")
+    return "denied: " if now is not None and now.approval_status == ApprovalStatus.DENIED else ""
+
+
+def _took(call: Event, result: Event) -> str:
+    """Nothing where it was over at once."""
+    milliseconds = result.created_at - call.created_at
+    return elapsed(milliseconds, tenths=True) if milliseconds >= _AT_ONCE else ""
+
+
+def _without_blank_ends(lines: list[list[Segment]]) -> list[list[Segment]]:
+    filled = [index for index, line in enumerate(lines) if "".join(segment.text for segment in line).strip()]
+    return lines[filled[0] : filled[-1] + 1] if filled else []
+
+
+def _flat(text: str | None) -> str:
+    return one_line(text or "")

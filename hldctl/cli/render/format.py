@@ -1,0 +1,89 @@
+"""How long ago, in a word.
+
+How long something took, in a word.
+
+A moment as a document tells it: to readers anywhere, so in UTC.
+
+Amounts, short enough for a table."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from hldctl.system.clock import rfc3339
+
+_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+
+
+def age(elapsed: float) -> str:
+    """Of seconds: `42s`, `5m`, `3h` or `12d`."""
+    for unit, length in _UNITS[:-1]:
+        if elapsed >= length:
+            return f"{int(elapsed // length)}{unit}"
+    return f"{max(0, int(elapsed))}s"
+
+
+def clock(elapsed: float, *, days: bool = True) -> str:
+    """Of seconds, in two units: `42s`, `4m12s`, `2h05m` or `3d04h` (`76h00m` without days); for what runs, or ran."""
+    seconds = max(0, int(elapsed))
+    for (unit, length), (smaller, part) in itertools.pairwise(_UNITS if days else _UNITS[1:]):
+        if seconds >= length:
+            return f"{seconds // length}{unit}{seconds % length // part:02d}{smaller}"
+    return f"{seconds}s"
+
+
+def elapsed(milliseconds: float, *, tenths: bool = False) -> str:
+    """`0.4s` (with `tenths`, below ten seconds), `42s`, `1m05s`, `2h07m`; a clock that was set back took no time."""
+    seconds = max(0.0, milliseconds / 1000)
+    return f"{seconds:.1f}s" if tenths and seconds < 9.95 else clock(seconds, days=False)
+
+
+@dataclass(frozen=True)
+class Timestamp:
+    milliseconds: int
+    """Since 1970."""
+
+    @property
+    def iso(self) -> str:
+        return rfc3339(self.milliseconds) or ""
+
+    @property
+    def day(self) -> str:
+        return self.iso[:10]
+
+    @property
+    def clock(self) -> str:
+        return self.iso[11:19]
+
+    @property
+    def words(self) -> str:
+        return f"{self.day} {self.iso[11:16]} UTC"
+
+
+def dollars(amount: float | None) -> str:
+    return "" if amount is None else f"${amount:,.2f}"
+
+
+def percent(share: float | None) -> str:
+    """Nothing is called all, or none, that is not."""
+    if share is None:
+        return ""
+    least, most = int(share > 0), 100 - int(share < 1)
+    return f"{min(max(round(share * 100), least), most)}%"
+
+
+def count(number: int | None) -> str:
+    """`950`, `12.3k`, `4.5M`."""
+    if number is None:
+        return ""
+    size, units = float(number), iter("kMGT")
+    unit = ""
+    while abs(size) >= 999.5 and (larger := next(units, "")):
+        size, unit = size / 1000, larger
+    return f"{size:.0f}{unit}" if not unit or abs(size) >= 99.95 else f"{size:.1f}{unit}"
+
+
+def compact_duration(milliseconds: int | None) -> str:
+    """`42s`, `5m10s`, `3h05m` or `12d04h`: two units at the most."""
+    return "" if milliseconds is None else clock(milliseconds / 1000)

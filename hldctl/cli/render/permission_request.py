@@ -1,0 +1,124 @@
+"""A permission request as somebody is to decide about it: the whole call as it will run, and whose it is."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hldctl.claude.permission_hook import EDITED_PATHS
+from hldctl.cli import output
+from hldctl.paths import StateDirectory
+from hldctl.sessions.permissions import answers
+from hldctl.store.approvals import Approval as Request
+from hldctl.store.session import Session
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "": {},
+    "bold": {"bold": True},
+    "dim": {"dim": True},
+    "green": {"fg": "green"},
+    "red": {"fg": "red"},
+    "yellow": {"fg": "yellow"},
+}
+_COLOURS = {"+": "green", "-": "red"}
+_EDIT = ("old_string", "new_string")
+
+
+@dataclass(frozen=True)
+class Line:
+    """It may be wider than the terminal; nothing in it is hidden."""
+
+    text: str
+    style: str = ""
+
+    @property
+    def printed(self) -> str:
+        return output.styled(self.text, **_STYLES[self.style])
+
+
+def described(request: Request, session: Session | None, tool_input: dict[str, Any] | None = None) -> list[Line]:
+    """Return the heading and the call; `tool_input` is what it runs with if somebody has changed that."""
+    given = json.loads(request.tool_input) if tool_input is None else tool_input
+    return [*heading(request, session), *call(request.tool_name, given)]
+
+
+def heading(request: Request, session: Session | None) -> Iterator[Line]:
+    yield Line(f"{request.id[:8]}  {output.quoted_line(request.tool_name)}", "bold")
+    title = "" if session is None else session.title or session.summary
+    if session is not None and session.name:
+        title = f"{session.name}: {title}"
+    yield Line(f"session {request.session_id[:8]}  {output.quoted_line(title)}".rstrip(), "dim")
+    if session is not None:
+        yield Line(f"in {output.quoted_line(session.working_dir)}", "dim")
+
+
+def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
+    """A command, or an edit as a diff, and all else in the input as JSON."""
+    rest = dict(tool_input)
+    if tool_name == "Bash" and isinstance(command := rest.get("command"), str):
+        del rest["command"]
+        first, *others = output.quoted(command).split("\n")
+        yield Line(f"$ {first}")
+        # As a shell does: what follows a newline is told from what a terminal has wrapped.
+        yield from (Line(f"> {other}") for other in others)
+    elif isinstance(path := rest.get(EDITED_PATHS.get(tool_name, "")), str):
+        del rest[EDITED_PATHS[tool_name]]
+        yield Line(output.quoted_line(path))
+        yield from _edits(tool_name, rest)
+    if rest:
+        for line in output.quoted(json.dumps(rest, indent=2, ensure_ascii=False)).split("\n"):
+            yield Line(line)
+
+
+def _edits(tool_name: str, rest: dict[str, Any]) -> Iterator[Line]:
+    """Take out of the input what a diff shows, unless it is something else than texts."""
+    if tool_name == "MultiEdit":
+        edits = rest.get("edits")
+        if isinstance(edits, list) and edits and all(isinstance(edit, dict) and _is_edit(edit) for edit in edits):
+            del rest["edits"]
+            for number, edit in enumerate(edits, 1):
+                yield Line(f"edit {number} of {len(edits)}", "dim")
+                yield from _diff(edit["old_string"], edit["new_string"])
+                if others := {name: value for name, value in edit.items() if name not in _EDIT}:
+                    yield Line(output.quoted_line(json.dumps(others, ensure_ascii=False)))
+    elif tool_name == "Edit" and _is_edit(rest):
+        yield from _diff(rest.pop("old_string"), rest.pop("new_string"))
+    else:
+        name = {"Write": "content", "NotebookEdit": "new_source"}.get(tool_name, "")
+        if isinstance(rest.get(name), str):
+            yield from _diff("", rest.pop(name))
+
+
+def _is_edit(edit: dict[str, Any]) -> bool:
+    return all(isinstance(edit.get(name), str) for name in _EDIT)
+
+
+def _diff(old: str, new: str) -> Iterator[Line]:
+    """Every line, with line ends that are not newlines as escapes; a last line without a newline says so."""
+    before, after = _lines(old), _lines(new)
+    if before == after:
+        yield Line("(empty)" if not after else "(no change)", "dim")
+    # The first three lines name files and numbers; with as much context as there is, one hunk follows.
+    for line in list(difflib.unified_diff(before, after, n=max(len(before), len(after))))[3:]:
+        yield Line(output.quoted(line.removesuffix("\n")), _COLOURS.get(line[:1], ""))
+        if not line.endswith("\n"):
+            yield Line("\\ No newline at the end", "dim")
+
+
+def _lines(text: str) -> list[str]:
+    parts = text.split("\n")
+    return [*(f"{part}\n" for part in parts[:-1]), *([parts[-1]] if parts[-1] else [])]
+
+
+def in_one_line(request: Request, tool_input: dict[str, Any] | None = None) -> str:
+    """Return the call whole, for a message."""
+    given = request.tool_input if tool_input is None else json.dumps(tool_input, ensure_ascii=False)
+    return f"{output.quoted_line(request.tool_name)} {output.quoted_line(given)}"
+
+
+def lasting_words(state: StateDirectory, request: Request) -> str:
+    """Return what is allowed for the rest of the session if this is allowed always."""
+    return output.quoted_line(answers.lasting_rule(state, request).words())

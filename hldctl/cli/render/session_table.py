@@ -1,0 +1,122 @@
+"""The sessions as a table on a terminal: as many columns as its width has room for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from hldctl.cli.output import one_line
+from hldctl.cli.render import table_layout
+from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
+from hldctl.cli.render.activity import clocked
+from hldctl.cli.render.format import age, clock
+from hldctl.cli.render.table_layout import Cell, Layout
+from hldctl.cli.terminal.rich_console import STYLES
+from hldctl.sessions.activity import Activity
+from hldctl.states import EndReason, Status
+from hldctl.store.session import Session
+
+_LAYOUT = Layout(
+    left_out_first=("TIME", "TURNS", "CTX", "COST", "AGE", "ACTIVITY", "STATUS"),
+    always=frozenset({"ID", "TITLE", "TIME", "AGE"}),
+    numbers=frozenset({"COST", "TURNS", "CTX", "TIME", "AGE"}),
+)
+_FULL_CONTEXT, _NEARLY_FULL_CONTEXT = 90, 75
+"""Percent."""
+_HEADING = re.compile(r"#{1,6} +(.*?)[\s#:.]*$")
+_OUTCOME_STYLES = {Status.FAILED: "red"}
+
+
+@dataclass(frozen=True)
+class Row:
+    session: Session
+    outcome: str
+    """Of one that has ended: the beginning of its error or its result."""
+    depth: int = 0
+
+
+def lines(rows: Sequence[Row], doing: Mapping[str, Activity], *, width: int, now: float) -> list[Text]:
+    """The header, and a line for each; none is wider than the terminal."""
+    cells = {
+        "ID": [Cell(Text(row.session.id[:8], _calm(row))) for row in rows],
+        "STATUS": [Cell(status(row.session.status)) for row in rows],
+        "TITLE": [title(row) for row in rows],
+        "ACTIVITY": [activity(row, doing.get(row.session.id), now) for row in rows],
+        "COST": [number(row, row.session.cost_usd, "${:.2f}") for row in rows],
+        "TURNS": [number(row, row.session.num_turns, "{}") for row in rows],
+        "CTX": [context(row) for row in rows],
+        "TIME": [number(row, clock(_seconds(row.session, now)), "{}") for row in rows],
+        "AGE": [number(row, age(now - row.session.created_at / 1000), "{}") for row in rows],
+    }
+    return table_layout.lines(cells, _LAYOUT, width)
+
+
+def status(value: str) -> Text:
+    return Text("waiting" if value == Status.WAITING_INPUT else value, STYLES[Status(value)])
+
+
+def context_percent(session: Session) -> int | None:
+    """How full the context window is."""
+    if not session.effective_context_tokens or not session.context_window:
+        return None
+    return int(100 * session.effective_context_tokens / session.context_window + 0.5)
+
+
+def context_style(percent: int) -> str:
+    return "red" if percent >= _FULL_CONTEXT else "yellow" if percent >= _NEARLY_FULL_CONTEXT else ""
+
+
+def ending(session: Session) -> str:
+    """Why it ended, unless its status says that."""
+    reason = session.end_reason or ""
+    return "" if reason in (EndReason.SUCCESS, EndReason.INTERRUPTED) else reason.replace("_", " ")
+
+
+def _has_ended(row: Row) -> bool:
+    return Status(row.session.status).has_ended
+
+
+def _calm(row: Row) -> str:
+    return "dim" if _has_ended(row) else ""
+
+
+def number(row: Row, value: object, template: str) -> Cell:
+    return Cell(Text("" if value is None else template.format(value), _calm(row)))
+
+
+def context(row: Row) -> Cell:
+    percent = context_percent(row.session)
+    return Cell(Text("" if percent is None else f"{percent}%", _calm(row) or context_style(percent or 0)))
+
+
+def _seconds(session: Session, now: float) -> float:
+    """How long it ran, or has run."""
+    if session.completed_at is not None:
+        return float(session.duration_ms or 0) / 1000
+    return now - float(session.started_at or session.created_at) / 1000
+
+
+def title(row: Row) -> Cell:
+    session = row.session
+    branch = "  " * (row.depth - 1) + "└ " if row.depth else ""
+    name = f"{one_line(session.name)}: " if session.name else ""
+    title = one_line(session.title or session.summary)
+    return Cell(Text.assemble((branch, "dim"), (name, "cyan"), (title, "" if _has_ended(row) else "bold")))
+
+
+def activity(row: Row, doing: Activity | None, now: float) -> Cell:
+    if _has_ended(row) or doing is None:
+        said = one_line(_plain(row.outcome))
+        return Cell(Text(said or ending(row.session), _OUTCOME_STYLES.get(Status(row.session.status), "dim")))
+    words, elapsed = clocked(doing, now)
+    return Cell(Text(words, STYLES_OF_DOING.get(doing.doing, "")), Text(f" {elapsed}" if elapsed else "", "dim"))
+
+
+def _plain(markdown: str) -> str:
+    """What a result says, without the marks of Markdown; what stood in a heading is told from the text by a colon."""
+    lines = (line.strip() for line in markdown.splitlines() if not line.lstrip().startswith("```"))
+    text = "\n".join(_HEADING.sub(r"\1:", line) if _HEADING.match(line) else line for line in lines)
+    return text.replace("**", "").replace("`", "").lstrip("*_> \n").rstrip(":\n")

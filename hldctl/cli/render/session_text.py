@@ -1,0 +1,93 @@
+"""A session's settings as far as they differ from the default, in words.
+
+What one may want to type next, for a session in this very state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hldctl.cli.output import one_line, shortened
+from hldctl.cli.render.format import clock
+from hldctl.states import Status
+from hldctl.store.approvals import Approval
+from hldctl.store.session import Session
+
+_WIDTH = 60
+
+
+def settings(session: Session) -> list[str]:
+    said = [*_limits(session), *_unattended(session), *_permissions(session), *_words(session)]
+    return [one_line(setting) for setting in said]
+
+
+def _limits(session: Session) -> list[str]:
+    return [
+        *([f"at most {session.max_turns} turns"] if session.max_turns is not None else []),
+        *([f"at most ${session.max_budget_usd:.2f}"] if session.max_budget_usd is not None else []),
+        *([f"timeout {clock(session.timeout_ms / 1000)}"] if session.timeout_ms is not None else []),
+        *([f"idle timeout {clock(session.idle_timeout_ms / 1000)}"] if session.idle_timeout_ms is not None else []),
+    ]
+
+
+def _unattended(session: Session) -> list[str]:
+    return [
+        *([f"group {session.group_name}"] if session.group_name is not None else []),
+        *([f"retries {session.retries}"] if session.retries else []),
+        *(["waits for limits to be reset"] if session.wait_for_reset else []),
+        *(["fails on denial"] if session.fail_on_denial else []),
+        *([f"on end: {shortened(session.on_end, _WIDTH)}"] if session.on_end else []),
+        *(["rehearsed"] if session.rehearsed else []),
+        *(["archived"] if session.archived else []),
+    ]
+
+
+def _permissions(session: Session) -> list[str]:
+    return [
+        *(["asks for permission"] if session.approvals else []),
+        *(["accepts edits"] if session.auto_accept_edits else []),
+        *(["skips permissions"] if session.dangerously_skip_permissions else []),
+        *(["may answer for itself"] if session.from_session else []),
+        *([f"permission mode {session.permission_mode}"] if session.permission_mode else []),
+        *([f"permission tool {session.permission_prompt_tool}"] if session.permission_prompt_tool else []),
+        *([f"allowed: {', '.join(session.allowed_tools)}"] if session.allowed_tools else []),
+        *([f"disallowed: {', '.join(session.disallowed_tools)}"] if session.disallowed_tools else []),
+        *([f"also in {', '.join(session.additional_directories)}"] if session.additional_directories else []),
+    ]
+
+
+def _words(session: Session) -> list[str]:
+    prompts = {
+        "own system prompt": session.system_prompt,
+        "more system prompt": session.append_system_prompt,
+        "custom instructions": session.custom_instructions,
+    }
+    extra = " ".join(session.extra_arguments)
+    return [name for name, prompt in prompts.items() if prompt] + ([f"-- {shortened(extra, _WIDTH)}"] if extra else [])
+
+
+def next_commands(session: Session, waiting: Sequence[Approval]) -> list[tuple[str, str]]:
+    """Commands, each with what it does."""
+    short = session.id[:8]
+    watch = (f"hldctl tail -f {short}", "watch it work")
+    stop = (f"hldctl interrupt {short}", "stop it")
+    go_on = [(f'hldctl continue {short} "…"', "go on with it")] if session.claude_session_id else []
+    match Status(session.status):
+        case Status.WAITING_INPUT if waiting:
+            asked = waiting[0].id[:8]
+            return [
+                (f"hldctl approve {asked}", "allow it"),
+                (f'hldctl deny {asked} --message "…"', "deny it, and say why"),
+                watch,
+            ]
+        case Status.QUEUED:
+            return [("hldctl ls --status running", "what it may wait for"), stop]
+        case Status.INTERRUPTING:
+            return [
+                (f"hldctl wait {short}", "until it has ended"),
+                (f"hldctl interrupt {short} --timeout 0", "by force"),
+            ]
+        case Status.COMPLETED:
+            return [*go_on, (f"hldctl export {short} -o {short}.md", "keep it as a document")]
+        case Status.FAILED | Status.INTERRUPTED:
+            return [(f"hldctl tail {short}", "what happened"), *go_on]
+    return [watch, stop]

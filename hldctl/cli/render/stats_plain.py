@@ -1,0 +1,62 @@
+"""Sums over sessions as the cells of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from hldctl.cli import output
+from hldctl.cli.render.format import compact_duration, count, dollars, percent
+from hldctl.store import statistics
+from hldctl.store.statistics import By, Sums
+
+TOTAL = "total"
+
+
+class Column(NamedTuple):
+    heading: str
+    cell: Callable[[Sums], str]
+    rank: int
+    """The higher, the sooner it goes where there is no room for all."""
+
+
+def _some(number: int) -> str:
+    return str(number) if number else ""
+
+
+COLUMNS = (
+    Column("SESSIONS", lambda sums: str(sums.sessions), 0),
+    Column("COMPLETED", lambda sums: _some(sums.completed), 8),
+    Column("FAILED", lambda sums: _some(sums.failed), 4),
+    Column("INTERRUPTED", lambda sums: _some(sums.interrupted), 7),
+    Column("RUNNING", lambda sums: _some(sums.running), 6),
+    Column("SUCCESS", lambda sums: percent(sums.success_rate), 2),
+    Column("COST", lambda sums: dollars(sums.cost_usd), 0),
+    Column("INPUT", lambda sums: count(sums.input_tokens), 1),
+    Column("CACHED", lambda sums: count(_cached(sums)), 3),
+    Column("OUTPUT", lambda sums: count(sums.output_tokens), 1),
+    Column("TURNS", lambda sums: count(sums.num_turns), 5),
+    Column("TIME", lambda sums: compact_duration(sums.duration_ms), 1),
+)
+
+
+def _cached(sums: Sums) -> int | None:
+    written, read = sums.cache_creation_input_tokens, sums.cache_read_input_tokens
+    return None if written is None and read is None else (written or 0) + (read or 0)
+
+
+def key(sums: Sums) -> str:
+    return "(none)" if sums.key is None else output.one_line(sums.key)
+
+
+def print_plain(by: By, found: Sequence[Sums]) -> None:
+    """All columns, the numbers below each other."""
+    lines = [
+        (by.upper(), *(column.heading for column in COLUMNS)),
+        *((key(sums), *(column.cell(sums) for column in COLUMNS)) for sums in found),
+        (TOTAL, *(column.cell(statistics.total(found)) for column in COLUMNS)),
+    ]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for first, *rest in lines:
+        cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+        output.data("  ".join([first.ljust(widths[0]), *cells]).rstrip())

@@ -1,0 +1,156 @@
+"""A screen of its own on the terminal: what stood there comes back when it is left, however that happens."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import tempfile
+import termios
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from hldctl.cli.terminal.keyboard import single_keys
+from hldctl.cli.terminal.rich_console import rendered
+from hldctl.cli.terminal.signals import blocked_signals, die
+from hldctl.errors import UnfitEnvironment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+# xterm's alternate screen, no cursor, no wrapping: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[H\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
+_HOME, _ERASE_TO_END_OF_LINE, _ERASE_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
+
+
+class FullScreen:
+    """Entered by `full_screen`."""
+
+    def __init__(self, console: Console, descriptor: int, *, has_keys: bool) -> None:
+        self.stirred = Path(f"/dev/fd/{descriptor}")
+        """A file that is touched when `draw` is wanted: the terminal has another size, is to be given back, or is ours
+        again. What sleeps on files is woken by it, which a signal's handler alone does not do. It has no other name,
+        so that nothing is left of it, however the process ends."""
+        self._descriptor = descriptor
+        self._console = console
+        self._has_keys = has_keys
+        self._modes = ExitStack()
+        self._drawn: tuple[object, list[str]] | None = None
+        self._is_to_stop = self._was_stopped = False
+
+    def draw(self, lines: Sequence[Text]) -> None:
+        """As many as the screen has room for; none may be wider. What stands there already is not sent again.
+
+        Ctrl-Z takes effect here, so that the terminal is never half restored. In the background the process is
+        stopped, as by SIGTTOU.
+        """
+        if self._is_to_stop:
+            self._stop()
+        if self._was_stopped or not is_in_foreground():
+            await_foreground()
+            with blocked_signals():
+                self.leave()
+                self.enter()
+        self._put(lines)
+
+    def _put(self, lines: Sequence[Text]) -> None:
+        width, height = self._console.size
+        rows = [
+            rendered(self._console, line) + (_ERASE_TO_END_OF_LINE if line.cell_len < width else "")
+            for line in lines[:height]
+        ]
+        drawn = ((width, height), rows)
+        if drawn != self._drawn:
+            below = f"\n{_ERASE_BELOW}" if len(rows) < height else ""
+            _write(_HOME + "\n".join(rows) + below)
+            self._drawn = drawn
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        self._is_to_stop |= number == signal.SIGTSTP
+        self._was_stopped |= number == signal.SIGCONT
+        os.utime(self._descriptor)
+
+    def _stop(self) -> None:
+        """Until `fg`."""
+        with blocked_signals():
+            self.leave()
+            self._is_to_stop = False
+        former = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, former)
+        self._was_stopped = True
+
+    def enter(self) -> None:
+        self._was_stopped = False
+        if self._has_keys:
+            self._modes.enter_context(single_keys())
+        self._modes.callback(_write, _LEAVE)
+        _write(_ENTER)
+        self._drawn = None
+
+    def leave(self) -> None:
+        self._modes.close()
+
+
+@contextmanager
+def full_screen(console: Console, *, has_keys: bool = False) -> Iterator[FullScreen]:
+    """With `has_keys` the terminal gives each key as it is pressed."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            await_foreground()
+            yield from _entered(FullScreen(console, file.fileno(), has_keys=has_keys))
+    except (OSError, EOFError, termios.error):
+        if not sys.stdout.isatty():
+            # It was one: the terminal is gone, and whoever started us has SIGHUP ignored.
+            die(signal.SIGHUP)
+        raise
+
+
+def is_in_foreground() -> bool:
+    """Whether the terminal is the process group's to draw on; also if it is not our controlling terminal."""
+    try:
+        return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
+    except OSError:
+        return True
+
+
+def await_foreground() -> None:
+    """Has the kernel stop the process group until it is in the foreground, as whatever sets a terminal's modes is.
+
+    tcdrain() does that, and changes nothing. Raises UnfitEnvironment where no shell could bring it to the foreground.
+    """
+    while True:
+        try:
+            termios.tcdrain(sys.stdout)
+        except termios.error as error:
+            # The handler of SIGCONT has run.
+            if error.args[0] == errno.EINTR:
+                continue
+            if sys.stdout.isatty() and not is_in_foreground():
+                raise UnfitEnvironment("The terminal is another program's, and no shell can hand it over.") from None
+            raise
+        return
+
+
+def _entered(screen: FullScreen) -> Iterator[FullScreen]:
+    numbers = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
+    former = {number: signal.signal(number, screen.note) for number in numbers}
+    try:
+        with blocked_signals():
+            screen.enter()
+        yield screen
+    finally:
+        with blocked_signals():
+            screen.leave()
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

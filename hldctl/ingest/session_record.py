@@ -1,0 +1,205 @@
+"""A session's row: made of its launch request, and made again from the session's own files should it be lost."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import Any
+
+from hldctl.claude import mcp
+from hldctl.errors import UnfitEnvironment
+from hldctl.ingest.state import FoldState
+from hldctl.paths import SessionFiles, write_private
+from hldctl.protocol.launch_request import LaunchRequest
+from hldctl.states import EndReason, EventType, Status
+from hldctl.store import scheduler, sessions
+from hldctl.system.clock import now
+from hldctl.system.error_log import log_trouble
+from hldctl.system.processes import scope
+
+_NOT_STORED = ("mcp_config", "claude_settings", "environment")
+"""Settings with secrets in them: they are in private files, never in the database."""
+
+_UNTOLD = {"journal_offset": 0, "pending_approvals": 0}
+"""What follows from other rows and from the journal."""
+
+_KEPT_FIRST = (
+    *("permission_mode", "allowed_tools", "disallowed_tools", "auto_accept_edits", "dangerously_skip_permissions"),
+    *("dangerously_skip_permissions_expires_at", "approvals", "approval_timeout_ms", "approval_timeout_allows"),
+    *("extra_arguments", "on_approval", "on_end", "from_session", "launched_within"),
+)
+"""What allows or runs something: a damaged database is not believed where the session's own files say otherwise."""
+_OUTCOME = ("status", "end_reason", "error_message", "exit_code", "completed_at")
+"""Decided once; the files have it from then on."""
+
+Row = dict[str, Any]
+
+
+def of_request(request: LaunchRequest) -> Row:
+    moment = now()
+    settings = {name: value for name, value in asdict(request.settings).items() if name not in _NOT_STORED}
+    model = settings.pop("model")
+    return {
+        **settings,
+        "id": request.session_id,
+        "run_id": request.run_id,
+        "parent_session_id": request.parent_session_id,
+        "status": str(Status.STARTING),
+        "query": request.query,
+        "summary": request.summary,
+        "title": request.title,
+        "requested_model": model,
+        "model": model,
+        "name": request.name,
+        **asdict(request.permissions),
+        "pending_approvals": 0,
+        **asdict(request.terms),
+        "rehearsed": request.rehearsal is not None,
+        "launched_within": request.launched_within,
+        "archived": False,
+        "created_at": moment,
+        "last_activity_at": moment,
+        "permission_denials": [],
+        "host": os.uname().nodename,
+        "boot_id": scope(),
+        "claude_path": request.claude_path,
+        "supervisor_pid": os.getpid(),
+        "journal_offset": 0,
+        "fold_state": FoldState().as_json(),
+    }
+
+
+def keep(row: Row, files: SessionFiles) -> None:
+    """Beside the journal, so that both together are all that a lost database held of the session."""
+    # The query has a file of its own, and may be long; the fold is done again.
+    begun = files.record.with_suffix(".begun")
+    write_private(begun, json.dumps({**row, "query": None, "fold_state": None}).encode())
+    begun.replace(files.record)
+
+
+def keep_current(session_id: str, files: SessionFiles) -> None:
+    """After a change that no journal tells, such as how the session ended; a disk that is full is no reason to fail."""
+    try:
+        keep_as_recorded(session_id, files)
+    except OSError:
+        log_trouble()
+
+
+def keep_as_recorded(session_id: str, files: SessionFiles) -> None:
+    """Keep the row as it is in the database; raise OSError where the file cannot be written."""
+    if (row := sessions.as_row(session_id)) is not None:
+        keep(row, files)
+
+
+def enter(row: Row, request: LaunchRequest, slots: scheduler.Slots) -> scheduler.Entry:
+    """Makes the row of a session that starts now, or when it is its turn; raises NameTaken."""
+    mcp_config = request.settings.mcp_config
+    return scheduler.enter(row, request.if_running, slots, lambda admitted: create(admitted, mcp_config))
+
+
+def create(row: Row, mcp_config: dict[str, Any] | None) -> None:
+    """The one place where a session's row is made, whichever way the session came in."""
+    query = query_event(row["id"], row["query"], row["created_at"])
+    sessions.create(row, query, [asdict(server) for server in mcp.servers(mcp_config)])
+
+
+def query_event(session_id: str, query: str, created_at: int) -> dict[str, Any]:
+    """The first event of each conversation, which Claude Code does not repeat in its stream."""
+    return {
+        "session_id": session_id,
+        "sequence": 1,
+        "event_type": str(EventType.MESSAGE),
+        "role": "user",
+        "content": query,
+        "is_error": False,
+        "is_completed": False,
+        "created_at": created_at,
+    }
+
+
+def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None = None) -> bool:
+    """Makes the row as it was kept, with what else is known of it; False where nothing tells what it was.
+
+    What the journal holds is for the one who adopts or rebuilds the session: it is folded from the beginning. What is
+    `doubtful` counts only where nothing was kept.
+    """
+    kept = _kept(files)
+    row = {
+        **kept,
+        **{name: value for name, value in (doubtful or {}).items() if kept.get(name) is None},
+        **(known or {}),
+    }
+    row |= {name: kept[name] for name in _KEPT_FIRST if name in kept}
+    if kept.get("completed_at") is not None:
+        row |= {name: kept[name] for name in _OUTCOME if name in kept}
+    try:
+        row["query"] = files.prompt.read_bytes().decode("utf-8", errors="replace")
+    except OSError:
+        if row.get("query") is None:
+            row["query"] = row.get("summary")
+    if row.get("id") != files.directory.name or row["query"] is None:
+        return False
+    row = {**_when_unknown(files, row), **row, **_UNTOLD, "fold_state": FoldState().as_json()}
+    row |= _decided(row)
+    if row["status"] == Status.WAITING_INPUT:
+        # Whoever waited waits no more, or says so again.
+        row["status"] = str(Status.RUNNING)
+    if row.get("was_queued") and row.get("completed_at") is None and files.request.exists():
+        # It may have left the queue since; if it has not, it is not to start before its turn.
+        row["status"] = str(Status.QUEUED)
+    create(row, _mcp_config(files))
+    return True
+
+
+def _when_unknown(files: SessionFiles, row: Row) -> Row:
+    """What stands in for required columns of which neither the files nor the database tell."""
+    created_at = row.get("created_at") or row.get("completed_at") or now()
+    return {
+        **{name: [] for name in ("additional_directories", "allowed_tools", "disallowed_tools", "extra_arguments")},
+        **dict.fromkeys(
+            ("fresh_system_prompt", "auto_accept_edits", "dangerously_skip_permissions", "archived"), False
+        ),
+        "run_id": files.directory.name,
+        "summary": row["query"],
+        "working_dir": str(files.directory),
+        "permission_denials": [],
+        "created_at": created_at,
+        "last_activity_at": row.get("completed_at") or created_at,
+        "host": os.uname().nodename,
+        "claude_path": "claude",
+    }
+
+
+def _decided(row: Row) -> Row:
+    """Make the status and the time of the end agree, where one of them is lost; whoever adopts it sees the rest."""
+    status, completed_at = row.get("status"), row.get("completed_at")
+    if status is not None and Status(status).has_ended:
+        return {"completed_at": row["last_activity_at"] if completed_at is None else completed_at}
+    if completed_at is None:
+        return {"status": status or str(Status.RUNNING)}
+    reason = row.get("end_reason") or str(EndReason.LOST)
+    endings = {EndReason.SUCCESS: Status.COMPLETED, EndReason.INTERRUPTED: Status.INTERRUPTED}
+    return {"status": str(endings.get(EndReason(reason), Status.FAILED)), "end_reason": reason}
+
+
+def is_kept(files: SessionFiles) -> bool:
+    """Whether the files tell what the row was."""
+    return _kept(files).get("id") == files.directory.name and os.path.exists(files.prompt)
+
+
+def _kept(files: SessionFiles) -> Row:
+    try:
+        files.require_own()
+        row = json.loads(files.record.read_bytes())
+    except (OSError, ValueError, UnfitEnvironment):
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+def _mcp_config(files: SessionFiles) -> dict[str, Any] | None:
+    try:
+        config = json.loads(files.mcp_config.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return config if isinstance(config, dict) else None

@@ -1,0 +1,77 @@
+"""One session with all that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hldctl.paths import StateDirectory
+from hldctl.sessions import lookup, supervisors
+from hldctl.store import approvals, mcp_servers, sessions
+from hldctl.store import file_snapshots as snapshot_store
+from hldctl.store.approvals import Approval
+from hldctl.store.connection import current
+from hldctl.store.database import reading
+from hldctl.store.file_snapshots import SnapshotRow
+from hldctl.store.mcp_servers import McpServerRow
+from hldctl.store.session import Session
+from hldctl.supervisor import other_namespaces
+from hldctl.system.processes import command_line, is_running, recorded
+
+
+@dataclass(frozen=True)
+class LeftRunning:
+    """A process that the session's Claude Code left behind at an orderly end, and that runs to this moment."""
+
+    pid: int
+    command: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    session: Session
+    children: list[str]
+    mcp_servers: list[McpServerRow]
+    left_running: list[LeftRunning]
+    waiting: list[Approval]
+    """For permission."""
+    rules: list[dict[str, Any]]
+    """What was allowed for the rest of the session: see `rules.as_object`."""
+    elsewhere: str
+    """Where it runs, and what can be done from here, if its processes are those of another PID namespace."""
+
+
+def inspect(state: StateDirectory, words: str) -> Inspection:
+    with reading(state):
+        session_id = lookup.find_session(words).id
+        supervisors.adopt_lost(state, [session_id])
+        session = lookup.find_session(session_id)
+        return Inspection(
+            session,
+            sessions.children(session_id),
+            mcp_servers.of_session(session_id),
+            _left_running(session),
+            approvals.pending(current(), session_id),
+            _rules(session_id),
+            other_namespaces.advice(session, state.session(session_id)),
+        )
+
+
+def _rules(session_id: str) -> list[dict[str, Any]]:
+    if not (found := approvals.rules(current(), session_id)):
+        return []
+    # Only here: most sessions have none, and a reading command loads nothing else that knows Claude Code.
+    from hldctl.claude.permission_hook import Rule
+    from hldctl.sessions.permissions import rules
+
+    return [rules.as_object(Rule._make(row)) for row in found]
+
+
+def _left_running(session: Session) -> list[LeftRunning]:
+    identities = [recorded(pid, session.boot_id, started) for pid, started in session.left_running or ()]
+    return [LeftRunning(process.pid, command_line(process.pid)) for process in identities if is_running(process)]
+
+
+def file_snapshots(state: StateDirectory, session_id: str) -> list[SnapshotRow]:
+    with reading(state):
+        return snapshot_store.of_session(session_id)

@@ -1,0 +1,184 @@
+"""Permission requests: what waits, and answering it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from hldctl.claude import permission_hook
+from hldctl.claude.permission_hook import Rule
+from hldctl.errors import NoSuchSession, WrongState
+from hldctl.paths import StateDirectory, touch
+from hldctl.sessions import lookup, supervisors
+from hldctl.sessions.approval_changes import approval_changes
+from hldctl.sessions.permissions import caller, requests
+from hldctl.sessions.wait import LOOK_SECONDS
+from hldctl.states import ApprovalStatus
+from hldctl.store import approvals, feed
+from hldctl.store.approvals import Approval
+from hldctl.store.connection import current, transaction
+from hldctl.store.database import UNWRITABLE, opened, reading, refresh
+from hldctl.supervisor.pending_hooks import expire_unheard, wake_hooks
+from hldctl.system.clock import now, rfc3339
+from hldctl.system.watcher import Wakeup
+
+NEWEST = 200
+"""Of all that was ever asked, what a list without a session shows."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said to a request."""
+
+    allows: bool
+    comment: str | None = None
+    """For the record; of a denial also what the model is told."""
+    updated_input: dict[str, Any] | None = None
+    always: bool = False
+    """From here on for the whole session."""
+    interrupts: bool = False
+
+    @property
+    def status(self) -> ApprovalStatus:
+        return ApprovalStatus.APPROVED if self.allows else ApprovalStatus.DENIED
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        if self.allows:
+            return permission_hook.allowance(self.updated_input)
+        return permission_hook.denial(self.comment or "The user denied this.", interrupt=self.interrupts)
+
+
+def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool = False) -> list[Approval]:
+    """What waits in these sessions, or in all; with `answered_too` what was ever asked."""
+    with reading(state):
+        supervisors.adopt_all_lost(state)
+        # Where that cannot be recorded, what is recorded is shown all the same.
+        with suppress(*UNWRITABLE):
+            expire_unheard(state)
+        connection = current()
+        if not answered_too:
+            return [found for found in approvals.pending(connection) if not ids or found.session_id in ids]
+        if not ids:
+            return approvals.newest(connection, NEWEST)
+        return [found for session_id in ids for found in approvals.of_session(connection, session_id)]
+
+
+def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
+    """What waits now, and then each request as it comes and as it is resolved, for ever."""
+    with reading(state):
+        wakeup = Wakeup([state.root, state.database.with_name("hldctl.db-wal")])
+        try:
+            reached = feed.last_id()
+            yield from (found for found in approvals.pending(current()) if _is_of(found, ids))
+            while True:
+                for change in approval_changes(reached):
+                    reached = change.feed_id
+                    if _is_of(change.approval, ids):
+                        yield change.approval
+                supervisors.adopt_all_lost(state)
+                wakeup.wait(LOOK_SECONDS)
+                refresh(state)
+        finally:
+            wakeup.close()
+
+
+def _is_of(approval: Approval, ids: Sequence[str]) -> bool:
+    return not ids or approval.session_id in ids
+
+
+def require_right(state: StateDirectory) -> None:
+    """Raises WrongState where the command is run from within a session that may not answer."""
+    caller.require_right(state, "Answering a permission request")
+
+
+def answer(state: StateDirectory, words: str, said: Answer, command: str) -> Approval:
+    """`command` is the one of hldctl that answers, for the record.
+
+    Raises WrongState for a request that was answered before, or that nobody waits for any more, and from within a
+    session that may not answer.
+    """
+    with opened(state):
+        require_right(state)
+        approval = _find(words)
+        expire_unheard(state, approval.session_id)
+        return _answer(state, approval, said, caller.origin(state, command))
+
+
+def answer_all(
+    state: StateDirectory, said: Answer, command: str, *, session: str | None, tool_name: str | None
+) -> list[Approval]:
+    """All that waits, of that session and tool; what somebody else answers meanwhile is left to them."""
+    with opened(state):
+        require_right(state)
+        session_id = None if session is None else lookup.find_session(session).id
+        expire_unheard(state, session_id)
+        origin = caller.origin(state, command)
+        answered = []
+        for approval in approvals.pending(current(), session_id):
+            if tool_name in (None, approval.tool_name) and _resolve(state, approval, said, origin):
+                answered.append(_find(approval.id))
+        return answered
+
+
+def lasting_rule(state: StateDirectory, approval: Approval) -> Rule:
+    """Return the rule that `--always` makes of this request; `Rule.words()` says what it allows."""
+    area = None
+    if approval.tool_name in permission_hook.EDITING_TOOLS:
+        from hldctl.permission_hook.edit_area import area as area_of
+
+        with opened(state):
+            settings = approvals.settings(current(), approval.session_id)
+        area = None if settings is None else area_of(settings, str(state.root))
+    tool_input = json.loads(approval.tool_input)
+    return permission_hook.lasting_rule(approval.tool_name, tool_input, approval.suggested_rule, area)
+
+
+def _answer(state: StateDirectory, approval: Approval, said: Answer, origin: dict[str, Any]) -> Approval:
+    if not _resolve(state, approval, said, origin):
+        raise _answered_before(_find(approval.id))
+    return _find(approval.id)
+
+
+def _resolve(state: StateDirectory, approval: Approval, said: Answer, origin: dict[str, Any]) -> bool:
+    files = state.session(approval.session_id)
+    files.require_own_directory()
+    with transaction():
+        is_first = approvals.resolve(
+            current(),
+            approval.id,
+            said.status,
+            now=now(),
+            answered_by=caller.user(),
+            answered_from=json.dumps(origin),
+            answer=json.dumps(said.decision),
+            comment=said.comment,
+        )
+        if is_first and said.allows and said.always:
+            approvals.add_rule(current(), approval.session_id, lasting_rule(state, approval))
+    if is_first:
+        if said.always:
+            wake_hooks(state, approval.session_id)
+        for path in (files.answer(approval.id), files.changed, files.wake):
+            touch(path)
+    return is_first
+
+
+def _answered_before(approval: Approval) -> WrongState:
+    when = rfc3339(approval.responded_at)
+    if approval.status == ApprovalStatus.EXPIRED:
+        return WrongState(f"The request {approval.id} expired at {when}: {approval.comment}.")
+    return WrongState(f"The request {approval.id} was {approval.status} by {approval.answered_by} at {when}.")
+
+
+def _find(words: str) -> Approval:
+    ids = requests.ids_with_prefix(words)
+    if len(ids) > 1:
+        raise NoSuchSession(f"{words!r} is ambiguous: {', '.join(ids)}.")
+    found = approvals.get(current(), ids[0]) if ids else None
+    if found is None:
+        raise NoSuchSession(f"There is no permission request {words!r}; `hldctl approvals` shows what waits.")
+    return found

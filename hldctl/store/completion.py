@@ -1,0 +1,127 @@
+"""What a shell may offer while somebody types: read only, by the driver alone, since nobody waits for a TAB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import NamedTuple
+
+import apsw
+
+from hldctl.paths import StateDirectory
+
+_MOST = 100
+_TITLE_LENGTH = 200
+_BUSY_TIMEOUT_MS = 50
+
+
+class Which(StrEnum):
+    """Sessions, by what can be done with them."""
+
+    ANY = "session"
+    ALIVE = "session that has not ended"
+    ENDED = "session that has ended"
+    BEGUN = "session with a conversation"
+    ASKING = "session that waits for permission"
+
+
+_CONDITIONS = {
+    Which.ANY: "1",
+    Which.ALIVE: "completed_at IS NULL",
+    Which.ENDED: "completed_at IS NOT NULL",
+    Which.BEGUN: "claude_session_id IS NOT NULL",
+    Which.ASKING: "pending_approvals > 0",
+}
+
+
+class SessionLine(NamedTuple):
+    id: str
+    name: str | None
+    status: str
+    title: str
+    is_short_id_unique: bool
+
+
+class RequestLine(NamedTuple):
+    id: str
+    tool_name: str
+    tool_input: str
+
+
+@contextmanager
+def reading(state: StateDirectory) -> Iterator[apsw.Connection]:
+    """Raises apsw.Error without a database. No file is made, and none changed but the memory that readers share.
+
+    Raise UnfitEnvironment if the state directory is another user's.
+    """
+    state.require_own()
+    connection = _connect(state)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(state: StateDirectory) -> apsw.Connection:
+    # A reader of a database in WAL mode makes the files for it if they are missing, unless it is told that nothing will
+    # change; and where they are missing nobody else has it open. A full or read-only disk has no room for them: there
+    # what is newest, in the write-ahead log, is not offered.
+    if state.database.with_name(f"{state.database.name}-wal").exists():
+        connection = _open(state, "mode=ro")
+        try:
+            connection.execute("PRAGMA user_version").fetchone()
+        except (apsw.CantOpenError, apsw.IOError, apsw.FullError):
+            connection.close()
+        else:
+            return connection
+    return _open(state, "immutable=1")
+
+
+def _open(state: StateDirectory, mode: str) -> apsw.Connection:
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(f"{state.database.as_uri()}?{mode}", flags=flags)
+    connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+    return connection
+
+
+def sessions(connection: apsw.Connection, which: Which, beginning: str) -> list[SessionLine]:
+    """Whose id or name begins like that, the newest first; archived ones only if something has been typed."""
+    query = (
+        f"SELECT id, name, status, substr(coalesce(title, summary), 1, {_TITLE_LENGTH}),"
+        " NOT EXISTS (SELECT 1 FROM sessions AS other WHERE other.id >= substr(sessions.id, 1, 8)"
+        " AND other.id < substr(sessions.id, 1, 8) || char(127) AND other.id != sessions.id)"
+        f" FROM sessions WHERE {_CONDITIONS[which]} AND (archived = 0 OR :typed != '')"
+        " AND (substr(id, 1, length(:typed)) = :typed OR substr(name, 1, length(:typed)) = :typed)"
+        f" ORDER BY created_at DESC, rowid DESC LIMIT {_MOST}"
+    )
+    return [SessionLine._make(row) for row in connection.execute(query, {"typed": beginning})]
+
+
+def newest(connection: apsw.Connection) -> str | None:
+    """The id that `last` stands for."""
+    row = connection.execute("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1").fetchone()
+    return None if row is None else str(row[0])
+
+
+def names(connection: apsw.Connection) -> list[str]:
+    """The last used first."""
+    query = (
+        f"SELECT name FROM sessions WHERE name IS NOT NULL GROUP BY name ORDER BY max(created_at) DESC LIMIT {_MOST}"
+    )
+    return [str(name) for (name,) in connection.execute(query)]
+
+
+def requests(connection: apsw.Connection) -> list[RequestLine]:
+    """What waits for permission, the longest first."""
+    query = (
+        f"SELECT id, tool_name, substr(tool_input, 1, {_TITLE_LENGTH}) FROM approvals WHERE status = 'pending'"
+        f" ORDER BY created_at, rowid LIMIT {_MOST}"
+    )
+    return [RequestLine._make(row) for row in connection.execute(query)]
+
+
+def tools(connection: apsw.Connection) -> list[str]:
+    """For which permission is waited."""
+    query = "SELECT DISTINCT tool_name FROM approvals WHERE status = 'pending' ORDER BY tool_name"
+    return [str(name) for (name,) in connection.execute(query)]

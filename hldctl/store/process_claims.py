@@ -1,0 +1,33 @@
+"""Which processes another session has, of this or of another state directory: read only, by a connection of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import apsw
+
+from hldctl.errors import UnfitEnvironment
+from hldctl.paths import StateDirectory
+from hldctl.store import completion
+
+_QUERY = """
+SELECT completed_at IS NOT NULL AND on_end_pending = 0, boot_id, coalesce(left_running, '[]') FROM sessions WHERE id = ?
+"""
+
+
+class Claim(NamedTuple):
+    has_ended: bool
+    boot_id: str | None
+    left_running: list[tuple[int, int]]
+    """Pid and start of each process that it left running."""
+
+
+def of_session(state: StateDirectory, session_id: str) -> Claim | None:
+    """Return None where no such session is known, or the database cannot be read."""
+    try:
+        with completion.reading(state) as connection:
+            row = connection.execute(_QUERY, (session_id,)).fetchone()
+    except (apsw.Error, UnfitEnvironment):
+        return None
+    return None if row is None else Claim(bool(row[0]), row[1], [tuple(pair) for pair in json.loads(row[2])])

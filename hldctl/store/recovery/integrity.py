@@ -1,0 +1,123 @@
+"""Whether the database is whole, and making room for a new one where it is not; `salvage` reads what is left."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+
+import apsw
+
+from hldctl.errors import UnfitEnvironment
+from hldctl.paths import StateDirectory
+from hldctl.store.connection import current, execute, transaction
+from hldctl.store.database import one_line
+from hldctl.store.recovery import header, schema, valid_values
+
+WITHOUT_BUG = (3, 51, 3)
+"""The first SQLite without the WAL-reset bug: https://sqlite.org/wal.html#walresetbug."""
+_MOST_PROBLEMS = 20
+_IN_USE_SECONDS = 5
+
+
+def sqlite_version() -> tuple[int, ...]:
+    return tuple(map(int, apsw.sqlite_lib_version().split(".")))
+
+
+def damage() -> list[str]:
+    """Return what is wrong with the open database; empty if it is whole and each of its rows can be read."""
+    try:
+        said = [str(row[0]) for row in execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")]
+        # The first row has a heading, and may have several lines.
+        lines = [line for text in said for line in text.splitlines()]
+        found = [line for line in lines if line != "ok" and not line.startswith("***")] or schema.differences(current())
+        if not found:
+            found = schema.index_problems(current()) or list(islice(valid_values.unsound(current()), _MOST_PROBLEMS))
+        return [one_line(problem) for problem in found]
+    except (apsw.Error, ValueError, MemoryError) as error:
+        # What SQLite quotes from a damaged file need not be UTF-8: UnicodeDecodeError is a ValueError.
+        return [one_line(error) or type(error).__name__]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a session is folded, by its row and by its events; these agree unless something was lost."""
+
+    session_id: str
+    has_ended: bool
+    journal_offset: int
+    sequence: int
+    events: int
+    last_event: int
+
+
+_PROGRESS = """
+SELECT s.id, s.completed_at IS NOT NULL, s.journal_offset, json_extract(s.fold_state, '$.sequence'),
+    coalesce(e.events, 0), coalesce(e.last_event, 0)
+FROM sessions s LEFT JOIN (
+    SELECT session_id, count(*) AS events, max(sequence) AS last_event FROM conversation_events GROUP BY session_id
+) e ON e.session_id = s.id
+"""
+
+
+def progress() -> Iterator[Progress]:
+    """Of all sessions, as of one moment."""
+    for session_id, has_ended, offset, sequence, events, last_event in execute(_PROGRESS).fetchall():
+        yield Progress(session_id, bool(has_ended), offset, sequence or 0, events, last_event)
+
+
+def set_aside(state: StateDirectory) -> Path:
+    """Copy the database, its write-ahead log included, to a new name beside it; raises UnfitEnvironment."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    names = (f"hldctl.db.damaged-{stamp}{'' if number == 1 else f'-{number}'}" for number in count(1))
+    aside = next(path for name in names if not (path := state.database.with_name(name)).exists())
+    try:
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(f"{state.database}{suffix}", f"{aside}{suffix}")
+    except OSError as error:
+        forget(aside)
+        raise UnfitEnvironment(
+            f"{state.database} cannot be copied to {aside}: {error.strerror or error}. "
+            "It is left as it is; free some space and try again."
+        ) from None
+    return aside
+
+
+def forget(aside: Path) -> None:
+    """Deletes a copy that was made in vain."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{aside}{suffix}").unlink(missing_ok=True)
+
+
+def make_empty(state: StateDirectory) -> None:
+    """Take all out of the database, however damaged, in its place; raises apsw.BusyError while another has it open."""
+    try:
+        _reset(state)
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError):
+        # SQLite 3.54 cannot, for instance, where header and write-ahead log disagree about the size of pages.
+        header.repair(state.database)
+        _reset(state)
+
+
+def _reset(state: StateDirectory) -> None:
+    connection = apsw.Connection(str(state.database))
+    try:
+        connection.set_busy_timeout(_IN_USE_SECONDS * 1000)
+        # The way that SQLite has for it: https://sqlite.org/c3ref/c_dbconfig_defensive.html
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
+        connection.execute("VACUUM")
+        connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
+    finally:
+        connection.close()
+
+
+def continue_feed_at(feed_id: int) -> None:
+    """The next event of the feed gets a higher id than this."""
+    with transaction():
+        execute("DELETE FROM sqlite_sequence WHERE name = 'feed'")
+        execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('feed', ?)", (feed_id,))

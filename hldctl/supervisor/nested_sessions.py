@@ -1,0 +1,73 @@
+"""Other sessions' processes among those below a session: what is launched from within a session is not a part of it.
+
+A mark in an environment proves nothing, since projects and tools can set it. A supervisor is proved by the lock that it
+holds, a session by its lock and its row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hldctl.errors import HldctlError
+from hldctl.paths import StateDirectory, is_session_id
+from hldctl.store import process_claims
+from hldctl.system import file_lock
+from hldctl.system.processes import is_running, recorded
+
+if TYPE_CHECKING:
+    import psutil
+
+_STARTING_SECONDS = 60.0
+"""In which a supervisor has taken its lock, or has found that it is not needed."""
+
+
+class OtherSessions:
+    """Sessions other than the one that is looked after; each is looked up once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def own(self, process: psutil.Process, environment: Mapping[str, str]) -> bool:
+        """Whether a process whose mark is not this session's is another's, or a supervisor."""
+        mark, home = environment["HLDCTL_SESSION_ID"], environment.get("HLDCTL_HOME", "")
+        if mark == "supervisor":
+            return _is_supervisor(process)
+        if (mark, home) not in self._known:
+            self._known[mark, home] = _is_session(mark, home)
+        return self._known[mark, home]
+
+
+def _is_supervisor(process: psutil.Process) -> bool:
+    words = process.cmdline()
+    if ("-m", "hldctl.supervisor") not in pairwise(words):
+        return False
+    if time.time() - process.create_time() < _STARTING_SECONDS:
+        return True
+    return any(_is_held_lock(Path(file.path)) for file in process.open_files())
+
+
+def _is_held_lock(path: Path) -> bool:
+    with contextlib.suppress(HldctlError):
+        return path.name == "lock" and path.parent.parent.name == "sessions" and not file_lock.is_free(path)
+    return False
+
+
+def _is_session(mark: str, home: str) -> bool:
+    """Whether that is a session with processes: one that has not ended, or has left some running."""
+    if not is_session_id(mark) or not Path(home).is_absolute():
+        return False
+    state = StateDirectory(Path(home))
+    with contextlib.suppress(HldctlError):
+        if not file_lock.is_free(state.session(mark).lock):
+            return True
+    claim = process_claims.of_session(state, mark)
+    if claim is None:
+        return False
+    if not claim.has_ended:
+        return True
+    return any(is_running(recorded(pid, claim.boot_id, started)) for pid, started in claim.left_running)
