@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.timing import Command, NotMeasured
-from tests.sandbox import Sandbox, claude_binary, kill
+from tests.helpers.sandbox import Sandbox, claude_binary, kill
 
 _CALM_SECONDS = 0.25
 _CALM_SHARE = 0.1

@@ -12,7 +12,7 @@ from benchmarks.figure import Figure
 from benchmarks.place import FIRST_ID, Place
 from benchmarks.samples import Samples
 from benchmarks.timing import Command, NotMeasured, paired
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 _TIMES = 21
 _SCRIPT = Path(__file__).parents[1] / "completions" / "hldctl.bash"

@@ -12,7 +12,7 @@ from benchmarks.figure import Figure
 from benchmarks.place import Place
 from benchmarks.samples import Samples
 from benchmarks.timing import Command
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 _TIMES = 11
 _RATES = 3

@@ -18,7 +18,7 @@ from benchmarks.figure import Figure
 from benchmarks.place import Place, hldctl
 from benchmarks.samples import Samples
 from benchmarks.timing import NotMeasured
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 _SECONDS = 20
 _FLOOR_SECONDS = 10

@@ -10,7 +10,7 @@ from benchmarks.figure import Figure
 from benchmarks.place import Place, hldctl
 from benchmarks.samples import Samples
 from benchmarks.timing import paired
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 _BESIDE_THE_DAEMON = 9
 _BESIDE_A_LISTING = 15

@@ -15,7 +15,7 @@ import apsw
 import psutil
 
 from hldctl import __version__
-from tests.sandbox import claude_binary
+from tests.helpers.sandbox import claude_binary
 
 
 def describe(arguments: list[str]) -> dict[str, str]:

@@ -13,8 +13,8 @@ from types import TracebackType
 
 from benchmarks import claude_daemon
 from benchmarks.timing import Command, NotMeasured
-from tests.filling import fill
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.seed_database import fill
 
 _YEARS = (20_000, 100)
 """Sessions after years of use, and the events of each."""

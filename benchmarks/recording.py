@@ -16,7 +16,7 @@ from benchmarks.floors import inserts
 from benchmarks.place import Place
 from benchmarks.samples import Samples
 from benchmarks.timing import NotMeasured
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 _PAIRS = 3
 _AT_ONCE = 10

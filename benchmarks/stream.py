@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 BURST = 50_000
 LINE_BYTES = 1000

@@ -12,7 +12,7 @@ from benchmarks.consumption import Consumption, consumption, memory_mb
 from benchmarks.figure import Figure
 from benchmarks.place import Place, hldctl
 from benchmarks.samples import Samples
-from tests.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import Sandbox, eventually
 
 _BURSTS = 2
 _SILENCE_SECONDS = 10.0

@@ -6,8 +6,8 @@ import re
 
 from rich.text import Text
 
-from tests import picture
-from tests.picture import Theme
+from tests.helpers import svg_screenshot
+from tests.helpers.svg_screenshot import Theme
 
 Frame = tuple[float, list[Text]]
 """When it came, in seconds since the beginning, and what stood on the screen then."""
@@ -30,14 +30,14 @@ def animated(frames: list[Frame], columns: int, lines: int, theme: Theme) -> str
     pages = "".join(_page(number * height, shown, distinct) for number, (_, shown) in enumerate(frames))
     styles, drawn = distinct.drawn(columns, theme)
     film = {"@rules@": f"{styles}\n{_rules(frames, height)}", "@lines@": drawn, "@pages@": pages}
-    window = picture.svg([Text()] * lines, columns, theme, "hldctl", form=_FORM)
+    window = svg_screenshot.svg([Text()] * lines, columns, theme, "hldctl", form=_FORM)
     return re.sub("@[a-z]+@", lambda found: film[found[0]], window)
 
 
 _FORM = f"""\
 <svg viewBox="0 0 {{width}} {{height}}" width="{{width}}" xmlns="http://www.w3.org/2000/svg">
 <style>
-{picture.RULES.replace("{", "{{").replace("}", "}}")}
+{svg_screenshot.RULES.replace("{", "{{").replace("}", "}}")}
 @rules@
 </style>
 <defs>
@@ -70,7 +70,7 @@ class _Lines:
     def drawn(self, columns: int, theme: Theme) -> tuple[str, str]:
         """The style sheet, and each line as a group with the id `l` and its number, at the top of the picture."""
         form = "{styles}\n</style>\n{backgrounds}\n{matrix}\n"
-        styles, _, elements = picture.svg(self._lines, columns, theme, form=form).partition("</style>")
+        styles, _, elements = svg_screenshot.svg(self._lines, columns, theme, form=form).partition("</style>")
         groups = [""] * len(self._lines)
         for element in _DRAWN.finditer(elements):
             below = _TEXT_BELOW if element[1] == "text" else _BACKGROUND_BELOW

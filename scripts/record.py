@@ -13,10 +13,10 @@ from pathlib import Path
 from rich.text import Text
 
 from scripts.film import Frame, animated
-from tests import picture
-from tests.picture import Theme
-from tests.sandbox import Sandbox
-from tests.terminal import Terminal
+from tests.helpers import svg_screenshot
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.svg_screenshot import Theme
+from tests.helpers.terminal import Terminal
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 
@@ -129,7 +129,7 @@ class _Recording:
 
 def _with_cursor(terminal: Terminal) -> list[Text]:
     display = terminal.display
-    lines = picture.lines(display)
+    lines = svg_screenshot.lines(display)
     if not display.cursor.hidden and display.cursor.y <= len(lines):
         lines += [Text() for _ in range(display.cursor.y + 1 - len(lines))]
         line = lines[display.cursor.y]

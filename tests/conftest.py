@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox import Sandbox, claude_binary
+from tests.helpers.sandbox import Sandbox, claude_binary
 
 
 @pytest.fixture(scope="session", autouse=True)

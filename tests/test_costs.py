@@ -21,7 +21,7 @@ from hldctl.paths import StateDirectory, make
 from hldctl.store import sessions
 from hldctl.store.connection import current
 from hldctl.store.database import opened
-from tests.filling import fill
+from tests.helpers.seed_database import fill
 
 _FEW, _MANY = 60, 1200
 _EVENTS = 40

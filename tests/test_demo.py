@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hldctl.cli.completion import parser
-from tests.picture import Theme
+from tests.helpers.svg_screenshot import Theme
 
 record = importlib.import_module("scripts.record")
 

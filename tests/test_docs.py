@@ -17,8 +17,8 @@ from hldctl.config.schema import KEYS
 from hldctl.errors import ExitCode
 from hldctl.permission_hook import notify
 from hldctl.supervisor import on_end
-from tests.documented import block
-from tests.sandbox import Sandbox
+from tests.helpers.doc_blocks import block
+from tests.helpers.sandbox import Sandbox
 
 generate = importlib.import_module("scripts.generate")
 

@@ -20,7 +20,7 @@ from benchmarks.measures import MEASURES
 from benchmarks.place import FIRST_ID, Place
 from benchmarks.samples import Samples
 from benchmarks.timing import NotMeasured
-from tests.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import Sandbox, eventually
 
 ROOT = Path(__file__).parents[2]
 

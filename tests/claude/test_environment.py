@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from hldctl.claude.environment import for_session, with_marks
-from tests.sandbox import eventually
+from tests.helpers.sandbox import eventually
 
 
 def environment(launcher: dict[str, str], chosen: dict[str, str] | None = None) -> dict[str, str]:

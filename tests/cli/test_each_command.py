@@ -1,4 +1,4 @@
-"""What each command says to a person, once; `screens/README.md` says how to renew what is expected."""
+"""What each command says to a person, once; `snapshots/README.md` says how to renew what is expected."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from hldctl.cli.app import COMMANDS
-from tests.cli.gallery import HOUR, PADDING, SCREENS, ask, compare
-from tests.sandbox import Sandbox
-from tests.terminal import Terminal
+from tests.helpers.sample_sessions import HOUR, PADDING, SCREENS, ask, compare
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.terminal import Terminal
 
 CLAUDE = r"""
 if "--version" in sys.argv:
@@ -35,7 +35,7 @@ write(type="result", subtype="success", is_error=False, num_turns=7, duration_ms
 """
 
 ELSEWHERE = {"ls": "ls-80", "show": "show-completed-80", "tail": "tail_80", "top": "top-80"}
-"""With more kinds of sessions, in test_screens.py, test_tail_screen.py and test_top.py."""
+"""With more kinds of sessions, in test_screens.py, views/test_follow.py and views/test_top.py."""
 
 _DIFFERENT = {
     r"\d{4}-\d\d-\d\dT[\d:.]+Z": "2026-11-23T12:00:00.000Z",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox import Completed, Sandbox
+from tests.helpers.sandbox import Completed, Sandbox
 
 MISSING = "00000000-0000-4000-8000-000000000000"
 

@@ -10,7 +10,7 @@ import pytest
 from hldctl.cli import app
 from hldctl.cli.help_text import EXAMPLES, SECTIONS, TOP
 from hldctl.errors import ExitCode
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 
 def test_the_help_groups_all_commands_and_names_all_exit_codes(sandbox: Sandbox) -> None:

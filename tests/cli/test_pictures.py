@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pyte
 import pytest
 
-from tests import picture
-from tests.cli.a_conversation import ALL
-from tests.cli.gallery import CLAUDE, LAUNCHES, Gallery, compare_with, fix_times, gallery
-from tests.documented import ROOT
-from tests.picture import Theme
-from tests.sandbox import Sandbox
-from tests.terminal import Terminal
+from tests.helpers import svg_screenshot
+from tests.helpers.doc_blocks import ROOT
+from tests.helpers.fake_claude_conversation import ALL
+from tests.helpers.sample_sessions import CLAUDE, LAUNCHES, Gallery, compare_with, fix_times, gallery
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.svg_screenshot import Theme
+from tests.helpers.terminal import Terminal
 
 PICTURES = ROOT / "docs" / "pictures"
 WIDTHS = pytest.mark.parametrize("columns", [80, 140])
@@ -134,8 +134,8 @@ def spend(shown: Gallery) -> None:
 def compare(shown: Gallery, name: str, display: pyte.Screen, title: str = "") -> None:
     """With the pictures of that name and width, light and dark; HLDCTL_RENEW_PICTURES=1 writes them anew."""
     for theme in Theme:
-        lines = picture.lines(display)
-        drawn = picture.svg(lines, display.columns, theme, title or f"hldctl {name.replace('-', ' --')}")
+        lines = svg_screenshot.lines(display)
+        drawn = svg_screenshot.svg(lines, display.columns, theme, title or f"hldctl {name.replace('-', ' --')}")
         file = PICTURES / f"{name}-{display.columns}-{theme.suffix}.svg"
         told = PICTURES / "README.md"
         compare_with(file, shown.named(drawn, a_hash), renewed_by="HLDCTL_RENEW_PICTURES", told_in=told)

@@ -1,4 +1,4 @@
-"""What a person sees of sessions of all kinds; `screens/README.md` says how to renew what is expected."""
+"""What a person sees of sessions of all kinds; `snapshots/README.md` says how to renew what is expected."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.gallery import KINDS, Gallery, compare, fix_times, gallery
-from tests.sandbox import Sandbox
-from tests.terminal import Terminal
+from tests.helpers.sample_sessions import KINDS, Gallery, compare, fix_times, gallery
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.terminal import Terminal
 
 WIDTHS = (80, 140)
 

@@ -11,7 +11,7 @@ from hldctl.ingest.state import FoldState
 from hldctl.states import Status
 from hldctl.store.events import COLUMNS
 from hldctl.supervisor.retry_policy import Restart
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 _COMPARED = [name for name in COLUMNS if name not in ("created_at", "is_completed")]
 

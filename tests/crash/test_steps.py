@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.audit import faults
-from tests.sandbox import GATED, Sandbox, eventually
+from tests.helpers.sandbox import GATED, Sandbox, eventually
 
 INJECTED = Path(__file__).parent / "injected"
 

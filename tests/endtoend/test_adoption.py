@@ -14,7 +14,7 @@ from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.termination import descendants
 from hldctl.system import file_lock
 from hldctl.system.processes import ProcessIdentity
-from tests.sandbox import GATED, PATIENCE, Json, Sandbox, eventually, is_dead, kill_and_wait
+from tests.helpers.sandbox import GATED, PATIENCE, Json, Sandbox, eventually, is_dead, kill_and_wait
 
 SCRIPT = """
 think Let me see.

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from hldctl.permission_hook.command import command
-from tests.sandbox import PATIENCE, Json, Sandbox, eventually, falls_asleep, kill, kill_and_wait, wakeups
+from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually, falls_asleep, kill, kill_and_wait, wakeups
 
 THEN_TOUCH = 'call Bash {"command": "touch made; echo out"}\n\n'
 THEN_TOUCH_OTHER = 'call Bash {"command": "touch other"}\n\n'

@@ -6,9 +6,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from tests.cron import Cron
-from tests.documented import block
-from tests.sandbox import Sandbox, eventually
+from tests.helpers.cron import Cron
+from tests.helpers.doc_blocks import block
+from tests.helpers.sandbox import Sandbox, eventually
 
 HLDCTL = shlex.quote(str(Path(sys.executable).with_name("hldctl")))
 SCRIPT = """

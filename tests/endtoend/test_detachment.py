@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.sandbox import GATED, PATIENCE, Sandbox, eventually, falls_asleep, wakeups
+from tests.helpers.sandbox import GATED, PATIENCE, Sandbox, eventually, falls_asleep, wakeups
 
 
 def test_launch_in_a_command_substitution_returns_while_the_session_goes_on(sandbox: Sandbox) -> None:

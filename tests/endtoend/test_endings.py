@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from tests.sandbox import Json, Sandbox, eventually
+from tests.helpers.sandbox import Json, Sandbox, eventually
 
 SLOW = "say One moment.\nwait 30s\nsay Never said."
 IN_TOOL = 'call Bash {"command": "touch tool-runs; tail -f /dev/null"}\n\nsay Never said.'

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from tests.endtoend.test_approvals import BASH, asked, asking, by_type, feed, waiting
-from tests.sandbox import Json, Sandbox, eventually, kill_and_wait
-from tests.terminal import Terminal
+from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
+from tests.helpers.terminal import Terminal
 
 UNKNOWN = {"HLDCTL_SESSION_ID": "11111111-1111-4111-8111-111111111111"}
 """The mark of a session that has been deleted, or is another state directory's."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.endtoend.test_approvals import asked, by_type
-from tests.sandbox import Json, Sandbox
+from tests.helpers.sandbox import Json, Sandbox
 
 MARKS = 'call Bash {"command": "printenv HLDCTL_SESSION_ID HLDCTL_RUN_ID HLDCTL_HOME"}\n\n'
 SCRIPT = f'{MARKS}call Bash {{"command": "touch made"}}\n\nsay Done.'

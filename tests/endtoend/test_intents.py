@@ -11,7 +11,7 @@ import pytest
 from tests.crash.test_steps import INJECTED
 from tests.faults.injection import Injection
 from tests.faults.outcome import assert_nobody_is_left, supervisor_of
-from tests.sandbox import Json, Sandbox, eventually
+from tests.helpers.sandbox import Json, Sandbox, eventually
 
 SOON = 60.0
 """Seconds: a look each five, Claude Code's end, and a loaded machine."""

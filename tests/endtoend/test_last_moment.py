@@ -12,7 +12,7 @@ import psutil
 
 from hldctl.permission_hook.command import command
 from tests.endtoend.test_approvals import REQUEST, asked, asking, waiting
-from tests.sandbox import PATIENCE, Json, Sandbox, eventually
+from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually
 
 
 def hook_of(sandbox: Sandbox, session_id: str) -> subprocess.Popen[str]:

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tests.crash.audit import faults
-from tests.sandbox import Json, Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
 
 IDLE = "18s"
 """More than Claude Code takes to start on a machine with much else to do, and less than what is waited for here."""

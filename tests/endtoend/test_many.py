@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from tests.sandbox import PATIENCE, Sandbox
+from tests.helpers.sandbox import PATIENCE, Sandbox
 
 COUNT = 20
 

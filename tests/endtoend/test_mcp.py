@@ -6,9 +6,9 @@ import json
 import sys
 from pathlib import Path
 
-from tests.sandbox import Json, Sandbox
+from tests.helpers.sandbox import Json, Sandbox
 
-SERVER = Path(__file__).parents[1] / "mcp_server.py"
+SERVER = Path(__file__).parents[1] / "helpers" / "mcp_server.py"
 SECRET = "hunter2-hunter2"
 CONFIG = {
     "mcpServers": {

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from hldctl.system import file_lock
-from tests.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
 
 WAITING = """
 call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo out"}

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from hldctl.system import cgroup
-from tests.sandbox import Sandbox, eventually, is_dead, kill, kill_and_wait
+from tests.helpers.sandbox import Sandbox, eventually, is_dead, kill, kill_and_wait
 
 STAY = "until [ -e {0}-go-on ]; do sleep 0.1; done"
 """A tool that runs until the test ends it."""

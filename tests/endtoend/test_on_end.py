@@ -8,7 +8,7 @@ import random
 import psutil
 import pytest
 
-from tests.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
 
 
 def lines(sandbox: Sandbox, name: str) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.endtoend.test_approvals import BASH, asked, asking, by_type, feed, waiting
-from tests.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import Sandbox, eventually
 
 
 def another_hook(sandbox: Sandbox, behavior: str) -> None:

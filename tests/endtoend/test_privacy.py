@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import Sandbox, eventually
 
 SECRETS = {name: f"hunter2-{name}-hunter2" for name in ("variable", "setting", "server", "header", "url", "key")}
 MCP_CONFIG = {

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.documented import ROOT, block
-from tests.sandbox import PATIENCE, Completed, Sandbox, eventually
+from tests.helpers.doc_blocks import ROOT, block
+from tests.helpers.sandbox import PATIENCE, Completed, Sandbox, eventually
 
 UNATTENDED = "how-to/unattended.md"
 MANY = "how-to/many-at-once.md"

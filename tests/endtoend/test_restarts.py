@@ -11,7 +11,7 @@ import pytest
 
 from hldctl.system.clock import rfc3339
 from tests.crash.audit import faults
-from tests.sandbox import Json, Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
 
 WORK = 'call Bash {"command": "echo one"}\n\n'
 TOOLS = ("--allowed-tools", "Bash")

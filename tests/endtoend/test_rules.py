@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.endtoend.test_approvals import asked, asking, feed, waiting
-from tests.sandbox import Json, Sandbox, eventually
-from tests.terminal import Terminal
+from tests.helpers.sandbox import Json, Sandbox, eventually
+from tests.helpers.terminal import Terminal
 
 UNANSWERED = ("--approval-timeout", "1s=deny")
 """What is asked is denied a moment later, so that a whole script runs through."""

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tests.endtoend.test_names import TOOLS, WAITING, reaches, statuses
-from tests.sandbox import Sandbox, eventually, falls_asleep, kill_and_wait, wakeups
+from tests.helpers.sandbox import Sandbox, eventually, falls_asleep, kill_and_wait, wakeups
 
 
 def states(sandbox: Sandbox, ids: list[str]) -> list[str]:

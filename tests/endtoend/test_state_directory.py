@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from hldctl.permission_hook.command import command
-from tests.another_user import OTHER, UNPRIVILEGED, given_away
 from tests.faults.outcome import assert_nobody_is_left, assert_refused
-from tests.sandbox import GATED, Sandbox, eventually, kill
+from tests.helpers.another_user import OTHER, UNPRIVILEGED, given_away
+from tests.helpers.sandbox import GATED, Sandbox, eventually, kill
 
 COMMANDS = (
     ["launch", "Go"],

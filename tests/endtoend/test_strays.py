@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.sandbox import PATIENCE, Sandbox, eventually, is_dead, kill, kill_and_wait
+from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, is_dead, kill, kill_and_wait
 
 
 def tails(sandbox: Sandbox) -> list[psutil.Process]:
@@ -38,7 +38,7 @@ def test_nothing_outlives_a_claude_that_was_killed(sandbox: Sandbox) -> None:
     eventually(lambda: not sandbox.processes(), "all to end", PATIENCE)
 
 
-MCP_SERVER = Path(__file__).parents[1] / "mcp_server.py"
+MCP_SERVER = Path(__file__).parents[1] / "helpers" / "mcp_server.py"
 MCP_CONFIG = {"mcpServers": {"mine": {"command": sys.executable, "args": [str(MCP_SERVER)]}}}
 HOOK = {
     "hooks": {"PermissionRequest": [{"hooks": [{"type": "command", "command": "tail -f /dev/null", "timeout": 3600}]}]}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 TWO_IN_THE_BACKGROUND = """
 call Agent {"description": "first", "prompt": "Do part one", "run_in_background": true}

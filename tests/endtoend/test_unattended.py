@@ -10,7 +10,7 @@ import pytest
 
 from hldctl.rehearsal.script import parse
 from tests.endtoend.test_names import TOOLS, WAITING
-from tests.sandbox import PATIENCE, Sandbox, eventually
+from tests.helpers.sandbox import PATIENCE, Sandbox, eventually
 
 DENIED = 'call Bash {"command": "touch forbidden"}\n\nsay Done.'
 

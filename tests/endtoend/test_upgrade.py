@@ -13,7 +13,7 @@ import psutil
 import hldctl
 from hldctl.store.migrations import MIGRATIONS
 from tests.crash.audit import faults
-from tests.sandbox import GATED, Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import GATED, Sandbox, eventually, kill_and_wait
 
 NOVELTY = '\nMIGRATIONS = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN novelty TEXT",))\n'
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import Sandbox, eventually
 
 _INJECTED = Path(__file__).parent / "injected"
 

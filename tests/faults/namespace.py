@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.sandbox import Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import Sandbox, eventually, kill_and_wait
 
 
 class Namespace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 
 from tests.crash.audit import faults
-from tests.sandbox import Completed, Sandbox, eventually
+from tests.helpers.sandbox import Completed, Sandbox, eventually
 
 
 def assert_refused(done: Completed, *words: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.crash.audit import faults
 from tests.faults.namespace import Container
-from tests.sandbox import GATED, Sandbox, eventually, is_dead, kill_and_wait
+from tests.helpers.sandbox import GATED, Sandbox, eventually, is_dead, kill_and_wait
 
 ASKING = 'call Bash {"command": "touch made"}\n\nsay Done.'
 Opener = Callable[[], Container]

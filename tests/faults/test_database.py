@@ -17,7 +17,7 @@ from tests.faults.outcome import (
     claude_of,
     has_trouble,
 )
-from tests.sandbox import GATED, Sandbox, eventually, is_dead
+from tests.helpers.sandbox import GATED, Sandbox, eventually, is_dead
 
 WRITES_OF_A_LAUNCH = range(1, 61)
 WRITES_AFTER_IT = range(49, 145, 6)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.namespace import SmallDisk
 from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, assert_refused
-from tests.sandbox import GATED, PATIENCE, Sandbox, eventually
+from tests.helpers.sandbox import GATED, PATIENCE, Sandbox, eventually
 
 SIZES = [f"size={size}k" for size in range(8, 340, 24)]
 INODES = [f"nr_inodes={number}" for number in range(3, 19, 4)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, supervisor_of
-from tests.sandbox import GATED, Sandbox, claude_binary, eventually
+from tests.helpers.sandbox import GATED, Sandbox, claude_binary, eventually
 
 
 @pytest.fixture

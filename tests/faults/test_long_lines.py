@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.faults.outcome import assert_nobody_is_left
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 MEGABYTE = 1 << 20
 ADDRESS_SPACE = 1 << 30

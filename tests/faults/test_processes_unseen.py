@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.namespace import Namespace
 from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, claude_of, supervisor_of
-from tests.sandbox import GATED, Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import GATED, Sandbox, eventually, kill_and_wait
 
 HIDE = """
 mkdir seen

@@ -16,7 +16,7 @@ from tests.faults.outcome import (
     claude_of,
     supervisor_of,
 )
-from tests.sandbox import GATED, PATIENCE, Sandbox, eventually
+from tests.helpers.sandbox import GATED, PATIENCE, Sandbox, eventually
 
 YEAR = 365 * 24 * 3600 * 1000
 

@@ -21,7 +21,7 @@ from tests.faults.outcome import (
     has_trouble,
     supervisor_of,
 )
-from tests.sandbox import GATED, Completed, Sandbox, eventually, is_dead, kill_and_wait
+from tests.helpers.sandbox import GATED, Completed, Sandbox, eventually, is_dead, kill_and_wait
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ from hldctl.store.approvals import Approval
 from hldctl.store.connection import current, execute, transaction
 from hldctl.store.database import opened
 from hldctl.store.recovery.valid_values import TABLES
-from tests.filling import session_row
 from tests.fixtures.streams.record import indexes
+from tests.helpers.seed_database import session_row
 
 PAGE = 4096
 SESSIONS = 6

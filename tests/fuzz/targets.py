@@ -35,10 +35,10 @@ from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import SessionTable
 from hldctl.store.session import Session
 from hldctl.system.clock import rfc3339
-from tests.exported_markdown import assert_contained
 from tests.fixtures.streams.expected import lines_of
 from tests.fuzz import damage
 from tests.fuzz.shells import assert_one_command
+from tests.helpers.exported_markdown import assert_contained
 
 ARRIVED = 1795377072000
 _INSERT = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"

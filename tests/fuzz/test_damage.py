@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from hldctl.errors import ExitCode
-from tests.filling import fill
 from tests.fuzz.damage import COMMANDS, PAGE, Template, damage
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.seed_database import fill
 
 INTERIOR = 5
 """The first byte of a table's page that has others below it."""

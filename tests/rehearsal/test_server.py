@@ -16,7 +16,7 @@ import pytest
 
 from hldctl.rehearsal.script import parse
 from hldctl.rehearsal.server import RehearsalServer
-from tests.sandbox import PATIENCE, Sandbox
+from tests.helpers.sandbox import PATIENCE, Sandbox
 
 SCRIPT = """
 say First.

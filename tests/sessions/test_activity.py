@@ -5,7 +5,7 @@ import pytest
 from hldctl.sessions import activity
 from hldctl.sessions.activity import Activity, Doing
 from hldctl.store.database import opened
-from tests.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import Sandbox, eventually
 
 SPEAKS = """
 query = sys.stdin.read()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.a_conversation import CONVERSATION
-from tests.sandbox import Sandbox
+from tests.helpers.fake_claude_conversation import CONVERSATION
+from tests.helpers.sandbox import Sandbox
 
 RESULTS = (
     CONVERSATION

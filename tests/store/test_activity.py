@@ -6,7 +6,7 @@ import pytest
 
 from hldctl.store import activity
 from hldctl.store.sessions import OUTCOMES
-from tests.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox
 
 
 @pytest.mark.parametrize("query", [activity.LIVE, activity.OLDEST_OPEN_CALLS, activity.LAST_EVENTS])

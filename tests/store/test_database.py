@@ -23,7 +23,7 @@ from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import JsonField, SessionTable
 from hldctl.store.session import JSON_COLUMNS, TRUTH_COLUMNS
 from hldctl.store.session_list import Listing, matching
-from tests.filling import fill
+from tests.helpers.seed_database import fill
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from hldctl.cli.app import COMMANDS
 from hldctl.config import schema
-from tests.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import Sandbox, eventually
 
 
 def answer(sandbox: Sandbox, *words: str) -> list[str]:

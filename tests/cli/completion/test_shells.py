@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sandbox import Sandbox
-from tests.terminal import Terminal
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.terminal import Terminal
 
 KILL_LINE = "\x15"
 CLEAR = "\x0c"

@@ -1,0 +1,109 @@
+"""Answering at a terminal: what waits is shown, and a key decides."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.helpers.sandbox import Json, Sandbox, eventually
+from tests.helpers.terminal import Terminal
+
+QUESTION = "[q]uit"
+
+
+def asked(sandbox: Sandbox) -> list[Json]:
+    found: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
+    return found
+
+
+def waiting(sandbox: Sandbox, script: str) -> str:
+    """A session that waits for permission."""
+    sandbox.play(script)
+    session_id = sandbox.launch("Hi", "--approvals")
+    eventually(lambda: asked(sandbox), "the request")
+    return session_id
+
+
+TOUCH = 'call Bash {"command": "touch made"}\n\n'
+EDIT = 'call Write {"file_path": "made", "content": "one\\ntwo\\n"}\n\n'
+
+
+@pytest.mark.parametrize(("key", "status", "made"), [("y", "approved", True), ("n", "denied", False)])
+def test_a_key_decides(sandbox: Sandbox, key: str, status: str, made: bool) -> None:
+    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    with Terminal(sandbox, "approve") as terminal:
+        assert "$ touch made" in terminal.shows(QUESTION)
+        terminal.enter(f"{key}\n")
+        if key == "n":
+            terminal.shows("Tell the model")
+            terminal.enter("Rather not.\n")
+        assert terminal.ended()[0] == 0
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    (request,) = asked(sandbox)
+    assert (request["status"], (sandbox.work / "made").exists()) == (status, made)
+    assert request["comment"] == (None if made else "Rather not.")
+
+
+def test_an_edit_is_shown_as_a_diff_and_allowed_always(sandbox: Sandbox) -> None:
+    session_id = waiting(sandbox, EDIT + EDIT.replace("made", "other") + "say Done.")
+    with Terminal(sandbox, "approve") as terminal:
+        shown = terminal.shows(QUESTION)
+        assert "\x1b[32m+one" in shown
+        assert "+two" in shown
+        terminal.enter("a\n")
+        assert terminal.ended()[0] == 0
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert [request["status"] for request in asked(sandbox)] == ["approved"] * 2
+
+
+def test_the_input_is_changed_in_an_editor(sandbox: Sandbox) -> None:
+    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    editor = sandbox.root / "editor"
+    editor.write_text('#!/bin/sh\nsed -i s/made/changed/ "$1"\n')
+    editor.chmod(0o755)
+    sandbox.environment["EDITOR"] = str(editor)
+    with Terminal(sandbox, "approve") as terminal:
+        terminal.shows(QUESTION)
+        terminal.enter("e\n")
+        # The changed call is shown, and asked about, before it runs.
+        assert "$ touch changed" in terminal.shows("Run it as changed?")
+        terminal.shows(QUESTION)
+        terminal.enter("y\n")
+        assert terminal.ended()[0] == 0
+    sandbox.ended(session_id)
+    assert (sandbox.work / "changed").exists()
+    assert not (sandbox.work / "made").exists()
+
+
+def test_whoever_quits_has_answered_nothing(sandbox: Sandbox) -> None:
+    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    with Terminal(sandbox, "approve") as terminal:
+        terminal.shows(QUESTION)
+        terminal.enter("x\n")
+        terminal.shows("is not an answer")
+        terminal.enter("q\n")
+        assert terminal.ended()[0] == 0
+    assert asked(sandbox)[0]["status"] == "pending"
+    sandbox.ok("interrupt", session_id)
+
+
+def test_a_follower_at_a_terminal_answers_in_place(sandbox: Sandbox) -> None:
+    session_id = waiting(sandbox, f"{TOUCH}say All done.")
+    with Terminal(sandbox, "tail", "-f", session_id) as terminal:
+        terminal.shows(QUESTION)
+        terminal.enter("y\n")
+        terminal.shows("approved")
+        terminal.shows("All done.")
+        assert terminal.ended()[0] == 0
+    assert (sandbox.work / "made").exists()
+
+
+def test_a_launch_at_a_terminal_asks_unless_told_otherwise(sandbox: Sandbox) -> None:
+    sandbox.play(f"{TOUCH}say Done.")
+    for words, hooked in (([], True), (["--no-approvals"], False)):
+        with Terminal(sandbox, "launch", "Hi", *words) as terminal:
+            assert terminal.ended()[0] == 0
+        session_id = sandbox.show("last")["id"]
+        assert sandbox.files(session_id).hooked_settings.exists() == hooked
+        sandbox.run("interrupt", session_id)

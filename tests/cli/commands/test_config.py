@@ -1,0 +1,273 @@
+"""`hldctl config`, and defaults for options from the configuration file."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.terminal import Terminal
+
+COMMENTED = """\
+# Mine.
+retries = 1  # once is enough
+max_running = 4
+
+[groups]
+review = 2  # of them
+
+# Each day.
+[prune]
+keep = 100
+"""
+
+DEFAULTS = """
+model = "haiku"
+permission_mode = "plan"
+allowed_tools = ["Read,Grep", "Bash(git log:*, x)"]
+max_budget_usd = 2
+timeout = "2h"
+idle_timeout = "10m"
+retries = 3
+wait_for_reset = true
+fail_on_denial = true
+"""
+
+
+def file(sandbox: Sandbox) -> Path:
+    return sandbox.home / ".config" / "hldctl" / "config.toml"
+
+
+def shown(sandbox: Sandbox, **environment: str) -> dict[str, dict[str, Any]]:
+    return {each["key"]: each for each in json.loads(sandbox.ok("config", "--json", environment=environment))}
+
+
+def refused(sandbox: Sandbox, *arguments: str) -> str:
+    """What a command says that must not be obeyed."""
+    done = sandbox.run("config", *arguments)
+    assert (done.returncode, done.stdout) == (2, ""), done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_each_setting_and_where_it_comes_from(sandbox: Sandbox) -> None:
+    sandbox.configure(COMMENTED)
+    found = shown(sandbox)
+    assert found["retries"] == {"key": "retries", "value": 1, "source": "file", "place": str(file(sandbox))}
+    assert (found["groups.review"]["value"], found["prune.keep"]["source"]) == (2, "file")
+    assert found["model"] == {"key": "model", "value": None, "source": "default", "place": None}
+    assert (found["fail_on_denial"]["value"], found["fail_on_denial"]["source"]) == (False, "default")
+    home, claude = found["state_directory"], found["claude"]
+    assert (home["value"], home["source"], home["place"]) == (str(sandbox.state.root), "environment", "HLDCTL_HOME")
+    assert (claude["source"], claude["place"]) == ("environment", "HLDCTL_CLAUDE")
+
+
+def test_where_no_variable_says_it(sandbox: Sandbox) -> None:
+    found = shown(sandbox, HLDCTL_HOME="", HLDCTL_CLAUDE="")
+    assert found["state_directory"]["value"] == str(sandbox.home / ".local" / "state" / "hldctl")
+    assert found["state_directory"]["source"] == "default"
+    assert found["claude"]["source"] in ("environment", "found")
+    assert shown(sandbox, HLDCTL_CLAUDE="/nowhere")["claude"]["source"] == "missing"
+
+
+def test_the_table_in_a_pipe_and_on_a_terminal(sandbox: Sandbox) -> None:
+    sandbox.configure('on_end = "echo \\u001b[31m"\n' + COMMENTED)
+    header, *rows = sandbox.ok("config").splitlines()
+    assert header.split() == ["KEY", "VALUE", "FROM"]
+    assert [row.split() for row in rows if row.startswith(("retries", "model"))] == [
+        ["model", "Claude", "Code's", "own", "default"],
+        ["retries", "1", str(file(sandbox))],
+    ]
+    with Terminal(sandbox, "config", columns=100, lines=30) as terminal:
+        screen = terminal.becomes("prune.keep")
+        terminal.ended()
+    drawn = {line.split()[0]: line.split()[1:] for line in screen if line}
+    assert drawn["retries"] == ["1", "~/.config/hldctl/config.toml"]
+    assert drawn["on_end"][:2] == ["echo", r"\x1b[31m"]
+
+
+def test_what_is_set_changes_its_line_alone(sandbox: Sandbox) -> None:
+    sandbox.configure(COMMENTED)
+    for key, value in {"retries": "2", "model": "opus", "groups.build": "3", "prune.older_than": "30d"}.items():
+        sandbox.ok("config", "set", key, value)
+    assert file(sandbox).read_text() == (
+        COMMENTED.replace("retries = 1", "retries = 2")
+        .replace("max_running = 4\n", 'max_running = 4\nmodel = "opus"\n')
+        .replace("of them\n", "of them\nbuild = 3\n")
+        .replace("keep = 100\n", 'keep = 100\nolder_than = "30d"\n')
+    )
+    for key in ("retries", "model", "groups.build", "prune.older_than"):
+        sandbox.ok("config", "unset", key)
+    assert file(sandbox).read_text() == COMMENTED.replace("retries = 1  # once is enough\n", "")
+    assert "retries is not in" in sandbox.run("config", "unset", "retries").stderr
+
+
+def test_a_table_that_would_say_nothing_goes_with_its_last_value(sandbox: Sandbox) -> None:
+    sandbox.configure("[prune]\nkeep = 1\n")
+    sandbox.ok("config", "unset", "prune.keep")
+    assert file(sandbox).read_text() == ""
+
+
+def test_values_of_all_kinds_are_read_again_as_they_were_said(sandbox: Sandbox) -> None:
+    said = {
+        "allowed_tools": ("Read, Bash(a, b)", ["Read", "Bash(a, b)"]),
+        "max_budget_usd": ("2.50", 2.5),
+        "wait_for_reset": ("true", True),
+        "on_end": ('echo "$HLDCTL_NAME"', 'echo "$HLDCTL_NAME"'),
+        "groups.a.b": ("3", 3),
+        "groups": ("{ c = 4 }", {"c": 4}),
+    }
+    for key, (text, value) in said.items():
+        sandbox.ok("config", "set", key, text)
+        assert json.loads(sandbox.ok("config", "get", key, "--json")) == value
+    assert sandbox.ok("config", "get", "allowed_tools") == "Read\nBash(a, b)\n"
+    assert sandbox.ok("config", "get", "wait_for_reset") == "true\n"
+    assert sandbox.ok("config", "get", "timeout") == ""
+    assert sandbox.ok("config", "get", "groups") == "c = 4\n"
+    assert sandbox.ok("config", "get", "state_directory") == f"{sandbox.state.root}\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "word"),
+    [
+        ("retries", "many", "whole number"),
+        ("timeout", "soon", "no duration"),
+        ("timeout", "0", "longer than nothing"),
+        ("approval_timeout", "30m", "30m=deny"),
+        ("prune.older_than", "old", "no duration"),
+        ("groups.build", "0", "whole number"),
+        ("max_budget_usd", "inf", "dollars"),
+        ("colour", "red", "There is no setting 'colour'"),
+        ("claude", "/bin/claude", "HLDCTL_CLAUDE"),
+    ],
+)
+def test_what_would_not_be_understood_is_not_written(sandbox: Sandbox, key: str, value: str, word: str) -> None:
+    assert word in refused(sandbox, "set", key, value)
+    assert not file(sandbox).exists()
+
+
+def test_the_file_is_private_and_a_link_to_it_stays_one(sandbox: Sandbox) -> None:
+    sandbox.ok("config", "set", "model", "opus")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (file(sandbox).parent, file(sandbox))]
+    assert modes == [0o700, 0o600]
+    kept = sandbox.home / "dotfiles" / "hldctl.toml"
+    kept.parent.mkdir()
+    file(sandbox).rename(kept)
+    kept.chmod(0o644)
+    file(sandbox).symlink_to(kept)
+    sandbox.ok("config", "set", "model", "haiku")
+    assert (file(sandbox).is_symlink(), kept.read_text()) == (True, 'model = "haiku"\n')
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o644
+    assert [path.name for path in kept.parent.iterdir()] == ["hldctl.toml"]
+
+
+def test_of_changes_at_the_same_time_none_is_lost(sandbox: Sandbox) -> None:
+    begun = [sandbox.popen("config", "set", f"groups.g{number}", str(number)) for number in range(1, 7)]
+    assert [process.communicate() and process.returncode for process in begun] == [0] * 6
+    assert json.loads(sandbox.ok("config", "get", "groups", "--json")) == {f"g{n}": n for n in range(1, 7)}
+
+
+def test_a_broken_file_is_named_and_can_be_mended(sandbox: Sandbox) -> None:
+    sandbox.configure("retries = [")
+    for arguments in ([], ["--json"], ["get", "model"], ["set", "model", "opus"], ["unset", "model"]):
+        assert str(file(sandbox)) in refused(sandbox, *arguments)
+    assert file(sandbox).read_text() == "retries = ["
+    (doctor,) = (line for line in sandbox.run("doctor").stdout.splitlines() if " configuration: " in line)
+    assert doctor.startswith("error")
+    assert str(file(sandbox)) in doctor
+    assert sandbox.ok("config", "path") == f"{file(sandbox)}\n"
+    sandbox.environment["EDITOR"] = 'sed -i "s/.$/1/"'
+    sandbox.ok("config", "edit")
+    assert shown(sandbox)["retries"]["value"] == 1
+
+
+def test_a_value_that_is_wrong_can_be_set_right(sandbox: Sandbox) -> None:
+    sandbox.configure("retries = 'many'  # mine\n")
+    sandbox.ok("config", "set", "retries", "3")
+    assert file(sandbox).read_text() == "retries = 3  # mine\n"
+
+
+def test_what_was_edited_stays_though_it_means_nothing(sandbox: Sandbox) -> None:
+    sandbox.environment |= {"EDITOR": "false", "VISUAL": 'sh -c \'echo "timeout = 5" > "$0"\''}
+    assert "timeout must be a text" in refused(sandbox, "edit")
+    assert file(sandbox).read_text() == "timeout = 5\n"
+    sandbox.environment["VISUAL"] = ""
+    failed = sandbox.run("config", "edit")
+    assert (failed.returncode, "`false` ended with exit code 1" in failed.stderr) == (5, True)
+
+
+def test_each_subcommand_has_help(sandbox: Sandbox) -> None:
+    for name in ("get", "set", "unset", "edit", "path"):
+        assert f"Usage: hldctl config {name}" in sandbox.ok("config", name, "--help")
+    assert "No such command 'sett'" in refused(sandbox, "sett")
+
+
+def test_reading_the_configuration_does_without_what_writes_it(sandbox: Sandbox) -> None:
+    sandbox.configure(COMMENTED)
+    code = "import sys; from hldctl.config import load; load.load(); print('tomlkit' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=sandbox.environment, capture_output=True, check=True)
+    assert done.stdout == b"False\n"
+
+
+ARGUMENTS = """
+with open("arguments", "w") as file:
+    json.dump(sys.argv, file)
+print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}))
+"""
+
+
+def launched(sandbox: Sandbox, *arguments: str) -> tuple[dict[str, Any], list[str]]:
+    """The session, and what Claude Code was called with."""
+    sandbox.ok(*arguments, "--wait")
+    called: list[str] = json.loads((sandbox.work / "arguments").read_text())
+    return sandbox.show("last"), called
+
+
+def terms(sandbox: Sandbox) -> tuple[Any, ...]:
+    columns = "timeout_ms, idle_timeout_ms, retries, wait_for_reset, fail_on_denial"
+    return sandbox.sql(f"SELECT {columns} FROM sessions ORDER BY rowid DESC LIMIT 1")[0]
+
+
+def test_options_that_are_not_given_are_as_configured(sandbox: Sandbox) -> None:
+    sandbox.claude(ARGUMENTS)
+    sandbox.configure(DEFAULTS)
+    session, called = launched(sandbox, "launch", "Go")
+    assert called[called.index("--model") + 1] == "haiku"
+    assert called[called.index("--permission-mode") + 1] == "plan"
+    assert (session["model"], session["permission_mode"], session["max_budget_usd"]) == ("haiku", "plan", 2.0)
+    assert session["allowed_tools"] == ["Read", "Grep", "Bash(git log:*, x)"]
+    assert terms(sandbox) == (7_200_000, 600_000, 3, 1, 1)
+
+    limits = ["--timeout", "1h", "--idle-timeout", "1m", "--retries", "0", "--max-budget-usd", "0.5"]
+    switches = ["--no-wait-for-reset", "--no-fail-on-denial", "--permission-mode", "default", "--model", "opus"]
+    session, _ = launched(sandbox, "launch", "Go", *limits, *switches, "--allowed-tools", "Edit")
+    assert (session["model"], session["permission_mode"], session["max_budget_usd"]) == ("opus", "default", 0.5)
+    assert session["allowed_tools"] == ["Edit"]
+    assert terms(sandbox) == (3_600_000, 60_000, 0, 0, 0)
+
+    session, called = launched(sandbox, "launch", "Go", "--allowed-tools", "")
+    assert (session["allowed_tools"], "--allowed-tools" in called) == ([], False)
+
+
+def test_a_continuation_inherits_from_its_parent_alone(sandbox: Sandbox) -> None:
+    sandbox.play("say Done.")
+    sandbox.ok("launch", "Go", "--wait", "--retries", "1")
+    sandbox.configure(DEFAULTS)
+    sandbox.ok("continue", "last", "On", "--wait")
+    session = sandbox.show("last")
+    assert (session["permission_mode"], session["max_budget_usd"], session["allowed_tools"]) == (None, None, [])
+    assert terms(sandbox) == (None, None, 1, 0, 0)
+
+
+def test_a_default_that_means_nothing_starts_nothing(sandbox: Sandbox) -> None:
+    sandbox.claude(ARGUMENTS)
+    sandbox.configure('idle_timeout = "soon"\n')
+    done = sandbox.run("launch", "Go")
+    assert (done.returncode, "idle_timeout: 'soon' is no duration" in done.stderr) == (2, True)
+    assert sandbox.ok("ls", "-q") == ""

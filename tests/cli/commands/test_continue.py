@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import uuid
+
+from tests.helpers.sandbox import PATIENCE, Sandbox
+
+SCRIPT = """
+say First answer.
+
+[and then]
+say Second answer.
+
+[slow]
+say Begun.
+hang
+"""
+
+
+def test_it_resumes_the_conversation_as_a_session_of_its_own(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent = sandbox.ended(sandbox.launch("Hello", "--title", "Chores"))
+    child_id = sandbox.ok("continue", parent["id"], "and then").strip()
+    child = sandbox.ended(child_id)
+    assert (child["status"], child["result_content"]) == ("completed", "Second answer.")
+    assert child["parent_session_id"] == parent["id"]
+    assert child["claude_session_id"] not in (None, parent["claude_session_id"])
+    assert child["title"] == "Chores"
+    assert [event["content"] for event in sandbox.events(child_id)] == ["and then", "Second answer."]
+    assert sandbox.show(parent["id"]) == parent | {"children": [child_id]}
+
+
+def test_what_the_parent_spent_is_not_counted_again(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent = sandbox.ended(sandbox.launch("Hello"))
+    child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then").strip())
+    (result,) = [
+        line
+        for line in map(json.loads, sandbox.files(child["id"]).journal.read_bytes().splitlines())
+        if line["type"] == "result"
+    ]
+    # Claude Code's own figure goes on from where the parent stood.
+    assert result["total_cost_usd"] > child["cost_usd"]
+    assert abs(parent["cost_usd"] + child["cost_usd"] - result["total_cost_usd"]) < 1e-9
+    (new,) = result["model_usage_since_last_result"].values()
+    assert (child["input_tokens"], child["output_tokens"]) == (new["inputTokens"], new["outputTokens"])
+
+
+def test_every_setting_but_max_turns_is_inherited(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    elsewhere, extra = sandbox.root / "elsewhere", sandbox.root / "extra"
+    for directory in (elsewhere, extra):
+        directory.mkdir()
+    settings = (
+        *("-C", str(elsewhere), "--model", "sonnet", "--add-dir", str(extra), "--max-budget-usd", "5"),
+        *("--append-system-prompt", "Be kind.", "--custom-instructions", "Rhyme.", "--permission-mode", "plan"),
+        *("--allowed-tools", "Read", "--disallowed-tools", "WebFetch", "--settings", '{"env": {"A": "1"}}'),
+        *("--env", "PLANET=Mars", "--max-turns", "7"),
+    )
+    parent = sandbox.ended(sandbox.launch("Hello", *settings, "--", "--fallback-model", "haiku"))
+    child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then").strip())
+    inherited = (
+        *("working_dir", "model", "additional_directories", "max_budget_usd", "append_system_prompt"),
+        *("custom_instructions", "permission_mode", "allowed_tools", "disallowed_tools"),
+    )
+    assert child["end_reason"] == "success"
+    assert {name: child[name] for name in inherited} == {name: parent[name] for name in inherited}
+    assert (parent["max_turns"], child["max_turns"]) == (7, None)
+    for name in ("settings.json", "environment.json"):
+        of_parent, of_child = (sandbox.files(session["id"]).directory / name for session in (parent, child))
+        assert of_child.read_text() == of_parent.read_text()
+
+
+def test_each_setting_can_be_overridden(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent = sandbox.ended(sandbox.launch("Hello", "--model", "sonnet", "--title", "Chores", "--allowed-tools", "Read"))
+    overrides = ("--model", "opus", "--title", "More", "--allowed-tools", "Bash", "--max-turns", "2")
+    child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then", *overrides).strip())
+    assert (child["model"], child["title"]) == ("opus", "More")
+    assert (child["allowed_tools"], child["max_turns"]) == (["Bash"], 2)
+
+
+def test_a_changed_system_prompt_reaches_the_model(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent = sandbox.ended(sandbox.launch("Hello", "--append-system-prompt", "Speak like a pirate."))
+    sandbox.ended(
+        sandbox.ok("continue", parent["id"], "and then", "--append-system-prompt", "Speak in riddles.").strip()
+    )
+    assert sandbox.server is not None
+    prompts = [json.dumps(request["system"]) for request in sandbox.server.requests]
+    assert ["pirate" in prompt for prompt in prompts] == [True, False]
+    assert ["riddles" in prompt for prompt in prompts] == [False, True]
+
+
+def test_a_running_parent_is_interrupted_first(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent_id = sandbox.launch("slow work")
+    sandbox.journal_has(parent_id, "Begun.")
+    child = sandbox.ended(sandbox.ok("continue", parent_id, "and then").strip())
+    assert sandbox.show(parent_id)["status"] == "interrupted"
+    assert (child["status"], child["result_content"]) == ("completed", "Second answer.")
+
+
+def test_a_failed_session_can_be_continued(sandbox: Sandbox) -> None:
+    sandbox.play("fail 400 no luck\n\n[and then]\nsay Better now.")
+    parent = sandbox.ended(sandbox.launch("Hello"))
+    child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then").strip())
+    assert (parent["status"], child["status"]) == ("failed", "completed")
+
+
+def test_a_working_directory_that_is_gone_is_named(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    gone = sandbox.root / "gone"
+    parent = sandbox.ended(sandbox.launch("Hello", "-C", str(gone), "--create-dir"))
+    gone.rmdir()
+    refused = sandbox.run("continue", parent["id"], "and then")
+    assert (refused.returncode, str(gone) in refused.stderr) == (2, True)
+    child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then", "--create-dir").strip())
+    assert child["status"] == "completed"
+
+
+def test_two_continuations_of_one_parent_do_not_meet(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent = sandbox.ended(sandbox.launch("Hello"))
+    commands = [sandbox.popen("continue", parent["id"], "and then", "--wait") for _ in range(2)]
+    assert [command.communicate(timeout=PATIENCE)[0] for command in commands] == ["Second answer.\n"] * 2
+    children = {sandbox.show(session_id)["claude_session_id"] for session_id in sandbox.ok("ls", "-q").split()}
+    assert len(children) == 3
+
+
+def test_a_continuation_that_cannot_be_leaves_its_parent_alone(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent_id = sandbox.launch("slow work")
+    sandbox.journal_has(parent_id, "Begun.")
+    assert sandbox.run("continue", parent_id, "and then", "-C", "/nonexistent").returncode == 2
+    assert sandbox.run("continue", parent_id, " ").returncode == 2
+    assert sandbox.show(parent_id)["status"] == "running"
+    sandbox.ok("interrupt", parent_id)
+
+
+def test_continuing_at_once_waits_for_the_conversation_to_begin(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent_id = sandbox.launch("slow work")
+    child = sandbox.ended(sandbox.ok("continue", parent_id, "and then").strip())
+    assert child["parent_session_id"] == parent_id
+    assert sandbox.show(parent_id)["status"] == "interrupted"
+
+
+def test_a_conversation_chosen_by_hand_is_not_inherited(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    chosen = str(uuid.uuid4())
+    parent = sandbox.ended(sandbox.launch("Hello", "--", "--session-id", chosen, "--fallback-model", "haiku"))
+    child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then").strip())
+    assert parent["claude_session_id"] == chosen
+    assert child["claude_session_id"] not in (None, chosen)
+    assert (child["status"], child["result_content"]) == ("completed", "Second answer.")
+
+
+def test_variables_are_inherited_one_by_one(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    parent = sandbox.ended(sandbox.launch("Hello", "--env", "A=1", "--env", "B=1"))
+    child_id = sandbox.ok("continue", parent["id"], "and then", "--env", "B=2").strip()
+    sandbox.ended(child_id)
+    assert json.loads(sandbox.files(child_id).environment.read_text()) == {"A": "1", "B": "2"}
+
+
+def test_a_resume_that_failed_cannot_be_continued(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    failed = sandbox.ended(sandbox.launch("Hello", "--", "--resume", str(uuid.uuid4())))
+    assert failed["claude_session_id"] is None
+    assert sandbox.run("continue", failed["id"], "and then").returncode == 4

@@ -1,0 +1,481 @@
+"""`hldctl doctor`: finds what is wrong, says how to mend it, and with --fix mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.crash.audit import faults
+from tests.faults.namespace import Namespace
+from tests.helpers.another_user import UNPRIVILEGED, given_away
+from tests.helpers.sandbox import GATED, Sandbox, eventually
+
+SCRIPT = 'think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nsay Two.'
+
+
+def examine(sandbox: Sandbox, *arguments: str, **environment: str) -> dict[str, dict[str, Any]]:
+    """What was found, by subject; the exit code agrees with it."""
+    done = sandbox.run("doctor", "--json", *arguments, environment=environment)
+    assert done.stdout, done.stderr
+    found = {finding["subject"]: finding for finding in json.loads(done.stdout)}
+    is_open = any(finding["level"] == "error" and not finding["mended"] for finding in found.values())
+    assert done.returncode == (5 if is_open else 0), done.stderr
+    return found
+
+
+def levels(found: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {subject: finding["level"] for subject, finding in found.items() if finding["level"] not in ("ok", "note")}
+
+
+def finished_session(sandbox: Sandbox) -> str:
+    sandbox.play(SCRIPT)
+    sandbox.ok("launch", "Hello", "--title", "A title", "--allowed-tools", "Bash", "--wait")
+    return sandbox.ok("ls", "-q").strip()
+
+
+def old(directory: Path) -> None:
+    """As if made an hour ago: nobody is launching it at this moment."""
+    os.utime(directory, (time.time() - 3600,) * 2)
+
+
+def test_nothing_is_wrong_with_a_sound_installation(sandbox: Sandbox) -> None:
+    finished_session(sandbox)
+    found = examine(sandbox)
+    # The scripted API's key is in the environment, where cron has none.
+    assert levels(found) == {"login under cron": "warning"}
+    assert found["login"]["message"].startswith("by ")
+    assert found["sessions"]["message"].startswith("1 recorded")
+
+
+def test_a_person_reads_a_line_for_each_and_the_advice_below(sandbox: Sandbox) -> None:
+    done = sandbox.run("doctor")
+    assert done.returncode == 5
+    lines = done.stdout.splitlines()
+    (login,) = (number for number, line in enumerate(lines) if line.startswith("error    login: nobody is logged in"))
+    assert "auth login" in lines[login + 1]
+
+
+def test_a_missing_claude_code(sandbox: Sandbox) -> None:
+    found = examine(sandbox, HLDCTL_CLAUDE="/nowhere/claude")
+    assert found["Claude Code"]["level"] == "error"
+    assert "/nowhere/claude" in found["Claude Code"]["message"]
+
+
+def test_an_old_claude_code(sandbox: Sandbox) -> None:
+    sandbox.claude("print('2.1.200 (Claude Code)')")
+    assert examine(sandbox)["Claude Code"]["level"] == "warning"
+    sandbox.claude("sys.exit('broken')")
+    assert examine(sandbox)["Claude Code"]["level"] == "error"
+
+
+def test_modes_that_let_others_in_are_closed(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    journal = sandbox.files(session_id).journal
+    journal.chmod(0o644)
+    journal.parent.chmod(0o755)
+    found = examine(sandbox)["modes"]
+    assert (found["level"], found["can_be_mended"]) == ("error", True)
+    assert examine(sandbox, "--fix")["modes"]["mended"]
+    assert (journal.stat().st_mode & 0o777, journal.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert examine(sandbox)["modes"]["level"] == "ok"
+
+
+def test_a_session_without_a_supervisor_gets_one(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "Here.")
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+    supervisor.kill()
+    eventually(lambda: not supervisor.is_running() or supervisor.status() == "zombie", "its death")
+    assert examine(sandbox)["supervisors"]["level"] == "error"
+    assert examine(sandbox, "--fix")["supervisors"]["mended"]
+    assert "supervisors" not in examine(sandbox)
+    sandbox.ok("interrupt", session_id)
+
+
+def test_a_renamed_machine_takes_its_sessions_over(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hello")
+    sandbox.journal_has(session_id, "Here.")
+    sandbox.power_off()
+    eventually(lambda: not sandbox.processes(), "all to die")
+    sandbox.sql("UPDATE sessions SET host = 'old-name', boot_id = 'another' WHERE id = ?", session_id)
+    assert sandbox.show(session_id)["status"] == "running"
+    assert "old-name" in examine(sandbox)["hosts"]["message"]
+    assert examine(sandbox, "--fix")["hosts"]["mended"]
+    assert sandbox.show(session_id)["end_reason"] == "lost"
+
+
+def test_the_left_overs_of_a_killed_launch_are_removed(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    left = sandbox.state.sessions / "11111111-1111-4111-8111-111111111111"
+    left.mkdir(mode=0o700)
+    (left / "prompt.txt").touch(mode=0o600)
+    assert "left-overs" not in examine(sandbox)
+    old(left)
+    assert examine(sandbox)["left-overs"]["level"] == "warning"
+    assert examine(sandbox, "--fix")["left-overs"]["mended"]
+    assert not left.exists()
+    assert sandbox.files(session_id).directory.exists()
+
+
+def test_what_somebody_keeps_beside_the_sessions_is_not_touched(sandbox: Sandbox) -> None:
+    finished_session(sandbox)
+    for kept in (sandbox.state.sessions / "my-backup", sandbox.state.root / "bin"):
+        kept.mkdir()
+        (kept / "notes").write_text("mine")
+        (kept / "notes").chmod(0o755)
+        old(kept)
+    examine(sandbox, "--fix")
+    for kept in (sandbox.state.sessions / "my-backup", sandbox.state.root / "bin"):
+        assert (kept / "notes").read_text() == "mine"
+        assert (kept / "notes").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_journal_that_was_cut_takes_nothing_away_from_what_is_recorded(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    events = sandbox.events(session_id)
+    os.truncate(sandbox.files(session_id).journal, 0)
+    found = examine(sandbox, "--fix")
+    assert (found["journals"]["level"], found["journals"]["mended"]) == ("warning", False)
+    assert sandbox.events(session_id) == events
+
+
+def test_a_session_without_output_is_restored_rather_than_removed(sandbox: Sandbox) -> None:
+    sandbox.claude("sys.exit(3)")
+    session_id = sandbox.launch("Hello")
+    sandbox.run("wait", session_id)
+    eventually(lambda: not sandbox.processes(), "the supervisor to leave")
+    for path in sandbox.state.root.glob("hldctl.db*"):
+        path.unlink()
+    old(sandbox.files(session_id).directory)
+    assert examine(sandbox, "--fix")["lost rows"]["mended"]
+    assert (sandbox.show(session_id)["end_reason"], sandbox.show(session_id)["exit_code"]) == ("error", 3)
+
+
+def test_what_cannot_be_restored_is_not_called_mended(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    for path in sandbox.state.root.glob("hldctl.db*"):
+        path.unlink()
+    sandbox.files(session_id).record.write_text("{")
+    old(sandbox.files(session_id).directory)
+    found = examine(sandbox, "--fix")["lost rows"]
+    assert (found["level"], found["mended"]) == ("warning", False)
+    assert sandbox.files(session_id).journal.exists()
+
+
+def test_a_request_that_waits_keeps_no_database_damaged(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    session_id = sandbox.launch("Hello", "--approvals")
+    eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\xa5" * 60_000)
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert sandbox.ended(session_id)["pending_approvals"] == 0
+    assert not (sandbox.work / "made").exists()
+
+
+def test_lost_events_are_folded_again(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    session, events = sandbox.show(session_id), sandbox.events(session_id)
+    told = sandbox.ok("events", "--json")
+    sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence IN (2, 4)", session_id)
+    assert examine(sandbox)["events"]["level"] == "error"
+    assert examine(sandbox, "--fix")["events"]["mended"]
+    assert sandbox.events(session_id) == events
+    assert sandbox.show(session_id) == session
+    assert sandbox.ok("events", "--json") == told
+    assert "events" not in examine(sandbox)
+
+
+def test_a_rebuild_that_died_halfway_is_seen(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    events = sandbox.events(session_id)
+    sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", session_id)
+    progress = (
+        "UPDATE sessions SET journal_offset = 0, fold_state = json_set(fold_state, '$.offset', 0, '$.sequence', 1)"
+    )
+    sandbox.sql(f"{progress}, journal_offset = 0 WHERE id = ?", session_id)
+    assert examine(sandbox, "--fix")["events"]["mended"]
+    assert sandbox.events(session_id) == events
+
+
+DAMAGES = {
+    "overwritten in the middle": lambda file: (file.seek(4096), file.write(b"\xa5" * 60_000)),
+    "no database at all": lambda file: (file.truncate(0), file.write(b"this is no database" * 100)),
+    "cut short": lambda file: file.truncate(9000),
+    "emptied": lambda file: file.truncate(0),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
+def test_a_damaged_database_is_rebuilt_from_the_journals(sandbox: Sandbox, damage: Any) -> None:
+    session_id = finished_session(sandbox)
+    session, events = sandbox.show(session_id), sandbox.events(session_id)
+    last_id = json.loads(sandbox.ok("events", "--json").splitlines()[-1])["id"]
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        damage(database)
+    old(sandbox.files(session_id).directory)
+    found = examine(sandbox)
+    subject = "database" if "database" in levels(found) else "lost rows"
+    assert found[subject]["can_be_mended"]
+    assert examine(sandbox, "--fix")[subject]["mended"]
+    assert "error" not in levels(examine(sandbox)).values()
+    assert sandbox.events(session_id) == events
+    told = sandbox.show(session_id)
+    assert {name for name in session if session[name] != told[name]} <= {"exit_code", "completed_at", "supervisor_pid"}
+    assert faults(sandbox, session_id) == []
+    if subject == "database":
+        assert json.loads(sandbox.ok("events", "--json").splitlines()[-1])["id"] > last_id
+    # And life goes on.
+    assert sandbox.ok("launch", "Hello", "--allowed-tools", "Bash", "--wait") == "Two.\n"
+
+
+def damage_text(sandbox: Sandbox, session_id: str) -> None:
+    sandbox.sql("UPDATE sessions SET title = CAST(x'54ff' AS TEXT) WHERE id = ?", session_id)
+
+
+def damage_index(sandbox: Sandbox) -> None:
+    ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'events_by_sequence'")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek((page - 1) * 4096)
+        database.write(b"\xab")
+
+
+@pytest.mark.parametrize("is_index_damaged", [False, True])
+@pytest.mark.parametrize("is_title_kept", [False, True])
+def test_text_that_is_not_utf8_is_told_and_repaired(
+    sandbox: Sandbox, is_index_damaged: bool, is_title_kept: bool
+) -> None:
+    session_id = finished_session(sandbox)
+    events = sandbox.events(session_id)
+    damage_text(sandbox, session_id)
+    if is_index_damaged:
+        damage_index(sandbox)
+    if not is_title_kept:
+        record = sandbox.files(session_id).record
+        record.write_text(json.dumps({**json.loads(record.read_text()), "title": None}))
+    for command in (["ls"], ["show", session_id], ["export", session_id], ["ls", "--json"]):
+        done = sandbox.run(*command)
+        assert (done.returncode, len(done.stderr.splitlines())) == (5, 1), done.stderr
+        assert "is damaged" in done.stderr
+        assert "`hldctl doctor --fix`" in done.stderr
+    assert examine(sandbox)["database"]["level"] == "error"
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert examine(sandbox)["database"]["level"] == "ok"
+    assert sandbox.show(session_id)["title"] == ("A title" if is_title_kept else "T\ufffd")
+    assert sandbox.events(session_id) == events
+    assert faults(sandbox, session_id) == []
+
+
+def test_events_that_only_a_damaged_database_has_are_kept(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    events = sandbox.events(session_id)
+    sandbox.files(session_id).journal.unlink()
+    damage_text(sandbox, session_id)
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert sandbox.events(session_id) == events
+    assert "error" not in levels(examine(sandbox)).values()
+
+
+def test_a_damaged_database_does_not_widen_what_is_allowed(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    sandbox.sql("UPDATE sessions SET dangerously_skip_permissions = 1, on_end = 'touch evil' WHERE id = ?", session_id)
+    damage_text(sandbox, session_id)
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert sandbox.show(session_id)["dangerously_skip_permissions"] is False
+    assert sandbox.show(session_id)["on_end"] is None
+
+
+def test_what_is_lost_is_named_and_the_damaged_file_kept(sandbox: Sandbox) -> None:
+    finished_session(sandbox)
+    ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'approvals'")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek((page - 1) * 4096)
+        database.write(b"\xa5" * 4096)
+    found = examine(sandbox, "--fix")["database"]
+    assert found["mended"]
+    assert "some permission requests could not be read" in found["message"]
+    (aside,) = sandbox.state.root.glob("hldctl.db.damaged-*[0-9Z]")
+    assert str(aside) in found["message"]
+
+
+def test_what_was_allowed_survives_the_damage_of_another_table(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    session_id = sandbox.launch("Hello", "--approvals")
+    eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")
+    sandbox.ok("approve", "--all", "--always")
+    sandbox.ended(session_id)
+    events, asked = sandbox.events(session_id), sandbox.ok("approvals", "--all", "--json")
+    ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'conversation_events'")
+    ((size,),) = sandbox.sql("PRAGMA page_size")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek((page - 1) * size)
+        database.write(b"\xa5" * size)
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert sandbox.events(session_id) == events
+    assert sandbox.ok("approvals", "--all", "--json") == asked
+    assert sandbox.sql("SELECT count(*) FROM approval_rules") == [(1,)]
+
+
+def test_a_session_outlives_the_loss_of_its_database(sandbox: Sandbox) -> None:
+    sandbox.play(GATED)
+    session_id = sandbox.launch("Hello", "--title", "A title", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    before = sandbox.show(session_id)
+    for path in sandbox.state.root.glob("hldctl.db*"):
+        path.unlink()
+    assert sandbox.ok("ls", "-q") == ""
+    old(sandbox.files(session_id).directory)
+    assert examine(sandbox, "--fix")["lost rows"]["mended"]
+    after = sandbox.show(session_id)
+    assert (after["status"], after["pid"], after["title"]) == ("running", before["pid"], "A title")
+    sandbox.go_on()
+    assert sandbox.ended(session_id)["result_content"] == "Two."
+    assert faults(sandbox, session_id) == []
+
+
+def test_a_database_damaged_under_a_running_session(sandbox: Sandbox) -> None:
+    sandbox.play(GATED)
+    session_id = sandbox.launch("Hello", "--title", "A title", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    before = sandbox.show(session_id)
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.state.database.open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\xa5" * 60_000)
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    after = sandbox.show(session_id)
+    assert (after["status"], after["pid"], after["title"]) == ("running", before["pid"], "A title")
+    sandbox.go_on()
+    assert sandbox.ended(session_id)["result_content"] == "Two."
+    assert faults(sandbox, session_id) == []
+    (aside,) = sandbox.state.root.glob("hldctl.db.damaged-*[0-9Z]")
+    assert aside.stat().st_mode & 0o077 == 0
+
+
+def test_a_database_in_use_is_not_torn_from_its_users(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with sandbox.popen("events", "-f", "--json") as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()
+        # Or it would meet the damage itself and leave.
+        reader.send_signal(signal.SIGSTOP)
+        with sandbox.state.database.open("r+b") as database:
+            database.seek(4096)
+            database.write(b"\xa5" * 60_000)
+        found = examine(sandbox, "--fix")["database"]
+        assert (found["mended"], "in use" in found["advice"]) == (False, True)
+        reader.kill()
+    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert sandbox.show(session_id)["status"] == "completed"
+
+
+def test_a_newer_database_is_left_alone(sandbox: Sandbox) -> None:
+    sandbox.ok("ls")
+    sandbox.sql("PRAGMA user_version = 999")
+    found = examine(sandbox, "--fix")["database"]
+    assert ("newer hldctl" in found["message"], found["mended"]) == (True, False)
+    assert sandbox.sql("PRAGMA user_version") == [(999,)]
+
+
+def test_a_state_directory_that_cannot_be(sandbox: Sandbox) -> None:
+    found = examine(sandbox, HLDCTL_HOME="/proc/hldctl")
+    assert found["state directory"]["level"] == "error"
+    assert "database" not in found
+
+
+def test_files_that_were_deleted_are_not_made_up(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    shutil.rmtree(sandbox.files(session_id).directory)
+    assert "error" not in levels(examine(sandbox, "--fix")).values()
+    assert sandbox.show(session_id)["result_content"] == "Two."
+
+
+def test_a_state_directory_that_cannot_be_reached_is_told(sandbox: Sandbox) -> None:
+    sandbox.prefix = UNPRIVILEGED
+    closed = sandbox.root / "closed"
+    closed.mkdir(mode=0o600)
+    found = examine(sandbox, HLDCTL_HOME=str(closed / "state"))
+    assert "Permission denied" in found["state directory"]["message"]
+    assert found["Claude Code"]["level"] == "ok"
+    assert "database" not in found
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o600, 0o300])
+def test_a_session_directory_that_cannot_be_read_is_told_and_the_others_are_examined(
+    sandbox: Sandbox, mode: int
+) -> None:
+    session_id = finished_session(sandbox)
+    other = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.run("wait", other)
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", other)
+    sandbox.files(other).log.write_text("Oh.")
+    directory = sandbox.files(session_id).directory
+    sandbox.prefix = UNPRIVILEGED
+    directory.chmod(mode)
+    found = examine(sandbox)
+    assert session_id[:8] in found["session directories"]["message"]
+    assert other[:8] in found["events"]["message"]
+    assert found["supervisor.log"]["advice"].endswith(f"{other}/supervisor.log.")
+    assert examine(sandbox, "--fix")["events"]["mended"]
+    directory.chmod(0o700)
+
+
+def test_a_closed_directory_of_a_session_that_runs_does_not_hide_the_others(sandbox: Sandbox) -> None:
+    sandbox.play(GATED)
+    other = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(other, "go-on")
+    sandbox.go_on()
+    sandbox.ended(other)
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    (sandbox.work / "go-on").unlink()
+    sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", other)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.journal_has(session_id, "go-on")
+    sandbox.prefix = UNPRIVILEGED
+    sandbox.files(session_id).directory.chmod(0)
+    found = examine(sandbox)
+    sandbox.files(session_id).directory.chmod(0o700)
+    assert session_id[:8] in found["session directories"]["message"]
+    assert other[:8] in found["events"]["message"]
+    sandbox.prefix = ()
+    sandbox.go_on()
+    assert sandbox.ended(session_id)["result_content"] == "Two."
+
+
+def test_what_belongs_to_another_user_is_told(sandbox: Sandbox) -> None:
+    session_id = finished_session(sandbox)
+    with given_away(sandbox.files(session_id).directory):
+        found = examine(sandbox)
+        assert session_id in found["owner"]["message"]
+        assert session_id[:8] in found["session directories"]["message"]
+    with given_away(sandbox.state.root):
+        found = examine(sandbox, "--fix")
+        assert "belongs to" in found["state directory"]["message"]
+        assert "database" not in found
+
+
+def test_without_a_list_of_mounts_the_file_system_is_unknown(sandbox: Sandbox) -> None:
+    finished_session(sandbox)
+    namespace = Namespace(sandbox, "mount -t tmpfs none /proc")
+    found = examine(sandbox)
+    namespace.close()
+    assert found["file system"]["message"] == "unknown"
+    assert found["sessions"]["level"] == "ok"

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import signal
+
+from tests.helpers.sandbox import PATIENCE, Json, Sandbox
+
+
+def feed(sandbox: Sandbox, *arguments: str) -> list[Json]:
+    return [json.loads(line) for line in sandbox.ok("events", "--json", *arguments).splitlines()]
+
+
+def test_every_change_is_there_once_and_in_order(sandbox: Sandbox) -> None:
+    sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    session = sandbox.ended(session_id)
+    events = feed(sandbox)
+    assert all(list(event) == ["id", "type", "session_id", "run_id", "timestamp", "data"] for event in events)
+    assert {event["run_id"] for event in events} == {session["run_id"]}
+    assert [event["id"] for event in events] == sorted({event["id"] for event in events})
+    statuses = [event["data"] for event in events if event["type"] == "session_status_changed"]
+    assert [(data["old_status"], data["new_status"]) for data in statuses] == [
+        (None, "starting"),
+        ("starting", "running"),
+        ("running", "completed"),
+    ]
+    assert statuses[-1]["end_reason"] == "success"
+    told = [event["data"]["sequence"] for event in events if event["type"] == "conversation_updated"]
+    assert told == [event["sequence"] for event in sandbox.events(session_id)]
+    call = next(event["data"] for event in events if event["data"].get("event_type") == "tool_call")
+    assert call["tool_name"] == "Bash"
+
+
+def test_an_interrupt_is_told_before_it_has_happened(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hi")
+    sandbox.journal_has(session_id, "Here.")
+    sandbox.ok("interrupt", session_id)
+    statuses = [event["data"]["new_status"] for event in feed(sandbox, "--type", "session_status_changed")]
+    assert statuses == ["starting", "running", "interrupting", "interrupted"]
+
+
+def test_it_resumes_behind_an_id_and_filters(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    for query in ("one", "two"):
+        sandbox.run("launch", query, "--wait")
+    two, one = sandbox.ok("ls", "-q").split()
+    everything = feed(sandbox)
+    assert feed(sandbox, "--after", str(everything[2]["id"])) == everything[3:]
+    assert feed(sandbox, "--session", one) + feed(sandbox, "--session", two) == everything
+    assert {event["type"] for event in feed(sandbox, "--type", "conversation_updated")} == {"conversation_updated"}
+    assert len(sandbox.ok("events").splitlines()) == len(everything)
+
+
+def test_a_slow_reader_misses_nothing(sandbox: Sandbox) -> None:
+    count = 3000
+    line = '{"type": "assistant", "message": {"role": "assistant", "content": "x"}}\n'
+    sandbox.claude(f"os.write(1, {line.encode()!r} * {count})")
+    follower = sandbox.popen("events", "-f", "--json", "--type", "conversation_updated")
+    sandbox.run("launch", "Hi", "--wait")
+    assert follower.stdout is not None
+    seen = [json.loads(follower.stdout.readline())["data"]["sequence"] for _ in range(count + 1)]
+    assert seen == list(range(1, count + 2))
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(PATIENCE) == 130
+    follower.communicate()
+
+
+def test_it_goes_with_its_session(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    last = feed(sandbox)[-1]["id"]
+    sandbox.sql("DELETE FROM feed")
+    sandbox.run("launch", "Hi", "--wait")
+    # An id that was given is never given again.
+    assert feed(sandbox)[0]["id"] > last
+
+
+def test_unknown_words(sandbox: Sandbox) -> None:
+    assert sandbox.run("events", "--type", "gossip").returncode == 2
+    assert sandbox.run("events", "--session", "nobody").returncode == 3
+    assert sandbox.run("events").stdout == ""

@@ -1,0 +1,368 @@
+"""`hldctl export`: the whole session as a document, in which nothing that a transcript holds can run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.helpers.fake_claude_conversation import ALL, CONVERSATION
+from tests.helpers.fake_claude_session import worked
+from tests.helpers.sandbox import Sandbox, eventually
+
+EVIL = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</pre></details><iframe src=//evil.example></iframe>",
+    '" onmouseover="alert(1)',
+    "<a href='javascript:alert(1)'>x</a>",
+    "</title><svg/onload=alert(1)>",
+    "</style><link rel=stylesheet href=//evil.example>",
+    "{{ 7 * 7 }}{% for x in y %}",
+    "&lt;script&gt;",
+    "[x](javascript:alert(1))",
+    "[x](data:text/html,alert)",
+    "[x](//evil.example)",
+    "![x](https://evil.example/x.png)",
+    "-->]]><!--",
+]
+STREAM = f"""
+for evil in {EVIL!r}:
+    def say(**block):
+        print(json.dumps({{"type": "assistant", "message": {{"role": "assistant", "content": [block]}}}}))
+    say(type="text", text=evil)
+    say(type="thinking", thinking=evil)
+    say(type="tool_use", id=evil, name=evil, input={{evil: evil}})
+    result = {{"type": "tool_result", "tool_use_id": evil, "content": evil, "is_error": True}}
+    print(json.dumps({{"type": "user", "message": {{"role": "user", "content": [result]}}}}))
+    print(json.dumps({{"type": "system", "subtype": "task_started", "description": evil}}))
+print(json.dumps({{"type": "result", "subtype": "success", "is_error": True, "result": evil, "errors": [evil]}}))
+"""
+QUOTED = "'```out```'"
+HARMLESS = {
+    *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "article", "footer"),
+    *("h1", "h2", "h3", "p", "ul", "ol", "li", "dl", "dt", "dd", "div", "span", "b", "a", "time", "pre", "code"),
+    *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "details", "summary"),
+}
+ATTRIBUTES = {
+    *("lang", "charset", "name", "content", "http-equiv", "class", "id", "href", "rel", "datetime", "title", "dir"),
+    *("tabindex", "role", "aria-label", "scope"),
+}
+EMPTY = {"meta", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """What of a page a browser would act on; fails where an element is not closed in its place."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: set[str] = set()
+        self.attributes: set[str] = set()
+        self.targets: set[str] = set()
+        self.ids: list[str] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+        self.targets |= {value or "" for name, value in attributes if name in ("href", "src")}
+        self.ids += [value or "" for name, value in attributes if name == "id"]
+        if tag not in EMPTY:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+
+@pytest.fixture
+def evil(sandbox: Sandbox) -> str:
+    sandbox.claude(STREAM)
+    session_id = sandbox.launch(EVIL[0], "--title", EVIL[5])
+    sandbox.run("wait", session_id)
+    return session_id
+
+
+def exported(sandbox: Sandbox, session_id: str) -> Page:
+    return Page(sandbox.ok("export", session_id, "--format", "html"))
+
+
+def test_a_page_runs_nothing_and_loads_nothing(sandbox: Sandbox, evil: str) -> None:
+    text = sandbox.ok("export", evil, "--format", "html")
+    page = Page(text)
+    assert page.elements <= HARMLESS
+    assert page.attributes <= ATTRIBUTES
+    # Of links there is the one to what would have been an image, which nobody has to follow.
+    assert {target for target in page.targets if not target.startswith("#")} == {"https://evil.example/x.png"}
+    assert "default-src 'none'" in text
+    for words in EVIL:
+        # Shown as it is, in thinking, call, result and note.
+        assert page.text.count(words) >= 5, words
+
+
+def test_a_document_in_markdown_ends_what_a_conversation_leaves_open(sandbox: Sandbox, evil: str) -> None:
+    markdown = sandbox.ok("export", evil)
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(markdown)
+    assert html.count("<details>") == html.count("</details>") > len(EVIL)
+    for words in ("<script", "<iframe", "<img", "<svg", "<link", "<!--"):
+        assert words not in html.replace('<img src="https://evil.example/x.png" alt="x" />', "")
+    assert "Exported by hldctl" in html.rpartition("<hr")[2]
+
+
+def test_a_document_holds_the_whole_conversation(sandbox: Sandbox) -> None:
+    sandbox.play(f'think Hm.\nsay One.\ncall Bash {{"command": "echo {QUOTED}"}}\n\nsay **Two.**')
+    sandbox.ok("launch", "Hello", "--title", "A title", "--allowed-tools", "Bash", "--wait")
+    markdown = sandbox.ok("export", "last")
+    assert markdown.startswith("# A title\n")
+    for words in (
+        "### User\n\n> Hello",
+        "> Hm.",
+        "### Claude\n\nOne.",
+        "<summary>✓ <b>Bash</b>",
+        "````text\n```out```\n````",
+        "## Result\n\n**Two.**",
+        "| model | input |",
+    ):
+        assert words in markdown
+    whole = json.loads(sandbox.ok("export", "last", "--format", "json"))
+    assert whole.pop("events") == sandbox.events("last")
+    assert whole["result_content"] == "**Two.**"
+    page = exported(sandbox, "last")
+    for words in (
+        "A title",
+        "Completed after",
+        "Hello",
+        "Hm.",
+        "One.",
+        "```out```",
+        "Two.",
+        "Tokens and cost by model",
+    ):
+        assert words in page.text
+
+
+def test_json_has_all_that_belongs_to_the_session(sandbox: Sandbox) -> None:
+    sandbox.claude(ALL)
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    whole = json.loads(sandbox.ok("export", session_id, "--format", "json"))
+    shown = sandbox.show(session_id)
+    assert {name: whole[name] for name in shown if name in whole} == {
+        name: value for name, value in shown.items() if name in whole
+    }
+    assert (whole["children"], whole["mcp_servers"], whole["restarts"], whole["approvals"]) == ([], [], [], [])
+    (model,) = whole["costs"]["models"]
+    assert (model["model_id"], model["input_tokens"], model["output_tokens"]) == ("m", 210000, 9000)
+
+
+def test_edits_are_diffs(sandbox: Sandbox) -> None:
+    sandbox.claude(ALL)
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    html = sandbox.ok("export", session_id, "--format", "html")
+    assert '<span class="removed"><span class="number">13</span>-    send(path)\n</span>' in html
+    assert '<span class="added"><span class="number">13</span>+    retry(send, path, times=3)\n</span>' in html
+    assert "-    send(path)\n+    retry(send, path, times=3)\n" in sandbox.ok("export", session_id)
+    # What a diff shows is not shown again.
+    assert "@@ -11,5" not in html
+
+
+def test_what_a_subagent_does_stands_within_its_call(sandbox: Sandbox) -> None:
+    sandbox.claude(ALL)
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    html = sandbox.ok("export", session_id, "--format", "html")
+    call = html.partition(">Look for other callers<")[2].partition("curl -d @secrets")[0]
+    inner, answer = call.split('<p class="label">answer</p>')
+    assert "There is one more, in <code>src/mail.py</code>." in inner
+    assert "There is one more, in src/mail.py." in answer
+
+
+def test_each_event_is_told_once_whatever_names_what(sandbox: Sandbox) -> None:
+    sandbox.claude(
+        CONVERSATION
+        + """
+call("a", "Agent", parent="a", description="its own")
+call("b", "Agent", parent="c", description="of one that comes later")
+call("c", "Agent", parent="b", description="of the other")
+call("c", "Agent", parent="c", description="the same again")
+call("d0", "Agent", description="deep")
+for n in range(50):
+    call(f"d{n + 1}", "Agent", parent=f"d{n}", description="deeper")
+say("at the bottom", "d50")
+say("of nobody", "nobody")
+answer("nothing", "to no call", 1)
+answer("a", "one", 1)
+answer("a", "two", 1)
+answer("d50", "done", 1, parent="d49")
+done()
+"""
+    )
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    events = sandbox.events(session_id)
+    page = exported(sandbox, session_id)
+    paired = {event["sequence"] for event in events if event["tool_result_content"] in ("one", "done")}
+    assert len(paired) == 2
+    told = [int(name[1:]) for name in page.ids if name[1:].isdigit()]
+    assert sorted(told) == [event["sequence"] for event in events if event["sequence"] not in paired]
+    assert len(page.ids) == len(set(page.ids))
+    for words in ("at the bottom", "of nobody", "to no call", "one", "two", "done"):
+        assert words in page.text
+
+
+def test_it_says_how_a_session_ended_or_that_it_has_not(sandbox: Sandbox) -> None:
+    sandbox.claude(
+        CONVERSATION
+        + """
+query = sys.stdin.read()
+if "waits" in query:
+    call("t1", "Bash", command="make")
+    pause("go-on")
+if "fails" in query:
+    sys.exit("No such thing")
+done()
+"""
+    )
+    waits = sandbox.launch("It waits")
+    sandbox.journal_has(waits, '"Bash"')
+    eventually(lambda: len(sandbox.events(waits)) == 2, "the call")
+    for words in ("It has not ended", "What is here is what was known", "no result"):
+        assert words.lower() in exported(sandbox, waits).text.lower()
+    sandbox.go_on()
+    sandbox.ended(waits)
+    assert "has not ended" not in exported(sandbox, waits).text
+    fails = sandbox.launch("It fails")
+    sandbox.ended(fails)
+    page = exported(sandbox, fails)
+    assert "Failed" in page.text
+    assert "No such thing" in page.text
+    assert "costs" not in page.ids
+
+
+def test_one_that_waits_for_its_turn_has_a_document(sandbox: Sandbox) -> None:
+    sandbox.claude(CONVERSATION + "pause('go-on')")
+    sandbox.launch("First", "--name", "one")
+    queued = sandbox.launch("Second", "--name", "one", "--if-running", "queue")
+    assert "Queued" in exported(sandbox, queued).text
+    assert "**Queued" in sandbox.ok("export", queued)
+
+
+def test_permissions_and_how_they_were_answered_are_told(sandbox: Sandbox) -> None:
+    session_id = worked(sandbox)
+    page, markdown = exported(sandbox, session_id), sandbox.ok("export", session_id)
+    for text in (page.text, markdown):
+        for words in ("denied: push it yourself, please", "approved by ", "; approved after ", ": go ahead"):
+            assert words in text
+    whole = json.loads(sandbox.ok("export", session_id, "--format", "json"))
+    assert [approval["comment"] for approval in whole["approvals"]] == ["push it yourself, please", "go ahead"]
+
+
+def test_no_control_character_survives_however_it_is_spelt(sandbox: Sandbox) -> None:
+    said = "\x1b[31mred\x00 \u202eevil &#27;&#x9b; \ud800 \u05e9\u05dc\u05d5\u05dd"
+    sandbox.claude(CONVERSATION + f"said = {said!r}\nsay(said)\nthink(said)\ncall('t', said, x=said)\ndone()")
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    for format in ("html", "markdown"):
+        text = sandbox.ok("export", session_id, "--format", format)
+        assert not {character for character in text if ord(character) < 32} - {"\n"}
+        assert not set(text) & set("\x7f\x9b\u202e")
+        assert "\u05e9\u05dc\u05d5\u05dd" in text
+
+
+def test_a_page_is_utf_8_whatever_the_locale_is(sandbox: Sandbox) -> None:
+    sandbox.claude(CONVERSATION + "say('漢字')\ndone()")
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    command = [sys.executable, "-m", "hldctl", "export", session_id, "--format", "html"]
+    environment = sandbox.environment | {"PYTHONIOENCODING": "ascii"}
+    assert "漢字".encode() in subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+
+
+def test_it_goes_into_a_file(sandbox: Sandbox, evil: str) -> None:
+    assert sandbox.ok("export", evil, "--format", "json", "-o", "session.json") == ""
+    assert (sandbox.work / "session.json").read_text() == sandbox.ok("export", evil, "--format", "json")
+    # As the shell's > would have made it.
+    (sandbox.work / "other").touch()
+    assert (sandbox.work / "session.json").stat().st_mode == (sandbox.work / "other").stat().st_mode
+    refused = sandbox.run("export", evil, "-o", str(Path("no") / "such" / "place"))
+    assert (refused.returncode, "cannot be written" in refused.stderr) == (2, True)
+    assert sandbox.run("export", evil, "--format", "pdf").returncode == 2
+    assert sandbox.run("export", "nothing", "-o", "session.json").returncode == 3
+    assert json.loads((sandbox.work / "session.json").read_text())["id"] == evil
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's link")
+def test_another_user_s_link_in_a_shared_directory_is_refused(sandbox: Sandbox, evil: str) -> None:
+    shared = sandbox.root / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    mine = sandbox.home / ".bashrc"
+    mine.write_text("mine")
+    (shared / "run.md").symlink_to(mine)
+    os.chown(shared / "run.md", 65534, 65534, follow_symlinks=False)
+    refused = sandbox.run("export", evil, "-o", shared / "run.md")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "cannot be written: run.md is a symbolic link that another user made." in refused.stderr
+    assert mine.read_text() == "mine"
+    assert [path.name for path in shared.iterdir()] == ["run.md"]
+
+
+def test_standard_output_has_a_name(sandbox: Sandbox, evil: str) -> None:
+    assert sandbox.ok("export", evil, "--format", "json", "-o", "/dev/stdout") == sandbox.ok(
+        "export", evil, "--format", "json"
+    )
+
+
+MEASURED = """
+import os, sys
+_, status, used = os.wait4(os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:]), 0)
+print(status, used.ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("format", ["html", "markdown", "json"])
+def test_a_long_conversation_needs_little_memory(sandbox: Sandbox, format: str) -> None:
+    sandbox.claude(CONVERSATION + "done()")
+    session_id = sandbox.launch("Go")
+    sandbox.ended(session_id)
+    sandbox.sql(
+        "WITH RECURSIVE numbers (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM numbers WHERE n < 25100)"
+        " INSERT INTO conversation_events (session_id, sequence, event_type, tool_id, tool_name, tool_input,"
+        " tool_result_for_id, tool_result_content, is_error, is_completed, created_at)"
+        " SELECT ?, n, iif(n % 2, 'tool_result', 'tool_call'), iif(n % 2, NULL, 't' || n), 'Bash',"
+        " iif(n % 2, NULL, '{\"command\": \"make\"}'), iif(n % 2, 't' || (n - 1), NULL),"
+        " iif(n % 2, printf('%.8000c', 'x'), NULL), 0, 1, n FROM numbers",
+        session_id,
+    )
+    command = [sys.executable, "-m", "hldctl", "export", session_id, "--format", format, "-o", "document"]
+    # By way of a small process: a child's figure includes what its parent has when it is started.
+    process = subprocess.run(
+        [sys.executable, "-c", MEASURED, *command],
+        cwd=sandbox.work,
+        env=sandbox.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    status, most = map(int, process.stdout.split())
+    assert status == 0
+    assert (sandbox.work / "document").stat().st_size > 100_000_000
+    # Kilobytes, but bytes on macOS.
+    assert most // (1024 if sys.platform == "darwin" else 1) < 100_000

@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually
+
+RECORD = """
+argv = sys.argv[1:]
+json.dump({"argv": argv, "env": dict(os.environ), "cwd": os.getcwd(), "query": sys.stdin.read()},
+          open(os.environ["HLDCTL_HOME"] + "/recorded", "w"))
+print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "recorded"}))
+"""
+
+
+def recorded(sandbox: Sandbox, *arguments: str | Path, **options: object) -> Json:
+    """What Claude Code is given when launched like this."""
+    sandbox.claude(RECORD)
+    sandbox.ok("launch", "--wait", *arguments, **options)
+    seen: Json = json.loads((sandbox.state.root / "recorded").read_text())
+    return seen
+
+
+def value_of(argv: list[str], flag: str) -> str:
+    return argv[argv.index(flag) + 1]
+
+
+def assert_nothing_was_made(sandbox: Sandbox) -> None:
+    assert not sandbox.state.database.exists() or sandbox.ok("ls", "-q") == ""
+    assert not list(sandbox.state.root.glob("sessions/*"))
+    eventually(lambda: not sandbox.processes(), "a supervisor that was started early to leave")
+
+
+def test_launch_prints_the_id_alone(sandbox: Sandbox) -> None:
+    sandbox.play("say Hello.")
+    launched = sandbox.run("launch", "Hello")
+    assert launched.stdout == sandbox.ok("ls", "-q")
+    assert launched.stderr == ""
+
+
+def test_options_reach_claude(sandbox: Sandbox) -> None:
+    other = sandbox.root / "other"
+    other.mkdir()
+    seen = recorded(
+        sandbox,
+        *("Do it", "--model", "opus", "--max-turns", "3", "--max-budget-usd", "1.5", "--add-dir", str(other)),
+        *("--system-prompt", "You are brief.", "--append-system-prompt", "Be kind.", "--custom-instructions", "Rhyme."),
+        *("--permission-mode", "plan", "--permission-prompt-tool", "mcp__a__b"),
+        *("--allowed-tools", "Bash(git log:*),Read", "--allowed-tools", "Write", "--disallowed-tools", "WebFetch"),
+        *("--mcp-config", '{"mcpServers": {"a": {"command": "true"}}}', "--settings", '{"model": "opus"}'),
+        *("--env", "PLANET=Mars", "--", "--fallback-model", "haiku"),
+    )
+    argv = seen["argv"]
+    assert seen["query"] == "Do it"
+    assert seen["cwd"] == str(sandbox.work)
+    assert seen["env"]["PLANET"] == "Mars"
+    assert value_of(argv, "--model") == "opus"
+    assert value_of(argv, "--max-turns") == "3"
+    assert value_of(argv, "--max-budget-usd") == "1.5"
+    assert value_of(argv, "--add-dir") == str(other)
+    assert Path(value_of(argv, "--system-prompt-file")).read_text() == "You are brief."
+    assert Path(value_of(argv, "--append-system-prompt-file")).read_text() == "Be kind.\n\nRhyme."
+    assert value_of(argv, "--permission-mode") == "plan"
+    assert value_of(argv, "--permission-prompt-tool") == "mcp__a__b"
+    first = argv.index("--allowedTools")
+    assert argv[first + 1 : first + 4] == ["Bash(git log:*)", "Read", "Write"]
+    assert value_of(argv, "--disallowedTools") == "WebFetch"
+    assert json.loads(Path(value_of(argv, "--mcp-config")).read_text())["mcpServers"]["a"]["command"] == "true"
+    settings = json.loads(Path(value_of(argv, "--settings")).read_text())
+    assert (settings["model"], settings["env"]["HLDCTL_HOME"]) == ("opus", str(sandbox.state.root))
+    assert argv[-2:] == ["--fallback-model", "haiku"]
+
+
+def test_options_are_recorded_with_the_session(sandbox: Sandbox) -> None:
+    sandbox.claude(RECORD)
+    session_id = sandbox.launch("Do it", "--title", "Chores", "--max-turns", "3", "--allowed-tools", "Read,Bash")
+    session = sandbox.ended(session_id)
+    assert (session["query"], session["summary"], session["title"]) == ("Do it", "Do it", "Chores")
+    assert (session["max_turns"], session["allowed_tools"]) == (3, ["Read", "Bash"])
+    assert session["working_dir"] == str(sandbox.work)
+    assert session["additional_directories"] == session["disallowed_tools"] == []
+    assert session["archived"] is False
+    assert session["model"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed"),
+    [
+        (["-"], "from the pipe"),
+        ([], "from the pipe"),
+        (["--query-file", "query.txt"], None),
+        (["--", "-x"], None),
+        (["a word"], None),
+    ],
+    ids=["dash", "pipe", "file", "behind dashes", "word"],
+)
+def test_the_query_comes_from_word_pipe_or_file(sandbox: Sandbox, arguments: list[str], typed: str | None) -> None:
+    (sandbox.work / "query.txt").write_text("from the file")
+    wanted = typed or {"--query-file": "from the file", "--": "-x"}.get(arguments[0], arguments[-1])
+    assert recorded(sandbox, *arguments, input=typed)["query"] == wanted
+
+
+def test_a_query_of_five_megabytes_works(sandbox: Sandbox) -> None:
+    query = "long " * 1_000_000
+    assert recorded(sandbox, "-", input=query)["query"] == query
+
+
+def test_a_long_system_prompt_goes_by_a_file(sandbox: Sandbox) -> None:
+    prompt = "Be brief. " * 20_000
+    (sandbox.root / "prompt").write_text(prompt)
+    sandbox.claude(RECORD)
+    # As an argument of hldctl's own it would be too long as well: a configuration will bring such prompts.
+    halves = [prompt[:100_000], prompt[100_000:]]
+    argv = recorded(sandbox, "Hi", "--append-system-prompt", halves[0], "--custom-instructions", halves[1])["argv"]
+    assert Path(value_of(argv, "--append-system-prompt-file")).read_text() == "\n\n".join(halves)
+
+
+def test_what_an_enclosing_claude_code_set_does_not_leak(sandbox: Sandbox) -> None:
+    enclosing = {
+        "CLAUDECODE": "1",
+        "CLAUDE_CODE_SESSION_ID": "outer",
+        "CLAUDE_CODE_ENTRYPOINT": "cli",
+        "CLAUDE_PID": "1",
+        "HLDCTL_SESSION_ID": "outer",
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS": "1000",
+    }
+    environment = recorded(sandbox, "Hi", environment=enclosing)["env"]
+    session_id = sandbox.ok("ls", "-q").strip()
+    assert not {"CLAUDECODE", "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_PID"} & set(environment)
+    assert environment["HLDCTL_SESSION_ID"] == session_id
+
+
+def test_wait_prints_the_result_and_gives_the_exit_code(sandbox: Sandbox) -> None:
+    sandbox.play("say All is well.\n\n[fail]\nfail 400 no luck")
+    good = sandbox.run("launch", "Hello", "--wait")
+    bad = sandbox.run("launch", "Please fail", "--wait")
+    assert (good.returncode, good.stdout) == (0, "All is well.\n")
+    assert bad.returncode == 1
+    assert "no luck" in bad.stderr
+
+
+def test_follow_prints_the_conversation(sandbox: Sandbox) -> None:
+    sandbox.play("say One.\n\n")
+    assert sandbox.ok("launch", "Hello", "--follow").splitlines() == ["user: Hello", "claude: One."]
+    lines = [json.loads(line) for line in sandbox.ok("launch", "Hello", "--follow", "--json").splitlines()]
+    assert [line["content"] for line in lines] == ["Hello", "One."]
+
+
+def test_json_prints_the_session(sandbox: Sandbox) -> None:
+    sandbox.play("say One.")
+    launched = json.loads(sandbox.ok("launch", "Hello", "--json"))
+    waited = json.loads(sandbox.ok("launch", "Hello", "--wait", "--json"))
+    assert launched["status"] == "running"
+    assert (waited["status"], waited["result_content"]) == ("completed", "One.")
+
+
+@pytest.mark.parametrize("signal_name", ["INT", "TERM"])
+def test_a_signal_while_waiting_interrupts_the_session(sandbox: Sandbox, signal_name: str) -> None:
+    sandbox.play("say Here.\nhang")
+    launcher = sandbox.popen("launch", "Hello", "--wait")
+    assert launcher.stderr is not None
+    session_id = launcher.stderr.readline().split()[-1]
+    sandbox.journal_has(session_id, "Here.")
+    launcher.send_signal(signal.Signals[f"SIG{signal_name}"])
+    launcher.communicate(timeout=PATIENCE)
+    assert launcher.returncode == 130
+    assert sandbox.show(session_id)["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.2, 0.4])
+def test_a_signal_before_the_wait_loses_no_session(sandbox: Sandbox, delay: float) -> None:
+    sandbox.claude("while True:\n    time.sleep(1)")
+    launcher = sandbox.popen("launch", "Hello", "--wait")
+    # Wherever it strikes, from the interpreter's start on.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        launcher.wait(delay)
+    launcher.terminate()
+    launcher.communicate(timeout=PATIENCE)
+    alive = json.loads(sandbox.ok("ls", "--json", "--status", "running", "--status", "starting"))
+    assert alive == []
+
+
+def test_create_dir_makes_the_working_directory_with_the_users_umask(sandbox: Sandbox) -> None:
+    os.umask(0o022)
+    seen = recorded(sandbox, "Hi", "-C", "~/new/place", "--create-dir")
+    place = sandbox.home / "new" / "place"
+    assert seen["cwd"] == str(place)
+    assert place.stat().st_mode & 0o777 == place.parent.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["Hi", "-C", "missing"], ["missing", "--create-dir"]),
+        (["Hi", "-C", "a-file"], ["a-file", "is a file"]),
+        (["Hi", "--add-dir", "missing"], ["missing"]),
+        ([""], ["empty"]),
+        (["   \n "], ["empty"]),
+        (["--query-file", "missing"], ["missing", "No such file"]),
+        (["Hi", "--query-file", "a-file"], ["either"]),
+        (["Hi", "--mcp-config", "missing.json"], ["--mcp-config missing.json", "No such file"]),
+        (["Hi", "--mcp-config", "a-file"], ["--mcp-config a-file", "no valid JSON"]),
+        (["Hi", "--mcp-config", "{"], ["--mcp-config", "no valid JSON"]),
+        (["Hi", "--mcp-config", "{}"], ["mcpServers"]),
+        (["Hi", "--mcp-config", "[]"], ["--mcp-config", "JSON object"]),
+        (["Hi", "--settings", '""'], ["--settings", "JSON object"]),
+        (["Hi", "--mcp-config", '{"mcpServers": {"x": 5}}'], ["'x'", "object"]),
+        (["Hi", "--mcp-config", '{"mcpServers": {"x": {}}}'], ["'x'", "command"]),
+        (["Hi", "--mcp-config", '{"mcpServers": {"x": {"command": 5}}}'], ["'x'", "command"]),
+        (["Hi", "--mcp-config", '{"mcpServers": {"x": {"type": "http"}}}'], ["'x'", "url"]),
+        (["Hi", "--mcp-config", '{"mcpServers": {"x": {"type": "odd", "url": "u"}}}'], ["'x'", "type"]),
+        (["Hi", "--mcp-config", '{"mcpServers": {"x": {"command": "c", "args": "a"}}}'], ["'x'", "args"]),
+        (["Hi", "--mcp-config", '{"mcpServers": {"x": {"command": "c", "env": {"K": 5}}}}'], ["'x'", "env"]),
+        (["Hi", "--settings", "missing.json"], ["--settings missing.json", "No such file"]),
+        (["Hi", "--settings", "array.json"], ["--settings array.json", "object"]),
+        (["Hi", "--env", "NO_SUCH_VARIABLE"], ["NO_SUCH_VARIABLE="]),
+        (["Hi", "there"], ["unexpected"]),
+        (["Hi", "--max-turns", "0"], ["--max-turns"]),
+        (["Hi", "--no-such-option"], ["--no-such-option"]),
+    ],
+)
+def test_bad_usage_is_a_sentence_and_makes_nothing(sandbox: Sandbox, arguments: list[str], words: list[str]) -> None:
+    (sandbox.work / "a-file").write_text("no JSON")
+    (sandbox.work / "array.json").write_text("[]")
+    launched = sandbox.run("launch", *arguments)
+    assert launched.returncode == 2
+    assert launched.stdout == ""
+    assert "Traceback" not in launched.stderr
+    for word in words:
+        assert word in launched.stderr
+    assert_nothing_was_made(sandbox)
+
+
+def test_an_unreadable_mcp_config_is_a_sentence(sandbox: Sandbox) -> None:
+    (sandbox.work / "directory").mkdir()
+    launched = sandbox.run("launch", "Hi", "--mcp-config", "directory")
+    assert launched.returncode == 2
+    assert "Is a directory" in launched.stderr
+
+
+def test_without_claude_it_says_where_it_looked(sandbox: Sandbox) -> None:
+    del sandbox.environment["HLDCTL_CLAUDE"]
+    without = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(hide_bundled(sandbox))}
+    launched = sandbox.run("launch", "Hi", environment=without)
+    assert launched.returncode == 5
+    for place in ("PATH", "~/.local/bin/claude", "claude-agent-sdk", "HLDCTL_CLAUDE"):
+        assert place in launched.stderr
+    assert_nothing_was_made(sandbox)
+
+
+def hide_bundled(sandbox: Sandbox) -> Path:
+    """A directory whose claude_agent_sdk has no binary, to go before the installed one."""
+    package = sandbox.root / "hiding" / "claude_agent_sdk"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    return package.parent
+
+
+def test_a_claude_that_is_no_program_is_named(sandbox: Sandbox) -> None:
+    launched = sandbox.run("launch", "Hi", environment={"HLDCTL_CLAUDE": "/no/such/claude"})
+    assert launched.returncode == 5
+    assert "/no/such/claude" in launched.stderr
+    assert_nothing_was_made(sandbox)
+
+
+def test_modules_in_the_working_directory_are_not_imported(sandbox: Sandbox) -> None:
+    sandbox.play("say Hello.")
+    for name in ("json.py", "peewee.py"):
+        (sandbox.work / name).write_text("raise SystemExit('imported from the working directory')")
+    program = Path(sys.executable).with_name("hldctl")
+    launched = subprocess.run(
+        [program, "launch", "Hi", "--wait"], cwd=sandbox.work, env=sandbox.environment, capture_output=True, text=True
+    )
+    assert (launched.returncode, launched.stdout) == (0, "Hello.\n"), launched.stderr

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.seed_database import fill
+
+SESSION_FIELDS = """\
+id run_id name claude_session_id parent_session_id status end_reason query summary title model model_id
+working_dir additional_directories max_turns max_budget_usd system_prompt append_system_prompt custom_instructions
+permission_mode permission_prompt_tool allowed_tools disallowed_tools auto_accept_edits
+dangerously_skip_permissions dangerously_skip_permissions_expires_at archived created_at last_activity_at
+completed_at duration_ms num_turns cost_usd input_tokens output_tokens cache_creation_input_tokens
+cache_read_input_tokens effective_context_tokens context_window result_content error_message exit_code pid
+supervisor_pid pending_approvals permission_denials""".split()
+
+SAYS_COST = """
+query = sys.stdin.read()
+result = {"type": "result", "subtype": "success", "is_error": "bad" in query, "result": "ok", "num_turns": 1,
+          "duration_ms": 5, "total_cost_usd": 3.0 if "dear" in query else 1.0}
+print(json.dumps(result))
+"""
+
+
+@pytest.fixture
+def three(sandbox: Sandbox) -> list[str]:
+    """Oldest first: a cheap one, a dear one, a bad one."""
+    sandbox.claude(SAYS_COST)
+    ids = [sandbox.launch(*words) for words in (["cheap"], ["dear", "--title", "Opera"], ["bad"])]
+    sandbox.run("wait", *ids)
+    return ids
+
+
+def ids(sandbox: Sandbox, *arguments: str) -> list[str]:
+    return sandbox.ok("ls", "-q", *arguments).split()
+
+
+def test_the_newest_comes_first(sandbox: Sandbox, three: list[str]) -> None:
+    assert ids(sandbox) == three[::-1]
+    assert ids(sandbox, "--limit", "1") == three[2:]
+
+
+def test_filters(sandbox: Sandbox, three: list[str]) -> None:
+    assert ids(sandbox, "--status", "failed") == [three[2]]
+    assert ids(sandbox, "--status", "failed", "--status", "completed") == three[::-1]
+    assert ids(sandbox, "--search", "opera") == [three[1]]
+    assert ids(sandbox, "--search", "che") == [three[0]]
+    assert ids(sandbox, "--since", "1h") == three[::-1]
+    assert ids(sandbox, "--since", "0") == []
+
+
+def test_sort(sandbox: Sandbox, three: list[str]) -> None:
+    assert ids(sandbox, "--sort", "cost") == [three[1], three[2], three[0]]
+
+
+def test_json_has_the_contracts_fields(sandbox: Sandbox, three: list[str]) -> None:
+    listed = json.loads(sandbox.ok("ls", "--json"))
+    assert [list(session)[: len(SESSION_FIELDS)] for session in listed] == [SESSION_FIELDS] * 3
+    shown = sandbox.show(three[2])
+    assert shown == listed[0] | {"children": [], "left_running": [], "mcp_servers": [], "rules": []}
+
+
+def test_format(sandbox: Sandbox, three: list[str]) -> None:
+    assert sandbox.ok("ls", "--format", "{id} {status} {title}").splitlines() == [
+        f"{three[2]} failed ",
+        f"{three[1]} completed Opera",
+        f"{three[0]} completed ",
+    ]
+    refused = sandbox.run("ls", "--format", "{nonsense}")
+    assert (refused.returncode, "nonsense" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{title:>100000000000}", "wider than 1000"),
+        ("{cost_usd:.100000000000f}", "wider than 1000"),
+        ("{max_turns:0>9999d}", "wider than 1000"),
+        ("{title:>{num_turns}}", "is no format of a field"),
+        ("{title:{title:{title}}}", "Max string recursion exceeded|no format of a field"),
+        ("{id.__class__}", "knows no field"),
+        ("{0}", "knows no field"),
+        ("{}", "knows no field"),
+        ("{id[0]}", "has no parts"),
+        ("{title:d}", "Unknown format code"),
+        ("{created_at:.2f}", "Unknown format code"),
+        ("{num_turns:c}", "no format of a field"),
+        ("{id!z}", "conversion"),
+        ("{id", "expected '}'"),
+        ("}", "Single '}'"),
+    ],
+)
+def test_a_format_that_is_none_is_refused_before_anything_is_printed(
+    sandbox: Sandbox, template: str, reason: str
+) -> None:
+    # Also where there is nothing that it could be tried on.
+    refused = sandbox.run("ls", "--format", template)
+    assert (refused.returncode, refused.stdout, "Traceback" in refused.stderr) == (2, "", False), refused.stderr
+    assert any(words in refused.stderr for words in reason.split("|")), refused.stderr
+
+
+def test_a_format_leaves_blank_what_is_not_known(sandbox: Sandbox, three: list[str]) -> None:
+    sandbox.sql("UPDATE sessions SET cost_usd = NULL, max_turns = 5 WHERE id = ?", three[1])
+    template = "{cost_usd:.2f}|{max_turns:>4d}|{name:*^5}|{cost_usd:=+8.1f}|{archived}|{allowed_tools}|{title!r:>8}"
+    assert sandbox.ok("ls", "--format", template).splitlines() == [
+        "1.00|    |*****|+    1.0|False|[]|        ",
+        "|   5|*****|        |False|[]| 'Opera'",
+        "1.00|    |*****|+    1.0|False|[]|        ",
+    ]
+    assert sandbox.ok("ls", "--format", "{allowed_tools[0]}{allowed_tools[x]}") == "\n\n\n"
+
+
+def test_json_needs_no_more_memory_for_many_sessions_than_for_few(sandbox: Sandbox) -> None:
+    fill(sandbox.state.root, 3000, 1)
+    sandbox.sql("UPDATE sessions SET result_content = printf('%.20000c', 'x')")
+    used = []
+    for words in (["--limit", "10"], []):
+        with (sandbox.work / "out").open("w") as out:
+            process = sandbox.popen("ls", "--json", *words, stdout=out)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = status
+        assert status == 0
+        # Kilobytes, but bytes on macOS.
+        used.append(usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1))
+    written = (sandbox.work / "out").read_text()
+    assert len(written) > 60_000_000
+    assert len(json.loads(written)) == 3000
+    # Two hundred sessions at a time.
+    assert used[1] - used[0] < 30_000
+
+
+def test_json_is_written_alike_however_many_there_are(sandbox: Sandbox, three: list[str]) -> None:
+    assert sandbox.ok("ls", "--json", "--status", "running") == "[]\n"
+    sandbox.sql('UPDATE sessions SET allowed_tools = \'["Bash", "Read"]\', title = ? WHERE id = ?', 'é\n"', three[1])
+    written = sandbox.ok("ls", "--json")
+    assert written == json.dumps(json.loads(written), indent=2) + "\n"
+    assert [session["id"] for session in json.loads(written)] == three[::-1]
+    assert json.loads(sandbox.ok("ls", "--json", "--limit", "2", "--tree")) == json.loads(written)[:2]
+
+
+def test_the_table(sandbox: Sandbox, three: list[str]) -> None:
+    header, *rows = sandbox.ok("ls").splitlines()
+    assert header.split() == ["ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"]
+    assert [row.split()[0] for row in rows] == [session_id[:8] for session_id in three[::-1]]
+    assert rows[1].endswith("Opera")
+
+
+def test_a_table_cut_short_says_so(sandbox: Sandbox, three: list[str]) -> None:
+    shown = sandbox.run("ls", "--limit", "2")
+    assert len(shown.stdout.splitlines()) == 3
+    assert "--limit 0" in shown.stderr
+
+
+def test_no_sessions(sandbox: Sandbox) -> None:
+    assert sandbox.ok("ls", "--json").strip() == "[]"
+    shown = sandbox.run("ls")
+    assert (shown.returncode, shown.stdout) == (0, "")
+    assert "hldctl launch" in shown.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--status", "bored"], ["--since", "soon"], ["--limit", "-1"], ["--sort", "x"]])
+def test_bad_usage(sandbox: Sandbox, arguments: list[str]) -> None:
+    refused = sandbox.run("ls", *arguments)
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr

@@ -1,0 +1,196 @@
+"""`hldctl rm` and `hldctl prune`: sessions are gone with all that belongs to them, and nothing else is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from hldctl.system import file_lock
+from tests.crash.test_steps import INJECTED
+from tests.helpers.sandbox import Sandbox, eventually, is_dead
+from tests.helpers.terminal import Terminal
+
+SUCCESS = """
+print(json.dumps({"type": "assistant", "message": {"content": "x" * 1000}}))
+print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}))
+"""
+HOLDS = """
+import fcntl, sys, time
+held = open(sys.argv[1])
+fcntl.flock(held, fcntl.LOCK_EX)
+time.sleep(1000)
+"""
+TABLES = ("sessions", "conversation_events", "feed", "approvals", "mcp_servers", "file_snapshots")
+
+
+@pytest.fixture
+def ended(sandbox: Sandbox) -> list[str]:
+    """Five sessions, the oldest first; number n ended n days before the newest."""
+    sandbox.claude(SUCCESS)
+    ids = [sandbox.launch(f"Number {number}") for number in range(5)]
+    sandbox.ok("wait", *ids)
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    for number, session_id in enumerate(reversed(ids)):
+        age = number * 86_400_000
+        sandbox.sql(
+            "UPDATE sessions SET created_at = created_at - ?, completed_at = completed_at - ? WHERE id = ?",
+            *(age, age, session_id),
+        )
+    return ids
+
+
+def left(sandbox: Sandbox) -> set[str]:
+    """What is recorded of; rows and files agree."""
+    listed = set(sandbox.ok("ls", "--all", "-q").split())
+    assert {path.name for path in sandbox.state.sessions.iterdir()} == listed
+    for table in TABLES[1:]:
+        assert {row[0] for row in sandbox.sql(f"SELECT session_id FROM {table}")} <= listed
+    return listed
+
+
+def test_what_is_removed_is_gone_and_the_rest_is_not(sandbox: Sandbox, ended: list[str]) -> None:
+    assert sandbox.ok("rm", ended[1], ended[3], ended[1]) == f"{ended[1]}\n{ended[3]}\n"
+    assert left(sandbox) == {ended[0], ended[2], ended[4]}
+    assert sandbox.run("show", ended[1]).returncode == 3
+    assert sandbox.run("rm", ended[1]).returncode == 3
+    assert sandbox.run("doctor", "--json").stdout.count('"left-overs"') == 0
+
+
+def test_one_that_runs_is_refused_unless_forced(sandbox: Sandbox, ended: list[str]) -> None:
+    sandbox.claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
+    running = sandbox.launch("Run")
+    sandbox.journal_has(running, "init")
+    refused = sandbox.run("rm", ended[0], running)
+    assert (refused.returncode, "--force" in refused.stderr) == (4, True)
+    assert left(sandbox) == {*ended, running}
+    claude = psutil.Process(sandbox.show(running)["pid"])
+    sandbox.ok("rm", "--force", running)
+    assert is_dead(claude)
+    assert left(sandbox) == set(ended)
+    eventually(lambda: not sandbox.processes(), "the supervisor to leave")
+
+
+def test_a_removal_that_died_halfway_is_taken_up_again(sandbox: Sandbox, ended: list[str]) -> None:
+    for path in sandbox.files(ended[0]).directory.iterdir():
+        path.unlink()
+    sandbox.files(ended[0]).directory.rmdir()
+    assert sandbox.ok("rm", ended[0]) == f"{ended[0]}\n"
+    assert left(sandbox) == set(ended[1:])
+
+
+@pytest.mark.parametrize("step", ["_delete_files:call", "_delete_files:return", "delete:call", "delete:return"])
+def test_a_removal_that_is_killed_leaves_no_files_without_a_row(sandbox: Sandbox, ended: list[str], step: str) -> None:
+    """Files without a row are taken for those of a row that was lost, and would be recorded again."""
+    environment = {
+        "PYTHONPATH": str(INJECTED),
+        "HLDCTL_TEST_KILL_AT": step,
+        "HLDCTL_TEST_KILL_MARKER": str(sandbox.root / "killed"),
+        "HLDCTL_TEST_KILL_PROGRAM": "hldctl",
+    }
+    assert sandbox.run("rm", ended[0], environment=environment).returncode == -9
+    rows = {row[0] for row in sandbox.sql("SELECT id FROM sessions")}
+    assert {path.name for path in sandbox.state.sessions.iterdir()} <= rows
+    assert sandbox.run("rm", ended[0]).returncode == (3 if step == "delete:return" else 0)
+    assert left(sandbox) == set(ended[1:])
+
+
+def test_one_that_is_being_recorded_is_not_removed(sandbox: Sandbox, ended: list[str]) -> None:
+    files = sandbox.files(ended[0])
+    before = {path.name for path in files.directory.iterdir()}
+    held = file_lock.acquire(files.lock, timeout=0)
+    assert held is not None
+    refused = sandbox.run("rm", ended[0])
+    assert (refused.returncode, "still being recorded" in refused.stderr) == (5, True)
+    assert {path.name for path in files.directory.iterdir()} == before
+    assert left(sandbox) == set(ended)
+    os.close(held)
+    sandbox.ok("rm", ended[0])
+    assert left(sandbox) == set(ended[1:])
+
+
+def test_a_supervisor_that_is_stopped_after_the_end_does_not_keep_it_from_being_removed(
+    sandbox: Sandbox, ended: list[str]
+) -> None:
+    held = sandbox.files(ended[0]).lock
+    with subprocess.Popen([sys.executable, "-c", HOLDS, str(held), "hldctl.supervisor"]) as stopped:
+        eventually(lambda: not file_lock.is_free(held), "it to hold the lock")
+        stopped.send_signal(signal.SIGSTOP)
+        sandbox.ok("rm", ended[0])
+        assert stopped.wait() == -signal.SIGKILL
+    assert left(sandbox) == set(ended[1:])
+
+
+def test_those_that_ended_long_ago_are_pruned(sandbox: Sandbox, ended: list[str]) -> None:
+    options = ["--older-than", "36h", "--keep", "3"]
+    assert sandbox.ok("prune", *options, "--dry-run").split() == ended[:2]
+    assert left(sandbox) == set(ended)
+    assert sandbox.ok("prune", *options).split() == ended[:2]
+    assert left(sandbox) == set(ended[2:])
+    assert sandbox.ok("prune", "--older-than", "36h").split() == ended[2:3]
+    assert sandbox.ok("prune", "--keep", "1").split() == ended[3:4]
+    assert left(sandbox) == {ended[4]}
+
+
+def test_one_that_runs_is_never_pruned(sandbox: Sandbox, ended: list[str]) -> None:
+    sandbox.claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
+    running = sandbox.launch("Run")
+    assert sandbox.ok("prune", "--keep", "0").split() == ended
+    assert left(sandbox) == {running}
+    sandbox.ok("interrupt", running)
+
+
+def test_the_space_is_given_back(sandbox: Sandbox) -> None:
+    sandbox.claude(f"for n in range(8000):\n    {SUCCESS.strip().splitlines()[0]}\n{SUCCESS}")
+    session_id = sandbox.launch("Much")
+    sandbox.ok("wait", session_id)
+    eventually(lambda: not sandbox.processes(), "the supervisor to leave")
+    sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = sandbox.state.database.stat().st_size
+    assert before > 8_000_000
+    sandbox.ok("prune", "--keep", "0")
+    assert sandbox.state.database.stat().st_size < 1_000_000
+
+
+def test_progress_is_shown_where_nothing_else_is(sandbox: Sandbox, ended: list[str]) -> None:
+    with Terminal(sandbox, "prune", "--keep", "0") as terminal:
+        code, shown = terminal.ended()
+    assert (code, "Deleting" in shown) == (0, False)
+    assert all(session_id in shown for session_id in ended)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [(["prune"], 2), (["prune", "--keep", "-1"], 2), (["prune", "--older-than", "soon"], 2), (["rm"], 2)],
+)
+def test_words_that_name_nothing_delete_nothing(
+    sandbox: Sandbox, ended: list[str], arguments: list[str], exit_code: int
+) -> None:
+    assert sandbox.run(*arguments).returncode == exit_code
+    assert left(sandbox) == set(ended)
+
+
+def test_the_configuration_prunes_once_a_day_beside_a_launch(sandbox: Sandbox, ended: list[str]) -> None:
+    sandbox.configure('[prune]\nolder_than = "60h"\nkeep = 1')
+    sandbox.ok("launch", "Hi", "--wait", "--env", "SECRET=x")
+    eventually(lambda: not left(sandbox) & {*ended[:2]}, "those that ended three and four days ago to be gone")
+    assert {*ended[2:]} < left(sandbox)
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    sandbox.configure("[prune]\nkeep = 0")
+    sandbox.ok("launch", "Hi", "--wait")
+    eventually(lambda: not sandbox.processes(), "all to leave")
+    assert {*ended[2:]} < left(sandbox)
+
+
+@pytest.mark.parametrize(
+    "text", ['[prune]\nolder_than = "soon"', "[prune]\nkeep = -1", "prune = 3", "[prune]\nall = 1"]
+)
+def test_what_the_configuration_cannot_mean_is_refused(sandbox: Sandbox, text: str) -> None:
+    sandbox.configure(text)
+    done = sandbox.run("launch", "Hi")
+    assert (done.returncode, "prune" in done.stderr, done.stdout) == (2, True, "")
+    assert not sandbox.state.sessions.exists()

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+
+from tests.helpers.sandbox import Sandbox
+
+
+def test_settings_change_also_while_the_session_runs(sandbox: Sandbox) -> None:
+    sandbox.play("say Here.\nhang")
+    session_id = sandbox.launch("Hi")
+    assert sandbox.ok("set", session_id, "--title", "Chores", "--auto-accept-edits", "--archive") == ""
+    session = sandbox.show(session_id)
+    assert (session["title"], session["auto_accept_edits"], session["archived"]) == ("Chores", True, True)
+    assert session["status"] == "running"
+    sandbox.ok("set", session_id, "--no-auto-accept-edits", "--unarchive")
+    session = sandbox.show(session_id)
+    assert (session["title"], session["auto_accept_edits"], session["archived"]) == ("Chores", False, False)
+    sandbox.ok("interrupt", session_id)
+
+
+def test_archived_sessions_are_listed_with_all_alone(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    sandbox.ok("set", "last", "--archive")
+    assert sandbox.ok("ls", "-q") == ""
+    assert sandbox.ok("ls", "-q", "--all") != ""
+
+
+def test_skipping_permissions_for_a_while(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    changed = json.loads(sandbox.ok("set", "last", "--dangerously-skip-permissions-timeout", "1h", "--json"))
+    assert changed["dangerously_skip_permissions"] is True
+    assert changed["dangerously_skip_permissions_expires_at"] > changed["completed_at"]
+    # Without a timeout it has no end.
+    sandbox.ok("set", "last", "--dangerously-skip-permissions")
+    assert sandbox.show("last")["dangerously_skip_permissions_expires_at"] is None
+    sandbox.ok("set", "last", "--no-dangerously-skip-permissions")
+    assert sandbox.show("last")["dangerously_skip_permissions"] is False
+
+
+def test_continuations_inherit_and_what_has_expired_is_dropped_from_both(sandbox: Sandbox) -> None:
+    sandbox.play("say Hello.")
+    parent = sandbox.ended(sandbox.launch("Hi"))["id"]
+    sandbox.ok(
+        "set", parent, "--auto-accept-edits", "--dangerously-skip-permissions-timeout", "1h", "--title", "Chores"
+    )
+    child = sandbox.ended(sandbox.ok("continue", parent, "More").strip())
+    of_parent = sandbox.show(parent)
+    for name in (
+        "auto_accept_edits",
+        "dangerously_skip_permissions",
+        "dangerously_skip_permissions_expires_at",
+        "title",
+    ):
+        assert child[name] == of_parent[name] is not None
+    sandbox.ok("set", parent, "--dangerously-skip-permissions-timeout", "0")
+    assert sandbox.show(parent)["dangerously_skip_permissions"] is True
+    late = sandbox.ended(sandbox.ok("continue", parent, "More").strip())
+    for session in (late, sandbox.show(parent)):
+        assert session["dangerously_skip_permissions"] is False
+        assert session["dangerously_skip_permissions_expires_at"] is None
+    assert late["auto_accept_edits"] is True
+
+
+def test_changes_are_in_the_feed(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    sandbox.ok("set", "last", "--title", "Chores")
+    (event,) = map(json.loads, sandbox.ok("events", "--json", "--type", "session_settings_changed").splitlines())
+    assert event["data"] == {"title": "Chores"}
+
+
+def test_bad_usage(sandbox: Sandbox) -> None:
+    sandbox.claude("")
+    sandbox.run("launch", "Hi", "--wait")
+    assert sandbox.run("set", "last").returncode == 2
+    both = ("--no-dangerously-skip-permissions", "--dangerously-skip-permissions-timeout", "1h")
+    assert sandbox.run("set", "last", *both).returncode == 2
+    assert sandbox.run("set", "nobody", "--archive").returncode == 3

@@ -1,0 +1,191 @@
+"""`hldctl stats`: sums over sessions."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hldctl.cli.render.format import compact_duration, count, percent
+from tests.helpers.sandbox import Sandbox
+from tests.helpers.terminal import Terminal
+
+FIELDS = """key sessions completed failed interrupted running success_rate cost_usd input_tokens output_tokens
+cache_creation_input_tokens cache_read_input_tokens num_turns duration_ms""".split()
+
+SPENDS = """
+query = sys.stdin.read()
+if "hang" in query:
+    time.sleep(600)
+usage = {"inputTokens": 10, "outputTokens": 1500, "cacheCreationInputTokens": 3, "cacheReadInputTokens": 40}
+result = {"type": "result", "subtype": "success", "is_error": "bad" in query, "result": "ok", "num_turns": 2}
+if "free" not in query:
+    result |= {"total_cost_usd": 3.0 if "dear" in query else 1.0, "modelUsage": {"m": usage}}
+print(json.dumps(result))
+"""
+
+MIDNIGHT = 1_790_208_000_000
+"""The beginning of 2026-09-24, UTC."""
+
+
+@pytest.fixture(scope="module")
+def spent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A cheap session shortly before a midnight of UTC, and a dear and a bad one behind it."""
+    sandbox = Sandbox(tmp_path_factory.mktemp("spent") / "sandbox")
+    sandbox.claude(SPENDS)
+    ids = [
+        sandbox.launch("cheap", "--title", "Parser, and\nmore"),
+        sandbox.launch("dear", "--title", "\x1b[31mOpera"),
+        sandbox.launch("bad", "--model", "haiku"),
+    ]
+    sandbox.run("wait", *ids)
+    for session_id, hours in zip(ids, (-1, 1, 2), strict=True):
+        created = MIDNIGHT + hours * 3_600_000
+        sandbox.sql("UPDATE sessions SET created_at = ?, duration_ms = 61000 WHERE id = ?", created, session_id)
+    yield sandbox
+    sandbox.close()
+
+
+def stats(sandbox: Sandbox, *arguments: str, **environment: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(sandbox.ok("stats", "--json", *arguments, environment=environment))
+    return found
+
+
+def keys(found: list[dict[str, Any]]) -> list[Any]:
+    return [sums["key"] for sums in found]
+
+
+def test_days_are_those_of_the_user_and_have_sums(spent: Sandbox) -> None:
+    before, after = stats(spent, TZ="UTC")
+    assert list(after) == FIELDS
+    assert after == {
+        "key": "2026-09-24",
+        "sessions": 2,
+        "completed": 1,
+        "failed": 1,
+        "interrupted": 0,
+        "running": 0,
+        "success_rate": 0.5,
+        "cost_usd": 4.0,
+        "input_tokens": 20,
+        "output_tokens": 3000,
+        "cache_creation_input_tokens": 6,
+        "cache_read_input_tokens": 80,
+        "num_turns": 4,
+        "duration_ms": 122_000,
+    }
+    assert (before["key"], before["success_rate"]) == ("2026-09-23", 1.0)
+    assert keys(stats(spent, TZ="Asia/Tokyo")) == ["2026-09-24"]
+
+
+def test_by_anything_else_the_dearest_comes_first(spent: Sandbox) -> None:
+    assert keys(stats(spent, "--by", "title")) == ["\x1b[31mOpera", "Parser, and\nmore", None]
+    assert keys(stats(spent, "--by", "model")) == [None, "haiku"]
+    assert keys(stats(spent, "--by", "status")) == ["completed", "failed"]
+    assert keys(stats(spent, "--by", "directory")) == [str(spent.work)]
+    assert keys(stats(spent, "--by", "name")) == keys(stats(spent, "--by", "group")) == [None]
+
+
+def test_what_does_not_count(spent: Sandbox) -> None:
+    spent.ok("set", "last", "--archive")
+    assert [sums["sessions"] for sums in stats(spent, "--by", "name")] == [2]
+    assert [sums["sessions"] for sums in stats(spent, "--by", "name", "--all")] == [3]
+    assert stats(spent, "--since", "1h") == []
+    spent.ok("set", "last", "--unarchive")
+
+
+def test_what_runs_is_counted_and_what_is_unknown_is_null(sandbox: Sandbox) -> None:
+    sandbox.claude(SPENDS)
+    sandbox.launch("hang")
+    (sums,) = stats(sandbox)
+    assert (sums["sessions"], sums["running"], sums["success_rate"]) == (1, 1, None)
+    assert {sums[name] for name in FIELDS[7:]} == {None}
+    sandbox.ok("interrupt", "last")
+    (sums,) = stats(sandbox)
+    assert (sums["interrupted"], sums["success_rate"]) == (1, 0.0)
+
+
+def test_csv_is_read_again_as_it_was_meant(spent: Sandbox) -> None:
+    text = spent.ok("stats", "--csv", "--by", "title")
+    header, *rows = csv.reader(io.StringIO(text))
+    assert header == FIELDS
+    assert [row[0] for row in rows] == [r"\x1b[31mOpera", "Parser, and\nmore", ""]
+    assert rows[0][FIELDS.index("cost_usd")] == "3.0"
+
+
+def test_csv_has_no_formulas(sandbox: Sandbox) -> None:
+    sandbox.claude(SPENDS)
+    titles = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "a=1", "'quoted"]
+    for title in titles:
+        sandbox.ended(sandbox.launch("free", "--title", title))
+    _, *rows = csv.reader(io.StringIO(sandbox.ok("stats", "--csv", "--by", "title")))
+    assert {row[0] for row in rows} == {"'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "a=1", "'quoted"}
+    # JSON is for programs, which evaluate nothing.
+    assert set(keys(stats(sandbox, "--by", "title"))) == set(titles)
+
+
+def test_in_a_pipe_a_plain_table_with_a_total(spent: Sandbox) -> None:
+    header, *rows, total = spent.ok("stats", "--by", "title").splitlines()
+    assert header.split()[:2] == ["TITLE", "SESSIONS"]
+    assert [row.split("  ")[0] for row in rows] == [r"\x1b[31mOpera", "Parser, and more", "(none)"]
+    assert total.split() == ["total", "3", "2", "1", "67%", "$5.00", "30", "129", "4.5k", "6", "3m03s"]
+    assert all(len(row) == len(header) for row in [*rows, total])
+
+
+def test_on_a_terminal_bars_that_fill_its_width(spent: Sandbox) -> None:
+    with Terminal(spent, "stats", "--by", "title", columns=80) as terminal:
+        screen = terminal.becomes("total")
+        terminal.ended()
+    dear, cheap, bad = screen[1:4]
+    assert dear.startswith(r"\x1b[31mOpera")
+    assert len(dear) <= 80
+    assert dear.count("█") > 2 * cheap.count("█") > 0
+    assert bad.count("█") == cheap.count("█")
+
+
+def test_a_terminal_is_not_flooded(sandbox: Sandbox) -> None:
+    sandbox.claude(SPENDS)
+    sandbox.ended(sandbox.launch("cheap"))
+    columns = [name for _, name, *_ in sandbox.sql("PRAGMA table_info(sessions)") if name not in ("id", "title")]
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 149)"
+    listed = ", ".join(columns)
+    sandbox.sql(f"INSERT INTO sessions (id, title, {listed}) {numbers} SELECT i, 't' || i, {listed} FROM n, sessions")
+    with Terminal(sandbox, "stats", "--by", "title", columns=80, lines=160) as terminal:
+        screen = terminal.becomes("only the dearest 100 of 150 shown")
+        terminal.ended()
+    (total,) = (line.split() for line in screen if line.startswith("total"))
+    assert total[:3] == ["total", "150", "100%"]
+    assert len([line for line in screen if line.startswith("t")]) == 101
+    assert len(sandbox.ok("stats", "--by", "title").splitlines()) == 152
+
+
+def test_where_nothing_has_cost_the_bars_are_of_sessions(sandbox: Sandbox) -> None:
+    sandbox.claude(SPENDS)
+    sandbox.run("wait", sandbox.launch("free"), sandbox.launch("free and bad"))
+    with Terminal(sandbox, "stats", "--by", "status", columns=60) as terminal:
+        screen = terminal.becomes("total")
+        terminal.ended()
+    assert screen[1].count("█") == screen[2].count("█") > 0
+
+
+def test_no_sessions(sandbox: Sandbox) -> None:
+    shown = sandbox.run("stats")
+    assert (shown.returncode, shown.stdout) == (0, "")
+    assert "hldctl launch" in shown.stderr
+    assert sandbox.ok("stats", "--json") == "[]\n"
+    assert sandbox.ok("stats", "--csv") == ",".join(FIELDS) + "\n"
+    assert sandbox.run("stats", "--json", "--csv").returncode == 2
+    assert sandbox.run("stats", "--by", "mood").returncode == 2
+
+
+def test_quantities_are_short() -> None:
+    numbers = {None: "", 0: "0", 999: "999", 1000: "1.0k", 99_950: "100k", 999_500: "1.0M", 4 * 10**15: "4000T"}
+    assert {number: count(number) for number in numbers} == numbers
+    seconds = {0: "0s", 59: "59s", 60: "1m00s", 3661: "1h01m", 90_000: "1d01h"}
+    assert {number: compact_duration(number * 1000) for number in seconds} == seconds
+    shares = {None: "", 0.0: "0%", 0.001: "1%", 0.999: "99%", 1.0: "100%"}
+    assert {share: percent(share) for share in shares} == shares

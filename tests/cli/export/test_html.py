@@ -1,0 +1,187 @@
+"""An exported page in a real browser, which runs no script: on a phone and a desk, light and dark."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
+
+from tests.cli.commands.test_export import EVIL, STREAM
+from tests.helpers.fake_claude_session import worked
+from tests.helpers.sandbox import Sandbox, eventually, is_dead
+
+PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
+PHONE, DESK = (360, 740), (1280, 900)
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+).split()
+READABLE = 4.5
+"""The contrast of text that https://www.w3.org/TR/WCAG22/#contrast-minimum asks for."""
+CONTRASTS = """() => {
+    const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const luminance = (colour) => {
+        const linear = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = channels(colour).slice(0, 3).map(linear);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element) => {
+        for (; element; element = element.parentElement) {
+            const colour = getComputedStyle(element).backgroundColor;
+            if ((channels(colour)[3] ?? 1) > 0) return colour;
+        }
+        return "rgb(255, 255, 255)";
+    };
+    const found = [];
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const words = texts.currentNode.textContent.trim(), element = texts.currentNode.parentElement;
+        if (!words) continue;
+        const ink = luminance(getComputedStyle(element).color), paper = luminance(behind(element));
+        found.push([(Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05), words.slice(0, 80)]);
+    }
+    return found;
+}"""
+WIDTHS = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+
+
+@dataclass
+class Looked:
+    """A page, and what a browser did for it."""
+
+    page: Page
+    asked_for: list[str] = field(default_factory=list)
+    complained: list[str] = field(default_factory=list)
+
+    def unfold(self) -> None:
+        """By clicks, the outer ones first."""
+        closed = self.page.locator("details:not([open]) > summary:visible")
+        while closed.count():
+            closed.first.click()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    executable = shutil.which("chromium")
+    assert executable is not None, "chromium is missing; see scripts/system-packages"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=executable, args=ARGUMENTS, env={**os.environ, "HOME": str(tmp_path)}
+        )
+        processes = psutil.Process().children(recursive=True)
+        yield started
+        started.close()
+    eventually(lambda: all(map(is_dead, processes)), "the browser to leave")
+
+
+@pytest.fixture
+def exported(sandbox: Sandbox) -> Path:
+    session_id = worked(sandbox)
+    sandbox.ok("export", session_id, "--format", "html", "-o", "page.html")
+    return sandbox.work / "page.html"
+
+
+def look(
+    browser: Browser, file: Path, size: tuple[int, int] = DESK, *, dark: bool = False, script: bool = False
+) -> Looked:
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if dark else "light",
+        java_script_enabled=script,
+    )
+    looked = Looked(context.new_page())
+    looked.page.on("request", lambda request: looked.asked_for.append(request.url))
+    looked.page.on("console", lambda message: looked.complained.append(message.text))
+    looked.page.on("pageerror", lambda error: looked.complained.append(str(error)))
+    looked.page.on("dialog", lambda dialog: looked.complained.append(dialog.message))
+    looked.page.goto(file.as_uri())
+    return looked
+
+
+def test_a_page_fits_phone_and_desk_is_readable_and_asks_for_nothing(browser: Browser, exported: Path) -> None:
+    for size in (PHONE, DESK):
+        for dark in (False, True):
+            looked = look(browser, exported, size, dark=dark)
+            page = looked.page
+            assert page.locator("details").count() > 8
+            assert page.locator("details[open]").count() == 0
+            folded, available = page.evaluate(WIDTHS)
+            looked.unfold()
+            unfolded, _ = page.evaluate(WIDTHS)
+            assert available == size[0]
+            assert (folded, unfolded) == (available, available)
+            contrasts = page.evaluate(CONTRASTS)
+            assert len(contrasts) > 200
+            assert [(contrast, words) for contrast, words in contrasts if contrast < READABLE] == []
+            assert page.locator("script").count() == 0
+            assert (looked.asked_for, looked.complained) == ([exported.as_uri()], [])
+            _keep_picture(browser, exported, size, dark=dark)
+
+
+def test_a_call_is_closed_until_it_is_clicked(browser: Browser, exported: Path) -> None:
+    page = look(browser, exported, PHONE).page
+    call = page.locator("details.call", has_text="src/retry.py").first
+    new_line = call.get_by_text("+def retry(")
+    assert not new_line.is_visible()
+    call.locator("summary").click()
+    assert new_line.is_visible()
+    # A line of code may be as wide as it is: its block scrolls, not the page.
+    wide = page.locator("#result pre")
+    assert wide.evaluate("block => block.scrollWidth > block.clientWidth")
+
+
+def test_a_link_to_a_call_that_failed_unfolds_it(browser: Browser, exported: Path) -> None:
+    page = look(browser, exported).page
+    answer = page.get_by_text("FAILED (failures=1)")
+    assert not answer.is_visible()
+    page.locator(".pointers a").first.click()
+    assert answer.is_visible()
+
+
+def test_long_output_scrolls_in_its_own_block(browser: Browser, sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "seq 1 2000; head -c 9000 /dev/zero | tr \'\\\\\\\\0\' x"}\n\nsay Done.')
+    sandbox.ok("launch", "Count", "--allowed-tools", "Bash", "--wait")
+    sandbox.ok("export", "last", "--format", "html", "-o", "page.html")
+    looked = look(browser, sandbox.work / "page.html", PHONE)
+    looked.unfold()
+    block = looked.page.locator("pre.output")
+    assert "1999" in (block.text_content() or "")
+    assert block.evaluate("block => block.scrollHeight > 4 * block.clientHeight && block.clientHeight < 740")
+    width, available = looked.page.evaluate(WIDTHS)
+    assert width == available
+
+
+def test_nothing_runs_in_a_page_even_where_scripts_may(browser: Browser, sandbox: Sandbox) -> None:
+    sandbox.claude(STREAM)
+    session_id = sandbox.launch(EVIL[0], "--title", EVIL[5])
+    sandbox.ended(session_id)
+    sandbox.ok("export", session_id, "--format", "html", "-o", "page.html")
+    file = sandbox.work / "page.html"
+    looked = look(browser, file, script=True)
+    looked.unfold()
+    assert (looked.asked_for, looked.complained) == ([file.as_uri()], [])
+    assert looked.page.title() == EVIL[5]
+
+
+def _keep_picture(browser: Browser, exported: Path, size: tuple[int, int], *, dark: bool) -> None:
+    """For the documentation, on demand; browsers differ in their pixels, so that none is compared."""
+    if not os.environ.get("HLDCTL_RENEW_PICTURES"):
+        return
+    page = look(browser, exported, size, dark=dark).page
+    if (size, dark) == (DESK, False):
+        # Down to where paths of the machine begin.
+        about = page.locator("#about").bounding_box()
+        assert about is not None
+        clip = FloatRect(x=0, y=0, width=size[0], height=about["y"])
+        page.screenshot(path=PICTURES / "export-desk-light.png", clip=clip)
+    elif (size, dark) == (PHONE, True):
+        edit = page.locator("details:has(pre.diff)").first
+        edit.locator("summary").click()
+        edit.evaluate("edit => window.scrollBy(0, edit.getBoundingClientRect().top - 260)")
+        page.screenshot(path=PICTURES / "export-phone-dark.png")

@@ -1,0 +1,137 @@
+"""A message in an exported Markdown document: nothing of it runs, loads or swallows what follows."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hldctl.cli.export.safe_markdown import contained, fenced, plain
+from tests.fuzz.fuzz import corpus
+from tests.helpers.exported_markdown import VIEWERS, Rendered, assert_contained, headings
+from tests.helpers.fake_claude_conversation import CONVERSATION
+from tests.helpers.sandbox import Sandbox
+
+PAYLOADS = [path.read_text() for path in corpus("message")]
+PIECES = (
+    *(
+        "# ",
+        "## x\n",
+        "- ",
+        "  ",
+        "    ",
+        "\t",
+        "\n",
+        "\n\n",
+        "> ",
+        "```",
+        "~~~",
+        "````py\n",
+        "`",
+        "``",
+        "*",
+        "**",
+        "_",
+    ),
+    *("<b>", "<img src=x onerror=alert(1)>", "<!--", "-->", "<!", "<?", "<![CDATA[", "]]>", "<script>\n", "</details>"),
+    *("<details>", "<div>\n", "</summary>", "[", "]", "(", ")", "![", "](", "http://e.x/a", "//e.x", "javascript:x"),
+    *(
+        "|",
+        "| --- |",
+        ":-:",
+        "---",
+        "===",
+        "***",
+        "1. ",
+        "2) ",
+        "\\",
+        "&",
+        "&lt;",
+        "&copy;",
+        "&#10;",
+        "&#96;",
+        "&#x1b;",
+    ),
+    *("[a]: http://b\n", "[a]", "[^1]: ", "[^1]", "$$", "~", "!", ": ", "+ ", "<https://a.b>", "  \n", "\u00a0"),
+    *("_", "&#x1b;", "word ", "é", "x", "0", "- [ ] ", "\x1b[31m", "\u202e", "\ud800"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join) | st.text(max_size=60))
+@settings(max_examples=500, deadline=None)
+def test_whatever_is_said_is_contained(text: str) -> None:
+    assert_contained(contained(text))
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_a_name_or_title_is_text_only(text: str) -> None:
+    line = plain(" ".join(text.split()))
+    for viewer in VIEWERS:
+        assert Rendered(viewer.render(f"{line}: x")).tags == {"p"}
+        assert Rendered(viewer.render(f"- {line}: x")).tags == {"ul", "li"}
+
+
+@pytest.mark.parametrize("text", PAYLOADS, ids=[path.name for path in corpus("message")])
+def test_a_payload_is_contained(text: str) -> None:
+    assert_contained(contained(text))
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("Some *em*, **strong**, ~~gone~~ and `code`.", "Some *em*, **strong**, ~~gone~~ and `code`."),
+        ("# One\n\nTwo\n---", "#### One\n\n##### Two"),
+        ("- a\n- b\n  1. c\n\n     d", "- a\n- b\n  1. c\n\n     d"),
+        ("- [ ] open\n- [x] done", "- [ ] open\n- [x] done"),
+        ("```python\nx = [1]\n```", "```python\nx = [1]\n```"),
+        ("    code", "```\ncode\n```"),
+        ("| a | b |\n|:-:|--:|\n| `x\\|y` | z |", "| a | b |\n| :-: | --: |\n| `x\\|y` | z |"),
+        ("> quoted\n> more", "> quoted\n> more"),
+        ("[there](https://a.b/c?d=e&f=g)", "[there](https://a.b/c?d=e&f=g)"),
+        ("one  \ntwo", "one\\\ntwo"),
+        ("snake_case, R&D, a < b", "snake_case, R&D, a < b"),
+        ("![alt](https://a.b/c.png)", "\\![alt](https://a.b/c.png)"),
+        ("Vec<String>", "Vec\\<String>"),
+        ("```mermaid\ngraph TD\n```", "```\ngraph TD\n```"),
+    ],
+)
+def test_what_is_harmless_stays_what_it_is(said: str, written: str) -> None:
+    assert contained(said) == written
+
+
+def test_what_cannot_be_written_again_is_shown_as_code() -> None:
+    for text in ("> " * 30 + "deep", "x" * 100_001):
+        assert contained(text) == fenced(text, "text").rstrip("\n")
+
+
+def test_a_long_message_takes_a_moment() -> None:
+    text = "Some *words*, `code` and a [link](https://a.b).\n\n- one\n- two\n\n" * 1500
+    begun = time.process_time()
+    contained(text)
+    assert time.process_time() - begun < 30
+
+
+def test_a_document_keeps_its_turns_whatever_is_said(sandbox: Sandbox) -> None:
+    sandbox.claude(
+        CONVERSATION
+        + f"""
+for number, said in enumerate({PAYLOADS!r}):
+    say(said)
+    think(said)
+    call(f"t{{number}}", said, **{{said: said, "description": said}})
+    answer(f"t{{number}}", said, 1)
+    call(f"a{{number}}", "Agent", description=said, prompt=said)
+    say(said, f"a{{number}}")
+    answer(f"a{{number}}", said, 1)
+write(type="result", subtype="success", is_error=False, result=said, num_turns=1, duration_ms=1, total_cost_usd=0)
+"""
+    )
+    session_id = sandbox.launch("\n\n".join(PAYLOADS), "--title", PAYLOADS[0])
+    sandbox.ended(session_id)
+    found = headings(sandbox.ok("export", session_id))
+    assert [words for tag, words in found if tag == "h2"] == ["Result", "Costs", "Conversation"]
+    assert [tag for tag, _ in found].count("h1") == 1
+    assert [words for tag, words in found if tag == "h3"] == ["User", *["Claude"] * len(PAYLOADS)]

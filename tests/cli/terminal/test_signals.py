@@ -1,0 +1,180 @@
+"""What is left of a command that somebody ends: the terminal as it was, and the sessions."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import psutil
+import pytest
+
+from tests.helpers.fake_claude_conversation import CONVERSATION
+from tests.helpers.sandbox import Sandbox, eventually
+from tests.helpers.terminal import IN_BACKGROUND, Terminal
+
+WORKS = CONVERSATION + 'call("a", "Bash", command="make all")\npause("end")\ndone()\n'
+FOLLOWING = [["ls", "--watch"], ["tail", "-f", "last"], ["top"]]
+ENDING = [signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("arguments", FOLLOWING, ids=lambda words: words[0])
+def test_it_dies_of_the_signal_and_leaves_the_terminal_as_it_was(
+    sandbox: Sandbox, arguments: list[str], number: signal.Signals
+) -> None:
+    sandbox.claude(WORKS)
+    session_id = sandbox.launch("Make it.")
+    sandbox.journal_has(session_id, "make all")
+    with Terminal(sandbox, *arguments) as terminal:
+        before = terminal.modes()
+        terminal.becomes("make all")
+        terminal.process.send_signal(number)
+        assert terminal.ended()[0] == -number
+        assert terminal.is_as_before()
+        assert terminal.modes() == before
+        if arguments[0] == "tail":
+            assert [line for line in terminal.screen() if line] == ["▌ Make it."]
+    assert sandbox.show(session_id)["status"] == "running"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 130), (signal.SIGHUP, -signal.SIGHUP)])
+def test_a_launch_that_is_followed(sandbox: Sandbox, number: signal.Signals, code: int) -> None:
+    sandbox.claude(WORKS)
+    with Terminal(sandbox, "launch", "Make it.", "--follow", "--no-approvals") as terminal:
+        before = terminal.modes()
+        terminal.becomes("make all")
+        terminal.process.send_signal(number)
+        assert terminal.ended()[0] == code
+        assert (terminal.is_as_before(), terminal.modes()) == (True, before)
+        assert not [line for line in terminal.screen() if "make all" in line and "Bash" in line and " · " in line]
+    # To close a terminal is not to stop what outlives it.
+    assert sandbox.show("last")["status"] == ("interrupted" if number == signal.SIGTERM else "running")
+
+
+def test_a_terminal_that_goes_takes_what_draws_on_it_and_no_session(sandbox: Sandbox) -> None:
+    sandbox.claude(WORKS)
+    session_id = sandbox.launch("Make it.")
+    sandbox.journal_has(session_id, "make all")
+    errors = sandbox.root / "errors"
+    for preparation in ("", "trap '' HUP; "):
+        for arguments in FOLLOWING[::2]:
+            shell = ("bash", "-c", f'{preparation}exec "$@" 2> {errors}', "bash", sys.executable, "-m", "hldctl")
+            with Terminal(sandbox, *arguments, program=shell) as terminal:
+                terminal.becomes("make all")
+                terminal.hang_up()
+                assert terminal.process.wait(60) == -signal.SIGHUP
+            assert errors.read_text() == ""
+    assert sandbox.show(session_id)["status"] == "running"
+
+
+def test_what_top_gave_the_terminal_to_puts_it_back_as_well(sandbox: Sandbox) -> None:
+    sandbox.claude(WORKS)
+    session_id = sandbox.launch("Make it.")
+    sandbox.journal_has(session_id, "make all")
+    with Terminal(sandbox, "top") as terminal:
+        before = terminal.modes()
+        terminal.becomes("q leave")
+        terminal.enter("f")
+        terminal.becomes("▌ Make it.")
+        terminal.becomes("Bash make all")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.ended()[0] == -signal.SIGTERM
+        eventually(lambda: not sandbox.running("tail"), "the end of what followed")
+        assert (terminal.is_as_before(), terminal.modes()) == (True, before)
+    assert sandbox.show(session_id)["status"] == "running"
+
+
+def test_a_prompt_is_left_as_it_was_found(sandbox: Sandbox) -> None:
+    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    session_id = sandbox.launch("Hi", "--approvals")
+    eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
+    with Terminal(sandbox, "approve") as terminal:
+        before = terminal.modes()
+        terminal.becomes("Allow?")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.ended()[0] == -signal.SIGTERM
+        assert (terminal.is_as_before(), terminal.modes()) == (True, before)
+    assert sandbox.show(session_id)["pending_approvals"] == 1
+
+
+DRAWING = [["ls", "--watch"], ["top"]]
+
+
+def drawing(sandbox: Sandbox, shell: int) -> list[psutil.Process]:
+    """What the shell runs."""
+    return sandbox.processes(lambda process: process.ppid() == shell)
+
+
+def is_stopped(sandbox: Sandbox, shell: int) -> bool:
+    return [process.status() for process in drawing(sandbox, shell)] == [psutil.STATUS_STOPPED]
+
+
+@pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])
+def test_nothing_is_drawn_from_the_background(sandbox: Sandbox, arguments: list[str]) -> None:
+    sandbox.claude(WORKS)
+    session_id = sandbox.launch("Make it.")
+    sandbox.journal_has(session_id, "make all")
+    with Terminal(sandbox, *arguments, program=IN_BACKGROUND) as terminal:
+        shell = terminal.process.pid
+        eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
+        before = terminal.modes()
+        terminal.screen()
+        assert "\x1b" not in terminal.shown
+        terminal.enter("fg\n")
+        terminal.becomes("make all")
+        terminal.enter("\x1a")
+        eventually(terminal.is_as_before, "its own screen to go")
+        eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
+        terminal.screen()
+        drawn = terminal.shown
+        # What wakes it in the background has it stopped again.
+        (process,) = drawing(sandbox, shell)
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGWINCH)
+        eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
+        sandbox.ok("set", session_id, "--title", "New")
+        process.send_signal(signal.SIGCONT)
+        eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
+        terminal.screen()
+        assert terminal.shown.replace("\r", "").strip().startswith(drawn.replace("\r", "").strip())
+        assert "\x1b[?1049h" not in terminal.shown[len(drawn) :]
+        terminal.enter("fg\n")
+        eventually(lambda: not terminal.is_as_before(), "its screen to come back")
+        terminal.enter("\x03")
+        eventually(lambda: not drawing(sandbox, shell), "its end")
+        assert (terminal.is_as_before(), terminal.modes()) == (True, before)
+
+
+@pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])
+def test_nothing_is_left_of_one_that_is_killed(sandbox: Sandbox, arguments: list[str]) -> None:
+    sandbox.claude(WORKS)
+    session_id = sandbox.launch("Make it.")
+    sandbox.journal_has(session_id, "make all")
+    with Terminal(sandbox, *arguments, environment={"TMPDIR": str(sandbox.temporary)}) as terminal:
+        terminal.becomes("make all")
+        # It is woken by it all the same.
+        terminal.resize(60, 12)
+        terminal.process.send_signal(signal.SIGWINCH)
+        eventually(lambda: max(map(len, terminal.screen())) <= 60, "a narrow screen")
+        terminal.process.kill()
+        terminal.process.wait()
+    assert [path.name for path in sandbox.temporary.iterdir() if path.name.startswith(("hldctl", "tmp"))] == []
+
+
+@pytest.mark.parametrize("on_end", [[], ["--on-end", "until [ -e done ]; do sleep 0.1; done"]], ids=["none", "on-end"])
+def test_an_end_that_comes_first_is_told_as_it_is(sandbox: Sandbox, on_end: list[str]) -> None:
+    sandbox.claude(WORKS)
+    with sandbox.popen("launch", "Make it.", "--follow", *on_end) as process:
+        eventually(lambda: sandbox.ok("ls", "-q"), "the session")
+        session_id = sandbox.ok("ls", "-q").strip()
+        sandbox.journal_has(session_id, "make all")
+        eventually(lambda: len(sandbox.events(session_id)) > 1, "the call")
+        process.send_signal(signal.SIGSTOP)
+        (sandbox.work / "end").touch()
+        eventually(lambda: sandbox.show(session_id)["status"] == "completed", "the end")
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        _, errors = process.communicate(timeout=60)
+    (sandbox.work / "done").touch()
+    assert process.returncode == 0
+    assert ("not waiting for the on_end command" in errors) == bool(on_end)

@@ -1,0 +1,179 @@
+"""Closed, full, abandoned and non-blocking standard streams: the exit code is the session's, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import select
+import shlex
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tests.helpers.fake_claude_conversation import CONVERSATION
+from tests.helpers.sandbox import PATIENCE, Completed, Sandbox, eventually
+from tests.helpers.seed_database import fill
+
+GONE = 141
+"""As of a program that SIGPIPE killed."""
+UNWRITABLE = 6
+STREAM = CONVERSATION + 'say("Said.")\ndone()\n'
+MODES = {
+    "launch": "launch Go",
+    "quiet": "launch -q Go",
+    "wait": "launch --wait Go",
+    "wait-json": "launch --wait --json Go",
+    "follow": "launch --follow Go",
+}
+REDIRECTIONS = {
+    ">&-": 0,
+    "2>&-": 0,
+    "<&-": 0,
+    ">&- 2>&-": 0,
+    "<&- >&- 2>&-": 0,
+    ">/dev/full": UNWRITABLE,
+    "2>/dev/full": 0,
+    ">/dev/full 2>/dev/full": UNWRITABLE,
+    ">&GONE": GONE,
+    "2>&GONE": 0,
+    ">&GONE 2>&GONE": GONE,
+    "</dev/full 1<&0": UNWRITABLE,
+}
+"""With the exit code of what completes; GONE is a pipe that nobody reads."""
+
+
+def run(sandbox: Sandbox, command: str, redirection: str = "") -> Completed:
+    """Run a command with what a shell makes of its streams."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    redirection = redirection.replace("GONE", str(writing))
+    try:
+        return subprocess.run(
+            ["bash", "-c", f"{shlex.quote(sys.executable)} -m hldctl {command} {redirection}"],
+            cwd=sandbox.work,
+            env=sandbox.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            pass_fds=(writing,),
+            timeout=PATIENCE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("redirection", REDIRECTIONS)
+def test_the_exit_code_tells_what_became_of_the_session(sandbox: Sandbox, redirection: str, mode: str) -> None:
+    sandbox.claude(STREAM)
+    done = run(sandbox, MODES[mode], redirection)
+    assert (done.returncode, "Traceback" in done.stderr) == (REDIRECTIONS[redirection], False), done.stderr
+    if "wait" not in mode:
+        sandbox.run("wait", "last")
+    session = sandbox.show("last")
+    # Neither was it started twice, nor left before it had ended.
+    assert (session["status"], len(sandbox.ok("ls", "-q").split())) == ("completed", 1)
+    if done.returncode and "2>" not in redirection:
+        words = {
+            "launch": f"session {session['id']} was started, but its id could not be written",
+            "quiet": f"session {session['id']} was started, but its id could not be written",
+            "follow": f"session {session['id']} goes on" if done.returncode == GONE else "cannot be written",
+        }
+        assert words.get(mode, "cannot be written") in done.stderr
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&GONE"])
+def test_a_wait_goes_on_without_standard_error(sandbox: Sandbox, redirection: str) -> None:
+    sandbox.claude(CONVERSATION + 'call("a", "Bash", command="make")\npause("end")\ndone()\n')
+    results: list[Completed] = []
+    waiting = threading.Thread(target=lambda: results.append(run(sandbox, "launch --wait Go", redirection)))
+    waiting.start()
+    eventually(lambda: (ids := sandbox.ok("ls", "-q").split()) and sandbox.events(ids[0])[1:], "the call")
+    assert waiting.is_alive()
+    (sandbox.work / "end").touch()
+    waiting.join(PATIENCE)
+    assert (results[0].returncode, results[0].stdout) == (0, "Done.\n")
+
+
+def test_the_exit_code_of_a_session_that_failed_is_its_own(sandbox: Sandbox) -> None:
+    sandbox.claude("sys.exit('No such thing')")
+    for redirection in (*REDIRECTIONS, ""):
+        for command in ("launch --wait Go", "launch --wait --json Go", "wait --json last", "wait --results last"):
+            done = run(sandbox, command, redirection)
+            assert (done.returncode, "Traceback" in done.stderr) == (1, False), (command, redirection, done.stderr)
+
+
+@pytest.mark.parametrize("redirection", REDIRECTIONS)
+def test_a_wait_for_results_that_cannot_be_written(sandbox: Sandbox, redirection: str) -> None:
+    sandbox.claude(STREAM)
+    sandbox.ended(sandbox.launch("Go"))
+    for command in ("wait --results last", "wait --json last"):
+        done = run(sandbox, command, redirection)
+        assert (done.returncode, "Traceback" in done.stderr) == (REDIRECTIONS[redirection], False), done.stderr
+
+
+def test_what_is_for_standard_error_does_not_go_to_standard_output(sandbox: Sandbox) -> None:
+    assert run(sandbox, "ls", "2>&-").stdout == ""
+    assert run(sandbox, "show nothing", "2>&-").stdout == ""
+
+
+READING = {
+    0: [
+        *("ls", "ls -q", "ls --json", "ls --format {id}", "show last", "show last --json", "show last --events"),
+        *("tail last", "tail last --json", "tail last --raw", "approvals --all", "events", "events --json", "stats"),
+        *("stats --json", "stats --csv", "export last", "export last --format html", "export last --format json"),
+        *("config", "config --json", "wait last", "--version", "--help", "ls --help", "prune --dry-run --keep 1"),
+        *("set last --title New", "wait --any last"),
+    ],
+    2: ["no-such-command", "ls --no-such-option", "ls --watch", "config get nothing"],
+    3: ["show nothing", "tail nothing", "rm nothing", "export nothing"],
+}
+"""Commands by their exit code."""
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full", ">&GONE", "2>/dev/full", "<&- >&- 2>&-"])
+def test_no_command_ends_in_a_traceback(sandbox: Sandbox, redirection: str) -> None:
+    sandbox.claude(STREAM)
+    sandbox.ended(sandbox.launch("Go"))
+    for code, commands in READING.items():
+        for command in commands:
+            done = run(sandbox, command, redirection)
+            assert "Traceback" not in done.stderr + done.stdout, (command, done.stderr)
+            lost = {"/dev/full": {0, 5, UNWRITABLE}, "&GONE": {0, GONE}}.get(redirection.removeprefix(">"), {0})
+            assert done.returncode in (lost if code == 0 else {code}), (command, done.stderr)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ls --json", "tail ID", "show ID --events", "show ID --events --json", "tail ID --raw", "export ID"],
+)
+def test_a_non_blocking_standard_output_loses_nothing(sandbox: Sandbox, command: str) -> None:
+    (session_id, *_) = fill(sandbox.state.root, 200, 1500)
+    files = sandbox.files(session_id)
+    files.directory.mkdir(parents=True)
+    files.journal.write_bytes(b'{"type": "unknown"}\n' * 50_000)
+    words = command.replace("ID", session_id).split()
+    expected = sandbox.ok(*words)
+    assert len(expected) > 200_000
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with sandbox.popen(*words, stdout=writing) as process:
+        # The pipe is full before anything is read.
+        eventually(lambda: is_full(writing), "a full pipe")
+        # The parent's own end is left as it was.
+        assert not os.get_blocking(writing)
+        os.close(writing)
+        with open(reading) as pipe:
+            assert clean(pipe.read()) == clean(expected)
+        assert process.wait(PATIENCE) == 0
+
+
+def clean(text: str) -> list[str]:
+    """Without the line that says when a document was made."""
+    return [line for line in text.split("\n") if "Exported by hldctl" not in line]
+
+
+def is_full(writing: int) -> bool:
+    return not select.select([], [writing], [], 0)[1]

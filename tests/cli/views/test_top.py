@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+
+import psutil
+import pytest
+
+from tests.helpers.sandbox import Sandbox, eventually, falls_asleep, wakeups
+from tests.helpers.terminal import JOB_CONTROL, Terminal
+
+STAYS = """
+print(json.dumps({"type": "system", "subtype": "init"}), flush=True)
+time.sleep(600)
+"""
+
+SCRIPT = """
+[watch]
+call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo out"}
+
+say Done.
+
+[ask]
+call Bash {"command": "touch made"}
+
+say Done.
+"""
+
+
+def test_it_shows_what_runs_and_its_keys_answer_follow_and_interrupt(sandbox: Sandbox) -> None:
+    sandbox.play(SCRIPT)
+    watched = sandbox.launch("watch the build", "--allowed-tools", "Bash", "--name", "nightly")
+    asks = sandbox.launch("ask before it is made", "--approvals", "-q")
+    eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "a request")
+    sandbox.journal_has(watched, "go-on")
+    with Terminal(sandbox, "top", columns=140, lines=20) as terminal:
+        screen = terminal.becomes("asks: Bash touch made")
+        assert any("1 running" in line and "1 waiting input" in line and "CPU" in line for line in screen)
+        (line,) = [line for line in screen if watched[:8] in line]
+        for words in ("running", "nightly: watch the build", "Bash until [ -e go-on ]", "%"):
+            assert words in line
+        # The newest is selected, which waits.
+        terminal.enter("d")
+        shown = "\n".join(terminal.becomes("deny? y/n"))
+        assert "$ touch made" in shown
+        assert f"in {sandbox.work}" in shown.replace("\n", "")
+        terminal.enter("n")
+        terminal.becomes("q leave")
+        # What is typed before the request is on the screen is not an answer to it.
+        terminal.enter("ay")
+        terminal.becomes("approve? y/n")
+        assert sandbox.show(asks)["pending_approvals"] == 1
+        terminal.enter("y")
+        assert sandbox.ended(asks)["result_content"] == "Done."
+        eventually(lambda: not any(asks[:8] in line for line in terminal.screen()), "it to leave the screen")
+        terminal.enter("a")
+        terminal.becomes("it waits for no permission")
+        terminal.enter("f")
+        terminal.becomes("▌ watch the build")
+        terminal.enter("\x03")
+        terminal.becomes("q leave")
+        terminal.enter("\x1b[A\x1b[Bi")
+        terminal.becomes(f"interrupt {watched[:8]}? y/n")
+        terminal.enter("y")
+        terminal.becomes("nothing runs")
+        terminal.enter("q")
+        assert terminal.ended()[0] == 0
+    assert sandbox.show(watched)["end_reason"] == "interrupted"
+    assert (sandbox.work / "made").exists()
+
+
+def test_ctrl_c_leaves_it_and_nothing_else(sandbox: Sandbox) -> None:
+    sandbox.claude(STAYS)
+    session_id = sandbox.launch("Evil \x1b[31m title")
+    with Terminal(sandbox, "top", columns=80, lines=10) as terminal:
+        screen = terminal.becomes("Evil \\x1b[31m")
+        assert all(len(line) <= 80 for line in screen)
+        terminal.enter("\x03")
+        assert terminal.ended()[0] == 130
+    assert sandbox.show(session_id)["status"] == "running"
+
+
+def ids(screen: list[str]) -> list[str]:
+    """Of the sessions in the table."""
+    return [words[0] for line in screen[2:] if len(words := line.split()) > 1 and len(words[0]) == 8]
+
+
+def test_it_sleeps_while_nothing_runs_and_a_launch_wakes_it(sandbox: Sandbox) -> None:
+    sandbox.claude(STAYS)
+    sandbox.ok("interrupt", sandbox.launch("Hi"))
+    with Terminal(sandbox, "top") as terminal:
+        terminal.becomes("nothing runs")
+        process = psutil.Process(terminal.process.pid)
+        falls_asleep(process)
+        before = wakeups(process)
+        with pytest.raises(psutil.TimeoutExpired):
+            process.wait(3)
+        assert wakeups(process) - before <= 3
+        launched = sandbox.launch("Something")
+        terminal.becomes(launched[:8])
+        terminal.enter("\x1b[15~q")
+        # F5 means nothing, and none of what it sends is a key.
+        assert terminal.ended()[0] == 0
+
+
+def test_figures_and_clocks_go_on_while_nothing_else_happens(sandbox: Sandbox) -> None:
+    sandbox.claude(STAYS)
+    session_id = sandbox.launch("Hi")
+    with Terminal(sandbox, "top") as terminal:
+        before = terminal.becomes(session_id[:8])
+        eventually(lambda: terminal.screen() != before, "another screen")
+        process = psutil.Process(terminal.process.pid)
+        switches = wakeups(process)
+        with pytest.raises(psutil.TimeoutExpired):
+            process.wait(5)
+        # Each two seconds one for the calm, one for the clock, and what writing takes.
+        assert wakeups(process) - switches <= 15
+
+
+def test_more_sessions_than_lines_scroll_and_the_selection_stays(sandbox: Sandbox) -> None:
+    sandbox.claude(STAYS)
+    launched = [sandbox.launch(f"Number {number}")[:8] for number in range(5)]
+    newest_first = launched[::-1]
+    with Terminal(sandbox, "top", columns=40, lines=7) as terminal:
+        screen = terminal.becomes("… 2 below")
+        assert ids(screen) == newest_first[:3]
+        assert screen[-1].startswith("q leave")
+        terminal.enter("\x1b[B\x1b[B\x1b[B")
+        assert ids(terminal.becomes("… 1 above, 1 below")) == newest_first[1:4]
+        # It scrolls no sooner than the selection reaches the edge.
+        terminal.enter("kki")
+        assert ids(terminal.becomes(f"interrupt {newest_first[1]}? y/n")) == newest_first[1:4]
+        terminal.enter("n")
+        terminal.becomes("q leave")
+        terminal.enter("\x1b[6~")
+        assert ids(terminal.becomes("… 2 above")) == newest_first[2:]
+        terminal.enter("i")
+        terminal.becomes(f"interrupt {newest_first[4]}? y/n")
+        # A new one comes first, and moves nothing that is looked at.
+        another = sandbox.launch("Another")[:8]
+        terminal.becomes("… 3 above")
+        terminal.becomes(f"interrupt {newest_first[4]}? y/n")
+        terminal.enter("n")
+        terminal.becomes("q leave")
+        # The neighbour of one that has ended is selected next.
+        terminal.enter("k")
+        sandbox.ok("interrupt", newest_first[3])
+        eventually(lambda: newest_first[3] not in ids(terminal.screen()), "it to leave")
+        terminal.enter("i")
+        terminal.becomes(f"interrupt {newest_first[4]}? y/n")
+        terminal.enter("n")
+        terminal.resize(80, 12)
+        eventually(
+            lambda: ids(terminal.screen()) == [another, *newest_first[:3], newest_first[4]],
+            "all of them on a larger screen",
+        )
+        assert "ACTIVITY" in terminal.screen()[1]
+        for lines in (5, 2):
+            terminal.resize(20, lines)
+            eventually(lambda: terminal.screen()[-1].startswith("q leave"), "a small screen")
+            assert ids(["", "", *terminal.screen()])[-1] == newest_first[4]
+
+
+def test_a_long_call_is_allowed_only_once_its_end_was_on_the_screen(sandbox: Sandbox) -> None:
+    words = " ".join(f"made{number:03}" for number in range(200))
+    sandbox.play(f'call Bash {{"command": "touch {words} the-end"}}\n\nsay Done.')
+    session_id = sandbox.launch("Hi", "--approvals")
+    eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
+    with Terminal(sandbox, "top", columns=40, lines=12) as terminal:
+        terminal.becomes("q leave")
+        terminal.enter("a")
+        screen = terminal.becomes("more below")
+        assert not any("the-end" in line or "y/n" in line for line in screen)
+        terminal.enter("y")
+        # Another key is drawn after it.
+        terminal.enter(" ")
+        eventually(lambda: terminal.screen()[0] != screen[0], "the next page")
+        assert sandbox.show(session_id)["pending_approvals"] == 1
+        terminal.enter("\x1b[F")
+        terminal.becomes("approve? y/n")
+        assert "the-end" in "".join(terminal.screen())
+        terminal.enter("y")
+        assert sandbox.ended(session_id)["result_content"] == "Done."
+    assert (sandbox.work / "the-end").exists()
+
+
+def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(sandbox: Sandbox) -> None:
+    sandbox.claude(STAYS)
+    session_id = sandbox.launch("Hi")[:8]
+    with Terminal(sandbox, "top", program=JOB_CONTROL) as terminal:
+        before = terminal.modes()
+        terminal.becomes("q leave")
+        terminal.enter("\x1a")
+        eventually(terminal.is_as_before, "its own screen to go")
+        eventually(lambda: terminal.modes() == before, "an echo")
+        terminal.enter("fg\n")
+        eventually(lambda: not terminal.is_as_before(), "its screen to come back")
+        assert session_id in ids(terminal.becomes("q leave"))
+        terminal.enter("q")
+        eventually(terminal.is_as_before, "it to leave")
+        eventually(lambda: terminal.modes() == before, "an echo")
+
+
+def test_it_needs_a_terminal(sandbox: Sandbox) -> None:
+    refused = sandbox.run("top")
+    assert (refused.returncode, refused.stdout, "hldctl ls" in refused.stderr) == (2, "", True)
+    with Terminal(sandbox, "top", environment={"TERM": "dumb"}) as terminal:
+        code, said = terminal.ended()
+    assert (code, "hldctl ls" in said) == (2, True)

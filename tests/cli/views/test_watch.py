@@ -1,0 +1,81 @@
+"""`hldctl ls --watch`."""
+
+from __future__ import annotations
+
+import signal
+
+import psutil
+import pytest
+
+from tests.helpers.sandbox import Sandbox, eventually, falls_asleep, wakeups
+from tests.helpers.terminal import Terminal
+
+HELD = """
+query = sys.stdin.read()
+while not os.path.exists(query.strip()):
+    time.sleep(0.02)
+print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "All is well.", "num_turns": 1}))
+"""
+
+
+def test_the_table_changes_in_place_and_is_left_behind(sandbox: Sandbox) -> None:
+    sandbox.claude(HELD)
+    session_id = sandbox.launch(sandbox.root / "go", "--title", "One that runs")
+    with Terminal(sandbox, "ls", "--watch", columns=100) as terminal:
+        header, row, *rest = terminal.becomes("running")
+        assert (header.split()[0], row.split()[0]) == ("ID", session_id[:8])
+        assert not any(rest)
+        terminal.becomes("thinking")
+        eventually(lambda: terminal.screen()[1] != row, "its clock to go on")
+        (sandbox.root / "go").touch()
+        _, row, *rest = terminal.becomes("completed")
+        assert "All is well." in row
+        assert not any(rest)
+        second = sandbox.launch(sandbox.root / "never", "--title", "Another")
+        _, *rows = terminal.becomes("Another")
+        assert [line.split()[0] for line in rows if line] == [second[:8], session_id[:8]]
+        terminal.resize(60, 10)
+        terminal.process.send_signal(signal.SIGWINCH)
+        eventually(
+            lambda: max(map(len, terminal.screen())) <= 60 and "Another" in terminal.screen()[1], "a narrow table"
+        )
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.ended()[0] == 130
+        # The alternate screen is left, and the cursor is there again.
+        assert terminal.shown.rindex("\x1b[?1049l") < terminal.shown.rindex("Another")
+        assert "\x1b[?25h" in terminal.shown
+
+
+def test_nothing_is_drawn_while_nothing_happens(sandbox: Sandbox) -> None:
+    sandbox.claude(HELD)
+    (sandbox.root / "go").touch()
+    sandbox.ended(sandbox.launch(sandbox.root / "go"))
+    with Terminal(sandbox, "ls", "--watch") as terminal:
+        terminal.becomes("completed")
+        process = psutil.Process(terminal.process.pid)
+
+        falls_asleep(process)
+        before, drawn = wakeups(process), terminal.shown
+        # Longer than any clock ticks.
+        with pytest.raises(psutil.TimeoutExpired):
+            process.wait(2.5)
+        assert wakeups(process) - before <= 1
+        terminal.screen()
+        assert terminal.shown == drawn
+
+
+def test_more_than_the_screen_has_room_for(sandbox: Sandbox) -> None:
+    sandbox.claude(HELD)
+    (sandbox.root / "go").touch()
+    ids = [sandbox.launch(sandbox.root / "go") for _ in range(5)]
+    sandbox.run("wait", *ids)
+    with Terminal(sandbox, "ls", "--watch", lines=4) as terminal:
+        shown = terminal.becomes("… 3 more")
+        assert [line.split()[0] for line in shown] == ["ID", ids[4][:8], ids[3][:8], "…"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["-q"], ["--json"], ["--format", "{id}"]])
+def test_it_is_for_a_terminal(sandbox: Sandbox, arguments: list[str]) -> None:
+    refused = sandbox.run("ls", "--watch", *arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "hldctl events -f" in refused.stderr

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from tests.crash.chaos import run
+from tests.helpers.sandbox import Sandbox
+
+
+def test_a_short_storm_loses_and_doubles_nothing(sandbox: Sandbox) -> None:
+    report = run(sandbox, kills=25, seed=1)
+    assert report.faults == []
+    assert report.supervisors_killed == 25
+    assert report.events > 100

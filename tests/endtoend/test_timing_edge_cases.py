@@ -1,0 +1,323 @@
+"""What befalls sessions that wait, are started again or have a command at their end, at moments nobody would choose."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.crash.test_steps import crash_at
+from tests.endtoend.test_names import reaches
+from tests.endtoend.test_restarts import hurry, restarted
+from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, falls_asleep, kill_and_wait, wakeups
+
+INIT = 'print(json.dumps({"type": "system", "subtype": "init", "session_id": "s"}), flush=True)\n'
+OK = 'print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}), flush=True)\n'
+WAITS = INIT + 'while not os.path.exists("go-on"): time.sleep(0.05)\n' + OK
+
+
+def column(sandbox: Sandbox, session_id: str, name: str) -> Any:
+    return sandbox.sql(f"SELECT {name} FROM sessions WHERE id = ?", session_id)[0][0]
+
+
+def kill(sandbox: Sandbox, session_id: str, *names: str) -> None:
+    """The processes that these columns name."""
+    for process in [psutil.Process(column(sandbox, session_id, name)) for name in names]:
+        kill_and_wait(process)
+
+
+def go_on(sandbox: Sandbox) -> None:
+    sandbox.go_on()
+
+
+def is_kept_asleep(sandbox: Sandbox, session_id: str, meanwhile: str) -> bool:
+    """Whether its supervisor is not woken while a command is run, which takes a while."""
+    supervisor = psutil.Process(column(sandbox, session_id, "supervisor_pid"))
+    falls_asleep(supervisor)
+    before = wakeups(supervisor)
+    for _ in range(3):
+        sandbox.ok(meanwhile)
+    return wakeups(supervisor) - before < 5
+
+
+def test_idleness_counts_neither_the_queue_nor_a_pause(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.claude(f'if not os.path.exists("crashed"):\n    open("crashed", "w")\n    os.kill(os.getpid(), 9)\n{WAITS}')
+    first = sandbox.launch("Go", "--retries", "1", "--idle-timeout", "1h")
+    waits = sandbox.launch("Go", "--idle-timeout", "1h")
+    restarted(sandbox, first)
+    for session_id in (first, waits):
+        os.utime(sandbox.files(session_id).journal, (0, 0))
+    hurry(sandbox, first)
+    go_on(sandbox)
+    assert [sandbox.ended(session_id)["end_reason"] for session_id in (first, waits)] == ["success"] * 2
+
+
+@pytest.mark.parametrize("result", ["中" * 50_000, "x" * 3_000_000])
+def test_a_long_result_keeps_no_command_from_running(sandbox: Sandbox, result: str) -> None:
+    sandbox.claude(INIT + OK.replace('"ok"', f'"{result[0]}" * {len(result)}'))
+    done = sandbox.run("launch", "Go", "--on-end", "wc -c > told; pwd > where", "--wait", "-q")
+    assert (done.returncode, len(done.stdout)) == (0, len(result) + 1)
+    assert int((sandbox.work / "told").read_text()) > len(result)
+    assert (sandbox.work / "where").read_text() == f"{sandbox.work}\n"
+
+
+@pytest.mark.parametrize("option", [("--retries", "3"), ("--on-end", "until [ -e go-on ]; do sleep 0.1; done")])
+def test_who_adopts_waits_neither_for_a_pause_nor_for_a_command(sandbox: Sandbox, option: tuple[str, str]) -> None:
+    sandbox.claude(WAITS)
+    session_id = sandbox.launch("Go", *option)
+    sandbox.journal_has(session_id, "init")
+    kill(sandbox, session_id, "supervisor_pid", "pid")
+    sandbox.ok("ls")
+    assert column(sandbox, session_id, "restarts") or column(sandbox, session_id, "on_end_pending")
+    go_on(sandbox)
+
+
+def test_who_replaces_and_waits_for_a_slot_has_an_id_and_can_be_stopped(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.claude(WAITS)
+    sandbox.launch("first")
+    replace = ("launch", "Go", "--name", "nightly", "--if-running", "replace")
+    queued = sandbox.launch(*replace[1:])
+    assert column(sandbox, queued, "status") == "queued"
+    with sandbox.popen(*replace, "--wait") as launch:
+        eventually(lambda: column(sandbox, queued, "status") == "interrupted", "it to be replaced")
+        newest = sandbox.ok("ls", "-q").split()[0]
+        launch.send_signal(signal.SIGTERM)
+        assert launch.wait(PATIENCE) == 130
+    assert column(sandbox, newest, "status") == "interrupted"
+
+
+def test_a_relative_home_is_good_for_those_that_supervisors_start(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.claude(WAITS)
+    relative = {"HLDCTL_HOME": "../state"}
+    first, second = (sandbox.launch("Go", environment=relative) for _ in range(2))
+    kill(sandbox, first, "supervisor_pid", "pid")
+    reaches_by_itself(sandbox, second, "running")
+    # The sandbox would not know its processes by such a home.
+    go_on(sandbox)
+    sandbox.ok("wait", second, environment=relative)
+
+
+def reaches_by_itself(sandbox: Sandbox, session_id: str, status: str) -> None:
+    """No command is run that would help."""
+    eventually(lambda: column(sandbox, session_id, "status") == status, f"it to be {status}")
+
+
+def test_what_runs_elsewhere_keeps_nobody_awake_nor_from_a_slot(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.claude(WAITS)
+    foreign = sandbox.launch("Go")
+    sandbox.journal_has(foreign, "init")
+    kill(sandbox, foreign, "supervisor_pid", "pid")
+    sandbox.sql("UPDATE sessions SET host = 'elsewhere', boot_id = 'another' WHERE id = ?", foreign)
+    first, waits = sandbox.launch("Go"), sandbox.launch("Go")
+    assert (column(sandbox, first, "status"), column(sandbox, waits, "status")) == ("running", "queued")
+    assert is_kept_asleep(sandbox, waits, "ls")
+
+
+def test_a_session_whose_files_are_gone_frees_its_slot(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.claude(WAITS)
+    first, waits = sandbox.launch("Go", "--on-end", "true"), sandbox.launch("Go")
+    sandbox.journal_has(first, "init")
+    supervisor = psutil.Process(column(sandbox, first, "supervisor_pid"))
+    supervisor.suspend()
+    shutil.rmtree(sandbox.files(first).directory)
+    kill(sandbox, first, "pid")
+    kill(sandbox, first, "supervisor_pid")
+    reaches_by_itself(sandbox, waits, "running")
+    assert (column(sandbox, first, "end_reason"), column(sandbox, first, "on_end_pending")) == ("lost", 0)
+
+
+@pytest.mark.parametrize("options", [("--name", "nightly"), ("--retries", "1")])
+def test_the_environment_is_kept_no_longer_than_it_is_needed(sandbox: Sandbox, options: tuple[str, str]) -> None:
+    sandbox.claude(WAITS)
+    session_id = sandbox.launch("Go", *options)
+    sandbox.journal_has(session_id, "init")
+    request = sandbox.files(session_id).request
+    assert request.exists() == ("--retries" in options)
+    assert not request.exists() or request.stat().st_mode & 0o777 == 0o600
+    go_on(sandbox)
+    sandbox.ended(session_id)
+    assert not request.exists()
+
+
+def test_a_continuation_that_is_refused_for_its_name_has_not_stopped_its_parent(sandbox: Sandbox) -> None:
+    sandbox.claude(WAITS)
+    sandbox.launch("Go", "--name", "nightly")
+    parent = sandbox.launch("Go")
+    sandbox.journal_has(parent, "init")
+    assert sandbox.run("continue", parent, "more", "--name", "nightly").returncode == 4
+    assert column(sandbox, parent, "status") == "running"
+
+
+def test_one_that_waits_is_not_forgotten_by_a_new_host_name_nor_with_its_supervisor(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.claude(WAITS)
+    first, last = sandbox.launch("Go"), sandbox.launch("Go", "--timeout", "1h")
+    sandbox.sql("UPDATE sessions SET host = 'as-it-was-before', created_at = created_at - 7200000")
+    kill(sandbox, last, "supervisor_pid")
+    go_on(sandbox)
+    reaches_by_itself(sandbox, last, "completed")
+    assert column(sandbox, first, "status") == "completed"
+
+
+def test_a_lost_database_gives_nobody_a_second_slot_or_name(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    sandbox.claude(WAITS)
+    ids = [sandbox.launch("Go", "--name", "nightly", "--if-running", "queue") for _ in range(2)]
+    ids.append(sandbox.launch("Go"))
+    sandbox.journal_has(ids[0], "init")
+    for process in sandbox.supervisors():
+        kill_and_wait(process)
+    for file in sandbox.state.root.glob("hldctl.db*"):
+        file.unlink()
+    for session_id in ids:
+        os.utime(sandbox.files(session_id).directory, (0, 0))
+    sandbox.run("doctor", "--fix")
+    assert [column(sandbox, session_id, "status") for session_id in ids] == ["running", "queued", "queued"]
+    go_on(sandbox)
+    assert [sandbox.ended(session_id)["status"] for session_id in ids] == ["completed"] * 3
+
+
+@pytest.mark.parametrize("resets_at", [1_800_000_000_000_000, -5, 0, '"soon"', "[]"])
+def test_a_reset_that_is_no_moment_is_none(sandbox: Sandbox, resets_at: object) -> None:
+    limit = f'{{"type": "rate_limit_event", "rate_limit_info": {{"status": "rejected", "resetsAt": {resets_at}}}}}'
+    failed = '{"type": "result", "subtype": "success", "is_error": true, "api_error_status": 429, "result": "limit"}'
+    sandbox.claude(f"{INIT}print({limit!r})\nprint({failed!r})\nsys.exit(1)")
+    assert sandbox.ended(sandbox.launch("Go", "--wait-for-reset"))["end_reason"] == "api_error"
+
+
+def test_a_reset_that_has_passed_is_waited_for_ever_longer(sandbox: Sandbox) -> None:
+    sandbox.play("limit 1m\n\nsay Done.")
+    limit = '{"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": 1700000000}}'
+    failed = '{"type": "result", "subtype": "success", "is_error": true, "api_error_status": 429, "result": "limit"}'
+    sandbox.claude(f"{INIT}print({limit!r})\nprint({failed!r})\nsys.exit(1)")
+    session_id = sandbox.launch("Go", "--wait-for-reset")
+    restarted(sandbox, session_id)
+    pauses = []
+    for number in range(3):
+        found = eventually(lambda number=number: at_least(sandbox, session_id, number + 1), "one more")  # type: ignore[misc]
+        pauses.append(round((found[-1]["due"] - found[-1]["at"]) / 1000))
+        advance(sandbox, session_id)
+    assert pauses == [10, 20, 40]
+    sandbox.ok("interrupt", session_id)
+
+
+def at_least(sandbox: Sandbox, session_id: str, count: int) -> list[dict[str, Any]]:
+    import json
+
+    found: list[dict[str, Any]] = json.loads(column(sandbox, session_id, "restarts") or "[]")
+    return found if len(found) >= count else []
+
+
+def advance(sandbox: Sandbox, session_id: str) -> None:
+    """Makes what the session waits for due now."""
+    import json
+    import time
+
+    found = at_least(sandbox, session_id, 1)
+    found[-1]["due"] = int(time.time() * 1000)
+    sandbox.sql("UPDATE sessions SET restarts = ? WHERE id = ?", json.dumps(found), session_id)
+    sandbox.files(session_id).wake.touch()
+
+
+def test_the_command_has_the_launchers_umask(sandbox: Sandbox) -> None:
+    sandbox.claude(INIT + OK)
+    sandbox.ok("launch", "Go", "--on-end", "umask > told", "--wait", "-q")
+    assert (sandbox.work / "told").read_text().strip() == "0022"
+
+
+@pytest.mark.parametrize("command", ["cat > told <<EOF\nhello", "echo hello > told #", "echo hello > told \\"])
+def test_what_is_accepted_as_a_command_is_run(sandbox: Sandbox, command: str) -> None:
+    sandbox.claude(INIT + OK)
+    sandbox.ok("launch", "Go", "--on-end", command, "--wait", "-q")
+    assert (sandbox.work / "told").exists()
+
+
+@pytest.mark.parametrize("settings", ['{"env": null}', '{"env": []}', '{"env": {"FOO": 1}}'])
+def test_a_rehearsal_takes_odd_settings_and_leaves_nothing_open(sandbox: Sandbox, settings: str) -> None:
+    (sandbox.work / "script").write_text("fail 529 x1 Overloaded\n\nsay Done.")
+    done = sandbox.run("launch", "Go", "--rehearse", "script", "--settings", settings, "--wait")
+    assert (done.returncode, done.stdout) == (0, "Done.\n")
+    files = sandbox.files(sandbox.show("last")["id"]).directory.iterdir()
+    assert [file for file in files if file.is_file() and file.stat().st_mode & 0o077] == []
+
+
+def test_a_prune_that_cannot_be_begun_costs_no_launch(sandbox: Sandbox) -> None:
+    sandbox.configure("[prune]\nkeep = 5")
+    sandbox.claude(INIT + OK)
+    sandbox.state.root.mkdir(mode=0o700, parents=True)
+    sandbox.state.prune_log.mkdir()
+    os.utime(sandbox.state.prune_log, (0, 0))
+    assert sandbox.ended(sandbox.launch("Go"))["status"] == "completed"
+
+
+@pytest.mark.parametrize("options", [("--name", "nightly"), ("--retries", "1")])
+def test_a_claude_code_behind_a_script_that_gives_way_to_it_is_started_once(
+    sandbox: Sandbox, options: tuple[str, str]
+) -> None:
+    """As asdf and mise put one before it; the supervisor dies before it has noted the pid."""
+    real = sandbox.claude('open("runs", "a").write("x")\n' + WAITS)
+    real = real.rename(real.with_name("real"))
+    shim = Path(sandbox.environment["HLDCTL_CLAUDE"])
+    shim.write_text(f'#!/bin/sh\nexec {sys.executable} {real} "$@"\n')
+    shim.chmod(0o755)
+    crash_at(sandbox, "spawn:return")
+    sandbox.run("launch", "Go", *options)
+    session_id = eventually(lambda: sandbox.ok("ls", "-q").strip(), "the session")
+    reaches(sandbox, session_id, "running")
+    go_on(sandbox)
+    assert sandbox.ended(session_id)["status"] == "completed"
+    assert (sandbox.work / "runs").read_text() == "x"
+
+
+@pytest.mark.parametrize("step", ["start_claude:call", "create:return", "enter:call"])
+def test_a_launch_that_was_told_to_have_failed_is_not_made_up_for(sandbox: Sandbox, step: str) -> None:
+    sandbox.claude('open("runs", "a").write("x")\n' + INIT + OK)
+    crash_at(sandbox, step)
+    assert sandbox.run("launch", "Go", "--name", "nightly", "--retries", "1").returncode == 5
+    for session_id in sandbox.ok("ls", "-q").split():
+        assert sandbox.ended(session_id)["end_reason"] == "lost"
+    assert not (sandbox.work / "runs").exists()
+
+
+@pytest.mark.parametrize("step", ["keep:return", "write_inputs:return"])
+def test_what_a_killed_launch_leaves_is_cleared_away(sandbox: Sandbox, step: str) -> None:
+    sandbox.claude(INIT + OK)
+    (sandbox.work / "script").write_text("say Done.")
+    crash_at(sandbox, step)
+    assert sandbox.run("launch", "Go", "--name", "nightly", "--rehearse", "script").returncode == 5
+    (directory,) = sandbox.state.sessions.iterdir()
+    os.utime(directory, (0, 0))
+    sandbox.run("doctor", "--fix")
+    assert not list(sandbox.state.sessions.iterdir())
+
+
+@pytest.mark.parametrize("step", ["conclude:return", "Life._finish:call", "end:return", "end:call"])
+def test_no_environment_stays_behind_of_one_killed_at_its_end(sandbox: Sandbox, step: str) -> None:
+    sandbox.claude(INIT + OK)
+    crash_at(sandbox, step)
+    session_id = sandbox.launch("Go", "--retries", "1")
+    eventually((sandbox.root / "killed").exists, "the step")
+    assert sandbox.ended(session_id)["status"] == "completed"
+    assert not sandbox.files(session_id).request.exists()
+
+
+def test_rm_says_that_a_command_still_runs(sandbox: Sandbox) -> None:
+    sandbox.claude(INIT + OK)
+    session_id = sandbox.launch("Go", "--on-end", "until [ -e go-on ]; do sleep 0.1; done")
+    eventually(lambda: column(sandbox, session_id, "on_end_pending"), "the end")
+    refused = sandbox.run("rm", session_id)
+    assert (refused.returncode, "command for its end" in refused.stderr) == (4, True)
+    go_on(sandbox)
+    eventually(lambda: not column(sandbox, session_id, "on_end_pending"), "the command's end")
+    sandbox.ok("rm", session_id)

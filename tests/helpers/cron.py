@@ -1,0 +1,119 @@
+"""Debian's own cron daemon, with a crontab of the test's own that is no part of the machine's."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from tests.helpers import no_setgroups
+from tests.helpers.sandbox import Completed, eventually, is_dead
+
+_NAMESPACE = ("unshare", "--mount") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--mount")
+
+_UNPRIVILEGED = () if os.geteuid() == 0 else (sys.executable, no_setgroups.__file__)
+"""cron gives up a job whose groups it cannot set, and in a user namespace that nobody can set up as root it cannot."""
+
+_EMPTY = '""'
+
+# In place of the machine's crontabs, of cron's pid file and lock, and of what PAM would add to a job's environment.
+# A test that is killed takes cron along: it would begin the jobs again each minute, for good.
+_SETUP = """
+mount --bind "$1" /var/spool/cron/crontabs
+mount -t tmpfs none /etc/cron.d
+mount -t tmpfs none /run
+for file in /etc/crontab /etc/environment /etc/default/locale; do
+    [ ! -e $file ] || mount --bind "$2" $file
+done
+shift 2
+exec setpriv --pdeathsig KILL "$@" cron -f
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A line of the crontab, and the files that it leaves."""
+
+    command: str
+    files: Path
+
+    @property
+    def line(self) -> str:
+        output, errors, code = (shlex.quote(str(path)) for path in (self.output, self.errors, self.code))
+        command = f"{self.command} >{output} 2>{errors}; echo $? >{code}"
+        assert not set(command) & set("%\n"), "cron would take it for the end of the command"
+        return f"* * * * * {command}\n"
+
+    @property
+    def output(self) -> Path:
+        return self.files.with_suffix(".out")
+
+    @property
+    def errors(self) -> Path:
+        return self.files.with_suffix(".err")
+
+    @property
+    def code(self) -> Path:
+        return self.files.with_suffix(".code")
+
+
+class Cron:
+    """Runs each job once, at the next full minute."""
+
+    def __init__(self, place: Path, variables: Mapping[str, str], jobs: Mapping[str, str]) -> None:
+        self._jobs = {name: Job(command, place / name) for name, command in jobs.items()}
+        crontabs = place / "crontabs"
+        crontabs.mkdir(parents=True)
+        crontab = crontabs / "root"
+        # cron passes a whole crontab over for a variable without a value.
+        lines = [f"{name}={value or _EMPTY}\n" for name, value in variables.items()]
+        crontab.write_text("".join(lines + [job.line for job in self._jobs.values()]))
+        crontab.chmod(0o600)
+        nothing = place / "nothing"
+        nothing.touch()
+        self._daemon = psutil.Popen(
+            [*_NAMESPACE, "sh", "-ec", _SETUP, "sh", crontabs, nothing, *_UNPRIVILEGED],
+            stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
+        self._children: list[psutil.Process] = []
+
+    def tick(self) -> None:
+        """Waits until each job has begun, and ends cron, which does not end what it has begun."""
+        eventually(self._has_begun, "cron to begin its jobs")
+        self._children = self._daemon.children()
+        self._daemon.terminate()
+        self._daemon.wait()
+
+    def _has_begun(self) -> bool:
+        assert self._daemon.poll() is None, "cron does not run"
+        return all(job.errors.exists() for job in self._jobs.values())
+
+    def ended(self, name: str) -> Completed:
+        """The job once it has ended."""
+        job = self._jobs[name]
+        code = eventually(lambda: job.code.exists() and job.code.read_text(), f"the end of the job {name!r}")
+        return Completed(job.command, int(code), job.output.read_text(), job.errors.read_text())
+
+    def __enter__(self) -> Cron:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._daemon.poll() is None:
+            self._children = self._daemon.children()
+            self._daemon.kill()
+            self._daemon.wait()
+        # One for each job, which waits for it; the job itself is the sandbox's.
+        for child in self._children:
+            if not is_dead(child):
+                child.kill()
+        eventually(lambda: all(is_dead(child) for child in self._children), "cron's processes to end")

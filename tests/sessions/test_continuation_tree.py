@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from hldctl.sessions.continuation_tree import by_family
+from hldctl.store.session import Session
+from tests.helpers.sandbox import Sandbox
+
+
+def session(name: str, created_at: int, parent: str | None = None) -> Session:
+    return Session(id=name, created_at=created_at, parent_session_id=parent)
+
+
+def test_children_stand_below_their_parents() -> None:
+    listed = [
+        session("newest", 9),
+        session("grandchild", 8, "younger"),
+        session("younger", 7, "root"),
+        session("older", 6, "root"),
+        session("root", 5),
+        session("orphan", 4, "deleted"),
+    ]
+    assert [(depth, found.id) for depth, found in by_family(listed)] == [
+        (0, "newest"),
+        (0, "root"),
+        (1, "older"),
+        (1, "younger"),
+        (2, "grandchild"),
+        (0, "orphan"),
+    ]
+
+
+def test_families_are_drawn_and_outlive_their_parents(sandbox: Sandbox) -> None:
+    sandbox.play("say Hello.")
+    first = sandbox.ended(sandbox.launch("first"))["id"]
+    second = sandbox.ended(sandbox.ok("continue", first, "second").strip())["id"]
+    header, *rows = sandbox.ok("ls", "--tree").splitlines()
+    assert [row[header.index("TITLE") :] for row in rows] == ["first", "└ second"]
+    assert sandbox.show(first)["children"] == [second]
+    assert sandbox.show(second)["parent_session_id"] == first
+    assert second in sandbox.ok("show", first)
+    sandbox.sql("DELETE FROM sessions WHERE id = ?", first)
+    third = sandbox.ended(sandbox.ok("continue", second, "third").strip())
+    assert (third["status"], third["parent_session_id"]) == ("completed", second)
+    assert sandbox.ok("ls", "--tree", "-q").split() == [second, third["id"]]

@@ -1,0 +1,69 @@
+"""A long session costs its supervisor no more than a short one; tests.soak.measure has the full size."""
+
+from __future__ import annotations
+
+import psutil
+
+from hldctl.ingest.file_snapshots import Snapshots
+from hldctl.ingest.reducer import Snapshot
+from hldctl.store.session import Session
+from tests.helpers.sandbox import Sandbox, eventually
+from tests.soak.life import live
+
+MEGABYTE = 1 << 20
+
+
+def test_a_session_of_many_events_neither_grows_nor_lets_the_log_grow(sandbox: Sandbox) -> None:
+    # The first part is long enough for batches of all sizes, up to the largest, to have been met in it.
+    life = live(sandbox, events=160_000, length=50, early=80_000)
+    assert life.events == 160_001
+    assert life.growth < 2 * MEGABYTE
+    assert life.late.descriptors <= life.early.descriptors
+    assert life.largest_log < 32 * MEGABYTE
+    assert life.faults == []
+
+
+def test_nor_does_one_of_long_lines(sandbox: Sandbox) -> None:
+    life = live(sandbox, events=500, length=100_000, early=150)
+    assert life.journal > 35 * MEGABYTE
+    assert life.growth < 4 * MEGABYTE
+    assert life.late.descriptors <= life.early.descriptors
+    assert life.largest_log < 32 * MEGABYTE
+    assert life.faults == []
+
+
+BURST = """
+print(json.dumps({"type": "system", "subtype": "init"}), flush=True)
+while not os.path.exists("go"): time.sleep(0.05)
+for n in range(LINES):
+    call = {"type": "tool_use", "id": f"toolu_{n}", "name": "Bash", "input": {"command": "x" * 900}}
+    print(json.dumps({"type": "assistant", "message": {"role": "assistant", "content": [call]}}))
+sys.stdout.flush()
+while not os.path.exists("end"): time.sleep(0.05)
+"""
+
+
+def test_what_a_burst_took_is_given_back(sandbox: Sandbox) -> None:
+    lines = 20_000
+    sandbox.claude(f"LINES = {lines}\n{BURST}")
+    session_id = sandbox.launch("Burst")
+    eventually(lambda: sandbox.sql("SELECT journal_offset FROM sessions") > [(0,)], "the first line to be recorded")
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+    before = supervisor.memory_full_info().uss
+    (sandbox.work / "go").touch()
+    last = "SELECT max(sequence) FROM conversation_events"
+    eventually(lambda: sandbox.sql(last) == [(lines + 1,)], "the burst to be recorded")
+    eventually(lambda: supervisor.memory_full_info().uss < before + MEGABYTE, "its memory to be given back")
+    (sandbox.work / "end").touch()
+    sandbox.ended(session_id)
+
+
+def test_nor_does_reading_directories_and_what_is_gone_cost_descriptors(sandbox: Sandbox) -> None:
+    files = sandbox.files("session")
+    files.directory.mkdir(parents=True)
+    taken = Snapshots(Session(id="session", working_dir=str(sandbox.work), additional_directories=[]), files)
+    before = psutil.Process().num_fds()
+    for number in range(50):
+        for path in (".", "gone"):
+            assert taken.row(Snapshot(f"{path}{number}", path, "shown", whole=False, created_at=0)).content == "shown"
+    assert psutil.Process().num_fds() == before

@@ -1,0 +1,131 @@
+"""What a supervisor asks of the database while nothing happens."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+from hldctl.paths import StateDirectory, make, touch
+from hldctl.store import approvals
+from hldctl.store.approvals import Approval
+from hldctl.store.connection import current
+from hldctl.store.database import opened
+from hldctl.supervisor.claude_process import SpawnedProcess
+from hldctl.supervisor.monitor import Supervision
+from hldctl.system.processes import identify
+from tests.helpers.seed_database import fill
+
+EXACT = 1_700_000_000_123_456_789
+WHOLE_SECOND = 1_700_000_000_000_000_000
+
+
+@pytest.fixture
+def supervision(tmp_path: Path) -> Iterator[Supervision]:
+    state = StateDirectory(tmp_path)
+    (session_id,) = fill(tmp_path, 1, 1)
+    files = state.session(session_id)
+    files.directory.mkdir(parents=True)
+    for path in (files.wake, files.heard):
+        make(path)
+    touch(files.wake, EXACT)
+    own = identify(os.getpid())
+    assert own is not None
+    with opened(state):
+        yield Supervision(state, session_id, SpawnedProcess(own))
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    run: list[str] = []
+    current().trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: run.append(event["sql"]))
+    yield run
+    current().trace_v2(0, None)
+
+
+def look(supervision: Supervision) -> int:
+    """How many statements a wake-up takes."""
+    with statements() as run:
+        supervision._look_for_requests()
+    return len(run)
+
+
+def pass_time(supervision: Supervision) -> None:
+    supervision._look_due = 0.0
+
+
+def test_a_look_without_a_touch_is_two_statements_each_few_seconds(supervision: Supervision) -> None:
+    assert look(supervision) == 2
+    assert look(supervision) == 0
+    pass_time(supervision)
+    assert look(supervision) == 2
+    assert look(supervision) == 0
+
+
+def test_a_touch_is_looked_for_at_once_and_answered(supervision: Supervision) -> None:
+    files = supervision._files
+    look(supervision)
+    assert files.heard.stat().st_mtime_ns == EXACT
+    touch(files.wake, EXACT - 1)
+    assert look(supervision) == 2
+    assert files.heard.stat().st_mtime_ns == EXACT - 1
+
+
+def test_where_files_have_whole_seconds_each_wake_up_is_a_look(supervision: Supervision) -> None:
+    touch(supervision._files.wake, WHOLE_SECOND)
+    assert [look(supervision), look(supervision)] == [2, 2]
+
+
+def test_a_look_that_fails_is_not_answered_and_is_done_again(supervision: Supervision) -> None:
+    files = supervision._files
+    current().execute("ALTER TABLE approvals RENAME TO gone")
+    with pytest.raises(apsw.SQLError):
+        look(supervision)
+    assert files.heard.stat().st_mtime_ns != EXACT
+    current().execute("ALTER TABLE gone RENAME TO approvals")
+    assert look(supervision) == 2
+    assert files.heard.stat().st_mtime_ns == EXACT
+
+
+def test_a_hook_whose_request_is_answered_is_woken_again(supervision: Supervision) -> None:
+    """The command that answered it may have died before it woke anybody."""
+    with subprocess.Popen(["sleep", "1000"]) as hook:
+        answer = request(supervision, hook.pid)
+        look(supervision)
+        before = answer.stat().st_mtime_ns
+        current().execute("UPDATE approvals SET status = 'approved'")
+        pass_time(supervision)
+        look(supervision)
+        assert answer.stat().st_mtime_ns != before
+        hook.kill()
+
+
+def request(supervision: Supervision, pid: int) -> Path:
+    """One that waits for its answer; the file that wakes who asked."""
+    process = identify(pid)
+    assert process is not None
+    answer = supervision._files.answer("a")
+    answer.parent.mkdir()
+    make(answer)
+    touch(answer, EXACT)
+    values = dict.fromkeys(Approval._fields) | {
+        "id": "a",
+        "session_id": supervision._session_id,
+        "run_id": "r",
+        "tool_name": "Bash",
+        "tool_input": "{}",
+        "status": "pending",
+        "created_at": 0,
+        "hook_pid": pid,
+        "hook_started": process.started,
+        "boot_id": process.boot_id,
+    }
+    marks = ", ".join("?" * len(values))
+    current().execute(f"INSERT INTO approvals ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
+    assert [found.id for found in approvals.pending(current())] == ["a"]
+    return answer
