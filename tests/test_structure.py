@@ -68,7 +68,7 @@ def test_the_hook_that_answers_by_a_rule_loads_next_to_nothing() -> None:
     )
     ours = {name for name in loaded if name.startswith("hldctl.") and name.count(".") == 2}
     assert ours == {
-        *("hldctl.claude.permission_hook", "hldctl.claude.stream", "hldctl.permission_hook.decide"),
+        *("hldctl.claude.permission_hook", "hldctl.claude.stream", "hldctl.claude.tools", "hldctl.permission_hook.decide"),
         *("hldctl.store.approvals", "hldctl.store.feed_writer"),
     }
 

@@ -10,7 +10,7 @@ import stat
 import unicodedata
 from typing import Any, NamedTuple
 
-from hldctl.claude.permission_hook import EDITED_PATHS
+from hldctl.claude.tools import EDITED_PATHS
 
 
 def _names(listed: str) -> frozenset[str]:

@@ -9,20 +9,14 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hldctl.claude.stream import decode, mapping, sequence, text
+from hldctl.claude.tools import EDITING_TOOLS, SHELL_TOOLS, WEB_FETCH
 
 if TYPE_CHECKING:
     from hldctl.claude.edit_rules import Area
 
-EDITED_PATHS = {"Edit": "file_path", "MultiEdit": "file_path", "NotebookEdit": "notebook_path", "Write": "file_path"}
-"""Where the input of a tool that edits names the file."""
-EDITING_TOOLS = frozenset(EDITED_PATHS)
-
 _EVENT = "PermissionRequest"
 _TIMEOUT_SECONDS = 2_000_000
 """23 days, the most that 31 bits hold in milliseconds: how long a request may wait is for hldctl to say."""
-_SHELL_TOOLS = frozenset({"Bash", "Monitor"})
-"""Their `command` is run by a shell. Any other tool with a `command` is allowed for the same input only."""
-_PAGES_TOOL = "WebFetch"
 _SAYS_NOTHING = frozenset({"command", "description", "timeout"})
 """What of a shell tool's input changes nothing of how the command runs, besides the command itself."""
 _OFF_BY_DEFAULT = frozenset({"dangerouslyDisableSandbox", "run_in_background"})
@@ -92,11 +86,11 @@ class Rule(NamedTuple):
         return f"{self._words()}, in this session"
 
     def _words(self) -> str:
-        if self.kind == SUGGESTED and self.tool_name in _SHELL_TOOLS:
+        if self.kind == SUGGESTED and self.tool_name in SHELL_TOOLS:
             return f"{self.tool_name} commands that start with `{_prefix(self.content) or self.content}`"
         if self.kind == SUGGESTED:
             return f"{self.tool_name} of pages of {self.content.removeprefix(_DOMAIN)}"
-        if self.kind == EXACT and self.tool_name in _SHELL_TOOLS:
+        if self.kind == EXACT and self.tool_name in SHELL_TOOLS:
             return f"the {self.tool_name} command `{self.content}`"
         if self.kind == EXACT:
             return f"{self.tool_name} of {self.content}"
@@ -183,9 +177,9 @@ def _canonical(tool_input: dict[str, Any]) -> str:
 
 def _subject(tool_name: str, tool_input: dict[str, Any]) -> str | None:
     """Return the command or the page, where it alone says what the call does; None where all of the input counts."""
-    if tool_name == _PAGES_TOOL:
+    if tool_name == WEB_FETCH:
         return text(tool_input.get("url")) or None
-    if tool_name not in _SHELL_TOOLS:
+    if tool_name not in SHELL_TOOLS:
         return None
     # Such as `dangerouslyDisableSandbox`: the same command is another one with it.
     more = (name for name in tool_input if name not in _SAYS_NOTHING)
@@ -196,7 +190,7 @@ def _subject(tool_name: str, tool_input: dict[str, Any]) -> str | None:
 
 def _covers(content: str, tool_name: str, subject: str) -> bool:
     """Return whether a rule of Claude Code's own form covers a command or a page."""
-    if tool_name in _SHELL_TOOLS:
+    if tool_name in SHELL_TOOLS:
         return subject == content or _covers_command(content, subject)
     return content.startswith(_DOMAIN) and _host(subject) == content.removeprefix(_DOMAIN)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from typer._click.exceptions import NoSuchOption
+from typer._click.globals import get_current_context
 from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
@@ -65,3 +66,9 @@ def write_examples(formatter: Any, examples: Iterable[Example]) -> None:
             formatter.write(
                 "\n".join(f"  # {purpose}\n  {line}\n" for purpose, line in examples),
             )
+
+
+def command_name() -> str:
+    """Return the command that runs, as the user named it: approve, deny, tail, top…"""
+    context = get_current_context(silent=True)
+    return "" if context is None else context.info_name or ""

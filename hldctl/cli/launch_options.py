@@ -12,9 +12,11 @@ import typer
 
 from hldctl.cli.launch_params import approval_timeout, as_tuple, dollars, limit_or_none, tools
 from hldctl.cli.params import bounded_int, seconds
-from hldctl.cli.views.attach import Afterwards
+from hldctl.cli.terminal import rich_console
 from hldctl.config.schema import MOST_RETRIES
-from hldctl.sessions.options import ApprovalTimeout, SessionOptions
+from hldctl.config.values import ApprovalTimeout
+from hldctl.errors import BadUsage
+from hldctl.sessions.options import SessionOptions
 from hldctl.states import IfRunning
 
 AutoAcceptEdits = Annotated[
@@ -36,6 +38,22 @@ SkipTimeout = Annotated[
         help="Allow everything unasked for so long.",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class AttachOptions:
+    wait: bool
+    follow: bool
+    as_json: bool
+    quiet: bool
+
+    def __post_init__(self) -> None:
+        if self.follow and self.as_json and self.wait:
+            raise BadUsage("--follow prints events and --wait --json the session; choose one of them.")
+
+    @property
+    def is_drawn(self) -> bool:
+        return self.follow and not self.as_json and rich_console.is_drawn()
 
 
 @dataclass(frozen=True)
@@ -166,8 +184,8 @@ class Said:
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the id, or the result.")] = False
 
     @property
-    def afterwards(self) -> Afterwards:
-        return Afterwards(self.wait, self.follow, self.as_json, self.quiet)
+    def afterwards(self) -> AttachOptions:
+        return AttachOptions(self.wait, self.follow, self.as_json, self.quiet)
 
     def session_options(self, rest: tuple[str, ...]) -> SessionOptions:
         """For the sessions' layer; `rest` is what goes to Claude Code as it is."""

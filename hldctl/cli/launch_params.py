@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from hldctl import durations
+from hldctl.config.values import ApprovalTimeout, tool_names
+from hldctl.config.values import approval_timeout as parsed_timeout
 from hldctl.errors import BadUsage
-from hldctl.sessions.options import ApprovalTimeout, tool_names
-from hldctl.sessions.options import approval_timeout as parsed_timeout
 
 
 def dollars(text: str) -> float:

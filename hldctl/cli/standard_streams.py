@@ -152,3 +152,8 @@ def _replaced(stream: TextIO, kind: type[_Kind]) -> tuple[TextIO, _Kind] | None:
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     ), raw
+
+
+def is_interactive() -> bool:
+    """Return whether a person sees what is printed and can type."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()

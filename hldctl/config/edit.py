@@ -8,33 +8,14 @@ from typing import Any
 
 from hldctl.config import load, schema
 from hldctl.config.report import parts
+from hldctl.config.values import tool_names
 from hldctl.errors import BadUsage, UnfitEnvironment
-from hldctl.paths import StateDirectory
-from hldctl.sessions.options import tool_names
-from hldctl.sessions.permissions import caller
 from hldctl.system.atomic_write import rewrite
-
-_ABOUT_PERMISSIONS = frozenset(
-    {
-        *("permission_mode", "allowed_tools", "approvals", "approval_timeout", "from_session"),
-        # Commands that hldctl runs for the user, and that may answer.
-        *("on_approval", "on_end"),
-    }
-)
-
-
-def require_right(key: str | None = None) -> None:
-    """Raises WrongState for a setting about permissions, or for the whole file, from within a session without the right
-    to change it.
-    """
-    if key is None or key in _ABOUT_PERMISSIONS:
-        caller.require_right(StateDirectory.from_environment(), f"Changing {key or 'the configuration'}")
 
 
 def assign(key: str, text: str) -> None:
     """Says it in the file; raises BadUsage for what would not be understood there."""
     table, name = parts(key)
-    require_right(table)
     value = _meant(table, name, text)
 
     def change(values: dict[str, Any]) -> None:
@@ -49,7 +30,6 @@ def assign(key: str, text: str) -> None:
 def remove(key: str) -> bool:
     """Takes it out of the file; False if it is not there."""
     table, name = parts(key)
-    require_right(table)
     file = schema.path()
     said = schema.parsed(file, schema.read(file) or "")
     if table not in said or (name is not None and name not in _table(said[table])):

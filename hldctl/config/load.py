@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 from hldctl import durations
 from hldctl.config import schema
 from hldctl.config.schema import Configuration
+from hldctl.config.values import approval_timeout
 from hldctl.errors import BadUsage
-from hldctl.sessions.options import SessionOptions, approval_timeout, tool_names
-
-_AS_CONFIGURED = ("model", "permission_mode", "max_budget_usd", "retries", "wait_for_reset", "fail_on_denial")
-_LIMITS = ("timeout", "idle_timeout")
 
 
 def load() -> Configuration:
@@ -23,7 +17,7 @@ def load() -> Configuration:
 def checked(configured: Configuration) -> Configuration:
     """Raises BadUsage for a text that means nothing."""
     texts = [
-        *((name, getattr(configured, name), durations.limit) for name in _LIMITS),
+        *((name, getattr(configured, name), durations.limit) for name in ("timeout", "idle_timeout")),
         ("approval_timeout", configured.approval_timeout, approval_timeout),
         ("prune.older_than", (configured.prune or {}).get("older_than"), durations.seconds),
     ]
@@ -34,14 +28,3 @@ def checked(configured: Configuration) -> Configuration:
         except BadUsage as error:
             raise BadUsage(f"{schema.path()}: {name}: {error}") from None
     return configured
-
-
-def applied(options: SessionOptions, configured: Configuration) -> SessionOptions:
-    """What is said wins over what is configured."""
-    defaults: dict[str, Any] = {name: getattr(configured, name) for name in _AS_CONFIGURED}
-    for name in _LIMITS:
-        text = getattr(configured, name)
-        defaults[name] = None if text is None else durations.limit(text)
-    if configured.allowed_tools is not None:
-        defaults["allowed_tools"] = tuple(tool for text in configured.allowed_tools for tool in tool_names(text))
-    return replace(options, **{name: value for name, value in defaults.items() if getattr(options, name) is None})

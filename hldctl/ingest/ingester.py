@@ -10,10 +10,10 @@ from hldctl.ingest.journal import Batch, JournalReader, LongLine
 from hldctl.ingest.reducer import Fold
 from hldctl.ingest.state import FoldState
 from hldctl.paths import SessionFiles, touch
+from hldctl.protocol.restart import load_restarts
 from hldctl.store import events, maintenance
 from hldctl.store.connection import current
 from hldctl.store.session import Session
-from hldctl.supervisor import retry_policy
 from hldctl.system import malloc
 from hldctl.system.clock import now
 
@@ -38,7 +38,7 @@ class Recorder:
         self._snapshots = Snapshots(session, files)
         self._log = maintenance.Log()
         self._written: dict[str, Any] = {}
-        self._restarts = retry_policy.of_session(session)
+        self._restarts = load_restarts(session)
         self._journal = JournalReader(files.journal, self.state.offset)
         try:
             self._arrivals = Arrivals(files.arrivals, self.state.offset)

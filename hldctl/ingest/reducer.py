@@ -11,9 +11,9 @@ from hldctl.claude.fast_decode import decode
 from hldctl.claude.stream import JsonObject, mapping, milliseconds, text, whole_number
 from hldctl.claude.usage import Tokens
 from hldctl.ingest.state import FoldState
+from hldctl.protocol.restart import Restart
 from hldctl.states import EventType
 from hldctl.store.events import Row
-from hldctl.supervisor.retry_policy import Restart
 
 # The state is stored with each step: what in it could grow with the journal has an end.
 _KINDS_NAMED = 50

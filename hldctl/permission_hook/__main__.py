@@ -19,15 +19,20 @@ def main() -> None:
     # What loads late can fail late: all of it inside.
     try:
         from hldctl.claude.permission_hook import request
-        from hldctl.permission_hook.decide import Decision, decide
+        from hldctl.permission_hook.decide import Decision, Undecided, decide
 
-        decision: Decision | None
+        decision: Decision | Undecided | None
         try:
             asked = request(sys.stdin.buffer.read())
         except ValueError as error:
             decision = _denial(f"hldctl could not read Claude Code's permission request: {error}.")
         else:
             decision = decide(asked, session_id, home)
+        if isinstance(decision, Undecided):
+            # Only here: a request that waits has time to load this.
+            from hldctl.permission_hook.wait import wait_for_answer
+
+            decision = wait_for_answer(*decision, home)
     except Exception as error:
         decision = _denial(f"hldctl could not answer the permission request: {type(error).__name__}: {error}.")
     if decision is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
 from hldctl.claude import permission_hook
 from hldctl.claude.permission_hook import Request
+from hldctl.claude.tools import EDITING_TOOLS
 from hldctl.states import ENDED, ApprovalStatus, FeedType
 from hldctl.store import approvals, feed_writer
 from hldctl.store.approvals import Approval, SessionSettings
@@ -21,8 +22,19 @@ _BUSY_MILLISECONDS = 30_000
 Decision = dict[str, Any]
 
 
-def decide(request: Request, session_id: str, home: str) -> Decision | None:
-    """None leaves the decision to Claude Code. Raises apsw.Error where the database cannot be used."""
+class Undecided(NamedTuple):
+    """A request that no rule decides and that somebody has to answer."""
+
+    connection: apsw.Connection
+    approval: Approval
+    settings: SessionSettings
+
+
+def decide(request: Request, session_id: str, home: str) -> Decision | Undecided | None:
+    """Decide by the session's rules; None leaves the decision to Claude Code.
+
+    Raises apsw.Error where the database cannot be used.
+    """
     if not session_id or not home:
         return permission_hook.denial("This hook of hldctl was run outside of one of its sessions.")
     connection = opened(os.path.join(home, "hldctl.db"))
@@ -42,10 +54,7 @@ def decide(request: Request, session_id: str, home: str) -> Decision | None:
         return permission_hook.allowance() if is_recorded else permission_hook.denial(ENDED_MEANWHILE)
     if not settings.approvals:
         return None
-    # Only here: what waits has time to load.
-    from hldctl.permission_hook.wait import wait_for_answer
-
-    return wait_for_answer(connection, _row(request, session_id, settings, now), settings, home)
+    return Undecided(connection, _row(request, session_id, settings, now), settings)
 
 
 def opened(path: str) -> apsw.Connection:
@@ -75,7 +84,7 @@ def rule_for(
             return "allowed by dangerously_skip_permissions"
         _end_skipping(connection, session_id, settings.run_id, now)
     area = None
-    if request.tool_name in permission_hook.EDITING_TOOLS:
+    if request.tool_name in EDITING_TOOLS:
         # Only here, with what they import: most calls edit nothing.
         from hldctl.claude import edit_rules
         from hldctl.permission_hook.edit_area import area as area_of

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from hldctl.errors import NoSuchSession, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
-from hldctl.sessions.approval_changes import approval_changes
+from hldctl.sessions.permissions.changes import approval_changes
 from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed, sessions

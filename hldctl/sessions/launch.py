@@ -17,7 +17,7 @@ from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest, Terms, name_taken
 from hldctl.sessions import auto_prune, permission_policy, supervisors
 from hldctl.sessions.lookup import validate_name as checked_name
-from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
+from hldctl.sessions.options import SessionOptions, applied, checked, checked_query, directory
 from hldctl.sessions.preflight import require_command
 from hldctl.sessions.run_policy import of_new_session
 from hldctl.states import IfRunning
@@ -48,7 +48,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     state.require_own()
     configured = load.load()
     widens = permission_policy.are_widened(options)
-    options = load.applied(options, configured)
+    options = applied(options, configured)
     values = checked(options)
     name, if_running = naming(options)
     claude_path = str(binary.find())

@@ -5,43 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hldctl import durations
 from hldctl.claude import mcp
-from hldctl.durations import seconds
+from hldctl.config.schema import Configuration
+from hldctl.config.values import ApprovalTimeout, tool_names
 from hldctl.errors import BadUsage
 from hldctl.states import IfRunning
 
-
-@dataclass(frozen=True)
-class ApprovalTimeout:
-    """What becomes of a request that nobody answers."""
-
-    milliseconds: int
-    allows: bool
-
-
-def approval_timeout(text: str) -> ApprovalTimeout:
-    """`DURATION=deny` or `DURATION=allow`; raises BadUsage for anything else."""
-    length, _, outcome = text.partition("=")
-    if outcome not in ("deny", "allow"):
-        raise BadUsage(f"{text!r} is no approval timeout; write 30m=deny or 30m=allow.")
-    return ApprovalTimeout(int(seconds(length) * 1000), outcome == "allow")
-
-
-def tool_names(text: str) -> list[str]:
-    """Separated by commas outside of parentheses."""
-    parts, depth, current = [], 0, ""
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append(current)
-            current = ""
-        else:
-            current += character
-    return [part.strip() for part in [*parts, current] if part.strip()]
+_AS_CONFIGURED = ("model", "permission_mode", "max_budget_usd", "retries", "wait_for_reset", "fail_on_denial")
+_LIMITS = ("timeout", "idle_timeout")
 
 
 @dataclass(frozen=True)
@@ -87,6 +63,17 @@ class SessionOptions:
     """A command for /bin/sh; empty for none, whatever is configured."""
     rehearse: str | None = None
     """A file with the script that is played in place of a model."""
+
+
+def applied(options: SessionOptions, configured: Configuration) -> SessionOptions:
+    """What is said wins over what is configured."""
+    defaults: dict[str, Any] = {name: getattr(configured, name) for name in _AS_CONFIGURED}
+    for name in _LIMITS:
+        text = getattr(configured, name)
+        defaults[name] = None if text is None else durations.limit(text)
+    if configured.allowed_tools is not None:
+        defaults["allowed_tools"] = tuple(tool for text in configured.allowed_tools for tool in tool_names(text))
+    return replace(options, **{name: value for name, value in defaults.items() if getattr(options, name) is None})
 
 
 def checked(options: SessionOptions) -> dict[str, Any]:

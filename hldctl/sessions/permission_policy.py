@@ -14,10 +14,11 @@ from typing import Any
 from hldctl.claude.binary import OLDEST_WITH_APPROVALS, version
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.config.schema import Configuration
+from hldctl.config.values import ApprovalTimeout, approval_timeout
 from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.paths import StateDirectory, write_private
 from hldctl.protocol.launch_request import Permissions, Terms, asks_by_hook
-from hldctl.sessions.options import ApprovalTimeout, SessionOptions, approval_timeout
+from hldctl.sessions.options import SessionOptions
 from hldctl.sessions.permissions import caller
 from hldctl.store.session import Session
 

@@ -7,9 +7,9 @@ import time
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import SessionFiles, make
+from hldctl.protocol.restart import load_restarts
 from hldctl.store import sessions
 from hldctl.store.session import Session
-from hldctl.supervisor import retry_policy
 from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.termination import find_claude
 from hldctl.system.clock import now
@@ -51,7 +51,7 @@ def _is_to_be_started(session: Session, files: SessionFiles) -> bool:
 
 def _has_said_nothing(session: Session, files: SessionFiles) -> bool:
     """The Claude Code that was to be started last: then there has been none, or none that has done anything."""
-    restarts = retry_policy.of_session(session)
+    restarts = load_restarts(session)
     before = restarts[-1].offset if restarts else 0
     with open(files.journal, "rb") as journal:
         journal.seek(before)

@@ -14,11 +14,12 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import UnfitEnvironment
 from hldctl.ingest import session_record
 from hldctl.paths import PRIVATE_DIRECTORY, SessionFiles, StateDirectory, make, touch, unusable, write_private
-from hldctl.protocol.launch_request import LaunchRequest, keep, write_inputs
+from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import SpawnedProcess, spawn
+from hldctl.supervisor.input_files import save_request, write_inputs
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.system import file_lock
 from hldctl.system.clock import now
@@ -44,7 +45,7 @@ def prepare_files(
             make(path)
         write_inputs(request, files, state)
         if may_wait or request.is_needed_later:
-            keep(request, files)
+            save_request(request, files)
         session_record.keep(row_to_be, files)
     except OSError as error:
         discard(files)

@@ -6,11 +6,10 @@ import os
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import SessionFiles, StateDirectory, touch
-from hldctl.protocol import launch_request
 from hldctl.states import EndReason, Status
 from hldctl.store import scheduler, sessions
 from hldctl.store.database import opened
-from hldctl.supervisor import on_end, queue
+from hldctl.supervisor import input_files, on_end, queue
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.handshake import Answer
 from hldctl.supervisor.launch import start_claude
@@ -53,7 +52,7 @@ class Life:
             session = sessions.get(self._session_id)
             if session is None or session.completed_at is not None or not self._files.directory.is_dir():
                 return None
-            if (asked := launch_request.kept(self._files)) is None:
+            if (asked := input_files.load_request(self._files)) is None:
                 conclude(self._state, session, _LOST_REQUEST)
                 return None
         if not queue.wait(self._state, self._files):
@@ -61,7 +60,7 @@ class Life:
         with opened(self._state):
             try:
                 # An hldctl before an upgrade may have written other ones.
-                launch_request.write_settings(asked, self._files, self._state)
+                input_files.write_settings(asked, self._files, self._state)
                 process = start_claude(asked, self._state, self._files, session.claude_session_id)
             except UnfitEnvironment:
                 # It is recorded, and whoever launched it was told that it waits.
@@ -77,7 +76,7 @@ class Life:
             Neighbours(self._state).adopt_lost(scheduler.queued())
         if session is None or not session.on_end_pending:
             return
-        asked = launch_request.kept(self._files)
+        asked = input_files.load_request(self._files)
         if asked is None:
             on_end.run(self._state, session, os.environ, _PRIVATE)
         else:

@@ -10,6 +10,7 @@ from contextlib import closing
 from hldctl.ingest import session_record
 from hldctl.ingest.ingester import Recorder
 from hldctl.paths import SessionFiles, StateDirectory, make, touch
+from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.states import EndReason
 from hldctl.store import sessions
 from hldctl.store.database import opened
@@ -20,7 +21,6 @@ from hldctl.supervisor.outcome import decide
 from hldctl.supervisor.pending_hooks import expire_unheard, waiting_hooks
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.supervisor.retry_loop import persist
-from hldctl.supervisor.retry_policy import Restart
 from hldctl.supervisor.termination import GRACE_SECONDS, Stop, descendants, end_descendants, reap
 from hldctl.supervisor.timeouts import Limits
 from hldctl.system import cgroup, malloc
@@ -195,7 +195,7 @@ class Supervision:
 
     def _start_again(self, session: Session, again: Restart) -> None:
         self._end_last_line()
-        restarts = [*retry_policy.of_session(session), again]
+        restarts = [*load_restarts(session), again]
         sessions.restart(self._session_id, [each.as_json() for each in restarts], now())
         session_record.keep_current(self._session_id, self._files)
         with closing(self._recorder()) as recorder:

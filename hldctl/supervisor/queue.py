@@ -11,11 +11,11 @@ from contextlib import closing
 from hldctl.config import schema
 from hldctl.errors import BadUsage
 from hldctl.paths import SessionFiles, StateDirectory, make, modified_at, touch
+from hldctl.protocol.restart import load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store import scheduler, sessions
 from hldctl.store.database import opened
 from hldctl.store.session import Session
-from hldctl.supervisor import retry_policy
 from hldctl.supervisor.command import command
 from hldctl.supervisor.other_namespaces import may_conclude
 from hldctl.supervisor.outcome import stopped
@@ -103,7 +103,7 @@ def _patience(session: Session) -> float:
 
 
 def _due(session: Session) -> int:
-    restarts = retry_policy.of_session(session)
+    restarts = load_restarts(session)
     return restarts[-1].due if restarts else 0
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import Any
 
 from hldctl.claude import login
 from hldctl.ingest.state import FoldState
+from hldctl.protocol.restart import Restart, RestartKind, load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 from hldctl.store.sessions import Ending
@@ -39,43 +37,16 @@ _CRASHES = (
 """SIGKILL: who runs out of memory gets it. A SIGTERM is somebody's wish."""
 
 
-class RestartKind(StrEnum):
-    RETRY = "retry"
-    RESET = "reset"
-
-
-@dataclass(frozen=True)
-class Restart:
-    """One more start of Claude Code within a session. Times are milliseconds since 1970."""
-
-    kind: RestartKind
-    offset: int
-    """Where the journal of the run before ends."""
-    at: int
-    """When it was decided."""
-    due: int
-    note: str
-    """Why, and when, for who reads the conversation."""
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def of_session(session: Session) -> list[Restart]:
-    """Those so far, the oldest first."""
-    return [Restart(**{**stored, "kind": RestartKind(stored["kind"])}) for stored in session.restarts or []]
-
-
 def after(session: Session, ending: Ending, fold: FoldState, exit: Exit, now: int) -> Restart | None:
     """The restart that the session's terms grant it after this end; None if it has ended for good."""
     if ending.status is not Status.FAILED:
         return None
     reason = ending.error_message or ending.reason
     if session.wait_for_reset and ending.reason is EndReason.API_ERROR and fold.limit_resets_at is not None:
-        due = max(fold.limit_resets_at, now) + _margin_ms(of_session(session), now)
+        due = max(fold.limit_resets_at, now) + _margin_ms(load_restarts(session), now)
         note = f"A limit was reached; Claude Code goes on at {rfc3339(due)}, when it has been reset: {reason}"
         return Restart(RestartKind.RESET, fold.offset, now, due, note)
-    tried = sum(restart.kind is RestartKind.RETRY for restart in of_session(session))
+    tried = sum(restart.kind is RestartKind.RETRY for restart in load_restarts(session))
     # Where no Claude Code has run the launch was told that it failed, and may have been repeated.
     if tried >= session.retries or session.pid is None or not _may_pass(ending, fold, exit):
         return None

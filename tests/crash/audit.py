@@ -8,9 +8,9 @@ from typing import Any
 from hldctl.ingest.journal import JournalReader
 from hldctl.ingest.reducer import Fold
 from hldctl.ingest.state import FoldState
+from hldctl.protocol.restart import Restart
 from hldctl.states import Status
 from hldctl.store.events import COLUMNS
-from hldctl.supervisor.retry_policy import Restart
 from tests.helpers.sandbox import Sandbox
 
 _COMPARED = [name for name in COLUMNS if name not in ("created_at", "is_completed")]

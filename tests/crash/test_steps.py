@@ -15,7 +15,7 @@ BEFORE_THE_ROW = [
     "acquire:call",
     "acquire:return",
     "write_inputs:return",
-    "keep:return",
+    "save_request:return",
     "create:call",
     "create:return",
 ]

@@ -26,7 +26,7 @@ from hldctl.ingest.reducer import Fold, Snapshot
 from hldctl.ingest.state import FoldState
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.protocol.launch_report import Report
-from hldctl.protocol.launch_request import LaunchRequest, write_inputs
+from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.rehearsal.script import Call, ScriptError, Wait, parse
 from hldctl.sessions import resume
 from hldctl.store import approvals, file_snapshots, json_view, mcp_servers
@@ -34,6 +34,7 @@ from hldctl.store.events import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import SessionTable
 from hldctl.store.session import Session
+from hldctl.supervisor.input_files import write_inputs
 from hldctl.system.clock import rfc3339
 from tests.fixtures.streams.expected import lines_of
 from tests.fuzz import damage

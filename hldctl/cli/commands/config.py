@@ -14,7 +14,8 @@ from hldctl.config import edit as config_file
 from hldctl.config import load, report, schema
 from hldctl.config.report import Setting, Source
 from hldctl.errors import UnfitEnvironment
-from hldctl.paths import PRIVATE_DIRECTORY
+from hldctl.paths import PRIVATE_DIRECTORY, StateDirectory
+from hldctl.sessions.permissions import caller
 
 _UNSAID = {
     "approvals": "at a terminal",
@@ -28,6 +29,14 @@ _UNSAID = {
     "idle_timeout": "no limit",
 }
 """What it means for a person that nothing is said; of the others, that there is none."""
+
+_ABOUT_PERMISSIONS = frozenset(
+    {
+        *("permission_mode", "allowed_tools", "approvals", "approval_timeout", "from_session"),
+        # Commands that hldctl runs for the user, and that may answer.
+        *("on_approval", "on_end"),
+    }
+)
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, such as `model`, `groups.build` or `prune.keep`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -78,11 +87,13 @@ def set_(
 
     It has to be one that is understood. The rest of the file stays as it is, with its comments and its order.
     """
+    _require_right(key)
     config_file.assign(key, value)
 
 
 def unset(key: Key) -> None:
     """Take a setting out of the configuration file."""
+    _require_right(key)
     if not config_file.remove(key):
         output.note(f"{key} is not in {schema.path()}")
 
@@ -93,7 +104,7 @@ def edit() -> None:
     The editor is $VISUAL, else $EDITOR, else vi. The file stays as it was edited; if it cannot be understood, what is
     wrong is said, and the exit code is 2.
     """
-    config_file.require_right()
+    _require_right()
     file = schema.path()
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
@@ -138,3 +149,11 @@ def _lines(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [f"{name} = {part}" for name, part in value.items()]
     return list(value) if isinstance(value, list) else [str(value)]
+
+
+def _require_right(key: str | None = None) -> None:
+    """Raise WrongState for a setting about permissions, or for the whole file, within a session without the right to
+    change it.
+    """
+    if key is None or report.parts(key)[0] in _ABOUT_PERMISSIONS:
+        caller.require_right(StateDirectory.from_environment(), f"Changing {key or 'the configuration'}")

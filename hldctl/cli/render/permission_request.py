@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hldctl.claude.permission_hook import EDITED_PATHS
+from hldctl.claude.tools import EDITED_PATHS
 from hldctl.cli import output
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers

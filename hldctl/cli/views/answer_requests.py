@@ -7,9 +7,10 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer._click.globals import get_current_context
 
 from hldctl.cli import output
+from hldctl.cli.click_classes import command_name
+from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.signals import left_by_signal
 from hldctl.errors import BadUsage
@@ -55,7 +56,7 @@ def answer(said: Answer, words: str | None, *, all_of_them: bool, session: str |
         _print_answered(state, answers.answer(state, request_id, said, command_name()), said)
     elif words is not None:
         _print_answered(state, answers.answer(state, words, said, command_name()), said)
-    elif not can_ask():
+    elif not is_interactive():
         raise BadUsage("Name the request to answer, or say --all; `hldctl approvals` shows what waits.")
     elif said not in (Answer(allows=True), Answer(allows=False)):
         raise BadUsage("Name the request that this is about; without an id each is asked about.")
@@ -83,17 +84,6 @@ def _note_rule(state: StateDirectory, request: Request) -> None:
     rule = answers.lasting_rule(state, request)
     output.note(f"always allowed from now on: {output.shortened(rule.words(), _WIDEST_RULE)}")
     output.note(f"hldctl set {request.session_id[:8]} --forget-rule {rules.rule_id(rule)} takes that back")
-
-
-def can_ask() -> bool:
-    """Whether a person sees a request and can type."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def command_name() -> str:
-    """Return the command that asks, as the user named it: approve, deny, tail, top…"""
-    context = get_current_context(silent=True)
-    return "" if context is None else context.info_name or ""
 
 
 def _go_through(state: StateDirectory) -> None:

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hldctl.cli import output
+from hldctl.cli.click_classes import command_name
 from hldctl.cli.render import permission_request
 from hldctl.cli.render.events_plain import approval_line
 from hldctl.cli.render.permission_request import Line
 from hldctl.cli.terminal import keyboard
-from hldctl.cli.views.answer_requests import command_name
 from hldctl.errors import WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers

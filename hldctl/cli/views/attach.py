@@ -5,36 +5,19 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 
 import typer
 
 from hldctl.cli import output, standard_streams
-from hldctl.cli.terminal import rich_console
+from hldctl.cli.launch_options import AttachOptions
 from hldctl.cli.terminal.signals import left_by_signal
-from hldctl.errors import BadUsage, ExitCode
+from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
 from hldctl.sessions.launch import Launched
 
 _NO_EVENTS = 2**53
 """A number that no event reaches."""
-
-
-@dataclass(frozen=True)
-class Afterwards:
-    wait: bool
-    follow: bool
-    as_json: bool
-    quiet: bool
-
-    def __post_init__(self) -> None:
-        if self.follow and self.as_json and self.wait:
-            raise BadUsage("--follow prints events and --wait --json the session; choose one of them.")
-
-    @property
-    def is_drawn(self) -> bool:
-        return self.follow and not self.as_json and rich_console.is_drawn()
 
 
 class _Stopped(BaseException):
@@ -65,7 +48,7 @@ class _Signals:
             raise _Stopped
 
 
-def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what: Afterwards) -> None:
+def start_and_finish(state: StateDirectory, start: Callable[[], Launched], what: AttachOptions) -> None:
     """Starts a session, and ends the command with the session's exit code if it is to be waited for."""
     # What comes of the session is not decided by whether it can be written; a terminal that is gone is left, though.
     if not what.is_drawn:
@@ -108,7 +91,7 @@ def _ignore(failure: OSError) -> None:
     """Do nothing: `_print_launched` says it together with the id."""
 
 
-def _stop(state: StateDirectory, session_id: str, what: Afterwards) -> None:
+def _stop(state: StateDirectory, session_id: str, what: AttachOptions) -> None:
     from hldctl.sessions import interrupt, wait
 
     if wait.has_ended(state, session_id):
@@ -119,9 +102,9 @@ def _stop(state: StateDirectory, session_id: str, what: Afterwards) -> None:
     output.note(f"interrupting {session_id}")
     interrupt.interrupt(state, [session_id])
     if what.is_drawn:
-        from hldctl.cli.views import follow
+        from hldctl.cli.views import follow_rich
 
-        follow.print_end(state, session_id)
+        follow_rich.print_end(state, session_id)
     wait.until_all_is_done(state, session_id)
 
 
@@ -151,7 +134,7 @@ def _warn_of_runner() -> None:
         output.note("hint: this looks like a CI job, whose runner ends what stays behind; --wait waits for the end")
 
 
-def _print_launched(state: StateDirectory, launched: Launched, what: Afterwards) -> None:
+def _print_launched(state: StateDirectory, launched: Launched, what: AttachOptions) -> None:
     session_id = launched.session_id
     if what.as_json:
         from hldctl.sessions import lookup
@@ -167,13 +150,13 @@ def _print_launched(state: StateDirectory, launched: Launched, what: Afterwards)
         output.note(f"session {session_id} {done}, but its id could not be written: {failure.strerror}")
 
 
-def _attend(state: StateDirectory, session_id: str, what: Afterwards) -> None:
+def _attend(state: StateDirectory, session_id: str, what: AttachOptions) -> None:
     from hldctl.sessions import wait
 
     if what.follow:
-        from hldctl.cli.commands import tail
+        from hldctl.cli.views.follow import print_events
 
-        tail.print_events(state, [session_id], follow=True, as_json=what.as_json)
+        print_events(state, [session_id], follow=True, as_json=what.as_json)
     elif not what.quiet:
         if not what.as_json:
             output.note(f"session {session_id}")
@@ -194,7 +177,7 @@ def _tell_what_waits(state: StateDirectory, session_id: str) -> None:
             output.note(f"{approval_line(news)}; answer with `hldctl approve {news.id[:8]}` or `hldctl deny …`")
 
 
-def _print_result(state: StateDirectory, session_id: str, what: Afterwards) -> None:
+def _print_result(state: StateDirectory, session_id: str, what: AttachOptions) -> None:
     from hldctl.sessions import wait
     from hldctl.store.json_view import session_object
 

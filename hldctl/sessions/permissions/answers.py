@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from hldctl.claude import permission_hook
+from hldctl.claude.tools import EDITING_TOOLS
 from hldctl.claude.permission_hook import Rule
 from hldctl.errors import NoSuchSession, WrongState
 from hldctl.paths import StateDirectory, touch
 from hldctl.sessions import lookup, supervisors
-from hldctl.sessions.approval_changes import approval_changes
+from hldctl.sessions.permissions.changes import approval_changes
 from hldctl.sessions.permissions import caller, requests
 from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.states import ApprovalStatus
@@ -127,7 +128,7 @@ def answer_all(
 def lasting_rule(state: StateDirectory, approval: Approval) -> Rule:
     """Return the rule that `--always` makes of this request; `Rule.words()` says what it allows."""
     area = None
-    if approval.tool_name in permission_hook.EDITING_TOOLS:
+    if approval.tool_name in EDITING_TOOLS:
         from hldctl.permission_hook.edit_area import area as area_of
 
         with opened(state):

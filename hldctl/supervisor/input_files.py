@@ -1,0 +1,67 @@
+"""A session's input files: the prompt and the settings of its Claude Code, and the launch request itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hldctl.claude import environment, mcp, permission_hook
+from hldctl.paths import SessionFiles, StateDirectory, write_private
+from hldctl.permission_hook.command import command
+from hldctl.protocol.launch_request import LaunchRequest
+
+
+def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirectory) -> None:
+    """The prompt, and all that may hold secrets, as private files: for Claude Code and for continuations."""
+    settings = request.settings
+    write_private(files.prompt, request.query.encode("utf-8", errors="replace"))
+    for path, value in (
+        (files.mcp_config, _mcp_config(request, state)),
+        (files.claude_settings, settings.claude_settings),
+        (files.environment, settings.environment or None),
+    ):
+        if value is not None:
+            write_private(path, json.dumps(value).encode())
+    write_settings(request, files, state)
+    for path, text in (
+        (files.system_prompt, settings.system_prompt),
+        (files.append_system_prompt, settings.appended_prompt),
+        (files.rehearsal, request.rehearsal),
+    ):
+        if text is not None:
+            write_private(path, text.encode("utf-8", errors="replace"))
+
+
+def write_settings(request: LaunchRequest, files: SessionFiles, state: StateDirectory) -> None:
+    """The file that Claude Code gets by --settings."""
+    marks = environment.marks(session_id=request.session_id, run_id=request.run_id, state_directory=state.root)
+    settings = environment.with_marks(request.settings.claude_settings, marks)
+    file = files.marked_settings
+    if request.is_hooked:
+        settings = permission_hook.with_hook(settings, command(request.session_id, state.root))
+        file = files.hooked_settings
+    data = json.dumps(settings).encode()
+    write_private(file, data)
+    if request.rehearsal is not None:
+        write_private(files.rehearsed_settings, data)
+
+
+def _mcp_config(request: LaunchRequest, state: StateDirectory) -> dict[str, Any] | None:
+    config = request.settings.mcp_config
+    if config is None:
+        return None
+    return mcp.with_variables(config, session_id=request.session_id, run_id=request.run_id, state_directory=state.root)
+
+
+def save_request(request: LaunchRequest, files: SessionFiles) -> None:
+    """For as long as Claude Code may have to be started, by this supervisor or another: it holds the environment."""
+    begun = files.request.with_suffix(".begun")
+    write_private(begun, request.to_bytes())
+    begun.replace(files.request)
+
+
+def load_request(files: SessionFiles) -> LaunchRequest | None:
+    try:
+        return LaunchRequest.from_bytes(files.request.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
