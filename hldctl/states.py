@@ -62,6 +62,38 @@ class EventType(StrEnum):
     SYSTEM = "system"
 
 
+class NoteKind(StrEnum):
+    """What a note is about: a system event, or what Claude Code itself says in the user's name."""
+
+    API_ERROR = "api_error"
+    API_RETRY = "api_retry"
+    COMPACTED = "compacted"
+    INFORMATION = "information"
+    INTERRUPTED = "interrupted"
+    PERMISSION_DENIED = "permission_denied"
+    RATE_LIMIT = "rate_limit"
+    RESTART = "restart"
+    SESSION_CREATED = "session_created"
+    TASK = "task"
+    UNREADABLE_LINE = "unreadable_line"
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether a reader should notice it."""
+        return self in _TROUBLE
+
+
+_TROUBLE = frozenset(
+    {
+        NoteKind.API_ERROR,
+        NoteKind.API_RETRY,
+        NoteKind.INTERRUPTED,
+        NoteKind.PERMISSION_DENIED,
+        NoteKind.RESTART,
+    }
+)
+
+
 class FeedType(StrEnum):
     SESSION_STATUS_CHANGED = "session_status_changed"
     CONVERSATION_UPDATED = "conversation_updated"

@@ -14,29 +14,76 @@ import pytest
 import hldctl
 
 PACKAGE = Path(hldctl.__file__).parent
-LAYERS = ["rehearsal", "system", "claude", "store", "permission_hook", "supervisor", "sessions", "cli"]
-"""From the lowest up; claude and store do not know each other."""
+LAYERS = [
+    *("errors", "states", "durations", "paths", "system", "rehearsal", "claude", "store", "protocol", "config"),
+    *("permission_hook", "ingest", "supervisor", "sessions", "doctor", "cli"),
+]
+"""From the lowest up. claude and store do not import each other."""
+CLI_LAYERS = [
+    *("standard_streams", "output", "params", "help_text", "click_classes", "damaged_database", "terminal"),
+    *("launch_params", "launch_options", "render", "export", "views", "completion", "commands", "app", "main"),
+]
+LARGEST_FOLDER = 26
+"""Modules."""
+
+MODULES = {
+    ".".join(("hldctl", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in PACKAGE.rglob("*.py")
+}
 
 
-def imports(path: Path) -> set[str]:
-    """The parts of hldctl that a file imports."""
+def imports(module: str) -> set[str]:
+    """The modules of hldctl that a module imports, late imports included."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module == "hldctl":
-            names += [f"hldctl.{alias.name}" for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("hldctl.")}
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hldctl"):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else str(node.module) for name in names}
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in MODULES}
     return found
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_imports_point_downwards(layer: str) -> None:
-    above = set(LAYERS[LAYERS.index(layer) + 1 :])
-    if layer == "store":
-        above.add("claude")
-    for path in (PACKAGE / layer).rglob("*.py"):
-        assert not imports(path) & above, path
+def layer(module: str, layers: list[str], depth: int) -> int:
+    """The number of a module's layer; `__init__` and `__main__` of the package itself are above all."""
+    parts = module.split(".")
+    return layers.index(parts[depth]) if len(parts) > depth and parts[depth] in layers else len(layers)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_downwards(module: str) -> None:
+    own = layer(module, LAYERS, 1)
+    above = [name for name in imports(module) if name != "hldctl" and layer(name, LAYERS, 1) > own]
+    if module.startswith("hldctl.cli."):
+        own = layer(module, CLI_LAYERS, 2)
+        within = [name for name in imports(module) if name.startswith("hldctl.cli.")]
+        above += [name for name in within if layer(name, CLI_LAYERS, 2) > own]
+    assert above == []
+
+
+def test_all_folders_and_modules_have_a_layer() -> None:
+    assert {name.split(".")[1] for name in MODULES if "." in name} - {*LAYERS} == {"__main__"}
+    assert {name.split(".")[2] for name in MODULES if name.startswith("hldctl.cli.")} == {*CLI_LAYERS}
+
+
+def test_the_database_and_claude_code_do_not_know_each_other() -> None:
+    for module in MODULES:
+        if module.startswith(("hldctl.claude", "hldctl.store")):
+            other = "hldctl.store" if module.startswith("hldctl.claude") else "hldctl.claude"
+            assert not [name for name in imports(module) if name.startswith(other)], module
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    graph = {module: imports(module) - {module} for module in MODULES}
+    while leaves := [module for module, names in graph.items() if not names & graph.keys()]:
+        for module in leaves:
+            del graph[module]
+    assert {module: names & graph.keys() for module, names in graph.items()} == {}
+
+
+def test_a_folder_can_be_surveyed() -> None:
+    for folder in {path.parent for path in MODULES.values()}:
+        assert len(list(folder.glob("*.py"))) <= LARGEST_FOLDER, folder
 
 
 def test_only_commands_print() -> None:
@@ -68,7 +115,12 @@ def test_the_hook_that_answers_by_a_rule_loads_next_to_nothing() -> None:
     )
     ours = {name for name in loaded if name.startswith("hldctl.") and name.count(".") == 2}
     assert ours == {
-        *("hldctl.claude.permission_hook", "hldctl.claude.stream", "hldctl.claude.tools", "hldctl.permission_hook.decide"),
+        *(
+            "hldctl.claude.permission_hook",
+            "hldctl.claude.stream",
+            "hldctl.claude.tools",
+            "hldctl.permission_hook.decide",
+        ),
         *("hldctl.store.approvals", "hldctl.store.feed_writer"),
     }
 

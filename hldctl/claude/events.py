@@ -7,10 +7,11 @@ What a `rate_limit_event` says: that a limit comes near, or that it is reached, 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hldctl.claude.stream import JsonObject, block_text, blocks, mapping, sequence, text, whole_number
-from hldctl.states import EventType
+from hldctl.states import EventType, NoteKind
 
 # Said by Claude Code 2.1.330 in a user line when a signal ends it, with "for tool use" behind it in a tool.
 _INTERRUPTED = "[Request interrupted by user"
@@ -52,6 +53,7 @@ class Entry(NamedTuple):
     tool_result_for_id: str | None = None
     tool_result_content: str | None = None
     is_error: bool = False
+    note_kind: NoteKind | None = None
 
 
 def entries(event: JsonObject) -> list[Entry]:
@@ -67,8 +69,7 @@ def entries(event: JsonObject) -> list[Entry]:
         failed = event.get("is_api_error_message") is True
         told = [_entry(block, role, parent, structured) for block in found]
         return [entry._replace(is_error=True) for entry in told] if failed else told
-    note = _note(event)
-    return [] if note is None else [Entry(_SYSTEM, "system", note, parent_tool_use_id=parent)]
+    return _notes(event, parent)
 
 
 def is_known(event: JsonObject) -> bool:
@@ -78,10 +79,6 @@ def is_known(event: JsonObject) -> bool:
         subtype = text(event.get("subtype")) or ""
         return subtype in _SILENT_NOTES or subtype in _NOTES
     return kind in ("assistant", "user", "result", "rate_limit_event", "stream_event")
-
-
-def says_interrupted(entry: Entry) -> bool:
-    return entry.role == "user" and (entry.content or "").startswith(_INTERRUPTED)
 
 
 def structured_result(event: JsonObject) -> JsonObject:
@@ -97,7 +94,10 @@ def _structured(event: JsonObject, found: list[JsonObject]) -> JsonObject:
 def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObject) -> Entry:
     kind = text(block.get("type")) or ""
     if kind == "text":
-        return Entry(_MESSAGE, role, text(block.get("text")) or "", parent_tool_use_id=parent)
+        said = text(block.get("text")) or ""
+        is_note = role == "user" and said.startswith(_INTERRUPTED)
+        note_kind = NoteKind.INTERRUPTED if is_note else None
+        return Entry(_MESSAGE, role, said, parent_tool_use_id=parent, note_kind=note_kind)
     if kind == "thinking":
         return Entry(_THINKING, role, text(block.get("thinking")) or "", parent_tool_use_id=parent)
     if kind == "redacted_thinking":
@@ -130,13 +130,15 @@ def _as_json(value: Any) -> str:
         return "null"
 
 
-def _note(event: JsonObject) -> str | None:
+def _notes(event: JsonObject, parent: str | None) -> list[Entry]:
+    """Return the note that a line without a message makes, if any."""
     if event.get("type") == "rate_limit_event":
-        return note(event)
-    if event.get("type") == "system":
-        make = _NOTES.get(text(event.get("subtype")) or "")
-        return None if make is None else make(event)
-    return None
+        kind, said = NoteKind.RATE_LIMIT, note(event)
+    elif event.get("type") == "system" and (known := _NOTES.get(text(event.get("subtype")) or "")) is not None:
+        kind, said = known[0], known[1](event)
+    else:
+        return []
+    return [] if said is None else [Entry(_SYSTEM, "system", said, parent_tool_use_id=parent, note_kind=kind)]
 
 
 def _api_retry(event: JsonObject) -> str:
@@ -166,15 +168,19 @@ def _said(event: JsonObject) -> str:
     return block_text(event.get("content") or event.get("message") or event.get("subtype"))
 
 
-_NOTES = {
-    "api_error": _said,
-    "api_retry": _api_retry,
-    "compact_boundary": _compacted,
-    "informational": _said,
-    "permission_denied": _permission_denied,
-    "session_created": lambda event: f"Session created with ID: {event.get('session_id')}",
-    "task_notification": _task_notification,
-    "task_started": _task_started,
+def _session_created(event: JsonObject) -> str:
+    return f"Session created with ID: {event.get('session_id')}"
+
+
+_NOTES: dict[str, tuple[NoteKind, Callable[[JsonObject], str]]] = {
+    "api_error": (NoteKind.API_ERROR, _said),
+    "api_retry": (NoteKind.API_RETRY, _api_retry),
+    "compact_boundary": (NoteKind.COMPACTED, _compacted),
+    "informational": (NoteKind.INFORMATION, _said),
+    "permission_denied": (NoteKind.PERMISSION_DENIED, _permission_denied),
+    "session_created": (NoteKind.SESSION_CREATED, _session_created),
+    "task_notification": (NoteKind.TASK, _task_notification),
+    "task_started": (NoteKind.TASK, _task_started),
 }
 
 

@@ -6,13 +6,13 @@ import json
 from typing import Any, NamedTuple
 
 from hldctl.claude import events, mcp, read_tool, usage
-from hldctl.claude.events import Entry, entries, is_known, outcome, says_interrupted, structured_result
+from hldctl.claude.events import Entry, entries, is_known, outcome, structured_result
 from hldctl.claude.fast_decode import decode
 from hldctl.claude.stream import JsonObject, mapping, milliseconds, text, whole_number
 from hldctl.claude.usage import Tokens
 from hldctl.ingest.state import FoldState
 from hldctl.protocol.restart import Restart
-from hldctl.states import EventType
+from hldctl.states import EventType, NoteKind
 from hldctl.store.events import Row
 
 # The state is stored with each step: what in it could grow with the journal has an end.
@@ -90,7 +90,7 @@ class Fold:
             f"Claude Code wrote a line of {length} bytes, of which only the beginning is recorded; "
             f"the whole line ends at byte {end} of the journal."
         )
-        self._append(Entry(_NOTE, "system", note), arrived_at)
+        self._append(Entry(_NOTE, "system", note, note_kind=NoteKind.UNREADABLE_LINE), arrived_at)
 
     def _add_event(self, event: JsonObject, arrived_at: int) -> None:
         state = self.state
@@ -114,7 +114,7 @@ class Fold:
     def begin_run(self, restart: Restart) -> None:
         """Notes that Claude Code is started again: what the run before said of its end is no longer the session's."""
         state = self.state
-        self._append(Entry(_NOTE, "system", restart.note), restart.at)
+        self._append(Entry(_NOTE, "system", restart.note, note_kind=NoteKind.RESTART), restart.at)
         state.restarts_told += 1
         state.last_result = state.limit_resets_at = None
         state.interrupted = state.spoken_since_result = False
@@ -124,14 +124,14 @@ class Fold:
         self.state.lines += 1
         self.state.unreadable_lines += 1
         note = f"Claude Code wrote a line that cannot be read ({length} bytes); it is in the journal."
-        self._append(Entry(_NOTE, "system", note), arrived_at)
+        self._append(Entry(_NOTE, "system", note, note_kind=NoteKind.UNREADABLE_LINE), arrived_at)
 
     def _append(self, entry: Entry, created_at: int) -> None:
         state = self.state
         state.sequence += 1
         if created_at > (state.last_activity_at or -1):
             state.last_activity_at = created_at
-        state.interrupted = says_interrupted(entry)
+        state.interrupted = entry.note_kind is NoteKind.INTERRUPTED
         if entry.event_type is not _NOTE:
             state.spoken_since_result = True
         self.rows.append((self._session_id, state.sequence, *entry, False, created_at))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from hldctl.states import EventType, Status
+from hldctl.states import EventType, NoteKind, Status
 from hldctl.store import activity, approvals
 from hldctl.store.activity import LastEvent, Live, OpenCall
 from hldctl.store.approvals import Approval
@@ -20,9 +20,6 @@ _TELLING = (
 )
 """The inputs that say most of a call, in this order; without any of them the first text does."""
 _LONGEST_ARGUMENT = 200
-
-_API_RETRY = "API error "
-"""How the note begins that Claude Code tries a request again."""
 
 
 class Doing(StrEnum):
@@ -115,14 +112,14 @@ def _starting(session: Live) -> Activity:
     if not session.restarts:
         return Activity(Doing.STARTING, session.created_at)
     restart = session.restarts[-1]
-    return Activity(Doing.RESTARTING, restart["at"], until=restart["due"], note=restart["note"])
+    return Activity(Doing.RESTARTING, restart["at"], until=restart["due"], note=restart["reason"])
 
 
 def _speaking(session: Live, last: LastEvent | None) -> Activity:
     """Claude Code tells of a message when it is complete: what it writes now follows on the last one."""
     if last is None:
         return Activity(Doing.THINKING, session.started_at or session.created_at)
-    if (last.note or "").startswith(_API_RETRY):
+    if last.note_kind == NoteKind.API_RETRY:
         return Activity(Doing.RETRYING, last.created_at, note=last.note or "")
     # The query may have been in a queue for long before it was read.
     since = max(last.created_at, session.started_at or 0)

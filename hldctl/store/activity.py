@@ -23,7 +23,7 @@ GROUP BY session_id
 
 LAST_EVENTS = """
 SELECT event.session_id, event.event_type, event.role, event.created_at,
-       CASE event.event_type WHEN 'system' THEN substr(event.content, 1, 200) END
+       event.note_kind, CASE event.event_type WHEN 'system' THEN substr(event.content, 1, 200) END
 FROM sessions CROSS JOIN conversation_events AS event
   ON event.session_id = sessions.id
   AND event.sequence = (SELECT max(sequence) FROM conversation_events WHERE session_id = sessions.id)
@@ -67,6 +67,7 @@ class LastEvent(NamedTuple):
     event_type: str
     role: str | None
     created_at: int
+    note_kind: str | None
     note: str | None
     """What a system event says."""
 

@@ -28,6 +28,7 @@ COLUMNS = (
     "tool_result_for_id",
     "tool_result_content",
     "is_error",
+    "note_kind",
     "is_completed",
     "created_at",
 )
@@ -126,6 +127,8 @@ class Event(NamedTuple):
     approval_status: str | None
     approval_id: str | None
     created_at: int
+    note_kind: str | None
+    """A NoteKind, of a note."""
 
 
 _PAGE = 500

@@ -242,6 +242,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         _COMMAND_TOKENS,
         "CREATE INDEX command_tokens_by_session ON command_tokens (session_id)",
     ),
+    ("ALTER TABLE conversation_events ADD COLUMN note_kind TEXT",),
 )
 
 

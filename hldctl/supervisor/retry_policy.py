@@ -11,7 +11,6 @@ from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
-from hldctl.system.clock import rfc3339
 
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 300.0
@@ -44,15 +43,14 @@ def after(session: Session, ending: Ending, fold: FoldState, exit: Exit, now: in
     reason = ending.error_message or ending.reason
     if session.wait_for_reset and ending.reason is EndReason.API_ERROR and fold.limit_resets_at is not None:
         due = max(fold.limit_resets_at, now) + _margin_ms(load_restarts(session), now)
-        note = f"A limit was reached; Claude Code goes on at {rfc3339(due)}, when it has been reset: {reason}"
-        return Restart(RestartKind.RESET, fold.offset, now, due, note)
+        return Restart(RestartKind.RESET, fold.offset, now, due, reason)
     tried = sum(restart.kind is RestartKind.RETRY for restart in load_restarts(session))
     # Where no Claude Code has run the launch was told that it failed, and may have been repeated.
     if tried >= session.retries or session.pid is None or not _may_pass(ending, fold, exit):
         return None
     pause = _pause(tried)
-    note = f"Claude Code is started again in {pause:.0f} s (retry {tried + 1} of {session.retries}): {reason}"
-    return Restart(RestartKind.RETRY, fold.offset, now, now + int(pause * 1000), note)
+    due = now + int(pause * 1000)
+    return Restart(RestartKind.RETRY, fold.offset, now, due, reason, tried + 1, session.retries)
 
 
 def _margin_ms(restarts: list[Restart], now: int) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hldctl.claude.events import Entry, entries, is_known
 from hldctl.claude.stream import block_text, decode, milliseconds, number, whole_number
-from hldctl.states import EventType
+from hldctl.states import EventType, NoteKind
 
 
 def only(event: dict[str, Any]) -> Entry:
@@ -83,24 +83,26 @@ def test_what_is_no_text_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "note"),
+    ("event", "kind", "note"),
     [
         (
             {"subtype": "api_retry", "attempt": 1, "max_retries": 10, "retry_delay_ms": 604, "error_status": 529},
+            NoteKind.API_RETRY,
             "API error 529; attempt 1 of 10 in 0.6 s",
         ),
-        ({"subtype": "permission_denied", "tool_name": "Write", "message": "no"}, "Permission denied for Write: no"),
+        ({"subtype": "permission_denied", "tool_name": "Write", "message": "no"}, NoteKind.PERMISSION_DENIED, "Permission denied for Write: no"),
         (
             {"subtype": "compact_boundary", "compact_metadata": {"pre_tokens": 9}},
+            NoteKind.COMPACTED,
             "Conversation compacted; it had 9 tokens",
         ),
-        ({"subtype": "task_started", "description": "count"}, "Task started: count"),
-        ({"subtype": "task_notification", "status": "completed", "summary": "three"}, "Task completed: three"),
+        ({"subtype": "task_started", "description": "count"}, NoteKind.TASK, "Task started: count"),
+        ({"subtype": "task_notification", "status": "completed", "summary": "three"}, NoteKind.TASK, "Task completed: three"),
     ],
 )
-def test_notes_that_matter_to_a_person(event: dict[str, Any], note: str) -> None:
+def test_notes_that_matter_to_a_person(event: dict[str, Any], kind: NoteKind, note: str) -> None:
     event = {"type": "system", **event}
-    assert only(event) == Entry(EventType.SYSTEM, "system", note)
+    assert only(event) == Entry(EventType.SYSTEM, "system", note, note_kind=kind)
     assert is_known(event)
 
 

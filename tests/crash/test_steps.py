@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.crash.audit import faults
+from tests.helpers.kill_at import crash_at
 from tests.helpers.sandbox import GATED, Sandbox, eventually
-
-INJECTED = Path(__file__).parent / "injected"
 
 BEFORE_THE_ROW = [
     "acquire:call",
@@ -36,14 +33,6 @@ CLAUDE_RUNS = [
     "end:call",
     "end:return",
 ]
-
-
-def crash_at(sandbox: Sandbox, step: str) -> None:
-    sandbox.environment |= {
-        "PYTHONPATH": str(INJECTED),
-        "HLDCTL_TEST_KILL_AT": step,
-        "HLDCTL_TEST_KILL_MARKER": str(sandbox.root / "killed"),
-    }
 
 
 def assert_all_is_recorded(sandbox: Sandbox, session_id: str) -> None:
@@ -167,7 +156,7 @@ def test_of_a_session_that_is_started_again(sandbox: Sandbox, step: str) -> None
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--retries", "1")
     assert sandbox.run("wait", session_id).returncode == 0
     assert sandbox.show(session_id)["result_content"] == "Two."
-    assert len([event for event in sandbox.events(session_id) if "started again" in str(event["content"])]) == 1
+    assert len([event for event in sandbox.events(session_id) if event["note_kind"] == "restart"]) == 1
     assert_all_is_recorded(sandbox, session_id)
 
 

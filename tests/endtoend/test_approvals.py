@@ -12,46 +12,14 @@ import psutil
 import pytest
 
 from hldctl.permission_hook.command import command
+from tests.helpers.approvals import BASH, REQUEST, THEN_TOUCH, THEN_WRITE, asked, asking, by_type, feed, waiting
 from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually, falls_asleep, kill, kill_and_wait, wakeups
 
-THEN_TOUCH = 'call Bash {"command": "touch made; echo out"}\n\n'
 THEN_TOUCH_OTHER = 'call Bash {"command": "touch other"}\n\n'
-THEN_WRITE = 'call Write {"file_path": "made", "content": "text"}\n\n'
-BASH = f"{THEN_TOUCH}say Done."
-
-
-def asking(sandbox: Sandbox, script: str, *arguments: str) -> str:
-    sandbox.play(script)
-    return sandbox.launch("Hi", "--approvals", *arguments)
-
-
-def waiting(sandbox: Sandbox, session_id: str | None = None, count: int = 1) -> list[Json]:
-    """The requests that wait, once there are as many."""
-
-    def look() -> list[Json]:
-        found: list[Json] = json.loads(sandbox.ok("approvals", "--json", *([session_id] if session_id else [])))
-        return found if len(found) >= count else []
-
-    return eventually(look, f"{count} requests")
-
-
-def asked(sandbox: Sandbox) -> list[Json]:
-    """All requests there ever were."""
-    found: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
-    return found
-
-
-def feed(sandbox: Sandbox, *types: str) -> list[Json]:
-    options = [word for name in types for word in ("--type", name)]
-    return [json.loads(line) for line in sandbox.ok("events", "--json", *options).splitlines()]
-
-
-def by_type(sandbox: Sandbox, session_id: str, event_type: str) -> list[Json]:
-    return [event for event in sandbox.events(session_id) if event["event_type"] == event_type]
 
 
 def hooks(sandbox: Sandbox) -> list[psutil.Process]:
-    return sandbox.running("hldctl/hook")
+    return sandbox.running("hldctl/permission_hook")
 
 
 def assert_nothing_is_left(sandbox: Sandbox) -> None:
@@ -449,9 +417,6 @@ def hook_says(sandbox: Sandbox, told: str, session_id: str = "none") -> Json:
     )
     decision: Json = json.loads(done.stdout)["hookSpecificOutput"]["decision"]
     return decision
-
-
-REQUEST = json.dumps({"tool_name": "Bash", "tool_input": {"command": "ls"}})
 
 
 NO_REQUESTS = ["", "{", "[]", "{}", '{"tool_name": 1, "tool_input": {}}', "\xff" * 10, "[" * 100_000]

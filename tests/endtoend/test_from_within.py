@@ -10,7 +10,7 @@ import shlex
 import psutil
 import pytest
 
-from tests.endtoend.test_approvals import BASH, asked, asking, by_type, feed, waiting
+from tests.helpers.approvals import BASH, asked, asking, by_type, feed, waiting
 from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
 from tests.helpers.terminal import Terminal
 

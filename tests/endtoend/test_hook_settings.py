@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.endtoend.test_approvals import asked, by_type
+from tests.helpers.approvals import asked, by_type
 from tests.helpers.sandbox import Json, Sandbox
 
 MARKS = 'call Bash {"command": "printenv HLDCTL_SESSION_ID HLDCTL_RUN_ID HLDCTL_HOME"}\n\n'

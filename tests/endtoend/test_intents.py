@@ -8,9 +8,9 @@ import time
 import psutil
 import pytest
 
-from tests.crash.test_steps import INJECTED
 from tests.faults.injection import Injection
 from tests.faults.outcome import assert_nobody_is_left, supervisor_of
+from tests.helpers.kill_at import INJECTED
 from tests.helpers.sandbox import Json, Sandbox, eventually
 
 SOON = 60.0

@@ -11,7 +11,7 @@ import subprocess
 import psutil
 
 from hldctl.permission_hook.command import command
-from tests.endtoend.test_approvals import REQUEST, asked, asking, waiting
+from tests.helpers.approvals import REQUEST, asked, asking, waiting
 from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually
 
 

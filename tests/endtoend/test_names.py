@@ -10,21 +10,7 @@ import pytest
 
 from hldctl.system import file_lock
 from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
-
-WAITING = """
-call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo out"}
-
-say Done.
-"""
-TOOLS = ("--allowed-tools", "Bash")
-
-
-def statuses(sandbox: Sandbox) -> dict[str, str]:
-    return {session["id"]: session["status"] for session in json.loads(sandbox.ok("ls", "--json"))}
-
-
-def reaches(sandbox: Sandbox, session_id: str, status: str) -> None:
-    eventually(lambda: statuses(sandbox)[session_id] == status, f"{session_id} to be {status}")
+from tests.helpers.statuses import TOOLS, WAITING, reaches, statuses
 
 
 def test_a_second_launch_fails_and_names_the_first(sandbox: Sandbox) -> None:

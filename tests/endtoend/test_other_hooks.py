@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.endtoend.test_approvals import BASH, asked, asking, by_type, feed, waiting
+from tests.helpers.approvals import BASH, asked, asking, by_type, feed, waiting
 from tests.helpers.sandbox import Sandbox, eventually
 
 

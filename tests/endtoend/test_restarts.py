@@ -11,7 +11,8 @@ import pytest
 
 from hldctl.system.clock import rfc3339
 from tests.crash.audit import faults
-from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
+from tests.helpers.restarts import hurry, restarted
+from tests.helpers.sandbox import Sandbox, eventually, kill_and_wait
 
 WORK = 'call Bash {"command": "echo one"}\n\n'
 TOOLS = ("--allowed-tools", "Bash")
@@ -19,33 +20,12 @@ TOOLS = ("--allowed-tools", "Bash")
 
 def notes(sandbox: Sandbox, session_id: str) -> list[str]:
     """What the conversation says of restarts."""
-    return [
-        event["content"]
-        for event in sandbox.events(session_id)
-        if event["event_type"] == "system" and ("started again" in event["content"] or "goes on" in event["content"])
-    ]
+    return [event["content"] for event in sandbox.events(session_id) if event["note_kind"] == "restart"]
 
 
 def results(sandbox: Sandbox, session_id: str) -> list[str]:
     events = sandbox.events(session_id)
     return [event["tool_result_content"] for event in events if event["event_type"] == "tool_result"]
-
-
-def restarted(sandbox: Sandbox, session_id: str) -> Json:
-    """The session once it waits to be started again."""
-    eventually(lambda: sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0][0], "a restart")
-    return sandbox.show(session_id)
-
-
-def hurry(sandbox: Sandbox, session_id: str) -> None:
-    """Makes what the session waits for due: nobody has to sit through the pause."""
-    (stored,) = sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0]
-    sandbox.sql(
-        "UPDATE sessions SET restarts = ? WHERE id = ?",
-        json.dumps([{**restart, "due": 0} for restart in json.loads(stored)]),
-        session_id,
-    )
-    sandbox.files(session_id).wake.touch()
 
 
 def test_after_an_api_error_the_same_conversation_goes_on(sandbox: Sandbox) -> None:

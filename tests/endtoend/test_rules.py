@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.endtoend.test_approvals import asked, asking, feed, waiting
+from tests.helpers.approvals import asked, asking, feed, waiting
 from tests.helpers.sandbox import Json, Sandbox, eventually
 from tests.helpers.terminal import Terminal
 

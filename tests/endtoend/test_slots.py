@@ -5,8 +5,8 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from tests.endtoend.test_names import TOOLS, WAITING, reaches, statuses
 from tests.helpers.sandbox import Sandbox, eventually, falls_asleep, kill_and_wait, wakeups
+from tests.helpers.statuses import TOOLS, WAITING, reaches, statuses
 
 
 def states(sandbox: Sandbox, ids: list[str]) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.crash.test_steps import crash_at
-from tests.endtoend.test_names import reaches
-from tests.endtoend.test_restarts import hurry, restarted
+from tests.helpers.kill_at import crash_at
+from tests.helpers.restarts import hurry, restarted
 from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, falls_asleep, kill_and_wait, wakeups
+from tests.helpers.statuses import reaches
 
 INIT = 'print(json.dumps({"type": "system", "subtype": "init", "session_id": "s"}), flush=True)\n'
 OK = 'print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}), flush=True)\n'

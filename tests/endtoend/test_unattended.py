@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from hldctl.rehearsal.script import parse
-from tests.endtoend.test_names import TOOLS, WAITING
 from tests.helpers.sandbox import PATIENCE, Sandbox, eventually
+from tests.helpers.statuses import TOOLS, WAITING
 
 DENIED = 'call Bash {"command": "touch forbidden"}\n\nsay Done.'
 

@@ -118,8 +118,7 @@ def _postpone(sandbox: Sandbox, session_id: str) -> None:
     decided = "SELECT restarts FROM sessions WHERE id = ? AND restarts IS NOT NULL"
     stored = eventually(lambda: sandbox.sql(decided, session_id), "the restart to be decided")[0][0]
     due = time.time_ns() // 1_000_000 + HOUR
-    note = "Claude Code is started again in 5 s (retry 1 of 3): Claude Code exited with 3."
-    restart = {**json.loads(stored)[0], "due": due, "note": note}
+    restart = {**json.loads(stored)[0], "due": due}
     sandbox.sql("UPDATE sessions SET restarts = ? WHERE id = ?", json.dumps([restart]), session_id)
 
 

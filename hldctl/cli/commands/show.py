@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.render.events_plain import approval_line, lines
+from hldctl.cli.render.events_plain import lines, pending_request
 from hldctl.cli.render.format import age
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
@@ -113,7 +113,7 @@ def _print(found: Inspection, state: StateDirectory) -> None:
         _print_line("permission denials", _denials_text(denials))
     for approval in found.waiting:
         since = age(time.time() - approval.created_at / 1000)
-        _print_line("waits for permission", f"{approval_line(approval).partition(' permission ')[2]}, since {since}")
+        _print_line("waits for permission", f"{pending_request(approval)}, since {since}")
     for rule in found.rules:
         _print_line("always allowed", output.shortened(f"{rule['id']}: {rule['words']}", _WIDEST_RULE))
     if found.elsewhere:

@@ -14,6 +14,7 @@ from hldctl.cli.render.format import Timestamp, clock
 from hldctl.cli.render.session_table import context_percent, ending
 from hldctl.cli.render.session_text import settings
 from hldctl.paths import StateDirectory
+from hldctl.protocol.restart import load_restarts
 from hldctl.sessions import costs, outline
 from hldctl.sessions.costs import Costs
 from hldctl.sessions.details import Inspection
@@ -192,8 +193,8 @@ def _facts(found: Inspection) -> Iterator[Fact]:
     if denials := session.permission_denials:
         counts = Counter(str(denial.get("tool_name")) for denial in denials)
         yield Fact("Denied", one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items())))
-    for restart in session.restarts or ():
-        yield Fact("Restart", one_line(restart["note"]))
+    for restart in load_restarts(session):
+        yield Fact("Restart", one_line(restart.note))
     for process in found.left_running:
         yield Fact("Still runs", one_line(f"{process.pid} {process.command}"), is_code=True)
     yield Fact("Session", session.id, is_code=True)

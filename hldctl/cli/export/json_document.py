@@ -8,6 +8,7 @@ from typing import Any
 
 from hldctl.claude.usage import Spent
 from hldctl.paths import StateDirectory
+from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.sessions import costs, follow
 from hldctl.sessions.costs import Costs
 from hldctl.sessions.details import Inspection
@@ -23,7 +24,7 @@ def document(state: StateDirectory, found: Inspection) -> Iterator[str]:
     whole = json_view.session_object(session) | {
         "children": found.children,
         "mcp_servers": [json_view.mcp_server_object(server) for server in found.mcp_servers],
-        "restarts": [_restart(restart) for restart in session.restarts or ()],
+        "restarts": [_restart(restart) for restart in load_restarts(session)],
         "costs": _costs(costs.of_session(state, session)),
         "approvals": [approvals.as_object(approval) for approval in asked],
     }
@@ -41,9 +42,14 @@ def _separated(values: Iterable[dict[str, Any]]) -> Iterator[str]:
         separator = ",\n"
 
 
-def _restart(restart: dict[str, Any]) -> dict[str, Any]:
-    times = {name: rfc3339(restart[name]) for name in ("at", "due")}
-    return {"kind": restart["kind"], **times, "note": restart["note"]}
+def _restart(restart: Restart) -> dict[str, Any]:
+    return {
+        "kind": restart.kind,
+        "at": rfc3339(restart.at),
+        "due": rfc3339(restart.due),
+        "reason": restart.reason,
+        "note": restart.note,
+    }
 
 
 def _costs(spent: Costs) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hldctl.cli.render.edit_diff import Diff
 from hldctl.cli.render.events_plain import answerer
 from hldctl.cli.render.format import Timestamp, elapsed
 from hldctl.sessions.outline import Begin, End
-from hldctl.states import ApprovalStatus, EventType
+from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
 from hldctl.store.session import Session
@@ -21,9 +21,6 @@ from hldctl.store.session import Session
 _AT_ONCE = 50
 """Milliseconds."""
 _IN_A_DIFF = frozenset({"old_string", "new_string", "content", "edits"})
-_INTERRUPTED = "[Request interrupted by user"
-_TROUBLE = ("API error", "Permission denied", "A limit was reached", "Claude Code is started again")
-"""How the notes begin that tell of it."""
 
 
 class Kind(StrEnum):
@@ -122,7 +119,7 @@ class Transcript:
         kind = _kind(event)
         call = self._call(event, told.result) if kind is Kind.CALL else None
         text = harmless((event.tool_result_content if kind is Kind.RESULT else event.content) or "").strip("\n")
-        is_trouble = bool(event.is_error) or (kind is Kind.NOTE and text.startswith((_INTERRUPTED, *_TROUBLE)))
+        is_trouble = bool(event.is_error) or (event.note_kind is not None and NoteKind(event.note_kind).is_trouble)
         is_subagents = event.parent_tool_use_id is not None
         return Part(
             kind, event.sequence, Timestamp(event.created_at), text, call, is_trouble, is_subagents, told.has_inner
@@ -179,7 +176,7 @@ def _kind(event: Event) -> Kind:
             return Kind.RESULT
         case EventType.THINKING:
             return Kind.THINKING
-        case EventType.MESSAGE if (event.content or "").startswith(_INTERRUPTED):
+        case EventType.MESSAGE if event.note_kind is not None:
             return Kind.NOTE
         case EventType.MESSAGE:
             return Kind.PROMPT if event.role == "user" else Kind.MESSAGE

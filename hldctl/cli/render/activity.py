@@ -23,7 +23,7 @@ def clocked(activity: Activity, now: float) -> tuple[str, str]:
         case Doing.RESTARTING:
             left = (activity.until or 0) / 1000 - now
             when = f"in {clock(left)}" if left > 0 else "now"
-            return f"retries {when}: {one_line(activity.note.partition(': ')[2] or activity.note)}", ""
+            return f"retries {when}: {one_line(activity.note)}", ""
         case Doing.RETRYING:
             return one_line(activity.note), elapsed
     return str(activity.doing), elapsed

@@ -52,11 +52,15 @@ def lines(event: Event, shown: Shown = _ALL) -> list[str]:
 def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
     """What waits for permission, whole, or what was said to it; `elsewhere` by another than is asked here."""
     if approval.status == ApprovalStatus.PENDING:
-        call = f"{quoted_line(approval.tool_name)}: {quoted_line(approval.tool_input)}"
-        return f"waits for permission {approval.id[:8]}: {call}"
+        return f"waits for permission {pending_request(approval)}"
     comment = f": {quoted_line(approval.comment)}" if approval.comment else ""
     where = " elsewhere" if elsewhere and approval.status != ApprovalStatus.EXPIRED else ""
     return f"{approval.status} {approval.id[:8]} by {answerer(approval)}{where}{comment}"
+
+
+def pending_request(approval: Approval) -> str:
+    """Return the id of a request and the whole call that it is about, on one line."""
+    return f"{approval.id[:8]}: {quoted_line(approval.tool_name)}: {quoted_line(approval.tool_input)}"
 
 
 def answerer(approval: Approval) -> str:

@@ -157,7 +157,7 @@ def _marked(found: Inspection) -> Iterator[tuple[str, Text]]:
         counts = Counter(str(denial.get("tool_name")) for denial in denials)
         yield "denied", Text(one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items())), "yellow")
     if session.restarts:
-        last = one_line(session.restarts[-1]["note"].partition(": ")[2])
+        last = one_line(session.restarts[-1]["reason"])
         yield "restarts", Text(f"{len(session.restarts)}, last for: {last}")
     if session.parent_session_id:
         yield "continues", Text(session.parent_session_id[:8])

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hldctl.claude import permission_hook
-from hldctl.claude.tools import EDITING_TOOLS
 from hldctl.claude.permission_hook import Rule
+from hldctl.claude.tools import EDITING_TOOLS
 from hldctl.errors import NoSuchSession, WrongState
 from hldctl.paths import StateDirectory, touch
 from hldctl.sessions import lookup, supervisors
-from hldctl.sessions.permissions.changes import approval_changes
 from hldctl.sessions.permissions import caller, requests
+from hldctl.sessions.permissions.changes import approval_changes
 from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from hldctl.states import ApprovalStatus, EndReason, EventType, FeedType, Status
+from hldctl.states import ApprovalStatus, EndReason, EventType, FeedType, NoteKind, Status
 from hldctl.store.session import JSON_COLUMNS
 
 TABLES = (
@@ -46,7 +46,7 @@ def _is_fold_state(value: Any) -> bool:
 
 
 def _are_restarts(value: Any) -> bool:
-    kinds = {"kind": str, "at": int, "due": int, "note": str, "offset": int}
+    kinds = {"kind": str, "at": int, "due": int, "reason": str, "offset": int}
     return isinstance(value, list) and all(
         isinstance(item, dict) and all(type(item.get(name)) is kind for name, kind in kinds.items()) for item in value
     )
@@ -77,6 +77,7 @@ _WORDS: dict[tuple[str, str], frozenset[str]] = {
     ("sessions", "end_reason"): frozenset(map(str, EndReason)),
     ("sessions", "stop_reason"): frozenset(map(str, EndReason)),
     ("conversation_events", "event_type"): frozenset(map(str, EventType)),
+    ("conversation_events", "note_kind"): frozenset(map(str, NoteKind)),
     ("feed", "type"): frozenset(map(str, FeedType)),
     ("approvals", "status"): frozenset(map(str, ApprovalStatus)),
 }

@@ -12,38 +12,11 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from tests.helpers.evil_conversation import EVIL, STREAM
 from tests.helpers.fake_claude_conversation import ALL, CONVERSATION
 from tests.helpers.fake_claude_session import worked
 from tests.helpers.sandbox import Sandbox, eventually
 
-EVIL = [
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "</pre></details><iframe src=//evil.example></iframe>",
-    '" onmouseover="alert(1)',
-    "<a href='javascript:alert(1)'>x</a>",
-    "</title><svg/onload=alert(1)>",
-    "</style><link rel=stylesheet href=//evil.example>",
-    "{{ 7 * 7 }}{% for x in y %}",
-    "&lt;script&gt;",
-    "[x](javascript:alert(1))",
-    "[x](data:text/html,alert)",
-    "[x](//evil.example)",
-    "![x](https://evil.example/x.png)",
-    "-->]]><!--",
-]
-STREAM = f"""
-for evil in {EVIL!r}:
-    def say(**block):
-        print(json.dumps({{"type": "assistant", "message": {{"role": "assistant", "content": [block]}}}}))
-    say(type="text", text=evil)
-    say(type="thinking", thinking=evil)
-    say(type="tool_use", id=evil, name=evil, input={{evil: evil}})
-    result = {{"type": "tool_result", "tool_use_id": evil, "content": evil, "is_error": True}}
-    print(json.dumps({{"type": "user", "message": {{"role": "user", "content": [result]}}}}))
-    print(json.dumps({{"type": "system", "subtype": "task_started", "description": evil}}))
-print(json.dumps({{"type": "result", "subtype": "success", "is_error": True, "result": evil, "errors": [evil]}}))
-"""
 QUOTED = "'```out```'"
 HARMLESS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "article", "footer"),

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from hldctl.system import file_lock
-from tests.crash.test_steps import INJECTED
+from tests.helpers.kill_at import INJECTED
 from tests.helpers.sandbox import Sandbox, eventually, is_dead
 from tests.helpers.terminal import Terminal
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
-from tests.cli.commands.test_export import EVIL, STREAM
+from tests.helpers.evil_conversation import EVIL, STREAM
 from tests.helpers.fake_claude_session import worked
 from tests.helpers.sandbox import Sandbox, eventually, is_dead
 

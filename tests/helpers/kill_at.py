@@ -1,0 +1,17 @@
+"""Killing hldctl at a step of its work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.helpers.sandbox import Sandbox
+
+INJECTED = Path(__file__).parents[1] / "crash" / "injected"
+
+
+def crash_at(sandbox: Sandbox, step: str) -> None:
+    sandbox.environment |= {
+        "PYTHONPATH": str(INJECTED),
+        "HLDCTL_TEST_KILL_AT": step,
+        "HLDCTL_TEST_KILL_MARKER": str(sandbox.root / "killed"),
+    }

@@ -1,0 +1,24 @@
+"""Waiting for sessions to reach a status."""
+
+from __future__ import annotations
+
+import json
+
+from tests.helpers.sandbox import Sandbox, eventually
+
+WAITING = """
+call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo out"}
+
+say Done.
+"""
+
+
+TOOLS = ("--allowed-tools", "Bash")
+
+
+def statuses(sandbox: Sandbox) -> dict[str, str]:
+    return {session["id"]: session["status"] for session in json.loads(sandbox.ok("ls", "--json"))}
+
+
+def reaches(sandbox: Sandbox, session_id: str, status: str) -> None:
+    eventually(lambda: statuses(sandbox)[session_id] == status, f"{session_id} to be {status}")
