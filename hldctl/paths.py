@@ -23,7 +23,7 @@ OF_OTHERS = 0o077
 
 _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-_NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue")
+_NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal")
 _BEGINNINGS = ("hldctl.db", "lock-trial-")
 """What hldctl keeps in its state directory, by whole names and by beginnings of names."""
 
@@ -58,7 +58,7 @@ class SessionFiles:
         return self.directory / "prompt.txt"
 
     @property
-    def record(self) -> Path:
+    def session_record(self) -> Path:
         """The session's row as it was made, should the database be lost."""
         return self.directory / "session.json"
 
@@ -67,9 +67,9 @@ class SessionFiles:
         return self.directory / "approvals" / approval_id
 
     @property
-    def arrivals(self) -> Path:
+    def arrival_times(self) -> Path:
         """When the bytes of the journal were seen, so that a second fold gives the same times."""
-        return self.directory / "arrivals"
+        return self.directory / "arrival-times"
 
     @property
     def lock(self) -> Path:
@@ -77,19 +77,19 @@ class SessionFiles:
         return self.directory / "lock"
 
     @property
-    def wake(self) -> Path:
+    def wake_signal(self) -> Path:
         """Touched by whoever has something for the supervisor in the database."""
-        return self.directory / "wake"
+        return self.directory / "wake.signal"
 
     @property
-    def heard(self) -> Path:
-        """Has the time of `wake` for which the supervisor has looked into the database; shows whether it answers."""
-        return self.directory / "heard"
+    def wake_answer(self) -> Path:
+        """Its time is that of the `wake.signal` that the supervisor last acted on: this shows whether it responds."""
+        return self.directory / "wake.answer"
 
     @property
-    def changed(self) -> Path:
+    def change_signal(self) -> Path:
         """Touched after each commit about this session, for those who follow it."""
-        return self.directory / "changed"
+        return self.directory / "changed.signal"
 
     @property
     def cgroup(self) -> Path:
@@ -105,14 +105,14 @@ class SessionFiles:
         return self.directory / "settings.json"
 
     @property
-    def hooked_settings(self) -> Path:
+    def settings_with_hook(self) -> Path:
         """The user's settings with hldctl's permission hook; continuations inherit the user's own."""
-        return self.directory / "hooked-settings.json"
+        return self.directory / "settings-with-hook.json"
 
     @property
-    def marked_settings(self) -> Path:
+    def settings_with_marks(self) -> Path:
         """The user's settings with the session's marks, for a session without hldctl's permission hook."""
-        return self.directory / "marked-settings.json"
+        return self.directory / "settings-with-marks.json"
 
     @property
     def environment(self) -> Path:
@@ -129,16 +129,16 @@ class SessionFiles:
         return self.directory / "rehearsal.txt"
 
     @property
-    def rehearsed_settings(self) -> Path:
+    def settings_for_rehearsal(self) -> Path:
         """The settings with what makes Claude Code talk to the script."""
-        return self.directory / "rehearsed-settings.json"
+        return self.directory / "settings-rehearsal.json"
 
     @property
-    def rehearsal_memory(self) -> Path:
-        return self.directory / "rehearsal-memory.json"
+    def rehearsal_state(self) -> Path:
+        return self.directory / "rehearsal-state.json"
 
     @property
-    def continuing_prompt(self) -> Path:
+    def restart_prompt(self) -> Path:
         """What Claude Code is told when it is started again."""
         return self.directory / "continue.txt"
 
@@ -152,9 +152,9 @@ class SessionFiles:
         return self.directory / "on-approval.sh"
 
     @property
-    def on_end_begun(self) -> Path:
+    def on_end_started(self) -> Path:
         """Made by the process that runs the `on_end` command, just before it does: there is one such process."""
-        return self.directory / "on-end"
+        return self.directory / "on-end.started"
 
     @property
     def snapshots(self) -> Path:
@@ -232,9 +232,9 @@ class StateDirectory:
         return self.root / "prune.log"
 
     @property
-    def queue(self) -> Path:
+    def queue_signal(self) -> Path:
         """Touched when a session ends, for those that wait for its name or slot."""
-        return self.root / "queue"
+        return self.root / "queue.signal"
 
     def session(self, session_id: str) -> SessionFiles:
         return SessionFiles(self.sessions / session_id)
@@ -311,7 +311,7 @@ class StateDirectory:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StateDirectory:
         """Raises UnfitEnvironment where neither HLDCTL_HOME, XDG_STATE_HOME nor a home directory is known."""
-        variable = cls.variable(environment)
+        variable = cls.variable_name(environment)
         if variable == "HLDCTL_HOME":
             return cls(_absolute(environment[variable]))
         if variable == "XDG_STATE_HOME":
@@ -322,7 +322,7 @@ class StateDirectory:
             raise UnfitEnvironment("There is no home directory here; name a state directory in HLDCTL_HOME.") from None
 
     @staticmethod
-    def variable(environment: Mapping[str, str] = os.environ) -> str | None:
+    def variable_name(environment: Mapping[str, str] = os.environ) -> str | None:
         """The variable that says where it is, if one does."""
         if environment.get("HLDCTL_HOME"):
             return "HLDCTL_HOME"
@@ -401,9 +401,9 @@ def write_private(path: Path, data: bytes) -> None:
 
 def replace_private(path: Path, data: bytes) -> None:
     """Write a private file whole: a process that reads the one before goes on reading that."""
-    begun = path.with_name(f"{path.name}.{os.getpid()}")
-    write_private(begun, data)
-    begun.replace(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    write_private(temporary, data)
+    temporary.replace(path)
 
 
 def make(path: Path) -> None:

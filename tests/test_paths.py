@@ -47,7 +47,7 @@ def test_a_directory_that_holds_nothing_but_hldctls_own_is_closed_to_others(
     assert mode(state.root) == 0o700
 
 
-@pytest.mark.parametrize("things", [(), ("sessions",), ("queue",)])
+@pytest.mark.parametrize("things", [(), ("sessions",), ("queue.signal",)])
 def test_a_directory_that_hldctl_did_not_make_is_refused_and_keeps_its_mode(
     tmp_path: Path, things: tuple[str, ...]
 ) -> None:

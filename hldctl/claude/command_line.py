@@ -43,11 +43,11 @@ def command(
     if settings.mcp_config is not None:
         arguments += ["--mcp-config", str(files.mcp_config)]
     if rehearsed:
-        arguments += ["--settings", str(files.rehearsed_settings)]
+        arguments += ["--settings", str(files.settings_for_rehearsal)]
     elif hooked:
-        arguments += ["--settings", str(files.hooked_settings)]
+        arguments += ["--settings", str(files.settings_with_hook)]
     else:
-        arguments += ["--settings", str(files.marked_settings)]
+        arguments += ["--settings", str(files.settings_with_marks)]
     if hooked and settings.permission_mode is None:
         # What it is without this differs between releases, and in some a server decides.
         arguments += ["--permission-mode", "default"]

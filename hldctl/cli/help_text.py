@@ -12,9 +12,9 @@ from hldctl.errors import ExitCode
 
 SECTIONS = {
     "Sessions": ("launch", "continue", "wait", "interrupt", "set"),
-    "Looking": ("ls", "show", "tail", "top", "events", "export", "stats"),
+    "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats"),
     "Permissions": ("approvals", "approve", "deny"),
-    "Keeping house": ("rm", "prune", "config", "doctor"),
+    "Maintenance": ("rm", "prune", "config", "doctor"),
 }
 
 

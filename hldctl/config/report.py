@@ -30,7 +30,7 @@ class Setting:
     key: str
     value: Any
     source: Source
-    place: str | None = None
+    location: str | None = None
     """The file, the variable, the place where it was found, or why it is missing."""
 
 
@@ -62,7 +62,7 @@ def _state_directory() -> Setting:
         root = str(StateDirectory.from_environment().root)
     except HldctlError as error:
         return Setting("state_directory", None, Source.MISSING, str(error))
-    variable = StateDirectory.variable()
+    variable = StateDirectory.variable_name()
     if variable is None:
         return Setting("state_directory", root, Source.DEFAULT)
     return Setting("state_directory", root, Source.ENVIRONMENT, variable)

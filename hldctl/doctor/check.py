@@ -24,13 +24,13 @@ class Finding:
     message: str
     advice: str | None = None
     """What to do about it, where something is to be done."""
-    mend: Callable[[], str | None] | None = field(default=None, repr=False)
+    fix: Callable[[], str | None] | None = field(default=None, repr=False)
     """Does it, where that is safe, and says what is to be known of it; may raise HldctlError or OSError."""
-    mended: bool = False
+    fixed: bool = False
 
     @property
     def is_open(self) -> bool:
-        return self.level is Level.ERROR and not self.mended
+        return self.level is Level.ERROR and not self.fixed
 
 
 Findings = Iterator[Finding]

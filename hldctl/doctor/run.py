@@ -39,15 +39,15 @@ def _to_its_end(subject: str, part: Callable[[], Findings]) -> Findings:
 
 def _fixed(finding: Finding) -> Finding:
     """Carry out the fix that goes with the finding; if that fails, the reason is the advice."""
-    if finding.mend is None:
+    if finding.fix is None:
         return finding
     try:
-        said = finding.mend()
+        said = finding.fix()
     except (HldctlError, OSError) as error:
         return replace(finding, advice=str(error))
     except Exception as error:
         return replace(finding, advice=f"The fix failed: {_described(error)}")
-    return replace(finding, message=f"{finding.message}; {said}" if said else finding.message, mended=True)
+    return replace(finding, message=f"{finding.message}; {said}" if said else finding.message, fixed=True)
 
 
 def _described(error: Exception) -> str:

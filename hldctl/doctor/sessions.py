@@ -254,13 +254,28 @@ def _without_row(state: StateDirectory, closed: Container[str]) -> Findings:
 
 def _is_empty(files: SessionFiles) -> bool:
     """Whether there is nothing but a launch's preparations, and nobody at them."""
-    prepared = {files.prompt, files.lock, files.journal, files.errors, files.log, files.wake, files.changed}
-    prepared |= {files.mcp_config, files.claude_settings, files.hooked_settings, files.environment, files.arrivals}
-    prepared |= {files.system_prompt, files.append_system_prompt, files.record, files.record.with_suffix(".begun")}
-    prepared |= {files.request, files.request.with_suffix(".begun"), files.rehearsal, files.rehearsed_settings}
-    prepared |= {files.heard, files.cgroup, files.marked_settings}
+    prepared = {
+        files.prompt,
+        files.lock,
+        files.journal,
+        files.errors,
+        files.log,
+        files.wake_signal,
+        files.change_signal,
+    }
+    prepared |= {
+        files.mcp_config,
+        files.claude_settings,
+        files.settings_with_hook,
+        files.environment,
+        files.arrival_times,
+    }
+    prepared |= {files.system_prompt, files.append_system_prompt, files.session_record}
+    prepared |= {files.request, files.rehearsal, files.settings_for_rehearsal}
+    prepared |= {files.wake_answer, files.cgroup, files.settings_with_marks}
     written = any(path.exists() and path.stat().st_size for path in (files.journal, files.errors))
-    return not written and set(files.directory.iterdir()) <= prepared and file_lock.is_free(files.lock)
+    present = {path for path in files.directory.iterdir() if path.suffix != ".tmp"}
+    return not written and present <= prepared and file_lock.is_free(files.lock)
 
 
 def _age(files: SessionFiles) -> float:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from hldctl.ingest.reducer import Snapshot
-from hldctl.paths import PRIVATE_DIRECTORY, SessionFiles, write_private
+from hldctl.paths import PRIVATE_DIRECTORY, SessionFiles, replace_private
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.session import Session
 
@@ -40,9 +40,7 @@ class Snapshots:
             content = self._from_disk(snapshot.path) or snapshot.content
         self._kept.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
         # Whole or not at all: half a file, from a full disk or a death in between, would pass for what was read.
-        begun = kept.with_suffix(".begun")
-        write_private(begun, content.encode())
-        begun.replace(kept)
+        replace_private(kept, content.encode())
         return content
 
     def _from_disk(self, path: str) -> str | None:

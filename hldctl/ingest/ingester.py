@@ -33,7 +33,7 @@ class Recorder:
         self._run_id: str = session.run_id
         self._working_dir: str = session.working_dir
         self._told = told
-        self._changed = str(files.changed)
+        self._changed = str(files.change_signal)
         self._fold = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
         self._snapshots = Snapshots(session, files)
         self._log = maintenance.Log()
@@ -41,7 +41,7 @@ class Recorder:
         self._restarts = load_restarts(session)
         self._journal = JournalReader(files.journal, self.state.offset)
         try:
-            self._arrivals = Arrivals(files.arrivals, self.state.offset)
+            self._arrivals = Arrivals(files.arrival_times, self.state.offset)
         except BaseException:
             self._journal.close()
             raise

@@ -10,7 +10,7 @@ from typing import Any
 from hldctl.claude import mcp
 from hldctl.errors import UnfitEnvironment
 from hldctl.ingest.state import FoldState
-from hldctl.paths import SessionFiles, write_private
+from hldctl.paths import SessionFiles, replace_private
 from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.states import EndReason, EventType, Status
 from hldctl.store import scheduler, sessions
@@ -73,9 +73,7 @@ def of_request(request: LaunchRequest) -> Row:
 def keep(row: Row, files: SessionFiles) -> None:
     """Beside the journal, so that both together are all that a lost database held of the session."""
     # The query has a file of its own, and may be long; the fold is done again.
-    begun = files.record.with_suffix(".begun")
-    write_private(begun, json.dumps({**row, "query": None, "fold_state": None}).encode())
-    begun.replace(files.record)
+    replace_private(files.session_record, json.dumps({**row, "query": None, "fold_state": None}).encode())
 
 
 def keep_current(session_id: str, files: SessionFiles) -> None:
@@ -191,7 +189,7 @@ def is_kept(files: SessionFiles) -> bool:
 def _kept(files: SessionFiles) -> Row:
     try:
         files.require_own()
-        row = json.loads(files.record.read_bytes())
+        row = json.loads(files.session_record.read_bytes())
     except (OSError, ValueError, UnfitEnvironment):
         return {}
     return row if isinstance(row, dict) else {}

@@ -135,7 +135,7 @@ def _row(request: Request, session_id: str, settings: SessionSettings, now: int)
 def _wake(home: str, session_id: str) -> None:
     try:
         moment = time.time_ns()
-        os.utime(os.path.join(home, "sessions", session_id, "changed"), ns=(moment, moment))
+        os.utime(os.path.join(home, "sessions", session_id, "changed.signal"), ns=(moment, moment))
     except OSError:
         # A follower sees it a second later.
         return

@@ -170,8 +170,8 @@ def _expire(connection: apsw.Connection, approval: Approval, files: SessionFiles
 
 def _tell(files: SessionFiles) -> None:
     """Followers of the conversation, and the supervisor, which looks after this process from now on."""
-    touch(files.changed)
-    touch(files.wake)
+    touch(files.change_signal)
+    touch(files.wake_signal)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

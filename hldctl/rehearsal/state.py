@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 from pathlib import Path
 from typing import Any
+
+from hldctl.paths import replace_private
 
 
 class Memory:
@@ -44,8 +45,4 @@ class Memory:
     def _store(self) -> None:
         if self._file is not None:
             # For its owner alone: the keys hold prompts.
-            begun = self._file.with_suffix(".begun")
-            descriptor = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(self._known, file)
-            begun.replace(self._file)
+            replace_private(self._file, json.dumps(self._known).encode())

@@ -178,7 +178,7 @@ def _pages(session_id: str, after: int) -> Iterator[Event]:
 
 
 def _existing_changed(state: StateDirectory, ids: Sequence[str]) -> list[Path]:
-    return [path for session_id in ids if (path := state.session(session_id).changed).exists()]
+    return [path for session_id in ids if (path := state.session(session_id).change_signal).exists()]
 
 
 def _start_of_last_lines(descriptor: int, count: int) -> int:

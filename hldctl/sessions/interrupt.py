@@ -36,8 +36,8 @@ def interrupt(
             session_id for session_id in ids if sessions.request_interrupt(session_id, now(), int(grace_seconds * 1000))
         ]
         for session_id in requested:
-            touch(state.session(session_id).wake)
-            touch(state.session(session_id).changed)
+            touch(state.session(session_id).wake_signal)
+            touch(state.session(session_id).change_signal)
         if not await_end:
             return [found for session_id in requested if (found := sessions.get(session_id)) is not None]
     return wait.wait(state, requested, attention=Attention(state)) if requested else []

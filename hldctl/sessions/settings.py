@@ -75,8 +75,8 @@ def change(state: StateDirectory, words: str, changes: Changes) -> Session:
         # It is needed only if the database is lost.
         with contextlib.suppress(OSError):
             session_record.keep_as_recorded(session_id, files)
-        touch(files.wake)
-        touch(files.changed)
+        touch(files.wake_signal)
+        touch(files.change_signal)
         if columns:
             # A rule that is gone allows nothing that waits.
             wake_hooks(state, session_id)
@@ -94,7 +94,7 @@ def _rules_of(session_id: str, changes: Changes) -> list[sessions.ForgottenRule]
 
 def is_hooked(state: StateDirectory, session: Session) -> bool:
     """Whether its Claude Code asks hldctl for permission."""
-    return os.path.exists(state.session(session.id).hooked_settings)
+    return os.path.exists(state.session(session.id).settings_with_hook)
 
 
 def has_expired(session: Session, now: int) -> bool:

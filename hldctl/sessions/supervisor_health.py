@@ -51,7 +51,7 @@ class Attention:
         # One that has answered may be stopped later.
         if moment - self._asked_at.setdefault(session_id, moment) >= _STOPPED_SECONDS:
             self._asked_at[session_id] = moment
-            touch(self._state.session(session_id).wake)
+            touch(self._state.session(session_id).wake_signal)
         return False
 
 
@@ -59,9 +59,9 @@ def unanswering(state: StateDirectory, ids: Iterable[str], seconds: float) -> li
     """Those of these sessions whose supervisor lives, and does not answer within that time."""
     asked = [session_id for session_id in ids if not file_lock.is_free(state.session(session_id).lock)]
     for session_id in asked:
-        touch(state.session(session_id).wake)
+        touch(state.session(session_id).wake_signal)
     deadline = time.monotonic() + seconds
-    heard = [path for session_id in asked if (path := state.session(session_id).heard).exists()]
+    heard = [path for session_id in asked if (path := state.session(session_id).wake_answer).exists()]
     wakeup = Wakeup(heard)
     try:
         while silent := [session_id for session_id in asked if not _has_answered(state, session_id)]:
@@ -81,4 +81,4 @@ def unanswering(state: StateDirectory, ids: Iterable[str], seconds: float) -> li
 def _has_answered(state: StateDirectory, session_id: str) -> bool:
     """Whether the supervisor has looked into the database since the last touch of `wake`."""
     files = state.session(session_id)
-    return modified_at(files.heard) == modified_at(files.wake)
+    return modified_at(files.wake_answer) == modified_at(files.wake_signal)

@@ -52,7 +52,7 @@ def wait(
             attention.look(waiting)
         return None
 
-    return _once(look, state, [state.session(session_id).changed for session_id in ids])
+    return _once(look, state, [state.session(session_id).change_signal for session_id in ids])
 
 
 def until_conversation(state: StateDirectory, session_id: str) -> Session:
@@ -68,7 +68,7 @@ def until_conversation(state: StateDirectory, session_id: str) -> Session:
             raise WrongState(f"Session {session_id} waits in a queue; there is nothing to continue yet.")
         return session if session.claude_session_id is not None or session.completed_at is not None else None
 
-    return _once(look, state, [state.session(session_id).changed])
+    return _once(look, state, [state.session(session_id).change_signal])
 
 
 def until_replaced(state: StateDirectory, session_id: str) -> None:
@@ -90,7 +90,7 @@ def until_replaced(state: StateDirectory, session_id: str) -> None:
         attention.look(rivals)
         return None
 
-    _once(look, state, [state.session(session_id).changed, state.queue])
+    _once(look, state, [state.session(session_id).change_signal, state.queue_signal])
 
 
 def _waits_for_a_slot(session: Session) -> bool:
@@ -121,7 +121,7 @@ def until_all_is_done(state: StateDirectory, session_id: str) -> None:
         supervisors.adopt_lost(state, [session_id])
         return None
 
-    _once(look, state, [state.session(session_id).changed])
+    _once(look, state, [state.session(session_id).change_signal])
 
 
 def _once(look: Callable[[], T | None], state: StateDirectory, watched: Sequence[Path]) -> T:

@@ -32,7 +32,7 @@ def adopt(session: Session, files: SessionFiles) -> AdoptedProcess | None:
     """The session's Claude Code, which may have ended, or None if it has still to be started; this process is recorded
     as its supervisor.
     """
-    for path in (files.journal, files.errors, files.wake, files.heard, files.changed):
+    for path in (files.journal, files.errors, files.wake_signal, files.wake_answer, files.change_signal):
         make(path)
     identity = _recorded(session) or _unrecorded(session) or _NO_PROCESS
     if session.pid_started in (None, UNKNOWN_START) and identity != _NO_PROCESS:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from hldctl.claude import environment, mcp, permission_hook
-from hldctl.paths import SessionFiles, StateDirectory, write_private
+from hldctl.paths import SessionFiles, StateDirectory, replace_private, write_private
 from hldctl.permission_hook.command import command
 from hldctl.protocol.launch_request import LaunchRequest
 
@@ -36,14 +36,14 @@ def write_settings(request: LaunchRequest, files: SessionFiles, state: StateDire
     """The file that Claude Code gets by --settings."""
     marks = environment.marks(session_id=request.session_id, run_id=request.run_id, state_directory=state.root)
     settings = environment.with_marks(request.settings.claude_settings, marks)
-    file = files.marked_settings
+    file = files.settings_with_marks
     if request.is_hooked:
         settings = permission_hook.with_hook(settings, command(request.session_id, state.root))
-        file = files.hooked_settings
+        file = files.settings_with_hook
     data = json.dumps(settings).encode()
     write_private(file, data)
     if request.rehearsal is not None:
-        write_private(files.rehearsed_settings, data)
+        write_private(files.settings_for_rehearsal, data)
 
 
 def _mcp_config(request: LaunchRequest, state: StateDirectory) -> dict[str, Any] | None:
@@ -55,9 +55,7 @@ def _mcp_config(request: LaunchRequest, state: StateDirectory) -> dict[str, Any]
 
 def save_request(request: LaunchRequest, files: SessionFiles) -> None:
     """For as long as Claude Code may have to be started, by this supervisor or another: it holds the environment."""
-    begun = files.request.with_suffix(".begun")
-    write_private(begun, request.to_bytes())
-    begun.replace(files.request)
+    replace_private(files.request, request.to_bytes())
 
 
 def load_request(files: SessionFiles) -> LaunchRequest | None:

@@ -41,7 +41,15 @@ def prepare_files(
         files.directory.mkdir(mode=PRIVATE_DIRECTORY)
         if file_lock.acquire(files.lock, timeout=1) is None:
             raise UnfitEnvironment(f"{files.lock} cannot be locked; is {state.root} on a file system without locks?")
-        for path in (files.journal, files.errors, files.wake, files.heard, files.changed, files.arrivals, files.log):
+        for path in (
+            files.journal,
+            files.errors,
+            files.wake_signal,
+            files.wake_answer,
+            files.change_signal,
+            files.arrival_times,
+            files.log,
+        ):
             make(path)
         write_inputs(request, files, state)
         if may_wait or request.is_needed_later:
@@ -104,7 +112,7 @@ def start_claude(
     except Exception:
         # It runs, and that is what counts: who is told otherwise launches it twice. The supervision records it later.
         log_trouble()
-    touch(files.changed)
+    touch(files.change_signal)
     return process
 
 
@@ -124,7 +132,7 @@ def _command(request: LaunchRequest, settings: ClaudeSettings, files: SessionFil
 def _rehearsal(files: SessionFiles) -> list[str]:
     """What plays the script while the command behind it runs. It lives as long as that, whatever becomes of us."""
     program = [sys.executable, "-P", "-m", "hldctl.rehearsal", str(files.rehearsal)]
-    return [*program, "--settings", str(files.rehearsed_settings), "--memory", str(files.rehearsal_memory), "--"]
+    return [*program, "--settings", str(files.settings_for_rehearsal), "--memory", str(files.rehearsal_state), "--"]
 
 
 def _conversation(request: LaunchRequest, begun: str | None) -> list[str]:
@@ -136,5 +144,5 @@ def _conversation(request: LaunchRequest, begun: str | None) -> list[str]:
 
 
 def _continuing_prompt(files: SessionFiles) -> Path:
-    write_private(files.continuing_prompt, _CONTINUE)
-    return files.continuing_prompt
+    write_private(files.restart_prompt, _CONTINUE)
+    return files.restart_prompt

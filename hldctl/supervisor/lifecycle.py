@@ -84,4 +84,4 @@ class Life:
         self._files.request.unlink(missing_ok=True)
         with opened(self._state):
             sessions.on_end_done(self._session_id)
-        touch(self._files.changed)
+        touch(self._files.change_signal)

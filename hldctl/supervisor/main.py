@@ -91,8 +91,8 @@ def _enter(state: StateDirectory, request: LaunchRequest, answer: Answer) -> Cla
             is_recorded = True
             answer.sharing = sessions.working_in(request.settings.working_dir, but=request.session_id)
             for replaced in entry.replaced:
-                touch(state.session(replaced).wake)
-                touch(state.session(replaced).changed)
+                touch(state.session(replaced).wake_signal)
+                touch(state.session(replaced).change_signal)
             if entry.status is Status.STARTING:
                 process = launch.start_claude(request, state, files)
                 if not request.is_needed_later:

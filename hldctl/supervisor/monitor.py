@@ -47,8 +47,8 @@ class Supervision:
         self._stop = Stop(process, session_id)
         self._interrupt: sessions.Interrupt | None = None
         self._hooks: dict[str, ProcessIdentity] = {}
-        self._wake = str(self._files.wake)
-        self._heard = str(self._files.heard)
+        self._wake = str(self._files.wake_signal)
+        self._heard = str(self._files.wake_answer)
         self._woken_at = -1
         self._look_due = 0.0
 
@@ -81,7 +81,7 @@ class Supervision:
 
     def _wakeup(self) -> Wakeup:
         processes = [self._process.identity, *self._hooks.values()]
-        return Wakeup([self._files.journal, self._files.wake], [process.pid for process in processes])
+        return Wakeup([self._files.journal, self._files.wake_signal], [process.pid for process in processes])
 
     def _record(self, recorder: Recorder, wakeup: Wakeup, when_following: Callable[[], None]) -> Exit | None:
         """Until the process has ended, or there are others to be watched."""
@@ -155,7 +155,7 @@ class Supervision:
         """The intent is recorded first, as for any other who wants the session to stop."""
         if self._interrupt is None and (reason := self._limits.reached()) is not None:
             sessions.request_interrupt(self._session_id, now(), int(GRACE_SECONDS * 1000), reason)
-            touch(self._files.changed)
+            touch(self._files.change_signal)
             self._take_interrupt()
 
     def _patience(self) -> float:
@@ -200,7 +200,7 @@ class Supervision:
         session_record.keep_current(self._session_id, self._files)
         with closing(self._recorder()) as recorder:
             recorder.catch_up()
-        touch(self._files.changed)
+        touch(self._files.change_signal)
 
     def _end_last_line(self) -> None:
         """What the next run writes is not to be taken for the rest of what a crash has cut off."""

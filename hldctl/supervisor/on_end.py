@@ -84,7 +84,7 @@ def _run(
         news.write(json.dumps(told).encode() + b"\n")
         news.seek(0)
         subprocess.run(
-            ["/bin/sh", "-c", _ONCE, "on_end", str(files.on_end_begun), str(files.on_end_script)],
+            ["/bin/sh", "-c", _ONCE, "on_end", str(files.on_end_started), str(files.on_end_script)],
             stdin=news,
             stdout=log,
             stderr=log,

@@ -44,7 +44,7 @@ def expire_unheard(state: StateDirectory, session_id: str | None = None) -> None
                 )
             files = state.session(approval.session_id)
             touch(files.answer(approval.id))
-            touch(files.changed)
+            touch(files.change_signal)
 
 
 def _was_asked_here(approval: Approval) -> bool:

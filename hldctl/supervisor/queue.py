@@ -47,15 +47,15 @@ def slots() -> scheduler.Slots:
 def wait(state: StateDirectory, files: SessionFiles) -> bool:
     """Whether the session may start now; False if it has ended while it waited, or is gone."""
     session_id = files.directory.name
-    make(state.queue)
+    make(state.queue_signal)
     neighbours = Neighbours(state)
     while True:
         with opened(state):
             ahead = scheduler.ahead_of(session_id)
             watched = neighbours.supervisors(ahead)
-        with closing(Wakeup([state.queue, files.wake], watched)) as wakeup:
+        with closing(Wakeup([state.queue_signal, files.wake_signal], watched)) as wakeup:
             with opened(state):
-                woken_at = modified_at(files.wake)
+                woken_at = modified_at(files.wake_signal)
                 session = sessions.get(session_id)
                 if session is None or session.completed_at is not None:
                     return False
@@ -63,10 +63,10 @@ def wait(state: StateDirectory, files: SessionFiles) -> bool:
                     conclude(state, session, stopped(reason))
                     return False
                 if _may_start(session):
-                    touch(files.changed)
+                    touch(files.change_signal)
                     return True
                 neighbours.adopt_lost(ahead)
-            touch(files.heard, woken_at)
+            touch(files.wake_answer, woken_at)
             _sleep(wakeup, state, session)
 
 

@@ -26,8 +26,8 @@ def conclude(
         files.request.unlink(missing_ok=True)
     sessions.end(session.id, ending, now(), left_running)
     session_record.keep_current(session.id, files)
-    touch(files.changed)
-    touch(state.queue)
+    touch(files.change_signal)
+    touch(state.queue_signal)
 
 
 def conclude_without_files(state: StateDirectory, session: Session) -> None:
@@ -37,4 +37,4 @@ def conclude_without_files(state: StateDirectory, session: Session) -> None:
     sessions.end(session.id, _FILES_GONE, now())
     # With the files went what the command at the end would have been run with.
     sessions.on_end_done(session.id)
-    touch(state.queue)
+    touch(state.queue_signal)

@@ -8,7 +8,7 @@ from hldctl.paths import SessionFiles
 
 FILES = SessionFiles(Path("/state/sessions/s"))
 ALWAYS = ["--output-format", "stream-json", "--verbose"]
-MARKED = ["--settings", "/state/sessions/s/marked-settings.json"]
+MARKED = ["--settings", "/state/sessions/s/settings-with-marks.json"]
 
 
 def made(resume: str | None = None, *, hooked: bool = False, **values: object) -> list[str]:
@@ -22,7 +22,7 @@ def test_the_query_is_not_among_them() -> None:
 
 
 def test_with_approvals_the_hook_is_set_beside_the_users_settings_and_the_mode_is_named() -> None:
-    hooked = ["--settings", "/state/sessions/s/hooked-settings.json"]
+    hooked = ["--settings", "/state/sessions/s/settings-with-hook.json"]
     assert made(hooked=True)[4:-3] == [*hooked, "--permission-mode", "default"]
     assert made(hooked=True, claude_settings={"env": {}}, permission_mode="plan")[4:-3] == [
         *("--permission-mode", "plan"),

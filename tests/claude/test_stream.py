@@ -90,14 +90,22 @@ def test_what_is_no_text_is_named() -> None:
             NoteKind.API_RETRY,
             "API error 529; attempt 1 of 10 in 0.6 s",
         ),
-        ({"subtype": "permission_denied", "tool_name": "Write", "message": "no"}, NoteKind.PERMISSION_DENIED, "Permission denied for Write: no"),
+        (
+            {"subtype": "permission_denied", "tool_name": "Write", "message": "no"},
+            NoteKind.PERMISSION_DENIED,
+            "Permission denied for Write: no",
+        ),
         (
             {"subtype": "compact_boundary", "compact_metadata": {"pre_tokens": 9}},
             NoteKind.COMPACTED,
             "Conversation compacted; it had 9 tokens",
         ),
         ({"subtype": "task_started", "description": "count"}, NoteKind.TASK, "Task started: count"),
-        ({"subtype": "task_notification", "status": "completed", "summary": "three"}, NoteKind.TASK, "Task completed: three"),
+        (
+            {"subtype": "task_notification", "status": "completed", "summary": "three"},
+            NoteKind.TASK,
+            "Task completed: three",
+        ),
     ],
 )
 def test_notes_that_matter_to_a_person(event: dict[str, Any], kind: NoteKind, note: str) -> None:

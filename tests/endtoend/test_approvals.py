@@ -195,7 +195,7 @@ def test_without_approvals_claude_code_decides_as_ever(sandbox: Sandbox) -> None
     session_id = sandbox.launch("Hi")
     assert len(sandbox.ended(session_id)["permission_denials"]) == 1
     assert asked(sandbox) == []
-    assert not sandbox.files(session_id).hooked_settings.exists()
+    assert not sandbox.files(session_id).settings_with_hook.exists()
 
 
 def test_a_session_without_a_hook_heeds_no_rule_and_says_so(sandbox: Sandbox) -> None:
@@ -256,7 +256,7 @@ def test_the_users_own_settings_and_hooks_stay(sandbox: Sandbox) -> None:
     assert not list(sandbox.work.glob(".claude*"))
     child = sandbox.ok("continue", session_id, "More").strip()
     # Inherited once: the hook is not stacked upon itself.
-    hooked = json.loads(sandbox.files(child).hooked_settings.read_text())
+    hooked = json.loads(sandbox.files(child).settings_with_hook.read_text())
     assert len(hooked["hooks"]["PermissionRequest"]) == 1
     assert sandbox.show(child)["id"] == child
     sandbox.run("interrupt", child)
@@ -392,7 +392,7 @@ def test_a_tool_of_the_users_takes_the_place_of_the_hook(sandbox: Sandbox) -> No
     sandbox.play("say Hi.")
     session_id = sandbox.launch("Hi", "--permission-prompt-tool", "mcp__no__such", "--auto-accept-edits")
     sandbox.ended(session_id)
-    assert not sandbox.files(session_id).hooked_settings.exists()
+    assert not sandbox.files(session_id).settings_with_hook.exists()
 
 
 def test_a_claude_code_that_cannot_ask_is_refused(sandbox: Sandbox) -> None:
@@ -508,7 +508,7 @@ def test_after_the_end_every_request_is_denied_also_of_a_session_that_asks_nobod
     sandbox.play("say Done.")
     session_id = sandbox.launch("Hi", "--no-approvals", "--auto-accept-edits")
     sandbox.ended(session_id)
-    settings = json.loads(sandbox.files(session_id).hooked_settings.read_text())
+    settings = json.loads(sandbox.files(session_id).settings_with_hook.read_text())
     (hook,) = settings["hooks"]["PermissionRequest"][0]["hooks"]
     done = subprocess.run(
         ["sh", "-c", hook["command"]],

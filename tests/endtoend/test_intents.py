@@ -73,7 +73,10 @@ def test_an_impatient_second_interrupt_that_is_killed_is_carried_out(sandbox: Sa
     eventually((sandbox.work / "runs").exists, "it to run")
     sandbox.ok("interrupt", session_id, "--timeout", "1h", "--no-wait")
     heard = sandbox.files(session_id)
-    eventually(lambda: heard.heard.stat().st_mtime == heard.wake.stat().st_mtime, "the supervisor to have heard it")
+    eventually(
+        lambda: heard.wake_answer.stat().st_mtime == heard.wake_signal.stat().st_mtime,
+        "the supervisor to have heard it",
+    )
     killed_before_its_touch(sandbox, "interrupt", session_id, "--timeout", "0")
     assert end_soon(sandbox, session_id)["end_reason"] == "interrupted"
 
@@ -106,9 +109,11 @@ def test_what_is_allowed_by_a_command_that_is_killed_is_allowed_to_what_waits(sa
 def test_an_interrupt_whose_touch_leaves_the_same_time_is_carried_out(sandbox: Sandbox, moment: int) -> None:
     session_id = working(sandbox)
     touches = Injection(sandbox).environment(f"touch-at:{moment}")
-    wake = sandbox.files(session_id).wake
+    wake = sandbox.files(session_id).wake_signal
     sandbox.ok("set", session_id, "--title", "Something", environment=touches)
-    eventually(lambda: wake.stat().st_mtime_ns == sandbox.files(session_id).heard.stat().st_mtime_ns, "it to be heard")
+    eventually(
+        lambda: wake.stat().st_mtime_ns == sandbox.files(session_id).wake_answer.stat().st_mtime_ns, "it to be heard"
+    )
     sandbox.ok("interrupt", session_id, "--no-wait", environment=touches)
     assert wake.stat().st_mtime_ns == moment
     assert end_soon(sandbox, session_id)["end_reason"] == "interrupted"

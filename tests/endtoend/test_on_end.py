@@ -94,7 +94,7 @@ def test_killed_between_the_end_and_the_command_the_next_one_runs_it(sandbox: Sa
     session_id = sandbox.show("last")["id"]
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
     (sandbox.work / "told").unlink()
-    sandbox.files(session_id).on_end_begun.rmdir()
+    sandbox.files(session_id).on_end_started.rmdir()
     sandbox.sql("UPDATE sessions SET on_end_pending = 1 WHERE id = ?", session_id)
     for _ in range(2):
         sandbox.ok("ls")

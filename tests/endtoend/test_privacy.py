@@ -25,7 +25,7 @@ MCP_CONFIG = {
 MAY_HOLD = {
     "environment.json": {"variable"},
     "settings.json": {"setting"},
-    "marked-settings.json": {"setting"},
+    "settings-with-marks.json": {"setting"},
     "mcp.json": {"server", "header", "url"},
 }
 """The files that Claude Code and continuations need, and which of the secrets each is for."""

@@ -103,7 +103,7 @@ def test_the_timeout_covers_all_tries(sandbox: Sandbox) -> None:
     session_id = sandbox.launch("Go", "--retries", "1", "--timeout", "1h")
     restarted(sandbox, session_id)
     sandbox.sql("UPDATE sessions SET started_at = started_at - 3600000 WHERE id = ?", session_id)
-    sandbox.files(session_id).wake.touch()
+    sandbox.files(session_id).wake_signal.touch()
     assert sandbox.run("wait", session_id).returncode == 124
     assert sandbox.show(session_id)["end_reason"] == "timeout"
 

@@ -47,7 +47,7 @@ def owed_its_command(sandbox: Sandbox) -> str:
     assert_nobody_is_left(sandbox)
     (sandbox.work / "ran").unlink()
     files = sandbox.files(session_id)
-    files.on_end_begun.rmdir()
+    files.on_end_started.rmdir()
     sandbox.sql("UPDATE sessions SET on_end_pending = 1 WHERE id = ?", session_id)
     return session_id
 
@@ -168,7 +168,7 @@ def test_no_command_uses_a_session_in_another_users_directory(sandbox: Sandbox, 
     treasure = sandbox.home / "treasure"
     treasure.write_text("gold")
     # Root would follow it, and write the session's title into another file.
-    files.record.with_suffix(".begun").symlink_to(treasure)
+    files.session_record.with_name(f"session.json.{os.getpid()}.tmp").symlink_to(treasure)
     sandbox.prefix = prefix
     with given_away(files.directory):
         before = tree(files.directory)

@@ -227,7 +227,7 @@ def advance(sandbox: Sandbox, session_id: str) -> None:
     found = at_least(sandbox, session_id, 1)
     found[-1]["due"] = int(time.time() * 1000)
     sandbox.sql("UPDATE sessions SET restarts = ? WHERE id = ?", json.dumps(found), session_id)
-    sandbox.files(session_id).wake.touch()
+    sandbox.files(session_id).wake_signal.touch()
 
 
 def test_the_command_has_the_launchers_umask(sandbox: Sandbox) -> None:

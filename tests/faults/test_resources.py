@@ -82,7 +82,7 @@ def test_a_supervisor_out_of_descriptors_waits_for_some(sandbox: Sandbox, sessio
         sandbox.ok("show", session_id)
     supervisor = supervisor_of(sandbox, session_id)
     few_descriptors(supervisor)
-    sandbox.files(session_id).wake.touch()
+    sandbox.files(session_id).wake_signal.touch()
     sandbox.go_on()
     sandbox.journal_has(session_id, '"type":"result"')
     has_trouble(sandbox, session_id, "Too many open files")

@@ -84,7 +84,7 @@ class Template:
         made |= {"status": str(Status.RUNNING), "title": f"Number {number}", "working_dir": str(files.directory)}
         files.prompt.write_text(str(made["query"]))
         shutil.copyfile(stream, files.journal)
-        for path in (files.lock, files.log, files.errors, files.wake, files.changed):
+        for path in (files.lock, files.log, files.errors, files.wake_signal, files.change_signal):
             make(path)
         session_record.create(made, None)
         session = sessions.get(session_id)
@@ -275,12 +275,12 @@ def _check(template: Template, chance: random.Random) -> None:
     refused = [said for _, code, said in read_all(template, ids, commands) if code == ExitCode.ENVIRONMENT]
     (finding,) = doctor.examine(template.state)
     assert (finding.level is Level.OK) <= (refused == []), (kinds, finding, refused[:3])
-    if finding.mend is None and "newer hldctl" in finding.message:
+    if finding.fix is None and "newer hldctl" in finding.message:
         # Nobody can tell a damaged number of the schema from that of a later version.
         return
     with_files = {session_id for session_id in template.ids if template.state.session(session_id).directory.exists()}
     if finding.level is not Level.OK:
-        assert finding.mend is not None, (kinds, finding)
+        assert finding.fix is not None, (kinds, finding)
         doctor.rebuild_rows(template.state)
         (finding,) = doctor.examine(template.state)
         assert finding.level is Level.OK, (kinds, finding)
@@ -297,7 +297,7 @@ def _check(template: Template, chance: random.Random) -> None:
     if not with_files <= recorded:
         # The file is whole, and of an earlier moment; that sessions are missing is found by the next part.
         by_subject = {finding.subject: finding for finding in sessions_doctor.examine(template.state)}
-        assert by_subject["lost rows"].mend is not None, (kinds, by_subject)
+        assert by_subject["lost rows"].fix is not None, (kinds, by_subject)
         return
     missing = [
         (words, said)

@@ -187,7 +187,7 @@ def _stored_events(bench: Bench, given: Given) -> list[Event]:
 def arrivals(bench: Bench, data: bytes) -> None:
     """The file of marks: whatever it holds, every byte has a time, the same for each fold."""
     chance = random.Random(zlib.crc32(data))
-    path = bench.session_files.arrivals
+    path = bench.session_files.arrival_times
     path.write_bytes(data)
     offsets = sorted(chance.randint(1, 1 << chance.choice((4, 10, 40))) for _ in range(5))
     first = _times(path, offsets, folded=0)

@@ -21,4 +21,4 @@ def hurry(sandbox: Sandbox, session_id: str) -> None:
         json.dumps([{**restart, "due": 0} for restart in json.loads(stored)]),
         session_id,
     )
-    sandbox.files(session_id).wake.touch()
+    sandbox.files(session_id).wake_signal.touch()

@@ -160,11 +160,11 @@ def test_a_rehearsed_session_presents_the_key_and_nobody_else_reads_its_script(s
     session_id = sandbox.launch("Hello", "--rehearse", script, *options)
     sandbox.journal_has(session_id, "go-on")
     files = sandbox.files(session_id)
-    settings = json.loads(files.rehearsed_settings.read_bytes())["env"]
+    settings = json.loads(files.settings_for_rehearsal.read_bytes())["env"]
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hello"}]}).encode()
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(settings["ANTHROPIC_BASE_URL"] + "/v1/messages", body)
     # What presents the key is in a file of the user's alone.
-    assert files.rehearsed_settings.stat().st_mode & 0o077 == 0
+    assert files.settings_for_rehearsal.stat().st_mode & 0o077 == 0
     sandbox.go_on()
     assert sandbox.ended(session_id)["result_content"] == "Two."

@@ -31,9 +31,9 @@ def supervision(tmp_path: Path) -> Iterator[Supervision]:
     (session_id,) = fill(tmp_path, 1, 1)
     files = state.session(session_id)
     files.directory.mkdir(parents=True)
-    for path in (files.wake, files.heard):
+    for path in (files.wake_signal, files.wake_answer):
         make(path)
-    touch(files.wake, EXACT)
+    touch(files.wake_signal, EXACT)
     own = identify(os.getpid())
     assert own is not None
     with opened(state):
@@ -70,14 +70,14 @@ def test_a_look_without_a_touch_is_two_statements_each_few_seconds(supervision: 
 def test_a_touch_is_looked_for_at_once_and_answered(supervision: Supervision) -> None:
     files = supervision._files
     look(supervision)
-    assert files.heard.stat().st_mtime_ns == EXACT
-    touch(files.wake, EXACT - 1)
+    assert files.wake_answer.stat().st_mtime_ns == EXACT
+    touch(files.wake_signal, EXACT - 1)
     assert look(supervision) == 2
-    assert files.heard.stat().st_mtime_ns == EXACT - 1
+    assert files.wake_answer.stat().st_mtime_ns == EXACT - 1
 
 
 def test_where_files_have_whole_seconds_each_wake_up_is_a_look(supervision: Supervision) -> None:
-    touch(supervision._files.wake, WHOLE_SECOND)
+    touch(supervision._files.wake_signal, WHOLE_SECOND)
     assert [look(supervision), look(supervision)] == [2, 2]
 
 
@@ -86,10 +86,10 @@ def test_a_look_that_fails_is_not_answered_and_is_done_again(supervision: Superv
     current().execute("ALTER TABLE approvals RENAME TO gone")
     with pytest.raises(apsw.SQLError):
         look(supervision)
-    assert files.heard.stat().st_mtime_ns != EXACT
+    assert files.wake_answer.stat().st_mtime_ns != EXACT
     current().execute("ALTER TABLE gone RENAME TO approvals")
     assert look(supervision) == 2
-    assert files.heard.stat().st_mtime_ns == EXACT
+    assert files.wake_answer.stat().st_mtime_ns == EXACT
 
 
 def test_a_hook_whose_request_is_answered_is_woken_again(supervision: Supervision) -> None:

@@ -45,13 +45,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def command(
     ctx: typer.Context,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print an array of objects: `key`, `value`, `source`, `place`.")
+        bool, typer.Option("--json", help="Print an array of objects: `key`, `value`, `source`, `location`.")
     ] = False,
 ) -> None:
     """Show the settings, and where each comes from; get, set and edit them.
 
     They are defaults for options of new sessions, in the configuration file; what is said on the command line wins.
-    `source` is `default`, `file`, `environment`, `found` (where hldctl looks by itself) or `missing`; `place` is the
+    `source` is `default`, `file`, `environment`, `found` (where hldctl looks by itself) or `missing`; `location` is the
     file, the variable or the place.
     """
     if ctx.invoked_subcommand is not None:
@@ -127,18 +127,18 @@ SUBCOMMANDS = {"get": get, "set": set_, "unset": unset, "edit": edit, "path": pa
 
 
 def _object(setting: Setting) -> dict[str, Any]:
-    return {"key": setting.key, "value": setting.value, "source": str(setting.source), "place": setting.place}
+    return {"key": setting.key, "value": setting.value, "source": str(setting.source), "location": setting.location}
 
 
 def _cells(setting: Setting) -> tuple[str, str]:
     """The value and where it comes from, for a person."""
     if setting.source is Source.MISSING:
-        return "not found", output.one_line(setting.place or "")
+        return "not found", output.one_line(setting.location or "")
     if setting.value is None or setting.value == {}:
         value = _UNSAID.get(setting.key, "none")
     else:
         value = ", ".join(_lines(setting.value)) or ("none" if setting.value == [] else '""')
-    return output.one_line(value), output.one_line(setting.place or str(setting.source))
+    return output.one_line(value), output.one_line(setting.location or str(setting.source))
 
 
 def _lines(value: Any) -> list[str]:

@@ -14,10 +14,10 @@ from hldctl.paths import StateDirectory
 
 
 def command(
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed safely.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of what was looked at.")] = False,
 ) -> None:
-    """Look for what is wrong here, and say how to mend it.
+    """Look for what is wrong here, and say how to fix it.
 
     The exit code is 5 if something is left that keeps hldctl from working as it should.
     """
@@ -33,9 +33,9 @@ def command(
 
 
 def _print(finding: Finding) -> None:
-    level = "mended" if finding.mended else str(finding.level)
+    level = "fixed" if finding.fixed else str(finding.level)
     output.data(f"{level:<8} {finding.subject}: {output.one_line(finding.message)}")
-    if finding.advice and not finding.mended:
+    if finding.advice and not finding.fixed:
         output.data(f"{'':<8} → {output.one_line(finding.advice)}")
 
 
@@ -45,6 +45,6 @@ def _object(finding: Finding) -> dict[str, Any]:
         "level": str(finding.level),
         "message": finding.message,
         "advice": finding.advice,
-        "can_be_mended": finding.mend is not None,
-        "mended": finding.mended,
+        "fixable": finding.fix is not None,
+        "fixed": finding.fixed,
     }

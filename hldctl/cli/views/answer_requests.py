@@ -97,7 +97,7 @@ def _go_through(state: StateDirectory) -> None:
     if not waiting:
         output.note("nothing waits for permission")
         return
-    files = {path for request in waiting if (path := state.session(request.session_id).changed).exists()}
+    files = {path for request in waiting if (path := state.session(request.session_id).change_signal).exists()}
     with (
         left_by_signal(),
         opened(state),

@@ -49,7 +49,7 @@ class DrawnSurface:
         self._view, self._was_shown = RequestView(question.lines), False
         if not self._fits(question):
             question.can_be_viewed = True
-            changed = self._state.session(question.request.session_id).changed
+            changed = self._state.session(question.request.session_id).change_signal
             with self._live.away():
                 self._was_shown = request_screen.show(self._console, question.lines, changed, is_wanted)
 

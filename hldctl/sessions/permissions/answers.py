@@ -163,7 +163,7 @@ def _resolve(state: StateDirectory, approval: Approval, said: Answer, origin: di
     if is_first:
         if said.always:
             wake_hooks(state, approval.session_id)
-        for path in (files.answer(approval.id), files.changed, files.wake):
+        for path in (files.answer(approval.id), files.change_signal, files.wake_signal):
             touch(path)
     return is_first
 

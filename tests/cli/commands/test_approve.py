@@ -105,5 +105,5 @@ def test_a_launch_at_a_terminal_asks_unless_told_otherwise(sandbox: Sandbox) -> 
         with Terminal(sandbox, "launch", "Hi", *words) as terminal:
             assert terminal.ended()[0] == 0
         session_id = sandbox.show("last")["id"]
-        assert sandbox.files(session_id).hooked_settings.exists() == hooked
+        assert sandbox.files(session_id).settings_with_hook.exists() == hooked
         sandbox.run("interrupt", session_id)

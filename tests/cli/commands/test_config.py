@@ -59,13 +59,13 @@ def refused(sandbox: Sandbox, *arguments: str) -> str:
 def test_each_setting_and_where_it_comes_from(sandbox: Sandbox) -> None:
     sandbox.configure(COMMENTED)
     found = shown(sandbox)
-    assert found["retries"] == {"key": "retries", "value": 1, "source": "file", "place": str(file(sandbox))}
+    assert found["retries"] == {"key": "retries", "value": 1, "source": "file", "location": str(file(sandbox))}
     assert (found["groups.review"]["value"], found["prune.keep"]["source"]) == (2, "file")
-    assert found["model"] == {"key": "model", "value": None, "source": "default", "place": None}
+    assert found["model"] == {"key": "model", "value": None, "source": "default", "location": None}
     assert (found["fail_on_denial"]["value"], found["fail_on_denial"]["source"]) == (False, "default")
     home, claude = found["state_directory"], found["claude"]
-    assert (home["value"], home["source"], home["place"]) == (str(sandbox.state.root), "environment", "HLDCTL_HOME")
-    assert (claude["source"], claude["place"]) == ("environment", "HLDCTL_CLAUDE")
+    assert (home["value"], home["source"], home["location"]) == (str(sandbox.state.root), "environment", "HLDCTL_HOME")
+    assert (claude["source"], claude["location"]) == ("environment", "HLDCTL_CLAUDE")
 
 
 def test_where_no_variable_says_it(sandbox: Sandbox) -> None:

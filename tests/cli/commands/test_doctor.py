@@ -26,7 +26,7 @@ def examine(sandbox: Sandbox, *arguments: str, **environment: str) -> dict[str, 
     done = sandbox.run("doctor", "--json", *arguments, environment=environment)
     assert done.stdout, done.stderr
     found = {finding["subject"]: finding for finding in json.loads(done.stdout)}
-    is_open = any(finding["level"] == "error" and not finding["mended"] for finding in found.values())
+    is_open = any(finding["level"] == "error" and not finding["fixed"] for finding in found.values())
     assert done.returncode == (5 if is_open else 0), done.stderr
     return found
 
@@ -82,8 +82,8 @@ def test_modes_that_let_others_in_are_closed(sandbox: Sandbox) -> None:
     journal.chmod(0o644)
     journal.parent.chmod(0o755)
     found = examine(sandbox)["modes"]
-    assert (found["level"], found["can_be_mended"]) == ("error", True)
-    assert examine(sandbox, "--fix")["modes"]["mended"]
+    assert (found["level"], found["fixable"]) == ("error", True)
+    assert examine(sandbox, "--fix")["modes"]["fixed"]
     assert (journal.stat().st_mode & 0o777, journal.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert examine(sandbox)["modes"]["level"] == "ok"
 
@@ -96,7 +96,7 @@ def test_a_session_without_a_supervisor_gets_one(sandbox: Sandbox) -> None:
     supervisor.kill()
     eventually(lambda: not supervisor.is_running() or supervisor.status() == "zombie", "its death")
     assert examine(sandbox)["supervisors"]["level"] == "error"
-    assert examine(sandbox, "--fix")["supervisors"]["mended"]
+    assert examine(sandbox, "--fix")["supervisors"]["fixed"]
     assert "supervisors" not in examine(sandbox)
     sandbox.ok("interrupt", session_id)
 
@@ -110,7 +110,7 @@ def test_a_renamed_machine_takes_its_sessions_over(sandbox: Sandbox) -> None:
     sandbox.sql("UPDATE sessions SET host = 'old-name', boot_id = 'another' WHERE id = ?", session_id)
     assert sandbox.show(session_id)["status"] == "running"
     assert "old-name" in examine(sandbox)["hosts"]["message"]
-    assert examine(sandbox, "--fix")["hosts"]["mended"]
+    assert examine(sandbox, "--fix")["hosts"]["fixed"]
     assert sandbox.show(session_id)["end_reason"] == "lost"
 
 
@@ -122,7 +122,7 @@ def test_the_left_overs_of_a_killed_launch_are_removed(sandbox: Sandbox) -> None
     assert "left-overs" not in examine(sandbox)
     old(left)
     assert examine(sandbox)["left-overs"]["level"] == "warning"
-    assert examine(sandbox, "--fix")["left-overs"]["mended"]
+    assert examine(sandbox, "--fix")["left-overs"]["fixed"]
     assert not left.exists()
     assert sandbox.files(session_id).directory.exists()
 
@@ -145,7 +145,7 @@ def test_a_journal_that_was_cut_takes_nothing_away_from_what_is_recorded(sandbox
     events = sandbox.events(session_id)
     os.truncate(sandbox.files(session_id).journal, 0)
     found = examine(sandbox, "--fix")
-    assert (found["journals"]["level"], found["journals"]["mended"]) == ("warning", False)
+    assert (found["journals"]["level"], found["journals"]["fixed"]) == ("warning", False)
     assert sandbox.events(session_id) == events
 
 
@@ -157,18 +157,18 @@ def test_a_session_without_output_is_restored_rather_than_removed(sandbox: Sandb
     for path in sandbox.state.root.glob("hldctl.db*"):
         path.unlink()
     old(sandbox.files(session_id).directory)
-    assert examine(sandbox, "--fix")["lost rows"]["mended"]
+    assert examine(sandbox, "--fix")["lost rows"]["fixed"]
     assert (sandbox.show(session_id)["end_reason"], sandbox.show(session_id)["exit_code"]) == ("error", 3)
 
 
-def test_what_cannot_be_restored_is_not_called_mended(sandbox: Sandbox) -> None:
+def test_what_cannot_be_restored_is_not_called_fixed(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     for path in sandbox.state.root.glob("hldctl.db*"):
         path.unlink()
-    sandbox.files(session_id).record.write_text("{")
+    sandbox.files(session_id).session_record.write_text("{")
     old(sandbox.files(session_id).directory)
     found = examine(sandbox, "--fix")["lost rows"]
-    assert (found["level"], found["mended"]) == ("warning", False)
+    assert (found["level"], found["fixed"]) == ("warning", False)
     assert sandbox.files(session_id).journal.exists()
 
 
@@ -180,7 +180,7 @@ def test_a_request_that_waits_keeps_no_database_damaged(sandbox: Sandbox) -> Non
     with sandbox.state.database.open("r+b") as database:
         database.seek(4096)
         database.write(b"\xa5" * 60_000)
-    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert examine(sandbox, "--fix")["database"]["fixed"]
     assert sandbox.ended(session_id)["pending_approvals"] == 0
     assert not (sandbox.work / "made").exists()
 
@@ -191,7 +191,7 @@ def test_lost_events_are_folded_again(sandbox: Sandbox) -> None:
     told = sandbox.ok("events", "--json")
     sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence IN (2, 4)", session_id)
     assert examine(sandbox)["events"]["level"] == "error"
-    assert examine(sandbox, "--fix")["events"]["mended"]
+    assert examine(sandbox, "--fix")["events"]["fixed"]
     assert sandbox.events(session_id) == events
     assert sandbox.show(session_id) == session
     assert sandbox.ok("events", "--json") == told
@@ -206,7 +206,7 @@ def test_a_rebuild_that_died_halfway_is_seen(sandbox: Sandbox) -> None:
         "UPDATE sessions SET journal_offset = 0, fold_state = json_set(fold_state, '$.offset', 0, '$.sequence', 1)"
     )
     sandbox.sql(f"{progress}, journal_offset = 0 WHERE id = ?", session_id)
-    assert examine(sandbox, "--fix")["events"]["mended"]
+    assert examine(sandbox, "--fix")["events"]["fixed"]
     assert sandbox.events(session_id) == events
 
 
@@ -229,8 +229,8 @@ def test_a_damaged_database_is_rebuilt_from_the_journals(sandbox: Sandbox, damag
     old(sandbox.files(session_id).directory)
     found = examine(sandbox)
     subject = "database" if "database" in levels(found) else "lost rows"
-    assert found[subject]["can_be_mended"]
-    assert examine(sandbox, "--fix")[subject]["mended"]
+    assert found[subject]["fixable"]
+    assert examine(sandbox, "--fix")[subject]["fixed"]
     assert "error" not in levels(examine(sandbox)).values()
     assert sandbox.events(session_id) == events
     told = sandbox.show(session_id)
@@ -265,7 +265,7 @@ def test_text_that_is_not_utf8_is_told_and_repaired(
     if is_index_damaged:
         damage_index(sandbox)
     if not is_title_kept:
-        record = sandbox.files(session_id).record
+        record = sandbox.files(session_id).session_record
         record.write_text(json.dumps({**json.loads(record.read_text()), "title": None}))
     for command in (["ls"], ["show", session_id], ["export", session_id], ["ls", "--json"]):
         done = sandbox.run(*command)
@@ -273,7 +273,7 @@ def test_text_that_is_not_utf8_is_told_and_repaired(
         assert "is damaged" in done.stderr
         assert "`hldctl doctor --fix`" in done.stderr
     assert examine(sandbox)["database"]["level"] == "error"
-    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert examine(sandbox, "--fix")["database"]["fixed"]
     assert examine(sandbox)["database"]["level"] == "ok"
     assert sandbox.show(session_id)["title"] == ("A title" if is_title_kept else "T\ufffd")
     assert sandbox.events(session_id) == events
@@ -285,7 +285,7 @@ def test_events_that_only_a_damaged_database_has_are_kept(sandbox: Sandbox) -> N
     events = sandbox.events(session_id)
     sandbox.files(session_id).journal.unlink()
     damage_text(sandbox, session_id)
-    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert examine(sandbox, "--fix")["database"]["fixed"]
     assert sandbox.events(session_id) == events
     assert "error" not in levels(examine(sandbox)).values()
 
@@ -294,7 +294,7 @@ def test_a_damaged_database_does_not_widen_what_is_allowed(sandbox: Sandbox) -> 
     session_id = finished_session(sandbox)
     sandbox.sql("UPDATE sessions SET dangerously_skip_permissions = 1, on_end = 'touch evil' WHERE id = ?", session_id)
     damage_text(sandbox, session_id)
-    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert examine(sandbox, "--fix")["database"]["fixed"]
     assert sandbox.show(session_id)["dangerously_skip_permissions"] is False
     assert sandbox.show(session_id)["on_end"] is None
 
@@ -307,7 +307,7 @@ def test_what_is_lost_is_named_and_the_damaged_file_kept(sandbox: Sandbox) -> No
         database.seek((page - 1) * 4096)
         database.write(b"\xa5" * 4096)
     found = examine(sandbox, "--fix")["database"]
-    assert found["mended"]
+    assert found["fixed"]
     assert "some permission requests could not be read" in found["message"]
     (aside,) = sandbox.state.root.glob("hldctl.db.damaged-*[0-9Z]")
     assert str(aside) in found["message"]
@@ -326,7 +326,7 @@ def test_what_was_allowed_survives_the_damage_of_another_table(sandbox: Sandbox)
     with sandbox.state.database.open("r+b") as database:
         database.seek((page - 1) * size)
         database.write(b"\xa5" * size)
-    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert examine(sandbox, "--fix")["database"]["fixed"]
     assert sandbox.events(session_id) == events
     assert sandbox.ok("approvals", "--all", "--json") == asked
     assert sandbox.sql("SELECT count(*) FROM approval_rules") == [(1,)]
@@ -341,7 +341,7 @@ def test_a_session_outlives_the_loss_of_its_database(sandbox: Sandbox) -> None:
         path.unlink()
     assert sandbox.ok("ls", "-q") == ""
     old(sandbox.files(session_id).directory)
-    assert examine(sandbox, "--fix")["lost rows"]["mended"]
+    assert examine(sandbox, "--fix")["lost rows"]["fixed"]
     after = sandbox.show(session_id)
     assert (after["status"], after["pid"], after["title"]) == ("running", before["pid"], "A title")
     sandbox.go_on()
@@ -358,7 +358,7 @@ def test_a_database_damaged_under_a_running_session(sandbox: Sandbox) -> None:
     with sandbox.state.database.open("r+b") as database:
         database.seek(4096)
         database.write(b"\xa5" * 60_000)
-    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert examine(sandbox, "--fix")["database"]["fixed"]
     after = sandbox.show(session_id)
     assert (after["status"], after["pid"], after["title"]) == ("running", before["pid"], "A title")
     sandbox.go_on()
@@ -380,9 +380,9 @@ def test_a_database_in_use_is_not_torn_from_its_users(sandbox: Sandbox) -> None:
             database.seek(4096)
             database.write(b"\xa5" * 60_000)
         found = examine(sandbox, "--fix")["database"]
-        assert (found["mended"], "in use" in found["advice"]) == (False, True)
+        assert (found["fixed"], "in use" in found["advice"]) == (False, True)
         reader.kill()
-    assert examine(sandbox, "--fix")["database"]["mended"]
+    assert examine(sandbox, "--fix")["database"]["fixed"]
     assert sandbox.show(session_id)["status"] == "completed"
 
 
@@ -390,7 +390,7 @@ def test_a_newer_database_is_left_alone(sandbox: Sandbox) -> None:
     sandbox.ok("ls")
     sandbox.sql("PRAGMA user_version = 999")
     found = examine(sandbox, "--fix")["database"]
-    assert ("newer hldctl" in found["message"], found["mended"]) == (True, False)
+    assert ("newer hldctl" in found["message"], found["fixed"]) == (True, False)
     assert sandbox.sql("PRAGMA user_version") == [(999,)]
 
 
@@ -434,7 +434,7 @@ def test_a_session_directory_that_cannot_be_read_is_told_and_the_others_are_exam
     assert session_id[:8] in found["session directories"]["message"]
     assert other[:8] in found["events"]["message"]
     assert found["supervisor.log"]["advice"].endswith(f"{other}/supervisor.log.")
-    assert examine(sandbox, "--fix")["events"]["mended"]
+    assert examine(sandbox, "--fix")["events"]["fixed"]
     directory.chmod(0o700)
 
 
