@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from typing import Any, get_type_hints
+from typing import Any
 
 import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from hldctl.cli import app
 from hldctl.cli.completion.parser import Kind, Takes
+from hldctl.cli.launch_options import OPTIONS
 from hldctl.config import schema
-from hldctl.config.schema import Configuration
 from hldctl.store.completion import Which
 
 _SESSIONS = {
@@ -31,18 +31,15 @@ _OPTIONS: dict[str, Takes] = {
     "--name": Kind.NAME,
     "--group": Kind.GROUP,
     "--tool": Kind.TOOL,
-    "--permission-mode": ["default", "acceptEdits", "plan", "auto", "dontAsk", "manual", "bypassPermissions"],
-    "--model": ["opus", "sonnet", "haiku"],
+    **{option.all_flags[0]: list(option.suggestions) for option in OPTIONS.values() if option.suggestions},
 }
 
 
 def _values() -> dict[str, Takes]:
-    """What each setting can be, of those that are chosen."""
-    truths = (key for key, annotation in get_type_hints(Configuration).items() if annotation == bool | None)
-    return {key: ["true", "false"] for key in truths} | {
-        "model": _OPTIONS["--model"],
-        "permission_mode": _OPTIONS["--permission-mode"],
-    }
+    """What can be chosen for a key of the configuration."""
+    declared = [option for _, option in schema.OPTIONS.values()]
+    flags: dict[str, Takes] = {option.name: ["true", "false"] for option in declared if option.kind.is_flag}
+    return flags | {option.name: list(option.suggestions) for option in declared if option.suggestions}
 
 
 _METAVARS: dict[str, Takes | dict[str, Takes]] = {

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import Field, fields
-from typing import Any
 
 import typer
 from typer.core import TyperOption
 
 from hldctl.cli import app
 from hldctl.cli.help_text import EXAMPLES, EXIT_CODES, SECTIONS
-from hldctl.config.schema import _EXPECTED, Configuration
+from hldctl.config import schema
 from hldctl.errors import ExitCode
 from scripts import configuration_page
 from scripts.described import (
@@ -107,15 +105,15 @@ def configuration() -> str:
         "there. What the command line says wins. A key that is not known, or a value that is none, is an error: "
         "commands that need the file end with exit code 2, and name the file, the key and what is expected. "
         "`hldctl config` shows what is set, and changes it: see [steer.md](../how-to/steer.md#say-it-once).",
-        _table(("key", "means", "form"), map(_setting, fields(Configuration))),
+        _table(("key", "means", "form"), map(_setting, schema.KEYS)),
         "A file with all of them:",
         f"```toml\n{configuration_page.EXAMPLE}```",
     )
 
 
-def _setting(field: Field[Any]) -> tuple[str, str, str]:
-    _, form = _EXPECTED[field.name]
-    return f"`{field.name}`", _cell(configuration_page.KEYS[field.name]), _cell(form)
+def _setting(name: str) -> tuple[str, str, str]:
+    key = schema.KEYS[name]
+    return f"`{name}`", _cell(key.help), _cell(key.expected)
 
 
 # Markdown

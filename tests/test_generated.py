@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -111,12 +110,10 @@ def test_man_finds_the_pages_by_their_names() -> None:
 def test_the_page_of_the_configuration_has_each_key_and_an_example_that_is_one(
     tmp_path: Path,
 ) -> None:
-    keys = [field.name for field in fields(schema.Configuration)]
-    assert list(configuration_page.KEYS) == keys
     (tmp_path / "hldctl").mkdir()
     (tmp_path / "hldctl" / "config.toml").write_text(configuration_page.EXAMPLE)
     example = schema.load({"XDG_CONFIG_HOME": str(tmp_path)})
-    assert not [key for key in keys if getattr(example, key) in (None, {})]
+    assert list(example.values) == list(schema.KEYS)
 
 
 def test_the_wheel_puts_pages_and_completions_where_they_are_looked_for() -> None:

@@ -15,7 +15,19 @@ import hldctl
 
 PACKAGE = Path(hldctl.__file__).parent
 LAYERS = [
-    *("errors", "states", "durations", "paths", "system", "rehearsal", "claude", "store", "protocol", "config"),
+    *(
+        "errors",
+        "states",
+        "durations",
+        "settings",
+        "paths",
+        "system",
+        "rehearsal",
+        "claude",
+        "store",
+        "protocol",
+        "config",
+    ),
     *("permission_hook", "ingest", "supervisor", "sessions", "doctor", "cli"),
 ]
 """From the lowest up. claude and store do not import each other."""

@@ -104,7 +104,7 @@ def without_conversation(arguments: Sequence[str]) -> tuple[str, ...]:
 
 def _single_values(settings: ClaudeSettings) -> Iterator[str]:
     values = {
-        "--model": settings.model,
+        "--model": settings.requested_model,
         "--max-turns": settings.max_turns,
         "--max-budget-usd": settings.max_budget_usd,
         "--permission-mode": settings.permission_mode,

@@ -1,57 +1,14 @@
-"""What the values of options mean, and which can be none; for typer's `parser`, which names the option.
-
-The query, from wherever it comes."""
+"""The QUERY argument of `launch` and `continue`: from the command line, a file or standard input."""
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hldctl import durations
-from hldctl.config.values import ApprovalTimeout, tool_names
-from hldctl.config.values import approval_timeout as parsed_timeout
 from hldctl.errors import BadUsage
-
-
-def dollars(text: str) -> float:
-    """An amount that can be spent."""
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = math.nan
-    if not math.isfinite(amount) or amount < 0:
-        raise typer.BadParameter(f"{text!r} is no amount of dollars; write 5 or 0.50.")
-    return amount
-
-
-def approval_timeout(text: str) -> ApprovalTimeout:
-    try:
-        return parsed_timeout(text)
-    except BadUsage as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def limit_or_none(text: str) -> float:
-    """A duration in which something can happen."""
-    try:
-        return durations.limit(text)
-    except BadUsage as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def as_tuple(values: list[str] | None) -> tuple[str, ...] | None:
-    """None stays what it is: nothing was said."""
-    return tuple(values) if values else None
-
-
-def tools(values: list[str] | None) -> tuple[str, ...] | None:
-    """Each value may name several; an empty one says that there is none, whatever is configured or inherited."""
-    return tuple(tool for value in values for tool in tool_names(value)) if values else None
-
 
 Query = Annotated[
     str | None,

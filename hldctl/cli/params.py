@@ -1,37 +1,35 @@
-"""Whole numbers as values of options.
-
-Durations on the command line."""
+"""Parsers of option values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
 from hldctl import durations
 from hldctl.errors import BadUsage
+from hldctl.settings.values import integer
 
 
-def bounded_int(least: int, most: int = 2**53) -> Callable[[str], int]:
-    """A whole number within these; typer's own would show the range in signs, and one that only SQLite sets, too."""
+def parser(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a parser for typer, which names the option in the error, from one that raises BadUsage."""
 
-    def number(text: str) -> int:
+    def parse_option(text: str) -> Any:
         try:
-            value = int(text)
-        except ValueError:
-            raise typer.BadParameter(f"{text!r} is no whole number.") from None
-        if value < least:
-            raise typer.BadParameter(f"{value} is too small; write {least} or more.")
-        if value > most:
-            raise typer.BadParameter(f"{value} is too large; write {most} or less.")
-        return value
+            return parse(text)
+        except BadUsage as error:
+            raise typer.BadParameter(str(error)) from None
 
-    return number
+    return parse_option
 
 
-def seconds(text: str) -> float:
-    """For typer's `parser`, which names the option in what it says."""
-    try:
-        return durations.seconds(text)
-    except BadUsage as error:
-        raise typer.BadParameter(str(error)) from None
+def bounded_int(minimum: int, maximum: int = 2**53) -> Callable[[str], Any]:
+    """Return a parser of integers within these bounds.
+
+    typer's own would show the range in signs, and a bound that only SQLite sets.
+    """
+    return parser(integer(minimum, maximum))
+
+
+seconds = parser(durations.seconds)

@@ -8,8 +8,8 @@ from typing import Any
 
 from hldctl.config import load, schema
 from hldctl.config.report import parts
-from hldctl.config.values import tool_names
 from hldctl.errors import BadUsage, UnfitEnvironment
+from hldctl.settings.values import tool_names
 from hldctl.system.atomic_write import rewrite
 
 
@@ -117,5 +117,5 @@ def _changed(text: str, change: Callable[[Any], None]) -> str:
         is_meant = False
     if not is_meant:
         raise BadUsage(f"{file} is written in a way that cannot be changed for you; do it with `hldctl config edit`.")
-    load.checked(schema.understood(file, changed))
+    load.validate(schema.understood(file, changed))
     return changed

@@ -11,9 +11,6 @@ from hldctl.claude import binary
 from hldctl.config import load, schema
 from hldctl.errors import BadUsage, HldctlError
 from hldctl.paths import StateDirectory
-from hldctl.protocol.launch_request import Terms
-
-_TABLES = ("groups", "prune")
 
 
 class Source(StrEnum):
@@ -85,11 +82,11 @@ def _configured() -> Iterator[Setting]:
     file = schema.path()
     text = schema.read(file)
     said = {} if text is None else schema.parsed(file, text)
-    values = load.load()
+    load.load()
     for key in schema.KEYS:
         if key not in said:
-            yield Setting(key, getattr(Terms(), key, getattr(values, key)), Source.DEFAULT)
-        elif key in _TABLES and said[key]:
+            yield Setting(key, schema.default(key), Source.DEFAULT)
+        elif key in schema.TABLES and said[key]:
             for name, value in said[key].items():
                 yield Setting(f"{key}.{name}", value, Source.FILE, str(file))
         else:
@@ -101,7 +98,7 @@ def parts(key: str) -> tuple[str, str | None]:
     table, _, name = key.partition(".")
     if key in schema.KEYS:
         return key, None
-    if table in _TABLES and name:
+    if table in schema.TABLES and name:
         return table, name
     if key in _ELSEWHERE:
         raise BadUsage(f"{key} is set by the variable {_ELSEWHERE[key][0]}, not in a file.")

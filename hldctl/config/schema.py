@@ -2,67 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hldctl.errors import BadUsage
+from hldctl.settings.claude import ClaudeOptions
+from hldctl.settings.option import options
+from hldctl.settings.permissions import Permissions
+from hldctl.settings.run_policy import RunPolicy
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """None where nothing is said."""
+class Key:
+    """A key of the file."""
 
-    model: str | None = None
-    permission_mode: str | None = None
-    allowed_tools: list[str] | None = None
-    max_budget_usd: float | None = None
-    timeout: str | None = None
-    """A duration, as `idle_timeout`."""
-    idle_timeout: str | None = None
-    retries: int | None = None
-    wait_for_reset: bool | None = None
-    fail_on_denial: bool | None = None
-    approvals: bool | None = None
-    approval_timeout: str | None = None
-    on_approval: str | None = None
-    from_session: bool | None = None
-    on_end: str | None = None
-    max_running: int | None = None
-    groups: dict[str, int] = field(default_factory=dict)
-    """How many sessions of each group may run at once."""
-    prune: dict[str, Any] | None = None
-    """`older_than`, a duration, and `keep`, a number; either alone, or both."""
-
-
-KEYS = tuple(field.name for field in fields(Configuration))
-
-MOST_RETRIES = 1000
-_TRUTH = "true or false"
-
-
-def _is_truth(value: Any) -> bool:
-    return type(value) is bool
-
-
-def _is_text(value: Any) -> bool:
-    # What goes to other programs as an argument can hold no zero.
-    return type(value) is str and "\0" not in value
-
-
-def _is_word(value: Any) -> bool:
-    return _is_text(value) and bool(value.strip())
+    help: str
+    expected: str
+    """Completes "must be …"."""
+    is_valid: Callable[[Any], bool]
+    example: str
+    """In TOML; a table's without its heading."""
 
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and value > 0
-
-
-def _is_amount(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value < math.inf
 
 
 def _is_prune(value: Any) -> bool:
@@ -72,34 +38,70 @@ def _is_prune(value: Any) -> bool:
     return type(value.get("older_than", "")) is str and type(keep) is int and keep >= 0
 
 
-_EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "model": (_is_word, 'a text such as "opus"'),
-    "permission_mode": (_is_word, 'a text such as "acceptEdits"'),
-    "allowed_tools": (
-        lambda value: type(value) is list and all(map(_is_word, value)),
-        'a list of texts such as ["Read", "Bash(git log:*)"]',
-    ),
-    "max_budget_usd": (_is_amount, "an amount of dollars, such as 2.50"),
-    "timeout": (_is_text, 'a text such as "2h"'),
-    "idle_timeout": (_is_text, 'a text such as "10m"'),
-    "retries": (
-        lambda value: type(value) is int and 0 <= value <= MOST_RETRIES,
-        f"a whole number, 0 to {MOST_RETRIES}",
-    ),
-    "wait_for_reset": (_is_truth, _TRUTH),
-    "fail_on_denial": (_is_truth, _TRUTH),
-    "approvals": (_is_truth, _TRUTH),
-    "approval_timeout": (_is_text, 'a text such as "30m=deny"'),
-    "on_approval": (_is_text, "a command, as a text"),
-    "from_session": (_is_truth, _TRUTH),
-    "on_end": (_is_text, "a command, as a text"),
-    "max_running": (_is_count, "a whole number, 1 or more"),
-    "groups": (
-        lambda value: type(value) is dict and all(map(_is_count, value.values())),
-        "a table with a whole number, 1 or more, for each group",
-    ),
-    "prune": (_is_prune, 'a table with older_than, a text such as "30d", or keep, a whole number, or both'),
+OPTIONS = {
+    option.name: (part, option)
+    for part in (ClaudeOptions, Permissions, RunPolicy)
+    for _, option in options(part)
+    if option.config is not None
 }
+"""Options of `launch` that the file can set, each with the part of the settings that it belongs to."""
+
+KEYS = {
+    **{
+        name: Key(option.config or "", option.expected, option.kind.is_valid, option.example)
+        for name, (_, option) in OPTIONS.items()
+    },
+    "max_running": Key(
+        "How many sessions may run at once; others are queued, first in, first out. Without it, there is no limit.",
+        "a whole number, 1 or more",
+        _is_count,
+        "4",
+    ),
+    "groups": Key(
+        "For each group that --group may name, how many of its sessions may run at once.",
+        "a table with a whole number, 1 or more, for each group",
+        lambda value: type(value) is dict and all(map(_is_count, value.values())),
+        "nightly = 1\nreviews = 2",
+    ),
+    "prune": Key(
+        "What is deleted once a day, when a session is launched, as `hldctl prune` would: `older_than` is its "
+        "--older-than, `keep` its --keep. Without it, nothing is deleted.",
+        'a table with older_than, a text such as "30d", or keep, a whole number, or both',
+        _is_prune,
+        'older_than = "30d"\nkeep = 100',
+    ),
+}
+TABLES = ("groups", "prune")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the file says."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """By key, as TOML has them."""
+
+    @property
+    def max_running(self) -> int | None:
+        return self.values.get("max_running")
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """How many sessions of each group may run at once."""
+        return dict(self.values.get("groups", {}))
+
+    @property
+    def prune(self) -> dict[str, Any] | None:
+        """`older_than`, a duration, and `keep`, a number; either alone, or both."""
+        return self.values.get("prune")
+
+
+def default(key: str) -> Any:
+    """Return what a session has if nothing sets the key; None if there is no such value."""
+    part, option = OPTIONS.get(key, (None, None))
+    if part is not RunPolicy or option is None:
+        return {} if key == "groups" else None
+    return next(getattr(RunPolicy(), each.name) for each, other in options(RunPolicy) if other is option)
 
 
 def path(environment: Mapping[str, str] = os.environ) -> Path:
@@ -110,7 +112,7 @@ def path(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Configuration:
-    """All None without a file; raises BadUsage for one that cannot be understood."""
+    """Return the configuration, empty without a file; raises BadUsage for one that cannot be understood."""
     file = path(environment)
     text = read(file)
     return Configuration() if text is None else understood(file, text)
@@ -128,7 +130,7 @@ def read(file: Path) -> str | None:
 
 def understood(file: Path, text: str) -> Configuration:
     """What the file's text says; raises BadUsage for what cannot be understood."""
-    return Configuration(**_checked(file, parsed(file, text)))
+    return Configuration(_checked(file, parsed(file, text)))
 
 
 def parsed(file: Path, text: str) -> dict[str, Any]:
@@ -143,14 +145,13 @@ def parsed(file: Path, text: str) -> dict[str, Any]:
 
 
 def is_understood(key: str, value: Any) -> bool:
-    return _EXPECTED[key][0](value)
+    return KEYS[key].is_valid(value)
 
 
 def _checked(file: Path, values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
-        if name not in _EXPECTED:
+        if name not in KEYS:
             raise BadUsage(f"{file} sets {name!r}, which hldctl does not know; it knows {', '.join(KEYS)}.")
-        is_such, words = _EXPECTED[name]
-        if not is_such(value):
-            raise BadUsage(f"{file}: {name} must be {words}, not {value!r}.")
+        if not is_understood(name, value):
+            raise BadUsage(f"{file}: {name} must be {KEYS[name].expected}, not {value!r}.")
     return values

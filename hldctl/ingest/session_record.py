@@ -12,36 +12,27 @@ from hldctl.errors import UnfitEnvironment
 from hldctl.ingest.state import FoldState
 from hldctl.paths import SessionFiles, replace_private
 from hldctl.protocol.launch_request import LaunchRequest
+from hldctl.settings.option import stored
 from hldctl.states import EndReason, EventType, Status
 from hldctl.store import scheduler, sessions
+from hldctl.store.session import COLUMNS, OUTCOME_COLUMNS, TRUSTED_COLUMNS
 from hldctl.system.clock import now
 from hldctl.system.error_log import log_trouble
 from hldctl.system.processes import scope
 
-_NOT_STORED = ("mcp_config", "claude_settings", "environment")
-"""Settings with secrets in them: they are in private files, never in the database."""
-
 _UNTOLD = {"journal_offset": 0, "pending_approvals": 0}
 """What follows from other rows and from the journal."""
-
-_KEPT_FIRST = (
-    *("permission_mode", "allowed_tools", "disallowed_tools", "auto_accept_edits", "dangerously_skip_permissions"),
-    *("dangerously_skip_permissions_expires_at", "approvals", "approval_timeout_ms", "approval_timeout_allows"),
-    *("extra_arguments", "on_approval", "on_end", "from_session", "launched_within"),
-)
-"""What allows or runs something: a damaged database is not believed where the session's own files say otherwise."""
-_OUTCOME = ("status", "end_reason", "error_message", "exit_code", "completed_at")
-"""Decided once; the files have it from then on."""
 
 Row = dict[str, Any]
 
 
-def of_request(request: LaunchRequest) -> Row:
-    moment = now()
-    settings = {name: value for name, value in asdict(request.settings).items() if name not in _NOT_STORED}
-    model = settings.pop("model")
-    return {
-        **settings,
+def from_request(request: LaunchRequest) -> Row:
+    """Return the row of a session that is launched now."""
+    created_at = now()
+    return dict.fromkeys(COLUMNS) | {
+        **stored(request.settings),
+        **stored(request.permissions),
+        **stored(request.run_policy),
         "id": request.session_id,
         "run_id": request.run_id,
         "parent_session_id": request.parent_session_id,
@@ -49,17 +40,16 @@ def of_request(request: LaunchRequest) -> Row:
         "query": request.query,
         "summary": request.summary,
         "title": request.title,
-        "requested_model": model,
-        "model": model,
+        "model": request.settings.requested_model,
         "name": request.name,
-        **asdict(request.permissions),
         "pending_approvals": 0,
-        **asdict(request.terms),
+        "on_end_pending": False,
+        "was_queued": False,
         "rehearsed": request.rehearsal is not None,
         "launched_within": request.launched_within,
         "archived": False,
-        "created_at": moment,
-        "last_activity_at": moment,
+        "created_at": created_at,
+        "last_activity_at": created_at,
         "permission_denials": [],
         "host": os.uname().nodename,
         "boot_id": scope(),
@@ -128,9 +118,9 @@ def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None 
         **{name: value for name, value in (doubtful or {}).items() if kept.get(name) is None},
         **(known or {}),
     }
-    row |= {name: kept[name] for name in _KEPT_FIRST if name in kept}
+    row |= {name: kept[name] for name in TRUSTED_COLUMNS if name in kept}
     if kept.get("completed_at") is not None:
-        row |= {name: kept[name] for name in _OUTCOME if name in kept}
+        row |= {name: kept[name] for name in OUTCOME_COLUMNS if name in kept}
     try:
         row["query"] = files.prompt.read_bytes().decode("utf-8", errors="replace")
     except OSError:

@@ -6,38 +6,9 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from hldctl.claude.settings import ClaudeSettings
+from hldctl.settings.permissions import Permissions
+from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfRunning
-
-
-@dataclass(frozen=True)
-class Permissions:
-    """What happens to a call that needs permission. All but the first three say how somebody is asked."""
-
-    approvals: bool = False
-    """Whether somebody is asked; otherwise Claude Code decides as it does without hldctl."""
-    auto_accept_edits: bool = False
-    dangerously_skip_permissions: bool = False
-    dangerously_skip_permissions_expires_at: int | None = None
-    approval_timeout_ms: int | None = None
-    approval_timeout_allows: bool | None = None
-    on_approval: str | None = None
-    from_session: bool = False
-    """Whether the session itself may answer permission requests and widen permissions."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Under which a session runs while nobody looks at it."""
-
-    timeout_ms: int | None = None
-    """From when Claude Code runs first, whatever is tried again."""
-    idle_timeout_ms: int | None = None
-    group_name: str | None = None
-    """The group whose slots it takes."""
-    retries: int = 0
-    wait_for_reset: bool = False
-    fail_on_denial: bool = False
-    on_end: str | None = None
 
 
 def asks_by_hook(permissions: Permissions, settings: ClaudeSettings) -> bool:
@@ -61,7 +32,7 @@ class LaunchRequest:
     resume: str | None = None
     """The Claude session to take up."""
     permissions: Permissions = field(default_factory=Permissions)
-    terms: Terms = field(default_factory=Terms)
+    run_policy: RunPolicy = field(default_factory=RunPolicy)
     name: str | None = None
     if_running: IfRunning = IfRunning.FAIL
     rehearsal: str | None = None
@@ -78,7 +49,7 @@ class LaunchRequest:
     @property
     def is_needed_later(self) -> bool:
         """Whether it is also when Claude Code runs."""
-        return self.terms.retries > 0 or self.terms.wait_for_reset or self.terms.on_end is not None
+        return self.run_policy.retries > 0 or self.run_policy.wait_for_reset or self.run_policy.on_end is not None
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -89,7 +60,7 @@ class LaunchRequest:
         parsed = {
             "settings": ClaudeSettings.from_values(values["settings"]),
             "permissions": Permissions(**values["permissions"]),
-            "terms": Terms(**values["terms"]),
+            "run_policy": RunPolicy(**values["run_policy"]),
             "if_running": IfRunning(values["if_running"]),
         }
         return cls(**(values | parsed))

@@ -14,12 +14,11 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import load
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
-from hldctl.protocol.launch_request import LaunchRequest, Terms, name_taken
-from hldctl.sessions import auto_prune, permission_policy, supervisors
-from hldctl.sessions.lookup import validate_name as checked_name
-from hldctl.sessions.options import SessionOptions, applied, checked, checked_query, directory
-from hldctl.sessions.preflight import require_command
-from hldctl.sessions.run_policy import of_new_session
+from hldctl.protocol.launch_request import LaunchRequest, name_taken
+from hldctl.sessions import auto_prune, policies, preflight, supervisors
+from hldctl.sessions.lookup import validate_name
+from hldctl.sessions.options import SessionOptions, directory, validate, validate_query, with_defaults
+from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfRunning
 from hldctl.store import scheduler
 from hldctl.store.database import opened
@@ -43,26 +42,27 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
 
     Raises BadUsage or UnfitEnvironment before anything is made, or the supervisor's report if Claude Code cannot run.
     """
-    query = checked_query(query)
+    query = validate_query(query)
     # First: what follows runs programs, such as the user's login shell.
     state.require_own()
-    configured = load.load()
-    widens = permission_policy.are_widened(options)
-    options = applied(options, configured)
-    values = checked(options)
+    configuration = load.load()
+    configured = load.options(configuration)
+    widens = policies.ask_for_wide_permissions(options)
+    permissions = policies.new_permissions(options, configured, attended=attended, now=now())
+    complete = with_defaults(options, configured)
+    values = validate(complete)
     name, if_running = naming(options)
     claude_path = str(binary.find())
     chosen = ClaudeSettings(working_dir=options.working_dir or ".", **values)
-    asked = permission_policy.of_new_session(options, configured, attended=attended, now=now())
-    terms = of_new_session(options, configured)
-    within = permission_policy.launcher_without_right(
-        state, widens=widens or asked.from_session, permissions=asked, terms=terms
+    run_policy = policies.new_run_policy(complete, configuration)
+    within = policies.launcher_without_right(
+        state, widens=widens or permissions.from_session, permissions=permissions, run_policy=run_policy
     )
     rehearsal = rehearsal_of(options)
-    require_on_end(options, terms, chosen.working_dir)
-    permission_policy.require_hook(state, claude_path, asked, chosen)
+    require_on_end(options, run_policy, chosen.working_dir)
+    preflight.require_hook(state, claude_path, permissions, chosen)
     if rehearsal is not None:
-        permission_policy.require_settings(chosen)
+        preflight.require_settings(chosen)
     if (running := running_instead(state, name, if_running)) is not None:
         return Launched(running, is_new=False)
     working_dir = directory(chosen.working_dir, create_with=umask if options.create_dir else None)
@@ -71,21 +71,21 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
         state,
         replace(
             request,
-            permissions=asked,
-            terms=terms,
+            permissions=permissions,
+            run_policy=run_policy,
             rehearsal=rehearsal,
             name=name,
             if_running=if_running,
             launched_within=within,
         ),
-        auto_prune.options(configured),
+        auto_prune.options(configuration),
     )
 
 
 def naming(options: SessionOptions) -> tuple[str | None, IfRunning]:
     if options.name is None and options.if_running is not None:
         raise BadUsage("--if-running goes with --name: it says what happens if a session of that name runs already.")
-    return None if options.name is None else checked_name(options.name), options.if_running or IfRunning.FAIL
+    return None if options.name is None else validate_name(options.name), options.if_running or IfRunning.FAIL
 
 
 def running_instead(state: StateDirectory, name: str | None, if_running: IfRunning, but: str = "") -> str | None:
@@ -104,10 +104,11 @@ def running_instead(state: StateDirectory, name: str | None, if_running: IfRunni
     return running
 
 
-def require_on_end(options: SessionOptions, terms: Terms, working_dir: str) -> None:
+def require_on_end(options: SessionOptions, run_policy: RunPolicy, working_dir: str) -> None:
     """Before anything is made, so that the directory may be missing yet."""
-    if terms.on_end is not None:
-        require_command("on_end" if options.on_end is None else "--on-end", terms.on_end, working_dir)
+    if run_policy.on_end is not None:
+        option = "--on-end" if "on_end" in options.given else "on_end"
+        preflight.require_command(option, run_policy.on_end, working_dir)
 
 
 def rehearsal_of(options: SessionOptions) -> str | None:

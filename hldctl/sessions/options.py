@@ -1,110 +1,85 @@
-"""What a user can say of a new session, before it is checked; None means nothing was said."""
+"""What a user chooses for a new session, and its validation."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hldctl import durations
 from hldctl.claude import mcp
-from hldctl.config.schema import Configuration
-from hldctl.config.values import ApprovalTimeout, tool_names
+from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage
+from hldctl.settings.option import FLAG, TEXT, Kind, Option, chosen, chosen_only
 from hldctl.states import IfRunning
 
-_AS_CONFIGURED = ("model", "permission_mode", "max_budget_usd", "retries", "wait_for_reset", "fail_on_denial")
-_LIMITS = ("timeout", "idle_timeout")
+_IF_RUNNING = Kind("one of fail, skip, queue and replace", lambda value: value in tuple(IfRunning), IfRunning)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionOptions:
-    title: str | None = None
-    working_dir: str | None = None
-    create_dir: bool = False
-    model: str | None = None
-    additional_directories: tuple[str, ...] | None = None
-    max_turns: int | None = None
-    max_budget_usd: float | None = None
-    system_prompt: str | None = None
-    append_system_prompt: str | None = None
-    custom_instructions: str | None = None
-    permission_mode: str | None = None
-    permission_prompt_tool: str | None = None
-    allowed_tools: tuple[str, ...] | None = None
-    disallowed_tools: tuple[str, ...] | None = None
+    """The options given for a new session. A field is None if its option was not given."""
+
+    title: str | None = chosen_only(None, Option("title", TEXT, "A title, shown in lists.", metavar="TITLE"))
+    working_dir: str | None = chosen_only(
+        None,
+        Option(
+            "working_dir", TEXT, "Directory in which Claude Code works.", flags=("--working-dir", "-C"), metavar="DIR"
+        ),
+    )
+    create_dir: bool | None = chosen_only(
+        None,
+        Option("create_dir", FLAG, "Create the working directory if it is missing.", flags=("--create-dir",)),
+    )
+    name: str | None = chosen_only(
+        None,
+        Option(
+            "name",
+            TEXT,
+            "A name to use instead of the id. Only one session with it runs at a time.",
+            metavar="NAME",
+        ),
+    )
+    if_running: IfRunning | None = chosen_only(
+        None,
+        Option("if_running", _IF_RUNNING, "What to do if a session with that name is already running. Default: fail."),
+    )
+    rehearse: str | None = chosen_only(
+        None,
+        Option("rehearse", TEXT, "Play a script in place of the model: no account, no cost.", metavar="SCRIPT"),
+    )
     extra_arguments: tuple[str, ...] | None = None
-    mcp_config: str | None = None
-    """A file or JSON."""
-    claude_settings: str | None = None
-    """A file or JSON."""
-    environment: tuple[str, ...] | None = None
-    """NAME or NAME=VALUE."""
-    approvals: bool | None = None
-    auto_accept_edits: bool | None = None
-    dangerously_skip_permissions: bool | None = None
-    skipping_seconds: float | None = None
-    approval_timeout: ApprovalTimeout | None = None
-    on_approval: str | None = None
-    from_session: bool | None = None
-    timeout: float | None = None
-    """Seconds, as `idle_timeout`."""
-    idle_timeout: float | None = None
-    name: str | None = None
-    if_running: IfRunning | None = None
-    group: str | None = None
-    retries: int | None = None
-    wait_for_reset: bool | None = None
-    fail_on_denial: bool | None = None
-    on_end: str | None = None
-    """A command for /bin/sh; empty for none, whatever is configured."""
-    rehearse: str | None = None
-    """A file with the script that is played in place of a model."""
+    """Passed to Claude Code unchanged."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """The other options, by name, as their kinds parse them: see `hldctl.settings`."""
 
 
-def applied(options: SessionOptions, configured: Configuration) -> SessionOptions:
-    """What is said wins over what is configured."""
-    defaults: dict[str, Any] = {name: getattr(configured, name) for name in _AS_CONFIGURED}
-    for name in _LIMITS:
-        text = getattr(configured, name)
-        defaults[name] = None if text is None else durations.limit(text)
-    if configured.allowed_tools is not None:
-        defaults["allowed_tools"] = tuple(tool for text in configured.allowed_tools for tool in tool_names(text))
-    return replace(options, **{name: value for name, value in defaults.items() if getattr(options, name) is None})
+def with_defaults(options: SessionOptions, configured: Mapping[str, Any]) -> SessionOptions:
+    """Return the options with those of the configuration file for the ones not given."""
+    return replace(options, given={**configured, **options.given})
 
 
-def checked(options: SessionOptions) -> dict[str, Any]:
-    """What was said, as values for ClaudeSettings; raises BadUsage for what cannot work."""
-    values: dict[str, Any] = {
-        "model": options.model,
-        "max_turns": options.max_turns,
-        "max_budget_usd": options.max_budget_usd,
-        "system_prompt": options.system_prompt,
-        "append_system_prompt": options.append_system_prompt,
-        "custom_instructions": options.custom_instructions,
-        "permission_mode": options.permission_mode,
-        "permission_prompt_tool": options.permission_prompt_tool,
-        "allowed_tools": options.allowed_tools,
-        "disallowed_tools": options.disallowed_tools,
-        "extra_arguments": options.extra_arguments,
-    }
-    if options.additional_directories is not None:
-        values["additional_directories"] = tuple(map(_existing, options.additional_directories))
-    if options.mcp_config is not None:
-        values["mcp_config"] = _mcp_config(options.mcp_config)
-    if options.claude_settings is not None:
-        values["claude_settings"] = _json_object("--settings", options.claude_settings)
-    if options.environment is not None:
-        values["environment"] = _variables(options.environment, os.environ)
-    return {name: value for name, value in values.items() if value is not None}
+def validate(options: SessionOptions) -> dict[str, Any]:
+    """Return the fields of ClaudeSettings that the options set; raise BadUsage for values that cannot work."""
+    values = chosen(ClaudeSettings, options.given, 0)
+    if options.extra_arguments is not None:
+        values["extra_arguments"] = options.extra_arguments
+    if "additional_directories" in values:
+        values["additional_directories"] = tuple(map(_existing, values["additional_directories"]))
+    if "mcp_config" in values:
+        values["mcp_config"] = _mcp_config(values["mcp_config"])
+    if "claude_settings" in values:
+        values["claude_settings"] = _json_object("--settings", values["claude_settings"])
+    if "environment" in values:
+        values["environment"] = _variables(values["environment"], os.environ)
+    return values
 
 
-def checked_query(query: str) -> str:
-    """Raises BadUsage for a query that says nothing."""
-    # What a shell passed that is no UTF-8 would fit into no database.
+def validate_query(query: str) -> str:
+    """Return the query as it can be stored; raise BadUsage for an empty one."""
+    # Bytes from a shell that are not UTF-8 would not fit into the database.
     query = query.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if not query.strip():
         raise BadUsage("The query is empty; say what Claude Code should do.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,17 @@ from hldctl.config import load
 from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest
-from hldctl.sessions import auto_prune, interrupt, lookup, permission_policy, settings, wait
+from hldctl.sessions import auto_prune, interrupt, lookup, policies, preflight, settings, wait
 from hldctl.sessions.launch import Launched, naming, rehearsal_of, request_of, require_on_end, running_instead, start
-from hldctl.sessions.options import SessionOptions, checked, checked_query, directory
+from hldctl.sessions.options import SessionOptions, directory, validate, validate_query
 from hldctl.sessions.permissions import caller
-from hldctl.sessions.run_policy import of_continuation
+from hldctl.settings.option import inherited
 from hldctl.store import sessions
 from hldctl.store.database import opened
 from hldctl.store.session import Session
 from hldctl.system.clock import now
 
 _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
-_IN_FILES = ("mcp_config", "claude_settings", "environment")
 
 
 def resume(state: StateDirectory, words: str, query: str, options: SessionOptions, umask: int) -> Launched:
@@ -33,10 +32,10 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
 
     A session that still runs is interrupted first. Raises WrongState for one that never had a conversation.
     """
-    query = checked_query(query)
+    query = validate_query(query)
     state.require_own()
-    values = checked(options)
-    configured = load.load()
+    values = validate(options)
+    configuration = load.load()
     name, if_running = naming(options)
     claude_path = str(binary.find())
     if command_line.names_conversation(values.get("extra_arguments", ())):
@@ -50,26 +49,26 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
         raise WrongState(
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
         )
-    terms = of_continuation(options, parent, configured)
+    run_policy = policies.continued_run_policy(options, parent, configuration)
     rehearsal = rehearsal_of(options)
     if rehearsal is None:
         rehearsal = _read_text(state.session(parent.id).rehearsal)
-    asked = permission_policy.of_continuation(options, parent, now())
-    require_on_end(options, terms, options.working_dir or parent.working_dir)
+    permissions = policies.continued_permissions(options, parent, now())
+    require_on_end(options, run_policy, options.working_dir or parent.working_dir)
     working_dir = directory(
         options.working_dir or parent.working_dir, create_with=umask if options.create_dir else None
     )
-    inherited = _inherited(state, parent)
-    values["environment"] = inherited.environment | values.get("environment", {})
-    chosen = replace(inherited, working_dir=working_dir, **values)
+    before = _inherited_settings(state, parent)
+    values["environment"] = before.environment | values.get("environment", {})
+    chosen = replace(before, working_dir=working_dir, **values)
     # What a session has it may hand on to its own continuation.
-    widens = permission_policy.are_widened(options) or (
-        permission_policy.are_wide(asked, chosen) and caller.session_without_right(state) != parent.id
+    widens = policies.ask_for_wide_permissions(options) or (
+        policies.are_wide(permissions, chosen) and caller.session_without_right(state) != parent.id
     )
-    within = permission_policy.launcher_without_right(state, widens=widens, permissions=asked, terms=terms)
-    permission_policy.require_hook(state, claude_path, asked, chosen)
+    within = policies.launcher_without_right(state, widens=widens, permissions=permissions, run_policy=run_policy)
+    preflight.require_hook(state, claude_path, permissions, chosen)
     if rehearsal is not None:
-        permission_policy.require_settings(chosen)
+        preflight.require_settings(chosen)
     if (running := running_instead(state, name, if_running, but=parent.id)) is not None:
         return Launched(running, is_new=False)
     if parent.completed_at is None:
@@ -82,14 +81,14 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
         request,
         parent_session_id=parent.id,
         resume=parent.claude_session_id,
-        terms=terms,
+        run_policy=run_policy,
         rehearsal=rehearsal,
         name=name,
         if_running=if_running,
         # The commands may be those that the parent's launcher chose.
         launched_within=within or parent.launched_within,
     )
-    return start(state, _with_permissions(state, continuation, parent.id, options), auto_prune.options(configured))
+    return start(state, _with_permissions(state, continuation, parent.id, options), auto_prune.options(configuration))
 
 
 def _with_permissions(
@@ -102,17 +101,14 @@ def _with_permissions(
         if settings.has_expired(parent, moment):
             sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, moment)
             parent = lookup.find_session(parent_id)
-    return replace(request, permissions=permission_policy.of_continuation(options, parent, moment))
+    return replace(request, permissions=policies.continued_permissions(options, parent, moment))
 
 
-def _inherited(state: StateDirectory, parent: Session) -> ClaudeSettings:
+def _inherited_settings(state: StateDirectory, parent: Session) -> ClaudeSettings:
     """The parent's settings; max_turns is not among them, for it counts anew."""
-    stored = {field.name for field in fields(ClaudeSettings)} - {"model", "max_turns", *_IN_FILES}
-    values: dict[str, Any] = {name: getattr(parent, name) for name in stored}
     files = state.session(parent.id)
-    values |= {
+    values = inherited(ClaudeSettings, parent) | {
         "extra_arguments": command_line.without_conversation(parent.extra_arguments),
-        "model": parent.requested_model,
         "mcp_config": _read(files.mcp_config),
         "claude_settings": _read(files.claude_settings),
         "environment": _read(files.environment) or {},

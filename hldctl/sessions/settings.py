@@ -32,25 +32,27 @@ class Changes:
     archived: bool | None = None
     auto_accept_edits: bool | None = None
     dangerously_skip_permissions: bool | None = None
-    skipping_seconds: float | None = None
+    skip_permissions_for_ms: int | None = None
     """From now; it turns skipping on."""
     forgotten_rules: tuple[str, ...] = ()
     """Ids of rules that `--always` made, prefixes of them, or `all`."""
 
     @property
     def concern_permissions(self) -> bool:
-        permissions = (self.auto_accept_edits, self.dangerously_skip_permissions, self.skipping_seconds)
+        permissions = (self.auto_accept_edits, self.dangerously_skip_permissions, self.skip_permissions_for_ms)
         return any(change is not None for change in permissions)
 
     @property
     def widen_permissions(self) -> bool:
-        return bool(self.auto_accept_edits or self.dangerously_skip_permissions or self.skipping_seconds is not None)
+        return bool(
+            self.auto_accept_edits or self.dangerously_skip_permissions or self.skip_permissions_for_ms is not None
+        )
 
     def columns(self, now: int) -> dict[str, Any]:
         named = {"title": self.title, "archived": self.archived, "auto_accept_edits": self.auto_accept_edits}
         columns: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
-        if self.skipping_seconds is not None:
-            expires_at = now + int(self.skipping_seconds * 1000)
+        if self.skip_permissions_for_ms is not None:
+            expires_at = now + self.skip_permissions_for_ms
             columns |= {"dangerously_skip_permissions": True, "dangerously_skip_permissions_expires_at": expires_at}
         elif self.dangerously_skip_permissions is not None:
             columns |= WITHOUT_SKIPPING | {"dangerously_skip_permissions": self.dangerously_skip_permissions}
@@ -59,7 +61,7 @@ class Changes:
 
 def change(state: StateDirectory, words: str, changes: Changes) -> Session:
     """Returns the session with its new settings; raises BadUsage if there is nothing to change."""
-    if changes.dangerously_skip_permissions is False and changes.skipping_seconds is not None:
+    if changes.dangerously_skip_permissions is False and changes.skip_permissions_for_ms is not None:
         raise BadUsage("A timeout for skipping permissions goes with skipping them.")
     moment = now()
     columns = changes.columns(moment)

@@ -11,7 +11,7 @@ from hldctl.states import EventType, FeedType
 from hldctl.store import approvals, file_snapshots, mcp_servers
 from hldctl.store.connection import execute, insert, require_order, transaction
 from hldctl.store.file_snapshots import SnapshotRow
-from hldctl.store.session import encoded
+from hldctl.store.session import encode_value
 
 Row = tuple[Any, ...]
 
@@ -99,7 +99,7 @@ def begin_anew(query_event: dict[str, Any], fold_state: dict[str, Any]) -> None:
         for table in ("conversation_events", "file_snapshots"):
             execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
         add(query_event)
-        state = encoded("fold_state", fold_state)
+        state = encode_value("fold_state", fold_state)
         execute("UPDATE sessions SET journal_offset = 0, fold_state = ? WHERE id = ?", (state, session_id))
 
 

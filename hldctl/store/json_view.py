@@ -8,66 +8,8 @@ from hldctl.store.events import Event
 from hldctl.store.feed import FeedEvent
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
-from hldctl.store.session import Session
+from hldctl.store.session import EXPOSED_COLUMNS, Session
 from hldctl.system.clock import rfc3339
-
-SESSION_FIELDS = (
-    "id",
-    "run_id",
-    "name",
-    "claude_session_id",
-    "parent_session_id",
-    "status",
-    "end_reason",
-    "query",
-    "summary",
-    "title",
-    "model",
-    "model_id",
-    "working_dir",
-    "additional_directories",
-    "max_turns",
-    "max_budget_usd",
-    "system_prompt",
-    "append_system_prompt",
-    "custom_instructions",
-    "permission_mode",
-    "permission_prompt_tool",
-    "allowed_tools",
-    "disallowed_tools",
-    "auto_accept_edits",
-    "dangerously_skip_permissions",
-    "dangerously_skip_permissions_expires_at",
-    "archived",
-    "created_at",
-    "last_activity_at",
-    "completed_at",
-    "duration_ms",
-    "num_turns",
-    "cost_usd",
-    "input_tokens",
-    "output_tokens",
-    "cache_creation_input_tokens",
-    "cache_read_input_tokens",
-    "effective_context_tokens",
-    "context_window",
-    "result_content",
-    "error_message",
-    "exit_code",
-    "pid",
-    "supervisor_pid",
-    "pending_approvals",
-    "permission_denials",
-    # Beyond the contract's.
-    "group_name",
-    "retries",
-    "wait_for_reset",
-    "fail_on_denial",
-    "on_end",
-    "rehearsed",
-    "started_at",
-    "from_session",
-)
 
 EVENT_FIELDS = Event._fields
 
@@ -93,14 +35,14 @@ _TIMES = frozenset(
 
 
 def session_object(session: Session) -> dict[str, Any]:
-    return {name: _value(session, name) for name in SESSION_FIELDS}
+    return {name: _value(session, name) for name in EXPOSED_COLUMNS}
 
 
 def session_samples() -> dict[str, Any]:
     """For each field of a session a value of its kind."""
     from hldctl.store.models import sample
 
-    return {name: "" if name in _TIMES else sample(name) for name in SESSION_FIELDS}
+    return {name: "" if name in _TIMES else sample(name) for name in EXPOSED_COLUMNS}
 
 
 def event_object(event: Event) -> dict[str, Any]:
@@ -125,6 +67,8 @@ def _value(row: Session | Event | FeedEvent | SnapshotRow, name: str) -> Any:
         return rfc3339(value)
     if name in _TRUTHS:
         return bool(value)
+    if isinstance(value, tuple):
+        return list(value)
     if name == "tool_input" and value is not None:
         import json
 

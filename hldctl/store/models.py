@@ -1,17 +1,20 @@
-"""The table of sessions as peewee sees it, for queries that a command composes; `migrations` makes the tables.
+"""The tables as peewee sees them, for queries that a command composes; `migrations` makes the tables.
 
-Times are whole milliseconds since 1970, UTC.
+The table of sessions follows from `session.Session`, which a supervisor can load without peewee (20 ms and 5 MB). What
+the driver reads and writes of the other tables is compared with these models by a test.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from peewee import BooleanField, FloatField, IntegerField, Model, TextField
+from peewee import BooleanField, CompositeKey, Field, FloatField, IntegerField, Model, TextField
 from playhouse.apsw_ext import APSWDatabase
 
 from hldctl.store import connection
+from hldctl.store.session import BOOLEAN_COLUMNS, JSON_COLUMNS, TYPES, decode_value
 
 
 class _OpenConnection(APSWDatabase):  # type: ignore[misc]  # playhouse has no stubs for it
@@ -21,7 +24,9 @@ class _OpenConnection(APSWDatabase):  # type: ignore[misc]  # playhouse has no s
         return connection.execute(sql, tuple(params or ()))
 
 
-_database = _OpenConnection(None)
+class _Table(Model):
+    class Meta:
+        database = _OpenConnection(None)
 
 
 class JsonField(TextField):
@@ -31,105 +36,146 @@ class JsonField(TextField):
         return None if value is None else json.dumps(value)
 
     def python_value(self, value: str | None) -> Any:
-        return None if value is None else json.loads(value)
+        return None if value is None else decode_value(self.name, value)
 
 
-class SessionTable(Model):
-    id = TextField(primary_key=True)
-    run_id = TextField()
-    name = TextField(null=True)
-    claude_session_id = TextField(null=True)
-    parent_session_id = TextField(null=True)
-    status = TextField()
-    end_reason = TextField(null=True)
-    query = TextField()
-    summary = TextField()
-    title = TextField(null=True)
-    requested_model = TextField(null=True)
-    """What the launcher asked for; `model` is what the session has."""
-    model = TextField(null=True)
-    model_id = TextField(null=True)
-    working_dir = TextField()
-    additional_directories = JsonField()
-    max_turns = IntegerField(null=True)
-    max_budget_usd = FloatField(null=True)
-    system_prompt = TextField(null=True)
-    append_system_prompt = TextField(null=True)
-    custom_instructions = TextField(null=True)
-    permission_mode = TextField(null=True)
-    permission_prompt_tool = TextField(null=True)
-    allowed_tools = JsonField()
-    disallowed_tools = JsonField()
-    fresh_system_prompt = BooleanField()
-    extra_arguments = JsonField()
-    auto_accept_edits = BooleanField()
-    dangerously_skip_permissions = BooleanField()
-    dangerously_skip_permissions_expires_at = IntegerField(null=True)
-    archived = BooleanField()
+def _session_fields() -> Iterator[tuple[str, Field]]:
+    """Yield a field for each column of a session: its type, and whether it can be null, follow from the annotation."""
+    for name, type_ in TYPES.items():
+        kind = type_.removesuffix(" | None")
+        if name in JSON_COLUMNS:
+            field: type[Field] = JsonField
+        elif name in BOOLEAN_COLUMNS:
+            field = BooleanField
+        else:
+            field = {"int": IntegerField, "float": FloatField, "str": TextField}[kind]
+        yield name, field(null=kind != type_, primary_key=name == "id")
+
+
+SessionTable: Any = type(
+    "SessionTable", (_Table,), {**dict(_session_fields()), "Meta": type("Meta", (), {"table_name": "sessions"})}
+)
+
+
+class EventTable(_Table):
+    session_id = TextField()
+    sequence = IntegerField()
+    event_type = TextField()
+    role = TextField(null=True)
+    content = TextField(null=True)
+    tool_id = TextField(null=True)
+    tool_name = TextField(null=True)
+    tool_input = TextField(null=True)
+    parent_tool_use_id = TextField(null=True)
+    tool_result_for_id = TextField(null=True)
+    tool_result_content = TextField(null=True)
+    is_error = BooleanField()
+    is_completed = BooleanField()
+    approval_status = TextField(null=True)
+    approval_id = TextField(null=True)
     created_at = IntegerField()
-    last_activity_at = IntegerField()
-    completed_at = IntegerField(null=True)
-    duration_ms = IntegerField(null=True)
-    num_turns = IntegerField(null=True)
-    cost_usd = FloatField(null=True)
-    input_tokens = IntegerField(null=True)
-    output_tokens = IntegerField(null=True)
-    cache_creation_input_tokens = IntegerField(null=True)
-    cache_read_input_tokens = IntegerField(null=True)
-    effective_context_tokens = IntegerField(null=True)
-    context_window = IntegerField(null=True)
-    result_content = TextField(null=True)
-    error_message = TextField(null=True)
-    permission_denials = JsonField()
-    exit_code = IntegerField(null=True)
-    host = TextField()
-    claude_path = TextField()
-    pid = IntegerField(null=True)
-    pid_started = IntegerField(null=True)
-    supervisor_pid = IntegerField(null=True)
-    boot_id = TextField(null=True)
-    journal_offset = IntegerField()
-    fold_state = JsonField()
-    interrupt_requested_at = IntegerField(null=True)
-    interrupt_grace_ms = IntegerField(null=True)
-    left_running = JsonField(null=True)
-    """Pairs of pid and start of what Claude Code had left running when it ended in good order; see ProcessIdentity."""
-    approvals = BooleanField(default=False)
-    approval_timeout_ms = IntegerField(null=True)
-    approval_timeout_allows = BooleanField(null=True)
-    on_approval = TextField(null=True)
-    pending_approvals = IntegerField(default=0)
-    timeout_ms = IntegerField(null=True)
-    idle_timeout_ms = IntegerField(null=True)
-    stop_reason = TextField(null=True)
-    """Why it was to be stopped, as an EndReason: decided before it was signalled."""
-    group_name = TextField(null=True)
-    """The group whose slots it takes."""
-    retries = IntegerField(default=0)
-    wait_for_reset = BooleanField(default=False)
-    fail_on_denial = BooleanField(default=False)
-    on_end = TextField(null=True)
-    on_end_pending = BooleanField(default=False)
-    """Whether it has ended and its `on_end` has still to be run."""
-    rehearsed = BooleanField(default=False)
-    was_queued = BooleanField(default=False)
-    """Whether it has waited for its turn, or waits."""
-    started_at = IntegerField(null=True)
-    """When Claude Code ran first; a session may have been queued before."""
-    restarts = JsonField(null=True)
-    """Each a Restart of the supervisor's, as an object."""
-    from_session = BooleanField(default=False)
-    """Whether it may answer permission requests and widen permissions itself."""
-    launched_within = TextField(null=True)
-    """The session that launched it with commands of its own choice and without that right: they get no token."""
+    note_kind = TextField(null=True)
 
     class Meta:
-        database = _database
-        table_name = "sessions"
+        table_name = "conversation_events"
+        primary_key = False
+
+
+class SnapshotTable(_Table):
+    id = IntegerField(primary_key=True)
+    session_id = TextField()
+    tool_id = TextField()
+    file_path = TextField()
+    content = TextField()
+    created_at = IntegerField()
+
+    class Meta:
+        table_name = "file_snapshots"
+
+
+class McpServerTable(_Table):
+    session_id = TextField()
+    name = TextField()
+    transport = TextField(null=True)
+    command = TextField(null=True)
+    url = TextField(null=True)
+    env_names = TextField(null=True)
+    header_names = TextField(null=True)
+    status = TextField(null=True)
+
+    class Meta:
+        table_name = "mcp_servers"
+        primary_key = CompositeKey("session_id", "name")
+
+
+class FeedTable(_Table):
+    id = IntegerField(primary_key=True)
+    type = TextField()
+    session_id = TextField()
+    run_id = TextField()
+    timestamp = IntegerField()
+    data = TextField()
+
+    class Meta:
+        table_name = "feed"
+
+
+class ApprovalTable(_Table):
+    id = TextField(primary_key=True)
+    session_id = TextField()
+    run_id = TextField()
+    tool_use_id = TextField(null=True)
+    tool_name = TextField()
+    tool_input = TextField()
+    suggested_rule = TextField(null=True)
+    status = TextField()
+    comment = TextField(null=True)
+    answer = TextField(null=True)
+    answered_by = TextField(null=True)
+    created_at = IntegerField()
+    responded_at = IntegerField(null=True)
+    hook_pid = IntegerField()
+    hook_started = IntegerField()
+    boot_id = TextField()
+    answered_from = TextField(null=True)
+
+    class Meta:
+        table_name = "approvals"
+
+
+class ApprovalRuleTable(_Table):
+    session_id = TextField()
+    tool_name = TextField()
+    kind = TextField()
+    content = TextField()
+
+    class Meta:
+        table_name = "approval_rules"
+        primary_key = False
+
+
+class CommandTokenTable(_Table):
+    hash = TextField(primary_key=True)
+    session_id = TextField()
+
+    class Meta:
+        table_name = "command_tokens"
+
+
+TABLES = (
+    SessionTable,
+    EventTable,
+    SnapshotTable,
+    McpServerTable,
+    FeedTable,
+    ApprovalTable,
+    ApprovalRuleTable,
+    CommandTokenTable,
+)
 
 
 def sample(column: str) -> Any:
-    """Return a value of the column's kind."""
+    """Return a value of the kind that a column of a session has."""
     field = getattr(SessionTable, column)
     if isinstance(field, JsonField):
         return []

@@ -1,46 +1,141 @@
-"""A session's row, as those have it who need no query of their own making."""
+"""A session's row, typed: the one list of the columns of the table `sessions`.
+
+What is JSON, what is in the JSON of a session, and what a session's own files restore, is declared at the field.
+`models` makes peewee's table of it, and a test compares it with the schema that the migrations make.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from types import SimpleNamespace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
-JSON_COLUMNS = frozenset(
-    {
-        *("additional_directories", "allowed_tools", "disallowed_tools", "extra_arguments", "permission_denials"),
-        *("fold_state", "left_running", "restarts"),
-    }
+from hldctl.settings.claude import ClaudeOptions
+from hldctl.settings.option import FIRST, LAST, column
+from hldctl.settings.permissions import Permissions
+from hldctl.settings.run_policy import RunPolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Identity:
+    id: str = column(exposure=FIRST)
+    run_id: str = column(exposure=FIRST)
+    name: str | None = column(exposure=FIRST)
+    claude_session_id: str | None = column(exposure=FIRST)
+    parent_session_id: str | None = column(exposure=FIRST)
+    status: str = column(exposure=FIRST, outcome=True)
+    end_reason: str | None = column(exposure=FIRST, outcome=True)
+    query: str = column(exposure=FIRST)
+    summary: str = column(exposure=FIRST)
+    title: str | None = column(exposure=FIRST)
+    model: str | None = column(exposure=FIRST)
+    model_id: str | None = column(exposure=FIRST)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
+    """Its columns as attributes. Times are whole milliseconds since 1970, UTC.
+
+    A query may have read some columns only: any other raises AttributeError.
+    """
+
+    archived: bool = column(exposure=FIRST)
+    created_at: int = column(exposure=FIRST)
+    last_activity_at: int = column(exposure=FIRST)
+    completed_at: int | None = column(exposure=FIRST, outcome=True)
+    duration_ms: int | None = column(exposure=FIRST)
+    num_turns: int | None = column(exposure=FIRST)
+    cost_usd: float | None = column(exposure=FIRST)
+    input_tokens: int | None = column(exposure=FIRST)
+    output_tokens: int | None = column(exposure=FIRST)
+    cache_creation_input_tokens: int | None = column(exposure=FIRST)
+    cache_read_input_tokens: int | None = column(exposure=FIRST)
+    effective_context_tokens: int | None = column(exposure=FIRST)
+    context_window: int | None = column(exposure=FIRST)
+    result_content: str | None = column(exposure=FIRST)
+    error_message: str | None = column(exposure=FIRST, outcome=True)
+    exit_code: int | None = column(exposure=FIRST, outcome=True)
+    host: str = column()
+    claude_path: str = column()
+    pid: int | None = column(exposure=FIRST)
+    pid_started: int | None = column()
+    supervisor_pid: int | None = column(exposure=FIRST)
+    boot_id: str | None = column()
+    journal_offset: int = column()
+    fold_state: dict[str, Any] = column()
+    interrupt_requested_at: int | None = column()
+    interrupt_grace_ms: int | None = column()
+    left_running: list[list[int]] | None = column()
+    """Pairs of pid and start of what Claude Code left running when it ended in good order; see ProcessIdentity."""
+    pending_approvals: int = column(exposure=FIRST)
+    permission_denials: list[dict[str, Any]] = column(exposure=FIRST)
+    stop_reason: str | None = column()
+    """Why it has to stop, as an EndReason: decided before it is signalled."""
+    on_end_pending: bool = column()
+    """Whether it has ended and its `on_end` has not been run yet."""
+    rehearsed: bool = column(exposure=LAST)
+    was_queued: bool = column()
+    """Whether it has been queued, or is."""
+    started_at: int | None = column(exposure=LAST)
+    """When Claude Code started first; a session may have been queued before."""
+    restarts: list[dict[str, Any]] | None = column()
+    """Each a Restart, as an object."""
+    launched_within: str | None = column(trusted=True)
+    """The session that launched it with commands of its own choice and without that right: they get no token."""
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Any]) -> Session:
+        """Make a session of the columns that were read; values are as `decode_row` returns them."""
+        session = object.__new__(cls)
+        session.__dict__.update(columns)
+        return session
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Session) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]  # as of any value that is compared by its columns
+
+    def __repr__(self) -> str:
+        return f"Session({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+
+
+def _where(condition: str) -> frozenset[str]:
+    return frozenset(each.name for each in fields(Session) if each.metadata.get(condition))
+
+
+# Annotations are texts here: reading them costs less than resolving them, in each supervisor.
+TYPES = {each.name: str(each.type) for each in fields(Session)}
+COLUMNS = tuple(TYPES)
+JSON_COLUMNS = frozenset(name for name, type_ in TYPES.items() if type_.startswith(("tuple[", "list[", "dict[")))
+BOOLEAN_COLUMNS = frozenset(name for name, type_ in TYPES.items() if type_.startswith("bool"))
+"""SQLite holds them as numbers."""
+_TUPLES = frozenset(name for name, type_ in TYPES.items() if type_.startswith("tuple["))
+EXPOSED_COLUMNS = tuple(
+    each.name for exposure in (FIRST, LAST) for each in fields(Session) if each.metadata["exposure"] is exposure
 )
-TRUTH_COLUMNS = frozenset(
-    {
-        *("fresh_system_prompt", "auto_accept_edits", "dangerously_skip_permissions", "archived", "approvals"),
-        *("approval_timeout_allows", "wait_for_reset", "fail_on_denial", "on_end_pending", "rehearsed", "was_queued"),
-        "from_session",
-    }
-)
-"""Which SQLite holds as numbers."""
+"""In the JSON of a session, in this order."""
+TRUSTED_COLUMNS = _where("trusted")
+"""What allows or runs something: a damaged database is not believed if the session's own files say otherwise."""
+OUTCOME_COLUMNS = _where("outcome")
+"""Decided once; the files have it from then on."""
 
 
-class Session(SimpleNamespace):
-    """Its columns, or those that were asked for, as attributes; `models` tells their meaning."""
-
-    id: str
-
-
-def decoded(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
-    return {name: _decoded(name, value) for name, value in zip(names, values, strict=True)}
+def decode_row(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
+    """Return a row's columns as a Session has them."""
+    return {name: decode_value(name, value) for name, value in zip(names, values, strict=True)}
 
 
-def encoded(name: str, value: Any) -> Any:
-    """As the database holds it."""
+def encode_value(name: str, value: Any) -> Any:
+    """Return a column's value as the database holds it."""
     return json.dumps(value) if name in JSON_COLUMNS and value is not None else value
 
 
-def _decoded(name: str, value: Any) -> Any:
+def decode_value(name: str, value: Any) -> Any:
+    """Return a column's value as a Session has it."""
     if value is None:
         return None
     if name in JSON_COLUMNS:
-        return json.loads(value)
-    return bool(value) if name in TRUTH_COLUMNS else value
+        decoded = json.loads(value)
+        return tuple(decoded) if name in _TUPLES else decoded
+    return bool(value) if name in BOOLEAN_COLUMNS else value

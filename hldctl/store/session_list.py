@@ -63,7 +63,7 @@ def _found(query: Any) -> list[Session]:
     found: list[Session] = []
     ids = set[str]()
     for row in query.dicts().iterator():
-        session = Session(**row)
+        session = Session.from_columns(row)
         found.append(session)
         if "id" in row:
             ids.add(session.id)

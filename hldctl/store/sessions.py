@@ -12,7 +12,7 @@ from hldctl.states import EndReason, FeedType, Status
 from hldctl.store import approvals, events, feed, mcp_servers
 from hldctl.store.connection import Parameters, current, execute, insert, transaction
 from hldctl.store.feed_writer import Change
-from hldctl.store.session import Session, decoded, encoded
+from hldctl.store.session import Session, decode_row, encode_value
 from hldctl.system.processes import ProcessIdentity
 
 _DELETED_AT_ONCE = 5000
@@ -34,7 +34,7 @@ def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[d
     """The row, its MCP servers and its first event, the user's query, together."""
     run_id, now = session["run_id"], session["created_at"]
     with transaction():
-        insert("sessions", {name: encoded(name, value) for name, value in session.items()})
+        insert("sessions", {name: encode_value(name, value) for name, value in session.items()})
         mcp_servers.create(session["id"], servers)
         events.add(query_event)
         said = {"sequence": 1, "event_type": query_event["event_type"], "role": query_event["role"]}
@@ -48,7 +48,7 @@ def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[d
 
 def _update(session_id: str, columns: dict[str, Any]) -> None:
     assignments = ", ".join(f"{name} = ?" for name in columns)
-    values = (encoded(name, value) for name, value in columns.items())
+    values = (encode_value(name, value) for name, value in columns.items())
     execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*values, session_id))
 
 
@@ -70,7 +70,7 @@ def _change_status(session_id: str, new: Status, now: int, columns: dict[str, An
 
 def get(session_id: str) -> Session | None:
     row = as_row(session_id)
-    return None if row is None else Session(**row)
+    return None if row is None else Session.from_columns(row)
 
 
 def as_row(session_id: str) -> dict[str, Any] | None:
@@ -84,7 +84,7 @@ def _rows(query: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
     if found is None:
         return []
     names = [column[0] for column in cursor.get_description()]
-    return [decoded(names, row) for row in (found, *cursor)]
+    return [decode_row(names, row) for row in (found, *cursor)]
 
 
 def ids_with_prefix(prefix: str, limit: int = 2) -> list[str]:
@@ -132,7 +132,7 @@ def _where_they_run(session_ids: Iterable[str], condition: str) -> list[Session]
     query = (
         f"SELECT {', '.join(_WHERE_IT_RUNS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND {condition}"
     )
-    return [Session(**row) for row in _rows(query, (json.dumps(list(session_ids)),))]
+    return [Session.from_columns(row) for row in _rows(query, (json.dumps(list(session_ids)),))]
 
 
 def to_be_attended() -> list[str]:
@@ -171,7 +171,7 @@ def working_in(directory: str, *, but: str) -> list[str]:
 def progress(session_ids: Collection[str]) -> dict[str, Session]:
     """How far each has come: what changes while it runs, and what tells it from others."""
     query = f"SELECT {', '.join(_PROGRESS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
-    return {row["id"]: Session(**row) for row in _rows(query, (json.dumps(list(session_ids)),))}
+    return {row["id"]: Session.from_columns(row) for row in _rows(query, (json.dumps(list(session_ids)),))}
 
 
 def statuses(session_ids: Collection[str]) -> dict[str, Status]:

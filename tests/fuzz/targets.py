@@ -32,7 +32,7 @@ from hldctl.sessions import resume
 from hldctl.store import approvals, file_snapshots, json_view, mcp_servers
 from hldctl.store.events import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
-from hldctl.store.models import SessionTable
+from hldctl.store.session import COLUMNS as SESSION_COLUMNS
 from hldctl.store.session import Session
 from hldctl.supervisor.input_files import write_inputs
 from hldctl.system.clock import rfc3339
@@ -82,8 +82,10 @@ class Bench:
     @property
     def session(self) -> Session:
         lists = ("additional_directories", "allowed_tools", "disallowed_tools", "extra_arguments")
-        unknown = dict.fromkeys(SessionTable._meta.columns)
-        return Session(**{**unknown, "id": "session", "working_dir": str(self.work), **{name: [] for name in lists}})
+        unknown: dict[str, Any] = dict.fromkeys(SESSION_COLUMNS)
+        return Session.from_columns(
+            {**unknown, "id": "session", "working_dir": str(self.work), **dict.fromkeys(lists, ())}
+        )
 
     def close(self) -> None:
         self.database.close()
@@ -284,7 +286,7 @@ def inherited(bench: Bench, data: bytes) -> None:
         path.unlink(missing_ok=True)
     sources[zlib.crc32(data) % len(sources)].write_bytes(data)
     try:
-        settings = resume._inherited(bench.state, bench.session)
+        settings = resume._inherited_settings(bench.state, bench.session)
     except UnfitEnvironment:
         return
     request = LaunchRequest("session", "run", "Hello", "Hello", "claude", 0o77, settings)

@@ -129,7 +129,7 @@ def test_a_pipe_of_the_name_of_a_file_is_not_read(tmp_path: Path) -> None:
     """What is in it is for somebody else."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    session = Session(id="s", working_dir=str(tmp_path), additional_directories=[])
+    session = Session.from_columns({"id": "s", "working_dir": str(tmp_path), "additional_directories": ()})
     files = SessionFiles(tmp_path / "files")
     files.directory.mkdir()
     held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)

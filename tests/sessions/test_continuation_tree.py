@@ -6,7 +6,7 @@ from tests.helpers.sandbox import Sandbox
 
 
 def session(name: str, created_at: int, parent: str | None = None) -> Session:
-    return Session(id=name, created_at=created_at, parent_session_id=parent)
+    return Session.from_columns({"id": name, "created_at": created_at, "parent_session_id": parent})
 
 
 def test_children_stand_below_their_parents() -> None:

@@ -24,7 +24,10 @@ def said(state: StateDirectory, lengths: list[int]) -> None:
     """A session with events whose texts have these lengths, behind the query of one letter."""
     with opened(state):
         session_record.create(
-            session_record.of_request(LaunchRequest("s", "r", "q", "q", "/claude", 0, ClaudeSettings("/"))), None
+            session_record.from_request(
+                LaunchRequest("s", "r", "q", "q", "/claude", 0, ClaudeSettings(working_dir="/"))
+            ),
+            None,
         )
         insert = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
         for sequence, length in enumerate(lengths, 2):

@@ -61,7 +61,9 @@ def test_what_a_burst_took_is_given_back(sandbox: Sandbox) -> None:
 def test_nor_does_reading_directories_and_what_is_gone_cost_descriptors(sandbox: Sandbox) -> None:
     files = sandbox.files("session")
     files.directory.mkdir(parents=True)
-    taken = Snapshots(Session(id="session", working_dir=str(sandbox.work), additional_directories=[]), files)
+    taken = Snapshots(
+        Session.from_columns({"id": "session", "working_dir": str(sandbox.work), "additional_directories": ()}), files
+    )
     before = psutil.Process().num_fds()
     for number in range(50):
         for path in (".", "gone"):

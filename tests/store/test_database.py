@@ -8,11 +8,12 @@ from pathlib import Path
 
 import apsw
 import pytest
-from peewee import BooleanField
+from peewee import BooleanField, FloatField, IntegerField, Model
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.store import sessions
+from hldctl.store.approvals import Approval
 from hldctl.store.connection import execute
 from hldctl.store.database import opened
 from hldctl.store.events import COLUMNS
@@ -20,8 +21,9 @@ from hldctl.store.feed import FeedEvent
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.migrations import MIGRATIONS
-from hldctl.store.models import JsonField, SessionTable
-from hldctl.store.session import JSON_COLUMNS, TRUTH_COLUMNS
+from hldctl.store.models import TABLES, JsonField, SessionTable
+from hldctl.store.session import BOOLEAN_COLUMNS, JSON_COLUMNS
+from hldctl.store.session import COLUMNS as SESSION_COLUMNS
 from hldctl.store.session_list import Listing, matching
 from tests.helpers.seed_database import fill
 
@@ -49,23 +51,36 @@ def columns_of(table: str) -> list[str]:
 
 def test_rows_and_tables_agree(state: StateDirectory) -> None:
     with opened(state):
-        assert columns_of("sessions") == list(SessionTable._meta.columns)
+        assert set(SESSION_COLUMNS) == set(columns_of("sessions"))
         assert set(COLUMNS) <= set(columns_of("conversation_events"))
+        assert set(Approval._fields) == set(columns_of("approvals"))
         assert set(FeedEvent._fields) == set(columns_of("feed"))
         assert set(McpServerRow._fields) == set(columns_of("mcp_servers")) - {"session_id"}
         assert set(SnapshotRow._fields) == set(columns_of("file_snapshots")) - {"id"}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table._meta.table_name)
+def test_models_and_migrations_agree(state: StateDirectory, table: type[Model]) -> None:
+    with opened(state):
+        made = {row[1]: row for row in execute(f"PRAGMA table_info({table._meta.table_name})").fetchall()}
+    assert made.keys() == table._meta.columns.keys()
+    for name, field in table._meta.columns.items():
+        _, _, declared, is_required, _, place_in_key = made[name]
+        is_number = isinstance(field, IntegerField | BooleanField)
+        assert declared == ("INTEGER" if is_number else "REAL" if isinstance(field, FloatField) else "TEXT"), name
+        assert place_in_key or bool(is_required) == (not field.null), name
 
 
 def test_a_row_is_read_as_it_was_written(state: StateDirectory) -> None:
     """Whether peewee composes the query, or it is the driver's."""
     kinds = {name: type(field) for name, field in SessionTable._meta.columns.items()}
     assert {name for name, kind in kinds.items() if kind is JsonField} == JSON_COLUMNS
-    assert {name for name, kind in kinds.items() if kind is BooleanField} == TRUTH_COLUMNS
+    assert {name for name, kind in kinds.items() if kind is BooleanField} == BOOLEAN_COLUMNS
     fill(state.root, 1, 1)
     with opened(state):
         (listed,) = matching(Listing())
         assert sessions.get(listed.id) == listed
-        assert (listed.archived, listed.allowed_tools) == (False, [])
+        assert (listed.archived, listed.allowed_tools) == (False, ())
 
 
 AT_VERSION_1 = """

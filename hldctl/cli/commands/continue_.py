@@ -22,14 +22,14 @@ def command(
     session: Annotated[str, typer.Argument(metavar="ID", help="The session whose conversation goes on.")],
     query: Query = None,
     *,
-    said: launch_options.Said,
+    options: launch_options.LaunchOptions,
 ) -> None:
     """Start a session that goes on with another's conversation, and print its id.
 
     It has the other's settings, but for --max-turns and those given here. A session that still runs is interrupted
     first.
     """
-    text, rest = query_and_rest(ctx, query, said.query_file)
-    chosen = said.session_options(rest)
+    text, rest = query_and_rest(ctx, query, options.query_file)
+    chosen = options.session_options(rest)
     state = StateDirectory.from_environment()
-    start_and_finish(state, lambda: resume.resume(state, session, text, chosen, ctx.obj["umask"]), said.afterwards)
+    start_and_finish(state, lambda: resume.resume(state, session, text, chosen, ctx.obj["umask"]), options.attach)

@@ -19,16 +19,16 @@ def command(
     ctx: typer.Context,
     query: Query = None,
     *,
-    said: launch_options.Said,
+    options: launch_options.LaunchOptions,
 ) -> None:
     """Start a session and print its id, once Claude Code runs.
 
     What stands behind QUERY and `--` goes to Claude Code as it is.
     """
-    text, rest = query_and_rest(ctx, query, said.query_file)
-    chosen = said.session_options(rest)
+    text, rest = query_and_rest(ctx, query, options.query_file)
+    chosen = options.session_options(rest)
     state = StateDirectory.from_environment()
     attended = is_attended()
     start_and_finish(
-        state, lambda: launch.launch(state, text, chosen, ctx.obj["umask"], attended=attended), said.afterwards
+        state, lambda: launch.launch(state, text, chosen, ctx.obj["umask"], attended=attended), options.attach
     )

@@ -20,7 +20,7 @@ from hldctl.states import Status
 from hldctl.store import approvals, json_view
 from hldctl.store.connection import current
 from hldctl.store.database import reading
-from hldctl.store.session import Session
+from hldctl.store.session import EXPOSED_COLUMNS, Session
 from hldctl.store.session_list import Listing, matching, read
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _print_each(ids: Sequence[str], *, quiet: bool, form: Template | None) -> No
         for session_id in ids:
             output.data(session_id)
         return
-    objects = (json_view.session_object(session) for session in read(ids, json_view.SESSION_FIELDS))
+    objects = (json_view.session_object(session) for session in read(ids, EXPOSED_COLUMNS))
     if form is None:
         output.json_array(objects)
         return

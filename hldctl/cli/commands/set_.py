@@ -31,7 +31,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON.")] = False,
 ) -> None:
     """Change a session's settings, also while it runs. Continuations inherit them."""
-    changes = settings.Changes(title, archived, auto_accept_edits, skip, skip_timeout, tuple(forget_rule or ()))
+    skip_ms: int | None = skip_timeout
+    changes = settings.Changes(title, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()))
     state = StateDirectory.from_environment()
     changed = settings.change(state, session, changes)
     if changes.concern_permissions and changed.completed_at is None and not settings.is_hooked(state, changed):

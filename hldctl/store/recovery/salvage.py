@@ -18,7 +18,7 @@ from hldctl.store import approvals
 from hldctl.store.connection import current, execute, require_order, transaction
 from hldctl.store.recovery import header, schema, valid_values
 from hldctl.store.recovery.valid_values import Column
-from hldctl.store.session import JSON_COLUMNS, decoded
+from hldctl.store.session import JSON_COLUMNS, decode_row
 from hldctl.system.clock import now
 
 _ABOUT_PERMISSIONS = ("approvals", "approval_rules", "command_tokens")
@@ -177,7 +177,7 @@ def _session(columns: list[Column], row: Row) -> SessionRow | None:
         value, is_certain = _readable(row[column.name])
         if column.is_sound(value):
             kept = found.certain if is_certain else found.doubtful
-            kept |= decoded([column.name], [value])
+            kept |= decode_row([column.name], [value])
         else:
             unsound += 1
     return found if unsound <= _MOST_UNSOUND else None

@@ -1,0 +1,119 @@
+"""How a new session is to run, from the options, the configuration and the session that it continues."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hldctl.claude.settings import ClaudeSettings
+from hldctl.config import schema
+from hldctl.config.schema import Configuration
+from hldctl.errors import BadUsage
+from hldctl.paths import StateDirectory
+from hldctl.sessions.options import SessionOptions
+from hldctl.sessions.permissions import caller
+from hldctl.settings.option import chosen, inherited
+from hldctl.settings.permissions import Permissions
+from hldctl.settings.run_policy import RunPolicy
+from hldctl.store.session import Session
+
+
+def new_run_policy(options: SessionOptions, configuration: Configuration) -> RunPolicy:
+    """Return the run policy of a session that continues no other; `options` have the configured defaults."""
+    return _run_policy({}, options, configuration)
+
+
+def continued_run_policy(options: SessionOptions, parent: Session, configuration: Configuration) -> RunPolicy:
+    """Return the parent's run policy with the options given now."""
+    return _run_policy(inherited(RunPolicy, parent), options, configuration)
+
+
+def _run_policy(base: dict[str, Any], options: SessionOptions, configuration: Configuration) -> RunPolicy:
+    group = options.given.get("group")
+    if group is not None and group not in configuration.groups:
+        raise BadUsage(
+            f"There is no group {group!r}; {schema.path()} says how many sessions each may run: "
+            f"[groups] and a line such as {group} = 2."
+        )
+    values = base | chosen(RunPolicy, options.given, 0)
+    if not (values.get("on_end") or "").strip():
+        # An empty command: the one that is configured or inherited is not wanted.
+        values["on_end"] = None
+    return RunPolicy(**values)
+
+
+def new_permissions(options: SessionOptions, configured: Mapping[str, Any], *, attended: bool, now: int) -> Permissions:
+    """Return the permissions of a session that continues no other.
+
+    `configured` are options of the configuration file; `attended` says whether a person sits at a terminal and can be
+    asked.
+    """
+    base = {"approvals": attended} | chosen(Permissions, configured, now)
+    return _permissions(base, options, now)
+
+
+def continued_permissions(options: SessionOptions, parent: Session, now: int) -> Permissions:
+    """Return the parent's permissions, as they are now, with the options given."""
+    return _permissions(inherited(Permissions, parent), options, now)
+
+
+def _permissions(base: dict[str, Any], options: SessionOptions, now: int) -> Permissions:
+    given = options.given
+    if given.get("dangerously_skip_permissions") is False and "dangerously_skip_permissions_timeout" in given:
+        raise BadUsage("--dangerously-skip-permissions-timeout goes with --dangerously-skip-permissions.")
+    if "permission_prompt_tool" in given:
+        base = base | {"approvals": False}
+    return Permissions(**(base | chosen(Permissions, given, now)))
+
+
+_WIDE_MODES = ("acceptEdits", "bypassPermissions")
+_WIDE_WORDS = ("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
+_MODE = "--permission-mode"
+
+
+def are_wide(permissions: Permissions, settings: ClaudeSettings) -> bool:
+    """Return whether calls are allowed that nobody has seen, or the session may allow them itself."""
+    return (
+        permissions.auto_accept_edits
+        or permissions.dangerously_skip_permissions
+        or bool(permissions.approval_timeout_allows)
+        or permissions.from_session
+        or settings.permission_mode in _WIDE_MODES
+        or _ask_for_wide_permissions(settings.extra_arguments)
+    )
+
+
+def ask_for_wide_permissions(options: SessionOptions) -> bool:
+    """Return whether the options for a new session ask for such permissions."""
+    given = options.given
+    timeout = given.get("approval_timeout")
+    return (
+        any(given.get(name) for name in ("auto_accept_edits", "dangerously_skip_permissions", "from_session"))
+        or "dangerously_skip_permissions_timeout" in given
+        or (timeout is not None and timeout.allows)
+        or given.get("permission_mode") in _WIDE_MODES
+        or _ask_for_wide_permissions(options.extra_arguments or ())
+    )
+
+
+def _ask_for_wide_permissions(words: Sequence[str]) -> bool:
+    """Return whether arguments for Claude Code ask for such permissions."""
+    modes = [word.partition("=")[2] for word in words if word.startswith(f"{_MODE}=")]
+    modes += [mode for name, mode in itertools.pairwise(words) if name == _MODE]
+    return bool({*modes} & {*_WIDE_MODES}) or any(word in _WIDE_WORDS for word in words)
+
+
+def launcher_without_right(
+    state: StateDirectory, *, widens: bool, permissions: Permissions, run_policy: RunPolicy
+) -> str | None:
+    """Return the session without the right to answer that launches a new one, where that one has commands that get a
+    token; raises WrongState where such a session widens permissions.
+    """
+    has_commands = permissions.on_approval is not None or run_policy.on_end is not None
+    if not widens and not has_commands:
+        return None
+    within = caller.session_without_right(state)
+    if widens:
+        caller.refuse(within, "Widening permissions")
+    return within

@@ -1,0 +1,100 @@
+"""What a session asks of Claude Code, as far as the database holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hldctl.settings.option import DOLLARS, FIRST, HIDDEN, TEXT, TEXTS, TOOLS, Option, column, number, setting
+
+PERMISSION_MODES = ("default", "acceptEdits", "plan", "auto", "dontAsk", "manual", "bypassPermissions")
+"""Of Claude Code 2.1.330."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaudeOptions:
+    requested_model: str | None = setting(
+        None,
+        Option(
+            "model",
+            TEXT,
+            "Model: opus, sonnet, haiku, or a full id.",
+            metavar="MODEL",
+            config="The model of new sessions, as with --model.",
+            example='"opus"',
+            suggestions=("opus", "sonnet", "haiku"),
+        ),
+        exposure=HIDDEN,
+    )
+    """The `model` of a session is the one that it has."""
+    working_dir: str = column(exposure=FIRST)
+    additional_directories: tuple[str, ...] = setting(
+        (),
+        Option("add_dir", TEXTS, "Additional directory that tools may use; repeatable.", metavar="DIR"),
+        exposure=FIRST,
+    )
+    max_turns: int | None = setting(
+        None, Option("max_turns", number(1, 2**31), "Stop after N turns.", is_inherited=False), exposure=FIRST
+    )
+    max_budget_usd: float | None = setting(
+        None,
+        Option(
+            "max_budget_usd",
+            DOLLARS,
+            "Stop once this much has been spent.",
+            config="Stop sessions once this much has been spent, as with --max-budget-usd.",
+            example="2.50",
+        ),
+        exposure=FIRST,
+    )
+    system_prompt: str | None = setting(
+        None, Option("system_prompt", TEXT, "Replace Claude Code's system prompt.", metavar="TEXT"), exposure=FIRST
+    )
+    append_system_prompt: str | None = setting(
+        None, Option("append_system_prompt", TEXT, "Append this to the system prompt.", metavar="TEXT"), exposure=FIRST
+    )
+    custom_instructions: str | None = setting(
+        None,
+        Option("custom_instructions", TEXT, "More instructions to append to the system prompt.", metavar="TEXT"),
+        exposure=FIRST,
+    )
+    permission_mode: str | None = setting(
+        None,
+        Option(
+            "permission_mode",
+            TEXT,
+            "Claude Code's permission mode: default, acceptEdits, plan, bypassPermissions…",
+            metavar="MODE",
+            config="Claude Code's permission mode, as with --permission-mode.",
+            example='"acceptEdits"',
+            suggestions=PERMISSION_MODES,
+        ),
+        trusted=True,
+        exposure=FIRST,
+    )
+    permission_prompt_tool: str | None = setting(
+        None,
+        Option(
+            "permission_prompt_tool", TEXT, "An MCP tool of yours that answers permission requests.", metavar="TOOL"
+        ),
+        exposure=FIRST,
+    )
+    allowed_tools: tuple[str, ...] = setting(
+        (),
+        Option(
+            "allowed_tools",
+            TOOLS,
+            "Allow this tool without asking; repeatable.",
+            config="Tools that are allowed without asking, as with --allowed-tools, which replaces them; an empty "
+            "value allows none.",
+            example='["Read", "Bash(git log:*)"]',
+        ),
+        trusted=True,
+        exposure=FIRST,
+    )
+    disallowed_tools: tuple[str, ...] = setting(
+        (), Option("disallowed_tools", TOOLS, "Forbid this tool; repeatable."), trusted=True, exposure=FIRST
+    )
+    fresh_system_prompt: bool = setting(False, exposure=HIDDEN)
+    """Whether a resumed conversation gets a new prompt: it keeps the one that it began with otherwise (2.1.330)."""
+    extra_arguments: tuple[str, ...] = setting((), exposure=HIDDEN, trusted=True)
+    """Passed to Claude Code unchanged."""

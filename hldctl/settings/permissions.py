@@ -1,0 +1,103 @@
+"""What happens to a tool call that needs permission."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hldctl.settings.option import APPROVAL_TIMEOUT, COMMAND, DURATION, FIRST, FLAG, HIDDEN, Option, setting
+from hldctl.settings.values import ApprovalTimeout
+
+
+def _skip(skip: bool, now: int) -> dict[str, Any]:
+    return {"dangerously_skip_permissions": skip, "dangerously_skip_permissions_expires_at": None}
+
+
+def _skip_for(duration_ms: int, now: int) -> dict[str, Any]:
+    return {"dangerously_skip_permissions": True, "dangerously_skip_permissions_expires_at": now + duration_ms}
+
+
+def _time_out(timeout: ApprovalTimeout, now: int) -> dict[str, Any]:
+    return {"approval_timeout_ms": timeout.milliseconds, "approval_timeout_allows": timeout.allows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Permissions:
+    approvals: bool = setting(
+        False,
+        Option(
+            "approvals",
+            FLAG,
+            "Ask for permission through `hldctl approvals`, or let Claude Code decide. On by default at a terminal.",
+            config="Whether sessions ask for permission through `hldctl approvals`, as with --approvals. Without it, "
+            "those that are launched at a terminal do.",
+            example="true",
+        ),
+        exposure=HIDDEN,
+        trusted=True,
+    )
+    """Whether somebody is asked; otherwise Claude Code decides as it does without hldctl."""
+    auto_accept_edits: bool = setting(
+        False,
+        Option("auto_accept_edits", FLAG, "Allow edits of the project's plain files without asking."),
+        exposure=FIRST,
+        trusted=True,
+    )
+    dangerously_skip_permissions: bool = setting(
+        False,
+        Option("dangerously_skip_permissions", FLAG, "Allow everything without asking.", resolve=_skip),
+        exposure=FIRST,
+        trusted=True,
+    )
+    dangerously_skip_permissions_expires_at: int | None = setting(
+        None,
+        Option(
+            "dangerously_skip_permissions_timeout",
+            DURATION,
+            "Allow everything without asking, for this long.",
+            resolve=_skip_for,
+        ),
+        exposure=FIRST,
+        trusted=True,
+    )
+    approval_timeout_ms: int | None = setting(
+        None,
+        Option(
+            "approval_timeout",
+            APPROVAL_TIMEOUT,
+            "What to do with an unanswered request, and when: 30m=deny.",
+            config="What happens to a request that nobody answers, and after how long, as with --approval-timeout. "
+            "Without it, a request waits for as long as its session lives.",
+            example='"30m=deny"',
+            resolve=_time_out,
+        ),
+        exposure=HIDDEN,
+        trusted=True,
+    )
+    approval_timeout_allows: bool | None = setting(None, exposure=HIDDEN, trusted=True)
+    on_approval: str | None = setting(
+        None,
+        Option(
+            "on_approval",
+            COMMAND,
+            "Command to run for each request, which it receives as JSON on standard input.",
+            config="A command to run for each request, which it receives as JSON on standard input, as with "
+            "--on-approval.",
+            example="\"notify-send 'Permission wanted'\"",
+        ),
+        exposure=HIDDEN,
+        trusted=True,
+    )
+    from_session: bool = setting(
+        False,
+        Option(
+            "from_session",
+            FLAG,
+            "Let the session itself answer permission requests and widen permissions.",
+            config="Whether sessions may answer permission requests and widen permissions themselves, as with "
+            "--from-session.",
+            example="false",
+        ),
+        trusted=True,
+    )
+    """Whether the session itself may answer permission requests and widen permissions."""

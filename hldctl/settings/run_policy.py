@@ -1,0 +1,82 @@
+"""How a session runs while nobody watches it: timeouts, retries, slots, and what happens at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hldctl.settings.option import COMMAND, FLAG, HIDDEN, LIMIT, TEXT, Option, number, setting
+
+MAX_RETRIES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPolicy:
+    timeout_ms: int | None = setting(
+        None,
+        Option(
+            "timeout",
+            LIMIT,
+            "Stop the session if it is still running after this long, such as 30m.",
+            config="Stop sessions that are still running after this long, as with --timeout.",
+            example='"2h"',
+        ),
+        exposure=HIDDEN,
+    )
+    """Counted from the first start of Claude Code, retries included."""
+    idle_timeout_ms: int | None = setting(
+        None,
+        Option(
+            "idle_timeout",
+            LIMIT,
+            "Stop the session after this long without activity.",
+            config="Stop sessions after this long without activity, as with --idle-timeout.",
+            example='"10m"',
+        ),
+        exposure=HIDDEN,
+    )
+    group_name: str | None = setting(
+        None, Option("group", TEXT, "Take one of the slots that the configuration gives this group.", metavar="NAME")
+    )
+    retries: int = setting(
+        0,
+        Option(
+            "retries",
+            number(0, MAX_RETRIES),
+            "Retry up to N times after an API error or a crash; at most 1000.",
+            config="How often a session is retried after an API error or a crash, as with --retries.",
+            example="3",
+        ),
+    )
+    wait_for_reset: bool = setting(
+        False,
+        Option(
+            "wait_for_reset",
+            FLAG,
+            "Continue when a rate limit has been reset.",
+            config="Whether sessions continue when a rate limit has been reset, as with --wait-for-reset.",
+            example="true",
+        ),
+    )
+    fail_on_denial: bool = setting(
+        False,
+        Option(
+            "fail_on_denial",
+            FLAG,
+            "Count the session as failed if any tool call was denied.",
+            config="Whether a session counts as failed if any tool call was denied, as with --fail-on-denial.",
+            example="true",
+        ),
+    )
+    on_end: str | None = setting(
+        None,
+        Option(
+            "on_end",
+            COMMAND,
+            "Command to run when the session ends; it receives the session as JSON on standard input.",
+            config="A command to run when a session ends, which receives the session as JSON on standard input, as "
+            "with --on-end.",
+            example='"jq -r .status >> ~/sessions.log"',
+        ),
+        trusted=True,
+    )
+    """For /bin/sh."""
