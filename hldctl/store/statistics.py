@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from peewee import SQL, fn
+
 from hldctl.states import Status
-from hldctl.store.connection import execute
+from hldctl.store.models import SessionTable
 
 
 class By(StrEnum):
@@ -24,13 +26,13 @@ class By(StrEnum):
 
 _KEYS = {
     # The user's own days: SQLite asks the C library, which obeys TZ.
-    By.DAY: "date(created_at / 1000, 'unixepoch', 'localtime')",
-    By.MODEL: "model",
-    By.DIRECTORY: "working_dir",
-    By.TITLE: "title",
-    By.STATUS: "status",
-    By.NAME: "name",
-    By.GROUP: "group_name",
+    By.DAY: fn.date(SessionTable.created_at / 1000, "unixepoch", "localtime"),
+    By.MODEL: SessionTable.model,
+    By.DIRECTORY: SessionTable.working_dir,
+    By.TITLE: SessionTable.title,
+    By.STATUS: SessionTable.status,
+    By.NAME: SessionTable.name,
+    By.GROUP: SessionTable.group_name,
 }
 
 _DIGITS = 10
@@ -64,22 +66,19 @@ class Sums(NamedTuple):
 
 def sums(by: By, *, created_since: int | None = None, archived: bool = False) -> list[Sums]:
     """Days in their order; of all else the dearest first."""
-    conditions = ([] if archived else ["archived = 0"]) + ([] if created_since is None else ["created_at >= ?"])
-    columns = [
-        _KEYS[by],
-        "COUNT(*)",
-        *(f"SUM(status = '{status}')" for status in (Status.COMPLETED, Status.FAILED, Status.INTERRUPTED)),
-        "SUM(completed_at IS NULL)",
-        f"ROUND(SUM(cost_usd), {_DIGITS})",
-        *(f"SUM({column})" for column in Sums._fields[Sums._fields.index("input_tokens") :]),
+    ends = [
+        fn.SUM(SessionTable.status == str(status)) for status in (Status.COMPLETED, Status.FAILED, Status.INTERRUPTED)
     ]
-    order = "1" if by is By.DAY else "SUM(cost_usd) DESC, COUNT(*) DESC, 1 NULLS LAST"
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = execute(
-        f"SELECT {', '.join(columns)} FROM sessions {where} GROUP BY 1 ORDER BY {order}",
-        () if created_since is None else (created_since,),
-    )
-    return [Sums(*row) for row in rows]
+    sums = [fn.SUM(getattr(SessionTable, name)) for name in Sums._fields[Sums._fields.index("input_tokens") :]]
+    cost, count, key = fn.SUM(SessionTable.cost_usd), fn.COUNT(SQL("*")), _KEYS[by]
+    running = fn.SUM(SessionTable.completed_at.is_null())
+    query = SessionTable.select(key, count, *ends, running, fn.ROUND(cost, _DIGITS), *sums).group_by(SQL("1"))
+    if not archived:
+        query = query.where(SessionTable.archived == False)  # noqa: E712  peewee builds SQL of it
+    if created_since is not None:
+        query = query.where(SessionTable.created_at >= created_since)
+    order = [SQL("1")] if by is By.DAY else [cost.desc(), count.desc(), SQL("1 NULLS LAST")]
+    return [Sums(*row) for row in query.order_by(*order).tuples()]
 
 
 def total(parts: Sequence[Sums]) -> Sums:
