@@ -39,7 +39,7 @@ def prepare_files(
     try:
         state.sessions.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
         files.directory.mkdir(mode=PRIVATE_DIRECTORY)
-        if file_lock.acquire(files.lock, timeout=1) is None:
+        if file_lock.acquire_quickly(files.lock, timeout=1) is None:
             raise UnfitEnvironment(f"{files.lock} cannot be locked; is {state.root} on a file system without locks?")
         for path in (
             files.journal,

@@ -8,7 +8,6 @@ that none can be exchanged after it was looked at.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hldctl.paths import PRIVATE_DIRECTORY, PRIVATE_FILE
+from hldctl.system import file_lock
 
 _PUBLIC_FILE = 0o666
 _MOST_LINKS = 40
@@ -157,7 +157,7 @@ def _alone_in(place: _Place) -> Iterator[None]:
     # The directory itself, so that no lock file lies about among what the user has there.
     descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.directory)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        with file_lock.exclusive(descriptor):
+            yield
     finally:
         os.close(descriptor)
