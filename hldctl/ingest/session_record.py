@@ -80,16 +80,15 @@ def keep_as_recorded(session_id: str, files: SessionFiles) -> None:
         keep(row, files)
 
 
-def enter(row: Row, request: LaunchRequest, slots: scheduler.Slots) -> scheduler.Entry:
-    """Makes the row of a session that starts now, or when it is its turn; raises NameTaken."""
-    mcp_config = request.settings.mcp_config
-    return scheduler.enter(row, request.if_running, slots, lambda admitted: create(admitted, mcp_config))
-
-
-def create(row: Row, mcp_config: dict[str, Any] | None) -> None:
-    """The one place where a session's row is made, whichever way the session came in."""
+def new_session(row: Row, mcp_config: dict[str, Any] | None) -> scheduler.NewSession:
+    """Return all rows that a session begins with, however it came into the database."""
     query = query_event(row["id"], row["query"], row["created_at"])
-    sessions.create(row, query, [asdict(server) for server in mcp.servers(mcp_config)])
+    return scheduler.NewSession(row, query, [asdict(server) for server in mcp.servers(mcp_config)])
+
+
+def create(new: scheduler.NewSession) -> None:
+    """Insert a session as its row says, without a look at names and slots."""
+    sessions.create(new.row, new.query_event, new.mcp_servers)
 
 
 def query_event(session_id: str, query: str, created_at: int) -> dict[str, Any]:
@@ -136,7 +135,7 @@ def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None 
     if row.get("was_queued") and row.get("completed_at") is None and files.request.exists():
         # It may have left the queue since; if it has not, it is not to start before its turn.
         row["status"] = str(Status.QUEUED)
-    create(row, _mcp_config(files))
+    create(new_session(row, _mcp_config(files)))
     return True
 
 

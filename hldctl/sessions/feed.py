@@ -9,7 +9,7 @@ from hldctl.sessions import supervisors
 from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.states import FeedType
 from hldctl.store import feed
-from hldctl.store.database import reading, refresh
+from hldctl.store.database import changing_files, reading, refresh
 from hldctl.store.feed import FeedEvent
 from hldctl.system.watcher import Wakeup
 
@@ -27,7 +27,7 @@ def events(
     """What has happened behind that id, in order; with `follow` for ever. A slow reader misses nothing."""
     with reading(state):
         # Any session's commit: they all write into the write-ahead log, and it may be made anew.
-        wakeup = Wakeup([state.root, state.database.with_name("hldctl.db-wal")]) if follow else None
+        wakeup = Wakeup(changing_files(state)) if follow else None
         try:
             while True:
                 while page := feed.after(after, _PAGE, types=types, session_id=session_id):

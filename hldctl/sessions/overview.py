@@ -13,7 +13,7 @@ from hldctl.sessions import activity, supervisors
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.store import sessions
-from hldctl.store.database import reading, refresh
+from hldctl.store.database import changing_files, reading, refresh
 from hldctl.store.session import Session
 from hldctl.store.session_list import Listing, matching
 from hldctl.system.watcher import Wakeup
@@ -46,7 +46,7 @@ def followed(state: StateDirectory, listing: Listing, also: Sequence[Path] = ())
     """For ever: after each change, after a touch of the files `also`, and while clocks run every second."""
     with reading(state):
         # Any session's commit, as in `feed`.
-        files = [state.root, state.database.with_name("hldctl.db-wal"), *also]
+        files = [*changing_files(state), *also]
         with closing(Wakeup(files)) as wakeup:
             while True:
                 supervisors.adopt_all_lost(state)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import apsw
 
@@ -220,3 +221,8 @@ def _alone(state: StateDirectory) -> Iterator[None]:
         yield
     finally:
         os.close(held)
+
+
+def changing_files(state: StateDirectory) -> list[Path]:
+    """Return what a process has to watch to see each change: each commit writes or makes one of these files."""
+    return [state.root, state.database.with_name(f"{state.database.name}-wal")]

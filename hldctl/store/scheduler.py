@@ -6,7 +6,7 @@ First come, first served; but who waits for a name, or for a slot in a group, ke
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -50,17 +50,27 @@ class Live(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
+class NewSession:
+    """The rows of a session that is launched."""
+
+    row: dict[str, Any]
+    query_event: dict[str, Any]
+    mcp_servers: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Admission:
     status: Status
     replaced: tuple[str, ...] = ()
     """The sessions that were asked to end for this one."""
 
 
-def enter(row: dict[str, Any], if_running: IfRunning, slots: Slots, create: Callable[[dict[str, Any]], None]) -> Entry:
-    """Makes the row, by `create`, with the status that it may have; raises NameTaken.
+def admit(new: NewSession, if_running: IfRunning, slots: Slots) -> Admission:
+    """Insert a new session with the status that it may have: starting, or queued. Raise NameTaken.
 
     The sessions that it replaces are asked to end in the same transaction, so that nothing can come between.
     """
+    row = new.row
     with transaction():
         others = _live() if row["name"] is not None or slots.concern(row["group_name"]) else []
         rivals = [other.id for other in others if other.name is not None and other.name == row["name"]]
@@ -71,8 +81,9 @@ def enter(row: dict[str, Any], if_running: IfRunning, slots: Slots, create: Call
                 sessions.request_interrupt(rival, row["created_at"], _REPLACED_GRACE_MS, EndReason.INTERRUPTED)
         itself = Live(row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"])
         status = Status.STARTING if itself.id in _starters([*others, itself], slots) else Status.QUEUED
-        create({**row, "status": str(status), "was_queued": status is Status.QUEUED})
-    return Entry(status, tuple(rivals) if if_running is IfRunning.REPLACE else ())
+        admitted = {**row, "status": str(status), "was_queued": status is Status.QUEUED}
+        sessions.create(admitted, new.query_event, new.mcp_servers)
+    return Admission(status, tuple(rivals) if if_running is IfRunning.REPLACE else ())
 
 
 def start(session_id: str, slots: Slots, now: int) -> bool:

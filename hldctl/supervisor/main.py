@@ -17,7 +17,7 @@ from hldctl.ingest.replay import recover
 from hldctl.paths import PRIVATE_FILE, SessionFiles, StateDirectory, touch
 from hldctl.protocol.launch_request import LaunchRequest, name_taken
 from hldctl.states import IfRunning, Status
-from hldctl.store import sessions
+from hldctl.store import scheduler, sessions
 from hldctl.store.database import opened
 from hldctl.store.scheduler import NameTaken
 from hldctl.supervisor import launch, queue
@@ -87,7 +87,8 @@ def _enter(state: StateDirectory, request: LaunchRequest, answer: Answer) -> Cla
     is_recorded = False
     try:
         with opened(state):
-            entry = session_record.enter(row_to_be, request, slots)
+            new = session_record.new_session(row_to_be, request.settings.mcp_config)
+            entry = scheduler.admit(new, request.if_running, slots)
             is_recorded = True
             answer.sharing = sessions.working_in(request.settings.working_dir, but=request.session_id)
             for replaced in entry.replaced:
@@ -125,7 +126,7 @@ def _adopt(state: StateDirectory, session_id: str) -> None:
     except UnfitEnvironment as error:
         answer.refuse(error)
         return
-    if file_lock.acquire(files.lock, _ADOPTION_SECONDS) is None:
+    if file_lock.acquire_quickly(files.lock, _ADOPTION_SECONDS) is None:
         answer.accept()
         return
     _log_to(files)

@@ -86,7 +86,7 @@ class Template:
         shutil.copyfile(stream, files.journal)
         for path in (files.lock, files.log, files.errors, files.wake_signal, files.change_signal):
             make(path)
-        session_record.create(made, None)
+        session_record.create(session_record.new_session(made, None))
         session = sessions.get(session_id)
         assert session is not None
         recorder = Recorder(session, files)

@@ -23,12 +23,8 @@ def state(tmp_path: Path) -> StateDirectory:
 def said(state: StateDirectory, lengths: list[int]) -> None:
     """A session with events whose texts have these lengths, behind the query of one letter."""
     with opened(state):
-        session_record.create(
-            session_record.from_request(
-                LaunchRequest("s", "r", "q", "q", "/claude", 0, ClaudeSettings(working_dir="/"))
-            ),
-            None,
-        )
+        request = LaunchRequest("s", "r", "q", "q", "/claude", 0, ClaudeSettings(working_dir="/"))
+        session_record.create(session_record.new_session(session_record.from_request(request), None))
         insert = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
         for sequence, length in enumerate(lengths, 2):
             event = dict.fromkeys(COLUMNS) | {"session_id": "s", "sequence": sequence, "event_type": "message"}

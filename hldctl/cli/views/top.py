@@ -31,7 +31,7 @@ from hldctl.sessions.process_usage import Meter, Use
 from hldctl.states import ENDED, ApprovalStatus, Status
 from hldctl.store import approvals, sessions
 from hldctl.store.connection import current
-from hldctl.store.database import reading, refresh
+from hldctl.store.database import changing_files, reading, refresh
 from hldctl.store.session import Session
 from hldctl.store.session_list import Listing, matching
 from hldctl.system.watcher import Wakeup
@@ -116,7 +116,7 @@ class TopScreen:
     def _watch(self) -> bool:
         """Until somebody leaves, or wants to follow the selected session; says which."""
         # Any session's commit, as in `overview`.
-        files = [self._state.root, self._state.database.with_name("hldctl.db-wal")]
+        files = changing_files(self._state)
         with (
             full_screen(self._console, has_keys=True) as screen,
             reading(self._state),

@@ -21,7 +21,7 @@ from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current, transaction
-from hldctl.store.database import UNWRITABLE, opened, reading, refresh
+from hldctl.store.database import UNWRITABLE, changing_files, opened, reading, refresh
 from hldctl.supervisor.pending_hooks import expire_unheard, wake_hooks
 from hldctl.system.clock import now, rfc3339
 from hldctl.system.watcher import Wakeup
@@ -71,7 +71,7 @@ def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool
 def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
     """What waits now, and then each request as it comes and as it is resolved, for ever."""
     with reading(state):
-        wakeup = Wakeup([state.root, state.database.with_name("hldctl.db-wal")])
+        wakeup = Wakeup(changing_files(state))
         try:
             reached = feed.last_id()
             yield from (found for found in approvals.pending(current()) if _is_of(found, ids))
