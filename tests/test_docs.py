@@ -24,7 +24,7 @@ generate = importlib.import_module("scripts.generate")
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 REFERENCE = {path.stem: path.read_text() for path in (DOCS / "reference").glob("*.md")}
 
 _READ_VARIABLE = re.compile(r'environ(?:ment)?(?:\.get\(|\[)\s*"([A-Z_]+)"|\b(_?(?:HLDCTL|HUMANLAYER)_[A-Z_]+)\b')
