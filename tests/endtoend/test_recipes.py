@@ -59,7 +59,7 @@ def test_no_overlap(machine: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     ("document", "section", "key"),
-    [(MANY, "## So many at a time", "max_running"), (UNATTENDED, "## Keeping what matters", "prune")],
+    [(MANY, "## A limited number at a time", "max_running"), (UNATTENDED, "## Keeping what matters", "prune")],
 )
 def test_the_configuration_is_taken(machine: Sandbox, document: str, section: str, key: str) -> None:
     text = block(document, "toml", section=section)
