@@ -27,7 +27,7 @@ from hldctl.supervisor.handshake import Answer
 from hldctl.supervisor.lifecycle import Life
 from hldctl.supervisor.termination import adopt_orphans
 from hldctl.system import file_lock, file_size_limit
-from hldctl.system.error_log import log, log_trouble
+from hldctl.system.error_log import log, log_trouble, log_uncaught_exceptions
 
 _ADOPTION_SECONDS = 2.0
 """How long to try for the lock: longer than any probe holds it, so that of several adopters one succeeds."""
@@ -155,6 +155,7 @@ def _log_to(files: SessionFiles) -> None:
 
     Without one, on a full disk say, the session is supervised all the same.
     """
+    log_uncaught_exceptions()
     with contextlib.suppress(OSError):
         log = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
         os.dup2(log, 2)
