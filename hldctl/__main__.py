@@ -1,4 +1,4 @@
-"""`python -m hldctl` is `hldctl`."""
+"""Entry point of `python -m hldctl`, which is the same as `hldctl`."""
 
 from __future__ import annotations
 

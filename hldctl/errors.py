@@ -1,4 +1,4 @@
-"""What a user can cause, each kind with the exit code that scripts rely on."""
+"""User-facing exceptions and their exit codes, which scripts rely on."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ class ExitCode(IntEnum):
 
 
 class HldctlError(Exception):
-    """An error with a sentence for the user; never shown with a traceback."""
+    """An error whose message is a sentence for the user; it is never shown with a traceback."""
 
     exit_code: ExitCode = ExitCode.FAILED
 
 
 class BadUsage(HldctlError):
-    """The command's words are wrong."""
+    """An invalid command line or an invalid value."""
 
     exit_code = ExitCode.USAGE
 
 
 class NoSuchSession(HldctlError):
-    """An id that names no session, or more than one."""
+    """A session reference that matches no session, or more than one."""
 
     exit_code = ExitCode.NO_SUCH_SESSION
 
 
 class WrongState(HldctlError):
-    """The session is in no state for this."""
+    """A request that the session's current state does not allow."""
 
     exit_code = ExitCode.WRONG_STATE
 
 
 class UnfitEnvironment(HldctlError):
-    """No Claude Code, or a state directory or database that cannot be used."""
+    """A missing Claude Code, or an unusable state directory or database."""
 
     exit_code = ExitCode.ENVIRONMENT
 
 
 class WasInterrupted(HldctlError):
-    """Somebody stopped it before it was done."""
+    """A command that the user interrupted."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 class DamagedDatabase(UnfitEnvironment):
-    """The database's file is not what hldctl wrote; `doctor --fix` rebuilds it."""
+    """A damaged database file; `doctor --fix` rebuilds it."""
 
 
 class NewerDatabase(UnfitEnvironment):
-    """The database was written by a later hldctl than this one."""
+    """A database written by a later version of hldctl."""
 
 
 def error_for(exit_code: int, message: str) -> HldctlError:
-    """The error that another process reported by its exit code and sentence."""
-    kinds: tuple[type[HldctlError], ...] = (BadUsage, NoSuchSession, WrongState, UnfitEnvironment, WasInterrupted)
-    return next((kind(message) for kind in kinds if kind.exit_code == exit_code), HldctlError(message))
+    """Return the error that another process reported by its exit code and message."""
+    classes: tuple[type[HldctlError], ...] = (BadUsage, NoSuchSession, WrongState, UnfitEnvironment, WasInterrupted)
+    return next((cls(message) for cls in classes if cls.exit_code == exit_code), HldctlError(message))

@@ -1,4 +1,4 @@
-"""Where hldctl keeps its state, and the names of a session's files."""
+"""The state directory and the files of a session."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from hldctl.errors import UnfitEnvironment
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
 COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
-"""The variable with the token of a command of the user's that hldctl runs; see `store.command_tokens`."""
+"""Environment variable that holds the token of a user command run by hldctl; see `store.command_tokens`."""
 OF_OTHERS = 0o077
-"""The mode bits that let other users in."""
+"""The mode bits that give access to other users."""
 
 _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+# The contents of the state directory: file names, and prefixes of file names.
 _NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal")
-_BEGINNINGS = ("hldctl.db", "lock-trial-")
-"""What hldctl keeps in its state directory, by whole names and by beginnings of names."""
+_PREFIXES = ("hldctl.db", "lock-trial-")
 
 
 def is_session_id(text: str) -> bool:
-    """Return whether that has the form of a session's id, a UUID as hldctl writes it."""
+    """Return whether the text has the form of a session's id: a UUID in lower case."""
     return _SESSION_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
 class SessionFiles:
-    """The files of one session; `journal`, `errors` and `log` have names that scripts rely on."""
+    """The files of one session. Scripts rely on the names of `journal`, `errors` and `log`."""
 
     directory: Path
 
     @property
     def journal(self) -> Path:
-        """What Claude Code wrote to its standard output, byte for byte."""
+        """Claude Code's standard output, byte for byte."""
         return self.directory / "stdout.jsonl"
 
     @property
     def errors(self) -> Path:
-        """What Claude Code wrote to its standard error."""
+        """Claude Code's standard error."""
         return self.directory / "stderr.log"
 
     @property
@@ -59,41 +59,41 @@ class SessionFiles:
 
     @property
     def session_record(self) -> Path:
-        """The session's row as it was made, should the database be lost."""
+        """A copy of the session's original row, from which a lost database is rebuilt."""
         return self.directory / "session.json"
 
     def answer(self, approval_id: str) -> Path:
-        """Touched when the request has been answered; it is there for as long as the hook waits."""
+        """Signal file, touched when the request has been answered. It exists while the hook waits."""
         return self.directory / "approvals" / approval_id
 
     @property
     def arrival_times(self) -> Path:
-        """When the bytes of the journal were seen, so that a second fold gives the same times."""
+        """When the bytes of the journal arrived, so that a replay gives the same times."""
         return self.directory / "arrival-times"
 
     @property
     def lock(self) -> Path:
-        """Held by the session's supervisor for as long as it lives; never unlinked while the session exists."""
+        """Lock file, locked by the supervisor while it runs and never unlinked while the session exists."""
         return self.directory / "lock"
 
     @property
     def wake_signal(self) -> Path:
-        """Touched by whoever has something for the supervisor in the database."""
+        """Signal file, touched after a change in the database that the supervisor has to act on."""
         return self.directory / "wake.signal"
 
     @property
     def wake_answer(self) -> Path:
-        """Its time is that of the `wake.signal` that the supervisor last acted on: this shows whether it responds."""
+        """The supervisor's acknowledgement: it gets the time of the `wake.signal` that was last acted on."""
         return self.directory / "wake.answer"
 
     @property
     def change_signal(self) -> Path:
-        """Touched after each commit about this session, for those who follow it."""
+        """Signal file, touched after each commit about this session, for its followers."""
         return self.directory / "changed.signal"
 
     @property
     def cgroup(self) -> Path:
-        """The path of the session's own cgroup, if it has one."""
+        """File that holds the path of the session's cgroup, if it has one."""
         return self.directory / "cgroup"
 
     @property
@@ -111,7 +111,7 @@ class SessionFiles:
 
     @property
     def settings_with_marks(self) -> Path:
-        """The user's settings with the session's marks, for a session without hldctl's permission hook."""
+        """The user's settings with the variables that identify the session, if hldctl's permission hook is not used."""
         return self.directory / "settings-with-marks.json"
 
     @property
@@ -121,7 +121,7 @@ class SessionFiles:
 
     @property
     def request(self) -> Path:
-        """The launch as it was asked for, its environment too, while Claude Code may still have to be started."""
+        """The launch request with its environment, kept while Claude Code may still have to be started."""
         return self.directory / "request.json"
 
     @property
@@ -130,7 +130,7 @@ class SessionFiles:
 
     @property
     def settings_for_rehearsal(self) -> Path:
-        """The settings with what makes Claude Code talk to the script."""
+        """The user's settings with those that make Claude Code use the rehearsal's server."""
         return self.directory / "settings-rehearsal.json"
 
     @property
@@ -139,12 +139,12 @@ class SessionFiles:
 
     @property
     def restart_prompt(self) -> Path:
-        """What Claude Code is told when it is started again."""
+        """The prompt for Claude Code when it is started again."""
         return self.directory / "continue.txt"
 
     @property
     def on_end_script(self) -> Path:
-        """The `on_end` command, for a shell: in its arguments every local user could read it."""
+        """The `on_end` command as a shell script: every local user could read it in a process's arguments."""
         return self.directory / "on-end.sh"
 
     @property
@@ -153,12 +153,12 @@ class SessionFiles:
 
     @property
     def on_end_started(self) -> Path:
-        """Made by the process that runs the `on_end` command, just before it does: there is one such process."""
+        """Marker, created just before the `on_end` command is started, so that it runs only once."""
         return self.directory / "on-end.started"
 
     @property
     def snapshots(self) -> Path:
-        """Files that were read in part, whole and as they were then: the disk may have changed by another fold."""
+        """Complete copies of files that were read in part: they may have changed on disk before a replay."""
         return self.directory / "snapshots"
 
     @property
@@ -170,9 +170,9 @@ class SessionFiles:
         return self.directory / "append-system-prompt.txt"
 
     def require_own(self) -> None:
-        """Raise UnfitEnvironment if the directory or a file in it belongs to another user; a missing one is fine.
+        """Raise UnfitEnvironment if the directory or a file in it belongs to another user; a missing one is accepted.
 
-        The files say which programs are run, with which environment.
+        The files decide which programs are run and with which environment.
         """
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             self.require_own_directory()
@@ -184,17 +184,17 @@ class SessionFiles:
                 raise unusable(self.directory, error) from None
 
     def require_own_directory(self) -> None:
-        """Raise UnfitEnvironment if the directory belongs to another user: a single stat, for all commands."""
+        """Raise UnfitEnvironment if the directory belongs to another user. This costs one stat(2)."""
         if (status := _status(self.directory)) is not None:
             _require_own(self.directory, status)
 
     def is_own_directory(self) -> bool:
-        """Return whether the directory is this user's, or missing."""
+        """Return whether the directory belongs to this user, or is missing."""
         status = _status(self.directory)
         return status is None or status.st_uid == os.geteuid()
 
     def is_gone(self) -> bool:
-        """Return whether the directory was deleted or moved; one that cannot be looked at for now is not gone."""
+        """Return whether the directory was deleted or moved; False if it cannot be checked."""
         try:
             return _status(self.directory) is None
         except (UnfitEnvironment, OSError):
@@ -203,11 +203,11 @@ class SessionFiles:
 
 @dataclass(frozen=True)
 class StateDirectory:
-    """`$HLDCTL_HOME` or what stands for it."""
+    """The directory of hldctl's state: `$HLDCTL_HOME` or its default."""
 
     root: Path
     is_settled: bool = False
-    """Whether the directory is known to exist: neither it nor its database is made a second time then."""
+    """True if the directory is known to exist: neither it nor its database is created again."""
 
     @property
     def database(self) -> Path:
@@ -219,7 +219,7 @@ class StateDirectory:
 
     @property
     def claude_version(self) -> Path:
-        """Which version the Claude Code binary has, as it was last asked."""
+        """Cache of the Claude Code binary's version."""
         return self.root / "claude-version.json"
 
     @property
@@ -228,27 +228,27 @@ class StateDirectory:
 
     @property
     def prune_log(self) -> Path:
-        """What the last automatic prune said; its time is when that was begun, or ended."""
+        """Output of the last automatic prune; the file's time is when the prune started, or ended."""
         return self.root / "prune.log"
 
     @property
     def queue_signal(self) -> Path:
-        """Touched when a session ends, for those that wait for its name or slot."""
+        """Signal file, touched when a session ends, for sessions that wait for its name or slot."""
         return self.root / "queue.signal"
 
     def session(self, session_id: str) -> SessionFiles:
         return SessionFiles(self.sessions / session_id)
 
     def settled(self) -> StateDirectory:
-        """Return the directory as one that is there: should it be deleted or moved, it is not made again, empty."""
+        """Return a copy that is known to exist, so that a deleted or moved directory is not created again, empty."""
         return replace(self, is_settled=True)
 
     def prepare(self) -> None:
-        """Make the directory, private to its owner, if it is missing; raise UnfitEnvironment if it is not safe to use.
+        """Create the directory, private to its owner, if it is missing. Raise UnfitEnvironment if it is not safe to use.
 
-        It holds prompts, conversations, secrets, and commands that are run: it has to be this user's alone. An existing
-        directory that is open to others is closed only if it holds hldctl's state and nothing else, and refused
-        otherwise: an empty one may be the mount point or the home of something.
+        It holds prompts, conversations, secrets, and commands that are run, so only this user may have access. If an
+        existing directory is open to others, its mode is changed only if it holds nothing except hldctl's state. Any
+        other directory is refused: an empty one may be a mount point or the home of something else.
         """
         try:
             try:
@@ -267,8 +267,9 @@ class StateDirectory:
             self._close_to_others()
 
     def require_own(self) -> None:
-        """Raise UnfitEnvironment if the directory, the database or the directory of sessions belongs to another user;
-        make and change nothing.
+        """Raise UnfitEnvironment if the directory, the database or the directory of sessions belongs to another user.
+
+        Nothing is created or changed.
         """
         if (status := _status(self.root)) is not None:
             self._require_own(status)
@@ -277,15 +278,18 @@ class StateDirectory:
         if status.st_uid != os.geteuid():
             owner, own = _user(status.st_uid), _user(os.geteuid())
             raise UnfitEnvironment(
-                f"{self.root} belongs to {owner}, but hldctl runs as {own}, and uses no state of another user. "
-                f"Run it as {owner}, or name another directory in HLDCTL_HOME."
+                f"{self.root} belongs to {owner}, but hldctl runs as {own} and does not use another user's state. "
+                f"Run it as {owner}, or set HLDCTL_HOME to another directory."
             )
         for path in (self.database, self.sessions):
             with contextlib.suppress(OSError):
                 _require_own(path, os.stat(path))
 
     def _close_to_others(self) -> None:
-        """Take the directory's permissions from others, by a descriptor, so that no other directory is changed."""
+        """Revoke other users' access. Raise UnfitEnvironment if the directory may be used for something else.
+
+        This works on a descriptor, so that no other directory is changed by mistake.
+        """
         try:
             directory = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -300,17 +304,17 @@ class StateDirectory:
             raise unusable(self.root, error) from None
         if is_closed:
             return
-        another = f"Name a directory of its own in HLDCTL_HOME, such as {self.root / 'hldctl'}"
+        advice = f"Set HLDCTL_HOME to a directory of its own, such as {self.root / 'hldctl'}"
         if is_shared:
-            raise UnfitEnvironment(f"{self.root} is shared with other users: its sticky bit is set. {another}.")
+            raise UnfitEnvironment(f"{self.root} is shared with other users: its sticky bit is set. {advice}.")
         raise UnfitEnvironment(
-            f"{self.root} is open to other users, and is not hldctl's alone. {another}, "
+            f"{self.root} is open to other users and may be used for something else. {advice}, "
             f"or, if nobody else needs it, run `chmod {PRIVATE_DIRECTORY:o} {self.root}`."
         )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StateDirectory:
-        """Raises UnfitEnvironment where neither HLDCTL_HOME, XDG_STATE_HOME nor a home directory is known."""
+        """Return the state directory. Raise UnfitEnvironment without HLDCTL_HOME, XDG_STATE_HOME and home directory."""
         variable = cls.variable_name(environment)
         if variable == "HLDCTL_HOME":
             return cls(_absolute(environment[variable]))
@@ -319,14 +323,14 @@ class StateDirectory:
         try:
             return cls(Path.home() / ".local" / "state" / "hldctl")
         except RuntimeError:
-            raise UnfitEnvironment("There is no home directory here; name a state directory in HLDCTL_HOME.") from None
+            raise UnfitEnvironment("No home directory was found; set HLDCTL_HOME to a state directory.") from None
 
     @staticmethod
     def variable_name(environment: Mapping[str, str] = os.environ) -> str | None:
-        """The variable that says where it is, if one does."""
+        """Return the name of the environment variable that decides the location; None for the default."""
         if environment.get("HLDCTL_HOME"):
             return "HLDCTL_HOME"
-        # The XDG specification: a relative path is to be ignored.
+        # The XDG specification says to ignore a relative path.
         return "XDG_STATE_HOME" if Path(environment.get("XDG_STATE_HOME", "")).is_absolute() else None
 
 
@@ -335,12 +339,12 @@ def _absolute(path: str) -> Path:
         absolute = Path(path).expanduser().absolute()
         str(absolute).encode()
     except (RuntimeError, OSError, UnicodeEncodeError):
-        raise UnfitEnvironment(f"HLDCTL_HOME is {path!r}, which is no usable path; name another one.") from None
+        raise UnfitEnvironment(f"HLDCTL_HOME is {path!r}, which is not a usable path; set it to another one.") from None
     return absolute
 
 
 def _status(directory: Path) -> os.stat_result | None:
-    """Return None for a directory that is missing; raise UnfitEnvironment where that cannot be seen."""
+    """Return a directory's status, or None if it is missing. Raise UnfitEnvironment if access is denied."""
     try:
         return os.stat(directory)
     except (FileNotFoundError, NotADirectoryError):
@@ -353,28 +357,26 @@ def _require_own(path: Path | str, status: os.stat_result) -> None:
     if status.st_uid != os.geteuid():
         owner, own = _user(status.st_uid), _user(os.geteuid())
         raise UnfitEnvironment(
-            f"{path} belongs to {owner}, but hldctl runs as {own}, and uses no state of another user. "
-            f"Move it away, or, if you trust what is in it, run `chown -R {own} {path}`."
+            f"{path} belongs to {owner}, but hldctl runs as {own} and does not use another user's state. "
+            f"Move it away, or, if you trust its contents, run `chown -R {own} {path}`."
         )
 
 
 def _is_clearly_own(directory: int, status: os.stat_result) -> bool:
-    """Return whether an open directory is this user's, and holds a database and nothing but what hldctl of this user
-    keeps beside it.
-    """
+    """Return whether an open directory belongs to this user and holds a database and other files of hldctl only."""
     user = os.geteuid()
     if status.st_uid != user:
         return False
     with os.scandir(directory) as entries:
-        found = {entry.name: entry.stat(follow_symlinks=False).st_uid for entry in entries}
-    return "hldctl.db" in found and all(
-        owner == user and (name in _NAMES or name.startswith(_BEGINNINGS)) for name, owner in found.items()
+        owners = {entry.name: entry.stat(follow_symlinks=False).st_uid for entry in entries}
+    return "hldctl.db" in owners and all(
+        owner == user and (name in _NAMES or name.startswith(_PREFIXES)) for name, owner in owners.items()
     )
 
 
 def user_name(number: int) -> str | None:
-    """Return a user's name, by the id; None for one that no password file knows, as in a container."""
-    # Only here: it is needed for refusals and answers alone.
+    """Return the name of the user with this id; None if the password file does not list it, as in a container."""
+    # Imported late: only error messages and answers need it.
     import pwd
 
     try:
@@ -388,31 +390,32 @@ def _user(number: int) -> str:
 
 
 def unusable(path: Path, error: OSError) -> UnfitEnvironment:
+    """Return the error for a path that the operating system refused."""
     reason = error.strerror or str(error)
-    return UnfitEnvironment(f"{path} cannot be used: {reason}. Mend that, or name another one in HLDCTL_HOME.")
+    return UnfitEnvironment(f"Cannot use {path}: {reason}. Fix this, or set HLDCTL_HOME to another directory.")
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner can read, whatever the umask."""
+    """Write a file that only its owner can read, whatever the umask."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
 
 
 def replace_private(path: Path, data: bytes) -> None:
-    """Write a private file whole: a process that reads the one before goes on reading that."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    write_private(temporary, data)
-    temporary.replace(path)
+    """Write a private file atomically: a process that has the previous one open continues to read that."""
+    temp_path = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    write_private(temp_path, data)
+    temp_path.replace(path)
 
 
 def make(path: Path) -> None:
-    """An empty file that only its owner can read, unless there is one."""
+    """Create an empty file that only its owner can read, unless it exists."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
 
 
 def modified_at(path: Path) -> int | None:
-    """In nanoseconds since 1970; None for a file that is gone."""
+    """Return the modification time in nanoseconds since 1970; None if the file is missing."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
@@ -420,8 +423,11 @@ def modified_at(path: Path) -> int | None:
 
 
 def touch(path: Path | str, moment: int | None = None) -> None:
-    """Wakes those who watch the file, who otherwise look a few seconds later; `moment` is in nanoseconds since 1970."""
-    # Named, since the kernel's own clock for files may stand still for some milliseconds: two touches are two times.
+    """Set the modification time, in nanoseconds since 1970, to wake the processes that watch the file.
+
+    Errors are ignored: without a signal these processes check a few seconds later.
+    """
+    # The kernel's clock for files may not advance for some milliseconds; with an explicit time two touches differ.
     moment = time.time_ns() if moment is None else moment
     with contextlib.suppress(OSError):
         os.utime(path, ns=(moment, moment))

@@ -1,4 +1,4 @@
-"""The states that a session, and an event, can be in."""
+"""Enums of the states and kinds of sessions, permission requests and events."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EndReason(StrEnum):
 
 
 class IfRunning(StrEnum):
-    """What becomes of a launch whose name a session has that has not ended."""
+    """What a launch does if a session with the same name has not ended."""
 
     FAIL = "fail"
     SKIP = "skip"
@@ -63,7 +63,7 @@ class EventType(StrEnum):
 
 
 class NoteKind(StrEnum):
-    """What a note is about: a system event, or what Claude Code itself says in the user's name."""
+    """The subject of a note: a system event, or a message that Claude Code writes in the user's name."""
 
     API_ERROR = "api_error"
     API_RETRY = "api_retry"
@@ -79,7 +79,7 @@ class NoteKind(StrEnum):
 
     @property
     def is_trouble(self) -> bool:
-        """Whether a reader should notice it."""
+        """True if a reader should notice the note."""
         return self in _TROUBLE
 
 

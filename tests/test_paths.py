@@ -94,6 +94,6 @@ def test_a_private_directory_may_hold_other_things(tmp_path: Path) -> None:
 
 def test_a_settled_directory_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state").settled()
-    with pytest.raises(UnfitEnvironment, match="cannot be used"):
+    with pytest.raises(UnfitEnvironment, match="Cannot use"):
         state.prepare()
     assert not state.root.exists()

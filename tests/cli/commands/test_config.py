@@ -138,7 +138,7 @@ def test_values_of_all_kinds_are_read_again_as_they_were_said(sandbox: Sandbox) 
     [
         ("retries", "many", "whole number"),
         ("timeout", "soon", "no duration"),
-        ("timeout", "0", "longer than nothing"),
+        ("timeout", "0", "greater than zero"),
         ("approval_timeout", "30m", "30m=deny"),
         ("prune.older_than", "old", "no duration"),
         ("groups.build", "0", "whole number"),
@@ -269,5 +269,5 @@ def test_a_default_that_means_nothing_starts_nothing(sandbox: Sandbox) -> None:
     sandbox.claude(ARGUMENTS)
     sandbox.configure('idle_timeout = "soon"\n')
     done = sandbox.run("launch", "Go")
-    assert (done.returncode, "idle_timeout: 'soon' is no duration" in done.stderr) == (2, True)
+    assert (done.returncode, "idle_timeout: 'soon' is not a duration" in done.stderr) == (2, True)
     assert sandbox.ok("ls", "-q") == ""
