@@ -244,7 +244,7 @@ class StateDirectory:
         return replace(self, is_settled=True)
 
     def prepare(self) -> None:
-        """Create the directory, private to its owner, if it is missing. Raise UnfitEnvironment if it is not safe to use.
+        """Create the directory, private to its owner, if it is missing. Raise UnfitEnvironment if it is not safe.
 
         It holds prompts, conversations, secrets, and commands that are run, so only this user may have access. If an
         existing directory is open to others, its mode is changed only if it holds nothing except hldctl's state. Any

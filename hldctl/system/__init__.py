@@ -1,1 +1,1 @@
-"""What hldctl asks of the operating system: paths, locks, processes, and being woken."""
+"""Operating system interfaces: files, locks, processes and wake-ups."""

@@ -1,8 +1,8 @@
-"""Changing a file of the user's: wholly or not at all, and by one process at a time.
+"""Atomic writes to the user's files, by one process at a time.
 
-Symbolic links are followed by hand: `realpath` would go past the kernel's protection of shared directories
-(protected_symlinks). A link that another user may have put there is refused. Directories are held open on the way, so
-that none can be exchanged after it was looked at.
+Symbolic links are followed by hand: `realpath` would bypass the kernel's protection of shared directories
+(protected_symlinks). A link that another user may have created is refused. Each directory on the path is held open, so
+that it cannot be replaced after it was checked.
 """
 
 from __future__ import annotations
@@ -19,44 +19,45 @@ from hldctl.paths import PRIVATE_DIRECTORY, PRIVATE_FILE
 from hldctl.system import file_lock
 
 _PUBLIC_FILE = 0o666
-_MOST_LINKS = 40
-"""As the kernel."""
-# One that may be searched, but not read, can be passed through.
+# The kernel's limit.
+_MAX_LINKS = 40
+# O_PATH and O_SEARCH also open directories that may be searched but not read.
 _SEARCH = os.O_DIRECTORY | os.O_NOFOLLOW | getattr(os, "O_PATH", getattr(os, "O_SEARCH", os.O_RDONLY))
 
 
 def rewrite(path: Path, change: Callable[[], bytes]) -> None:
-    """Writes what `change` makes of the file as it is then; raises OSError.
+    """Replace a file with what `change` returns; `change` is called under the lock. Raise OSError on failure.
 
-    What is made is the owner's alone; a file that is there keeps its mode, and a link of the user's own stays one.
+    New files and directories are private to their owner. An existing file keeps its mode, and the user's own symbolic
+    link is kept.
     """
     path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-    with _found(path) as place, _alone_in(place):
-        place.replace([change()], PRIVATE_FILE)
+    with _resolve(path) as entry, _lock_directory(entry):
+        entry.replace([change()], PRIVATE_FILE)
 
 
 def write(path: Path, parts: Iterable[bytes], umask: int) -> None:
-    """Writes a file piece by piece; nobody sees it before it is whole. Raises OSError, and whatever `parts` raises.
+    """Write a file in parts and put it in place when it is complete. Raise OSError, or any exception from `parts`.
 
-    A new one has the mode that `umask` leaves; one of the user's that is there keeps its mode, and a link of the user's
-    own stays one. What is no regular file, such as a terminal or a pipe, is written to as it is.
+    A new file gets the mode that `umask` leaves. The user's existing file keeps its mode, and the user's own symbolic
+    link is kept. A file that is not regular, such as a terminal or a pipe, is written to directly.
     """
-    with _found(path) as place:
-        if place.is_special():
-            with os.fdopen(place.open(os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as written:
-                written.writelines(parts)
+    with _resolve(path) as entry:
+        if entry.is_special():
+            with os.fdopen(entry.open(os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+                file.writelines(parts)
         else:
-            place.replace(parts, _PUBLIC_FILE & ~umask)
+            entry.replace(parts, _PUBLIC_FILE & ~umask)
 
 
 @dataclass(frozen=True)
-class _Place:
-    """A name in a directory, which is open, and is no link of anybody's."""
+class _DirectoryEntry:
+    """A name in an open directory; it is not a symbolic link that a user created."""
 
     directory: int
     name: str
     follows: bool = False
-    """For what the system itself has as links, such as /dev/stdout."""
+    """True for a link of the system itself, such as /dev/stdout."""
 
     def status(self) -> os.stat_result | None:
         try:
@@ -76,57 +77,58 @@ class _Place:
         before = self.status()
         if before is not None and before.st_uid == os.geteuid():
             mode = before.st_mode & 0o777
-        begun = _Place(self.directory, f".hldctl-{os.urandom(8).hex()}")
-        descriptor = begun.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        temporary = _DirectoryEntry(self.directory, f".hldctl-{os.urandom(8).hex()}")
+        descriptor = temporary.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            with os.fdopen(descriptor, "wb") as written:
+            with os.fdopen(descriptor, "wb") as file:
                 os.fchmod(descriptor, mode)
-                written.writelines(parts)
-                written.flush()
+                file.writelines(parts)
+                file.flush()
                 os.fsync(descriptor)
-            os.replace(begun.name, self.name, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+            os.replace(temporary.name, self.name, src_dir_fd=self.directory, dst_dir_fd=self.directory)
         except BaseException:
-            os.unlink(begun.name, dir_fd=self.directory)
+            os.unlink(temporary.name, dir_fd=self.directory)
             raise
 
 
 @contextmanager
-def _found(path: Path) -> Iterator[_Place]:
-    """Where the path leads, by links that may be followed; raises OSError at one that may not."""
+def _resolve(path: Path) -> Iterator[_DirectoryEntry]:
+    """Yield the entry that the path leads to. Raise OSError at a symbolic link that must not be followed."""
     directory = os.open("/" if path.is_absolute() else ".", _SEARCH)
     rest = [*reversed(path.parts[1:] if path.is_absolute() else path.parts)] or ["."]
     links = 0
     try:
         while True:
-            place = _Place(directory, rest.pop())
-            status = place.status()
+            entry = _DirectoryEntry(directory, rest.pop())
+            status = entry.status()
             if status is None or not stat.S_ISLNK(status.st_mode):
                 if not rest:
                     break
-                following = os.open(place.name, _SEARCH, dir_fd=directory)
-            elif _is_of_the_kernel(directory):
+                next_directory = os.open(entry.name, _SEARCH, dir_fd=directory)
+            elif _is_in_procfs(directory):
                 if not rest:
-                    place = _Place(directory, place.name, follows=True)
+                    entry = _DirectoryEntry(directory, entry.name, follows=True)
                     break
-                following = os.open(place.name, _SEARCH & ~os.O_NOFOLLOW, dir_fd=directory)
+                next_directory = os.open(entry.name, _SEARCH & ~os.O_NOFOLLOW, dir_fd=directory)
             else:
-                if (links := links + 1) > _MOST_LINKS:
+                if (links := links + 1) > _MAX_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-                target = _target(place, status, is_last=not rest)
+                target = _target(entry, status, is_last=not rest)
                 rest += reversed([part for part in target.split("/") if part] or ["."])
-                following = os.open("/" if target.startswith("/") else ".", _SEARCH, dir_fd=directory)
+                next_directory = os.open("/" if target.startswith("/") else ".", _SEARCH, dir_fd=directory)
             os.close(directory)
-            directory = following
-        yield place
+            directory = next_directory
+        yield entry
     finally:
         os.close(directory)
 
 
-def _target(link: _Place, status: os.stat_result, *, is_last: bool) -> str:
-    """Where a link leads; raises PermissionError if it may be a trap of another user's.
+def _target(link: _DirectoryEntry, status: os.stat_result, *, is_last: bool) -> str:
+    """Return the target of a symbolic link. Raise PermissionError if another user may have created it as a trap.
 
-    The last one decides which file is replaced, so it must be the user's own or root's. For one on the way the kernel's
-    rule holds: in a directory where everybody may make links, it must be the user's own or the directory owner's.
+    A link that is the last part of the path decides which file is replaced, so it must belong to the user or root. For
+    the other links the kernel's rule applies: in a directory where everybody may create links, a link must belong to
+    the user or to the directory's owner.
     """
     directory = os.stat(link.directory)
     is_shared = directory.st_mode & stat.S_ISVTX and directory.st_mode & stat.S_IWOTH
@@ -134,8 +136,8 @@ def _target(link: _Place, status: os.stat_result, *, is_last: bool) -> str:
     if status.st_uid not in trusted and (is_last or is_shared):
         raise PermissionError(errno.EACCES, f"{link.name} is a symbolic link that another user made")
     target = os.readlink(link.name, dir_fd=link.directory)
-    if (now := link.status()) is None or _identity(now) != _identity(status):
-        raise PermissionError(errno.EACCES, f"{link.name} was exchanged while it was looked at")
+    if (current := link.status()) is None or _identity(current) != _identity(status):
+        raise PermissionError(errno.EACCES, f"{link.name} was replaced while it was being checked")
     return target
 
 
@@ -143,8 +145,8 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_uid, status.st_ctime_ns
 
 
-def _is_of_the_kernel(directory: int) -> bool:
-    """Whether its links are no paths, but the open files of a process: /dev/stdout leads there."""
+def _is_in_procfs(directory: int) -> bool:
+    """Return whether the directory is in /proc, whose links, such as that of /dev/stdout, are open files."""
     try:
         device = os.stat("/proc").st_dev
     except OSError:
@@ -153,9 +155,9 @@ def _is_of_the_kernel(directory: int) -> bool:
 
 
 @contextmanager
-def _alone_in(place: _Place) -> Iterator[None]:
-    # The directory itself, so that no lock file lies about among what the user has there.
-    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.directory)
+def _lock_directory(entry: _DirectoryEntry) -> Iterator[None]:
+    # The directory itself is locked, so that no lock file is left among the user's files.
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=entry.directory)
     try:
         with file_lock.exclusive(descriptor):
             yield

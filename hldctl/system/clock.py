@@ -1,4 +1,4 @@
-"""The time as hldctl records it, and as it shows it to programs."""
+"""The current time, and its format in JSON and logs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 
 def now() -> int:
-    """Milliseconds since 1970."""
+    """Return the current time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 def rfc3339(milliseconds: int | None) -> str | None:
-    """UTC, with milliseconds."""
+    """Format milliseconds since 1970 as UTC, `2026-01-31T12:00:00.000Z`; None remains None."""
     if milliseconds is None:
         return None
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+    timestamp = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return timestamp.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"

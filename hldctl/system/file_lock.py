@@ -16,8 +16,8 @@ from pathlib import Path
 
 from hldctl.paths import PRIVATE_FILE, unusable
 
-_PROBED_SECONDS = 0.1
-"""Longer than any probe holds a lock."""
+# Longer than any probe holds a lock.
+_PROBE_SECONDS = 0.1
 
 
 def acquire(path: Path, timeout: float) -> int | None:
@@ -47,23 +47,23 @@ def exclusive(descriptor: int) -> Iterator[None]:
 
 
 def hold(descriptor: int) -> None:
-    """Lock a file that a child is to inherit: for as long as the child keeps it open the lock is not free.
+    """Lock an open file that a child will inherit: the lock is held while the child keeps the file open.
 
-    Nothing depends on it but what is seen from other PID namespaces, so that a file system without locks does no harm.
+    Errors are ignored: only other PID namespaces use this lock, so a file system without locks does no harm.
     """
     with contextlib.suppress(OSError):
-        _is_locked_within(descriptor, _PROBED_SECONDS, _flock)
+        _try_lock(descriptor, _PROBE_SECONDS, _flock)
 
 
 def _acquire(path: Path, timeout: float, lock: Callable[[int], bool]) -> int | None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-    if _is_locked_within(descriptor, timeout, lock):
+    if _try_lock(descriptor, timeout, lock):
         return descriptor
     os.close(descriptor)
     return None
 
 
-def _is_locked_within(descriptor: int, seconds: float, lock: Callable[[int], bool]) -> bool:
+def _try_lock(descriptor: int, seconds: float, lock: Callable[[int], bool]) -> bool:
     """Try to lock an open file until the time is over; return whether that succeeded."""
     deadline = time.monotonic() + seconds
     while not lock(descriptor):
@@ -88,9 +88,9 @@ def _flock(descriptor: int) -> bool:
 
 
 def is_free(path: Path) -> bool:
-    """Whether nobody holds the lock at this moment; also true where there is no lock file.
+    """Return whether no process holds the lock now; True if the lock file does not exist.
 
-    Raises UnfitEnvironment for a file that cannot be opened.
+    Raise UnfitEnvironment if the file cannot be opened.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""How large a file this process may make: `ulimit -f`, which it has from whoever started it."""
+"""Check of the inherited limit for the size of a file, `ulimit -f`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 
 from hldctl.errors import UnfitEnvironment
 
-_ROOM = 64 << 20
-"""Bytes by which a database has to be able to grow; its log alone takes 16 MB."""
+# The database must be able to grow by this much; its write-ahead log alone takes 16 MB.
+_REQUIRED_BYTES = 64 << 20
 
 
 def shortage(database: Path) -> str | None:
-    """What is wrong with the limit, in a sentence; None if the database has room to grow."""
+    """Return a message if the limit is too small for the database to grow, else None."""
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     size = database.stat().st_size if database.exists() else 0
-    if limit == resource.RLIM_INFINITY or limit >= size + _ROOM:
+    if limit == resource.RLIM_INFINITY or limit >= size + _REQUIRED_BYTES:
         return None
     return (
-        f"The limit for the size of a file (ulimit -f) is {limit >> 10} KB, too little for {database};"
+        f"The file size limit (ulimit -f) is {limit >> 10} KB, which is too small for {database};"
         " run `ulimit -f unlimited`, then try again."
     )
 
 
 def require(database: Path) -> None:
-    """Raises UnfitEnvironment if the database could not grow."""
-    if (complaint := shortage(database)) is not None:
-        raise UnfitEnvironment(complaint)
+    """Raise UnfitEnvironment if the limit is too small for the database to grow."""
+    if (message := shortage(database)) is not None:
+        raise UnfitEnvironment(message)

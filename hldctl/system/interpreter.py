@@ -1,4 +1,4 @@
-"""Python's own housekeeping, most of which a process as short as ours would pay for in vain."""
+"""Control of Python's garbage collection and shutdown, most of which is wasted on a short-lived process."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import gc
 import os
 import sys
 
-_OBJECTS = 50_000
-"""More than a command makes as it starts, and than one step of a recording holds; cycles among them are few."""
+# More objects than a command creates at startup, or one step of a recording holds; there are few cycles among them.
+_GC_THRESHOLD = 50_000
 
 
 def collect_rarely() -> None:
-    """To be called before what is large is imported: looking through it for cycles takes a tenth of the start."""
-    gc.set_threshold(_OBJECTS)
+    """Raise the garbage collector's threshold. Call it before large imports: their collection is 10 % of startup."""
+    gc.set_threshold(_GC_THRESHOLD)
 
 
 def leave(code: int) -> None:
-    """Ends the process without taking it apart piece by piece, which takes as long as a query.
+    """Exit without Python's shutdown, which takes as long as a query.
 
-    What was written is flushed first; returns if that fails, or if a thread still works: then all goes Python's way.
+    Standard output and standard error are flushed first. If that fails, or another thread is still running, return, so
+    that the caller exits in the usual way.
     """
     threading = sys.modules.get("threading")
     if threading is not None and threading.active_count() > 1:

@@ -1,4 +1,4 @@
-"""Memory that is free within the process and not yet the system's again."""
+"""Control of the C library's memory allocator."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 
 def give_back() -> None:
-    """To the system, after much was held for a moment; where the C library knows no such call it decides itself."""
+    """Return free memory to the system, after a temporary peak. Without malloc_trim(3) this does nothing."""
     _trim()(0)
 
 
 @functools.cache
 def _trim() -> Callable[[int], object]:
-    # Of glibc alone.
+    # Only glibc has it.
     return getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)

@@ -1,4 +1,4 @@
-"""Processes, told apart from later ones that got the same pid."""
+"""Process identities, which tell a process apart from a later one with the same pid."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 UNKNOWN_START = 0
-"""The start of a process that runs and cannot be looked at, as without /proc; it is proof of nothing."""
+"""Start time of a running process that cannot be inspected, such as without /proc; it identifies no process."""
 
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A pid alone proves nothing after a crash or a reboot; with boot, PID namespace and start time it does.
+    """A pid with its boot, PID namespace and start time, since a pid alone is not unique after a crash or a reboot.
 
-    `boot_id` is what `scope` returns. `started` is in clock ticks since boot on Linux, which no change of the clock
-    moves; elsewhere milliseconds.
+    `boot_id` is the result of `scope`. `started` is in clock ticks since boot on Linux, so that changes of the clock do
+    not affect it, and in milliseconds elsewhere.
     """
 
     pid: int
@@ -27,7 +27,7 @@ class ProcessIdentity:
 
 
 def identify(pid: int) -> ProcessIdentity | None:
-    """The identity of a process that exists now, zombies included; None if there is none."""
+    """Return the identity of an existing process, which may be a zombie; None if there is no such process."""
     if pid <= 0:
         return None
     if sys.platform == "linux":
@@ -42,7 +42,7 @@ def identify(pid: int) -> ProcessIdentity | None:
 
 
 def is_running(process: ProcessIdentity) -> bool:
-    """Whether that very process still runs; a zombie does not."""
+    """Return whether exactly this process still runs; a zombie does not."""
     if identify(process.pid) != process:
         return False
     if sys.platform == "linux":
@@ -57,7 +57,7 @@ def is_running(process: ProcessIdentity) -> bool:
 
 
 def command_line(pid: int) -> str:
-    """What the process was started with; empty where that is not to be seen."""
+    """Return the process's arguments; an empty string if they cannot be read."""
     import psutil
 
     try:
@@ -67,7 +67,7 @@ def command_line(pid: int) -> str:
 
 
 def exit_code_of_zombie(process: ProcessIdentity) -> int | None:
-    """How a process ended that nobody has reaped yet, as subprocess gives it; None if that cannot be seen."""
+    """Return the exit code of a process that has not been reaped yet, in subprocess's form; None if it is unknown."""
     if sys.platform != "linux" or identify(process.pid) != process:
         return None
     fields = _stat_fields(process.pid)
@@ -77,13 +77,13 @@ def exit_code_of_zombie(process: ProcessIdentity) -> int | None:
 
 
 def ancestors() -> list[int]:
-    """Return the pids of this process's parent, of the parent's parent and so on; the first process is left out."""
-    found: list[int] = []
+    """Return the pids of this process's parent, its parent and so on, without process 1."""
+    pids: list[int] = []
     pid: int | None = os.getppid()
-    while pid is not None and pid > 1 and pid not in found:
-        found.append(pid)
+    while pid is not None and pid > 1 and pid not in pids:
+        pids.append(pid)
         pid = _parent(pid)
-    return found
+    return pids
 
 
 def _parent(pid: int) -> int | None:
@@ -100,9 +100,9 @@ def _parent(pid: int) -> int | None:
 
 @functools.cache
 def scope() -> str:
-    """Return what a pid is unique in: the boot's id, and the PID namespace where the system has such a thing.
+    """Return the scope in which a pid is unique: the boot's id and the PID namespace.
 
-    Empty where the system has neither. Each row that names a pid holds it in its column `boot_id`.
+    It is empty if the system has neither. Each database row that holds a pid has it in its column `boot_id`.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -113,15 +113,15 @@ def scope() -> str:
 
 
 def recorded(pid: int, boot_id: str | None, started: int) -> ProcessIdentity:
-    """Return the identity that a row holds; a row of a version that knew no namespaces means this one."""
+    """Return the identity in a database row. A row from a version without namespaces refers to the current one."""
     own = scope()
     return ProcessIdentity(pid, own if boot_id and boot_id == _boot(own) else boot_id or "", started)
 
 
 def is_this_machine(host: str, boot_id: str | None) -> bool:
-    """Whether what ran there ran here: by the boot and the namespace, since machines are renamed, or by the name.
+    """Return whether a recorded host is this machine, by boot and namespace, since machines are renamed, or by name.
 
-    What runs on this machine in another PID namespace, such as a container's, is as far away as another machine.
+    Another PID namespace on this machine, such as a container's, counts as another machine.
     """
     if boot_id and boot_id in (scope(), _boot(scope())):
         return True
@@ -129,7 +129,7 @@ def is_this_machine(host: str, boot_id: str | None) -> bool:
 
 
 def is_of_another_namespace(boot_id: str | None) -> bool:
-    """Whether that is a PID namespace of this boot other than this process's."""
+    """Return whether the scope is another PID namespace of this boot."""
     own = scope()
     return bool(boot_id) and boot_id not in (own, _boot(own)) and _boot(boot_id or "") == _boot(own)
 
@@ -139,7 +139,7 @@ def _boot(scope: str) -> str:
 
 
 def open_pidfd(pid: int) -> int | None:
-    """A descriptor that becomes readable when the process ends; None where the system has none."""
+    """Return a descriptor that becomes readable when the process ends; None if the system has none."""
     if sys.platform != "linux":
         return None
     try:
@@ -149,7 +149,7 @@ def open_pidfd(pid: int) -> int | None:
 
 
 def _stat_fields(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat from the third, the state, on: proc(5)."""
+    """Return the fields of /proc/PID/stat starting with the third, the state: proc(5). None if it cannot be read."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -160,6 +160,6 @@ def _stat_fields(pid: int) -> list[str] | None:
 
 
 def _raise_if_exhausted(error: OSError) -> None:
-    """To find no descriptor for a look at a process is not to find the process gone."""
+    """Raise the error again if it means a lack of resources: that does not show that the process is gone."""
     if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
         raise error

@@ -56,7 +56,7 @@ def test_time_is_up(path: Path) -> None:
 
 
 def test_without_inotify_it_looks_often_enough(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_linux, "_file_notifier", lambda files: None)
+    monkeypatch.setattr(_linux, "_open_inotify", lambda files: None)
     wake = Wakeup([path])
     assert waited(wake) < LONG / 2
     wake.close()

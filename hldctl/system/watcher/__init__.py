@@ -1,10 +1,9 @@
-"""Sleeping until a file changes, a process ends, or time is up.
+"""Waiting for changes of files, exits of processes, and input.
 
-`Wakeup(files, pids, descriptors)` wakes its owner after any of the files was written or touched, or any of the
-processes ended, and while any of the descriptors, such as a terminal's, has something to be read.
-`wait(seconds)` returns then, or when the seconds are over; None waits for ever. It returns False if the seconds are
-over and nothing has happened. True says only that something may have happened: the owner looks for itself. What happens
-between two waits wakes the second one at once.
+`Wakeup(files, pids, descriptors)` wakes its owner after one of the files was written or touched, after one of the
+processes ended, and while one of the descriptors, such as a terminal's, is readable. `wait(seconds)` returns then, or
+after the timeout; None means no timeout. It returns False if the timeout passed and nothing happened. True means only
+that something may have happened: the owner has to check. An event between two waits ends the second one at once.
 """
 
 from __future__ import annotations

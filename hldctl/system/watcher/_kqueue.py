@@ -1,4 +1,4 @@
-"""Being woken on macOS and the BSDs, by kqueue."""
+"""Wake-ups on macOS and the BSDs, by kqueue."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-# What mypy checks on Linux has no kqueue.
+# mypy checks for Linux, which has no kqueue.
 if sys.platform != "linux":
+    # How often to poll if a file cannot be watched.
     _POLL_SECONDS = 0.1
-    """How often to look where a file cannot be watched."""
 
     class Wakeup:
         """See hldctl.system.watcher."""
@@ -19,26 +19,26 @@ if sys.platform != "linux":
         def __init__(self, files: Iterable[Path], pids: Iterable[int] = (), descriptors: Iterable[int] = ()) -> None:
             self._queue = select.kqueue()
             self._descriptors: list[int] = []
-            self._blind = self._overdue = False
+            self._is_polling = self._has_ended = False
             for file in files:
-                self._blind |= not self._watch_file(file)
+                self._is_polling |= not self._watch_file(file)
             for pid in pids:
-                # One that cannot be watched has ended.
-                self._overdue |= not self._watch_process(pid)
+                # A process that cannot be watched has ended.
+                self._has_ended |= not self._watch_process(pid)
             for descriptor in descriptors:
-                self._blind |= not self._watch_input(descriptor)
+                self._is_polling |= not self._watch_input(descriptor)
 
         @property
         def is_blind(self) -> bool:
-            return self._blind
+            return self._is_polling
 
         def wait(self, seconds: float | None) -> bool:
-            if self._overdue:
+            if self._has_ended:
                 seconds = 0.0
-            elif self._blind:
+            elif self._is_polling:
                 seconds = _POLL_SECONDS if seconds is None else min(seconds, _POLL_SECONDS)
             ready = self._queue.control(None, 64, seconds)
-            return self._overdue or self._blind or bool(ready)
+            return self._has_ended or self._is_polling or bool(ready)
 
         def close(self) -> None:
             for descriptor in self._descriptors:
@@ -59,11 +59,11 @@ if sys.platform != "linux":
             return self._add(pid, select.KQ_FILTER_PROC, select.KQ_NOTE_EXIT)
 
         def _watch_input(self, descriptor: int) -> bool:
-            # Again and again for as long as nobody has read it.
+            # Without EV_CLEAR, so that it is reported until the input has been read.
             return self._add(descriptor, select.KQ_FILTER_READ, 0, flags=0)
 
-        def _add(self, subject: int, what: int, changes: int, *, flags: int = select.KQ_EV_CLEAR) -> bool:
-            event = select.kevent(subject, what, select.KQ_EV_ADD | flags, changes)
+        def _add(self, subject: int, event_filter: int, changes: int, *, flags: int = select.KQ_EV_CLEAR) -> bool:
+            event = select.kevent(subject, event_filter, select.KQ_EV_ADD | flags, changes)
             try:
                 self._queue.control([event], 0)
             except OSError:

@@ -1,4 +1,4 @@
-"""Being woken on Linux, by inotify and pidfd."""
+"""Wake-ups on Linux, by inotify and pidfd."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from pathlib import Path
 
 from hldctl.system.processes import open_pidfd
 
+# How often to poll if the system cannot wake us: no inotify instance left, or a process without a descriptor.
 _POLL_SECONDS = 0.1
-"""How often to look where the system cannot wake us: no inotify left, or a process without a handle."""
-
-_LONGEST_SECONDS = 3600.0
-_MANY_NOTICES = 4096
-"""Bytes, 16 for each; equal ones that follow one another are one."""
+_MAX_WAIT_SECONDS = 3600.0
+# An inotify event takes 16 bytes; the kernel merges consecutive equal ones.
+_READ_BYTES = 4096
 
 _IN_MODIFY, _IN_ATTRIB, _IN_CLOEXEC, _IN_NONBLOCK = 0x2, 0x4, 0o2000000, 0o4000
 
@@ -27,38 +26,38 @@ class Wakeup:
     def __init__(self, files: Iterable[Path], pids: Iterable[int] = (), descriptors: Iterable[int] = ()) -> None:
         self._poller = select.poll()
         self._descriptors: list[int] = []
-        self._blind = False
-        self._notifier = _file_notifier(list(files))
-        if self._notifier is None:
-            self._blind = True
+        self._is_polling = False
+        self._inotify = _open_inotify(list(files))
+        if self._inotify is None:
+            self._is_polling = True
         else:
-            self._add(self._notifier)
+            self._add(self._inotify)
         for pid in pids:
-            handle = open_pidfd(pid)
-            if handle is None:
-                self._blind = True
+            pidfd = open_pidfd(pid)
+            if pidfd is None:
+                self._is_polling = True
             else:
-                self._add(handle)
+                self._add(pidfd)
         for descriptor in descriptors:
-            # Not ours to close.
+            # The caller closes these.
             self._poller.register(descriptor, select.POLLIN)
 
     @property
     def is_blind(self) -> bool:
-        """Whether the system could not be asked to wake, so that the owner is woken ten times a second."""
-        return self._blind
+        """True if the system cannot watch everything, so that the owner is woken ten times a second."""
+        return self._is_polling
 
     def wait(self, seconds: float | None) -> bool:
-        # What poll() takes ends at 24 days.
-        longest = _POLL_SECONDS if self._blind else _LONGEST_SECONDS
-        seconds = longest if seconds is None else min(seconds, longest)
-        # Rounded up, so that a deadline a fraction of a millisecond away is not polled for.
+        # The longest timeout of poll() is 24 days.
+        max_seconds = _POLL_SECONDS if self._is_polling else _MAX_WAIT_SECONDS
+        seconds = max_seconds if seconds is None else min(seconds, max_seconds)
+        # Rounded up, so that the last fraction of a millisecond before a deadline is not a busy loop.
         milliseconds = max(0, int(seconds * 1000) + 1)
         ready = self._poller.poll(milliseconds)
         for descriptor, _ in ready:
-            if descriptor == self._notifier:
+            if descriptor == self._inotify:
                 _drain(descriptor)
-        return self._blind or bool(ready)
+        return self._is_polling or bool(ready)
 
     def close(self) -> None:
         for descriptor in self._descriptors:
@@ -70,8 +69,8 @@ class Wakeup:
         self._poller.register(descriptor, select.POLLIN)
 
 
-def _file_notifier(files: list[Path]) -> int | None:
-    """An inotify descriptor that watches the files; None where there is none to be had."""
+def _open_inotify(files: list[Path]) -> int | None:
+    """Return an inotify descriptor that watches the files; None if they cannot be watched."""
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = int(libc.inotify_init1(_IN_CLOEXEC | _IN_NONBLOCK))
     if descriptor < 0:
@@ -84,6 +83,6 @@ def _file_notifier(files: list[Path]) -> int | None:
 
 
 def _drain(descriptor: int) -> None:
-    """Takes what is there to be read; should there be more, it wakes once more."""
+    """Read the pending events; if more are left, they cause another wake-up."""
     with contextlib.suppress(BlockingIOError):
-        os.read(descriptor, _MANY_NOTICES)
+        os.read(descriptor, _READ_BYTES)

@@ -137,10 +137,10 @@ def test_values_of_all_kinds_are_read_again_as_they_were_said(sandbox: Sandbox) 
     ("key", "value", "word"),
     [
         ("retries", "many", "whole number"),
-        ("timeout", "soon", "no duration"),
+        ("timeout", "soon", "not a duration"),
         ("timeout", "0", "greater than zero"),
         ("approval_timeout", "30m", "30m=deny"),
-        ("prune.older_than", "old", "no duration"),
+        ("prune.older_than", "old", "not a duration"),
         ("groups.build", "0", "whole number"),
         ("max_budget_usd", "inf", "dollars"),
         ("colour", "red", "There is no setting 'colour'"),
