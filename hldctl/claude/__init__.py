@@ -1,1 +1,1 @@
-"""All that is known of Claude Code: its binary, its arguments, its stream. No database here."""
+"""Everything specific to Claude Code: its binary, its arguments, its stream. It does not use the database."""

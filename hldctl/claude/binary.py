@@ -1,6 +1,4 @@
-"""Finding the Claude Code binary.
-
-What a Claude Code binary says of itself."""
+"""The Claude Code binary: its location, version and login."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from pathlib import Path
 from hldctl.claude.stream import text
 from hldctl.errors import UnfitEnvironment
 
-_USUAL_PLACES = (
+_STANDARD_PATHS = (
     "~/.local/bin/claude",
     "~/.claude/local/claude",
     "~/.npm-global/bin/claude",
@@ -27,72 +25,76 @@ _USUAL_PLACES = (
     "/usr/bin/claude",
 )
 _LOGIN_SHELL_SECONDS = 5
+_TIMEOUT_SECONDS = 30
+
+OLDEST_WITH_APPROVALS = (2, 1, 268)
+"""The first version that runs the PermissionRequest hook with -p."""
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Path:
-    """The binary to run; raises UnfitEnvironment with the places that were searched."""
+    """Return the binary to run. Raise UnfitEnvironment, with the locations searched, if there is none."""
     return located(environment)[0]
 
 
 def located(environment: Mapping[str, str] = os.environ) -> tuple[Path, str]:
-    """The binary to run, and by what it was found.
+    """Return the binary to run, and how it was found. Raise UnfitEnvironment if there is none.
 
-    The order is: $HLDCTL_CLAUDE, PATH, the usual install places, the one that claude-agent-sdk brings, and last what a
-    login shell finds, which costs a shell's start.
+    The order is: $HLDCTL_CLAUDE, PATH, the standard locations, the binary in the package claude-agent-sdk, and last the
+    PATH of a login shell, since this costs a shell's start.
     """
-    if chosen := environment.get("HLDCTL_CLAUDE"):
-        return _chosen(chosen, environment), "HLDCTL_CLAUDE"
-    for candidate, place in _candidates(environment):
+    if configured := environment.get("HLDCTL_CLAUDE"):
+        return _configured_binary(configured, environment), "HLDCTL_CLAUDE"
+    for candidate, source in _candidates(environment):
         if _is_program(candidate):
-            return candidate, place
+            return candidate, source
     raise UnfitEnvironment(
-        "No Claude Code was found: not on PATH, not in "
-        + ", ".join(_USUAL_PLACES)
+        "Claude Code was not found: not on PATH, not in "
+        + ", ".join(_STANDARD_PATHS)
         + ", not in the claude-agent-sdk package, not on a login shell's PATH. "
-        "Install it (pip install claude-agent-sdk is enough), or name it in HLDCTL_CLAUDE."
+        "Install it (`pip install claude-agent-sdk` is enough), or set HLDCTL_CLAUDE to its path."
     )
 
 
-def _chosen(chosen: str, environment: Mapping[str, str]) -> Path:
-    found = shutil.which(os.path.expanduser(chosen), path=environment.get("PATH"))
-    if found is None:
+def _configured_binary(configured: str, environment: Mapping[str, str]) -> Path:
+    path = shutil.which(os.path.expanduser(configured), path=environment.get("PATH"))
+    if path is None:
         raise UnfitEnvironment(
-            f"HLDCTL_CLAUDE names {chosen}, which is no program that can be run; correct it or unset it."
+            f"HLDCTL_CLAUDE is {configured}, which is not an executable program; correct it or unset it."
         )
-    return Path(found).absolute()
+    return Path(path).absolute()
 
 
 def _candidates(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
     for directory in environment.get("PATH", "").split(os.pathsep):
         if directory:
             yield Path(directory).absolute() / "claude", "PATH"
-    for place in _USUAL_PLACES:
-        yield Path(os.path.expanduser(place)), "usual place"
-    for path in _bundled():
+    for standard_path in _STANDARD_PATHS:
+        yield Path(os.path.expanduser(standard_path)), "standard location"
+    for path in _bundled_binaries():
         yield path, "claude-agent-sdk"
-    for path in _of_login_shell(environment):
+    for path in _login_shell_binaries(environment):
         yield path, "login shell"
 
 
 def _is_program(path: Path) -> bool:
-    # A project's own node_modules and an update's left-overs are not the user's Claude Code (humanlayer 60d4cdc2).
+    # A project's own node_modules and the leftovers of an update are not the user's Claude Code (humanlayer 60d4cdc2).
     if "node_modules" in path.parts or path.suffix == ".bak":
         return False
-    # Not Path.is_file(), which raises for a directory on PATH that may not be searched.
+    # Not Path.is_file(), which raises an error for a directory on PATH that may not be searched.
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
-def _bundled() -> Iterator[Path]:
-    # Never imported: that takes a second.
+def _bundled_binaries() -> Iterator[Path]:
+    # The package is located but not imported, which would take a second.
     spec = importlib.util.find_spec("claude_agent_sdk")
     if spec is not None and spec.origin is not None:
         yield Path(spec.origin).parent / "_bundled" / "claude"
 
 
-def _of_login_shell(environment: Mapping[str, str]) -> Iterator[Path]:
+def _login_shell_binaries(environment: Mapping[str, str]) -> Iterator[Path]:
     shell = environment.get("SHELL", "/bin/sh")
     try:
-        answer = subprocess.run(
+        done = subprocess.run(
             [shell, "-lc", "command -v claude"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -101,44 +103,40 @@ def _of_login_shell(environment: Mapping[str, str]) -> Iterator[Path]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return
-    # A profile may print things of its own before the answer.
-    for line in reversed(answer.stdout.decode(errors="replace").splitlines()):
+    # The shell's profile may print other lines before the path.
+    for line in reversed(done.stdout.decode(errors="replace").splitlines()):
         if line.startswith("/"):
             yield Path(line)
             return
 
 
-OLDEST_WITH_APPROVALS = (2, 1, 268)
-"""Before it, the PermissionRequest hook was not run under -p."""
-_SECONDS = 30
-
-
 def version(binary: Path) -> tuple[int, ...] | None:
-    """None where it cannot be run, or names none."""
-    answer = _ask(binary, "--version", environment=os.environ)
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)", answer or "")
-    return tuple(map(int, found.groups())) if found else None
+    """Return the binary's version; None if it cannot be run or prints none."""
+    output = _run(binary, "--version", environment=os.environ)
+    match = re.match(r"(\d+)\.(\d+)\.(\d+)", output or "")
+    return tuple(map(int, match.groups())) if match else None
 
 
 def login(binary: Path, environment: Mapping[str, str]) -> str | None:
-    """By which method somebody is logged in with that environment, `none` if nobody is; None where it is not told."""
+    """Return the login method in this environment, or `none` if nobody is logged in; None if it is unknown."""
     try:
-        status = json.loads(_ask(binary, "auth", "status", environment=environment) or "")
+        status = json.loads(_run(binary, "auth", "status", environment=environment) or "")
         return text(status["authMethod"]) if status["loggedIn"] else "none"
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _ask(binary: Path, *arguments: str, environment: Mapping[str, str]) -> str | None:
+def _run(binary: Path, *arguments: str, environment: Mapping[str, str]) -> str | None:
+    """Return the output of the binary; None if it cannot be run or takes too long."""
     try:
-        answer = subprocess.run(
+        done = subprocess.run(
             [binary, *arguments],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout.decode(errors="replace")
+    return done.stdout.decode(errors="replace")

@@ -1,6 +1,8 @@
-"""The command line of Claude Code. Every local user can read it: the query goes by standard input, prompts by files.
+"""Claude Code's command line and its transcript of a conversation.
 
-Claude Code's own record of a conversation, without which it cannot be taken up again."""
+Every local user can read the arguments of a process, so the prompt is passed on standard input and system prompts in
+files.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from pathlib import Path
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.paths import SessionFiles
 
-_CHOOSES_CONVERSATION = {
+# Claude Code's options that select the conversation, and whether a value may follow.
+_CONVERSATION_OPTIONS = {
     "--session-id": True,
     "--resume": True,
     "-r": True,
@@ -20,7 +23,6 @@ _CHOOSES_CONVERSATION = {
     "-c": False,
     "--fork-session": False,
 }
-"""Flags of Claude Code, and whether a value may follow."""
 
 
 def command(
@@ -32,12 +34,14 @@ def command(
     hooked: bool,
     rehearsed: bool = False,
 ) -> list[str]:
-    """The arguments that run `settings`; `conversation` is what one of the functions below gives, `hooked` says
-    whether hldctl answers permission requests, `rehearsed` whether a script is played.
+    """Return the command that runs Claude Code with these settings.
+
+    `conversation` is the result of one of the functions below. `hooked` is True if hldctl answers permission requests,
+    and `rehearsed` if a rehearsal's script is played.
     """
-    arguments = [binary, "-p", *_lists(settings), *conversation]
-    arguments += _single_values(settings)
-    arguments += _prompts(settings, files)
+    arguments = [binary, "-p", *_list_options(settings), *conversation]
+    arguments += _single_value_options(settings)
+    arguments += _system_prompt_options(settings, files)
     if "--resume" in conversation and settings.fresh_system_prompt:
         arguments += ["--system-prompt-snapshot", "off"]
     if settings.mcp_config is not None:
@@ -49,13 +53,13 @@ def command(
     else:
         arguments += ["--settings", str(files.settings_with_marks)]
     if hooked and settings.permission_mode is None:
-        # What it is without this differs between releases, and in some a server decides.
+        # The default without this option differs between releases, and in some of them a server decides.
         arguments += ["--permission-mode", "default"]
-    # Flags that take no value come last, so that a list before them, and the user's own words after, end at them.
+    # These come last: they end a list before them, and separate it from the user's own arguments.
     return [*arguments, "--output-format", "stream-json", "--verbose", *settings.extra_arguments]
 
 
-def _lists(settings: ClaudeSettings) -> Iterator[str]:
+def _list_options(settings: ClaudeSettings) -> Iterator[str]:
     lists = {
         "--add-dir": settings.additional_directories,
         "--allowedTools": settings.allowed_tools,
@@ -68,41 +72,48 @@ def _lists(settings: ClaudeSettings) -> Iterator[str]:
 
 
 def new_conversation(session_id: str, settings: ClaudeSettings) -> list[str]:
+    """Return the arguments for a new conversation; none if the user's own arguments select one."""
     return [] if names_conversation(settings.extra_arguments) else ["--session-id", session_id]
 
 
 def forked_conversation(of: str, session_id: str) -> list[str]:
-    """Another's, as it is now. Without --fork-session two runs would write into one transcript."""
+    """Return the arguments for a copy of another conversation.
+
+    Without --fork-session two runs would write to the same transcript.
+    """
     return ["--resume", of, "--fork-session", "--session-id", session_id]
 
 
 def same_conversation(claude_session_id: str) -> list[str]:
-    """The session's own, which nobody else writes."""
+    """Return the arguments that continue the session's own conversation, which no other run writes to."""
     return ["--resume", claude_session_id]
 
 
 def names_conversation(arguments: Sequence[str]) -> bool:
-    """Whether a user's own words choose the conversation, which is then not for us to choose."""
-    return any(argument.partition("=")[0] in _CHOOSES_CONVERSATION for argument in arguments)
+    """Return whether the user's own arguments select the conversation, in which case hldctl must not."""
+    return any(argument.partition("=")[0] in _CONVERSATION_OPTIONS for argument in arguments)
 
 
 def without_conversation(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The words that a continuation inherits: with the others it would write into its parent's transcript."""
-    kept: list[str] = []
+    """Return the arguments without those that select the conversation.
+
+    A continuation inherits the rest. With the others it would write to its parent's transcript.
+    """
+    inherited: list[str] = []
     value_follows = False
     for argument in arguments:
         name, has_value, _ = argument.partition("=")
-        if name in _CHOOSES_CONVERSATION:
-            value_follows = _CHOOSES_CONVERSATION[name] and not has_value
+        if name in _CONVERSATION_OPTIONS:
+            value_follows = _CONVERSATION_OPTIONS[name] and not has_value
         elif not value_follows or argument.startswith("-"):
-            kept.append(argument)
+            inherited.append(argument)
             value_follows = False
         else:
             value_follows = False
-    return tuple(kept)
+    return tuple(inherited)
 
 
-def _single_values(settings: ClaudeSettings) -> Iterator[str]:
+def _single_value_options(settings: ClaudeSettings) -> Iterator[str]:
     values = {
         "--model": settings.requested_model,
         "--max-turns": settings.max_turns,
@@ -115,8 +126,8 @@ def _single_values(settings: ClaudeSettings) -> Iterator[str]:
             yield from (flag, str(value))
 
 
-def _prompts(settings: ClaudeSettings, files: SessionFiles) -> Iterator[str]:
-    # Claude Code has both flags since 2.0.34. The kernel allows an argument 128 KiB, and a file any length.
+def _system_prompt_options(settings: ClaudeSettings, files: SessionFiles) -> Iterator[str]:
+    # Claude Code has both options since 2.0.34. The kernel limits an argument to 128 KiB, but not a file.
     if settings.system_prompt is not None:
         yield from ("--system-prompt-file", str(files.system_prompt))
     if settings.appended_prompt is not None:
@@ -124,9 +135,9 @@ def _prompts(settings: ClaudeSettings, files: SessionFiles) -> Iterator[str]:
 
 
 def has_transcript(claude_session_id: str, environment: Mapping[str, str], working_dir: str) -> bool:
-    """Whether Claude Code has begun to write it: not before its first request is out, later than its `init` (2.1.330).
+    """Return whether Claude Code's transcript of the conversation exists, without which it cannot be resumed.
 
-    `environment` is Claude Code's.
+    Claude Code 2.1.330 creates it with its first request, after its `init` line. `environment` is Claude Code's.
     """
     home = environment.get("HOME") or os.path.expanduser("~")
     directory = Path(working_dir, environment.get("CLAUDE_CONFIG_DIR") or Path(home, ".claude"))

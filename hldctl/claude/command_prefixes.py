@@ -1,25 +1,26 @@
-"""Which commands start with given words, and whether these words say what will run.
+"""Command prefixes in permission rules: which commands they cover, and whether they determine what will run.
 
-Imported by the hook only where a rule with a prefix is compared.
+The hook imports this module only if a rule with a prefix is compared.
 """
 
 from __future__ import annotations
 
 import re
 
-_WORD = re.compile(r"[A-Za-z0-9._/@%+,:=-]+")
-"""Of a prefix: the shell takes it literally."""
+# A word of a prefix that the shell takes literally.
+_LITERAL_WORD = re.compile(r"[A-Za-z0-9._/@%+,:=-]+")
+# Characters that join commands, redirect, or expand to something that runs. Expansions of file names run nothing.
 _SPECIAL = frozenset(";&|<>$`(){}\\")
-"""Characters that join commands, redirect, or expand to something that runs; expansions of file names run nothing."""
-_VERSION = re.compile(r"[-.0-9]+$")
+_VERSION_SUFFIX = re.compile(r"[-.0-9]+$")
 
 
-def _names(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
+def _split_names(names: str) -> frozenset[str]:
+    return frozenset(names.split())
 
 
-_RUNNERS = _names(
-    # Shells, and words of their language that run others or change what a later word means.
+# Programs that run whatever their arguments say, so that a prefix of them would allow everything.
+_RUNNERS = _split_names(
+    # Shells, and words of their language that run other commands or change the meaning of a later word.
     "sh bash rbash zsh dash ash hush ksh mksh pdksh oksh yash fish csh tcsh rc es elvish nu xonsh osh busybox toybox "
     "pwsh powershell cmd wsl wscript cscript eval exec source . command builtin time coproc ! if then elif else while "
     "until for do select case function alias unalias export declare typeset local readonly set shopt enable hash bind "
@@ -40,9 +41,11 @@ _RUNNERS = _names(
     # Programs that fetch a program and run it.
     "npx pnpx bunx pipx uvx rustup corepack volta nvm"
 )
-"""Whatever their arguments say runs, so that a prefix of them allows everything."""
 
-_VERBS = {
+# Programs with many subcommands, and the subcommands after which the remaining arguments cannot run anything else. With
+# another subcommand, or an option in its place, they can (`git -c alias.x=!sh x`, `npm exec`, `docker run`). Build and
+# test commands run the project's own code.
+_SUBCOMMANDS = {
     "git": "status add commit restore switch branch tag stash show log diff blame rev-parse ls-files shortlog merge",
     "hg": "status add commit log diff",
     "npm": "run run-script test t start ci install i ls list outdated audit view",
@@ -80,38 +83,34 @@ _VERBS = {
     "nox": "",
     "hldctl": "ls show tail events approvals stats doctor",
 }
-"""Words of programs that do many things after which the rest cannot be anything: with another word, or an option, in
-their place it can (`git -c alias.x=!sh x`, `npm exec`, `docker run`). What builds or tests runs the project's own code.
-"""
 
 
 def is_narrow(prefix: str) -> bool:
-    """Return whether the prefix says what will run, whatever comes after it."""
+    """Return whether the prefix determines what will run, whatever arguments follow it."""
     words = prefix.split(" ")
-    if not all(_WORD.fullmatch(word) for word in words):
+    if not all(_LITERAL_WORD.fullmatch(word) for word in words):
         return False
     first = words[0].casefold()
-    # An assignment (`LD_PRELOAD=x`) is before the command; an option is none.
+    # An assignment (`LD_PRELOAD=x`) comes before the command; an option is not a command.
     if "=" in first or first.startswith(("-", "+", "%")):
         return False
     name = first.rpartition("/")[2]
-    plain = _VERSION.sub("", name)
-    if not name or {name, plain} & _RUNNERS:
+    unversioned = _VERSION_SUFFIX.sub("", name)
+    if not name or {name, unversioned} & _RUNNERS:
         return False
-    verbs = _VERBS.get(name, _VERBS.get(plain))
-    return verbs is None or (len(words) > 1 and words[1] in verbs.split())
+    subcommands = _SUBCOMMANDS.get(name, _SUBCOMMANDS.get(unversioned))
+    return subcommands is None or (len(words) > 1 and words[1] in subcommands.split())
 
 
 def covers(prefix: str, command: str) -> bool:
     """Return whether the command is one plain command that starts with the words of the prefix."""
-    # Also tabs, newlines and spaces that only some shells take for one.
-    if not command.isprintable() or _SPECIAL & set(command) or not _is_closed(command):
+    # isprintable() also excludes tabs, newlines, and spaces that only some shells recognise.
+    if not command.isprintable() or _SPECIAL & set(command) or not _has_closed_quotes(command):
         return False
     return command == prefix or command.startswith(prefix + " ")
 
 
-def _is_closed(command: str) -> bool:
-    """Return whether each quotation mark has its other one."""
+def _has_closed_quotes(command: str) -> bool:
     quote = ""
     for character in command:
         if character == quote:
@@ -122,5 +121,5 @@ def _is_closed(command: str) -> bool:
 
 
 def is_literal(prefix: str, command: str) -> bool:
-    """Return whether the command itself has a `*` where a rule `prefix *` has its wildcard."""
+    """Return whether the command itself contains a `*` where the rule `prefix *` has its wildcard."""
     return command.removeprefix(prefix).lstrip().startswith("*")

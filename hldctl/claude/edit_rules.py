@@ -1,6 +1,6 @@
-"""Which edits a rule accepts: those of the session's own files that nothing runs on its own.
+"""The edits that a rule accepts: edits of the session's own files that no program runs automatically.
 
-Imported by the hook only for a call that edits.
+The hook imports this module only for a tool that edits.
 """
 
 from __future__ import annotations
@@ -13,24 +13,27 @@ from typing import Any, NamedTuple
 from hldctl.claude.tools import EDITED_PATHS
 
 
-def _names(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
+def _split_names(names: str) -> frozenset[str]:
+    return frozenset(names.split())
 
 
-GUARDED_DIRECTORIES = _names(
+GUARDED_DIRECTORIES = _split_names(
     ".git .claude .vscode .idea .husky .cargo .devcontainer .yarn .mvn .githooks .git-hooks .ssh .gnupg .config "
     ".direnv .zed .cursor "
     ".fleet .gradle .bazelisk .m2 launchagents launchdaemons"
 )
-"""What is in one of these, at any depth, is asked. Claude Code 2.1.331 asks for the first nine under acceptEdits."""
-GUARDED_FILES = _names(
-    # As Claude Code 2.1.331 has them.
+"""An edit in one of these, at any depth, is not accepted by rule.
+
+Claude Code 2.1.331 asks for permission in the first nine under acceptEdits.
+"""
+GUARDED_FILES = _split_names(
+    # The list of Claude Code 2.1.331.
     ".gitconfig .gitmodules .bashrc .bash_profile .zshrc .zprofile .profile .zshenv .zlogin .zlogout .bash_login "
     ".bash_aliases .bash_logout .envrc .ripgreprc .mcp.json .claude.json .npmrc .yarnrc .yarnrc.yml .pnp.cjs "
     ".pnp.loader.mjs .pnp.js .pnp.data.json .pnpmfile.cjs bunfig.toml .bunfig.toml .bazelrc .bazelversion .bazeliskrc "
     ".pre-commit-config.yaml lefthook.yml .lefthook.yml lefthook.yaml .lefthook.yaml gradle-wrapper.properties "
     "maven-wrapper.properties .devcontainer.json pyrightconfig.json "
-    # More that a shell, a desktop, an editor or a tool runs or takes commands from as it starts.
+    # More files that a shell, a desktop, an editor or a tool runs, or takes commands from, when it starts.
     ".kshrc .mkshrc .shrc .cshrc .tcshrc .login .logout .xprofile .xinitrc .xsession .xsessionrc .xserverrc "
     ".pam_environment .inputrc .vimrc .gvimrc .exrc .nvimrc .nvim.lua .emacs .dir-locals.el .tmux.conf .screenrc "
     ".gdbinit .lldbinit .irbrc .pryrc .rprofile .renviron .pythonrc .pythonstartup .perldb .psqlrc .sqliterc "
@@ -41,37 +44,37 @@ _GIT_PARTS = ("objects", "refs", "commondir")
 
 
 class Area(NamedTuple):
-    """Where a session may edit by rule; all paths are absolute."""
+    """The directories in which a session may edit by rule; all paths are absolute."""
 
     directories: tuple[str, ...]
-    """Its working directory and its additional ones."""
+    """The session's working directory and additional directories."""
     kept: tuple[str, ...] = ()
-    """What stays out, such as hldctl's own state and configuration."""
+    """Excluded directories, such as those of hldctl's own state and configuration."""
     homes: tuple[str, ...] = ()
-    """Home directories: what is hidden in one is configuration of some program."""
+    """Home directories, whose hidden files are the configuration of some program."""
 
 
 def file(tool_name: str, tool_input: dict[str, Any]) -> str | None:
-    """Return the real path of what the call would edit, whether it exists or not; None if that is not certain."""
+    """Return the real path of the file that the call would edit, existing or not; None if it is not certain."""
     path = tool_input.get(EDITED_PATHS.get(tool_name, ""))
     if not isinstance(path, str) or not path.startswith("/") or not path.isprintable() or path != path.strip():
         return None
-    # Claude Code composes characters before it writes; another file may have the name as it was asked for.
+    # Claude Code normalizes the name before it writes; another file may have the name in the request.
     if unicodedata.normalize("NFC", path) != path:
         return None
     real = os.path.realpath(path)
-    # `link/..` is another directory for a program that shortens a path before it follows its links.
+    # `link/..` is another directory for a program that normalizes a path before it follows the links.
     return real if os.path.realpath(os.path.normpath(path)) == real else None
 
 
 def is_accepted(tool_name: str, tool_input: dict[str, Any], area: Area) -> bool:
-    """Return whether the call edits a plain file of the area; all else is for somebody to decide."""
+    """Return whether the call edits a plain file of the area; any other edit needs a decision by the user."""
     path = file(tool_name, tool_input)
     if path is None or not _is_plain(path):
         return False
     roots = [root for root in map(os.path.realpath, area.directories) if root != "/" and _is_below(path, root)]
     return bool(roots) and not (
-        any(_is_below(_folded(path), _folded(os.path.realpath(kept))) for kept in area.kept)
+        any(_is_below(_fold_case(path), _fold_case(os.path.realpath(kept))) for kept in area.kept)
         or _is_guarded(path)
         or _is_in_git_directory(path)
         or all(_is_hidden_at_home(path, root, area.homes) for root in roots)
@@ -79,7 +82,7 @@ def is_accepted(tool_name: str, tool_input: dict[str, Any], area: Area) -> bool:
 
 
 def _is_plain(path: str) -> bool:
-    """Return whether it is a file with one name, or none yet: under another name it may be guarded."""
+    """Return whether the path is a regular file without hard links, or missing: another link may be guarded."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -94,9 +97,9 @@ def _is_below(path: str, directory: str) -> bool:
 
 
 def _is_guarded(path: str) -> bool:
-    *directories, name = _folded(path).split("/")[1:]
+    *directories, name = _fold_case(path).split("/")[1:]
     if name in GUARDED_FILES or name in GUARDED_DIRECTORIES or name == "head":
-        # Without a HEAD no directory is one of git's, whose configuration names programs to run.
+        # A file HEAD can turn a directory into a git repository, whose configuration names programs to run.
         return True
     for depth, directory in enumerate(directories):
         if directory in GUARDED_DIRECTORIES and not _holds_worktree(directories[depth:]):
@@ -105,12 +108,12 @@ def _is_guarded(path: str) -> bool:
 
 
 def _holds_worktree(directories: list[str]) -> bool:
-    """Claude Code keeps whole checkouts in .claude/worktrees/NAME."""
+    """Return whether this is .claude/worktrees/NAME, where Claude Code keeps whole checkouts."""
     return directories[:2] == [".claude", "worktrees"] and len(directories) > 2
 
 
 def _is_in_git_directory(path: str) -> bool:
-    """Return whether git could take a directory above it for a repository of its own, whatever its name."""
+    """Return whether git could take one of the parent directories for a repository, whatever its name."""
     directory = path.rpartition("/")[0]
     while directory:
         if os.path.lexists(f"{directory}/HEAD") and any(os.path.lexists(f"{directory}/{part}") for part in _GIT_PARTS):
@@ -120,7 +123,7 @@ def _is_in_git_directory(path: str) -> bool:
 
 
 def _is_hidden_at_home(path: str, root: str, homes: tuple[str, ...]) -> bool:
-    """Return whether it is below something hidden in a home directory, and the session does not work in there."""
+    """Return whether the path is hidden in a home directory, and the session does not work in that hidden directory."""
     for home in map(os.path.realpath, homes):
         if _is_below(path, home) and not (root != home and _is_below(root, home)):
             first = path.removeprefix(home.rstrip("/") + "/").split("/")[0]
@@ -129,7 +132,7 @@ def _is_hidden_at_home(path: str, root: str, homes: tuple[str, ...]) -> bool:
     return False
 
 
-def _folded(path: str) -> str:
-    """Return the path as a file system that ignores case, composition and invisible characters compares it."""
+def _fold_case(path: str) -> str:
+    """Return the path as compared by a file system that ignores case, composition and invisible characters."""
     composed = unicodedata.normalize("NFKC", path).casefold()
     return "".join(character for character in composed if unicodedata.category(character) != "Cf")

@@ -1,4 +1,4 @@
-"""The environment of a Claude Code: its launcher's, less what an enclosing Claude Code set."""
+"""Claude Code's environment: the launcher's, without the variables set by an enclosing Claude Code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from hldctl.paths import COMMAND_TOKEN
 
-# Seen in the tools of Claude Code 2.1.330. CLAUDE_CODE_* as a whole would take the user's own settings along.
+# Seen in the tools of Claude Code 2.1.330. Removing all of CLAUDE_CODE_* would remove the user's own settings, too.
 _SET_BY_CLAUDE_CODE = frozenset(
     {
         "AI_AGENT",
@@ -31,14 +31,15 @@ _SET_BY_CLAUDE_CODE = frozenset(
 def for_session(
     launcher: Mapping[str, str], chosen: Mapping[str, str], *, session_id: str, run_id: str, state_directory: Path
 ) -> dict[str, str]:
-    """`chosen` is what --env named; it wins over the launcher's.
+    """Return the environment of a session's Claude Code.
 
-    HLDCTL_SESSION_ID also marks each descendant, so that none can outlive an interrupt unseen.
+    `chosen` holds the variables given with --env, which override the launcher's. HLDCTL_SESSION_ID also marks each
+    descendant process, so that an interrupt finds all of them.
     """
     dropped = _SET_BY_CLAUDE_CODE | _added_by_enclosing(launcher)
     environment = {name: value for name, value in launcher.items() if name not in dropped}
     environment |= chosen
-    # It is for a command of the user's, and no tool may have it.
+    # The token is only for the user's commands; tools must not have it.
     environment.pop(COMMAND_TOKEN, None)
     return environment | marks(session_id=session_id, run_id=run_id, state_directory=state_directory)
 
@@ -49,27 +50,27 @@ def marks(*, session_id: str, run_id: str, state_directory: Path) -> dict[str, s
 
 
 def with_marks(settings: dict[str, Any] | None, marks: Mapping[str, str]) -> dict[str, Any]:
-    """Return the user's settings with the marks in their `env`.
+    """Return the user's settings with the session's variables added to their `env`.
 
-    The `env` of a project's and of the user's own settings files wins over the environment of Claude Code, that of
-    --settings wins over both (2.1.331).
+    The `env` in the settings files of a project and of the user overrides Claude Code's environment, and the `env` of
+    --settings overrides both (2.1.331).
     """
-    own = dict(settings or {})
-    variables = own.get("env")
-    return {**own, "env": {**(variables if isinstance(variables, dict) else {}), **marks}}
+    merged = dict(settings or {})
+    variables = merged.get("env")
+    return {**merged, "env": {**(variables if isinstance(variables, dict) else {}), **marks}}
 
 
 def _added_by_enclosing(launcher: Mapping[str, str]) -> set[str]:
-    """The CLAUDE_* variables that an enclosing Claude Code has given its tools but not been given itself."""
+    """Return the CLAUDE_* variables that an enclosing Claude Code gives its tools but does not have itself."""
     pid = launcher.get("CLAUDE_PID", "")
     if "CLAUDECODE" not in launcher or not pid.isdecimal():
         return set()
     try:
-        own = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        enclosing_variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return set()
-    if own == [b""]:
-        # It is just being made, or has ended: nothing is known of it.
+    if enclosing_variables == [b""]:
+        # The process is just being created, or has ended: its environment is unknown.
         return set()
-    given = {entry.partition(b"=")[0].decode(errors="replace") for entry in own}
-    return {name for name in launcher if name.startswith("CLAUDE_") and name not in given}
+    enclosing_names = {variable.partition(b"=")[0].decode(errors="replace") for variable in enclosing_variables}
+    return {name for name in launcher if name.startswith("CLAUDE_") and name not in enclosing_names}

@@ -1,8 +1,4 @@
-"""What a line of the stream adds to the conversation.
-
-What a tool answered: the text that the model saw, and where the structured data beside it says more, that.
-
-What a `rate_limit_event` says: that a limit comes near, or that it is reached, and when it ends."""
+"""Parser for the events in a line of the stream: messages, tool results, notes, results and rate limits."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from typing import Any, NamedTuple
 from hldctl.claude.stream import JsonObject, block_text, blocks, mapping, sequence, text, whole_number
 from hldctl.states import EventType, NoteKind
 
-# Said by Claude Code 2.1.330 in a user line when a signal ends it, with "for tool use" behind it in a tool.
+# Claude Code 2.1.330 writes this in a user line when a signal ends it, followed by "for tool use" during a tool call.
 _INTERRUPTED = "[Request interrupted by user"
 
 _SILENT_NOTES = frozenset(
@@ -31,17 +27,17 @@ _SILENT_NOTES = frozenset(
 )
 
 
-# Made once: json.dumps() makes one for each call that wants other than the defaults. What was decoded has no circles.
+# Created once: json.dumps() creates an encoder for each call without the default options. Decoded data has no cycles.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 
-# Looked up once: an enum finds its member in more time than the rest of an entry takes.
+# Looked up once: finding an enum's member takes more time than the rest of an entry.
 _MESSAGE, _THINKING = EventType.MESSAGE, EventType.THINKING
 _TOOL_CALL, _TOOL_RESULT = EventType.TOOL_CALL, EventType.TOOL_RESULT
 _SYSTEM = EventType.SYSTEM
 
 
 class Entry(NamedTuple):
-    """One event of a conversation, before it has its number. A tuple: bursts make tens of thousands a second."""
+    """One event of a conversation, before it has a number. A tuple, since bursts contain tens of thousands a second."""
 
     event_type: EventType
     role: str | None = None
@@ -57,23 +53,23 @@ class Entry(NamedTuple):
 
 
 def entries(event: JsonObject) -> list[Entry]:
-    """The events in a line, in their order; none for a line that is no part of the conversation."""
+    """Return the events in a line, in order; an empty list for a line that is not part of the conversation."""
     kind = event.get("type")
     parent = text(event.get("parent_tool_use_id"))
     if kind in ("assistant", "user"):
         message = mapping(event.get("message"))
         role = text(message.get("role")) or str(kind)
-        found = blocks(message)
-        structured = _structured(event, found)
-        # An API error comes as if the model had said it.
-        failed = event.get("is_api_error_message") is True
-        told = [_entry(block, role, parent, structured) for block in found]
-        return [entry._replace(is_error=True) for entry in told] if failed else told
+        content_blocks = blocks(message)
+        structured = _structured_data(event, content_blocks)
+        # An API error comes in the form of a message of the model.
+        is_api_error = event.get("is_api_error_message") is True
+        parsed = [_entry(block, role, parent, structured) for block in content_blocks]
+        return [entry._replace(is_error=True) for entry in parsed] if is_api_error else parsed
     return _notes(event, parent)
 
 
 def is_known(event: JsonObject) -> bool:
-    """Whether this kind of line is understood, be it only as one to pass over."""
+    """Return whether hldctl knows this kind of line, even if it ignores it."""
     kind = event.get("type")
     if kind == "system":
         subtype = text(event.get("subtype")) or ""
@@ -82,22 +78,22 @@ def is_known(event: JsonObject) -> bool:
 
 
 def structured_result(event: JsonObject) -> JsonObject:
-    """The data beside a tool result; empty where the line holds several, and nobody knows of which it speaks."""
-    return _structured(event, blocks(mapping(event.get("message"))))
+    """Return the structured data of a tool result; empty if the line holds several, since it belongs to one of them."""
+    return _structured_data(event, blocks(mapping(event.get("message"))))
 
 
-def _structured(event: JsonObject, found: list[JsonObject]) -> JsonObject:
+def _structured_data(event: JsonObject, content_blocks: list[JsonObject]) -> JsonObject:
     data = mapping(event.get("tool_use_result"))
-    return data if data and sum(block.get("type") == "tool_result" for block in found) == 1 else {}
+    return data if data and sum(block.get("type") == "tool_result" for block in content_blocks) == 1 else {}
 
 
 def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObject) -> Entry:
     kind = text(block.get("type")) or ""
     if kind == "text":
-        said = text(block.get("text")) or ""
-        is_note = role == "user" and said.startswith(_INTERRUPTED)
+        message = text(block.get("text")) or ""
+        is_note = role == "user" and message.startswith(_INTERRUPTED)
         note_kind = NoteKind.INTERRUPTED if is_note else None
-        return Entry(_MESSAGE, role, said, parent_tool_use_id=parent, note_kind=note_kind)
+        return Entry(_MESSAGE, role, message, parent_tool_use_id=parent, note_kind=note_kind)
     if kind == "thinking":
         return Entry(_THINKING, role, text(block.get("thinking")) or "", parent_tool_use_id=parent)
     if kind == "redacted_thinking":
@@ -131,20 +127,20 @@ def _as_json(value: Any) -> str:
 
 
 def _notes(event: JsonObject, parent: str | None) -> list[Entry]:
-    """Return the note that a line without a message makes, if any."""
+    """Return the note for a line without a message, if any."""
     if event.get("type") == "rate_limit_event":
-        kind, said = NoteKind.RATE_LIMIT, note(event)
+        kind, note_text = NoteKind.RATE_LIMIT, note(event)
     elif event.get("type") == "system" and (known := _NOTES.get(text(event.get("subtype")) or "")) is not None:
-        kind, said = known[0], known[1](event)
+        kind, note_text = known[0], known[1](event)
     else:
         return []
-    return [] if said is None else [Entry(_SYSTEM, "system", said, parent_tool_use_id=parent, note_kind=kind)]
+    return [] if note_text is None else [Entry(_SYSTEM, "system", note_text, parent_tool_use_id=parent, note_kind=kind)]
 
 
 def _api_retry(event: JsonObject) -> str:
-    what = event.get("error_status") or event.get("error") or "no answer"
-    delay = (whole_number(event.get("retry_delay_ms")) or 0) / 1000
-    return f"API error {what}; attempt {event.get('attempt')} of {event.get('max_retries')} in {delay:.1f} s"
+    error = event.get("error_status") or event.get("error") or "no answer"
+    delay_seconds = (whole_number(event.get("retry_delay_ms")) or 0) / 1000
+    return f"API error {error}; attempt {event.get('attempt')} of {event.get('max_retries')} in {delay_seconds:.1f} s"
 
 
 def _permission_denied(event: JsonObject) -> str:
@@ -160,11 +156,11 @@ def _task_notification(event: JsonObject) -> str:
 
 
 def _compacted(event: JsonObject) -> str:
-    before = whole_number(mapping(event.get("compact_metadata")).get("pre_tokens"))
-    return "Conversation compacted" if before is None else f"Conversation compacted; it had {before} tokens"
+    tokens = whole_number(mapping(event.get("compact_metadata")).get("pre_tokens"))
+    return "Conversation compacted" if tokens is None else f"Conversation compacted; it had {tokens} tokens"
 
 
-def _said(event: JsonObject) -> str:
+def _message_text(event: JsonObject) -> str:
     return block_text(event.get("content") or event.get("message") or event.get("subtype"))
 
 
@@ -173,10 +169,10 @@ def _session_created(event: JsonObject) -> str:
 
 
 _NOTES: dict[str, tuple[NoteKind, Callable[[JsonObject], str]]] = {
-    "api_error": (NoteKind.API_ERROR, _said),
+    "api_error": (NoteKind.API_ERROR, _message_text),
     "api_retry": (NoteKind.API_RETRY, _api_retry),
     "compact_boundary": (NoteKind.COMPACTED, _compacted),
-    "informational": (NoteKind.INFORMATION, _said),
+    "informational": (NoteKind.INFORMATION, _message_text),
     "permission_denied": (NoteKind.PERMISSION_DENIED, _permission_denied),
     "session_created": (NoteKind.SESSION_CREATED, _session_created),
     "task_notification": (NoteKind.TASK, _task_notification),
@@ -185,7 +181,7 @@ _NOTES: dict[str, tuple[NoteKind, Callable[[JsonObject], str]]] = {
 
 
 class Outcome(NamedTuple):
-    """What a `result` line says of its part of the run."""
+    """The contents of a `result` line, which is about one part of the run."""
 
     subtype: str
     is_error: bool
@@ -196,10 +192,11 @@ class Outcome(NamedTuple):
     duration_ms: int
     permission_denials: list[JsonObject]
     api_error_status: int | None = None
-    """The HTTP status of the API's refusal, where there was one."""
+    """The HTTP status if the API refused the request."""
 
 
 def outcome(event: JsonObject) -> Outcome:
+    """Return the contents of a `result` line."""
     return Outcome(
         subtype=text(event.get("subtype")) or "",
         is_error=event.get("is_error") is True,
@@ -213,30 +210,32 @@ def outcome(event: JsonObject) -> Outcome:
     )
 
 
-# 2.1.330 gives the model the first 2 KB of a long output and writes all of it to a file of its own.
-_CUT_SHORT = "<persisted-output>"
+# 2.1.330 gives the model the first 2 KB of a long output and writes the complete output to a file.
+_TRUNCATED = "<persisted-output>"
 
 
 def content(block: JsonObject, structured: JsonObject) -> str:
-    """`structured` is the line's `tool_use_result`, empty if it is about no single result."""
-    shown = block_text(block.get("content"))
+    """Return the text of a tool result as the model saw it, or more if the structured data contains more.
+
+    `structured` is the line's `tool_use_result`, or empty if it does not belong to a single result.
+    """
+    result_text = block_text(block.get("content"))
     if structured.get("type") == "image":
         return image(mapping(structured.get("file")))
-    if shown.startswith(_CUT_SHORT) or not shown:
-        return _output(structured) or shown
+    if result_text.startswith(_TRUNCATED) or not result_text:
+        return _output(structured) or result_text
     patch = _patch(structured)
-    return f"{shown}\n{patch}" if patch else shown
+    return f"{result_text}\n{patch}" if patch else result_text
 
 
 def is_allowed(event: JsonObject, tool_id: str, *, is_error: bool) -> bool | None:
-    """Whether the call with that result was allowed, True or False, by a hook where it was denied; None if the line
-    does not tell.
+    """Return True if the call with this result was allowed, False if a hook denied it, and None if it is unknown.
 
-    2.1.330 names the decision for each result. It writes `hook` for any hook, hldctl's or another.
+    2.1.330 records the decision for each result. The source is `hook` for any hook, hldctl's or another.
     """
-    for told in map(mapping, sequence(event.get("tool_result_meta"))):
-        decision = mapping(told.get("permission_decision"))
-        if told.get("id") != tool_id or not decision:
+    for result_meta in map(mapping, sequence(event.get("tool_result_meta"))):
+        decision = mapping(result_meta.get("permission_decision"))
+        if result_meta.get("id") != tool_id or not decision:
             continue
         if decision.get("decision") == "accept":
             return True
@@ -245,7 +244,7 @@ def is_allowed(event: JsonObject, tool_id: str, *, is_error: bool) -> bool | Non
 
 
 def image(file: JsonObject) -> str:
-    """An image by its kind and size: `[image image/png 800x600]`."""
+    """Return a placeholder with an image's type and size: `[image image/png 800x600]`."""
     dimensions = mapping(file.get("dimensions"))
     width, height = (whole_number(dimensions.get(f"original{side}")) for side in ("Width", "Height"))
     size = f"{width}x{height}" if width and height else None
@@ -257,13 +256,13 @@ def _output(structured: JsonObject) -> str:
     output = "\n".join(stream for stream in streams if stream)
     path = text(structured.get("persistedOutputPath"))
     if output and path is not None:
-        # 30,000 characters of it, without a mark where they end.
+        # These are the first 30,000 characters, without a sign of truncation.
         output += f"\n[cut short: {structured.get('persistedOutputSize')} bytes in all, in {path}]"
     return output
 
 
 def _patch(structured: JsonObject) -> str:
-    """The hunks of an edit, as a unified diff shows them."""
+    """Return the hunks of an edit as a unified diff."""
     lines: list[str] = []
     for hunk in sequence(structured.get("structuredPatch")):
         hunk = mapping(hunk)
@@ -273,27 +272,27 @@ def _patch(structured: JsonObject) -> str:
     return "\n".join(lines)
 
 
-_SECONDS = range(10**9, 10**10)
-"""From 2001 to 2286; what is a thousand times as much is milliseconds, and all else no moment."""
+# Seconds since 1970 from 2001 to 2286. A thousand times as much is milliseconds; any other number is not a timestamp.
+_PLAUSIBLE_SECONDS = range(10**9, 10**10)
 
 
 def note(event: JsonObject) -> str | None:
-    """For who reads the conversation; nothing of a limit that is far."""
+    """Return the note for a `rate_limit_event`; None if no limit is near."""
     status = _status(event)
     return None if status in (None, "allowed") else f"Rate limit: {status}"
 
 
 def resets_at(event: JsonObject) -> int | None:
-    """When the limit ends, in milliseconds since 1970; None unless it refuses requests until then."""
+    """Return when the limit resets, in milliseconds since 1970; None unless requests are refused until then."""
     if _status(event) != "rejected":
         return None
     limit = _limit(event)
-    moment = whole_number(limit.get("resetsAt")) or whole_number(limit.get("resets_at"))
-    if moment is None:
+    timestamp = whole_number(limit.get("resetsAt")) or whole_number(limit.get("resets_at"))
+    if timestamp is None:
         return None
-    if moment in _SECONDS:
-        return moment * 1000
-    return moment if moment // 1000 in _SECONDS else None
+    if timestamp in _PLAUSIBLE_SECONDS:
+        return timestamp * 1000
+    return timestamp if timestamp // 1000 in _PLAUSIBLE_SECONDS else None
 
 
 def _status(event: JsonObject) -> str | None:

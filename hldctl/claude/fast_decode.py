@@ -1,4 +1,4 @@
-"""A line of the stream read quickly: as `stream.decode` reads it, which has the last word on whatever is unusual."""
+"""Fast decoder for lines of the stream. It leaves unusual lines to `stream.decode` and gives the same results."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from hldctl.claude import stream
 from hldctl.claude.stream import JsonObject
 
 _SHAPE = bytes.maketrans(b"123456789[", b"000000000{")
+# A number with this many digits may be larger than 64 bits; orjson would round it.
 _LONG_NUMBER = b"0" * 19
-"""Digits: such a number may be larger than 64 bits, which orjson rounds."""
-_LONGEST = 1 << 16
-"""Bytes; of longer lines there are few. Where orjson runs short of memory the process dies, which json survives."""
+# Longer lines are rare. If memory runs out in orjson the process dies, while json raises an error.
+_MAX_BYTES = 1 << 16
 
 
 def decode(line: bytes) -> JsonObject | None:
-    """The object that a line holds; None for anything else."""
-    if len(line) > _LONGEST:
+    """Return the object in a line; None for anything else."""
+    if len(line) > _MAX_BYTES:
         return stream.decode(line)
     shape = line.translate(_SHAPE)
     if _LONG_NUMBER in shape or shape.count(b"{") > stream.DEEPEST:
@@ -24,6 +24,6 @@ def decode(line: bytes) -> JsonObject | None:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
-        # It refuses more than json does, half surrogate pairs and bytes that are no UTF-8 for example.
+        # orjson rejects more than json does, such as unpaired surrogates and invalid UTF-8.
         return stream.decode(line)
     return value if isinstance(value, dict) else None

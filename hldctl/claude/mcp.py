@@ -1,4 +1,4 @@
-"""MCP servers, as a session's configuration names them."""
+"""MCP servers in a session's configuration."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 
 from hldctl.claude.stream import JsonObject, mapping, sequence, text, without_surrogates
 
-_OURS = ("HUMANLAYER_RUN_ID", "HLDCTL_RUN_ID", "HLDCTL_SESSION_ID", "HLDCTL_HOME")
-"""What every stdio server is told, the first by the ancestor's name; a continuation finds it in what it inherits."""
+# The variables set for each stdio server, the first with the name used by hldctl's ancestor. A continuation inherits them
+# in its configuration.
+_SESSION_VARIABLES = ("HUMANLAYER_RUN_ID", "HLDCTL_RUN_ID", "HLDCTL_SESSION_ID", "HLDCTL_HOME")
 
-_REMOTE = ("http", "sse", "ws")
+_REMOTE_TYPES = ("http", "sse", "ws")
 
 
 @dataclass(frozen=True)
 class McpServer:
-    """A server without its secrets: of variables and headers the names alone, of a URL neither user nor query."""
+    """A server without its secrets: only the names of variables and headers, and a URL without user and query."""
 
     name: str
     transport: str
@@ -28,19 +29,19 @@ class McpServer:
 
 
 def fault(server: Any) -> str | None:
-    """What keeps a server's configuration from being one, in words that go behind its name; None if nothing does."""
+    """Return what is wrong with a server's configuration, as words to follow its name; None if it is valid."""
     if not isinstance(server, dict):
         return "must be an object"
     if not _is_stdio(server):
-        if server.get("type") not in _REMOTE:
-            return f'needs a "command", or a "type" out of {", ".join(_REMOTE)} and a "url"'
+        if server.get("type") not in _REMOTE_TYPES:
+            return f'needs a "command", or a "url" and one of these as "type": {", ".join(_REMOTE_TYPES)}'
         if not isinstance(server.get("url"), str):
             return 'needs a "url" that is a string'
     elif not isinstance(server["command"], str):
         return 'needs a "command" that is a string'
     arguments = server.get("args", [])
     if not isinstance(arguments, list) or not all(isinstance(argument, str) for argument in arguments):
-        return 'has "args" that are no list of strings'
+        return 'has "args" that are not a list of strings'
     for name in ("env", "headers"):
         values = server.get(name, {})
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
@@ -49,14 +50,14 @@ def fault(server: Any) -> str | None:
 
 
 def servers(config: Mapping[str, Any] | None) -> list[McpServer]:
-    """Each once, with names that a database can hold."""
+    """Return the configured servers, with names that a database can hold."""
     configured = without_surrogates(mapping((config or {}).get("mcpServers")))
     return [_server(name, mapping(server)) for name, server in configured.items()]
 
 
 def with_variables(config: Mapping[str, Any], *, session_id: str, run_id: str, state_directory: Path) -> JsonObject:
-    """The configuration with the environment of each stdio server telling its session; the others start nothing."""
-    variables = dict(zip(_OURS, (run_id, run_id, session_id, str(state_directory)), strict=True))
+    """Return the configuration with the session's variables for each stdio server; other servers are not started."""
+    variables = dict(zip(_SESSION_VARIABLES, (run_id, run_id, session_id, str(state_directory)), strict=True))
     prepared = {
         name: {**server, "env": {**mapping(server.get("env")), **variables}} if _is_stdio(server) else server
         for name, server in mapping(config.get("mcpServers")).items()
@@ -65,7 +66,7 @@ def with_variables(config: Mapping[str, Any], *, session_id: str, run_id: str, s
 
 
 def states(event: JsonObject) -> list[tuple[str, str]]:
-    """Name and state of each server, by an `init` line."""
+    """Return the name and state of each server in an `init` line."""
     listed = [mapping(server) for server in sequence(event.get("mcp_servers"))]
     pairs = [(text(server.get("name")), text(server.get("status"))) for server in listed]
     return [(name, status) for name, status in pairs if name is not None and status is not None]
@@ -77,7 +78,7 @@ def _server(name: str, server: JsonObject) -> McpServer:
         transport="stdio" if _is_stdio(server) else text(server.get("type")) or "http",
         command=text(server.get("command")),
         url=_without_secrets(text(server.get("url"))),
-        env_names=tuple(name for name in mapping(server.get("env")) if name not in _OURS),
+        env_names=tuple(name for name in mapping(server.get("env")) if name not in _SESSION_VARIABLES),
         header_names=tuple(mapping(server.get("headers"))),
     )
 
@@ -89,7 +90,7 @@ def _is_stdio(server: Any) -> bool:
 def _without_secrets(url: str | None) -> str | None:
     if url is None:
         return None
-    # Only here: few sessions have a server with a URL, and each supervisor would pay for it.
+    # Imported late: few sessions have a server with a URL, and the import would cost each supervisor memory.
     from urllib.parse import urlsplit, urlunsplit
 
     try:

@@ -1,6 +1,6 @@
-"""The PermissionRequest hook of Claude Code, as 2.1.330 runs it: what it asks, what it wants to hear, how it is set.
+"""Claude Code's PermissionRequest hook (2.1.330): requests, decisions, rules and settings.
 
-Imported by the hook, for which each millisecond counts: nothing heavy here.
+The hook imports this module, and each millisecond of it counts: no expensive imports here.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ if TYPE_CHECKING:
     from hldctl.claude.edit_rules import Area
 
 _EVENT = "PermissionRequest"
+# 23 days, close to the limit of 31 bits in milliseconds: hldctl decides how long a request may wait.
 _TIMEOUT_SECONDS = 2_000_000
-"""23 days, the most that 31 bits hold in milliseconds: how long a request may wait is for hldctl to say."""
-_SAYS_NOTHING = frozenset({"command", "description", "timeout"})
-"""What of a shell tool's input changes nothing of how the command runs, besides the command itself."""
+# Arguments of a shell tool that have no effect on how the command runs, and the command itself.
+_NEUTRAL_ARGUMENTS = frozenset({"command", "description", "timeout"})
 _OFF_BY_DEFAULT = frozenset({"dangerouslyDisableSandbox", "run_in_background"})
-_ANY_ENDS = (" *", ":*")
-"""What stands for any further words in a rule, in 2.1.330 and before."""
+# The wildcards for any further words in a rule, in 2.1.330 and before.
+_WILDCARDS = (" *", ":*")
 _DOMAIN = "domain:"
 
 
 class Request(NamedTuple):
-    """What a call needs permission for. It does not tell the id of the call."""
+    """A tool call that needs permission. The request does not contain the id of the call."""
 
     tool_name: str
     tool_input: dict[str, Any]
     suggested_rule: str | None
-    """Claude Code's own idea of what might be allowed for good, such as `npm run *`; it covers this call."""
+    """Claude Code's suggestion for a permanent rule, such as `npm run *`; it covers this call."""
 
 
 def request(line: bytes) -> Request:
-    """Raises ValueError for what is no request."""
-    asked = decode(line)
-    if asked is None:
-        raise ValueError("no JSON object, or one nested too deeply")
-    tool_name, tool_input = asked.get("tool_name"), asked.get("tool_input")
+    """Return the request in the hook's input. Raise ValueError if it is not a request."""
+    values = decode(line)
+    if values is None:
+        raise ValueError("not a JSON object, or nested too deeply")
+    tool_name, tool_input = values.get("tool_name"), values.get("tool_input")
     if not isinstance(tool_name, str) or not isinstance(tool_input, dict):
-        raise ValueError("no tool_name with a tool_input")
-    return Request(tool_name, tool_input, _suggested(tool_name, tool_input, asked.get("permission_suggestions")))
+        raise ValueError("the tool_name or the tool_input is missing")
+    return Request(tool_name, tool_input, _suggested_rule(tool_name, tool_input, values.get("permission_suggestions")))
 
 
-def _suggested(tool_name: str, tool_input: dict[str, Any], suggestions: Any) -> str | None:
-    """The first that would allow this very call; others are not understood, or about something else."""
+def _suggested_rule(tool_name: str, tool_input: dict[str, Any], suggestions: Any) -> str | None:
+    """Return the first suggestion that would allow this call; unknown and unrelated ones are ignored."""
     subject = _subject(tool_name, tool_input)
     for suggestion in map(mapping, sequence(suggestions) if subject else ()):
         if suggestion.get("type") != "addRules" or suggestion.get("behavior") != "allow":
@@ -67,12 +67,12 @@ def denial(message: str, *, interrupt: bool = False) -> dict[str, Any]:
 
 
 def answer(decision: dict[str, Any]) -> str:
-    """What the hook prints."""
+    """Return the output of the hook for a decision."""
     return json.dumps({"hookSpecificOutput": {"hookEventName": _EVENT, "decision": decision}})
 
 
 class Rule(NamedTuple):
-    """What is allowed for the rest of a session."""
+    """A rule that allows calls for the rest of a session."""
 
     tool_name: str
     kind: str
@@ -83,13 +83,13 @@ class Rule(NamedTuple):
 
     def words(self) -> str:
         """Return what the rule allows, in plain English."""
-        return f"{self._words()}, in this session"
+        return f"{self._description()}, in this session"
 
-    def _words(self) -> str:
+    def _description(self) -> str:
         if self.kind == SUGGESTED and self.tool_name in SHELL_TOOLS:
             return f"{self.tool_name} commands that start with `{_prefix(self.content) or self.content}`"
         if self.kind == SUGGESTED:
-            return f"{self.tool_name} of pages of {self.content.removeprefix(_DOMAIN)}"
+            return f"{self.tool_name} of pages on {self.content.removeprefix(_DOMAIN)}"
         if self.kind == EXACT and self.tool_name in SHELL_TOOLS:
             return f"the {self.tool_name} command `{self.content}`"
         if self.kind == EXACT:
@@ -99,24 +99,26 @@ class Rule(NamedTuple):
         if self.kind == FILE:
             return f"edits of {self.content}"
         if self.kind == EDITS or (self.kind == WHOLE_TOOL and self.tool_name in EDITING_TOOLS):
-            return "edits below the session's directories, as --auto-accept-edits allows them"
-        return f"nothing of {self.tool_name}: the rule is from an earlier version, which allowed all of it"
+            return "edits in the session's directories, as with --auto-accept-edits"
+        return f"no {self.tool_name} calls: the rule is from an earlier version, which allowed all of them"
 
 
 SUGGESTED, EXACT, INPUT = "suggested", "exact", "input"
-"""Kinds of rules: what Claude Code suggested (a prefix of commands, a domain); this very command or page; this very
-input, as JSON with its names in order.
+"""Kinds of rules: Claude Code's suggestion (a command prefix or a domain); exactly this command or page; exactly this
+input, as JSON with sorted keys.
 """
 EDITS, FILE = "edits", "file"
-"""Edits where --auto-accept-edits accepts them; edits of this very file."""
+"""Kinds of rules: the edits that --auto-accept-edits accepts; edits of exactly this file."""
 WHOLE_TOOL = "tool"
-"""All that a tool does. Made by earlier versions only: it counts as EDITS for a tool that edits, else as nothing."""
+"""Kind of rule made only by earlier versions: all calls of a tool. It counts as EDITS for a tool that edits, and allows
+nothing for any other tool.
+"""
 
 
 def lasting_rule(tool_name: str, tool_input: dict[str, Any], suggested: str | None, area: Area | None = None) -> Rule:
-    """Return the rule that `--always` makes of a request. It covers the request, and no more than its words say.
+    """Return the rule that `--always` creates for a request. It covers the request, and no more than it describes.
 
-    `area` is where the session may edit by rule; without it an edit is allowed for its file only.
+    `area` is where the session may edit by rule; without it only edits of the same file are allowed.
     """
     if tool_name in EDITING_TOOLS:
         return _edits_rule(tool_name, tool_input, area)
@@ -129,7 +131,10 @@ def lasting_rule(tool_name: str, tool_input: dict[str, Any], suggested: str | No
 
 
 def _is_literal(suggested: str, subject: str) -> bool:
-    """Claude Code 2.1.331 suggests `env *` for the command `env *` itself, where the star is not a wildcard."""
+    """Return whether the star of the suggestion is part of the command itself.
+
+    Claude Code 2.1.331 suggests `env *` for the command `env *`, where the star is not a wildcard.
+    """
     from hldctl.claude import command_prefixes
 
     prefix = _prefix(suggested)
@@ -137,7 +142,7 @@ def _is_literal(suggested: str, subject: str) -> bool:
 
 
 def _edits_rule(tool_name: str, tool_input: dict[str, Any], area: Area | None) -> Rule:
-    # Only here: most requests are about commands.
+    # Imported late: most requests are for commands.
     from hldctl.claude import edit_rules
 
     if area is not None and edit_rules.is_accepted(tool_name, tool_input, area):
@@ -176,20 +181,20 @@ def _canonical(tool_input: dict[str, Any]) -> str:
 
 
 def _subject(tool_name: str, tool_input: dict[str, Any]) -> str | None:
-    """Return the command or the page, where it alone says what the call does; None where all of the input counts."""
+    """Return the command or the page if it alone determines the call; None if the whole input matters."""
     if tool_name == WEB_FETCH:
         return text(tool_input.get("url")) or None
     if tool_name not in SHELL_TOOLS:
         return None
-    # Such as `dangerouslyDisableSandbox`: the same command is another one with it.
-    more = (name for name in tool_input if name not in _SAYS_NOTHING)
-    if any(name not in _OFF_BY_DEFAULT or tool_input[name] is not False for name in more):
+    # Arguments such as `dangerouslyDisableSandbox` change what the command does.
+    other_arguments = (name for name in tool_input if name not in _NEUTRAL_ARGUMENTS)
+    if any(name not in _OFF_BY_DEFAULT or tool_input[name] is not False for name in other_arguments):
         return None
     return text(tool_input.get("command")) or None
 
 
 def _covers(content: str, tool_name: str, subject: str) -> bool:
-    """Return whether a rule of Claude Code's own form covers a command or a page."""
+    """Return whether a rule in Claude Code's syntax covers a command or a page."""
     if tool_name in SHELL_TOOLS:
         return subject == content or _covers_command(content, subject)
     return content.startswith(_DOMAIN) and _host(subject) == content.removeprefix(_DOMAIN)
@@ -205,15 +210,15 @@ def _covers_command(content: str, command: str) -> bool:
 
 
 def _prefix(content: str) -> str | None:
-    """Return what commands start with under such a rule; None for a rule that is one command."""
-    for ending in _ANY_ENDS:
-        if content.endswith(ending):
-            return content.removesuffix(ending) or None
+    """Return the command prefix of a rule with a wildcard; None for a rule that is a single command."""
+    for wildcard in _WILDCARDS:
+        if content.endswith(wildcard):
+            return content.removesuffix(wildcard) or None
     return None
 
 
 def _host(url: str) -> str | None:
-    """None for a URL that another program might read otherwise."""
+    """Return the host of a URL; None if another program might parse the URL differently."""
     from urllib.parse import urlsplit
 
     if not url.isascii() or not url.isprintable() or set(url) & set("\\ @"):
@@ -226,11 +231,11 @@ def _host(url: str) -> str | None:
 
 
 def with_hook(settings: dict[str, Any] | None, command: str) -> dict[str, Any]:
-    """The user's settings, and the hook behind the user's own."""
+    """Return the user's settings with hldctl's hook added after the user's own hooks."""
     merged = dict(settings or {})
     hooks = merged.get("hooks")
     hooks = dict(hooks) if isinstance(hooks, dict) else {}
-    theirs = hooks.get(_EVENT)
-    ours = {"hooks": [{"type": "command", "command": command, "timeout": _TIMEOUT_SECONDS}]}
-    hooks[_EVENT] = [*(theirs if isinstance(theirs, list) else []), ours]
+    user_hooks = hooks.get(_EVENT)
+    own_hook = {"hooks": [{"type": "command", "command": command, "timeout": _TIMEOUT_SECONDS}]}
+    hooks[_EVENT] = [*(user_hooks if isinstance(user_hooks, list) else []), own_hook]
     return {**merged, "hooks": hooks}

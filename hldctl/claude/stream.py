@@ -1,6 +1,6 @@
-"""Reading Claude Code's stream: one JSON object a line, as written by 2.1.330 and as tolerantly as can be.
+"""Tolerant parser for Claude Code's stream, which has one JSON object per line (2.1.330).
 
-Nothing here raises on what a line may hold: a value of an unexpected type counts as absent.
+No content of a line raises an error here: a value of an unexpected type counts as absent.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 LARGEST_COUNT = 2**53
-"""What a count may be: far more than there is to count, and sums of many still fit into a database's 63 bits."""
-_YEAR_10000 = 253_402_300_800_000
+"""The largest valid count: more than any real one, and sums of many still fit into a database's 63 bits."""
+_YEAR_10000_MS = 253_402_300_800_000
 
 JsonObject = dict[str, Any]
 
@@ -22,23 +22,23 @@ def _finite(number: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-# NaN and Infinity, written so or by overflow, are in no JSON that others could read again.
+# NaN and Infinity, as names or by overflow, are not valid JSON for other programs.
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite)
 DEEPEST = 200
-"""Levels of nesting: what is read here at a shallow stack must be readable elsewhere at a deeper one."""
+"""Maximum levels of nesting: a value decoded here, at a shallow stack, must also be decodable at a deeper one."""
 
 
 def decode(line: bytes) -> JsonObject | None:
-    """The object that a line holds; None for anything else."""
+    """Return the object in a line; None for anything else."""
     try:
-        # errors="replace": what is no UTF-8 is kept in the journal and readable here.
+        # errors="replace": a line with invalid UTF-8 is readable here; the journal keeps the bytes.
         document = line.decode("utf-8", errors="replace").strip()
         value, end = _DECODER.raw_decode(document)
         if end != len(document):
             return None
         if line.count(b"{") + line.count(b"[") > DEEPEST and is_deep(value):
             return None
-        # An escaped half of a surrogate pair is legal in JSON and in no database.
+        # An escaped unpaired surrogate is valid in JSON, but not in a database.
         if b"\\u" in line and (b"\\ud" in line or b"\\uD" in line):
             value = without_surrogates(value)
     except (ValueError, RecursionError):
@@ -47,7 +47,7 @@ def decode(line: bytes) -> JsonObject | None:
 
 
 def is_deep(value: Any) -> bool:
-    """Whether it is nested beyond what can be read and written at any stack."""
+    """Return whether the value is nested more deeply than can be read and written at any stack depth."""
     level = [value]
     for _ in range(DEEPEST):
         inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
@@ -58,6 +58,7 @@ def is_deep(value: Any) -> bool:
 
 
 def without_surrogates(value: Any) -> Any:
+    """Return a copy in which each unpaired surrogate is replaced."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
@@ -72,14 +73,14 @@ def text(value: Any) -> str | None:
 
 
 def whole_number(value: Any) -> int | None:
-    """A count or an amount that the database can hold."""
+    """Return a number as an integer; None for other types and for one that is too large for the database."""
     if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | float)):
         return None
     return int(value) if -LARGEST_COUNT <= value <= LARGEST_COUNT else None
 
 
 def number(value: Any) -> float | None:
-    """An amount of which many can be added up."""
+    """Return a number as a float; None for other types and for one that is too large to be added up."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if abs(value) <= LARGEST_COUNT else None
@@ -94,25 +95,28 @@ def sequence(value: Any) -> list[Any]:
 
 
 def milliseconds(timestamp: Any) -> int | None:
-    """The line's own time, which 2.1.330 gives to `assistant` and `user` lines."""
+    """Return a line's timestamp in milliseconds since 1970; None if it is missing or invalid.
+
+    2.1.330 writes timestamps in `assistant` and `user` lines.
+    """
     if not isinstance(timestamp, str):
         return None
     try:
-        moment = datetime.fromisoformat(timestamp)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        since_1970 = int(moment.timestamp() * 1000 + 0.5)
+        time = datetime.fromisoformat(timestamp)
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=UTC)
+        time_ms = int(time.timestamp() * 1000 + 0.5)
     except (ValueError, OverflowError):
         return None
-    return since_1970 if 0 <= since_1970 < _YEAR_10000 else None
+    return time_ms if 0 <= time_ms < _YEAR_10000_MS else None
 
 
 def blocks(message: JsonObject) -> list[JsonObject]:
-    """The content blocks of a message; a plain string counts as one text block."""
+    """Return the content blocks of a message; a plain string counts as one text block."""
     content = message.get("content")
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    # The usual case first, here and below: some ten thousand lines a second are read by this.
+    # The common case comes first, for speed: this reads some ten thousand lines a second.
     if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
         return content
     return [
@@ -123,15 +127,15 @@ def blocks(message: JsonObject) -> list[JsonObject]:
 
 
 def block_text(content: Any) -> str:
-    """The text of a tool result or message part; what is no text is named, not dropped."""
+    """Return the text of a tool result or message part, with a placeholder for each block that is not text."""
     if isinstance(content, str):
         return content
-    return "\n".join(_part(block) for block in blocks({"content": content}))
+    return "\n".join(_text_or_placeholder(block) for block in blocks({"content": content}))
 
 
-def _part(block: JsonObject) -> str:
-    if (plain := text(block.get("text"))) is not None:
-        return plain
+def _text_or_placeholder(block: JsonObject) -> str:
+    if (block_text := text(block.get("text"))) is not None:
+        return block_text
     kind = text(block.get("type")) or "block"
     source = mapping(block.get("source"))
     details = [text(source.get("media_type")), text(block.get("title")), text(block.get("tool_name"))]

@@ -155,12 +155,12 @@ def test_a_rule_for_a_whole_tool_from_an_earlier_version_allows_nothing() -> Non
         (Rule("Bash", SUGGESTED, "npm run *"), "Bash commands that start with `npm run`"),
         (Rule("Monitor", SUGGESTED, "npm run:*"), "Monitor commands that start with `npm run`"),
         (Rule("Bash", EXACT, "rm *"), "the Bash command `rm *`"),
-        (Rule("WebFetch", SUGGESTED, "domain:a.b"), "WebFetch of pages of a.b"),
+        (Rule("WebFetch", SUGGESTED, "domain:a.b"), "WebFetch of pages on a.b"),
         (Rule("WebFetch", EXACT, "http://a.b/"), "WebFetch of http://a.b/"),
-        (Rule("Edit", EDITS), "edits below the session's directories, as --auto-accept-edits allows them"),
+        (Rule("Edit", EDITS), "edits in the session's directories, as with --auto-accept-edits"),
         (Rule("Edit", FILE, "/x"), "edits of /x"),
         (Rule("mcp__a__b", INPUT, "{}"), "mcp__a__b with this input only: {}"),
-        (Rule("Bash", WHOLE_TOOL), "nothing of Bash: the rule is from an earlier version, which allowed all of it"),
+        (Rule("Bash", WHOLE_TOOL), "no Bash calls: the rule is from an earlier version, which allowed all of them"),
     ],
 )
 def test_a_rule_says_what_it_allows(rule: Rule, words: str) -> None:

@@ -116,7 +116,7 @@ def test_always_on_an_edit_allows_edits_of_the_project_and_no_command(sandbox: S
     ]
     session_id = asking(sandbox, script(*calls))
     said = approve(sandbox, session_id, "--always")
-    assert "edits below the session's directories, as --auto-accept-edits allows them, in this session" in said
+    assert "edits in the session's directories, as with --auto-accept-edits, in this session" in said
     (request,) = waiting(sandbox)
     assert request["tool_name"] == "Bash"
     sandbox.ok("deny", request["id"])
@@ -261,5 +261,5 @@ def test_a_rule_for_a_whole_tool_from_an_earlier_version_allows_no_command(sandb
     sandbox.ended(session_id)
     assert [each["status"] for each in asked(sandbox)] == ["approved", "denied", "approved"]
     of_bash, of_write = rules(sandbox, session_id)
-    assert of_bash["words"].startswith("nothing of Bash")
-    assert of_write["words"].startswith("edits below the session's directories")
+    assert of_bash["words"].startswith("no Bash calls")
+    assert of_write["words"].startswith("edits in the session's directories")
