@@ -9,8 +9,8 @@ from typing import Any
 
 from hldctl.claude.stream import JsonObject, mapping, sequence, text, without_surrogates
 
-# The variables set for each stdio server, the first with the name used by hldctl's ancestor. A continuation inherits them
-# in its configuration.
+# The variables set for each stdio server, the first with the name used by hldctl's ancestor. A continuation inherits
+# them in its configuration.
 _SESSION_VARIABLES = ("HUMANLAYER_RUN_ID", "HLDCTL_RUN_ID", "HLDCTL_SESSION_ID", "HLDCTL_HOME")
 
 _REMOTE_TYPES = ("http", "sse", "ws")

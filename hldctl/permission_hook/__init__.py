@@ -1,1 +1,1 @@
-"""The permission hook: a short-lived process that Claude Code runs for each request."""
+"""The permission hook: a short-lived process that Claude Code runs for each permission request."""

@@ -1,8 +1,8 @@
-"""The hook's process: a request on standard input, the decision on standard output.
+"""Main function of the permission hook, which reads a request on standard input and writes the decision.
 
-Its arguments are the session, the state directory, and where its modules are: never the environment, which the settings
-of a checked-out project can change. Whatever goes wrong ends in a denial with a message that the model can act on,
-never in a silent permission.
+Its arguments are the session, the state directory and the directories of its modules. It does not read them from the
+environment, which the settings of a checked-out project can change. Any error leads to a denial with a message that the
+model can act on, never to a silent permission.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ def main() -> None:
     os.umask(0o077)
     session_id, home = ([*sys.argv[1:], "", ""])[:2]
     sys.path += sys.argv[3:]
-    # What loads late can fail late: all of it inside.
+    # An import can fail, too, so all of them are inside the try statement.
     try:
         from hldctl.claude.permission_hook import request
         from hldctl.permission_hook.decide import Decision, Undecided, decide
 
         decision: Decision | Undecided | None
         try:
-            asked = request(sys.stdin.buffer.read())
+            permission_request = request(sys.stdin.buffer.read())
         except ValueError as error:
             decision = _denial(f"hldctl could not read Claude Code's permission request: {error}.")
         else:
-            decision = decide(asked, session_id, home)
+            decision = decide(permission_request, session_id, home)
         if isinstance(decision, Undecided):
-            # Only here: a request that waits has time to load this.
+            # Imported late: a request that waits has time for it.
             from hldctl.permission_hook.wait import wait_for_answer
 
             decision = wait_for_answer(*decision, home)
@@ -40,14 +40,14 @@ def main() -> None:
 
         sys.stdout.write(answer(decision))
         sys.stdout.flush()
-    # Nothing is left to be done, and Claude Code waits for the end of this process.
+    # Skip Python's shutdown: Claude Code waits until this process has ended.
     os._exit(0)
 
 
 def _denial(message: str) -> dict[str, Any]:
     from hldctl.claude.permission_hook import denial
 
-    return denial(f"{message} Ask the user to run `hldctl doctor`, and go on without this call if you can.")
+    return denial(f"{message} Ask the user to run `hldctl doctor`, and continue without this call if you can.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How Claude Code is told to run the hook."""
+"""The shell command with which Claude Code runs the hook."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import hldctl
 
 
 def command(session_id: str, state_directory: Path) -> str:
-    """For a shell. By the file rather than -m, which takes 3 ms more.
+    """Return the shell command that runs the hook.
 
-    -I: no variable, such as PYTHONPATH, and no working directory may name another module. What it hides from the hook,
-    the directories that hold hldctl and the driver wherever they are installed, are the last arguments.
+    The hook is started by its file: -m takes 3 ms more. With -I no variable, such as PYTHONPATH, and no working
+    directory can select another module. The directories in which hldctl and the database driver are installed are
+    therefore passed as the last arguments.
     """
-    # Only here: a supervisor without a hook would keep it for as long as it lives.
+    # Imported late: a supervisor without a hook would keep the module in memory for all of its life.
     import shlex
 
-    modules = dict.fromkeys(str(Path(str(module.__file__)).parent.parent) for module in (hldctl, apsw))
+    module_directories = dict.fromkeys(str(Path(str(module.__file__)).parent.parent) for module in (hldctl, apsw))
     program = [sys.executable, "-I", str(Path(__file__).with_name("__main__.py"))]
-    return shlex.join([*program, session_id, str(state_directory), *modules])
+    return shlex.join([*program, session_id, str(state_directory), *module_directories])

@@ -1,4 +1,4 @@
-"""What a permission request is answered: by a rule at once, or by whoever answers it."""
+"""Decision on a permission request by the session's rules."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hldctl.states import ENDED, ApprovalStatus, FeedType
 from hldctl.store import approvals, feed_writer
 from hldctl.store.approvals import Approval, SessionSettings
 
-ENDED_MEANWHILE = "The session has ended; nobody answers permission requests any more."
+ENDED_MEANWHILE = "The session has ended; permission requests are no longer answered."
 _BUSY_MILLISECONDS = 30_000
 
 Decision = dict[str, Any]
 
 
 class Undecided(NamedTuple):
-    """A request that no rule decides and that somebody has to answer."""
+    """A request that no rule decides, so that a user has to answer it."""
 
     connection: apsw.Connection
     approval: Approval
@@ -31,40 +31,43 @@ class Undecided(NamedTuple):
 
 
 def decide(request: Request, session_id: str, home: str) -> Decision | Undecided | None:
-    """Decide by the session's rules; None leaves the decision to Claude Code.
+    """Return the decision by the session's rules; None leaves the decision to Claude Code.
 
-    Raises apsw.Error where the database cannot be used.
+    Raise apsw.Error if the database cannot be used. `home` is the state directory.
     """
     if not session_id or not home:
-        return permission_hook.denial("This hook of hldctl was run outside of one of its sessions.")
+        return permission_hook.denial("This hook belongs to hldctl, but was run outside an hldctl session.")
     connection = opened(os.path.join(home, "hldctl.db"))
     settings = approvals.settings(connection, session_id)
     if settings is None:
-        return permission_hook.denial(f"hldctl knows no session {session_id}, so nobody can be asked for permission.")
+        return permission_hook.denial(f"hldctl has no session {session_id}, so it cannot ask for permission.")
     if settings.status in ENDED:
         return permission_hook.denial(ENDED_MEANWHILE)
     now = time.time_ns() // 1_000_000
     if (rule := rule_for(connection, session_id, settings, request, now, home)) is not None:
-        approval = _row(request, session_id, settings, now)._replace(
+        approval = _pending_approval(request, session_id, settings, now)._replace(
             status=str(ApprovalStatus.APPROVED), comment=rule, answered_by="a rule", responded_at=now
         )
         with connection:
             is_recorded = approvals.ask(connection, approval, settings.working_dir)
-        _wake(home, session_id)
+        _signal_change(home, session_id)
         return permission_hook.allowance() if is_recorded else permission_hook.denial(ENDED_MEANWHILE)
     if not settings.approvals:
         return None
-    return Undecided(connection, _row(request, session_id, settings, now), settings)
+    return Undecided(connection, _pending_approval(request, session_id, settings, now), settings)
 
 
 def opened(path: str) -> apsw.Connection:
-    """Raises PermissionError for another user's database: its rows hold rules, and commands that are run."""
-    for own in (path.rpartition("/")[0], path):
-        if os.stat(own).st_uid != os.geteuid():
-            raise PermissionError(f"{own} belongs to another user")
+    """Return a connection to the database at this path.
+
+    Raise PermissionError if it belongs to another user: its rows contain rules, and commands that are run.
+    """
+    for checked_path in (path.rpartition("/")[0], path):
+        if os.stat(checked_path).st_uid != os.geteuid():
+            raise PermissionError(f"{checked_path} belongs to another user")
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(_BUSY_MILLISECONDS)
-    # A transaction that begins with a read and then writes fails where it should wait.
+    # A deferred transaction that reads first and then writes would fail instead of waiting for the lock.
     connection.transaction_mode = "IMMEDIATE"
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = 1")
@@ -74,9 +77,9 @@ def opened(path: str) -> apsw.Connection:
 def rule_for(
     connection: apsw.Connection, session_id: str, settings: SessionSettings, request: Request, now: int, home: str
 ) -> str | None:
-    """The rule that allows the call at this moment, in words; None if somebody has to be asked.
+    """Return a description of the rule that allows the call now; None if a user has to decide.
 
-    `home` is the state directory.
+    `now` is in milliseconds since 1970, `home` is the state directory.
     """
     if settings.dangerously_skip_permissions:
         expires_at = settings.dangerously_skip_permissions_expires_at
@@ -85,7 +88,7 @@ def rule_for(
         _end_skipping(connection, session_id, settings.run_id, now)
     area = None
     if request.tool_name in EDITING_TOOLS:
-        # Only here, with what they import: most calls edit nothing.
+        # Imported late, with their dependencies: most calls are not edits.
         from hldctl.claude import edit_rules
         from hldctl.permission_hook.edit_area import area as area_of
 
@@ -99,8 +102,8 @@ def rule_for(
 
 
 def _end_skipping(connection: apsw.Connection, session_id: str, run_id: str, now: int) -> None:
-    """Its time is over: from here on everybody sees so."""
-    over = {"dangerously_skip_permissions": False, "dangerously_skip_permissions_expires_at": None}
+    """Switch off `dangerously_skip_permissions` in the database after its time has expired."""
+    changes = {"dangerously_skip_permissions": False, "dangerously_skip_permissions_expires_at": None}
     with connection:
         connection.execute(
             "UPDATE sessions SET dangerously_skip_permissions = 0, dangerously_skip_permissions_expires_at = NULL"
@@ -108,10 +111,10 @@ def _end_skipping(connection: apsw.Connection, session_id: str, run_id: str, now
             (session_id, now),
         )
         if connection.changes():
-            feed_writer.publish(connection, [(FeedType.SESSION_SETTINGS_CHANGED, session_id, run_id, now, over)])
+            feed_writer.publish(connection, [(FeedType.SESSION_SETTINGS_CHANGED, session_id, run_id, now, changes)])
 
 
-def _row(request: Request, session_id: str, settings: SessionSettings, now: int) -> Approval:
+def _pending_approval(request: Request, session_id: str, settings: SessionSettings, now: int) -> Approval:
     return Approval(
         id=os.urandom(8).hex(),
         session_id=session_id,
@@ -132,10 +135,10 @@ def _row(request: Request, session_id: str, settings: SessionSettings, now: int)
     )
 
 
-def _wake(home: str, session_id: str) -> None:
+def _signal_change(home: str, session_id: str) -> None:
     try:
-        moment = time.time_ns()
-        os.utime(os.path.join(home, "sessions", session_id, "changed.signal"), ns=(moment, moment))
+        time_ns = time.time_ns()
+        os.utime(os.path.join(home, "sessions", session_id, "changed.signal"), ns=(time_ns, time_ns))
     except OSError:
-        # A follower sees it a second later.
+        # Without the signal a follower sees the change a second later.
         return

@@ -1,6 +1,6 @@
-"""Where a session may edit by rule.
+"""The directories in which a session may edit by rule.
 
-Imported by the hook only for a call that edits.
+The hook imports this module only for a tool that edits.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from hldctl.store.approvals import SessionSettings
 
 
 def area(settings: SessionSettings, home: str, environment: Mapping[str, str] = os.environ) -> Area:
-    """Return the session's directories without what hldctl and Claude Code keep there; `home` is the state directory.
+    """Return the session's directories without those of hldctl and Claude Code; `home` is the state directory.
 
-    The environment may be one that a project's settings have changed: it adds places to keep out of, no others.
+    A project's settings may have changed the environment, so it is used only to exclude directories.
     """
-    homes = tuple(path for path in (environment.get("HOME", ""), _users_home()) if path.startswith("/"))
-    configurations = (environment.get("XDG_CONFIG_HOME", ""), *(f"{path}/.config" for path in homes))
-    kept = (home, environment.get("CLAUDE_CONFIG_DIR", ""), *(f"{path}/hldctl" for path in configurations))
+    homes = tuple(path for path in (environment.get("HOME", ""), _password_file_home()) if path.startswith("/"))
+    config_directories = (environment.get("XDG_CONFIG_HOME", ""), *(f"{path}/.config" for path in homes))
+    excluded = (home, environment.get("CLAUDE_CONFIG_DIR", ""), *(f"{path}/hldctl" for path in config_directories))
     return Area(
         directories=(settings.working_dir, *json.loads(settings.additional_directories)),
-        kept=tuple(path for path in kept if path.startswith("/")),
+        kept=tuple(path for path in excluded if path.startswith("/")),
         homes=homes,
     )
 
 
-def _users_home() -> str:
+def _password_file_home() -> str:
     try:
         return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:
-        # Of a user that no password file knows, as in a container.
+        # The password file does not list this user, as in a container.
         return ""

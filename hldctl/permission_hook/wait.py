@@ -1,4 +1,4 @@
-"""Waiting for somebody's answer: until it comes, its time is over, or nobody can hear it any more."""
+"""Waiting for a user's answer to a permission request, until a timeout or the end of Claude Code."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from hldctl.system.clock import now
 from hldctl.system.processes import identify, is_running
 from hldctl.system.watcher import Wakeup
 
-_LOOK_SECONDS = 5.0
-"""How often to look into the database without a wake-up: a command may be killed between its commit and its touch."""
+# How often to check the database without a wake-up: a command may be killed between its commit and its signal.
+_POLL_SECONDS = 5.0
 _UNANSWERED = "Nobody answered the permission request in time."
 
 
 class _Terminated(BaseException):
-    """Claude Code does not wait for the answer any more."""
+    """A SIGTERM from Claude Code, which no longer waits for the answer."""
 
 
 def wait_for_answer(
     connection: apsw.Connection, request: Approval, settings: SessionSettings, home: str
 ) -> dict[str, Any]:
-    """Asks, and returns what Claude Code is to be told."""
+    """Record the request, wait for the answer, and return the decision for Claude Code."""
     files = StateDirectory(Path(home)).session(request.session_id)
-    approval = _of_this_process(request)
+    approval = _add_own_process(request)
     answer_file = files.answer(approval.id)
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -45,10 +45,10 @@ def wait_for_answer(
         with connection:
             if not approvals.ask(connection, approval, settings.working_dir):
                 return permission_hook.denial(ENDED_MEANWHILE)
-        _tell(files)
+        _send_signals(files)
         return _wait(connection, approval, settings, files)
     except _Terminated:
-        return _expire(connection, approval, files, "Claude Code took the request back")
+        return _expire(connection, approval, files, "Claude Code withdrew the request")
     except Exception as error:
         _expire(connection, approval, files, f"the hook failed: {error!r}")
         raise
@@ -56,11 +56,11 @@ def wait_for_answer(
         answer_file.unlink(missing_ok=True)
 
 
-def _of_this_process(request: Approval) -> Approval:
-    own = identify(os.getpid())
-    if own is None:
-        raise RuntimeError("processes cannot be looked at here; is /proc mounted?")
-    return request._replace(hook_pid=own.pid, hook_started=own.started, boot_id=own.boot_id)
+def _add_own_process(request: Approval) -> Approval:
+    process = identify(os.getpid())
+    if process is None:
+        raise RuntimeError("processes cannot be inspected; is /proc mounted?")
+    return request._replace(hook_pid=process.pid, hook_started=process.started, boot_id=process.boot_id)
 
 
 def _prepare(answer_file: Path) -> None:
@@ -71,11 +71,11 @@ def _prepare(answer_file: Path) -> None:
 def _wait(
     connection: apsw.Connection, approval: Approval, settings: SessionSettings, files: SessionFiles
 ) -> dict[str, Any]:
-    told = os.environ.get("CLAUDE_PID", "")
-    claude = identify(int(told) if told.isdecimal() else os.getppid())
+    claude_pid = os.environ.get("CLAUDE_PID", "")
+    claude = identify(int(claude_pid) if claude_pid.isdecimal() else os.getppid())
     timeout_ms = settings.approval_timeout_ms
     deadline = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
-    notice = Notice(settings.on_approval, approval, files, _token(connection, settings, approval))
+    notifier = Notice(settings.on_approval, approval, files, _token(connection, settings, approval))
     wakeup = Wakeup([files.answer(approval.id)], [claude.pid] if claude is not None else [])
     try:
         while True:
@@ -83,23 +83,23 @@ def _wait(
             if current is None or current.status == ApprovalStatus.EXPIRED:
                 return permission_hook.denial("The permission request has expired.")
             if current.status != ApprovalStatus.PENDING:
-                return _told(current)
-            if _is_allowed_by_now(connection, current, files):
+                return _recorded_decision(current)
+            if _resolve_by_new_rule(connection, current, files):
                 continue
             if claude is None or not is_running(claude):
                 return _expire(connection, approval, files, "Claude Code ended")
-            remaining = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
+            remaining = _POLL_SECONDS if deadline is None else deadline - time.monotonic()
             if remaining <= 0:
                 _time_out(connection, approval, files, allows=bool(settings.approval_timeout_allows))
                 continue
-            wakeup.wait(min(remaining, _LOOK_SECONDS))
-            notice.look()
+            wakeup.wait(min(remaining, _POLL_SECONDS))
+            notifier.look()
     finally:
         wakeup.close()
 
 
 def _token(connection: apsw.Connection, settings: SessionSettings, approval: Approval) -> str | None:
-    """For the user's command: it descends from a session that may not answer, and may answer all the same."""
+    """Return a token that lets the user's command answer, although it is a descendant of the session; None if not needed."""
     if settings.on_approval is None or settings.launched_within is not None:
         return None
     from hldctl.store import command_tokens
@@ -107,8 +107,8 @@ def _token(connection: apsw.Connection, settings: SessionSettings, approval: App
     return command_tokens.issue(connection, approval.session_id)
 
 
-def _is_allowed_by_now(connection: apsw.Connection, approval: Approval, files: SessionFiles) -> bool:
-    """Whether a rule that was set while the request waited allows it; it is answered then."""
+def _resolve_by_new_rule(connection: apsw.Connection, approval: Approval, files: SessionFiles) -> bool:
+    """Allow the request if a rule added while it waited allows it, and return whether that was so."""
     settings = approvals.settings(connection, approval.session_id)
     request = permission_hook.Request(approval.tool_name, json.loads(approval.tool_input), approval.suggested_rule)
     home = str(files.directory.parent.parent)
@@ -118,9 +118,9 @@ def _is_allowed_by_now(connection: apsw.Connection, approval: Approval, files: S
     return True
 
 
-def _told(approval: Approval) -> dict[str, Any]:
+def _recorded_decision(approval: Approval) -> dict[str, Any]:
     if approval.answer is None:
-        # The result of the call proves it, so that this answer comes too late to count.
+        # The call already has a result, so this decision is too late to have an effect.
         return permission_hook.denial("Another hook decided about this call.")
     decision: dict[str, Any] = json.loads(approval.answer)
     return decision
@@ -141,7 +141,7 @@ def _resolve(
     decision: dict[str, Any],
     rule: str,
 ) -> None:
-    """By a rule; whoever has answered meanwhile has answered."""
+    """Record a decision by a rule; an answer that has already been recorded remains."""
     with connection:
         approvals.resolve(
             connection,
@@ -152,29 +152,29 @@ def _resolve(
             answer=json.dumps(decision),
             comment=rule,
         )
-    _tell(files)
+    _send_signals(files)
 
 
 def _expire(connection: apsw.Connection, approval: Approval, files: SessionFiles, why: str) -> dict[str, Any]:
-    """Unless it has been answered at the last moment; what is recorded and what is said agree."""
+    """Mark the request as expired, and return the decision that is recorded: an answer may have come just before."""
     with connection:
         approvals.resolve(
             connection, approval.id, ApprovalStatus.EXPIRED, now=now(), answered_by="Claude Code", comment=why
         )
         current = approvals.get(connection, approval.id)
-    _tell(files)
+    _send_signals(files)
     if current is not None and current.answer is not None:
-        return _told(current)
+        return _recorded_decision(current)
     return permission_hook.denial("The permission request has expired.")
 
 
-def _tell(files: SessionFiles) -> None:
-    """Followers of the conversation, and the supervisor, which looks after this process from now on."""
+def _send_signals(files: SessionFiles) -> None:
+    """Wake the followers of the conversation and the supervisor, which monitors this process from now on."""
     touch(files.change_signal)
     touch(files.wake_signal)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    # Once: what is to be written down for it must not be interrupted in turn.
+    # Ignored from now on, so that recording the end is not interrupted.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _Terminated

@@ -1,1 +1,1 @@
-"""A Messages API that plays a script, so that Claude Code runs without an account or cost."""
+"""A local mock of the Messages API that plays a script, so that Claude Code runs without an account or cost."""

@@ -17,25 +17,25 @@ from hldctl.rehearsal.server import RehearsalServer
 from hldctl.rehearsal.state import Memory
 
 
-def main(words: list[str]) -> int:
-    split = words.index("--") if "--" in words else len(words)
-    said, command = _options(words[:split]), words[split + 1 :]
+def main(arguments: list[str]) -> int:
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    options, command = _parse_options(arguments[:split]), arguments[split + 1 :]
     if not command:
-        print("There is no command; it stands behind --.", file=sys.stderr)
+        print("The command is missing; write it after --.", file=sys.stderr)
         return 2
     try:
-        script = parse(said.script.read_text(encoding="utf-8"))
+        script = parse(options.script.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ScriptError) as error:
-        print(f"{said.script}: {error}", file=sys.stderr)
+        print(f"{options.script}: {error}", file=sys.stderr)
         return 2
-    server = RehearsalServer(script, memory=Memory(said.memory))
+    server = RehearsalServer(script, memory=Memory(options.memory))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    if said.settings is not None:
-        said.settings.write_text(json.dumps(server.settings(json.loads(said.settings.read_bytes()))))
+    if options.settings is not None:
+        options.settings.write_text(json.dumps(server.settings(json.loads(options.settings.read_bytes()))))
     return _run(command, server.variables(os.environ))
 
 
-def _options(words: list[str]) -> argparse.Namespace:
+def _parse_options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m hldctl.rehearsal", usage="%(prog)s SCRIPT [OPTION…] -- COMMAND [ARGUMENT…]"
     )
@@ -44,24 +44,24 @@ def _options(words: list[str]) -> argparse.Namespace:
         "--settings",
         type=Path,
         metavar="FILE",
-        help="settings of Claude Code, which get what makes it talk to the script whatever the user's own say",
+        help="settings file of Claude Code; change it so that Claude Code uses the script, whatever the user's settings",
     )
     parser.add_argument(
-        "--memory", type=Path, metavar="FILE", help="remember in it what was refused, for when the command is run again"
+        "--memory", type=Path, metavar="FILE", help="file that records refused requests, for later runs of the command"
     )
-    return parser.parse_args(words)
+    return parser.parse_args(arguments)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:
-    """Ends as the command does, by the same signal if by one."""
+    """Run the command and return its exit code. If a signal killed it, this process kills itself by the same one."""
     process = subprocess.Popen(command, env=environment)
 
-    def hand_on(number: int, frame: FrameType | None) -> None:
+    def forward_signal(number: int, frame: FrameType | None) -> None:
         process.send_signal(number)
 
-    # An interrupt is for the whole process group, and two are more than one; a termination may be for one process.
+    # SIGINT goes to the whole process group, so forwarding would double it; SIGTERM may go to this process only.
     signal.signal(signal.SIGINT, lambda *_: None)
-    signal.signal(signal.SIGTERM, hand_on)
+    signal.signal(signal.SIGTERM, forward_signal)
     code = process.wait()
     if code < 0:
         signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None

@@ -1,4 +1,4 @@
-"""An answer of the Messages API, as server-sent events or as one JSON object.
+"""Responses of the Messages API, as server-sent events or as one JSON object.
 
 The shapes follow https://docs.claude.com/en/api/messages-streaming.
 """
@@ -16,7 +16,7 @@ Event = dict[str, Any]
 
 
 def stream(turn: Turn, request: dict[str, Any]) -> Iterator[Event | Wait | Hang]:
-    """The events of a streamed answer, with the script's pauses in their places."""
+    """Yield the events of a streamed response, with the script's pauses between them."""
     usage = _usage(turn, request)
     yield {"type": "message_start", "message": _message(request, [], {**usage, "output_tokens": 1})}
     index = 0
@@ -32,12 +32,13 @@ def stream(turn: Turn, request: dict[str, Any]) -> Iterator[Event | Wait | Hang]
 
 
 def whole(turn: Turn, request: dict[str, Any]) -> dict[str, Any]:
-    """The answer to a request that does not stream."""
+    """Return the response to a request that does not stream."""
     blocks = [block for step in turn if (block := _block(step)) is not None]
     return {**_message(request, blocks, _usage(turn, request)), "stop_reason": _stop_reason(turn)}
 
 
 def error(status: int, message: str) -> dict[str, Any]:
+    """Return the body of an error response."""
     kinds = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error"}
     kinds |= {404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error"}
     return {"type": "error", "error": {"type": kinds.get(status, "api_error"), "message": message}}
@@ -57,12 +58,12 @@ def _message(request: dict[str, Any], content: list[Event], usage: dict[str, int
 
 
 def _usage(turn: Turn, request: dict[str, Any]) -> dict[str, int]:
-    # Four characters a token: near enough for numbers that have to look like a conversation's.
-    spoken = sum(len(json.dumps(block)) for step in turn if (block := _block(step)) is not None)
-    heard = len(json.dumps(request.get("messages", [])))
+    # Four characters per token: the numbers only have to be plausible.
+    output_length = sum(len(json.dumps(block)) for step in turn if (block := _block(step)) is not None)
+    input_length = len(json.dumps(request.get("messages", [])))
     return {
-        "input_tokens": max(1, heard // 4),
-        "output_tokens": max(1, spoken // 4),
+        "input_tokens": max(1, input_length // 4),
+        "output_tokens": max(1, output_length // 4),
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 0,
     }

@@ -1,4 +1,4 @@
-"""The text format in which a rehearsal's answers are written.
+"""Parser for rehearsal scripts, the text format for a rehearsal's responses.
 
 A script is a list of turns separated by blank lines; each turn answers one request. A line is one step:
 
@@ -6,9 +6,9 @@ A script is a list of turns separated by blank lines; each turn answers one requ
     think TEXT            a thinking block
     call TOOL JSON        a tool call
     wait DURATION         a pause in mid-stream: 200ms, 2s, 1m
-    fail STATUS MESSAGE   an HTTP error in place of an answer; "fail 529 x2 MESSAGE" fails twice, then goes on
-    limit DURATION        a usage limit that ends so long after it was met first; then the next turn is played
-    hang                  no further byte, until the other side gives up
+    fail STATUS MESSAGE   an HTTP error instead of a response; "fail 529 x2 MESSAGE" fails twice, then continues
+    limit DURATION        a usage limit that ends this long after the first refused request; then the next turn is played
+    hang                  no more bytes until the client gives up
 
 An indented line continues the step above it; a line that begins with # is a comment. A line "[TEXT]" starts the
 turns for conversations whose prompt contains TEXT; the turns before any such line are for all others.
@@ -25,7 +25,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
 class ScriptError(ValueError):
-    """A script that cannot be played; the message names the line."""
+    """A script that cannot be parsed; the message contains the line number."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Hang:
 
 @dataclass(frozen=True)
 class Limit:
-    """As a subscription has them: requests are refused, and told until when."""
+    """A usage limit of a subscription: requests are refused with the time at which the limit ends."""
 
     seconds: float
 
@@ -80,20 +80,21 @@ class Script:
 
     @property
     def has_limits(self) -> bool:
-        played = [*self.turns, *(turn for turns in self.sections.values() for turn in turns)]
-        return any(isinstance(step, Limit) for turn in played for step in turn)
+        all_turns = [*self.turns, *(turn for turns in self.sections.values() for turn in turns)]
+        return any(isinstance(step, Limit) for turn in all_turns for step in turn)
 
     def turns_for(self, prompt: str) -> tuple[Turn, ...]:
-        """The turns of the first section whose name the prompt contains, else those outside of any section."""
-        found = self.section_for(prompt)
-        return self.turns if found is None else found
+        """Return the turns of the first section whose name the prompt contains, else those outside any section."""
+        section = self.section_for(prompt)
+        return self.turns if section is None else section
 
     def section_for(self, prompt: str) -> tuple[Turn, ...] | None:
+        """Return the turns of the first section whose name the prompt contains; None if there is none."""
         return next((turns for name, turns in self.sections.items() if name in prompt), None)
 
 
 def parse(text: str) -> Script:
-    """Reads a script; raises ScriptError with the number of the line that is wrong."""
+    """Return the script in this text. Raise ScriptError, with the line number, if it is invalid."""
     sections: dict[str, list[list[Step]]] = {"": [[]]}
     current = sections[""]
     for number, line in _joined_lines(text):
@@ -103,11 +104,12 @@ def parse(text: str) -> Script:
             current = sections.setdefault(line[1:-1], [[]])
         else:
             current[-1].append(_step(number, line))
-    played = {name: tuple(tuple(turn) for turn in turns if turn) for name, turns in sections.items()}
-    return Script(played.pop(""), played)
+    parsed = {name: tuple(tuple(turn) for turn in turns if turn) for name, turns in sections.items()}
+    return Script(parsed.pop(""), parsed)
 
 
 def _joined_lines(text: str) -> list[tuple[int, str]]:
+    """Return the lines with their numbers, without comments; an indented line is joined to the one above it."""
     lines: list[tuple[int, str]] = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.startswith("#"):
@@ -154,7 +156,7 @@ def _call(number: int, rest: str) -> Call:
 def _seconds(number: int, text: str) -> float:
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s|m)", text.strip())
     if not match:
-        raise ScriptError(f"line {number}: {text!r} is no duration; write 200ms, 2s or 1m")
+        raise ScriptError(f"line {number}: {text!r} is not a duration; write 200ms, 2s or 1m")
     return float(match[1]) * _UNITS[match[2]]
 
 

@@ -1,6 +1,6 @@
-"""The HTTP server of a rehearsal: POST /v1/messages is answered from the script, anything else with 404.
+"""The HTTP server of a rehearsal, which answers POST /v1/messages from the script and anything else with 404.
 
-Every local user can reach the port, so a request without this rehearsal's own key is refused before it is read.
+Every local user can reach the port, so a request without this rehearsal's own key is refused before its body is read.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ ELSEWHERE = (
     "CLAUDE_CODE_USE_MANTLE",
     "CLAUDE_CODE_USE_VERTEX",
 )
-"""What leads Claude Code to another API, or there as somebody (2.1.330)."""
-_LONGEST_REQUEST = 32 << 20
-"""Bytes, as for the API itself: https://docs.anthropic.com/en/api/errors#request-size-limits."""
+"""Variables that make Claude Code use another API or other credentials (2.1.330)."""
+# The limit of the API itself: https://docs.anthropic.com/en/api/errors#request-size-limits.
+_MAX_REQUEST_BYTES = 32 << 20
+# The response to a notification for which the script has none.
 _NOTED: Turn = (Say("Noted."),)
-"""The answer to a notification for which the script has none."""
 
 
-def _is_passing(step: Step) -> TypeGuard[Fail]:
+def _is_temporary_failure(step: Step) -> TypeGuard[Fail]:
     return isinstance(step, Fail) and step.times is not None
 
 
 class RehearsalServer(ThreadingHTTPServer):
-    """Plays one script to any number of conversations, on a free port of the loopback interface."""
+    """A server that plays one script to any number of conversations, on a free port of the loopback interface."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -57,10 +57,10 @@ class RehearsalServer(ThreadingHTTPServer):
         super().__init__((_HOST, port), _Handler)
         self.script = script
         self.requests: deque[dict[str, Any]] = deque(maxlen=100)
-        """What was asked last, for who wants to see what the model would have seen."""
+        """The last requests, which show what the model would have received."""
         self.stopping = threading.Event()
         self.key = f"sk-ant-rehearsal-{secrets.token_urlsafe(32)}"
-        """What Claude Code has to present, another for each rehearsal."""
+        """The API key that Claude Code has to send; it differs in each rehearsal."""
         self._memory = memory or Memory(None)
 
     @property
@@ -68,7 +68,7 @@ class RehearsalServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def environment(self) -> dict[str, str]:
-        """The variables that make Claude Code talk to this server and to nothing else; empty ones count as not set."""
+        """Return the variables that make Claude Code use only this server; empty ones count as not set."""
         return {
             **dict.fromkeys(ELSEWHERE, ""),
             **self._credentials(),
@@ -79,66 +79,66 @@ class RehearsalServer(ThreadingHTTPServer):
         }
 
     def variables(self, launcher: Mapping[str, str]) -> dict[str, str]:
-        """All variables of a command whose Claude Code is to talk to this server."""
-        unproxied = [launcher.get("NO_PROXY") or launcher.get("no_proxy") or "", _HOST]
-        no_proxy = ",".join(filter(None, unproxied))
+        """Return the complete environment of a command whose Claude Code uses this server."""
+        unproxied_hosts = [launcher.get("NO_PROXY") or launcher.get("no_proxy") or "", _HOST]
+        no_proxy = ",".join(filter(None, unproxied_hosts))
         return {**launcher, **self.environment(), "NO_PROXY": no_proxy, "no_proxy": no_proxy}
 
     def settings(self, own: dict[str, Any]) -> dict[str, Any]:
-        """Settings of Claude Code for its --settings, where they win over all that the user has set elsewhere."""
+        """Return the settings for Claude Code's --settings, which override the user's other settings."""
         variables = own.get("env")
         environment = {**variables} if isinstance(variables, dict) else {}
         environment |= {**self.environment(), "NO_PROXY": _HOST, "no_proxy": _HOST}
         return {**own, "apiKeyHelper": "", "env": environment}
 
     def _credentials(self) -> dict[str, str]:
-        """An API key, or a login where the script has usage limits: only a subscription has (Claude Code 2.1.330)."""
+        """Return an API key, or a login if the script has usage limits: only subscriptions have them (2.1.330)."""
         if self.script.has_limits:
             return {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": self.key}
         return {"ANTHROPIC_API_KEY": self.key}
 
     def admits(self, headers: Message) -> bool:
-        """Return whether a request presents the key, in a time that says nothing about it."""
-        presented = headers.get("x-api-key") or (headers.get("Authorization") or "").removeprefix("Bearer ")
-        return hmac.compare_digest(presented.encode(errors="replace"), self.key.encode())
+        """Return whether a request has the right key, by a comparison in constant time."""
+        request_key = headers.get("x-api-key") or (headers.get("Authorization") or "").removeprefix("Bearer ")
+        return hmac.compare_digest(request_key.encode(errors="replace"), self.key.encode())
 
     def turn_for(self, request: dict[str, Any]) -> Turn:
-        """The script's next turn in this conversation; one that only refuses is passed over when it has done so."""
-        where = position(request.get("messages", []))
-        who = str((request.get("metadata") or {}).get("user_id", ""))
-        if where.notification and (turns := self.script.section_for(where.notification)) is not None:
-            return self._turn((who, where.notification), turns, where.answers_since) or _NOTED
-        found = self._turn((who, where.prompt), self.script.turns_for(where.prompt), where.answers)
-        if found is None and where.notification:
+        """Return the script's next turn in this conversation; a temporary failure or limit is skipped once it is over."""
+        current = position(request.get("messages", []))
+        user_id = str((request.get("metadata") or {}).get("user_id", ""))
+        if current.notification and (turns := self.script.section_for(current.notification)) is not None:
+            return self._turn((user_id, current.notification), turns, current.answers_since) or _NOTED
+        turn = self._turn((user_id, current.prompt), self.script.turns_for(current.prompt), current.answers)
+        if turn is None and current.notification:
             return _NOTED
-        return found or (Fail(400, f"the rehearsal script has no turn {where.answers + 1} for this prompt", None),)
+        return turn or (Fail(400, f"the rehearsal script has no turn {current.answers + 1} for this prompt", None),)
 
     def _turn(self, conversation: tuple[str, str], turns: tuple[Turn, ...], answers: int) -> Turn | None:
         played = 0
         for number, turn in enumerate(turns):
-            refusal = next((step for step in turn if isinstance(step, Limit) or _is_passing(step)), None)
+            refusal = next((step for step in turn if isinstance(step, Limit) or _is_temporary_failure(step)), None)
             if refusal is not None:
-                if played == answers and (refused := self._refused(refusal, repr((conversation, number)))):
-                    return (refused,)
+                if played == answers and (current := self._current_refusal(refusal, repr((conversation, number)))):
+                    return (current,)
                 continue
             if played == answers:
                 return turn
             played += 1
         return None
 
-    def _refused(self, refusal: Fail | Limit, key: str) -> Fail | Limit | None:
-        """What is met this time, if it is met."""
+    def _current_refusal(self, refusal: Fail | Limit, key: str) -> Fail | Limit | None:
+        """Return the failure or the rest of the limit; None if it is over."""
         if isinstance(refusal, Fail):
             return refusal if self._memory.counted(key) <= (refusal.times or 0) else None
-        left = self._memory.first_time(key, time.time()) + refusal.seconds - time.time()
-        return Limit(left) if left > 0 else None
+        seconds_left = self._memory.first_time(key, time.time()) + refusal.seconds - time.time()
+        return Limit(seconds_left) if seconds_left > 0 else None
 
     def shutdown(self) -> None:
         self.stopping.set()
         super().shutdown()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that leave in mid-answer are part of the play."""
+        """Ignore the error: clients that disconnect during a response are expected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -180,23 +180,23 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _body(self) -> bytes | None:
-        """What was sent, or None if it was refused for its length."""
+        """Return the request's body; None if it was refused because of its length."""
         length = self.headers.get("Content-Length") or "0"
         if not (length.isascii() and length.isdecimal()):
             self._refuse(400, "the Content-Length is not a number")
             return None
-        if len(length) > len(str(_LONGEST_REQUEST)) or int(length) > _LONGEST_REQUEST:
-            self._refuse(413, f"the request is longer than {_LONGEST_REQUEST} bytes")
+        if len(length) > len(str(_MAX_REQUEST_BYTES)) or int(length) > _MAX_REQUEST_BYTES:
+            self._refuse(413, f"the request is longer than {_MAX_REQUEST_BYTES} bytes")
             return None
         return self.rfile.read(int(length))
 
     def _refuse(self, status: int, message: str) -> None:
-        # What was sent along is not read.
+        # The body is not read.
         self.close_connection = True
         self._send_json(status, responses.error(status, message), {"Connection": "close"})
 
     def _send_limit(self, limit: Limit) -> None:
-        # Whole seconds, and not before the limit has ended. These two are all that Claude Code 2.1.330 heeds.
+        # Whole seconds, rounded up so that the limit has ended by then. Claude Code 2.1.330 uses only these two headers.
         headers = {"reset": str(math.ceil(time.time() + limit.seconds)), "representative-claim": "five_hour"}
         unified = {f"anthropic-ratelimit-unified-{name}": value for name, value in headers.items()}
         self._send_json(429, responses.error(429, "a limit of the rehearsal"), unified)

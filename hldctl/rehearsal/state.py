@@ -1,6 +1,6 @@
-"""What a rehearsal remembers of what it refused: also in a file, as a session that is tried again has a new server.
+"""A rehearsal's record of refused requests, which can be kept in a file, since a retried session has a new server.
 
-Sessions, prompts and places in the script are told apart, so that any number of sessions share one server.
+The keys contain the session, the prompt and the position in the script, so that sessions can share a server.
 """
 
 from __future__ import annotations
@@ -15,34 +15,36 @@ from hldctl.paths import replace_private
 
 
 class Memory:
+    """The counts and first times of refusals, saved to a file if there is one."""
+
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._lock = threading.Lock()
-        self._known: dict[str, float] = self._load()
+        self._values: dict[str, float] = self._load()
 
     def counted(self, key: str) -> int:
-        """How often this was asked for, this time included."""
+        """Count a request, and return the number of requests with this key."""
         with self._lock:
-            self._known[key] = self._known.get(key, 0) + 1
-            self._store()
-            return int(self._known[key])
+            self._values[key] = self._values.get(key, 0) + 1
+            self._save()
+            return int(self._values[key])
 
     def first_time(self, key: str, now: float) -> float:
-        """When this was asked for first."""
+        """Return when this key was requested first, in seconds since 1970; that is `now` for a new key."""
         with self._lock:
-            if key not in self._known:
-                self._known[key] = now
-                self._store()
-            return self._known[key]
+            if key not in self._values:
+                self._values[key] = now
+                self._save()
+            return self._values[key]
 
     def _load(self) -> dict[str, float]:
-        known: Any = {}
+        values: Any = {}
         if self._file is not None:
             with contextlib.suppress(FileNotFoundError, ValueError):
-                known = json.loads(self._file.read_bytes())
-        return known if isinstance(known, dict) else {}
+                values = json.loads(self._file.read_bytes())
+        return values if isinstance(values, dict) else {}
 
-    def _store(self) -> None:
+    def _save(self) -> None:
         if self._file is not None:
-            # For its owner alone: the keys hold prompts.
-            replace_private(self._file, json.dumps(self._known).encode())
+            # Private, since the keys contain prompts.
+            replace_private(self._file, json.dumps(self._values).encode())

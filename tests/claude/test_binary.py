@@ -24,7 +24,7 @@ def test_the_named_one_comes_first(tmp_path: Path) -> None:
 
 def test_a_named_one_that_cannot_run_is_an_error_though_others_can(tmp_path: Path) -> None:
     program(tmp_path / "bin" / "claude")
-    with pytest.raises(UnfitEnvironment, match="HLDCTL_CLAUDE names /no/such"):
+    with pytest.raises(UnfitEnvironment, match="HLDCTL_CLAUDE is /no/such"):
         binary.find({"HLDCTL_CLAUDE": "/no/such", "PATH": str(tmp_path / "bin")})
 
 

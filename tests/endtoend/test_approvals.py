@@ -432,7 +432,7 @@ def test_what_is_no_request_is_denied(sandbox: Sandbox, told: str) -> None:
 def test_a_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
     assert hook_says(sandbox, REQUEST)["behavior"] == "deny"
     sandbox.ok("ls")
-    assert "knows no session" in hook_says(sandbox, REQUEST)["message"]
+    assert "has no session" in hook_says(sandbox, REQUEST)["message"]
     assert "outside" in hook_says(sandbox, REQUEST, "")["message"]
     sandbox.state.database.write_bytes(b"this is no database" * 100)
     assert "hldctl doctor" in hook_says(sandbox, REQUEST)["message"]

@@ -36,7 +36,7 @@ def test_a_script_has_turns_and_sections() -> None:
         ("say ok\n\nsing la", "line 3: unknown step 'sing'"),
         ("call Bash ls", "line 1: the input of 'Bash' is not JSON"),
         ("call Bash []", "line 1: the input of 'Bash' must be a JSON object"),
-        ("wait long", "line 1: 'long' is no duration"),
+        ("wait long", "line 1: 'long' is not a duration"),
         ("fail often", "line 1: write fail STATUS MESSAGE"),
     ],
 )
