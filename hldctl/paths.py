@@ -68,7 +68,7 @@ class SessionFiles:
 
     @property
     def arrival_times(self) -> Path:
-        """When the bytes of the journal arrived, so that a replay gives the same times."""
+        """The times at which the bytes of the journal arrived, so that a replay gives the same times."""
         return self.directory / "arrival-times"
 
     @property
@@ -276,9 +276,9 @@ class StateDirectory:
 
     def _require_own(self, status: os.stat_result) -> None:
         if status.st_uid != os.geteuid():
-            owner, own = _user(status.st_uid), _user(os.geteuid())
+            owner, user = _user(status.st_uid), _user(os.geteuid())
             raise UnfitEnvironment(
-                f"{self.root} belongs to {owner}, but hldctl runs as {own} and does not use another user's state. "
+                f"{self.root} belongs to {owner}, but hldctl runs as {user} and does not use another user's state. "
                 f"Run it as {owner}, or set HLDCTL_HOME to another directory."
             )
         for path in (self.database, self.sessions):
@@ -355,10 +355,10 @@ def _status(directory: Path) -> os.stat_result | None:
 
 def _require_own(path: Path | str, status: os.stat_result) -> None:
     if status.st_uid != os.geteuid():
-        owner, own = _user(status.st_uid), _user(os.geteuid())
+        owner, user = _user(status.st_uid), _user(os.geteuid())
         raise UnfitEnvironment(
-            f"{path} belongs to {owner}, but hldctl runs as {own} and does not use another user's state. "
-            f"Move it away, or, if you trust its contents, run `chown -R {own} {path}`."
+            f"{path} belongs to {owner}, but hldctl runs as {user} and does not use another user's state. "
+            f"Move it away, or, if you trust its contents, run `chown -R {user} {path}`."
         )
 
 

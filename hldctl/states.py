@@ -39,7 +39,7 @@ class EndReason(StrEnum):
 
 
 class IfRunning(StrEnum):
-    """What a launch does if a session with the same name has not ended."""
+    """The action of a launch if a session with the same name has not ended."""
 
     FAIL = "fail"
     SKIP = "skip"

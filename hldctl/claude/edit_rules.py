@@ -74,7 +74,7 @@ def is_accepted(tool_name: str, tool_input: dict[str, Any], area: Area) -> bool:
         return False
     roots = [root for root in map(os.path.realpath, area.directories) if root != "/" and _is_below(path, root)]
     return bool(roots) and not (
-        any(_is_below(_fold_case(path), _fold_case(os.path.realpath(kept))) for kept in area.kept)
+        any(_is_below(_fold_case(path), _fold_case(os.path.realpath(excluded))) for excluded in area.kept)
         or _is_guarded(path)
         or _is_in_git_directory(path)
         or all(_is_hidden_at_home(path, root, area.homes) for root in roots)

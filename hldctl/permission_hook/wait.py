@@ -99,7 +99,10 @@ def _wait(
 
 
 def _token(connection: apsw.Connection, settings: SessionSettings, approval: Approval) -> str | None:
-    """Return a token that lets the user's command answer, although it is a descendant of the session; None if not needed."""
+    """Return a token that lets the user's command answer, although it is a descendant of the session.
+
+    None without a command, and in a session that was launched within another one.
+    """
     if settings.on_approval is None or settings.launched_within is not None:
         return None
     from hldctl.store import command_tokens

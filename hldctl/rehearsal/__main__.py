@@ -44,7 +44,7 @@ def _parse_options(arguments: list[str]) -> argparse.Namespace:
         "--settings",
         type=Path,
         metavar="FILE",
-        help="settings file of Claude Code; change it so that Claude Code uses the script, whatever the user's settings",
+        help="settings file of Claude Code; it is changed so that Claude Code uses the script",
     )
     parser.add_argument(
         "--memory", type=Path, metavar="FILE", help="file that records refused requests, for later runs of the command"

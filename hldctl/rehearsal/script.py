@@ -7,7 +7,7 @@ A script is a list of turns separated by blank lines; each turn answers one requ
     call TOOL JSON        a tool call
     wait DURATION         a pause in mid-stream: 200ms, 2s, 1m
     fail STATUS MESSAGE   an HTTP error instead of a response; "fail 529 x2 MESSAGE" fails twice, then continues
-    limit DURATION        a usage limit that ends this long after the first refused request; then the next turn is played
+    limit DURATION        a usage limit that ends this long after the first refusal; then the next turn is played
     hang                  no more bytes until the client gives up
 
 An indented line continues the step above it; a line that begins with # is a comment. A line "[TEXT]" starts the
@@ -54,7 +54,7 @@ class Fail:
     status: int
     message: str
     times: int | None
-    """How many requests fail before the next turn is played; None for all."""
+    """The number of requests that fail before the next turn is played; None for all."""
 
 
 @dataclass(frozen=True)

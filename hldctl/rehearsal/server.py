@@ -84,12 +84,12 @@ class RehearsalServer(ThreadingHTTPServer):
         no_proxy = ",".join(filter(None, unproxied_hosts))
         return {**launcher, **self.environment(), "NO_PROXY": no_proxy, "no_proxy": no_proxy}
 
-    def settings(self, own: dict[str, Any]) -> dict[str, Any]:
+    def settings(self, user_settings: dict[str, Any]) -> dict[str, Any]:
         """Return the settings for Claude Code's --settings, which override the user's other settings."""
-        variables = own.get("env")
+        variables = user_settings.get("env")
         environment = {**variables} if isinstance(variables, dict) else {}
         environment |= {**self.environment(), "NO_PROXY": _HOST, "no_proxy": _HOST}
-        return {**own, "apiKeyHelper": "", "env": environment}
+        return {**user_settings, "apiKeyHelper": "", "env": environment}
 
     def _credentials(self) -> dict[str, str]:
         """Return an API key, or a login if the script has usage limits: only subscriptions have them (2.1.330)."""
@@ -103,7 +103,7 @@ class RehearsalServer(ThreadingHTTPServer):
         return hmac.compare_digest(request_key.encode(errors="replace"), self.key.encode())
 
     def turn_for(self, request: dict[str, Any]) -> Turn:
-        """Return the script's next turn in this conversation; a temporary failure or limit is skipped once it is over."""
+        """Return the script's next turn in this conversation; temporary failures and limits are skipped when over."""
         current = position(request.get("messages", []))
         user_id = str((request.get("metadata") or {}).get("user_id", ""))
         if current.notification and (turns := self.script.section_for(current.notification)) is not None:
@@ -196,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_json(status, responses.error(status, message), {"Connection": "close"})
 
     def _send_limit(self, limit: Limit) -> None:
-        # Whole seconds, rounded up so that the limit has ended by then. Claude Code 2.1.330 uses only these two headers.
+        # Whole seconds, rounded up so that the limit has ended then. Claude Code 2.1.330 uses only these headers.
         headers = {"reset": str(math.ceil(time.time() + limit.seconds)), "representative-claim": "five_hour"}
         unified = {f"anthropic-ratelimit-unified-{name}": value for name, value in headers.items()}
         self._send_json(429, responses.error(429, "a limit of the rehearsal"), unified)

@@ -114,8 +114,8 @@ def scope() -> str:
 
 def recorded(pid: int, boot_id: str | None, started: int) -> ProcessIdentity:
     """Return the identity in a database row. A row from a version without namespaces refers to the current one."""
-    own = scope()
-    return ProcessIdentity(pid, own if boot_id and boot_id == _boot(own) else boot_id or "", started)
+    own_scope = scope()
+    return ProcessIdentity(pid, own_scope if boot_id and boot_id == _boot(own_scope) else boot_id or "", started)
 
 
 def is_this_machine(host: str, boot_id: str | None) -> bool:
@@ -130,8 +130,8 @@ def is_this_machine(host: str, boot_id: str | None) -> bool:
 
 def is_of_another_namespace(boot_id: str | None) -> bool:
     """Return whether the scope is another PID namespace of this boot."""
-    own = scope()
-    return bool(boot_id) and boot_id not in (own, _boot(own)) and _boot(boot_id or "") == _boot(own)
+    own_scope = scope()
+    return bool(boot_id) and boot_id not in (own_scope, _boot(own_scope)) and _boot(boot_id or "") == _boot(own_scope)
 
 
 def _boot(scope: str) -> str:
