@@ -59,11 +59,11 @@ def entries(event: JsonObject) -> list[Entry]:
     if kind in ("assistant", "user"):
         message = mapping(event.get("message"))
         role = text(message.get("role")) or str(kind)
-        content_blocks = blocks(message)
-        structured = _structured_data(event, content_blocks)
+        message_blocks = blocks(message)
+        structured = _structured_data(event, message_blocks)
         # An API error comes in the form of a message of the model.
         is_api_error = event.get("is_api_error_message") is True
-        parsed = [_entry(block, role, parent, structured) for block in content_blocks]
+        parsed = [_entry(block, role, parent, structured) for block in message_blocks]
         return [entry._replace(is_error=True) for entry in parsed] if is_api_error else parsed
     return _notes(event, parent)
 
@@ -82,9 +82,9 @@ def structured_result(event: JsonObject) -> JsonObject:
     return _structured_data(event, blocks(mapping(event.get("message"))))
 
 
-def _structured_data(event: JsonObject, content_blocks: list[JsonObject]) -> JsonObject:
+def _structured_data(event: JsonObject, message_blocks: list[JsonObject]) -> JsonObject:
     data = mapping(event.get("tool_use_result"))
-    return data if data and sum(block.get("type") == "tool_result" for block in content_blocks) == 1 else {}
+    return data if data and sum(block.get("type") == "tool_result" for block in message_blocks) == 1 else {}
 
 
 def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObject) -> Entry:

@@ -134,8 +134,8 @@ def block_text(content: Any) -> str:
 
 
 def _text_or_placeholder(block: JsonObject) -> str:
-    if (block_text := text(block.get("text"))) is not None:
-        return block_text
+    if (plain_text := text(block.get("text"))) is not None:
+        return plain_text
     kind = text(block.get("type")) or "block"
     source = mapping(block.get("source"))
     details = [text(source.get("media_type")), text(block.get("title")), text(block.get("tool_name"))]
