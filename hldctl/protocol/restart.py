@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 from hldctl.store.session import Session
-from hldctl.system.clock import rfc3339
 
 
 class RestartKind(StrEnum):
@@ -27,18 +26,8 @@ class Restart:
     due: int
     reason: str
     """The error that ended the run before."""
-    attempt: int | None = None
-    """Of a retry, which one it is: 1 for the first."""
-    attempts: int | None = None
-    """Of a retry, how many the session may have."""
-
-    @property
-    def note(self) -> str:
-        """The note in the conversation: what happens, when, and why."""
-        if self.kind is RestartKind.RESET:
-            return f"A limit was reached; Claude Code continues at {rfc3339(self.due)}, after its reset: {self.reason}"
-        pause = (self.due - self.at) / 1000
-        return f"Claude Code restarts in {pause:.0f} s (retry {self.attempt} of {self.attempts}): {self.reason}"
+    note: str
+    """The note in the conversation: what happens, when, and why."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -11,7 +11,7 @@ from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import EXPOSED_COLUMNS, Session
 from hldctl.system.clock import rfc3339
 
-EVENT_FIELDS = Event._fields
+EVENT_FIELDS = tuple(name for name in Event._fields if name != "note_kind")
 
 FEED_FIELDS = ("id", "type", "session_id", "run_id", "timestamp", "data")
 

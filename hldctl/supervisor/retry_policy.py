@@ -11,6 +11,7 @@ from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
+from hldctl.system.clock import rfc3339
 
 _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 300.0
@@ -43,14 +44,15 @@ def after(session: Session, ending: Ending, fold: FoldState, exit: Exit, now: in
     reason = ending.error_message or ending.reason
     if session.wait_for_reset and ending.reason is EndReason.API_ERROR and fold.limit_resets_at is not None:
         due = max(fold.limit_resets_at, now) + _margin_ms(load_restarts(session), now)
-        return Restart(RestartKind.RESET, fold.offset, now, due, reason)
+        note = f"A limit was reached; Claude Code continues at {rfc3339(due)}, after its reset: {reason}"
+        return Restart(RestartKind.RESET, fold.offset, now, due, reason, note)
     tried = sum(restart.kind is RestartKind.RETRY for restart in load_restarts(session))
     # Where no Claude Code has run the launch was told that it failed, and may have been repeated.
     if tried >= session.retries or session.pid is None or not _may_pass(ending, fold, exit):
         return None
     pause = _pause(tried)
-    due = now + int(pause * 1000)
-    return Restart(RestartKind.RETRY, fold.offset, now, due, reason, tried + 1, session.retries)
+    note = f"Claude Code restarts in {pause:.0f} s (retry {tried + 1} of {session.retries}): {reason}"
+    return Restart(RestartKind.RETRY, fold.offset, now, now + int(pause * 1000), reason, note)
 
 
 def _margin_ms(restarts: list[Restart], now: int) -> int:

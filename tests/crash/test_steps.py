@@ -12,7 +12,7 @@ BEFORE_THE_ROW = [
     "acquire:call",
     "acquire:return",
     "write_inputs:return",
-    "save_request:return",
+    "keep:return",
     "create:call",
     "create:return",
 ]
@@ -156,7 +156,7 @@ def test_of_a_session_that_is_started_again(sandbox: Sandbox, step: str) -> None
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--retries", "1")
     assert sandbox.run("wait", session_id).returncode == 0
     assert sandbox.show(session_id)["result_content"] == "Two."
-    assert len([event for event in sandbox.events(session_id) if event["note_kind"] == "restart"]) == 1
+    assert len(sandbox.sql("SELECT 1 FROM conversation_events WHERE note_kind = 'restart'")) == 1
     assert_all_is_recorded(sandbox, session_id)
 
 

@@ -20,7 +20,8 @@ TOOLS = ("--allowed-tools", "Bash")
 
 def notes(sandbox: Sandbox, session_id: str) -> list[str]:
     """What the conversation says of restarts."""
-    return [event["content"] for event in sandbox.events(session_id) if event["note_kind"] == "restart"]
+    query = "SELECT content FROM conversation_events WHERE session_id = ? AND note_kind = 'restart' ORDER BY sequence"
+    return [content for (content,) in sandbox.sql(query, session_id)]
 
 
 def results(sandbox: Sandbox, session_id: str) -> list[str]:

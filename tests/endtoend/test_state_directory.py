@@ -114,7 +114,7 @@ def test_the_hook_denies_what_another_users_database_would_allow(sandbox: Sandbo
         assert '"deny"' in answer()
 
 
-@pytest.mark.parametrize("part", ["directory", "request", "record"])
+@pytest.mark.parametrize("part", ["directory", "request", "session_record"])
 def test_what_another_user_has_put_into_a_session_is_not_run(sandbox: Sandbox, part: str) -> None:
     session_id = owed_its_command(sandbox)
     files = sandbox.files(session_id)

@@ -280,7 +280,7 @@ def test_a_claude_code_behind_a_script_that_gives_way_to_it_is_started_once(
     assert (sandbox.work / "runs").read_text() == "x"
 
 
-@pytest.mark.parametrize("step", ["start_claude:call", "create:return", "enter:call"])
+@pytest.mark.parametrize("step", ["start_claude:call", "create:return", "admit:call"])
 def test_a_launch_that_was_told_to_have_failed_is_not_made_up_for(sandbox: Sandbox, step: str) -> None:
     sandbox.claude('open("runs", "a").write("x")\n' + INIT + OK)
     crash_at(sandbox, step)
@@ -290,7 +290,7 @@ def test_a_launch_that_was_told_to_have_failed_is_not_made_up_for(sandbox: Sandb
     assert not (sandbox.work / "runs").exists()
 
 
-@pytest.mark.parametrize("step", ["keep:return", "write_inputs:return"])
+@pytest.mark.parametrize("step", ["save_request:return", "write_inputs:return"])
 def test_what_a_killed_launch_leaves_is_cleared_away(sandbox: Sandbox, step: str) -> None:
     sandbox.claude(INIT + OK)
     (sandbox.work / "script").write_text("say Done.")

@@ -46,7 +46,7 @@ def _is_fold_state(value: Any) -> bool:
 
 
 def _are_restarts(value: Any) -> bool:
-    kinds = {"kind": str, "at": int, "due": int, "reason": str, "offset": int}
+    kinds = {"kind": str, "at": int, "due": int, "reason": str, "note": str, "offset": int}
     return isinstance(value, list) and all(
         isinstance(item, dict) and all(type(item.get(name)) is kind for name, kind in kinds.items()) for item in value
     )
