@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
+from hldctl.cli.render.format import abbreviate_home
 from hldctl.cli.terminal import rich_console
 from hldctl.config.report import Setting, Source
 
@@ -21,10 +21,5 @@ def draw(rows: Sequence[tuple[Setting, str, str]]) -> None:
     table.add_column("FROM", overflow="fold")
     for setting, value, place in rows:
         style = _STYLES.get(setting.source, "")
-        table.add_row(Text(setting.key), Text(value, style or "bold"), Text(_from_home(place), style or "cyan"))
+        table.add_row(Text(setting.key), Text(value, style or "bold"), Text(abbreviate_home(place), style or "cyan"))
     rich_console.console().print(table)
-
-
-def _from_home(path: str) -> str:
-    home = os.path.expanduser("~")
-    return f"~{path[len(home) :]}" if path.startswith(f"{home}/") else path

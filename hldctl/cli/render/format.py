@@ -9,6 +9,7 @@ Amounts, short enough for a table."""
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import dataclass
 
 from hldctl.system.clock import rfc3339
@@ -87,3 +88,9 @@ def count(number: int | None) -> str:
 def compact_duration(milliseconds: int | None) -> str:
     """`42s`, `5m10s`, `3h05m` or `12d04h`: two units at the most."""
     return "" if milliseconds is None else clock(milliseconds / 1000)
+
+
+def abbreviate_home(path: str) -> str:
+    """Return the path with the user's home directory as `~`."""
+    home = os.path.expanduser("~")
+    return f"~{path[len(home) :]}" if f"{path}/".startswith(f"{home}/") else path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from rich.text import Text
 from hldctl.cli.output import one_line, shortened
 from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
 from hldctl.cli.render.activity import clocked
-from hldctl.cli.render.format import age, clock
+from hldctl.cli.render.format import abbreviate_home, age, clock
 from hldctl.cli.render.session_table import context_percent, context_style, ending
 from hldctl.cli.render.session_text import next_commands, settings
 from hldctl.cli.terminal.rich_console import STYLES
@@ -103,9 +102,9 @@ def _named_facts(page: Page, now: float, width: int) -> Iterator[tuple[str, Text
         yield "spent", Text(", ".join(spent))
     if (percent := context_percent(session)) is not None:
         yield "context", _bar(percent, session)
-    yield "directory", Text(_short_path(session.working_dir))
+    yield "directory", Text(one_line(abbreviate_home(session.working_dir)))
     yield from _marked(page.found)
-    yield "files", Text(_short_path(page.files), "dim")
+    yield "files", Text(one_line(abbreviate_home(page.files)), "dim")
 
 
 def _now(doing: Activity, now: float) -> Text:
@@ -198,8 +197,3 @@ def _next(page: Page) -> Table:
     for command, effect in next_commands(page.found.session, page.found.waiting):
         grid.add_row(Text(f"{'':{_INDENT}}{command}", "cyan"), Text(effect, "dim"))
     return grid
-
-
-def _short_path(path: str) -> str:
-    home = os.path.expanduser("~")
-    return one_line("~" + path[len(home) :] if path == home or path.startswith(home + "/") else path)

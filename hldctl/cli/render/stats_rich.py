@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hldctl.cli import output
+from hldctl.cli.render.format import abbreviate_home
 from hldctl.cli.render.stats_plain import COLUMNS, TOTAL, key
 from hldctl.cli.terminal import rich_console
 from hldctl.states import Status
@@ -99,9 +99,8 @@ def _fitting(columns: list[_Column], room: int) -> list[_Column]:
 
 
 def _key(by: By, sums: Sums) -> str:
-    home = os.path.expanduser("~")
     name = key(sums)
-    return f"~{name[len(home) :]}" if by is By.DIRECTORY and f"{name}/".startswith(f"{home}/") else name
+    return abbreviate_home(name) if by is By.DIRECTORY else name
 
 
 def _fitted(by: By, name: str, width: int) -> Text:
