@@ -85,6 +85,14 @@ def count(number: int | None) -> str:
     return f"{size:.0f}{unit}" if not unit or abs(size) >= 99.95 else f"{size:.1f}{unit}"
 
 
+def compact_count(number: int) -> str:
+    """Return `950`, `1k`, `123.4k` or `4.5M`: for running text, while `count` is for columns of a fixed width."""
+    for unit, size in (("M", 1_000_000), ("k", 1_000)):
+        if number >= size:
+            return f"{number / size:.1f}".removesuffix(".0") + unit
+    return str(number)
+
+
 def compact_duration(milliseconds: int | None) -> str:
     """`42s`, `5m10s`, `3h05m` or `12d04h`: two units at the most."""
     return "" if milliseconds is None else clock(milliseconds / 1000)

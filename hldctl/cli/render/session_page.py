@@ -15,7 +15,7 @@ from rich.text import Text
 from hldctl.cli.output import one_line, shortened
 from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
 from hldctl.cli.render.activity import clocked
-from hldctl.cli.render.format import abbreviate_home, age, clock
+from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.session_table import context_percent, context_style, ending
 from hldctl.cli.render.session_text import next_commands, settings
 from hldctl.cli.terminal.rich_console import STYLES
@@ -119,16 +119,9 @@ def _spent(session: Session) -> Iterator[str]:
         yield f"{session.num_turns} turn{'' if session.num_turns == 1 else 's'}"
     cached = (session.cache_read_input_tokens or 0) + (session.cache_creation_input_tokens or 0)
     tokens = {"in": session.input_tokens, "out": session.output_tokens, "cached": cached}
-    told = [f"{_compact(count)} {name}" for name, count in tokens.items() if count]
+    told = [f"{compact_count(count)} {name}" for name, count in tokens.items() if count]
     if told:
         yield f"tokens: {', '.join(told)}"
-
-
-def _compact(count: int) -> str:
-    for unit, size in (("M", 1_000_000), ("k", 1_000)):
-        if count >= size:
-            return f"{count / size:.1f}".removesuffix(".0") + unit
-    return str(count)
 
 
 def _bar(percent: int, session: Session) -> Text:
@@ -136,7 +129,7 @@ def _bar(percent: int, session: Session) -> Text:
     return Text.assemble(
         ("█" * full, context_style(percent) or "green"),
         ("░" * (_BAR - full), "dim"),
-        f" {percent}% of {_compact(session.context_window or 0)}",
+        f" {percent}% of {compact_count(session.context_window or 0)}",
     )
 
 
