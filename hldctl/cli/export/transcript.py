@@ -11,15 +11,13 @@ from hldctl.cli.output import harmless, one_line
 from hldctl.cli.render import edit_diff, tool_calls
 from hldctl.cli.render.edit_diff import Diff
 from hldctl.cli.render.events_plain import answerer
-from hldctl.cli.render.format import Timestamp, elapsed
+from hldctl.cli.render.format import Timestamp, elapsed, noticeable_duration
 from hldctl.sessions.outline import Begin, End
 from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
 from hldctl.store.session import Session
 
-_AT_ONCE = 50
-"""Milliseconds."""
 _IN_A_DIFF = frozenset({"old_string", "new_string", "content", "edits"})
 
 
@@ -136,7 +134,7 @@ class Transcript:
             argument=tool_calls.argument(event, self.session.working_dir),
             verdict=verdict,
             outcome=_outcome(verdict, result, diff),
-            took=_took(event, result),
+            took="" if result is None else noticeable_duration(result.created_at - event.created_at),
             given=list(_given(event, is_edit=diff is not None and bool(diff.lines))),
             diff=diff if diff is not None and diff.lines else None,
             output=harmless(edit_diff.without_hunks(answer) if is_edit else answer).strip("\n"),
@@ -201,8 +199,3 @@ def _given(event: Event, *, is_edit: bool) -> Iterator[Given]:
             continue
         text = argument if isinstance(argument, str) else json.dumps(argument, indent=2, ensure_ascii=False)
         yield Given(one_line(name), harmless(text).rstrip("\n"))
-
-
-def _took(call: Event, result: Event | None) -> str:
-    milliseconds = 0 if result is None else result.created_at - call.created_at
-    return elapsed(milliseconds, tenths=True) if milliseconds >= _AT_ONCE else ""

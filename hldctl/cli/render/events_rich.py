@@ -14,7 +14,7 @@ from rich.text import Text
 from hldctl.cli.output import harmless, one_line
 from hldctl.cli.render import edit_diff, tool_calls, wrap
 from hldctl.cli.render.events_plain import Detail, Shown, approval_line
-from hldctl.cli.render.format import elapsed
+from hldctl.cli.render.format import noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
 from hldctl.cli.render.permission_request import Line
 from hldctl.cli.render.tool_calls import Calls
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 _WIDEST_PROSE = 110
 """Columns: longer lines are tiring to read."""
-_AT_ONCE = 50
-"""Milliseconds."""
 _DEEPEST = 4
 """Levels of subagents that are indented; deeper ones stand where these do."""
 
@@ -141,7 +139,7 @@ class ConversationScreen:
         if call is None:
             yield Text.assemble(("✗ " if result.is_error else "✓ ", "dim"), (tool_calls.outcome(result), "dim"))
             return
-        took = _took(call, result)
+        took = noticeable_duration(result.created_at - call.created_at)
         if result.is_error:
             hint = tool_calls.outcome(result)
             yield self._call_line("✗", "red", call, f"{_denial(self._session_id, call)}{hint}", "red", took)
@@ -277,12 +275,6 @@ def _denial(session_id: str, call: Event) -> str:
     """What became of its permission request was not known yet when the call was read."""
     now = events.call(session_id, call.tool_id or "")
     return "denied: " if now is not None and now.approval_status == ApprovalStatus.DENIED else ""
-
-
-def _took(call: Event, result: Event) -> str:
-    """Nothing where it was over at once."""
-    milliseconds = result.created_at - call.created_at
-    return elapsed(milliseconds, tenths=True) if milliseconds >= _AT_ONCE else ""
 
 
 def _without_blank_ends(lines: list[list[Segment]]) -> list[list[Segment]]:

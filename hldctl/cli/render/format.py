@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from hldctl.system.clock import rfc3339
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+_INSTANT_MS = 50
 
 
 def age(elapsed: float) -> str:
@@ -38,6 +39,11 @@ def elapsed(milliseconds: float, *, tenths: bool = False) -> str:
     """`0.4s` (with `tenths`, below ten seconds), `42s`, `1m05s`, `2h07m`; a clock that was set back took no time."""
     seconds = max(0.0, milliseconds / 1000)
     return f"{seconds:.1f}s" if tenths and seconds < 9.95 else clock(seconds, days=False)
+
+
+def noticeable_duration(milliseconds: float) -> str:
+    """Return a duration with tenths of a second; empty below `_INSTANT_MS`."""
+    return elapsed(milliseconds, tenths=True) if milliseconds >= _INSTANT_MS else ""
 
 
 @dataclass(frozen=True)
