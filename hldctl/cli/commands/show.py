@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from hldctl.cli import output
 from hldctl.cli.render.events_plain import lines, pending_request
 from hldctl.cli.render.format import age
+from hldctl.cli.render.session_text import denied_tools
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
@@ -110,7 +110,7 @@ def _print(found: Inspection, state: StateDirectory) -> None:
         if value not in (None, [], False, "") and name not in _ELSEWHERE:
             _print_line(name.replace("_", " "), _text(value))
     if denials := shown["permission_denials"]:
-        _print_line("permission denials", _denials_text(denials))
+        _print_line("permission denials", denied_tools(denials))
     for approval in found.waiting:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waits for permission", f"{pending_request(approval)}, since {since}")
@@ -130,12 +130,6 @@ def _print(found: Inspection, state: StateDirectory) -> None:
     for name in ("query", "result_content"):
         if shown[name]:
             output.data(f"\n{name.replace('_', ' ')}:\n{output.harmless(shown[name])}")
-
-
-def _denials_text(denials: list[dict[str, Any]]) -> str:
-    """The tools and how often: what they were to do is in the conversation."""
-    counts = Counter(str(denial.get("tool_name")) for denial in denials)
-    return output.one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items()))
 
 
 def _print_line(name: str, value: str) -> None:

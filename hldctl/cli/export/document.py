@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from hldctl.cli.output import harmless, one_line, shortened
 from hldctl.cli.render import tool_calls
 from hldctl.cli.render.format import Timestamp, clock
 from hldctl.cli.render.session_table import context_percent, ending
-from hldctl.cli.render.session_text import settings
+from hldctl.cli.render.session_text import denied_tools, settings
 from hldctl.paths import StateDirectory
 from hldctl.protocol.restart import load_restarts
 from hldctl.sessions import costs, outline
@@ -191,8 +191,7 @@ def _facts(found: Inspection) -> Iterator[Fact]:
     for server in found.mcp_servers:
         yield Fact("MCP server", one_line(f"{server.name} {server.status or 'not started'}"))
     if denials := session.permission_denials:
-        counts = Counter(str(denial.get("tool_name")) for denial in denials)
-        yield Fact("Denied", one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items())))
+        yield Fact("Denied", denied_tools(denials))
     for restart in load_restarts(session):
         yield Fact("Restart", one_line(restart.note))
     for process in found.left_running:

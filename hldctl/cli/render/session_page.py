@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
 from hldctl.cli.render.activity import clocked
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.session_table import context_percent, context_style, ending
-from hldctl.cli.render.session_text import next_commands, settings
+from hldctl.cli.render.session_text import denied_tools, next_commands, settings
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.details import Inspection
@@ -146,8 +145,7 @@ def _marked(found: Inspection) -> Iterator[tuple[str, Text]]:
         if server.status not in (None, "connected"):
             yield "mcp server", Text(one_line(f"{server.name} {server.status}"), "yellow")
     if denials := session.permission_denials:
-        counts = Counter(str(denial.get("tool_name")) for denial in denials)
-        yield "denied", Text(one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items())), "yellow")
+        yield "denied", Text(denied_tools(denials), "yellow")
     if session.restarts:
         last = one_line(session.restarts[-1]["reason"])
         yield "restarts", Text(f"{len(session.restarts)}, last for: {last}")

@@ -4,7 +4,9 @@ What one may want to type next, for a session in this very state."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hldctl.cli.output import one_line, shortened
 from hldctl.cli.render.format import clock
@@ -63,6 +65,12 @@ def _words(session: Session) -> list[str]:
     }
     extra = " ".join(session.extra_arguments)
     return [name for name, prompt in prompts.items() if prompt] + ([f"-- {shortened(extra, _WIDTH)}"] if extra else [])
+
+
+def denied_tools(denials: Sequence[Mapping[str, Any]]) -> str:
+    """Return each tool with the number of its denied calls; their input is in the conversation."""
+    counts = Counter(str(denial.get("tool_name")) for denial in denials)
+    return one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items()))
 
 
 def next_commands(session: Session, waiting: Sequence[Approval]) -> list[tuple[str, str]]:
