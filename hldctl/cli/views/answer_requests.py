@@ -1,4 +1,4 @@
-"""What `approve` and `deny` share: which requests are meant, and going through them one by one."""
+"""The shared part of `approve` and `deny`: select requests, and ask about them one by one."""
 
 from __future__ import annotations
 
@@ -22,82 +22,82 @@ from hldctl.store.approvals import Approval as Request
 if TYPE_CHECKING:
     from hldctl.cli.views.approval_prompt import Asker
 
-Approval = Annotated[str | None, typer.Argument(metavar="APPROVAL", help="The request: its id, or a prefix of it.")]
-AllOfThem = Annotated[bool, typer.Option("--all", help="All that wait.")]
+Approval = Annotated[str | None, typer.Argument(metavar="APPROVAL", help="Request id, or a prefix of it.")]
+AllOfThem = Annotated[bool, typer.Option("--all", help="Answer all pending requests.")]
 OfSession = Annotated[
     str | None,
-    typer.Option("--session", metavar="ID", help="The only request of this session, or with --all all of them."),
+    typer.Option("--session", metavar="ID", help="The only request of this session; with --all, all of them."),
 ]
-OfTool = Annotated[str | None, typer.Option("--tool", metavar="NAME", help="With --all: only for this tool.")]
+OfTool = Annotated[str | None, typer.Option("--tool", metavar="NAME", help="With --all: only requests for this tool.")]
 
-_WIDEST_RULE = 500
-"""Characters of a rule that are printed: the call, whose input it may be, has been shown."""
+# Characters of a rule that are printed. A rule may hold the input of the call, which was printed before.
+_MAX_RULE_LENGTH = 500
 
 
-def answer(said: Answer, words: str | None, *, all_of_them: bool, session: str | None, tool: str | None) -> None:
-    """Answers what the command's words name, and prints the ids; raises BadUsage where they name nothing."""
+def answer(decision: Answer, ref: str | None, *, all_of_them: bool, session: str | None, tool: str | None) -> None:
+    """Answer the requests that the arguments select, and print their ids. Raise BadUsage if they select none."""
     state = StateDirectory.from_environment()
     if tool is not None and not all_of_them:
-        raise BadUsage("--tool goes with --all.")
-    if session is not None and words is not None:
-        raise BadUsage("--session is for requests that are not named; leave out one of them.")
-    if all_of_them and (words is not None or said.updated_input is not None):
-        raise BadUsage("--all goes neither with the id of one request nor with an input for one.")
-    if said.always and said.updated_input is not None:
-        raise BadUsage("--always is about what was asked, --input about something else; say one of them.")
+        raise BadUsage("--tool only works with --all.")
+    if session is not None and ref is not None:
+        raise BadUsage("Use either a request id or --session, not both.")
+    if all_of_them and (ref is not None or decision.updated_input is not None):
+        raise BadUsage("--all cannot be combined with a request id or with --input.")
+    if decision.always and decision.updated_input is not None:
+        raise BadUsage("Use either --always or --input, not both.")
     if all_of_them:
-        answered = answers.answer_all(state, said, command_name(), session=session, tool_name=tool)
+        answered = answers.answer_all(state, decision, command_name(), session=session, tool_name=tool)
         for request in answered:
-            _print_answered(state, request, said)
+            _print_answered(state, request, decision)
         if not answered:
-            output.note("nothing of that kind waits for permission")
+            output.note("no pending request matches")
     elif session is not None:
         request_id = requests.only_one_of(state, session)
-        _print_answered(state, answers.answer(state, request_id, said, command_name()), said)
-    elif words is not None:
-        _print_answered(state, answers.answer(state, words, said, command_name()), said)
+        _print_answered(state, answers.answer(state, request_id, decision, command_name()), decision)
+    elif ref is not None:
+        _print_answered(state, answers.answer(state, ref, decision, command_name()), decision)
     elif not is_interactive():
-        raise BadUsage("Name the request to answer, or say --all; `hldctl approvals` shows what waits.")
-    elif said not in (Answer(allows=True), Answer(allows=False)):
-        raise BadUsage("Name the request that this is about; without an id each is asked about.")
+        raise BadUsage("Give the id of a request, or --all; `hldctl approvals` lists the pending requests.")
+    elif decision not in (Answer(allows=True), Answer(allows=False)):
+        raise BadUsage("These options need the id of a request; without an id, hldctl asks about each request.")
     else:
-        _go_through(state)
+        _answer_one_by_one(state)
 
 
-def _print_answered(state: StateDirectory, answered: Request, said: Answer) -> None:
-    """Print the id for scripts, and for people what was allowed, whole."""
-    # Only what answers needs to know of rules.
+def _print_answered(state: StateDirectory, request: Request, decision: Answer) -> None:
+    """Print the id to standard output, and the whole allowed call to standard error."""
+    # Imported here: only an answer needs it.
     from hldctl.cli.render import permission_request
 
-    output.data(answered.id)
-    if said.allows:
+    output.data(request.id)
+    if decision.allows:
         output.note(
-            f"allowed in session {answered.session_id[:8]}: "
-            f"{permission_request.in_one_line(answered, said.updated_input)}"
+            f"allowed in session {request.session_id[:8]}: "
+            f"{permission_request.in_one_line(request, decision.updated_input)}"
         )
-        if said.always:
-            _note_rule(state, answered)
+        if decision.always:
+            _note_rule(state, request)
 
 
 def _note_rule(state: StateDirectory, request: Request) -> None:
-    """Print the rule that `--always` made, and how to take it back."""
+    """Print the rule that `--always` added, and the command that removes it."""
     rule = answers.lasting_rule(state, request)
-    output.note(f"always allowed from now on: {output.shortened(rule.words(), _WIDEST_RULE)}")
-    output.note(f"hldctl set {request.session_id[:8]} --forget-rule {rules.rule_id(rule)} takes that back")
+    output.note(f"always allowed from now on: {output.shortened(rule.words(), _MAX_RULE_LENGTH)}")
+    output.note(f"hldctl set {request.session_id[:8]} --forget-rule {rules.rule_id(rule)} removes this rule")
 
 
-def _go_through(state: StateDirectory) -> None:
-    """Ask about what waits now, one request after another."""
+def _answer_one_by_one(state: StateDirectory) -> None:
+    """Ask about the requests that are pending now, one after another."""
     from hldctl.sessions.wait import LOOK_SECONDS
     from hldctl.store.database import opened
     from hldctl.system.watcher import Wakeup
 
     answers.require_right(state)
-    waiting = answers.listed(state)
-    if not waiting:
-        output.note("nothing waits for permission")
+    pending = answers.listed(state)
+    if not pending:
+        output.note("no pending permission requests")
         return
-    files = {path for request in waiting if (path := state.session(request.session_id).change_signal).exists()}
+    files = {path for request in pending if (path := state.session(request.session_id).change_signal).exists()}
     with (
         left_by_signal(),
         opened(state),
@@ -105,7 +105,7 @@ def _go_through(state: StateDirectory) -> None:
         ExitStack() as stack,
     ):
         asker = _asker(state, stack)
-        for request in waiting:
+        for request in pending:
             asker.take(request)
         while asker.step():
             wakeup.wait(LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""Asking a person about permission requests, one after another, while the screen around it is still updated."""
+"""Prompts for permission requests, one after another, while the screen around them is still updated."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval as Request
 from hldctl.store.connection import current
 
+# After a question has disappeared by itself, input is ignored for this long: it may have been meant for that question.
 _SETTLE_SECONDS = 0.5
-"""For which nothing that is typed counts after a question has gone by itself: it may have been meant for that one."""
-_CONTROL_D, _CONTROL_U, _CONTROL_W = "\x04", "\x15", "\x17"
-_ERASING = ("\x7f", "\x08")
+_CTRL_D, _CTRL_U, _CTRL_W = "\x04", "\x15", "\x17"
+_ERASE_KEYS = ("\x7f", "\x08")
 
 
 class _Choice(Enum):
@@ -48,30 +48,30 @@ class _Choice(Enum):
     QUIT = auto()
 
 
-_WORDS = {name: choice for choice in _Choice for name in (choice.name[0].lower(), choice.name.lower())}
-"""Whole answers; nothing else is one."""
+# The only accepted answers.
+_CHOICES_BY_INPUT = {name: choice for choice in _Choice for name in (choice.name[0].lower(), choice.name.lower())}
 _EFFECTS = {
     _Choice.YES: "y or yes allows it",
     _Choice.NO: "n or no denies it",
     _Choice.EDIT: "e or edit changes it first",
-    _Choice.ALWAYS: "a or always allows it, and its like from now on",
-    _Choice.SKIP: "s or skip leaves it unanswered",
-    _Choice.VIEW: "v or view shows it whole",
-    _Choice.QUIT: "q or quit asks no more",
+    _Choice.ALWAYS: "a or always allows it, and similar calls from now on",
+    _Choice.SKIP: "s or skip leaves it pending",
+    _Choice.VIEW: "v or view shows all of it",
+    _Choice.QUIT: "q or quit stops asking",
 }
 
 
 @dataclass(eq=False)
 class Question:
-    """What is asked about a request at this moment."""
+    """The question shown for a request."""
 
     request: Request
     lines: list[Line]
     """The whole call."""
     tool_input: dict[str, Any] | None = None
-    """What somebody has made of it in an editor."""
+    """The input as changed in an editor; None if unchanged."""
     is_about_comment: bool = False
-    """It is denied; what is typed now is for the model."""
+    """True once the request is denied: the input is then a message for the model."""
     can_be_viewed: bool = False
     typed: str = ""
     hint: str = ""
@@ -79,8 +79,8 @@ class Question:
     @property
     def words(self) -> str:
         if self.is_about_comment:
-            return "Tell the model (Enter: nothing):"
-        verb = "Allow?" if self.tool_input is None else "Run it as changed?"
+            return "Message to the model (Enter: none):"
+        verb = "Allow?" if self.tool_input is None else "Run it with these changes?"
         return f"{verb} {', '.join(f'[{choice.name[0].lower()}]{choice.name[1:].lower()}' for choice in self.choices)}"
 
     @property
@@ -90,37 +90,37 @@ class Question:
 
 
 class Surface(Protocol):
-    """Where it is asked."""
+    """A terminal on which questions are asked."""
 
     def write(self, lines: Sequence[Line]) -> None:
-        """Above the question, for good."""
+        """Write lines above the question. They stay on the screen."""
 
     def finish(self, question: Question, how: str | None) -> None:
-        """Leave what was asked for good, and what was said to it, if anybody has said something."""
+        """Leave the question on the screen, with the outcome `how` unless it is None."""
 
     def present(self, question: Question, is_wanted: Callable[[], bool]) -> None:
-        """Show the whole call, on a screen of its own where that is needed, and what it is asked."""
+        """Show the whole call, on a separate screen if it does not fit, and then the question."""
 
     def draw(self, question: Question | None) -> None:
-        """The question and what was typed; or that there is none."""
+        """Draw the question and the input typed so far; None removes it."""
 
     def may_allow(self, question: Question) -> bool:
-        """Whether the whole call was shown, or could be."""
+        """Return whether the whole call was shown, or could be scrolled to."""
 
     def away(self) -> AbstractContextManager[None]:
-        """For as long as another program has the terminal."""
+        """Release the terminal while another program uses it."""
 
 
 class Asker:
-    """To be used while the database is open. What is asked is on `surface`, and goes when the context is left."""
+    """A queue of questions on `surface`, which is cleared on exit. Requires an open database."""
 
     def __init__(self, state: StateDirectory, surface: Surface) -> None:
         self._state = state
         self._surface = surface
-        self._waiting = deque[Request]()
+        self._queue = deque[Request]()
         self._question: Question | None = None
         self._has_quit = False
-        self._deaf_until = 0.0
+        self._ignore_input_until = 0.0
         self._keys = ExitStack()
         self._is_listening = False
 
@@ -134,42 +134,43 @@ class Asker:
             self._keys.close()
 
     def inputs(self) -> Sequence[int]:
-        """Which descriptors are to be watched: typing wakes nobody while nothing is asked."""
+        """Return the descriptors to watch: standard input, but only while a question is shown."""
         return [sys.stdin.fileno()] if self._is_listening else []
 
     def take(self, request: Request) -> bool:
-        """Ask about it in its turn; False if nobody wants to be asked any more."""
+        """Queue a question about the request. Return False if the user has quit."""
         if not self._has_quit:
-            self._waiting.append(request)
+            self._queue.append(request)
         return not self._has_quit
 
     def drop(self, request_id: str) -> bool:
-        """Ask about it no more, since it is resolved; say whether that was asked, or was going to be."""
+        """Drop the question about a resolved request. Return whether it was shown or queued."""
         if self._question is not None and self._question.request.id == request_id:
             self._end_question()
-            self._deaf_until = time.monotonic() + _SETTLE_SECONDS
+            self._ignore_input_until = time.monotonic() + _SETTLE_SECONDS
             return True
-        left = [each for each in self._waiting if each.id != request_id]
-        had, self._waiting = len(left) < len(self._waiting), deque(left)
-        return had
+        remaining = [each for each in self._queue if each.id != request_id]
+        was_queued, self._queue = len(remaining) < len(self._queue), deque(remaining)
+        return was_queued
 
     def drop_session(self, session_id: str) -> None:
-        for each in [*self._waiting, *([self._question.request] if self._question is not None else [])]:
+        """Drop the questions about requests of this session."""
+        for each in [*self._queue, *([self._question.request] if self._question is not None else [])]:
             if each.session_id == session_id:
                 self.drop(each.id)
 
     def drop_resolved(self, pending: Collection[str]) -> None:
-        """Ask only about these any more, and say what became of the others."""
-        for each in [*([self._question.request] if self._question is not None else []), *self._waiting]:
+        """Drop questions about requests that are not in `pending`, and print how those were resolved."""
+        for each in [*([self._question.request] if self._question is not None else []), *self._queue]:
             if each.id not in pending and self.drop(each.id):
-                now = approvals.get(current(), each.id)
-                said = "its session was deleted" if now is None else approval_line(now, elsewhere=True)
-                self._surface.write([Line(said, "dim")])
+                approval = approvals.get(current(), each.id)
+                text = "its session was deleted" if approval is None else approval_line(approval, elsewhere=True)
+                self._surface.write([Line(text, "dim")])
 
     def step(self) -> bool:
-        """Take what was typed, and ask the next question if there is none; False once nothing is left to ask."""
+        """Process typed keys, and show the next question if there is none. Return False once no question is left."""
         while True:
-            if self._question is None and not self._begin():
+            if self._question is None and not self._ask_next():
                 self._listen(False)
                 return False
             try:
@@ -180,66 +181,66 @@ class Asker:
             if not keys:
                 self._surface.draw(self._question)
                 return True
-            if time.monotonic() >= self._deaf_until:
-                self._take_keys(keys)
+            if time.monotonic() >= self._ignore_input_until:
+                self._process_keys(keys)
 
-    def _begin(self) -> bool:
-        while self._waiting:
-            chosen = self._waiting.popleft()
-            if self._is_pending(chosen):
+    def _ask_next(self) -> bool:
+        while self._queue:
+            request = self._queue.popleft()
+            if self._is_pending(request):
                 self._listen(True)
-                session = sessions.get(chosen.session_id)
-                rule = Line(f"[a]lways: {permission_request.lasting_words(self._state, chosen)}", "dim")
-                self._ask(Question(chosen, [*permission_request.described(chosen, session), rule]))
+                session = sessions.get(request.session_id)
+                rule = Line(f"[a]lways: {permission_request.lasting_words(self._state, request)}", "dim")
+                self._ask(Question(request, [*permission_request.described(request, session), rule]))
                 return True
         return False
 
     def _ask(self, question: Question) -> None:
         self._question = question
         self._surface.present(question, lambda: self._is_pending(question.request))
-        # What was typed before it could be read does not answer it.
+        # Keys typed before the question was shown do not answer it.
         keyboard.discard_typed()
         self._surface.draw(question)
 
     def _is_pending(self, request: Request) -> bool:
-        now = approvals.get(current(), request.id)
-        return now is not None and now.status == ApprovalStatus.PENDING
+        approval = approvals.get(current(), request.id)
+        return approval is not None and approval.status == ApprovalStatus.PENDING
 
-    def _take_keys(self, keys: Sequence[str]) -> None:
-        """Each up to the end of an answer: what follows was typed before the next question."""
+    def _process_keys(self, keys: Sequence[str]) -> None:
+        """Process the keys up to Enter: later ones were typed before the next question was shown."""
         question = self._question
         assert question is not None
         for key in keys:
             if key == "\n":
                 self._answer(question, question.typed.strip())
                 return
-            if key == _CONTROL_D and not question.typed:
+            if key == _CTRL_D and not question.typed:
                 self._quit()
                 return
             if key == "escape" and question.is_about_comment:
                 question.is_about_comment, question.typed = False, ""
                 return
-            question.typed = _edited_line(question.typed, key)
+            question.typed = _apply_key(question.typed, key)
 
-    def _answer(self, question: Question, said: str) -> None:
+    def _answer(self, question: Question, typed: str) -> None:
         question.typed = question.hint = ""
         if question.is_about_comment:
-            self._give(question, Answer(allows=False, comment=said or None))
+            self._send(question, Answer(allows=False, comment=typed or None))
             return
-        choice = _WORDS.get(said.lower())
+        choice = _CHOICES_BY_INPUT.get(typed.lower())
         if choice not in question.choices:
-            found = "An empty line" if not said else f"{output.quoted_line(said)!r}"
-            question.hint = f"{found} is not an answer: {', '.join(_EFFECTS[each] for each in question.choices)}."
-            # The next line of a text that was pasted, or meant for something else, is none either.
+            subject = "An empty line" if not typed else f"{output.quoted_line(typed)!r}"
+            question.hint = f"{subject} is not an answer: {', '.join(_EFFECTS[each] for each in question.choices)}."
+            # Further lines of pasted text are not answers either.
             keyboard.discard_typed()
             return
         match choice:
             case _Choice.YES | _Choice.ALWAYS if not self._surface.may_allow(question):
-                question.hint = "It was not shown to its end: v or view shows it whole."
+                question.hint = "Its end was not shown yet: v or view shows all of it."
             case _Choice.YES:
-                self._give(question, Answer(allows=True, updated_input=question.tool_input))
+                self._send(question, Answer(allows=True, updated_input=question.tool_input))
             case _Choice.ALWAYS:
-                self._give(question, Answer(allows=True, always=True))
+                self._send(question, Answer(allows=True, always=True))
             case _Choice.NO:
                 question.is_about_comment = True
             case _Choice.EDIT:
@@ -251,37 +252,37 @@ class Asker:
             case _Choice.QUIT:
                 self._quit()
 
-    def _give(self, question: Question, said: Answer) -> None:
-        asked = question.request
-        self._end_question("always" if said.always else "yes" if said.allows else "no")
+    def _send(self, question: Question, decision: Answer) -> None:
+        request = question.request
+        self._end_question("always" if decision.always else "yes" if decision.allows else "no")
         try:
-            answers.answer(self._state, asked.id, said, command_name())
+            answers.answer(self._state, request.id, decision, command_name())
         except WrongState as error:
             self._surface.write([Line(str(error), "yellow")])
             return
-        if said.always:
-            words = permission_request.lasting_words(self._state, asked)
-            self._surface.write([Line(f"always allowed from now on: {words}", "dim")])
+        if decision.always:
+            rule = permission_request.lasting_words(self._state, request)
+            self._surface.write([Line(f"always allowed from now on: {rule}", "dim")])
 
     def _edit(self, question: Question) -> None:
-        given = json.loads(question.request.tool_input) if question.tool_input is None else question.tool_input
-        with self._surface.away(), self._silent():
-            changed = _edited(given)
-        if changed is not None and self._is_pending(question.request):
+        tool_input = json.loads(question.request.tool_input) if question.tool_input is None else question.tool_input
+        with self._surface.away(), self._normal_modes():
+            changed_input = _edit_in_editor(tool_input)
+        if changed_input is not None and self._is_pending(question.request):
             session = sessions.get(question.request.session_id)
-            lines = permission_request.described(question.request, session, changed)
-            self._ask(Question(question.request, lines, tool_input=changed))
+            lines = permission_request.described(question.request, session, changed_input)
+            self._ask(Question(question.request, lines, tool_input=changed_input))
         else:
             keyboard.discard_typed()
             question.hint = "Nothing was changed."
 
     def _quit(self) -> None:
         self._end_question("not answered")
-        self._waiting.clear()
+        self._queue.clear()
         self._has_quit = True
 
     def _end_question(self, how: str | None = None) -> None:
-        """Leave on the screen what was asked, and what was said to it."""
+        """Leave the question on the screen, with the outcome unless it is None."""
         question, self._question = self._question, None
         if question is not None:
             self._surface.finish(question, how)
@@ -295,8 +296,8 @@ class Asker:
                 self._keys.close()
 
     @contextmanager
-    def _silent(self) -> Iterator[None]:
-        """Give the terminal back its own modes for a while."""
+    def _normal_modes(self) -> Iterator[None]:
+        """Restore the terminal's own modes for a while."""
         self._listen(False)
         try:
             yield
@@ -305,38 +306,39 @@ class Asker:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """For Ctrl-Z: while the process is stopped, the terminal has its own modes."""
+        """Restore the terminal's own modes while Ctrl-Z has stopped the process."""
         if not self._is_listening:
             yield
             return
-        with self._silent():
+        with self._normal_modes():
             yield
 
 
-def _edited_line(typed: str, key: str) -> str:
-    if key in _ERASING:
+def _apply_key(typed: str, key: str) -> str:
+    """Return the typed line after a key."""
+    if key in _ERASE_KEYS:
         return typed[:-1]
-    if key == _CONTROL_U:
+    if key == _CTRL_U:
         return ""
-    if key == _CONTROL_W:
+    if key == _CTRL_W:
         return typed.rstrip().rpartition(" ")[0]
     return typed + key if len(key) == 1 and key >= " " else typed
 
 
-def _edited(tool_input: dict[str, Any]) -> dict[str, Any] | None:
-    """As the user's editor leaves it; None if that is nothing new, or no JSON."""
+def _edit_in_editor(tool_input: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the input as saved in the user's editor; None if it is unchanged or not a JSON object."""
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.NamedTemporaryFile("w+", suffix=".json") as file:
         json.dump(tool_input, file, indent=2, ensure_ascii=False)
         file.flush()
         try:
             subprocess.run([*editor, file.name], check=True)
-            # By its name: an editor may put another file in its place.
+            # Read by name: an editor may replace the file.
             value = json.loads(Path(file.name).read_text(encoding="utf-8"))
         except (OSError, subprocess.CalledProcessError) as error:
-            output.note(f"{editor[0]} cannot be used: {error}; name another editor in EDITOR")
+            output.note(f"cannot run the editor {editor[0]}: {error}; set EDITOR to another one")
             return None
         except ValueError as error:
-            output.note(f"that is no JSON: {error}")
+            output.note(f"this is not valid JSON: {error}")
             return None
     return value if isinstance(value, dict) and value != tool_input else None

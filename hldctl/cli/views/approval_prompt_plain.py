@@ -1,4 +1,4 @@
-"""Asking on a terminal that shows plain lines only."""
+"""The permission prompt on a terminal that shows plain lines only."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hldctl.cli.views.approval_prompt import Question
 
 
 class PlainSurface:
-    """Implement `approval_prompt.Surface`: write the request once, and the question again below what comes between."""
+    """An `approval_prompt.Surface` that writes each request once, and repeats the question after other output."""
 
     def __init__(self) -> None:
-        self._asked: tuple[Question, str, str] | None = None
-        """What the last line asks: the question, its words, and its hint."""
+        # The question, its prompt and its hint, as shown on the last line.
+        self._shown: tuple[Question, str, str] | None = None
         self._echoed = ""
 
     def write(self, lines: Sequence[Line]) -> None:
@@ -36,15 +36,15 @@ class PlainSurface:
         if question is None:
             self.interrupt()
             return
-        asks = (question, question.words, question.hint)
-        if asks != self._asked:
+        current = (question, question.words, question.hint)
+        if current != self._shown:
             self.interrupt()
             hint = f"{question.hint}\n" if question.hint else ""
             sys.stdout.write(f"{hint}{question.words} ")
-            self._asked, self._echoed = asks, ""
+            self._shown, self._echoed = current, ""
         typed = output.quoted_line(question.typed)
-        kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._echoed, typed, strict=False)))
-        sys.stdout.write("\b \b" * (len(self._echoed) - kept) + typed[kept:])
+        common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._echoed, typed, strict=False)))
+        sys.stdout.write("\b \b" * (len(self._echoed) - common) + typed[common:])
         sys.stdout.flush()
         self._echoed = typed
 
@@ -56,7 +56,7 @@ class PlainSurface:
         return nullcontext()
 
     def interrupt(self) -> None:
-        """End the line, before something else is written."""
-        if self._asked is not None:
-            self._asked = None
+        """End the line of the question, so that other output can follow."""
+        if self._shown is not None:
+            self._shown = None
             print(flush=True)

@@ -1,4 +1,4 @@
-"""Asking on a terminal that is drawn on: the request and the question are the last rows, below all that is written."""
+"""The permission prompt on a terminal with cursor control: request and question are the last rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hldctl.cli.views.approval_prompt import Question
 from hldctl.cli.views.request_screen import RequestView
 from hldctl.paths import StateDirectory
 
-_HEADING = 3
-"""Lines of a request that does not fit, which is shown on a screen of its own."""
+# Rows shown of a request that does not fit and has a screen of its own.
+_EXCERPT_ROWS = 3
 
 
 class DrawnSurface:
-    """See hldctl.cli.views.approval_prompt.Surface."""
+    """An `approval_prompt.Surface` that redraws the question in place."""
 
     def __init__(self, state: StateDirectory, console: Console, live: LiveLine) -> None:
         self._state = state
@@ -34,7 +34,7 @@ class DrawnSurface:
         self._was_shown = False
 
     def show(self, rows: Sequence[Text]) -> None:
-        """What stands above the question, and is redrawn in place, too."""
+        """Show rows above the question, and redraw both in place."""
         self._above = rows
         self._live.show([*rows, *self._rows()])
 
@@ -49,9 +49,9 @@ class DrawnSurface:
         self._view, self._was_shown = RequestView(question.lines), False
         if not self._fits(question):
             question.can_be_viewed = True
-            changed = self._state.session(question.request.session_id).change_signal
+            change_signal = self._state.session(question.request.session_id).change_signal
             with self._live.away():
-                self._was_shown = request_screen.show(self._console, question.lines, changed, is_wanted)
+                self._was_shown = request_screen.show(self._console, question.lines, change_signal, is_wanted)
 
     def draw(self, question: Question | None) -> None:
         self._question = question
@@ -65,11 +65,11 @@ class DrawnSurface:
 
     @property
     def _width(self) -> int:
-        # As LiveLine leaves it.
+        # LiveLine leaves the last column free.
         return max(2, self._console.width - 1)
 
     def _fits(self, question: Question) -> bool:
-        rows = len(self._view.rows(self._width)) + len(list(self._asked(question)))
+        rows = len(self._view.rows(self._width)) + len(list(self._question_rows(question)))
         return rows <= self._console.height - 1
 
     def _rows(self) -> list[Text]:
@@ -79,19 +79,20 @@ class DrawnSurface:
         if self._fits(question):
             self._was_shown = True
         else:
-            request = [*request[:_HEADING], Text(f"… {len(request) - _HEADING} more rows", "dim")]
-        return [*request, *self._asked(question)]
+            request = [*request[:_EXCERPT_ROWS], Text(f"… {len(request) - _EXCERPT_ROWS} more rows", "dim")]
+        return [*request, *self._question_rows(question)]
 
-    def _asked(self, question: Question) -> Iterator[Text]:
+    def _question_rows(self, question: Question) -> Iterator[Text]:
         if question.hint:
             yield from Text(question.hint, "yellow").wrap(self._console, self._width)
         typed = output.quoted_line(question.typed)
-        words = Text.assemble((question.words, "bold yellow"), " ", typed, (" ", "reverse"))
-        yield from words.wrap(self._console, self._width)
+        line = Text.assemble((question.words, "bold yellow"), " ", typed, (" ", "reverse"))
+        yield from line.wrap(self._console, self._width)
 
 
 @contextmanager
 def live_line(console: Console) -> Iterator[LiveLine]:
+    """Start a LiveLine, and stop it on exit."""
     live = LiveLine(console)
     live.start()
     try:
