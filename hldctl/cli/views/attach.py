@@ -25,8 +25,7 @@ class _Stopped(BaseException):
 
 
 class _Signals:
-    """Handlers of Ctrl-C and SIGTERM, installed before the session exists, so that a signal between start and wait is
-    not lost."""
+    """Handlers of Ctrl-C and SIGTERM, installed before the start, so that no signal is lost before the wait."""
 
     def __init__(self) -> None:
         self._arrived = False
@@ -116,9 +115,8 @@ def _warn(launched: Launched) -> None:
         output.note("queued: the session starts when its name and a slot are free")
     if launched.sharing:
         others = ", ".join(session_id[:8] for session_id in launched.sharing)
-        are = "session {} is" if len(launched.sharing) == 1 else "sessions {} are"
         output.note(
-            f"warning: {are.format(others)} running in the same directory; use -C or a git worktree to keep them apart"
+            f"warning: also running in the same directory: {others}; use -C or a git worktree to keep sessions apart"
         )
 
 

@@ -1,4 +1,4 @@
-"""Events of conversations printed as plain lines or JSON, and followed; `follow_rich` draws them."""
+"""The conversation of one or more sessions, printed or followed, as plain lines or JSON."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ def print_events(
     as_json: bool = False,
     shown: Shown = _ALL,
 ) -> None:
+    """Print events after the id `after`, or the last `last` events; with `follow`, then new ones until all ended."""
     if as_json:
         for event in session_events.events(state, ids, after=after, last=last, follow=follow):
             output.json_value(json_view.event_object(event), compact=True)
     elif is_drawn():
-        # It loads what it draws with, and nobody else does.
+        # Imported here: rich is slow to import.
         from hldctl.cli.views import follow_rich
 
         follow_rich.show(state, ids, follow_rich.Part(after, last, follow), shown)
@@ -47,50 +48,51 @@ def print_events(
 
 
 def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, shown: Shown) -> None:
-    """At a terminal, what waits for permission is asked about, until the user has had enough of it."""
+    """Follow the events; at an interactive terminal, also prompt for permission requests until the user quits."""
     if not is_interactive():
-        for news in session_events.with_approvals(state, ids, after=after, last=last):
-            _print(news, shown, prefixed=len(ids) > 1)
+        for item in session_events.with_approvals(state, ids, after=after, last=last):
+            _print(item, shown, prefixed=len(ids) > 1)
         return
     from hldctl.cli.views.approval_prompt import Asker
     from hldctl.cli.views.approval_prompt_plain import PlainSurface
 
     with reading(state), Asker(state, surface := PlainSurface()) as asker:
-        for one in session_events.rounds(state, ids, after=after, last=last, inputs=asker.inputs):
-            for news in one.news:
+        for update in session_events.rounds(state, ids, after=after, last=last, inputs=asker.inputs):
+            for item in update.news:
                 surface.interrupt()
-                elsewhere = isinstance(news, Approval) and asker.drop(news.id)
-                _print(news, shown, prefixed=len(ids) > 1, elsewhere=elsewhere)
-                if isinstance(news, Approval) and news.status == ApprovalStatus.PENDING:
-                    asker.take(news)
-            for session_id in one.ended:
+                elsewhere = isinstance(item, Approval) and asker.drop(item.id)
+                _print(item, shown, prefixed=len(ids) > 1, elsewhere=elsewhere)
+                if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
+                    asker.take(item)
+            for session_id in update.ended:
                 asker.drop_session(session_id)
             asker.step()
 
 
 def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: int | None, shown: Shown) -> None:
+    """Follow the events of a session, and print text while it is written."""
     from hldctl.cli.views.streaming_text import LiveText
     from hldctl.sessions.partial_output import Writing
 
-    live = LiveText(lambda news: _print(news, shown, prefixed=False))
+    live = LiveText(lambda item: _print(item, shown, prefixed=False))
     writing = Writing(state.session(session_id).journal)
     is_first = True
-    for one in session_events.rounds(state, [session_id], after=after, last=last):
+    for update in session_events.rounds(state, [session_id], after=after, last=last):
         for piece in writing.read():
-            live.take(piece)
-            # What is there already comes first, from the database.
+            live.add_piece(piece)
+            # Events that exist already are printed first, from the database.
             if not is_first:
                 live.print_written()
-        for news in one.news:
-            live.tell(news)
+        for item in update.news:
+            live.add(item)
         live.print_written()
         is_first = False
     live.close()
     writing.close()
 
 
-def _print(news: Event | Approval, shown: Shown, *, prefixed: bool, elsewhere: bool = False) -> None:
-    prefix = f"{news.session_id[:8]}  " if prefixed else ""
-    told = [approval_line(news, elsewhere=elsewhere)] if isinstance(news, Approval) else lines(news, shown)
-    if told:
-        print("\n".join(prefix + line for line in told), flush=True)
+def _print(item: Event | Approval, shown: Shown, *, prefixed: bool, elsewhere: bool = False) -> None:
+    prefix = f"{item.session_id[:8]}  " if prefixed else ""
+    output_lines = [approval_line(item, elsewhere=elsewhere)] if isinstance(item, Approval) else lines(item, shown)
+    if output_lines:
+        print("\n".join(prefix + line for line in output_lines), flush=True)

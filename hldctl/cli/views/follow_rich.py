@@ -1,4 +1,4 @@
-"""Conversations on a terminal: drawn as they are, and followed above a live last line."""
+"""The conversation of one or more sessions on a terminal, followed above live rows at the bottom."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _PREFIX_COLOURS = ("cyan", "magenta", "green", "yellow", "blue")
-_LONGEST_NAME = 16
+# Columns.
+_MAX_PREFIX_WIDTH = 16
 _PARTIAL = "--include-partial-messages"
 
 
 @dataclass(frozen=True)
 class Part:
-    """Which of the events, and whether those to come."""
+    """A range of events, and whether to follow new ones."""
 
     after: int = 0
     last: int | None = None
@@ -44,38 +45,39 @@ class Part:
 
 
 def show(state: StateDirectory, ids: Sequence[str], part: Part, shown: Shown) -> None:
+    """Print or follow the events of the sessions."""
     console = rich_console.console()
     console.push_theme(markdown.THEME)
     with reading(state):
-        found = sessions.progress(ids)
-        prefixes = _prefixes([found[session_id] for session_id in dict.fromkeys(ids)])
-        followed = {
-            session_id: _Followed(found[session_id], ConversationScreen(console, found[session_id], shown, prefix))
+        progress = sessions.progress(ids)
+        prefixes = _prefixes([progress[session_id] for session_id in dict.fromkeys(ids)])
+        views = {
+            session_id: _View(progress[session_id], ConversationScreen(console, progress[session_id], shown, prefix))
             for session_id, prefix in prefixes.items()
         }
         if part.follow:
-            _follow(state, console, followed, prefixes, part, shown)
+            _follow(state, console, views, prefixes, part, shown)
         else:
-            _draw(follow.events(state, list(followed), after=part.after, last=part.last), followed)
+            _draw(follow.events(state, list(views), after=part.after, last=part.last), views)
 
 
 def print_end(state: StateDirectory, session_id: str) -> None:
-    """The closing line of a session that ended after it was followed."""
+    """Print the closing line of a session that ended after it was followed."""
     with reading(state):
         session = sessions.progress([session_id])[session_id]
     rich_console.console().print(status_line.closing(session))
 
 
-def _draw(events: Iterator[Event], followed: dict[str, _Followed]) -> None:
+def _draw(events: Iterator[Event], views: dict[str, _View]) -> None:
     for event in events:
-        print(followed[event.session_id].screen.drawn(event), end="", flush=True)
-    for one in followed.values():
-        print(one.screen.drawn_rest(), end="")
+        print(views[event.session_id].screen.drawn(event), end="", flush=True)
+    for view in views.values():
+        print(view.screen.drawn_rest(), end="")
 
 
 @dataclass
-class _Followed:
-    """A session while it is followed."""
+class _View:
+    """A session, and what its rows and lines are made of."""
 
     session: Session
     screen: ConversationScreen
@@ -84,11 +86,11 @@ class _Followed:
     turns: int = 0
     is_its_turn: bool = field(default=False)
 
-    def see(self, event: Event) -> None:
-        """Counts turns: each answer of the model, in however many parts it comes."""
+    def count_turns(self, event: Event) -> None:
+        """Count turns: each answer of the model, however many events it consists of."""
         if event.parent_tool_use_id is None and event.event_type != EventType.SYSTEM:
-            spoke, self.is_its_turn = self.is_its_turn, event.role == "assistant"
-            self.turns += self.is_its_turn and not spoke
+            was_its_turn, self.is_its_turn = self.is_its_turn, event.role == "assistant"
+            self.turns += self.is_its_turn and not was_its_turn
 
     def read_draft(self) -> None:
         for piece in self.writing.read() if self.writing is not None else ():
@@ -98,51 +100,52 @@ class _Followed:
 def _follow(
     state: StateDirectory,
     console: Console,
-    followed: dict[str, _Followed],
+    views: dict[str, _View],
     prefixes: dict[str, Text],
     part: Part,
     shown: Shown,
 ) -> None:
-    asks = is_interactive()
-    for session_id, one in followed.items():
-        if shown.live or _PARTIAL in (one.session.extra_arguments or ()):
-            one.writing = Writing(state.session(session_id).journal)
-    alive = dict(followed)
+    can_ask = is_interactive()
+    for session_id, view in views.items():
+        if shown.live or _PARTIAL in (view.session.extra_arguments or ()):
+            view.writing = Writing(state.session(session_id).journal)
+    alive = dict(views)
     with live_line(console) as live, Asker(state, surface := DrawnSurface(state, console, live)) as asker:
         live.while_stopped = asker.stopped
-        rounds = follow.rounds(state, list(followed), after=part.after, last=part.last, inputs=asker.inputs)
-        for round_ in rounds:
-            for news in round_.news:
-                one = followed[news.session_id]
-                if isinstance(news, Event):
-                    one.see(news)
-                    live.write(one.screen.drawn(news))
-                elif not (news.status == ApprovalStatus.PENDING and asks and asker.take(news)):
-                    live.write(one.screen.drawn_approval(news, elsewhere=asker.drop(news.id)))
+        updates = follow.rounds(state, list(views), after=part.after, last=part.last, inputs=asker.inputs)
+        for update in updates:
+            for item in update.news:
+                view = views[item.session_id]
+                if isinstance(item, Event):
+                    view.count_turns(item)
+                    live.write(view.screen.drawn(item))
+                elif not (item.status == ApprovalStatus.PENDING and can_ask and asker.take(item)):
+                    live.write(view.screen.drawn_approval(item, elsewhere=asker.drop(item.id)))
             for session_id, session in sessions.progress(list(alive)).items():
                 alive[session_id].session = session
-            for session_id in round_.ended:
-                one = alive.pop(session_id)
+            for session_id in update.ended:
+                view = alive.pop(session_id)
                 asker.drop_session(session_id)
-                live.write(one.screen.drawn_rest() + one.screen.drawn_end(status_line.closing(one.session)))
-            surface.show([row for one in alive.values() for row in _rows(one, prefixes[one.session.id], console)])
+                live.write(view.screen.drawn_rest() + view.screen.drawn_end(status_line.closing(view.session)))
+            surface.show([row for view in alive.values() for row in _rows(view, prefixes[view.session.id], console)])
             asker.step()
 
 
-def _rows(one: _Followed, prefix: Text, console: Console) -> list[Text]:
-    one.read_draft()
+def _rows(view: _View, prefix: Text, console: Console) -> list[Text]:
+    """Return the live rows of a session."""
+    view.read_draft()
     width = max(10, console.width - prefix.cell_len)
-    rows = status_line.rows(one.session, one.screen.calls.open, one.draft, one.turns, width)
+    rows = status_line.rows(view.session, view.screen.calls.open, view.draft, view.turns, width)
     return [Text.assemble(prefix, row) for row in rows]
 
 
-def _prefixes(found: Sequence[Session]) -> dict[str, Text]:
-    """One session needs none."""
-    if len(found) == 1:
-        return {found[0].id: Text()}
-    names = [output.shortened(session.name or session.id[:8], _LONGEST_NAME) for session in found]
+def _prefixes(followed: Sequence[Session]) -> dict[str, Text]:
+    """Return the text in front of each session's lines; empty if there is only one session."""
+    if len(followed) == 1:
+        return {followed[0].id: Text()}
+    names = [output.shortened(session.name or session.id[:8], _MAX_PREFIX_WIDTH) for session in followed]
     width = max(len(name) for name in names)
     return {
         session.id: Text(f"{name:<{width}} │ ", _PREFIX_COLOURS[index % len(_PREFIX_COLOURS)])
-        for index, (session, name) in enumerate(zip(found, names, strict=True))
+        for index, (session, name) in enumerate(zip(followed, names, strict=True))
     }

@@ -1,4 +1,4 @@
-"""A permission request on a screen of its own: what does not fit is scrolled, and it is known what was seen."""
+"""A permission request on a screen of its own, which scrolls and records whether the end was shown."""
 
 from __future__ import annotations
 
@@ -24,56 +24,57 @@ _MORE = "↑↓, space, end: scroll"
 
 
 class RequestView:
-    """The lines, as far as they have been scrolled."""
+    """The lines of a request, with a scroll position."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self.end_was_seen = False
         self._lines = lines
-        self._first = 0
-        self._room = self._count = 1
+        self._top = 0
+        self._page_height = self._row_count = 1
         self._wrapped: tuple[int, list[Text]] | None = None
 
     def rows(self, width: int) -> list[Text]:
-        # Wrapped once: a megabyte takes a second.
+        # Cached: wrapping a megabyte takes a second.
+        """Return all lines, wrapped to `width` columns."""
         if self._wrapped is None or self._wrapped[0] != width:
             self._wrapped = (width, list(wrap.rows(self._lines, width)))
         return self._wrapped[1]
 
     def press(self, key: str) -> bool:
-        """Scroll, if the key does that; say whether it does."""
-        if (step := _STEPS.get(key, _PAGES.get(key, 0) * max(1, self._room - 1))) == 0:
+        """Scroll if the key does that. Return whether it does."""
+        if (step := _STEPS.get(key, _PAGES.get(key, 0) * max(1, self._page_height - 1))) == 0:
             return False
-        self._first = max(0, min(self._first + step, self._count - self._room))
+        self._top = max(0, min(self._top + step, self._row_count - self._page_height))
         return True
 
     def drawn(self, width: int, height: int, question: str) -> list[Text]:
-        """Return as many rows as there is room for, and below them what is asked once the end has been shown."""
-        wrapped = self.rows(width)
-        self._count, self._room = len(wrapped), max(1, height - 1)
-        self._first = max(0, min(self._first, self._count - self._room))
-        below = self._count - self._first - self._room
+        """Return the visible rows, and a footer: the question once the end has been shown."""
+        rows = self.rows(width)
+        self._row_count, self._page_height = len(rows), max(1, height - 1)
+        self._top = max(0, min(self._top, self._row_count - self._page_height))
+        below = self._row_count - self._top - self._page_height
         self.end_was_seen |= below <= 0
-        shown = wrapped[self._first : self._first + self._room]
-        words = [question] if self.end_was_seen else [f"{below} more below"]
-        footer = Text("  ".join([*words, *([_MORE] if self._count > self._room else [])]), "bold yellow")
+        visible = rows[self._top : self._top + self._page_height]
+        parts = [question] if self.end_was_seen else [f"{below} more below"]
+        footer = Text("  ".join([*parts, *([_MORE] if self._row_count > self._page_height else [])]), "bold yellow")
         footer.truncate(width, overflow="ellipsis")
-        return [*shown, *[Text()] * (self._room - len(shown)), footer]
+        return [*visible, *[Text()] * (self._page_height - len(visible)), footer]
 
 
-def show(console: Console, lines: Sequence[Line], changed: Path, is_wanted: Callable[[], bool]) -> bool:
-    """Show them until somebody leaves or nobody wants an answer any more; say whether their end was seen."""
+def show(console: Console, lines: Sequence[Line], change_signal: Path, is_wanted: Callable[[], bool]) -> bool:
+    """Show the lines until the user leaves, or `is_wanted` returns false. Return whether their end was shown."""
     view = RequestView(lines)
     with (
         full_screen(console, has_keys=True) as screen,
-        closing(Wakeup([changed, screen.stirred], descriptors=[sys.stdin.fileno()])) as wakeup,
+        closing(Wakeup([change_signal, screen.stirred], descriptors=[sys.stdin.fileno()])) as wakeup,
     ):
         keyboard.discard_typed()
         while is_wanted():
-            screen.draw(view.drawn(*console.size, "q: answer it"))
+            screen.draw(view.drawn(*console.size, "q: answer"))
             for key in keyboard.pressed(0):
                 if key in ("q", "escape"):
                     return view.end_was_seen
                 view.press(key)
-            screen.draw(view.drawn(*console.size, "q: answer it"))
+            screen.draw(view.drawn(*console.size, "q: answer"))
             wakeup.wait(LOOK_SECONDS)
     return view.end_was_seen

@@ -1,4 +1,4 @@
-"""A conversation followed in plain lines, with the text that is being written as it comes."""
+"""Text printed while the model writes it, when a conversation is followed as plain lines."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from hldctl.states import EventType
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
 
-News = Event | Approval
+Item = Event | Approval
 
 
 class LiveText:
-    """In the end it has printed what would have been printed without it.
+    """A printer of items that also prints the text being written, and ends up with the same output as without it.
 
-    A text comes from the journal in pieces and from the database as a whole, whichever is first. What else happens
-    while it is being written waits until it has been.
+    A text arrives in pieces from the journal and as a whole from the database, in either order. Other items are held
+    back until the text is complete.
     """
 
-    def __init__(self, tell: Callable[[News], None]) -> None:
-        self._tell = tell
+    def __init__(self, emit: Callable[[Item], None]) -> None:
+        self._emit = emit
         self._text: str | None = None
-        self._printed = 0
-        self._written = deque[str]()
-        self._held: list[News] = []
+        self._printed_length = 0
+        self._finished_texts = deque[str]()
+        self._held_items: list[Item] = []
 
-    def take(self, piece: Piece) -> None:
+    def add_piece(self, piece: Piece) -> None:
+        """Take a piece of the text that is being written."""
         match piece.kind:
             case PieceKind.BEGIN:
                 self.close()
@@ -37,54 +38,56 @@ class LiveText:
             case PieceKind.MORE if self._text is not None:
                 self._text += piece.text
             case PieceKind.END if self._text is not None:
-                if self._printed:
-                    self._written.append(self._text)
+                if self._printed_length:
+                    self._finished_texts.append(self._text)
                 self.close()
 
     def print_written(self) -> None:
+        """Print the part of the text that has not been printed yet."""
         if self._text is None:
             return
-        # The newlines at the end belong to it only if more follows.
+        # Newlines at the end are printed only if more text follows.
         ready = len(self._text.rstrip("\r\n"))
-        if ready > self._printed:
-            label = "" if self._printed else "claude: "
-            new = harmless(self._text[self._printed : ready]).replace("\n", "\n  ")
+        if ready > self._printed_length:
+            label = "" if self._printed_length else "claude: "
+            new = harmless(self._text[self._printed_length : ready]).replace("\n", "\n  ")
             sys.stdout.write(label + new)
             sys.stdout.flush()
-            self._printed = ready
+            self._printed_length = ready
 
-    def tell(self, news: News) -> None:
-        if isinstance(news, Event) and _is_spoken(news):
-            if self._text is not None and (news.content or "").startswith(self._text):
-                self._finish(news)
+    def add(self, item: Item) -> None:
+        """Emit an item, or hold it back while text is being printed."""
+        if isinstance(item, Event) and _is_main_message(item):
+            if self._text is not None and (item.content or "").startswith(self._text):
+                self._finish(item)
                 return
-            if self._written and self._written[0] == news.content:
-                self._written.popleft()
+            if self._finished_texts and self._finished_texts[0] == item.content:
+                self._finished_texts.popleft()
                 return
-        if self._text is not None and self._printed:
-            self._held.append(news)
+        if self._text is not None and self._printed_length:
+            self._held_items.append(item)
         else:
-            self._tell(news)
+            self._emit(item)
 
     def close(self) -> None:
-        """Ends what has been begun, and tells what has waited for it."""
-        if self._text is not None and self._printed:
+        """End the text that is being printed, and emit the items held back."""
+        if self._text is not None and self._printed_length:
             self.print_written()
             print(flush=True)
-        self._text, self._printed = None, 0
-        held, self._held = self._held, []
-        for news in held:
-            self.tell(news)
+        self._text, self._printed_length = None, 0
+        held_items, self._held_items = self._held_items, []
+        for item in held_items:
+            self.add(item)
 
     def _finish(self, event: Event) -> None:
-        """The whole text has come before its last pieces."""
-        if self._printed:
+        """Use the whole text of the event, which arrived before the last pieces."""
+        if self._printed_length:
             self._text = event.content or ""
         else:
             self._text = None
-            self._tell(event)
+            self._emit(event)
         self.close()
 
 
-def _is_spoken(event: Event) -> bool:
+def _is_main_message(event: Event) -> bool:
     return event.event_type == EventType.MESSAGE and event.role == "assistant" and event.parent_tool_use_id is None
