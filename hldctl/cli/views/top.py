@@ -1,4 +1,4 @@
-"""`hldctl top`: the screen, drawn anew with each change, and what its keys do."""
+"""The screen of `hldctl top`, redrawn at each change, and its keys."""
 
 from __future__ import annotations
 
@@ -36,16 +36,17 @@ from hldctl.store.session import Session
 from hldctl.store.session_list import Listing, matching
 from hldctl.system.watcher import Wakeup
 
-_CALM_SECONDS = 0.2
-"""Between two looks, unless a key is pressed: busy sessions commit more often than anybody reads."""
-_METER_SECONDS = 2.0
-"""Between two looks at CPU and memory, and for as long as clocks may stand still."""
-_READING_SECONDS = 3600.0
-_KEYS = {"q": "leave", "f": "follow", "a": "approve", "d": "deny", "i": "interrupt", "↑↓": "select"}
-"""The first are told on any terminal."""
-_LEAST_HEIGHT = 6
-"""Of a terminal on which there is room for more than sessions and keys."""
-_SHOWN = (
+# Shortest time between two updates, unless a key is pressed: busy sessions commit more often than anybody reads.
+_MIN_UPDATE_SECONDS = 0.2
+# Time between two samples of CPU and memory, and the longest time for which clocks may stand still.
+_SAMPLE_SECONDS = 2.0
+# Longest wait for a key after `tail -f` has ended.
+_MAX_READING_SECONDS = 3600.0
+# The first ones are shown on any terminal.
+_KEYS = {"q": "quit", "f": "follow", "a": "approve", "d": "deny", "i": "interrupt", "↑↓": "select"}
+# Height from which on there is room for more than sessions and keys.
+_MIN_FULL_HEIGHT = 6
+_COLUMNS = (
     "id",
     "name",
     "status",
@@ -63,10 +64,11 @@ _SHOWN = (
     "effective_context_tokens",
     "context_window",
 )
-_LISTING = Listing(archived=True, statuses=tuple(status for status in Status if status not in ENDED), columns=_SHOWN)
+_LISTING = Listing(archived=True, statuses=tuple(status for status in Status if status not in ENDED), columns=_COLUMNS)
 
 
 _FAR = 1 << 30
+# Lines by which a key moves the selection, or pages for the page keys.
 _STEPS = {
     "up": -1,
     "k": -1,
@@ -77,21 +79,22 @@ _STEPS = {
     "home": -_FAR,
     "end": _FAR,
 }
-"""By how much a key moves the selection; pages are as long as the screen has room for."""
 
 
 @dataclass(frozen=True)
 class _Question:
-    """What is done if the answer is y."""
+    """A yes-or-no question, and the action for yes."""
 
-    words: str
+    text: str
     act: Callable[[], str]
     view: RequestView | None = None
-    """Of a request: all of it, which stands on the screen in place of the sessions."""
+    """The whole call if the question is about a permission request; replaces the sessions on the screen."""
     approval_id: str = ""
 
 
 class TopScreen:
+    """The running sessions with their activity and resource use, a selection, and at most one question."""
+
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
         self._console = console()
@@ -99,41 +102,40 @@ class TopScreen:
         self._sessions: Sequence[Session] = []
         self._doing: Mapping[str, Activity] = {}
         self._uses: Mapping[str, Use] = {}
-        self._metered = -_METER_SECONDS
+        self._sampled_at = -_SAMPLE_SECONDS
         self._selected: str | None = None
-        self._first = 0
-        """Which session stands in the first line of the table."""
+        # Index of the session in the first row of the table.
+        self._top = 0
         self._question: _Question | None = None
-        self._said = ""
+        self._message = ""
 
     def run(self) -> None:
-        """Until q, or Ctrl-C."""
+        """Show the screen until q or Ctrl-C."""
         with left_by_signal():
             while self._watch():
-                # The terminal is the other command's for as long as that runs.
+                # The other command uses the terminal while it runs.
                 self._follow()
 
     def _watch(self) -> bool:
-        """Until somebody leaves, or wants to follow the selected session; says which."""
-        # Any session's commit, as in `overview`.
+        """Show the screen until the user quits (return False) or follows the selected session (return True)."""
         files = changing_files(self._state)
         with (
             full_screen(self._console, has_keys=True) as screen,
             reading(self._state),
             closing(Wakeup([*files, screen.stirred], descriptors=[sys.stdin.fileno()])) as wakeup,
         ):
-            asked = self._question
+            drawn_question = self._question
             while True:
-                self._look()
+                self._refresh()
                 lines = self._lines()
-                if self._question is not None and self._question is not asked:
-                    # What was typed before it could be read does not answer it.
+                if self._question is not None and self._question is not drawn_question:
+                    # Keys typed before the question was shown do not answer it.
                     keyboard.discard_typed()
-                asked = self._question
+                drawn_question = self._question
                 screen.draw(lines)
-                keys = keyboard.pressed(_CALM_SECONDS)
+                keys = keyboard.pressed(_MIN_UPDATE_SECONDS)
                 if not keys:
-                    wakeup.wait(self._patience())
+                    wakeup.wait(self._wait_seconds())
                     refresh(self._state)
                     keys = keyboard.pressed(0)
                 for key in keys:
@@ -141,82 +143,82 @@ class TopScreen:
                         return False
                     if key in ("f", "\n") and self._question is None and self._selected is not None:
                         return True
-                    self._heed(key)
-                    if self._question is not asked:
+                    self._handle_key(key)
+                    if self._question is not drawn_question:
                         break
 
-    def _look(self) -> None:
-        place = self._place()
+    def _refresh(self) -> None:
+        index = self._selected_index()
         supervisors.adopt_all_lost(self._state)
         self._sessions = matching(_LISTING)
         self._doing = activity.of_all()
-        if self._patience() == 0:
+        if self._wait_seconds() == 0:
             self._uses = self._meter.look(self._sessions)
-            self._metered = time.monotonic()
+            self._sampled_at = time.monotonic()
         ids = [session.id for session in self._sessions]
         if self._selected not in ids:
-            # What has ended gives its place to the next.
-            self._selected = ids[min(place, len(ids) - 1)] if ids else None
+            # If the selected session has ended, select the one after it.
+            self._selected = ids[min(index, len(ids) - 1)] if ids else None
         self._drop_resolved()
 
     def _drop_resolved(self) -> None:
-        """Ask no more about a request that was answered elsewhere, or that nobody waits for."""
+        """Drop a question about a request that is no longer pending, and say how it was resolved."""
         if self._question is None or self._question.view is None:
             return
-        now = approvals.get(current(), self._question.approval_id)
-        if now is None or now.status != ApprovalStatus.PENDING:
+        approval = approvals.get(current(), self._question.approval_id)
+        if approval is None or approval.status != ApprovalStatus.PENDING:
             self._question = None
-            self._said = "its session was deleted" if now is None else approval_line(now, elsewhere=True)
+            self._message = "its session was deleted" if approval is None else approval_line(approval, elsewhere=True)
 
-    def _patience(self) -> float:
-        """Seconds; where nothing runs hardly anything but a change is waited for."""
-        left = max(0.0, self._metered + _METER_SECONDS - time.monotonic())
-        return left if self._sessions else overview.IDLE_SECONDS
+    def _wait_seconds(self) -> float:
+        """Return how long to wait for a change: until the next sample, or longer if no session is running."""
+        until_sample = max(0.0, self._sampled_at + _SAMPLE_SECONDS - time.monotonic())
+        return until_sample if self._sessions else overview.IDLE_SECONDS
 
-    def _heed(self, key: str) -> None:
-        self._said = ""
+    def _handle_key(self, key: str) -> None:
+        self._message = ""
         if self._question is not None:
             self._answer(self._question, key)
         elif key in _STEPS:
-            self._select(_STEPS[key] * (self._room() if key.startswith("page") else 1))
+            self._select(_STEPS[key] * (self._table_height() if key.startswith("page") else 1))
         elif key in ("a", "d"):
-            self._question = self._answering(allows=key == "a")
+            self._question = self._approval_question(allows=key == "a")
         elif key == "i" and self._selected is not None:
-            self._question = self._interrupting(self._selected)
+            self._question = self._interrupt_question(self._selected)
 
     def _answer(self, question: _Question, key: str) -> None:
         if question.view is not None and (question.view.press(key) or (key == "y" and not question.view.end_was_seen)):
             return
         self._question = None
         if key == "y":
-            self._said = question.act()
+            self._message = question.act()
 
     def _select(self, step: int) -> None:
         if self._sessions:
-            self._selected = self._sessions[max(0, min(self._place() + step, len(self._sessions) - 1))].id
+            self._selected = self._sessions[max(0, min(self._selected_index() + step, len(self._sessions) - 1))].id
 
-    def _answering(self, *, allows: bool) -> _Question | None:
-        doing = self._doing.get(self._selected or "")
-        if doing is None or doing.approval_id is None:
-            self._said = "it waits for no permission"
+    def _approval_question(self, *, allows: bool) -> _Question | None:
+        selected = self._doing.get(self._selected or "")
+        if selected is None or selected.approval_id is None:
+            self._message = "this session is not waiting for permission"
             return None
-        request = approvals.get(current(), doing.approval_id)
+        request = approvals.get(current(), selected.approval_id)
         if request is None:
             return None
         return _Question(
             "approve? y/n" if allows else "deny? y/n",
-            lambda: self._tried(lambda: answers.answer(self._state, request.id, Answer(allows), "top")),
+            lambda: self._try(lambda: answers.answer(self._state, request.id, Answer(allows), "top")),
             RequestView(described(request, sessions.get(request.session_id))),
             request.id,
         )
 
-    def _interrupting(self, session_id: str) -> _Question:
+    def _interrupt_question(self, session_id: str) -> _Question:
         return _Question(
             f"interrupt {session_id[:8]}",
-            lambda: self._tried(lambda: interrupt.interrupt(self._state, [session_id], await_end=False)),
+            lambda: self._try(lambda: interrupt.interrupt(self._state, [session_id], await_end=False)),
         )
 
-    def _tried(self, act: Callable[[], object]) -> str:
+    def _try(self, act: Callable[[], object]) -> str:
         try:
             act()
         except HldctlError as error:
@@ -224,42 +226,44 @@ class TopScreen:
         return ""
 
     def _follow(self) -> None:
-        self._said = ""
-        ended = programs.run_in_foreground([sys.executable, "-P", "-m", "hldctl", "tail", "-f", str(self._selected)])
-        if ended != ExitCode.INTERRUPTED:
-            output.note("any key leads back")
+        self._message = ""
+        exit_code = programs.run_in_foreground(
+            [sys.executable, "-P", "-m", "hldctl", "tail", "-f", str(self._selected)]
+        )
+        if exit_code != ExitCode.INTERRUPTED:
+            output.note("press any key to return")
             with keyboard.single_keys():
-                keyboard.pressed(_READING_SECONDS)
+                keyboard.pressed(_MAX_READING_SECONDS)
 
     def _lines(self) -> list[Text]:
         width, height = self._console.size
         if self._question is not None and self._question.view is not None:
-            return self._question.view.drawn(width, height, self._question.words)
-        now, room = time.time(), self._room()
-        place = self._place()
-        # Moved no further than is needed to keep the selected one on the screen, and no line is left empty.
-        self._first = max(place - room + 1, min(self._first, place, len(self._sessions) - room), 0)
-        # Of all sessions: the columns stay where they are while it scrolls.
+            return self._question.view.drawn(width, height, self._question.text)
+        now, room = time.time(), self._table_height()
+        index = self._selected_index()
+        # Scroll only as far as needed to keep the selected session visible, and leave no row empty.
+        self._top = max(index - room + 1, min(self._top, index, len(self._sessions) - room), 0)
+        # Lay out all sessions, so that columns keep their widths while scrolling.
         header, *rows = top_table.lines(
             self._sessions, self._doing, self._uses, selected=self._selected, width=width, now=now
         )
-        shown = rows[self._first : self._first + room]
-        if height < _LEAST_HEIGHT:
-            return [*shown, self._footer(width)]
-        if not shown:
-            header = Text("nothing runs; `hldctl launch` starts a session", "dim")
-        drawn = [self._summary(now), header, *shown, self._elsewhere(len(shown)), self._footer(width)]
-        for line in drawn:
+        visible = rows[self._top : self._top + room]
+        if height < _MIN_FULL_HEIGHT:
+            return [*visible, self._footer(width)]
+        if not visible:
+            header = Text("no session is running; start one with `hldctl launch`", "dim")
+        lines = [self._summary(now), header, *visible, self._hidden_counts(len(visible)), self._footer(width)]
+        for line in lines:
             line.truncate(width, overflow="ellipsis")
-        return drawn
+        return lines
 
-    def _room(self) -> int:
-        """How many sessions the screen shows at once."""
+    def _table_height(self) -> int:
+        """Return how many sessions fit on the screen."""
         height = self._console.height
-        # The line above, the header, and the two below.
-        return max(1, height - (1 if height < _LEAST_HEIGHT else 4))
+        # The summary, the header, and two lines below the table.
+        return max(1, height - (1 if height < _MIN_FULL_HEIGHT else 4))
 
-    def _place(self) -> int:
+    def _selected_index(self) -> int:
         ids = [session.id for session in self._sessions]
         return ids.index(self._selected) if self._selected in ids else 0
 
@@ -269,31 +273,31 @@ class TopScreen:
             Text(f"{counts[status]} {status.replace('_', ' ')}", STYLES[status]) for status in Status if counts[status]
         ]
         if parts:
-            use = [self._uses.get(session.id, Use()) for session in self._sessions]
-            memory = format.count(sum(each.memory for each in use))
-            parts += [Text(f"{sum(each.cpu_percent for each in use):.0f}% CPU, {memory}B")]
+            usages = [self._uses.get(session.id, Use()) for session in self._sessions]
+            memory = format.count(sum(each.memory for each in usages))
+            parts += [Text(f"{sum(each.cpu_percent for each in usages):.0f}% CPU, {memory}B")]
             parts += [Text(time.strftime("%H:%M:%S", time.localtime(now)), "dim")]
         return Text("   ").join(parts)
 
-    def _elsewhere(self, shown: int) -> Text:
-        above, below = self._first, len(self._sessions) - self._first - shown
+    def _hidden_counts(self, visible_count: int) -> Text:
+        above, below = self._top, len(self._sessions) - self._top - visible_count
         parts = [*([f"{above} above"] if above else []), *([f"{below} below"] if below else [])]
         return Text(f"… {', '.join(parts)}" if parts else "", "dim")
 
     def _footer(self, width: int) -> Text:
         if self._question is not None:
-            # Whatever is asked about, it is told how to answer.
-            line = Cell(Text(self._question.words), Text("? y/n")).drawn(width)
+            # The text is truncated before the answers are.
+            line = Cell(Text(self._question.text), Text("? y/n")).drawn(width)
             line.stylize("bold yellow")
             return line
-        if self._said:
-            return Text(self._said, "yellow")
-        return Text(_keys(width), "dim")
+        if self._message:
+            return Text(self._message, "yellow")
+        return Text(_key_help(width), "dim")
 
 
-def _keys(width: int) -> str:
-    """As many as there is room for."""
-    words = [f"{key} {does}" for key, does in _KEYS.items()]
-    while len(words) > 1 and len("  ".join(words)) > width:
-        words.pop()
-    return "  ".join(words)
+def _key_help(width: int) -> str:
+    """Return as many keys as fit into `width` columns."""
+    entries = [f"{key} {effect}" for key, effect in _KEYS.items()]
+    while len(entries) > 1 and len("  ".join(entries)) > width:
+        entries.pop()
+    return "  ".join(entries)

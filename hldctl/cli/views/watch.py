@@ -1,4 +1,4 @@
-"""`hldctl ls --watch`: the table, drawn anew where it stands."""
+"""The table of `hldctl ls --watch`, redrawn in place."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from hldctl.store.session_list import Listing
 
 
 def watch(state: StateDirectory, listing: Listing, rows: Callable[[Overview], Sequence[Row]]) -> None:
-    """Until Ctrl-C; what stood on the screen last is left behind."""
+    """Redraw the table at each change until Ctrl-C, and leave the last one on the terminal."""
     terminal = console()
     lines: list[Text] = []
     with left_by_signal():
         try:
             with full_screen(terminal) as screen:
-                for seen in overview.followed(state, listing, [screen.stirred]):
-                    lines = _lines(rows(seen), seen, *terminal.size)
+                for view in overview.followed(state, listing, [screen.stirred]):
+                    lines = _lines(rows(view), view, *terminal.size)
                     screen.draw(lines)
         finally:
             if lines and is_in_foreground():
                 terminal.print(*lines, sep="\n")
 
 
-def _lines(rows: Sequence[Row], seen: Overview, width: int, height: int) -> list[Text]:
-    """No more than the screen has room for."""
+def _lines(rows: Sequence[Row], view: Overview, width: int, height: int) -> list[Text]:
+    """Return the table, cut to the height of the screen."""
     if not rows:
         return [Text("no sessions", "dim")]
-    # The header takes one.
+    # One line is the header.
     room = max(1, height - 1)
-    shown = rows if len(rows) <= room else rows[: max(1, room - 1)]
-    lines = session_table.lines(shown, seen.doing, width=width, now=time.time())
-    if len(shown) < len(rows):
-        lines.append(Text(f"… {len(rows) - len(shown)} more", "dim"))
+    visible = rows if len(rows) <= room else rows[: max(1, room - 1)]
+    lines = session_table.lines(visible, view.doing, width=width, now=time.time())
+    if len(visible) < len(rows):
+        lines.append(Text(f"… {len(rows) - len(visible)} more", "dim"))
     return lines
