@@ -1,4 +1,4 @@
-"""What a session does, in words."""
+"""A session's current activity as text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from hldctl.cli.render.format import clock
 from hldctl.sessions.activity import Activity, Doing
 
 STYLES = {Doing.WAITING: "yellow", Doing.RESTARTING: "yellow", Doing.RETRYING: "yellow"}
-"""What somebody may have to look after."""
+"""Styles of the activities that may need attention."""
 
 
 def clocked(activity: Activity, now: float) -> tuple[str, str]:
-    """The words, and for how long it has been so, where that says something; `now` in seconds since 1970."""
+    """Return the activity and how long it has lasted, empty if that says nothing; `now` in seconds since 1970."""
     elapsed = clock(now - activity.since / 1000)
     match activity.doing:
         case Doing.TOOL:
@@ -23,7 +23,7 @@ def clocked(activity: Activity, now: float) -> tuple[str, str]:
         case Doing.RESTARTING:
             left = (activity.until or 0) / 1000 - now
             when = f"in {clock(left)}" if left > 0 else "now"
-            return f"retries {when}: {one_line(activity.note)}", ""
+            return f"retrying {when}: {one_line(activity.note)}", ""
         case Doing.RETRYING:
             return one_line(activity.note), elapsed
     return str(activity.doing), elapsed
@@ -35,5 +35,5 @@ def _call(activity: Activity) -> str:
 
 
 def _queued(activity: Activity) -> str:
-    what = "its name" if activity.name is not None else "a slot"
-    return f"waits for {what}, " + (f"{activity.ahead} ahead" if activity.ahead else "next in line")
+    resource = "its name" if activity.name is not None else "a slot"
+    return f"waiting for {resource}, " + (f"{activity.ahead} ahead" if activity.ahead else "next in queue")

@@ -1,4 +1,4 @@
-"""The settings, drawn: what was chosen stands out from what is so by default."""
+"""The configuration as a table that highlights values which are not defaults."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ _STYLES = {Source.DEFAULT: "dim", Source.MISSING: "bold red"}
 
 
 def draw(rows: Sequence[tuple[Setting, str, str]]) -> None:
+    """Print the table; a row is a setting, its value and its source, as text."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("KEY", no_wrap=True)
     table.add_column("VALUE", overflow="fold")
     table.add_column("FROM", overflow="fold")
-    for setting, value, place in rows:
+    for setting, value, source in rows:
         style = _STYLES.get(setting.source, "")
-        table.add_row(Text(setting.key), Text(value, style or "bold"), Text(abbreviate_home(place), style or "cyan"))
+        table.add_row(Text(setting.key), Text(value, style or "bold"), Text(abbreviate_home(source), style or "cyan"))
     rich_console.console().print(table)

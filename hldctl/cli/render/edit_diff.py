@@ -1,4 +1,4 @@
-"""What an edit changed, in a few lines."""
+"""A short diff of an edit by a tool."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from hldctl.cli.output import harmless
 from hldctl.cli.render import tool_calls
 from hldctl.store.events import Event
 
-_MOST = 8
-"""Lines."""
-_CONTEXT = 1
-_AROUND = 3
-"""Unchanged lines around a change, of which a terminal shows fewer."""
+# Lines of an excerpt.
+_MAX_LINES = 8
+# Unchanged lines around a change in an excerpt, and in the whole diff.
+_EXCERPT_CONTEXT = 1
+_DIFF_CONTEXT = 3
 _HUNK = re.compile(r"@@ -(\d+),\d+ \+(\d+),\d+ @@")
 _FIRST_HUNK = re.compile(rf"^{_HUNK.pattern}$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Line:
-    """`sign` is +, - or a blank; without a number where nobody knows it."""
+    """A line of a diff; `sign` is +, - or a blank, and `number` is None if unknown."""
 
     sign: str
     text: str
@@ -32,6 +32,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Diff:
+    """The lines of a diff."""
+
     lines: list[Line]
 
     @property
@@ -41,60 +43,66 @@ class Diff:
 
     @property
     def shown(self) -> list[Line]:
-        """At most a few lines, of which the changed ones matter most."""
-        near = self._near()
-        return near if len(near) <= _MOST else near[: _MOST - 1]
+        """The changed lines and those next to them, at most a few."""
+        lines = self._with_neighbours()
+        return lines if len(lines) <= _MAX_LINES else lines[: _MAX_LINES - 1]
 
     @property
     def left_out(self) -> int:
-        return len(self._near()) - len(self.shown)
+        return len(self._with_neighbours()) - len(self.shown)
 
-    def _near(self) -> list[Line]:
-        changed = [index for index, line in enumerate(self.lines) if line.sign != " "]
-        kept = {near for index in changed for near in range(index - _CONTEXT, index + _CONTEXT + 1)}
+    def _with_neighbours(self) -> list[Line]:
+        changed_indexes = [index for index, line in enumerate(self.lines) if line.sign != " "]
+        indexes = {
+            neighbour
+            for index in changed_indexes
+            for neighbour in range(index - _EXCERPT_CONTEXT, index + _EXCERPT_CONTEXT + 1)
+        }
         return [
-            line for index, line in enumerate(self.lines) if index in kept and (line.text.strip() or line.sign != " ")
+            line
+            for index, line in enumerate(self.lines)
+            if index in indexes and (line.text.strip() or line.sign != " ")
         ]
 
 
 def of_edit(call: Event, result: Event | None) -> Diff:
-    """By the hunks in the result, else by what the call was given."""
-    lines = [] if result is None else list(_of_hunks(result.tool_result_content or ""))
-    return Diff(lines or list(_of_input(tool_calls.tool_input(call))))
+    """Return the diff in the result's hunks, or else one made from the input of the call."""
+    lines = [] if result is None else list(_lines_from_hunks(result.tool_result_content or ""))
+    return Diff(lines or list(_lines_from_input(tool_calls.tool_input(call))))
 
 
 def without_hunks(content: str) -> str:
-    """What a tool said of an edit besides its diff."""
+    """Return what a tool reported about an edit, without the diff."""
     return content[: hunk.start()].rstrip("\n") if (hunk := _FIRST_HUNK.search(content)) else content
 
 
-def _of_hunks(content: str) -> Iterator[Line]:
-    """As `claude.tool_result` writes them, behind what the model saw."""
+def _lines_from_hunks(content: str) -> Iterator[Line]:
+    """Yield the lines of hunks as `claude.tool_result` writes them, after the text that the model saw."""
     old = new = 0
     for text in content.split("\n"):
         if (hunk := _HUNK.fullmatch(text)) is not None:
             old, new = int(hunk[1]), int(hunk[2])
         elif new and text[:1] in ("+", "-", " "):
             sign = text[0]
-            yield Line(sign, _harmless_line(text[1:]), old if sign == "-" else new)
+            yield Line(sign, _escape_line(text[1:]), old if sign == "-" else new)
             old += sign != "+"
             new += sign != "-"
 
 
-def _of_input(given: dict[str, Any]) -> Iterator[Line]:
-    if isinstance(content := given.get("content"), str):
+def _lines_from_input(tool_input: dict[str, Any]) -> Iterator[Line]:
+    if isinstance(content := tool_input.get("content"), str):
         for number, text in enumerate(content.splitlines(), 1):
-            yield Line("+", _harmless_line(text), number)
+            yield Line("+", _escape_line(text), number)
         return
-    edits = given.get("edits")
-    for edit in edits if isinstance(edits, list) else [given]:
+    edits = tool_input.get("edits")
+    for edit in edits if isinstance(edits, list) else [tool_input]:
         if isinstance(edit, dict):
             before, after = (str(edit.get(name) or "").splitlines() for name in ("old_string", "new_string"))
-            # The first two lines name files.
-            for line in list(difflib.unified_diff(before, after, n=_AROUND, lineterm=""))[2:]:
+            # The first two lines are file names.
+            for line in list(difflib.unified_diff(before, after, n=_DIFF_CONTEXT, lineterm=""))[2:]:
                 if not line.startswith("@@"):
-                    yield Line(line[:1], _harmless_line(line[1:]))
+                    yield Line(line[:1], _escape_line(line[1:]))
 
 
-def _harmless_line(text: str) -> str:
+def _escape_line(text: str) -> str:
     return harmless(text.rstrip("\r")).replace("\n", " ")

@@ -1,6 +1,4 @@
-"""A conversation as plain lines.
-
-How much of a conversation is shown."""
+"""A conversation as plain lines, and the level of detail."""
 
 from __future__ import annotations
 
@@ -16,6 +14,8 @@ from hldctl.store.events import Event
 
 
 class Detail(StrEnum):
+    """How much of thinking or of tool calls is shown."""
+
     NONE = "none"
     BRIEF = "brief"
     FULL = "full"
@@ -23,21 +23,21 @@ class Detail(StrEnum):
 
 @dataclass(frozen=True)
 class Shown:
-    """What the options said; None where they said nothing."""
+    """The detail options; None if not given."""
 
     thinking: Detail | None = None
     tools: Detail | None = None
     live: bool = False
-    """Text while it is being written."""
+    """True if text is shown while it is written."""
 
 
-_WIDTH = 200
-"""Characters of a tool's input that a line shows."""
+# Characters of a tool's input on a line.
+_MAX_INPUT = 200
 _ALL = Shown()
 
 
 def lines(event: Event, shown: Shown = _ALL) -> list[str]:
-    """The event, its first line labelled with who or what speaks, the others indented; none if it is not shown."""
+    """Return the event's lines, the first with a label, the others indented; empty if the event is not shown."""
     detail = _detail(event, shown)
     if detail is Detail.NONE:
         return []
@@ -50,7 +50,7 @@ def lines(event: Event, shown: Shown = _ALL) -> list[str]:
 
 
 def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
-    """What waits for permission, whole, or what was said to it; `elsewhere` by another than is asked here."""
+    """Return a pending request with the whole call, or how it was answered; `elsewhere` if not in this terminal."""
     if approval.status == ApprovalStatus.PENDING:
         return f"waits for permission {pending_request(approval)}"
     comment = f": {quoted_line(approval.comment)}" if approval.comment else ""
@@ -59,20 +59,20 @@ def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
 
 
 def pending_request(approval: Approval) -> str:
-    """Return the id of a request and the whole call that it is about, on one line."""
+    """Return the id of a request and the whole call, on one line."""
     return f"{approval.id[:8]}: {quoted_line(approval.tool_name)}: {quoted_line(approval.tool_input)}"
 
 
 def answerer(approval: Approval) -> str:
-    """Who answered, and from where if that is not a shell of this machine."""
+    """Return who answered, and from where if not from a shell of this machine."""
     origin = origin_of(approval) or {}
-    told = {
+    places = {
         "from session": (origin.get("session_id") or "")[:8],
         "a command of session": (origin.get("command_of") or "")[:8],
         "ssh from": origin.get("ssh_client"),
     }
-    said = ", ".join(f"{name} {value}" for name, value in told.items() if value)
-    return quoted_line(f"{approval.answered_by or 'nobody'} ({said})" if said else approval.answered_by or "nobody")
+    place = ", ".join(f"{name} {value}" for name, value in places.items() if value)
+    return quoted_line(f"{approval.answered_by or 'nobody'} ({place})" if place else approval.answered_by or "nobody")
 
 
 def _detail(event: Event, shown: Shown) -> Detail | None:
@@ -88,9 +88,10 @@ def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
         case EventType.THINKING:
             return "thinking", event.content or ""
         case EventType.TOOL_CALL:
-            given = event.tool_input or ""
-            shown = json.dumps(json.loads(given or "null"), indent=2, ensure_ascii=False) if whole_input else given
-            return f"call {one_line(event.tool_name or '')}", shown if whole_input else cut(quoted_line(given), _WIDTH)
+            label = f"call {one_line(event.tool_name or '')}"
+            if whole_input:
+                return label, json.dumps(json.loads(event.tool_input or "null"), indent=2, ensure_ascii=False)
+            return label, cut(quoted_line(event.tool_input or ""), _MAX_INPUT)
         case EventType.TOOL_RESULT:
             return ("error" if event.is_error else "result"), event.tool_result_content or ""
     return "note", event.content or ""

@@ -1,4 +1,4 @@
-"""A conversation as it is drawn on a terminal, event by event."""
+"""A conversation rendered for a terminal, event by event."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from hldctl.store.session import Session
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_WIDEST_PROSE = 110
-"""Columns: longer lines are tiring to read."""
-_DEEPEST = 4
-"""Levels of subagents that are indented; deeper ones stand where these do."""
+# Columns: longer lines are tiring to read.
+_MAX_PROSE_WIDTH = 110
+# Levels of subagents that are indented; deeper ones get the same indent as the last.
+_MAX_INDENT = 4
 
-_APPROVALS = {
+_APPROVAL_SIGNS = {
     ApprovalStatus.PENDING: ("?", "bold yellow"),
     ApprovalStatus.APPROVED: ("✓", "green"),
     ApprovalStatus.DENIED: ("✗", "red"),
@@ -41,7 +41,10 @@ _APPROVALS = {
 
 
 class ConversationScreen:
-    """Of one session: what stands above the last line. Give it each event once, in order, with the database open."""
+    """A renderer of one session's conversation.
+
+    Pass each event once, in order, while the database is open.
+    """
 
     def __init__(self, console: Console, session: Session, shown: Shown, prefix: Text) -> None:
         self._console = console
@@ -51,79 +54,80 @@ class ConversationScreen:
         self._tools = shown.tools or Detail.BRIEF
         self._prefix = prefix
         self._last_kind: str | None = None
-        self._subagent: str | None = None
-        """The call below which the last event stands."""
+        # The call of the subagent that the last event was part of.
+        self._last_subagent: str | None = None
         self.calls = Calls(session.id)
 
     def drawn_approval(self, approval: Approval, *, elsewhere: bool = False) -> str:
-        """Return a request that waits, whole, or what was said to it; `elsewhere` by another than is asked here."""
-        return self._drawn("note", 0, [_Request(approval, elsewhere)])
+        """Return the text for a request, pending or answered; `elsewhere` if not in this terminal."""
+        return self._render("note", 0, [_Request(approval, elsewhere)])
 
-    def drawn(self, news: Event) -> str:
-        """What the terminal is to be sent for it, maybe nothing."""
-        depth = self.calls.depth(news)
-        match news.event_type:
+    def drawn(self, event: Event) -> str:
+        """Return the text for an event; may be empty."""
+        depth = self.calls.depth(event)
+        match event.event_type:
             case EventType.MESSAGE:
-                return self._drawn_below(news, "message", depth, [self._message(news, depth)])
+                return self._render_below_heading(event, "message", depth, [self._message(event, depth)])
             case EventType.THINKING:
-                return self._drawn_below(news, "thinking", depth, list(self._thought(news)))
+                return self._render_below_heading(event, "thinking", depth, list(self._thinking_parts(event)))
             case EventType.TOOL_CALL:
-                self.calls.begin(news)
+                self.calls.begin(event)
                 return ""
             case EventType.TOOL_RESULT:
-                call = self.calls.end(news)
-                parts = list(self._ended_call(call, news, depth))
-                return self._drawn_below(call or news, "tool", depth, parts)
-        return self._drawn_below(news, "note", depth, [Text(f"· {_flat(news.content)}", "dim")])
+                call = self.calls.end(event)
+                parts = list(self._result_parts(call, event, depth))
+                return self._render_below_heading(call or event, "tool", depth, parts)
+        return self._render_below_heading(event, "note", depth, [Text(f"· {_one_line(event.content)}", "dim")])
 
     def drawn_rest(self) -> str:
-        """The calls that have no result, maybe because nobody waits for it any more."""
+        """Return the text for calls without a result, which may never come."""
         if self._tools is Detail.NONE:
             return ""
         parts = [self._call_line("○", "yellow", call, "no result", "dim") for call in self.calls.open]
-        return self._drawn("tool", 0, parts)
+        return self._render("tool", 0, parts)
 
     def drawn_end(self, closing: Text) -> str:
-        return self._drawn("end", 0, [closing])
+        """Return the text for the closing line."""
+        return self._render("end", 0, [closing])
 
-    def _drawn_below(self, event: Event, kind: str, depth: int, parts: list[RenderableType]) -> str:
-        """A subagent's events stand below a line that names it, again whenever something else came between."""
+    def _render_below_heading(self, event: Event, kind: str, depth: int, parts: list[RenderableType]) -> str:
+        """Render a subagent's events below a line with its name, which is repeated after other events."""
         heading = ""
-        if parts and event.parent_tool_use_id != self._subagent:
-            self._subagent = event.parent_tool_use_id
+        if parts and event.parent_tool_use_id != self._last_subagent:
+            self._last_subagent = event.parent_tool_use_id
             if (parent := self.calls.parent(event)) is not None and self._tools is not Detail.NONE:
-                heading = self._drawn("tool", depth - 1, [self._call_line("▸", "cyan", parent, "", "dim")])
-        return heading + self._drawn(kind, depth, parts)
+                heading = self._render("tool", depth - 1, [self._call_line("▸", "cyan", parent, "", "dim")])
+        return heading + self._render(kind, depth, parts)
 
-    def _drawn(self, kind: str, depth: int, parts: list[RenderableType]) -> str:
+    def _render(self, kind: str, depth: int, parts: list[RenderableType]) -> str:
         if not parts:
             return ""
-        # What a subagent does is told tersely, as one long tool call.
+        # A subagent's events are spaced like the parts of one long tool call.
         kind = "tool" if depth or kind == "note" else kind
-        spaced = self._last_kind is not None and (kind != self._last_kind or kind == "message")
+        has_blank_line = self._last_kind is not None and (kind != self._last_kind or kind == "message")
         self._last_kind = kind
-        gutter = [*self._prefix.render(self._console), *[Segment("│ ", Style(dim=True))] * min(depth, _DEEPEST)]
+        gutter = [*self._prefix.render(self._console), *[Segment("│ ", Style(dim=True))] * min(depth, _MAX_INDENT)]
         width = max(10, self._console.width - sum(segment.cell_length for segment in gutter))
         options = self._console.options.update(width=width, max_width=width)
-        lines: list[list[Segment]] = [[]] if spaced else []
+        lines: list[list[Segment]] = [[]] if has_blank_line else []
         for part in parts:
             lines += _without_blank_ends(self._console.render_lines(part, options, pad=False))
         with self._console.capture() as captured:
             for line in lines:
-                whole = [*gutter, *map(harmless_segment, line), Segment("\n")]
-                self._console.print(Segments(whole), end="")
+                segments = [*gutter, *map(harmless_segment, line), Segment("\n")]
+                self._console.print(Segments(segments), end="")
         return captured.get()
 
     def _message(self, event: Event, depth: int) -> RenderableType:
-        said = harmless(event.content or "").strip("\n")
+        text = harmless(event.content or "").strip("\n")
         if event.role == "user":
-            return _asked(said, is_subagents=depth > 0 and self._tools is not Detail.FULL)
+            return _prompt(text, is_subagents=depth > 0 and self._tools is not Detail.FULL)
         if event.is_error:
-            return Text(said, "red")
-        width = min(_WIDEST_PROSE, self._console.width)
-        return _Narrow(SafeMarkdown(said), width)
+            return Text(text, "red")
+        width = min(_MAX_PROSE_WIDTH, self._console.width)
+        return _Narrow(SafeMarkdown(text), width)
 
-    def _thought(self, event: Event) -> Iterator[RenderableType]:
+    def _thinking_parts(self, event: Event) -> Iterator[RenderableType]:
         lines = harmless(event.content or "").strip().split("\n")
         if lines == [""] or self._thinking is Detail.NONE:
             return
@@ -133,7 +137,7 @@ class ConversationScreen:
         else:
             yield Text("∴ " + "\n  ".join(lines), "dim italic")
 
-    def _ended_call(self, call: Event | None, result: Event, depth: int) -> Iterator[RenderableType]:
+    def _result_parts(self, call: Event | None, result: Event, depth: int) -> Iterator[RenderableType]:
         if self._tools is Detail.NONE:
             return
         if call is None:
@@ -156,17 +160,17 @@ class ConversationScreen:
     def _call_line(
         self, sign: str, colour: str, call: Event, outcome: str, outcome_style: str, took: str = ""
     ) -> RenderableType:
-        said = tool_calls.argument(call, self._working_dir)
+        argument = tool_calls.argument(call, self._working_dir)
         return _OneLine(
             Text.assemble((f"{sign} ", colour), (tool_calls.name(call), "bold"), "  "),
-            Text(said),
+            Text(argument),
             Text.assemble((outcome, outcome_style)),
             Text(took, "dim"),
         )
 
 
 class _OneLine:
-    """Cut where it can be best spared: what is said first gives way to what came of it, but not wholly."""
+    """A line that truncates the argument before the outcome, but leaves the argument half of the room."""
 
     def __init__(self, head: Text, argument: Text, outcome: Text, took: Text) -> None:
         self._parts = head, argument, outcome, took
@@ -174,35 +178,35 @@ class _OneLine:
     def __rich_console__(self, console: Console, options: object) -> Iterator[Text]:
         head, argument, outcome, took = (part.copy() for part in self._parts)
         room = getattr(options, "max_width", console.width) - head.cell_len
-        between = Text("  ")
+        gap = Text("  ")
         end = Text(" · ", "dim").append_text(took) if outcome.plain and took.plain else took
-        room -= end.cell_len + (between.cell_len if outcome.plain or took.plain else 0)
-        wide = max(room // 2, room - outcome.cell_len)
-        argument.truncate(max(1, min(argument.cell_len, wide)), overflow="ellipsis")
+        room -= end.cell_len + (gap.cell_len if outcome.plain or took.plain else 0)
+        argument_width = max(room // 2, room - outcome.cell_len)
+        argument.truncate(max(1, min(argument.cell_len, argument_width)), overflow="ellipsis")
         outcome.truncate(max(0, room - argument.cell_len), overflow="ellipsis")
-        line = Text.assemble(head, argument, between if outcome.plain or took.plain else "", outcome, end)
+        line = Text.assemble(head, argument, gap if outcome.plain or took.plain else "", outcome, end)
         line.no_wrap, line.overflow = True, "ellipsis"
         yield line
 
 
 class _Request:
-    """Cut only once it is answered."""
+    """A permission request, truncated only after it is answered."""
 
     def __init__(self, approval: Approval, elsewhere: bool) -> None:
         self._approval = approval
         self._elsewhere = elsewhere
 
     def __rich_console__(self, console: Console, options: object) -> Iterator[Text]:
-        sign, style = _APPROVALS[ApprovalStatus(self._approval.status)]
-        said = approval_line(self._approval, elsewhere=self._elsewhere)
+        sign, style = _APPROVAL_SIGNS[ApprovalStatus(self._approval.status)]
+        text = approval_line(self._approval, elsewhere=self._elsewhere)
         if self._approval.status == ApprovalStatus.PENDING:
-            yield from wrap.rows([Line(f"{sign} {said}", style)], getattr(options, "max_width", console.width))
+            yield from wrap.rows([Line(f"{sign} {text}", style)], getattr(options, "max_width", console.width))
         else:
-            yield Text.assemble((f"{sign} ", style), (said, "dim"), no_wrap=True, overflow="ellipsis")
+            yield Text.assemble((f"{sign} ", style), (text, "dim"), no_wrap=True, overflow="ellipsis")
 
 
 class _Narrow:
-    """No wider than that."""
+    """Content with a maximum width."""
 
     def __init__(self, content: RenderableType, width: int) -> None:
         self._content = content
@@ -214,23 +218,23 @@ class _Narrow:
         yield Constrain(self._content, self._width)
 
 
-def _asked(query: str, *, is_subagents: bool) -> RenderableType:
-    """The user's words, or what a subagent was told, of which the call's description says enough."""
-    lines = query.split("\n")
+def _prompt(text: str, *, is_subagents: bool) -> RenderableType:
+    """Render a prompt in full; for a subagent only its first line, as the call's description says enough."""
+    lines = text.split("\n")
     if is_subagents:
         more = " …" if len(lines) > 1 else ""
         return Text(f"❯ {lines[0]}{more}", "dim", no_wrap=True, overflow="ellipsis")
-    return _Barred(Text(query, "bold"))
+    return _WithBar(Text(text, "bold"))
 
 
-class _Barred:
-    """With a bar on its left, however it is wrapped."""
+class _WithBar:
+    """Text with a bar at the left of each line, also of wrapped ones."""
 
     def __init__(self, text: Text) -> None:
         self._text = text
 
     def __rich_console__(self, console: Console, options: object) -> Iterator[Segment]:
-        width = min(_WIDEST_PROSE, getattr(options, "max_width", console.width)) - 2
+        width = min(_MAX_PROSE_WIDTH, getattr(options, "max_width", console.width)) - 2
         for line in console.render_lines(self._text, console.options.update(width=width), pad=False):
             yield Segment("▌ ", Style.parse("cyan"))
             yield from line
@@ -253,17 +257,17 @@ def _small_diff(diff: edit_diff.Diff) -> Text:
 def _whole_call(call: Event, result: Event) -> Iterator[RenderableType]:
     for name, value in tool_calls.tool_input(call).items():
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-        shown = harmless(text).rstrip("\n")
-        between = "\n  " if "\n" in shown else " "
-        shown = shown.replace("\n", "\n  ")
-        yield Padding(Text.assemble((f"{one_line(name)}:", "cyan"), f"{between}{shown}"), (0, 0, 0, 2))
+        escaped = harmless(text).rstrip("\n")
+        gap = "\n  " if "\n" in escaped else " "
+        escaped = escaped.replace("\n", "\n  ")
+        yield Padding(Text.assemble((f"{one_line(name)}:", "cyan"), f"{gap}{escaped}"), (0, 0, 0, 2))
     answer = harmless(result.tool_result_content or "").strip("\n")
     if answer:
-        yield Padding(_coloured(call, answer), (0, 0, 0, 2))
+        yield Padding(_result_text(call, answer), (0, 0, 0, 2))
 
 
-def _coloured(call: Event, answer: str) -> Text:
-    """A result, its diff in colours if it is an edit's."""
+def _result_text(call: Event, answer: str) -> Text:
+    """Return a result, with the diff in colours if it is an edit's."""
     text = Text(answer, "dim")
     if call.tool_name in tool_calls.EDITS:
         text.highlight_regex(r"(?m)^\+.*$", "not dim green")
@@ -272,9 +276,9 @@ def _coloured(call: Event, answer: str) -> Text:
 
 
 def _denial(session_id: str, call: Event) -> str:
-    """What became of its permission request was not known yet when the call was read."""
-    now = events.call(session_id, call.tool_id or "")
-    return "denied: " if now is not None and now.approval_status == ApprovalStatus.DENIED else ""
+    """Return `denied: ` if the call's permission was denied: this was not known when the call was read."""
+    current_call = events.call(session_id, call.tool_id or "")
+    return "denied: " if current_call is not None and current_call.approval_status == ApprovalStatus.DENIED else ""
 
 
 def _without_blank_ends(lines: list[list[Segment]]) -> list[list[Segment]]:
@@ -282,5 +286,5 @@ def _without_blank_ends(lines: list[list[Segment]]) -> list[list[Segment]]:
     return lines[filled[0] : filled[-1] + 1] if filled else []
 
 
-def _flat(text: str | None) -> str:
+def _one_line(text: str | None) -> str:
     return one_line(text or "")

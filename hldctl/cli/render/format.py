@@ -1,10 +1,4 @@
-"""How long ago, in a word.
-
-How long something took, in a word.
-
-A moment as a document tells it: to readers anywhere, so in UTC.
-
-Amounts, short enough for a table."""
+"""Ages, durations, timestamps, amounts and paths as short text."""
 
 from __future__ import annotations
 
@@ -19,7 +13,7 @@ _INSTANT_MS = 50
 
 
 def age(elapsed: float) -> str:
-    """Of seconds: `42s`, `5m`, `3h` or `12d`."""
+    """Return a number of seconds in one unit: `42s`, `5m`, `3h` or `12d`."""
     for unit, length in _UNITS[:-1]:
         if elapsed >= length:
             return f"{int(elapsed // length)}{unit}"
@@ -27,7 +21,7 @@ def age(elapsed: float) -> str:
 
 
 def clock(elapsed: float, *, days: bool = True) -> str:
-    """Of seconds, in two units: `42s`, `4m12s`, `2h05m` or `3d04h` (`76h00m` without days); for what runs, or ran."""
+    """Return a number of seconds in two units: `42s`, `4m12s`, `2h05m` or `3d04h` (`76h00m` without days)."""
     seconds = max(0, int(elapsed))
     for (unit, length), (smaller, part) in itertools.pairwise(_UNITS if days else _UNITS[1:]):
         if seconds >= length:
@@ -36,7 +30,10 @@ def clock(elapsed: float, *, days: bool = True) -> str:
 
 
 def elapsed(milliseconds: float, *, tenths: bool = False) -> str:
-    """`0.4s` (with `tenths`, below ten seconds), `42s`, `1m05s`, `2h07m`; a clock that was set back took no time."""
+    """Return `0.4s` (with `tenths`), `42s`, `1m05s` or `2h07m`.
+
+    Tenths are for less than ten seconds. A negative duration, after the clock was set back, is zero.
+    """
     seconds = max(0.0, milliseconds / 1000)
     return f"{seconds:.1f}s" if tenths and seconds < 9.95 else clock(seconds, days=False)
 
@@ -48,8 +45,10 @@ def noticeable_duration(milliseconds: float) -> str:
 
 @dataclass(frozen=True)
 class Timestamp:
+    """A point in time, formatted in UTC: documents are read anywhere."""
+
     milliseconds: int
-    """Since 1970."""
+    """Milliseconds since 1970."""
 
     @property
     def iso(self) -> str:
@@ -69,19 +68,20 @@ class Timestamp:
 
 
 def dollars(amount: float | None) -> str:
+    """Return the amount with cents; empty if None."""
     return "" if amount is None else f"${amount:,.2f}"
 
 
 def percent(share: float | None) -> str:
-    """Nothing is called all, or none, that is not."""
+    """Return a percentage, 0% and 100% only if exact; empty if None."""
     if share is None:
         return ""
-    least, most = int(share > 0), 100 - int(share < 1)
-    return f"{min(max(round(share * 100), least), most)}%"
+    lower, upper = int(share > 0), 100 - int(share < 1)
+    return f"{min(max(round(share * 100), lower), upper)}%"
 
 
 def count(number: int | None) -> str:
-    """`950`, `12.3k`, `4.5M`."""
+    """Return `950`, `12.3k` or `4.5M`; empty if None."""
     if number is None:
         return ""
     size, units = float(number), iter("kMGT")
@@ -100,7 +100,7 @@ def compact_count(number: int) -> str:
 
 
 def compact_duration(milliseconds: int | None) -> str:
-    """`42s`, `5m10s`, `3h05m` or `12d04h`: two units at the most."""
+    """Return `42s`, `5m10s`, `3h05m` or `12d04h`; empty if None."""
     return "" if milliseconds is None else clock(milliseconds / 1000)
 
 

@@ -1,4 +1,4 @@
-"""The template of `--format`: Python's format strings, without what reaches into values or asks for endless output."""
+"""The template of `--format`: Python's format strings, without attribute access and unlimited widths."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from hldctl.cli.output import one_line
 from hldctl.errors import BadUsage
 
-_WIDEST = 1000
-"""Characters, and digits."""
+# Characters of a width, and digits of a precision.
+_MAX_WIDTH = 1000
 _SPEC = re.compile(
     r"(?P<align>(?:.?[<>=^])?)[-+ ]?z?#?0?(?P<width>\d*)[,_]?(?:\.(?P<precision>\d+))?[bdeEfFgGnosxX%]?", re.DOTALL
 )
@@ -32,21 +32,23 @@ class _Piece:
             return self.literal
         value = values[self.name]
         for key in self.keys:
-            value = _part(value, key)
-        return self.literal + _formatted(value, self.conversion, self.spec)
+            value = _member(value, key)
+        return self.literal + _format(value, self.conversion, self.spec)
 
 
 class Template:
-    def __init__(self, text: str, samples: Mapping[str, Any]) -> None:
-        """Raises BadUsage for what is no template, before anything is printed.
+    """A parsed template."""
 
-        `samples` has a value of its kind for each field: what a format makes of it decides whether the format fits.
+    def __init__(self, text: str, samples: Mapping[str, Any]) -> None:
+        """Parse the template. Raise BadUsage if it is invalid, before anything is printed.
+
+        `samples` has a value of the right type for each field, to check that the format fits.
         """
         self._text = text
         try:
             self._pieces = [self._piece(samples, *parsed) for parsed in string.Formatter().parse(text)]
         except (ValueError, TypeError) as error:
-            raise self._is_none(str(error).rstrip(".")) from None
+            raise self._invalid(str(error).rstrip(".")) from None
 
     def line(self, values: Mapping[str, Any]) -> str:
         return "".join(piece.text(values) for piece in self._pieces)
@@ -56,46 +58,48 @@ class Template:
     ) -> _Piece:
         if field is None:
             return _Piece(literal, None, (), None, "")
-        found = _FIELD.fullmatch(field)
-        name = found["name"] if found else field
-        if found is None or name not in samples:
-            raise BadUsage(f"--format knows no field {name!r}; the fields are {', '.join(samples)}.")
-        keys = tuple(re.findall(r"\[([^\]]+)\]", found["keys"]))
+        match = _FIELD.fullmatch(field)
+        name = match["name"] if match else field
+        if match is None or name not in samples:
+            raise BadUsage(f"--format: unknown field {name!r}; the fields are {', '.join(samples)}.")
+        keys = tuple(re.findall(r"\[([^\]]+)\]", match["keys"]))
         if keys and not isinstance(samples[name], list):
-            raise self._is_none(f"{name} has no parts")
+            raise self._invalid(f"{name} has no elements")
         if conversion not in (None, "r", "s", "a"):
-            raise self._is_none(f"there is no conversion {conversion!r}")
-        self._check(spec or "")
+            raise self._invalid(f"there is no conversion {conversion!r}")
+        self._check_spec(spec or "")
         if not keys:
-            _formatted(samples[name], conversion, spec or "")
+            _format(samples[name], conversion, spec or "")
         return _Piece(literal, name, keys, conversion, spec or "")
 
-    def _check(self, spec: str) -> None:
-        found = _SPEC.fullmatch(spec)
-        if found is None:
-            raise self._is_none(f"{spec!r} is no format of a field")
-        # A number of many digits is not even read.
-        if any(len(number or "") > 4 or int(number or 0) > _WIDEST for number in (found["width"], found["precision"])):
-            raise self._is_none(f"{spec!r} is wider than {_WIDEST} characters")
+    def _check_spec(self, spec: str) -> None:
+        match = _SPEC.fullmatch(spec)
+        if match is None:
+            raise self._invalid(f"{spec!r} is not a valid format")
+        # Numbers with many digits are rejected before int() parses them.
+        if any(
+            len(number or "") > 4 or int(number or 0) > _MAX_WIDTH for number in (match["width"], match["precision"])
+        ):
+            raise self._invalid(f"{spec!r} is wider than {_MAX_WIDTH} characters")
 
-    def _is_none(self, reason: str) -> BadUsage:
-        return BadUsage(f"--format {self._text!r} is no template: {reason}.")
+    def _invalid(self, reason: str) -> BadUsage:
+        return BadUsage(f"--format {self._text!r} is not a valid template: {reason}.")
 
 
-def _part(value: Any, key: str) -> Any:
-    """Return a part of a list or object; None where there is none."""
+def _member(value: Any, key: str) -> Any:
+    """Return an element of a list or a member of an object; None if there is none."""
     try:
         return value[int(key) if isinstance(value, list) else key]
     except (KeyError, IndexError, TypeError, ValueError):
         return None
 
 
-def _formatted(value: Any, conversion: str | None, spec: str) -> str:
+def _format(value: Any, conversion: str | None, spec: str) -> str:
     if value is None:
-        # Blank, also where a number was to be formatted.
-        found = _SPEC.fullmatch(spec)
-        assert found is not None
-        return format("", f"{found['align'].replace('=', '>')}{found['width']}")
+        # Blank, also with the format of a number.
+        match = _SPEC.fullmatch(spec)
+        assert match is not None
+        return format("", f"{match['align'].replace('=', '>')}{match['width']}")
     if not isinstance(value, str | int | float):
         value = str(value)
     if isinstance(value, str):
