@@ -1,4 +1,4 @@
-"""Markdown from a model, drawn so that nothing in it acts on the terminal."""
+"""Markdown from a model, rendered so that nothing in it can control the terminal."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hldctl.cli.output import harmless
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+# Uses the terminal's own colours and background.
 _CODE_THEME = "ansi_light"
-"""The terminal's own colours, and its own background."""
 THEME = Theme(
     {
         "markdown.code": "cyan",
@@ -54,10 +54,10 @@ class _Table(TableElement):
 
 
 class SafeMarkdown(Markdown):
-    """Links show where they lead, and what looks like HTML is text.
+    """Markdown whose links show their target, and in which HTML is plain text.
 
-    The text may still hold control characters, of which Markdown has spellings of its own (`&#27;`): who draws it has
-    to make the outcome harmless, not only what went in.
+    The text may still contain control characters, which Markdown can also spell as entities (`&#27;`): escape the
+    rendered segments with `harmless_segment`, not only the input.
     """
 
     elements: ClassVar = {
@@ -71,17 +71,17 @@ class SafeMarkdown(Markdown):
     def __init__(self, text: str) -> None:
         super().__init__("", code_theme=_CODE_THEME, hyperlinks=False)
         self.markup = text
-        # rich leaves out what its parser takes for HTML.
+        # rich drops everything that its parser takes for HTML.
         self.parsed = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).parse(text)
 
 
 def harmless_segment(segment: Segment) -> Segment:
-    """After the rendering: what no control character was before it may be one."""
+    """Escape control characters in a rendered segment: entities become control characters while rendering."""
     return Segment(harmless(segment.text), segment.style)
 
 
 def drawn(text: str, console: Console, width: int) -> list[list[Segment]]:
-    """As lines that a terminal can be given as they are."""
+    """Return rendered lines that are safe to print to a terminal."""
     with console.use_theme(THEME):
         lines = console.render_lines(SafeMarkdown(harmless(text)), console.options.update(width=width), pad=False)
     return [list(map(harmless_segment, line)) for line in lines]

@@ -1,4 +1,4 @@
-"""A permission request as somebody is to decide about it: the whole call as it will run, and whose it is."""
+"""A permission request as shown for a decision: the whole call as it will run, and its session."""
 
 from __future__ import annotations
 
@@ -29,23 +29,25 @@ _EDIT = ("old_string", "new_string")
 
 @dataclass(frozen=True)
 class Line:
-    """It may be wider than the terminal; nothing in it is hidden."""
+    """A line of a request. It may be wider than the terminal; all invisible characters in it are escaped."""
 
     text: str
     style: str = ""
 
     @property
     def printed(self) -> str:
+        """Return the line in its style, for `print`."""
         return output.styled(self.text, **_STYLES[self.style])
 
 
 def described(request: Request, session: Session | None, tool_input: dict[str, Any] | None = None) -> list[Line]:
-    """Return the heading and the call; `tool_input` is what it runs with if somebody has changed that."""
-    given = json.loads(request.tool_input) if tool_input is None else tool_input
-    return [*heading(request, session), *call(request.tool_name, given)]
+    """Return the heading and the call; `tool_input` replaces the input of the request."""
+    effective_input = json.loads(request.tool_input) if tool_input is None else tool_input
+    return [*heading(request, session), *call(request.tool_name, effective_input)]
 
 
 def heading(request: Request, session: Session | None) -> Iterator[Line]:
+    """Yield the id and the tool, and the session with its directory."""
     yield Line(f"{request.id[:8]}  {output.quoted_line(request.tool_name)}", "bold")
     title = "" if session is None else session.title or session.summary
     if session is not None and session.name:
@@ -56,13 +58,13 @@ def heading(request: Request, session: Session | None) -> Iterator[Line]:
 
 
 def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
-    """A command, or an edit as a diff, and all else in the input as JSON."""
+    """Yield a command, or an edit as a diff, and the rest of the input as JSON."""
     rest = dict(tool_input)
     if tool_name == "Bash" and isinstance(command := rest.get("command"), str):
         del rest["command"]
         first, *others = output.quoted(command).split("\n")
         yield Line(f"$ {first}")
-        # As a shell does: what follows a newline is told from what a terminal has wrapped.
+        # As in a shell, to tell a newline apart from a line that the terminal has wrapped.
         yield from (Line(f"> {other}") for other in others)
     elif isinstance(path := rest.get(EDITED_PATHS.get(tool_name, "")), str):
         del rest[EDITED_PATHS[tool_name]]
@@ -74,7 +76,7 @@ def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
 
 
 def _edits(tool_name: str, rest: dict[str, Any]) -> Iterator[Line]:
-    """Take out of the input what a diff shows, unless it is something else than texts."""
+    """Remove edits from the input and yield them as a diff, unless they are not text."""
     if tool_name == "MultiEdit":
         edits = rest.get("edits")
         if isinstance(edits, list) and edits and all(isinstance(edit, dict) and _is_edit(edit) for edit in edits):
@@ -97,11 +99,11 @@ def _is_edit(edit: dict[str, Any]) -> bool:
 
 
 def _diff(old: str, new: str) -> Iterator[Line]:
-    """Every line, with line ends that are not newlines as escapes; a last line without a newline says so."""
+    """Yield all lines, with line ends other than newlines escaped; mark a missing newline at the end."""
     before, after = _lines(old), _lines(new)
     if before == after:
         yield Line("(empty)" if not after else "(no change)", "dim")
-    # The first three lines name files and numbers; with as much context as there is, one hunk follows.
+    # The first three lines are file names and line numbers. With unlimited context, one hunk follows.
     for line in list(difflib.unified_diff(before, after, n=max(len(before), len(after))))[3:]:
         yield Line(output.quoted(line.removesuffix("\n")), _COLOURS.get(line[:1], ""))
         if not line.endswith("\n"):
@@ -114,11 +116,11 @@ def _lines(text: str) -> list[str]:
 
 
 def in_one_line(request: Request, tool_input: dict[str, Any] | None = None) -> str:
-    """Return the call whole, for a message."""
-    given = request.tool_input if tool_input is None else json.dumps(tool_input, ensure_ascii=False)
-    return f"{output.quoted_line(request.tool_name)} {output.quoted_line(given)}"
+    """Return the whole call, for a message."""
+    input_text = request.tool_input if tool_input is None else json.dumps(tool_input, ensure_ascii=False)
+    return f"{output.quoted_line(request.tool_name)} {output.quoted_line(input_text)}"
 
 
 def lasting_words(state: StateDirectory, request: Request) -> str:
-    """Return what is allowed for the rest of the session if this is allowed always."""
+    """Return the rule that `--always` would add for this request."""
     return output.quoted_line(answers.lasting_rule(state, request).words())

@@ -1,4 +1,4 @@
-"""The sessions as a table on a terminal: as many columns as its width has room for."""
+"""The sessions as a table on a terminal, with as many columns as fit."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(
-    left_out_first=("TIME", "TURNS", "CTX", "COST", "AGE", "ACTIVITY", "STATUS"),
-    always=frozenset({"ID", "TITLE", "TIME", "AGE"}),
+    removal_order=("TIME", "TURNS", "CTX", "COST", "AGE", "ACTIVITY", "STATUS"),
+    shown_if_empty=frozenset({"ID", "TITLE", "TIME", "AGE"}),
     numbers=frozenset({"COST", "TURNS", "CTX", "TIME", "AGE"}),
 )
-_FULL_CONTEXT, _NEARLY_FULL_CONTEXT = 90, 75
-"""Percent."""
+# Use of the context window from which on it is highlighted.
+_FULL_PERCENT, _NEARLY_FULL_PERCENT = 90, 75
 _HEADING = re.compile(r"#{1,6} +(.*?)[\s#:.]*$")
 _OUTCOME_STYLES = {Status.FAILED: "red"}
 
 
 @dataclass(frozen=True)
 class Row:
+    """A session, and its depth below the session that it continues."""
+
     session: Session
     outcome: str
-    """Of one that has ended: the beginning of its error or its result."""
+    """The start of the error or result of a session that has ended."""
     depth: int = 0
 
 
 def lines(rows: Sequence[Row], doing: Mapping[str, Activity], *, width: int, now: float) -> list[Text]:
-    """The header, and a line for each; none is wider than the terminal."""
+    """Return the header, and a line for each session; none is wider than the terminal."""
     cells = {
-        "ID": [Cell(Text(row.session.id[:8], _calm(row))) for row in rows],
+        "ID": [Cell(Text(row.session.id[:8], _style(row))) for row in rows],
         "STATUS": [Cell(status(row.session.status)) for row in rows],
         "TITLE": [title(row) for row in rows],
         "ACTIVITY": [activity(row, doing.get(row.session.id), now) for row in rows],
@@ -59,18 +61,18 @@ def status(value: str) -> Text:
 
 
 def context_percent(session: Session) -> int | None:
-    """How full the context window is."""
+    """Return how full the context window is; None if unknown."""
     if not session.effective_context_tokens or not session.context_window:
         return None
     return int(100 * session.effective_context_tokens / session.context_window + 0.5)
 
 
 def context_style(percent: int) -> str:
-    return "red" if percent >= _FULL_CONTEXT else "yellow" if percent >= _NEARLY_FULL_CONTEXT else ""
+    return "red" if percent >= _FULL_PERCENT else "yellow" if percent >= _NEARLY_FULL_PERCENT else ""
 
 
 def ending(session: Session) -> str:
-    """Why it ended, unless its status says that."""
+    """Return the end reason, or an empty string if the status implies it."""
     reason = session.end_reason or ""
     return "" if reason in (EndReason.SUCCESS, EndReason.INTERRUPTED) else reason.replace("_", " ")
 
@@ -79,21 +81,21 @@ def _has_ended(row: Row) -> bool:
     return Status(row.session.status).has_ended
 
 
-def _calm(row: Row) -> str:
+def _style(row: Row) -> str:
     return "dim" if _has_ended(row) else ""
 
 
 def number(row: Row, value: object, template: str) -> Cell:
-    return Cell(Text("" if value is None else template.format(value), _calm(row)))
+    return Cell(Text("" if value is None else template.format(value), _style(row)))
 
 
 def context(row: Row) -> Cell:
     percent = context_percent(row.session)
-    return Cell(Text("" if percent is None else f"{percent}%", _calm(row) or context_style(percent or 0)))
+    return Cell(Text("" if percent is None else f"{percent}%", _style(row) or context_style(percent or 0)))
 
 
 def _seconds(session: Session, now: float) -> float:
-    """How long it ran, or has run."""
+    """Return how long the session ran, or has been running."""
     if session.completed_at is not None:
         return float(session.duration_ms or 0) / 1000
     return now - float(session.started_at or session.created_at) / 1000
@@ -109,14 +111,14 @@ def title(row: Row) -> Cell:
 
 def activity(row: Row, doing: Activity | None, now: float) -> Cell:
     if _has_ended(row) or doing is None:
-        said = one_line(_plain(row.outcome))
-        return Cell(Text(said or ending(row.session), _OUTCOME_STYLES.get(Status(row.session.status), "dim")))
-    words, elapsed = clocked(doing, now)
-    return Cell(Text(words, STYLES_OF_DOING.get(doing.doing, "")), Text(f" {elapsed}" if elapsed else "", "dim"))
+        outcome = one_line(_without_markup(row.outcome))
+        return Cell(Text(outcome or ending(row.session), _OUTCOME_STYLES.get(Status(row.session.status), "dim")))
+    text, elapsed = clocked(doing, now)
+    return Cell(Text(text, STYLES_OF_DOING.get(doing.doing, "")), Text(f" {elapsed}" if elapsed else "", "dim"))
 
 
-def _plain(markdown: str) -> str:
-    """What a result says, without the marks of Markdown; what stood in a heading is told from the text by a colon."""
+def _without_markup(markdown: str) -> str:
+    """Return Markdown without its markup; a heading is separated from the text by a colon."""
     lines = (line.strip() for line in markdown.splitlines() if not line.lstrip().startswith("```"))
     text = "\n".join(_HEADING.sub(r"\1:", line) if _HEADING.match(line) else line for line in lines)
     return text.replace("**", "").replace("`", "").lstrip("*_> \n").rstrip(":\n")

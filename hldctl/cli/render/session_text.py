@@ -1,6 +1,4 @@
-"""A session's settings as far as they differ from the default, in words.
-
-What one may want to type next, for a session in this very state."""
+"""Settings, denied calls and useful next commands of a session, as text."""
 
 from __future__ import annotations
 
@@ -14,12 +12,13 @@ from hldctl.states import Status
 from hldctl.store.approvals import Approval
 from hldctl.store.session import Session
 
-_WIDTH = 60
+_MAX_LENGTH = 60
 
 
 def settings(session: Session) -> list[str]:
-    said = [*_limits(session), *_unattended(session), *_permissions(session), *_words(session)]
-    return [one_line(setting) for setting in said]
+    """Return the settings that differ from the defaults."""
+    texts = [*_limits(session), *_unattended(session), *_permissions(session), *_prompts_and_arguments(session)]
+    return [one_line(setting) for setting in texts]
 
 
 def _limits(session: Session) -> list[str]:
@@ -35,9 +34,9 @@ def _unattended(session: Session) -> list[str]:
     return [
         *([f"group {session.group_name}"] if session.group_name is not None else []),
         *([f"retries {session.retries}"] if session.retries else []),
-        *(["waits for limits to be reset"] if session.wait_for_reset else []),
+        *(["waits for usage limits to reset"] if session.wait_for_reset else []),
         *(["fails on denial"] if session.fail_on_denial else []),
-        *([f"on end: {shortened(session.on_end, _WIDTH)}"] if session.on_end else []),
+        *([f"on end: {shortened(session.on_end, _MAX_LENGTH)}"] if session.on_end else []),
         *(["rehearsed"] if session.rehearsed else []),
         *(["archived"] if session.archived else []),
     ]
@@ -48,7 +47,7 @@ def _permissions(session: Session) -> list[str]:
         *(["asks for permission"] if session.approvals else []),
         *(["accepts edits"] if session.auto_accept_edits else []),
         *(["skips permissions"] if session.dangerously_skip_permissions else []),
-        *(["may answer for itself"] if session.from_session else []),
+        *(["may answer its own requests"] if session.from_session else []),
         *([f"permission mode {session.permission_mode}"] if session.permission_mode else []),
         *([f"permission tool {session.permission_prompt_tool}"] if session.permission_prompt_tool else []),
         *([f"allowed: {', '.join(session.allowed_tools)}"] if session.allowed_tools else []),
@@ -57,14 +56,16 @@ def _permissions(session: Session) -> list[str]:
     ]
 
 
-def _words(session: Session) -> list[str]:
+def _prompts_and_arguments(session: Session) -> list[str]:
     prompts = {
-        "own system prompt": session.system_prompt,
-        "more system prompt": session.append_system_prompt,
+        "system prompt replaced": session.system_prompt,
+        "system prompt extended": session.append_system_prompt,
         "custom instructions": session.custom_instructions,
     }
     extra = " ".join(session.extra_arguments)
-    return [name for name, prompt in prompts.items() if prompt] + ([f"-- {shortened(extra, _WIDTH)}"] if extra else [])
+    return [name for name, prompt in prompts.items() if prompt] + (
+        [f"-- {shortened(extra, _MAX_LENGTH)}"] if extra else []
+    )
 
 
 def denied_tools(denials: Sequence[Mapping[str, Any]]) -> str:
@@ -74,28 +75,28 @@ def denied_tools(denials: Sequence[Mapping[str, Any]]) -> str:
 
 
 def next_commands(session: Session, waiting: Sequence[Approval]) -> list[tuple[str, str]]:
-    """Commands, each with what it does."""
+    """Return commands that make sense in the session's state, each with its effect."""
     short = session.id[:8]
-    watch = (f"hldctl tail -f {short}", "watch it work")
+    follow = (f"hldctl tail -f {short}", "follow it")
     stop = (f"hldctl interrupt {short}", "stop it")
-    go_on = [(f'hldctl continue {short} "…"', "go on with it")] if session.claude_session_id else []
+    continue_ = [(f'hldctl continue {short} "…"', "continue it")] if session.claude_session_id else []
     match Status(session.status):
         case Status.WAITING_INPUT if waiting:
-            asked = waiting[0].id[:8]
+            request_id = waiting[0].id[:8]
             return [
-                (f"hldctl approve {asked}", "allow it"),
-                (f'hldctl deny {asked} --message "…"', "deny it, and say why"),
-                watch,
+                (f"hldctl approve {request_id}", "allow it"),
+                (f'hldctl deny {request_id} --message "…"', "deny it, and say why"),
+                follow,
             ]
         case Status.QUEUED:
-            return [("hldctl ls --status running", "what it may wait for"), stop]
+            return [("hldctl ls --status running", "list running sessions"), stop]
         case Status.INTERRUPTING:
             return [
-                (f"hldctl wait {short}", "until it has ended"),
-                (f"hldctl interrupt {short} --timeout 0", "by force"),
+                (f"hldctl wait {short}", "wait until it ends"),
+                (f"hldctl interrupt {short} --timeout 0", "kill it now"),
             ]
         case Status.COMPLETED:
-            return [*go_on, (f"hldctl export {short} -o {short}.md", "keep it as a document")]
+            return [*continue_, (f"hldctl export {short} -o {short}.md", "export it as a document")]
         case Status.FAILED | Status.INTERRUPTED:
-            return [(f"hldctl tail {short}", "what happened"), *go_on]
-    return [watch, stop]
+            return [(f"hldctl tail {short}", "see what happened"), *continue_]
+    return [follow, stop]

@@ -1,4 +1,4 @@
-"""Sums over sessions as the cells of a table."""
+"""Statistics as a plain table."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ TOTAL = "total"
 
 
 class Column(NamedTuple):
+    """A column of the table."""
+
     heading: str
     cell: Callable[[Sums], str]
     rank: int
-    """The higher, the sooner it goes where there is no room for all."""
+    """Columns with a higher rank are left out first if there is no room."""
 
 
-def _some(number: int) -> str:
+def _nonzero(number: int) -> str:
     return str(number) if number else ""
 
 
 COLUMNS = (
     Column("SESSIONS", lambda sums: str(sums.sessions), 0),
-    Column("COMPLETED", lambda sums: _some(sums.completed), 8),
-    Column("FAILED", lambda sums: _some(sums.failed), 4),
-    Column("INTERRUPTED", lambda sums: _some(sums.interrupted), 7),
-    Column("RUNNING", lambda sums: _some(sums.running), 6),
+    Column("COMPLETED", lambda sums: _nonzero(sums.completed), 8),
+    Column("FAILED", lambda sums: _nonzero(sums.failed), 4),
+    Column("INTERRUPTED", lambda sums: _nonzero(sums.interrupted), 7),
+    Column("RUNNING", lambda sums: _nonzero(sums.running), 6),
     Column("SUCCESS", lambda sums: percent(sums.success_rate), 2),
     Column("COST", lambda sums: dollars(sums.cost_usd), 0),
     Column("INPUT", lambda sums: count(sums.input_tokens), 1),
@@ -50,7 +52,7 @@ def key(sums: Sums) -> str:
 
 
 def print_plain(by: By, found: Sequence[Sums]) -> None:
-    """All columns, the numbers below each other."""
+    """Print all columns, with numbers aligned to the right."""
     lines = [
         (by.upper(), *(column.heading for column in COLUMNS)),
         *((key(sums), *(column.cell(sums) for column in COLUMNS)) for sums in found),

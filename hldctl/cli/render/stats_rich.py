@@ -1,4 +1,4 @@
-"""Sums over sessions, drawn: as many columns as there is room for, and a bar for each line."""
+"""Statistics as a table on a terminal, with as many columns as fit and a bar in each line."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from hldctl.store import statistics
 from hldctl.store.statistics import By, Sums
 
 _GAP = 2
-_SHORTEST_BAR = 10
-_LONGEST_BAR = 60
-_MOST_LINES = 100
-"""More takes seconds to draw, and nobody reads it."""
-_SHORTEST_KEY = 20
-"""To which keys are shortened before a column goes."""
+_MIN_BAR_WIDTH = 10
+_MAX_BAR_WIDTH = 60
+# Drawing more takes seconds, and nobody reads it.
+_MAX_LINES = 100
+# Keys are shortened to this width before a column is left out.
+_MIN_KEY_WIDTH = 20
 
 _STYLES = {
     "COMPLETED": rich_console.STYLES[Status.COMPLETED],
@@ -47,55 +47,56 @@ class _Column(NamedTuple):
         return _GAP + max(map(len, [self.heading, self.total, *self.cells]))
 
 
-def draw(by: By, found: Sequence[Sums]) -> None:
-    whole = statistics.total(found)
-    shown = found[-_MOST_LINES:] if by is By.DAY else found[:_MOST_LINES]
-    _draw(by, shown, whole)
-    if len(shown) < len(found):
-        which = "last" if by is By.DAY else "dearest"
-        output.note(f"only the {which} {len(shown)} of {len(found)} shown; in a pipe, all are")
+def draw(by: By, rows: Sequence[Sums]) -> None:
+    """Print the table; at most `_MAX_LINES` lines."""
+    total = statistics.total(rows)
+    visible = rows[-_MAX_LINES:] if by is By.DAY else rows[:_MAX_LINES]
+    _draw(by, visible, total)
+    if len(visible) < len(rows):
+        end = "last" if by is By.DAY else "most expensive"
+        output.note(f"showing only the {end} {len(visible)} of {len(rows)}; in a pipe, all are shown")
 
 
-def _draw(by: By, found: Sequence[Sums], whole: Sums) -> None:
+def _draw(by: By, rows: Sequence[Sums], total: Sums) -> None:
     console = rich_console.console()
-    keys = [_key(by, sums) for sums in found]
+    keys = [_key(by, sums) for sums in rows]
     longest = max(map(cell_len, [by, TOTAL, *keys]))
-    # The last column of a terminal is left free: some begin a new line once it is written.
+    # Leave the last column free: some terminals begin a new line when it is written.
     width = console.width - 1
-    shown = _fitting(_columns(found, whole), width - min(longest, _SHORTEST_KEY) - _SHORTEST_BAR - _GAP)
-    room = width - sum(column.width for column in shown) - _GAP
-    key_width = min(longest, max(room - _SHORTEST_BAR, min(room, _SHORTEST_KEY), len(TOTAL)))
+    columns = _fit(_columns(rows, total), width - min(longest, _MIN_KEY_WIDTH) - _MIN_BAR_WIDTH - _GAP)
+    room = width - sum(column.width for column in columns) - _GAP
+    key_width = min(longest, max(room - _MIN_BAR_WIDTH, min(room, _MIN_KEY_WIDTH), len(TOTAL)))
     has_bars = room - key_width > 0 and not console.options.ascii_only
 
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="dim", footer_style="bold")
     table.show_footer = True
     table.add_column(by.upper(), TOTAL, no_wrap=True, width=key_width)
-    for column in shown:
+    for column in columns:
         table.add_column(
             column.heading, column.total, justify="right", no_wrap=True, style=_STYLES.get(column.heading, "")
         )
     table.add_column()
-    bars = _bars(found, min(room - key_width, _LONGEST_BAR)) if has_bars else [""] * len(found)
-    for name, *cells, bar in zip(keys, *(column.cells for column in shown), bars, strict=True):
-        table.add_row(_fitted(by, name, key_width), *cells, bar)
+    bars = _bars(rows, min(room - key_width, _MAX_BAR_WIDTH)) if has_bars else [""] * len(rows)
+    for name, *cells, bar in zip(keys, *(column.cells for column in columns), bars, strict=True):
+        table.add_row(_key_cell(by, name, key_width), *cells, bar)
     console.print(table)
 
 
-def _columns(found: Sequence[Sums], whole: Sums) -> list[_Column]:
-    """Without those that say nothing."""
+def _columns(rows: Sequence[Sums], total: Sums) -> list[_Column]:
+    """Return the columns that are not empty."""
     return [
-        _Column(heading, [cell(sums) for sums in found], cell(whole), rank)
+        _Column(heading, [cell(sums) for sums in rows], cell(total), rank)
         for heading, cell, rank in COLUMNS
-        if cell(whole)
+        if cell(total)
     ]
 
 
-def _fitting(columns: list[_Column], room: int) -> list[_Column]:
-    """Those that matter most, in their order."""
-    shown = list(columns)
-    while sum(column.width for column in shown) > room and any(column.rank for column in shown):
-        shown.remove(max(shown, key=lambda column: column.rank))
-    return shown
+def _fit(columns: list[_Column], room: int) -> list[_Column]:
+    """Return the most important columns that fit, in their order."""
+    fitting = list(columns)
+    while sum(column.width for column in fitting) > room and any(column.rank for column in fitting):
+        fitting.remove(max(fitting, key=lambda column: column.rank))
+    return fitting
 
 
 def _key(by: By, sums: Sums) -> str:
@@ -103,16 +104,16 @@ def _key(by: By, sums: Sums) -> str:
     return abbreviate_home(name) if by is By.DIRECTORY else name
 
 
-def _fitted(by: By, name: str, width: int) -> Text:
+def _key_cell(by: By, name: str, width: int) -> Text:
     if by is By.STATUS:
         return Text(name, rich_console.STYLES[Status(name)])
-    # The end of a path says more than its beginning.
+    # The end of a path is more informative than its start.
     is_long_path = by is By.DIRECTORY and cell_len(name) > width
     return Text(f"…{name[-width + 1 :]}" if is_long_path else name, overflow="ellipsis")
 
 
-def _bars(found: Sequence[Sums], width: int) -> list[RenderableType]:
-    """Of the cost, or of the sessions where nothing has cost."""
-    costs = [sums.cost_usd or 0.0 for sums in found]
-    lengths = costs if any(costs) else [float(sums.sessions) for sums in found]
+def _bars(rows: Sequence[Sums], width: int) -> list[RenderableType]:
+    """Return a bar of the cost for each row, or of the number of sessions if nothing has a cost."""
+    costs = [sums.cost_usd or 0.0 for sums in rows]
+    lengths = costs if any(costs) else [float(sums.sessions) for sums in rows]
     return [Bar(size=max(lengths), begin=0, end=length, width=width, color="cyan") for length in lengths]

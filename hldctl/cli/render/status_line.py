@@ -1,4 +1,4 @@
-"""What the last lines say of a session that is being followed."""
+"""The live rows about a session that is being followed."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from hldctl.store.session import Session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SIGNS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_MOST_CALLS = 5
-_LEAST_WORDS = 12
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_MAX_CALLS = 5
+_MIN_ARGUMENT_WIDTH = 12
 _DRAFT_LINES = 8
+# Characters at the end of a text being written that may be shown.
 _DRAFT_LENGTH = 4000
-"""Characters of a text being written of which the end may be shown."""
 
-_DOES = {
-    Status.QUEUED: "waits for its turn",
+_STATUS_TEXTS = {
+    Status.QUEUED: "queued",
     Status.STARTING: "starting",
     Status.INTERRUPTING: "interrupting",
-    Status.WAITING_INPUT: "waits for permission",
+    Status.WAITING_INPUT: "waiting for permission",
 }
 
-_ENDS = {Status.COMPLETED: "✓", Status.FAILED: "✗", Status.INTERRUPTED: "■"}
+_END_SIGNS = {Status.COMPLETED: "✓", Status.FAILED: "✗", Status.INTERRUPTED: "■"}
 
 
 def rows(session: Session, calls: Sequence[Event], draft: str, turns: int, width: int) -> list[Text]:
-    """The text that is being written, the calls that run if there are several, and how far the session has come."""
+    """Return the end of the text being written, running calls if there are several, and the status line."""
     shown = [Text(), *_draft(draft, width)] if draft else []
     if len(calls) > 1:
-        shown += [Text.assemble("  ", _call(call, session, width - 3)) for call in calls[-_MOST_CALLS:]]
+        shown += [Text.assemble("  ", _call(call, session, width - 3)) for call in calls[-_MAX_CALLS:]]
     return [*shown, _progress(session, calls, draft, turns, width)]
 
 
 def closing(session: Session) -> Text:
-    """How it ended, in one line; an error's message may make it longer."""
+    """Return how the session ended, and its error message if any."""
     status = Status(session.status)
-    words = f"{_ENDS[status]} {status}"
+    text = f"{_END_SIGNS[status]} {status}"
     if session.end_reason not in (EndReason.SUCCESS, EndReason.INTERRUPTED, EndReason.ERROR, None):
-        words += f" ({session.end_reason.replace('_', ' ')})"
+        text += f" ({session.end_reason.replace('_', ' ')})"
     numbers = " · ".join([elapsed(session.duration_ms or 0), *_numbers(session, 0)])
-    line = Text.assemble((words, STYLES[status]), (f"  {numbers}", "dim"))
+    line = Text.assemble((text, STYLES[status]), (f"  {numbers}", "dim"))
     if session.error_message:
         line.append(f"\n  {harmless(session.error_message).strip()}", "red")
     return line
@@ -59,24 +59,24 @@ def closing(session: Session) -> Text:
 
 def _progress(session: Session, calls: Sequence[Event], draft: str, turns: int, width: int) -> Text:
     status = Status(session.status)
-    passed = time.time() * 1000 - _start(session)
+    elapsed_ms = time.time() * 1000 - _started_at_ms(session)
     style = STYLES[status]
-    sign = _SIGNS[int(passed / 1000) % len(_SIGNS)]
-    line = Text.assemble((f"{sign} ", style), (f"{elapsed(passed)}  ", "bold"))
+    sign = _SPINNER[int(elapsed_ms / 1000) % len(_SPINNER)]
+    line = Text.assemble((f"{sign} ", style), (f"{elapsed(elapsed_ms)}  ", "bold"))
     end = Text("".join(f" · {number}" for number in _numbers(session, turns)), "dim")
-    if status in _DOES:
-        line.append(_DOES[status], style)
+    if status in _STATUS_TEXTS:
+        line.append(_STATUS_TEXTS[status], style)
     if len(calls) == 1 and status in (Status.RUNNING, Status.WAITING_INPUT):
-        line.append(": " if status in _DOES else "", style)
-        # The numbers stay where a long command does not.
+        line.append(": " if status in _STATUS_TEXTS else "", style)
+        # A long command is truncated in favour of the numbers.
         line.append_text(_call(calls[0], session, width - 1 - line.cell_len - end.cell_len))
-    elif status not in _DOES:
+    elif status not in _STATUS_TEXTS:
         line.append(f"{len(calls)} calls" if calls else "writing" if draft else "thinking")
     return line.append_text(end)
 
 
 def _numbers(session: Session, turns: int) -> list[str]:
-    """`turns` are those seen so far: the session's own count comes with a result."""
+    """Return turns, context and cost; `turns` is the number seen so far, as the session's own comes with a result."""
     count = max(session.num_turns or 0, turns)
     numbers = [f"{count} turn{'s' * (count != 1)}"] if count else []
     if (tokens := session.effective_context_tokens) is not None:
@@ -87,12 +87,12 @@ def _numbers(session: Session, turns: int) -> list[str]:
     return numbers
 
 
-def _start(session: Session) -> int:
+def _started_at_ms(session: Session) -> int:
     return int(session.started_at or session.created_at)
 
 
 def _draft(draft: str, width: int) -> list[Text]:
-    """The end of the text, wrapped."""
+    """Return the last lines of the text, wrapped."""
     from rich.console import Console
 
     text = Text(harmless(draft[-_DRAFT_LENGTH:]).strip("\n"))
@@ -100,8 +100,8 @@ def _draft(draft: str, width: int) -> list[Text]:
 
 
 def _call(call: Event, session: Session, room: int) -> Text:
-    """What it is called on gives way to what tells one from another."""
+    """Return the name, argument and duration of a call; only the argument is truncated."""
     name, took = tool_calls.name(call), elapsed(time.time() * 1000 - call.created_at)
     argument = Text(tool_calls.argument(call, session.working_dir))
-    argument.truncate(max(_LEAST_WORDS, room - cell_len(name) - len(took) - 2), overflow="ellipsis")
+    argument.truncate(max(_MIN_ARGUMENT_WIDTH, room - cell_len(name) - len(took) - 2), overflow="ellipsis")
     return Text.assemble((name, "bold"), " " if argument else "", argument, (f" {took}", "dim"))

@@ -1,4 +1,4 @@
-"""Cells in columns, of which as many are shown as the terminal's width has room for."""
+"""A table layout that shows as many columns as fit into the terminal's width."""
 
 from __future__ import annotations
 
@@ -9,82 +9,86 @@ from rich.cells import cell_len
 from rich.text import Text
 
 _GAP = 2
-_LEAST = {"TITLE": 18, "ACTIVITY": 18}
-"""Below this a text says nothing; the columns that have a least are cut before others are left out."""
+# Columns that may be truncated to a minimal width, before other columns are left out.
+_MIN_WIDTHS = {"TITLE": 18, "ACTIVITY": 18}
 
 
 @dataclass(frozen=True)
 class Cell:
+    """The content of a cell."""
+
     text: Text
     tail: Text = field(default_factory=Text)
-    """What is never cut, such as a clock."""
+    """Text at the end that is not truncated, such as a duration."""
 
     @property
     def width(self) -> int:
         return cell_len(self.text.plain) + cell_len(self.tail.plain)
 
-    def drawn(self, width: int, *, to_the_right: bool = False) -> Text:
+    def drawn(self, width: int, *, right_aligned: bool = False) -> Text:
         text = self.text.copy()
         text.truncate(max(1, width - cell_len(self.tail.plain)), overflow="ellipsis")
         text.append_text(self.tail)
         text.truncate(width, overflow="ellipsis")
         blank = " " * (width - cell_len(text.plain))
-        return Text.assemble(blank, text) if to_the_right else text.append(blank)
+        return Text.assemble(blank, text) if right_aligned else text.append(blank)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What becomes of columns, by their names."""
+    """How columns are treated, by their names."""
 
-    left_out_first: Sequence[str]
-    """Where there is no room for all; those that are not named are shown on any terminal."""
-    always: frozenset[str]
-    """Any other is left out while nothing stands in it."""
+    removal_order: Sequence[str]
+    """Columns in the order in which they are left out; others are always shown."""
+    shown_if_empty: frozenset[str]
+    """Columns that are shown even if they are empty."""
     numbers: frozenset[str]
-    """Which stand at the right."""
+    """Columns aligned to the right."""
 
 
 def lines(columns: Mapping[str, Sequence[Cell]], layout: Layout, width: int) -> list[Text]:
-    """The header, and a line for each row; none is wider than the terminal."""
-    natural = {name: max((cell.width for cell in cells), default=0) for name, cells in columns.items()}
-    shown = {name: max(len(name), room) for name, room in natural.items() if room or name in layout.always}
-    widths = _widths(shown, layout, width)
-    drawn = [[Cell(Text(name, "dim")), *columns[name]] for name in widths]
-    return [_line(cells, widths, layout) for cells in zip(*drawn, strict=True)]
+    """Return the header, and a line for each row; none is wider than the terminal."""
+    natural_widths = {name: max((cell.width for cell in cells), default=0) for name, cells in columns.items()}
+    visible = {
+        name: max(len(name), room) for name, room in natural_widths.items() if room or name in layout.shown_if_empty
+    }
+    widths = _widths(visible, layout, width)
+    cells_by_column = [[Cell(Text(name, "dim")), *columns[name]] for name in widths]
+    return [_line(cells, widths, layout) for cells in zip(*cells_by_column, strict=True)]
 
 
 def _widths(natural: Mapping[str, int], layout: Layout, width: int) -> dict[str, int]:
-    """The columns that are shown, and what each gets of the terminal's width."""
-    shown = dict(natural)
-    for name in layout.left_out_first:
-        if _room(_least(shown)) <= width:
+    """Return the width of each visible column."""
+    visible = dict(natural)
+    for name in layout.removal_order:
+        if _total_width(_minimal_widths(visible)) <= width:
             break
-        shown.pop(name, None)
-    widths = _least(shown)
-    spare = width - _room(widths)
-    title, activity = (shown.get(name, 0) - widths.get(name, 0) for name in _LEAST)
-    # Where both have to be cut each gets half; what one does not need is the other's.
-    given = max(0, min(title, max(spare // 2, spare - activity)))
-    # On a terminal of a few columns there is less than nothing to give.
-    widths["TITLE"] = max(1, widths["TITLE"] + (given if spare >= 0 else spare))
+        visible.pop(name, None)
+    widths = _minimal_widths(visible)
+    spare = width - _total_width(widths)
+    title, activity = (visible.get(name, 0) - widths.get(name, 0) for name in _MIN_WIDTHS)
+    # Title and activity get half of the spare width each, or what the other one does not need.
+    title_extra = max(0, min(title, max(spare // 2, spare - activity)))
+    # On a very narrow terminal the spare width is negative.
+    widths["TITLE"] = max(1, widths["TITLE"] + (title_extra if spare >= 0 else spare))
     if "ACTIVITY" in widths:
-        widths["ACTIVITY"] += min(activity, spare - given)
+        widths["ACTIVITY"] += min(activity, spare - title_extra)
     return widths
 
 
-def _least(shown: Mapping[str, int]) -> dict[str, int]:
-    return {name: min(room, _LEAST.get(name, room)) for name, room in shown.items()}
+def _minimal_widths(visible: Mapping[str, int]) -> dict[str, int]:
+    return {name: min(room, _MIN_WIDTHS.get(name, room)) for name, room in visible.items()}
 
 
-def _room(widths: Mapping[str, int]) -> int:
+def _total_width(widths: Mapping[str, int]) -> int:
     return sum(widths.values()) + _GAP * (len(widths) - 1)
 
 
 def _line(cells: Sequence[Cell], widths: Mapping[str, int], layout: Layout) -> Text:
-    drawn = [
-        cell.drawn(room, to_the_right=name in layout.numbers)
+    parts = [
+        cell.drawn(room, right_aligned=name in layout.numbers)
         for cell, (name, room) in zip(cells, widths.items(), strict=True)
     ]
-    line = Text(" " * _GAP).join(drawn)
+    line = Text(" " * _GAP).join(parts)
     line.rstrip()
     return line

@@ -1,4 +1,4 @@
-"""The running sessions, what they do and what they use, as a table on a terminal."""
+"""The running sessions with their activity and resource use, as a table on a terminal."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hldctl.sessions.process_usage import Use
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(
-    left_out_first=("TOKENS", "TURNS", "CTX", "TIME", "COST", "MEM", "CPU", "ACTIVITY", "STATUS"),
-    always=frozenset({"ID", "TITLE", "CPU", "MEM", "TIME"}),
+    removal_order=("TOKENS", "TURNS", "CTX", "TIME", "COST", "MEM", "CPU", "ACTIVITY", "STATUS"),
+    shown_if_empty=frozenset({"ID", "TITLE", "CPU", "MEM", "TIME"}),
     numbers=frozenset({"CPU", "MEM", "TURNS", "CTX", "TOKENS", "COST", "TIME"}),
 )
 
@@ -30,29 +30,29 @@ def lines(
     width: int,
     now: float,
 ) -> list[Text]:
-    """The header, and a line for each; none is wider than the terminal."""
+    """Return the header, and a line for each session; none is wider than the terminal."""
     rows = [Row(session, "") for session in sessions]
-    used = [uses.get(session.id, Use()) for session in sessions]
-    # Figures that change all the time are as wide at any time.
+    usages = [uses.get(session.id, Use()) for session in sessions]
+    # Numbers that change all the time have a fixed width.
     cells = {
         "ID": [Cell(Text(session.id[:8])) for session in sessions],
         "STATUS": [Cell(session_table.status(session.status)) for session in sessions],
         "TITLE": [session_table.title(row) for row in rows],
         "ACTIVITY": [session_table.activity(row, doing.get(row.session.id), now) for row in rows],
-        "CPU": [_cell(f"{use.cpu_percent:3.0f}%" if use.processes else "") for use in used],
-        "MEM": [_cell(f"{format.count(use.memory):>5}" if use.processes else "") for use in used],
+        "CPU": [_cell(f"{use.cpu_percent:3.0f}%" if use.processes else "") for use in usages],
+        "MEM": [_cell(f"{format.count(use.memory):>5}" if use.processes else "") for use in usages],
         "TURNS": [session_table.number(row, row.session.num_turns, "{}") for row in rows],
         "CTX": [session_table.context(row) for row in rows],
         "TOKENS": [_cell(format.count(_tokens(session))) for session in sessions],
         "COST": [_cell(format.dollars(session.cost_usd)) for session in sessions],
         "TIME": [_cell(clock(now - (session.started_at or session.created_at) / 1000)) for session in sessions],
     }
-    header, *drawn = table_layout.lines(cells, _LAYOUT, width)
-    for session, line in zip(sessions, drawn, strict=True):
+    header, *body = table_layout.lines(cells, _LAYOUT, width)
+    for session, line in zip(sessions, body, strict=True):
         if session.id == selected:
             line.append(" " * (width - line.cell_len))
             line.stylize("reverse")
-    return [header, *drawn]
+    return [header, *body]
 
 
 def _cell(text: str) -> Cell:

@@ -1,4 +1,4 @@
-"""Lines cut into rows that a terminal has room for: nothing is left out, and no blank either."""
+"""Wrapping of lines at the width of a terminal that keeps every character, also blanks."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from rich.text import Text
 from hldctl.cli.render.permission_request import Line
 
 _TAB = 8
+# Marks the rest of a wrapped line, to tell it apart from a line of the call itself.
 _CONTINUATION = "↪ "
-"""Before what has no room in the row above: it is no line of the call's own."""
 
 
 def rows(lines: Sequence[Line], width: int) -> Iterator[Text]:
+    """Yield the rows of all lines."""
     for line in lines:
-        first, *others = _chopped(line.text.expandtabs(_TAB), width)
+        first, *others = _chop(line.text.expandtabs(_TAB), width)
         yield Text(first, line.style)
         for other in others:
             yield Text.assemble((_CONTINUATION, "dim"), (other, line.style))
 
 
-def _chopped(text: str, width: int) -> list[str]:
-    """Cut it; the first part is as wide as the terminal, the others leave room for what marks them."""
+def _chop(text: str, width: int) -> list[str]:
+    """Split text into a first part as wide as the terminal, and others with room for the mark of a continuation."""
     if text.isascii() and len(text) <= width:
         return [text]
     first, *others = chop_cells(text, max(2, width)) or [""]
