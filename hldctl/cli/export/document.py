@@ -1,4 +1,4 @@
-"""All that an exported document tells of a session."""
+"""The content of an exported document, independent of its format."""
 
 from __future__ import annotations
 
@@ -26,27 +26,34 @@ from hldctl.store.connection import current
 from hldctl.store.session import Session
 from hldctl.system.clock import now
 
-_HEADING = 120
-"""Characters of a prompt that stand for it where it is only pointed to."""
-_MOST_POINTED_TO = 50
+# Characters of a prompt or a call in a list of links.
+_MAX_LINK_LENGTH = 120
+# Entries of a list of links.
+_MAX_LINKS = 50
 
 
 @dataclass(frozen=True)
 class Fact:
+    """A property of the session."""
+
     name: str
     text: str
-    moment: Timestamp | None = None
+    timestamp: Timestamp | None = None
     is_code: bool = False
 
 
 @dataclass(frozen=True)
-class Pointer:
+class Link:
+    """A link to an event of the conversation."""
+
     sequence: int
-    words: str
+    text: str
 
 
 @dataclass(frozen=True)
 class CostRow:
+    """Tokens and cost of a model or a run, as text."""
+
     name: str
     input: str
     output: str
@@ -57,92 +64,99 @@ class CostRow:
 
 @dataclass(frozen=True)
 class Document:
+    """All that is exported, as text; the conversation is read while it is written."""
+
     title: str
     id: str
     name: str
     status: str
-    status_words: str
+    status_text: str
     has_ended: bool
-    made: Timestamp
+    exported_at: Timestamp
     prompt: str
-    """Nothing where the title says it all."""
+    """Empty if the title is the whole prompt."""
     result: str
     error: str
     numbers: list[tuple[str, str]]
-    """What matters most: the value and what it counts."""
+    """The most important numbers: the value and what it counts."""
     facts: list[Fact]
     costs: list[CostRow]
     total: CostRow | None
     runs: list[CostRow]
-    prompts: list[Pointer]
-    """The first of them, as of the calls that failed."""
+    prompts: list[Link]
+    """Links to the first prompts."""
     more_prompts: int
-    failed: list[Pointer]
+    failed: list[Link]
+    """Links to the first failed calls."""
     more_failed: int
     permissions: list[str]
-    """Those that are about no call of the conversation."""
+    """Permission requests without a call in the conversation."""
     _outline: Outline
     _transcript: Transcript
 
     def parts(self) -> Iterator[Part | Close]:
-        """While the database is open."""
+        """Yield the conversation; the database has to be open."""
         yield from self._transcript.parts(self._outline.told())
 
 
-def of(state: StateDirectory, found: Inspection) -> Document:
-    """To be used while the database is open."""
-    session = found.session
-    told = outline.read(session.id)
-    spent = costs.of_session(state, session)
-    asked = approvals.of_session(current(), session.id)
-    by_call: defaultdict[str, list[Approval]] = defaultdict(list)
-    for approval in asked:
-        by_call[approval.tool_use_id or ""].append(approval)
+def of(state: StateDirectory, inspection: Inspection) -> Document:
+    """Return the document of a session; the database has to be open, also while it is written."""
+    session = inspection.session
+    session_outline = outline.read(session.id)
+    session_costs = costs.of_session(state, session)
+    requests = approvals.of_session(current(), session.id)
+    requests_by_call: defaultdict[str, list[Approval]] = defaultdict(list)
+    for approval in requests:
+        requests_by_call[approval.tool_use_id or ""].append(approval)
     status = Status(session.status)
     return Document(
         title=_title(session),
         id=session.id,
         name=one_line(session.name or ""),
         status=status,
-        status_words=_status_words(session),
+        status_text=_status_text(session),
         has_ended=status.has_ended,
-        made=Timestamp(now()),
+        exported_at=Timestamp(now()),
         prompt=_prompt(session),
         result=_result(session),
         error=harmless(session.error_message or ""),
-        numbers=list(_numbers(session, told)),
-        facts=list(_facts(found)),
-        costs=[_cost_row(_model(model), each) for model, each in spent.models.items()],
-        total=_cost_row("all", spent.total) if any(spent.total.tokens) or spent.total.cost_usd else None,
-        runs=list(_runs(spent, session)),
-        prompts=_pointers([(line.sequence, line.beginning) for line in told.prompts[:_MOST_POINTED_TO]]),
-        more_prompts=max(0, len(told.prompts) - _MOST_POINTED_TO),
-        failed=_pointers(list(_failed(session, told))),
-        more_failed=max(0, len(told.failed) - _MOST_POINTED_TO),
-        permissions=[f"{one_line(one.tool_name)}: {permission(one)}" for one in by_call.get("", ())],
-        _outline=told,
-        _transcript=Transcript(session, by_call),
+        numbers=list(_numbers(session, session_outline)),
+        facts=list(_facts(inspection)),
+        costs=[_cost_row(_model(model), each) for model, each in session_costs.models.items()],
+        total=_cost_row("all", session_costs.total)
+        if any(session_costs.total.tokens) or session_costs.total.cost_usd
+        else None,
+        runs=list(_runs(session_costs, session)),
+        prompts=_links([(line.sequence, line.beginning) for line in session_outline.prompts[:_MAX_LINKS]]),
+        more_prompts=max(0, len(session_outline.prompts) - _MAX_LINKS),
+        failed=_links(list(_failed_calls(session, session_outline))),
+        more_failed=max(0, len(session_outline.failed) - _MAX_LINKS),
+        permissions=[
+            f"{one_line(request.tool_name)}: {permission(request)}" for request in requests_by_call.get("", ())
+        ],
+        _outline=session_outline,
+        _transcript=Transcript(session, requests_by_call),
     )
 
 
-def _pointers(told: list[tuple[int, str]]) -> list[Pointer]:
-    return [Pointer(sequence, shortened(words, _HEADING) or "nothing") for sequence, words in told]
+def _links(entries: list[tuple[int, str]]) -> list[Link]:
+    return [Link(sequence, shortened(text, _MAX_LINK_LENGTH) or "(empty)") for sequence, text in entries]
 
 
-def _failed(session: Session, told: Outline) -> Iterator[tuple[int, str]]:
-    for line in told.failed[:_MOST_POINTED_TO]:
+def _failed_calls(session: Session, session_outline: Outline) -> Iterator[tuple[int, str]]:
+    for line in session_outline.failed[:_MAX_LINKS]:
         if (call := events.at(session.id, line.sequence)) is not None:
             yield line.sequence, f"{tool_calls.name(call)}: {tool_calls.argument(call, session.working_dir)}"
 
 
-def _status_words(session: Session) -> str:
+def _status_text(session: Session) -> str:
     status = Status(session.status)
     if not status.has_ended:
-        word = "waiting for permission" if status is Status.WAITING_INPUT else str(status)
-        return f"{word.capitalize()}: it has not ended yet"
-    why = f": {reason}" if (reason := ending(session)) else ""
-    after = f" after {clock(session.duration_ms / 1000)}" if session.duration_ms is not None else ""
-    return f"{str(status).capitalize()}{after}{why}"
+        status_name = "waiting for permission" if status is Status.WAITING_INPUT else str(status)
+        return f"{status_name.capitalize()}: not ended yet"
+    reason_text = f": {reason}" if (reason := ending(session)) else ""
+    duration = f" after {clock(session.duration_ms / 1000)}" if session.duration_ms is not None else ""
+    return f"{str(status).capitalize()}{duration}{reason_text}"
 
 
 def _prompt(session: Session) -> str:
@@ -150,71 +164,71 @@ def _prompt(session: Session) -> str:
 
 
 def _title(session: Session) -> str:
-    return one_line(session.title or session.summary) or "A session without words"
+    return one_line(session.title or session.summary) or "Untitled session"
 
 
 def _result(session: Session) -> str:
-    """One that failed may have no other result than its error."""
-    said = harmless(session.result_content or "").strip("\n")
-    return "" if one_line(said) == one_line(session.error_message or "") else said
+    """Return the result; empty if it is the same text as the error."""
+    text = harmless(session.result_content or "").strip("\n")
+    return "" if one_line(text) == one_line(session.error_message or "") else text
 
 
-def _numbers(session: Session, told: Outline) -> Iterator[tuple[str, str]]:
+def _numbers(session: Session, session_outline: Outline) -> Iterator[tuple[str, str]]:
     if session.cost_usd is not None:
         yield _dollars(session.cost_usd), "cost"
     if session.num_turns is not None:
         yield str(session.num_turns), "turn" if session.num_turns == 1 else "turns"
     if session.duration_ms is not None:
-        yield clock(session.duration_ms / 1000), "at work"
-    if calls := told.tools.total():
+        yield clock(session.duration_ms / 1000), "duration"
+    if calls := session_outline.tools.total():
         yield str(calls), "tool call" if calls == 1 else "tool calls"
-    if failed := len(told.failed):
-        yield str(failed), "failed or denied" if session.permission_denials else "of them failed"
+    if failed := len(session_outline.failed):
+        yield str(failed), "failed or denied" if session.permission_denials else "failed"
     if percent := context_percent(session):
-        yield f"{percent}%", "of the context"
+        yield f"{percent}%", "context used"
 
 
-def _facts(found: Inspection) -> Iterator[Fact]:
-    session = found.session
+def _facts(inspection: Inspection) -> Iterator[Fact]:
+    session = inspection.session
     if model := session.model_id or session.model:
         yield Fact("Model", one_line(model), is_code=True)
     yield Fact("Directory", one_line(session.working_dir), is_code=True)
     if session.was_queued or session.started_at is None:
-        yield _moment("Launched", session.created_at)
+        yield _timestamp("Launched", session.created_at)
     if session.started_at is not None:
-        yield _moment("Started", session.started_at)
+        yield _timestamp("Started", session.started_at)
     if session.completed_at is not None:
-        yield _moment("Ended", session.completed_at)
-    yield from _family(found)
-    if said := settings(session):
-        yield Fact("Settings", ", ".join(said))
-    for server in found.mcp_servers:
+        yield _timestamp("Ended", session.completed_at)
+    yield from _family(inspection)
+    if setting_texts := settings(session):
+        yield Fact("Settings", ", ".join(setting_texts))
+    for server in inspection.mcp_servers:
         yield Fact("MCP server", one_line(f"{server.name} {server.status or 'not started'}"))
     if denials := session.permission_denials:
         yield Fact("Denied", denied_tools(denials))
     for restart in load_restarts(session):
         yield Fact("Restart", one_line(restart.note))
-    for process in found.left_running:
-        yield Fact("Still runs", one_line(f"{process.pid} {process.command}"), is_code=True)
+    for process in inspection.left_running:
+        yield Fact("Left running", one_line(f"{process.pid} {process.command}"), is_code=True)
     yield Fact("Session", session.id, is_code=True)
     if session.claude_session_id and session.claude_session_id != session.id:
-        yield Fact("In Claude Code", one_line(session.claude_session_id), is_code=True)
+        yield Fact("Claude Code session", one_line(session.claude_session_id), is_code=True)
 
 
-def _family(found: Inspection) -> Iterator[Fact]:
-    if found.session.parent_session_id:
-        yield Fact("Continues", found.session.parent_session_id, is_code=True)
-    for child in found.children:
+def _family(inspection: Inspection) -> Iterator[Fact]:
+    if inspection.session.parent_session_id:
+        yield Fact("Continues", inspection.session.parent_session_id, is_code=True)
+    for child in inspection.children:
         yield Fact("Continued by", child, is_code=True)
 
 
-def _moment(name: str, milliseconds: int) -> Fact:
-    moment = Timestamp(milliseconds)
-    return Fact(name, moment.words, moment)
+def _timestamp(name: str, milliseconds: int) -> Fact:
+    timestamp = Timestamp(milliseconds)
+    return Fact(name, timestamp.text, timestamp)
 
 
 def _runs(spent: Costs, session: Session) -> Iterator[CostRow]:
-    """Where there are several, and one at least has told."""
+    """Yield a row for each run, if there are several and the usage of at least one is known."""
     if len(spent.runs) < 2 or not any(spent.runs):
         return
     for number, run in enumerate(spent.runs, 1):
@@ -223,7 +237,7 @@ def _runs(spent: Costs, session: Session) -> Iterator[CostRow]:
 
 
 def _model(model: str | None) -> str:
-    return "not told by model" if model is None else one_line(model)
+    return "unknown model" if model is None else one_line(model)
 
 
 def _cost_row(name: str, spent: Spent) -> CostRow:
@@ -239,5 +253,5 @@ def _cost_row(name: str, spent: Spent) -> CostRow:
 
 
 def _dollars(amount: float) -> str:
-    """Cents, and where they would say nothing as many digits as say something."""
+    """Return the amount with cents, or with four digits if it is less than ten cents."""
     return f"${amount:.2f}" if amount >= 0.1 or not amount else f"${amount:.4f}"

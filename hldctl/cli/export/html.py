@@ -1,4 +1,4 @@
-"""A document as one HTML page that needs no network and runs no script, whatever the conversation holds."""
+"""The export as one HTML page that needs no network and runs no script, whatever the conversation contains."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import hldctl
 from hldctl.cli.export import safe_html
 from hldctl.cli.export.document import Document
 
-_PIECES = 200
-"""Of the template's output at a time: each alone is a few characters."""
+# Pieces of the template's output that are yielded as one: each piece is only a few characters.
+_BUFFERED_PIECES = 200
 
 
 def page(document: Document) -> Iterator[str]:
-    """Piece by piece, so that a long conversation needs little memory.
+    """Yield the page in pieces, so that a long conversation needs little memory.
 
-    All text is escaped where it is put in; besides, the page forbids itself everything but its own style.
+    All text is escaped where it is inserted; in addition, the page's content security policy allows only its own style.
     """
     environment = Environment(
         loader=PackageLoader("hldctl.cli"),
@@ -29,5 +29,5 @@ def page(document: Document) -> Iterator[str]:
     )
     environment.filters["markdown"] = lambda text: Markup(safe_html.rendered(text))  # noqa: S704  escaped there
     stream = environment.get_template("session.html").stream(document=document, version=hldctl.__version__)
-    stream.enable_buffering(_PIECES)
+    stream.enable_buffering(_BUFFERED_PIECES)
     yield from stream

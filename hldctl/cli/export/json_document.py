@@ -1,4 +1,4 @@
-"""A session as one JSON object, with all that belongs to it."""
+"""The export as one JSON object."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from hldctl.store.connection import current
 from hldctl.system.clock import rfc3339
 
 
-def document(state: StateDirectory, found: Inspection) -> Iterator[str]:
-    """Piece by piece, while the database is open."""
-    session = found.session
-    asked = approvals.of_session(current(), session.id)
-    whole = json_view.session_object(session) | {
-        "children": found.children,
-        "mcp_servers": [json_view.mcp_server_object(server) for server in found.mcp_servers],
+def document(state: StateDirectory, inspection: Inspection) -> Iterator[str]:
+    """Yield the object in pieces; the database has to be open."""
+    session = inspection.session
+    requests = approvals.of_session(current(), session.id)
+    members = json_view.session_object(session) | {
+        "children": inspection.children,
+        "mcp_servers": [json_view.mcp_server_object(server) for server in inspection.mcp_servers],
         "restarts": [_restart(restart) for restart in load_restarts(session)],
         "costs": _costs(costs.of_session(state, session)),
-        "approvals": [approvals.as_object(approval) for approval in asked],
+        "approvals": [approvals.as_object(approval) for approval in requests],
     }
-    # The last of the object's members is written one by one.
-    yield json.dumps(whole, indent=2, allow_nan=False).removesuffix("\n}") + ',\n  "events": ['
+    # The last member, the events, is written one by one.
+    yield json.dumps(members, indent=2, allow_nan=False).removesuffix("\n}") + ',\n  "events": ['
     yield from _separated(json_view.event_object(event) for event in follow.events(state, [session.id]))
     yield "\n  ]\n}\n"
 

@@ -1,4 +1,4 @@
-"""A document as GitHub's Markdown: https://github.github.com/gfm/."""
+"""The export as GitHub Flavored Markdown: https://github.github.com/gfm/."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _SIGNS = {
 
 
 def text(document: Document) -> Iterator[str]:
-    """Piece by piece."""
+    """Yield the document in pieces."""
     yield f"# {plain(document.title)}\n\n"
     yield from _head(document)
     yield "\n## Conversation\n\n"
     for part in document.parts():
-        yield _closed(part) if isinstance(part, Close) else _part(part)
-    for said in document.permissions:
-        yield f"*{plain(_one_line(said))}*\n\n"
-    yield f"---\n\n{plain(document.status_words)}. Exported by hldctl on {document.made.words}.\n"
+        yield _close(part) if isinstance(part, Close) else _part(part)
+    for permission in document.permissions:
+        yield f"*{plain(_one_line(permission))}*\n\n"
+    yield f"---\n\n{plain(document.status_text)}. Exported by hldctl on {document.exported_at.text}.\n"
 
 
 def _head(document: Document) -> Iterator[str]:
     numbers = " · ".join(f"{value} {name}" for value, name in document.numbers)
-    yield (f"**{plain(document.status_words)}**" + (f" · {plain(numbers)}" if numbers else "") + "\n\n")
+    yield (f"**{plain(document.status_text)}**" + (f" · {plain(numbers)}" if numbers else "") + "\n\n")
     if document.error:
-        yield _quoted(fenced(document.error, "text")) + "\n"
+        yield _quote(fenced(document.error, "text")) + "\n"
     if document.prompt:
-        yield f"{_quoted(contained(document.prompt))}\n"
+        yield f"{_quote(contained(document.prompt))}\n"
     if document.name:
         yield f"- Name: {plain(document.name)}\n"
     for fact in document.facts:
@@ -61,18 +61,18 @@ def _table(heading: str, rows: list[CostRow]) -> Iterator[str]:
 
 def _part(part: Part) -> str:
     whose = " (subagent)" if part.is_subagents else ""
-    return (f"**{part.new_day}**\n\n" if part.new_day else "") + _told(part, whose)
+    return (f"**{part.new_day}**\n\n" if part.new_day else "") + _part_body(part, whose)
 
 
-def _told(part: Part, whose: str) -> str:
+def _part_body(part: Part, whose: str) -> str:
     match part.kind:
         case Kind.PROMPT:
-            return f"### {'Task' if whose else 'User'}{whose}\n\n{_quoted(contained(part.text))}\n"
+            return f"### {'Task' if whose else 'User'}{whose}\n\n{_quote(contained(part.text))}\n"
         case Kind.MESSAGE:
             body = fenced(part.text, "text") if part.is_trouble else f"{contained(part.text)}\n"
             return f"### Claude{whose}\n\n{body}\n"
         case Kind.THINKING:
-            return _details("<i>Thinking</i>", _quoted(contained(part.text)))
+            return _details("<i>Thinking</i>", _quote(contained(part.text)))
         case Kind.RESULT:
             return _details(f"{'✗' if part.is_trouble else '✓'} Result", fenced(part.text, "text"))
         case Kind.CALL if part.call is not None:
@@ -81,35 +81,37 @@ def _told(part: Part, whose: str) -> str:
 
 
 def _call(part: Part, call: Call) -> str:
-    said = " · ".join(words for words in (call.outcome, call.took) if words)
-    approved = f" · approved by {_escaped(call.approved_by)}" if call.approved_by else ""
+    outcome = " · ".join(text for text in (call.outcome, call.took) if text)
+    approval = f" · approved by {_escape(call.approved_by)}" if call.approved_by else ""
     summary = (
-        f"{_SIGNS[call.verdict]} <b>{_escaped(call.name)}</b> <code>{_escaped(call.argument)}</code>"
-        f" — {_escaped(said)}{approved}"
+        f"{_SIGNS[call.verdict]} <b>{_escape(call.name)}</b> <code>{_escape(call.argument)}</code>"
+        f" — {_escape(outcome)}{approval}"
     )
-    body = "\n".join(_inside(part, call))
+    body = "\n".join(_call_blocks(part, call))
     if part.has_inner:
-        # Up to the Close.
+        # `_close` ends it.
         return f"<details>\n<summary>{summary}</summary>\n\n{body}\n<blockquote>\n\n"
     return _details(summary, body)
 
 
-def _inside(part: Part, call: Call) -> Iterator[str]:
-    """Blocks of Markdown."""
-    if short := [f"- {plain(given.name)}: {_code(given.text)}\n" for given in call.given if not given.is_long]:
+def _call_blocks(part: Part, call: Call) -> Iterator[str]:
+    """Yield blocks of Markdown."""
+    if short := [
+        f"- {plain(argument.name)}: {_code(argument.text)}\n" for argument in call.arguments if not argument.is_long
+    ]:
         yield "".join(short)
-    for given in call.given:
-        if given.is_long:
-            yield f"{plain(given.name)}:\n\n{fenced(given.text, 'text')}"
-    for said in call.permissions:
-        yield f"*{plain(_one_line(said))}*\n"
+    for argument in call.arguments:
+        if argument.is_long:
+            yield f"{plain(argument.name)}:\n\n{fenced(argument.text, 'text')}"
+    for permission in call.permissions:
+        yield f"*{plain(_one_line(permission))}*\n"
     if call.diff is not None:
         yield fenced(_diff(call.diff), "diff")
     if call.output and not part.has_inner:
         yield fenced(call.output, "text")
 
 
-def _closed(close: Close) -> str:
+def _close(close: Close) -> str:
     answer = f"\n{fenced(close.output, 'text')}" if close.output else ""
     return f"</blockquote>\n{answer}\n</details>\n\n"
 
@@ -126,11 +128,11 @@ def _code(text: str) -> str:
     return code(_one_line(text))
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return "".join(f"> {line}".rstrip() + "\n" for line in text.rstrip("\n").split("\n"))
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     from html import escape
 
     return escape(_one_line(text))

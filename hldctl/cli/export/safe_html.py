@@ -1,4 +1,4 @@
-"""Markdown from a model as HTML in which nothing can run, load or break out."""
+"""Markdown from a model as safe HTML: nothing in it can run, load or break out of its place."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from markdown_it.token import Token
 from hldctl.cli.output import harmless
 
 _SCHEMES = frozenset({"http", "https", "mailto"})
-_HEADINGS_BELOW = 2
-"""How many levels of headings are the document's own."""
-_LOWEST_HEADING = 6
-_LONGEST = 100_000
-"""Characters; what is longer is no prose, and takes long to take apart."""
+# Levels of headings that the document uses itself.
+_HEADING_OFFSET = 2
+_MAX_HEADING_LEVEL = 6
+# Characters; a longer text is not prose, and is slow to parse.
+_MAX_LENGTH = 100_000
 
 
 def rendered(text: str) -> str:
-    """HTML that may be put into a page as it is."""
-    if len(text) > _LONGEST:
+    """Return HTML that is safe to insert into a page."""
+    if len(text) > _MAX_LENGTH:
         return f"<pre>{escape(harmless(text))}</pre>"
     tokens = PARSER.parse(harmless(text))
     _adapt(tokens)
-    # Once more: Markdown has spellings of its own for control characters, such as &#27;.
+    # Escape again: Markdown entities such as &#27; become control characters.
     return harmless(PARSER.renderer.render(tokens, PARSER.options, {}))
 
 
@@ -37,21 +37,21 @@ def _is_safe(url: str) -> bool:
 
 
 def _parser() -> MarkdownIt:
-    # Images would be loaded from somewhere; what stands for one is a link then.
+    # Images would be loaded from a server. With the rule disabled, `![text](url)` becomes a link.
     parser = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("image")
     parser.validateLink = _is_safe  # type: ignore[method-assign]  # as its documentation has it
     return parser
 
 
 PARSER = _parser()
-"""Without HTML, images and links to anything but the web and mail."""
+"""A parser without HTML, images, and links other than to the web and mail."""
 
 
 def _adapt(tokens: Sequence[Token]) -> None:
     for token in tokens:
         match token.type:
             case "heading_open" | "heading_close":
-                token.tag = f"h{min(_LOWEST_HEADING, int(token.tag[1]) + _HEADINGS_BELOW)}"
+                token.tag = f"h{min(_MAX_HEADING_LEVEL, int(token.tag[1]) + _HEADING_OFFSET)}"
             case "link_open":
                 token.attrSet("rel", "noreferrer noopener nofollow")
         _adapt(token.children or ())

@@ -1,4 +1,4 @@
-"""A conversation as the parts of a document, whatever it is then written in; no text in it can act on who shows it."""
+"""A conversation as parts of a document, independent of its format; control characters in its text are escaped."""
 
 from __future__ import annotations
 
@@ -18,33 +18,38 @@ from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
 from hldctl.store.session import Session
 
-_IN_A_DIFF = frozenset({"old_string", "new_string", "content", "edits"})
+# Arguments of an edit that its diff shows.
+_DIFF_ARGUMENTS = frozenset({"old_string", "new_string", "content", "edits"})
 
 
 class Kind(StrEnum):
+    """The kind of a part."""
+
     PROMPT = "prompt"
-    """What the user said, or what a subagent was told."""
+    """A prompt from the user, or for a subagent."""
     MESSAGE = "message"
     THINKING = "thinking"
     CALL = "call"
     RESULT = "result"
-    """Of a call that nobody knows."""
+    """A result whose call is unknown."""
     NOTE = "note"
 
 
 class Verdict(StrEnum):
+    """The status of a call."""
+
     OK = "ok"
     ERROR = "error"
     DENIED = "denied"
     WAITING = "waiting"
-    """For permission."""
+    """Waiting for permission."""
     OPEN = "open"
-    """Without a result, so far or for ever."""
+    """There is no result, and maybe there never will be."""
 
 
 @dataclass(frozen=True)
-class Given:
-    """One of a call's arguments."""
+class ToolArgument:
+    """One argument of a call."""
 
     name: str
     text: str
@@ -56,22 +61,26 @@ class Given:
 
 @dataclass(frozen=True)
 class Call:
+    """A tool call with its result."""
+
     name: str
     argument: str
     verdict: Verdict
     outcome: str
     took: str
-    """Nothing where it was over at once."""
-    given: list[Given]
+    """The duration; empty if it is not noticeable."""
+    arguments: list[ToolArgument]
     diff: Diff | None
     output: str
     permissions: list[str]
-    """What was asked and answered, in words."""
+    """Permission requests and their answers, as text."""
     approved_by: str
 
 
 @dataclass(frozen=True)
 class Part:
+    """A part of the conversation."""
+
     kind: Kind
     sequence: int
     at: Timestamp
@@ -80,14 +89,14 @@ class Part:
     is_trouble: bool = False
     is_subagents: bool = False
     has_inner: bool = False
-    """What follows is within it, up to the Close."""
+    """True if the parts up to the matching Close are inside this one."""
     new_day: str = ""
-    """Its date, if the part before had another."""
+    """The date if it differs from the previous part's, else empty."""
 
 
 @dataclass(frozen=True)
 class Close:
-    """Of the innermost part that has others within it; its output comes last."""
+    """The end of the innermost part with `has_inner`; its output comes last."""
 
     output: str = ""
     kind: None = None
@@ -95,14 +104,17 @@ class Close:
 
 @dataclass(frozen=True)
 class Transcript:
+    """The conversation of one session."""
+
     session: Session
     approvals: Mapping[str, list[Approval]] = field(default_factory=dict)
-    """By tool call."""
+    """Permission requests by the id of the tool call."""
 
-    def parts(self, told: Iterable[Begin | End]) -> Iterator[Part | Close]:
+    def parts(self, items: Iterable[Begin | End]) -> Iterator[Part | Close]:
+        """Yield the parts for the items of an outline."""
         outputs: list[str] = []
         day = ""
-        for item in told:
+        for item in items:
             if isinstance(item, End):
                 yield Close(outputs.pop())
                 continue
@@ -112,20 +124,20 @@ class Transcript:
                 outputs.append(part.call.output if part.call is not None else "")
             yield part
 
-    def _part(self, told: Begin) -> Part:
-        event = told.event
+    def _part(self, item: Begin) -> Part:
+        event = item.event
         kind = _kind(event)
-        call = self._call(event, told.result) if kind is Kind.CALL else None
+        call = self._call(event, item.result) if kind is Kind.CALL else None
         text = harmless((event.tool_result_content if kind is Kind.RESULT else event.content) or "").strip("\n")
         is_trouble = bool(event.is_error) or (event.note_kind is not None and NoteKind(event.note_kind).is_trouble)
         is_subagents = event.parent_tool_use_id is not None
         return Part(
-            kind, event.sequence, Timestamp(event.created_at), text, call, is_trouble, is_subagents, told.has_inner
+            kind, event.sequence, Timestamp(event.created_at), text, call, is_trouble, is_subagents, item.has_inner
         )
 
     def _call(self, event: Event, result: Event | None) -> Call:
-        asked = self.approvals.get(event.tool_id or "", [])
-        verdict = self._verdict(event, result, asked)
+        requests = self.approvals.get(event.tool_id or "", [])
+        verdict = self._verdict(event, result, requests)
         is_edit = event.tool_name in tool_calls.EDITS
         diff = edit_diff.of_edit(event, result) if is_edit else None
         answer = "" if result is None else result.tool_result_content or ""
@@ -135,35 +147,42 @@ class Transcript:
             verdict=verdict,
             outcome=_outcome(verdict, result, diff),
             took="" if result is None else noticeable_duration(result.created_at - event.created_at),
-            given=list(_given(event, is_edit=diff is not None and bool(diff.lines))),
+            arguments=list(_arguments(event, is_edit=diff is not None and bool(diff.lines))),
             diff=diff if diff is not None and diff.lines else None,
             output=harmless(edit_diff.without_hunks(answer) if is_edit else answer).strip("\n"),
-            permissions=[permission(approval) for approval in asked],
+            permissions=[permission(approval) for approval in requests],
             approved_by=next(
-                (one_line(one.answered_by or "") for one in asked if one.status == ApprovalStatus.APPROVED), ""
+                (
+                    one_line(request.answered_by or "")
+                    for request in requests
+                    if request.status == ApprovalStatus.APPROVED
+                ),
+                "",
             ),
         )
 
-    def _verdict(self, event: Event, result: Event | None, asked: list[Approval]) -> Verdict:
-        if any(approval.status == ApprovalStatus.PENDING for approval in asked):
+    def _verdict(self, event: Event, result: Event | None, requests: list[Approval]) -> Verdict:
+        if any(approval.status == ApprovalStatus.PENDING for approval in requests):
             return Verdict.WAITING
         if result is None:
             return Verdict.OPEN
         if not result.is_error:
             return Verdict.OK
-        denied = any(approval.status == ApprovalStatus.DENIED for approval in asked)
-        refused = any(denial.get("tool_use_id") == event.tool_id for denial in self.session.permission_denials)
-        return Verdict.DENIED if denied or refused else Verdict.ERROR
+        was_denied = any(approval.status == ApprovalStatus.DENIED for approval in requests)
+        is_listed_as_denied = any(
+            denial.get("tool_use_id") == event.tool_id for denial in self.session.permission_denials
+        )
+        return Verdict.DENIED if was_denied or is_listed_as_denied else Verdict.ERROR
 
 
 def permission(approval: Approval) -> str:
-    """What became of a request, in a sentence."""
-    asked = f"Permission asked at {Timestamp(approval.created_at).clock}"
+    """Return a permission request and its answer as a sentence."""
+    request_text = f"Permission requested at {Timestamp(approval.created_at).clock}"
     if approval.status == ApprovalStatus.PENDING:
-        return f"{asked}; nobody has answered yet ({approval.id[:8]})."
+        return f"{request_text}; not answered yet ({approval.id[:8]})."
     after = elapsed((approval.responded_at or approval.created_at) - approval.created_at)
     comment = f": {harmless(approval.comment)}" if approval.comment else "."
-    return f"{asked}; {approval.status} after {after} by {answerer(approval)}{comment}"
+    return f"{request_text}; {approval.status} after {after} by {answerer(approval)}{comment}"
 
 
 def _kind(event: Event) -> Kind:
@@ -184,18 +203,18 @@ def _kind(event: Event) -> Kind:
 def _outcome(verdict: Verdict, result: Event | None, diff: Diff | None) -> str:
     match verdict:
         case Verdict.WAITING:
-            return "waits for permission"
+            return "waiting for permission"
         case Verdict.OPEN:
             return "no result"
     assert result is not None
-    said = diff.counts if verdict is Verdict.OK and diff is not None else tool_calls.outcome(result)
-    return f"denied: {said}" if verdict is Verdict.DENIED else said
+    text = diff.counts if verdict is Verdict.OK and diff is not None else tool_calls.outcome(result)
+    return f"denied: {text}" if verdict is Verdict.DENIED else text
 
 
-def _given(event: Event, *, is_edit: bool) -> Iterator[Given]:
+def _arguments(event: Event, *, is_edit: bool) -> Iterator[ToolArgument]:
     value = tool_calls.tool_input(event)
     for name, argument in value.items():
-        if is_edit and name in _IN_A_DIFF:
+        if is_edit and name in _DIFF_ARGUMENTS:
             continue
         text = argument if isinstance(argument, str) else json.dumps(argument, indent=2, ensure_ascii=False)
-        yield Given(one_line(name), harmless(text).rstrip("\n"))
+        yield ToolArgument(one_line(name), harmless(text).rstrip("\n"))

@@ -63,7 +63,7 @@ class Timestamp:
         return self.iso[11:19]
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         return f"{self.day} {self.iso[11:16]} UTC"
 
 
