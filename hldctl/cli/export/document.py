@@ -179,7 +179,7 @@ def _numbers(session: Session, session_outline: Outline) -> Iterator[tuple[str, 
     if session.num_turns is not None:
         yield str(session.num_turns), "turn" if session.num_turns == 1 else "turns"
     if session.duration_ms is not None:
-        yield clock(session.duration_ms / 1000), "duration"
+        yield clock(session.duration_ms / 1000), "run time"
     if calls := session_outline.tools.total():
         yield str(calls), "tool call" if calls == 1 else "tool calls"
     if failed := len(session_outline.failed):

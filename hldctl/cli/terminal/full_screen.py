@@ -1,4 +1,4 @@
-"""A screen of its own on the terminal: what stood there comes back when it is left, however that happens."""
+"""The alternate screen of the terminal, with the previous content restored on exit, however that happens."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ _HOME, _ERASE_TO_END_OF_LINE, _ERASE_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 class FullScreen:
-    """Entered by `full_screen`."""
+    """A screen created by `full_screen`."""
 
     def __init__(self, console: Console, descriptor: int, *, has_keys: bool) -> None:
+        # A file that is touched when `draw` is needed: the terminal was resized, or the process is about to stop or was
+        # continued. This wakes a Wakeup that waits for files, which a signal handler alone does not. The file has no
+        # other name, so nothing is left of it, however the process ends.
         self.stirred = Path(f"/dev/fd/{descriptor}")
-        """A file that is touched when `draw` is wanted: the terminal has another size, is to be given back, or is ours
-        again. What sleeps on files is woken by it, which a signal's handler alone does not do. It has no other name,
-        so that nothing is left of it, however the process ends."""
         self._descriptor = descriptor
         self._console = console
         self._has_keys = has_keys
         self._modes = ExitStack()
         self._drawn: tuple[object, list[str]] | None = None
-        self._is_to_stop = self._was_stopped = False
+        self._should_stop = self._was_stopped = False
 
     def draw(self, lines: Sequence[Text]) -> None:
-        """As many as the screen has room for; none may be wider. What stands there already is not sent again.
+        """Draw as many lines as fit; none may be wider than the screen. Unchanged content is not sent again.
 
-        Ctrl-Z takes effect here, so that the terminal is never half restored. In the background the process is
-        stopped, as by SIGTTOU.
+        Ctrl-Z takes effect here, so that the terminal is never half restored. In the background the process is stopped,
+        as by SIGTTOU.
         """
-        if self._is_to_stop:
+        if self._should_stop:
             self._stop()
         if self._was_stopped or not is_in_foreground():
             await_foreground()
@@ -71,21 +71,23 @@ class FullScreen:
             self._drawn = drawn
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        self._is_to_stop |= number == signal.SIGTSTP
+        """Handle a signal: record it, and touch `stirred`."""
+        self._should_stop |= number == signal.SIGTSTP
         self._was_stopped |= number == signal.SIGCONT
         os.utime(self._descriptor)
 
     def _stop(self) -> None:
-        """Until `fg`."""
+        """Stop the process until `fg`."""
         with blocked_signals():
             self.leave()
-            self._is_to_stop = False
+            self._should_stop = False
         former = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, former)
         self._was_stopped = True
 
     def enter(self) -> None:
+        """Switch to the alternate screen."""
         self._was_stopped = False
         if self._has_keys:
             self._modes.enter_context(single_keys())
@@ -94,25 +96,26 @@ class FullScreen:
         self._drawn = None
 
     def leave(self) -> None:
+        """Restore the screen and the terminal's modes."""
         self._modes.close()
 
 
 @contextmanager
 def full_screen(console: Console, *, has_keys: bool = False) -> Iterator[FullScreen]:
-    """With `has_keys` the terminal gives each key as it is pressed."""
+    """Open the alternate screen; with `has_keys`, the terminal delivers each key as it is pressed."""
     try:
         with tempfile.TemporaryFile() as file:
             await_foreground()
-            yield from _entered(FullScreen(console, file.fileno(), has_keys=has_keys))
+            yield from _enter_with_handlers(FullScreen(console, file.fileno(), has_keys=has_keys))
     except (OSError, EOFError, termios.error):
         if not sys.stdout.isatty():
-            # It was one: the terminal is gone, and whoever started us has SIGHUP ignored.
+            # The terminal is gone, and the parent process has made us ignore SIGHUP.
             die(signal.SIGHUP)
         raise
 
 
 def is_in_foreground() -> bool:
-    """Whether the terminal is the process group's to draw on; also if it is not our controlling terminal."""
+    """Return whether the process group may draw on the terminal; also true if it is not our controlling terminal."""
     try:
         return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
     except OSError:
@@ -120,24 +123,27 @@ def is_in_foreground() -> bool:
 
 
 def await_foreground() -> None:
-    """Has the kernel stop the process group until it is in the foreground, as whatever sets a terminal's modes is.
+    """Let the kernel stop the process group until it is in the foreground, as it does for changes of terminal modes.
 
-    tcdrain() does that, and changes nothing. Raises UnfitEnvironment where no shell could bring it to the foreground.
+    tcdrain() has this effect and changes nothing. Raise UnfitEnvironment if no shell can bring the group to the
+    foreground.
     """
     while True:
         try:
             termios.tcdrain(sys.stdout)
         except termios.error as error:
-            # The handler of SIGCONT has run.
+            # The SIGCONT handler has run.
             if error.args[0] == errno.EINTR:
                 continue
             if sys.stdout.isatty() and not is_in_foreground():
-                raise UnfitEnvironment("The terminal is another program's, and no shell can hand it over.") from None
+                raise UnfitEnvironment(
+                    "Another program uses the terminal, and no shell can bring hldctl to the foreground."
+                ) from None
             raise
         return
 
 
-def _entered(screen: FullScreen) -> Iterator[FullScreen]:
+def _enter_with_handlers(screen: FullScreen) -> Iterator[FullScreen]:
     numbers = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
     former = {number: signal.signal(number, screen.note) for number in numbers}
     try:

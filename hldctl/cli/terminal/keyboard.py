@@ -1,4 +1,4 @@
-"""Single keys from a terminal, without Enter and without an echo."""
+"""Single key presses from a terminal, without Enter and without echo."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ _SEQUENCES = {
     "\x1bOF": "end",
     "\r": "\n",
 }
+# An unknown key, such as F5 or Alt with a letter: its characters are not keys of their own.
 _OTHER_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|O.|(?=.)[^\x1b])")
-"""Of a key that means nothing here, such as F5 or Alt with a letter: none of its characters is a key of its own."""
 
+# Keeps the start of a character whose remaining bytes have not arrived yet.
 _DECODER = codecs.getincrementaldecoder("utf-8")("replace")
-"""It keeps the beginning of a character whose end has not come yet."""
 
 
 @contextmanager
 def single_keys() -> Iterator[None]:
-    """Ctrl-C stays what it is."""
-    before = termios.tcgetattr(sys.stdin)
+    """Deliver each key as it is pressed; Ctrl-C still sends SIGINT."""
+    former = termios.tcgetattr(sys.stdin)
     try:
         tty.setcbreak(sys.stdin)
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, former)
 
 
 def discard_typed() -> None:
-    """Forget what was typed up to now: it was no answer to what is asked next."""
+    """Discard pending input: it is not an answer to the next question."""
     termios.tcflush(sys.stdin, termios.TCIFLUSH)
     _DECODER.reset()
 
 
 def pressed(seconds: float) -> list[str]:
-    """The keys pressed by then, as soon as there are any: a character each, or `up`, `down`, `escape` and others.
+    """Wait up to `seconds` for keys, and return them as characters or names such as `up` and `escape`.
 
-    Raises EOFError once the terminal is gone.
+    Raise EOFError once the terminal is gone.
     """
     readable, _, _ = select.select([sys.stdin], [], [], seconds)
     if not readable:
@@ -65,7 +65,7 @@ def pressed(seconds: float) -> list[str]:
 
 def _keys(typed: str) -> Iterator[str]:
     while typed:
-        found = _OTHER_SEQUENCE.match(typed)
-        sequence = found[0] if found else typed[0]
+        match = _OTHER_SEQUENCE.match(typed)
+        sequence = match[0] if match else typed[0]
         yield _SEQUENCES.get(sequence, "escape" if sequence == "\x1b" else sequence)
         typed = typed[len(sequence) :]

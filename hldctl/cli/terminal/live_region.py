@@ -1,4 +1,4 @@
-"""Lines at the end of the terminal that are redrawn in place, while all else is written above them."""
+"""Rows at the end of the terminal that are redrawn in place, while other output is written above them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _NO_WRAPPING, _WRAPPING = "\x1b[?7l", "\x1b[?7h"
-_ERASURE = "\r\x1b[J"
+_ERASE_BELOW = "\r\x1b[J"
 
 
 class LiveLine:
-    """On the screen between `start` and `stop`, of which both may come more than once.
+    """Rows on the screen between `start` and `stop`, both of which may be called repeatedly.
 
-    The cursor stands where the first row begins, and all from there on is the rows'. So it is known where they are
-    after the terminal was made narrower, whether it has cut them or wrapped them into more: any terminal keeps the
-    cursor at what it stood on. What is written goes out with what erases and redraws the rows, in one piece.
+    The cursor stays at the start of the first row, and everything from there on belongs to the rows. So their place is
+    known after the terminal was made narrower, whether it truncates or wraps them: any terminal keeps the cursor at the
+    same character. Output is sent in one piece with what erases and redraws the rows.
     """
 
     def __init__(self, console: Console) -> None:
@@ -34,25 +34,30 @@ class LiveLine:
         self._rows: list[Text] = []
         self._drawn: list[str] = []
         self._former: dict[int, Any] = {}
+        # A context that is entered while Ctrl-Z has stopped the process.
         self.while_stopped: Callable[[], AbstractContextManager[None]] = nullcontext
-        """What is entered for as long as Ctrl-Z has stopped the process."""
 
     def start(self) -> None:
-        handlers = {signal.SIGTSTP: self._suspend, signal.SIGCONT: self._resume, signal.SIGWINCH: self._redraw}
+        """Install the signal handlers."""
+        handlers = {
+            signal.SIGTSTP: self._on_suspend,
+            signal.SIGCONT: self._on_continue,
+            signal.SIGWINCH: self._on_resize,
+        }
         self._former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
 
     def stop(self) -> None:
-        """Erases the rows."""
+        """Erase the rows."""
         with blocked_signals():
             self._rows = []
-            self._put("")
+            self._redraw_below("")
         for number, handler in self._former.items():
             signal.signal(number, handler)
         self._former = {}
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """For as long as somebody else has the terminal."""
+        """Release the terminal to another program."""
         self.stop()
         try:
             yield
@@ -60,59 +65,64 @@ class LiveLine:
             self.start()
 
     def show(self, rows: Sequence[Text]) -> None:
+        """Replace the rows."""
         with blocked_signals():
             self._rows = list(rows)
-            self._put("")
+            self._redraw_below("")
 
     def write(self, text: str) -> None:
-        """Above the rows; whole lines."""
+        """Write whole lines above the rows."""
         with blocked_signals():
-            self._put(text)
+            self._redraw_below(text)
 
-    def _put(self, above: str) -> None:
-        drawn = self._rendered()
-        if above or drawn != self._drawn:
-            _write(f"{self._erasure()}{above}{_below(drawn)}")
-            self._drawn = drawn
+    def _redraw_below(self, above: str) -> None:
+        """Write text, and redraw the rows below it if anything has changed."""
+        rendered_rows = self._render_rows()
+        if above or rendered_rows != self._drawn:
+            _write(f"{self._erase_sequence()}{above}{_rows_and_return(rendered_rows)}")
+            self._drawn = rendered_rows
 
-    def _rendered(self) -> list[str]:
-        # One column and one line are left free: nothing wraps, and nothing scrolls but what is written above.
+    def _render_rows(self) -> list[str]:
+        # One column and one line are left free: rows do not wrap, and only output above them scrolls.
         width, height = max(1, self._console.width - 1), max(1, self._console.height - 1)
-        drawn = []
+        rendered_rows = []
         for row in self._rows[-height:]:
-            cut = row.copy()
-            cut.truncate(width, overflow="ellipsis")
-            drawn.append(rendered(self._console, cut))
-        return drawn
+            truncated = row.copy()
+            truncated.truncate(width, overflow="ellipsis")
+            rendered_rows.append(rendered(self._console, truncated))
+        return rendered_rows
 
-    def _erasure(self) -> str:
-        return _ERASURE if self._drawn else ""
+    def _erase_sequence(self) -> str:
+        return _ERASE_BELOW if self._drawn else ""
 
-    def _redraw(self, number: int, frame: FrameType | None) -> None:
+    def _on_resize(self, number: int, frame: FrameType | None) -> None:
         with blocked_signals():
-            self._put("")
+            self._redraw_below("")
 
-    def _suspend(self, number: int, frame: FrameType | None) -> None:
-        """Ctrl-Z: leaves the terminal clean, and stops; goes on from here at `fg`."""
+    def _on_suspend(self, number: int, frame: FrameType | None) -> None:
+        """Handle Ctrl-Z: erase the rows, stop, and redraw them at `fg`."""
         with blocked_signals():
-            _write(self._erasure())
+            _write(self._erase_sequence())
             self._drawn = []
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         with self.while_stopped():
             os.kill(os.getpid(), signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, self._suspend)
-        self._resume(number, frame)
+        signal.signal(signal.SIGTSTP, self._on_suspend)
+        self._on_continue(number, frame)
 
-    def _resume(self, number: int, frame: FrameType | None) -> None:
-        """Below what others have written meanwhile."""
+    def _on_continue(self, number: int, frame: FrameType | None) -> None:
+        """Redraw the rows below the output of other programs."""
         with blocked_signals():
-            _write(self._erasure())
+            _write(self._erase_sequence())
             self._drawn = []
-            self._put("")
+            self._redraw_below("")
 
 
-def _below(rows: Sequence[str]) -> str:
-    """Wrapped by no terminal, should it find a character wider than it was taken for; then back to the first row."""
+def _rows_and_return(rows: Sequence[str]) -> str:
+    """Return the rows, and the move back to the first row.
+
+    Wrapping is off, since the terminal may display a character wider than expected.
+    """
     if not rows:
         return ""
     up = f"\x1b[{len(rows) - 1}A" if len(rows) > 1 else ""

@@ -1,6 +1,4 @@
-"""Giving the terminal to another program for a while.
-
-Long output goes through the user's pager, as git's does."""
+"""Other programs on the terminal: editors, commands and the pager."""
 
 from __future__ import annotations
 
@@ -16,11 +14,16 @@ from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.signals import blocked_signals
 from hldctl.errors import UnfitEnvironment
 
-_LEAVING_SECONDS = 5.0
+# Time for a program to restore the terminal after SIGTERM.
+_TERMINATION_SECONDS = 5.0
 
 
 def run_in_foreground(command: Sequence[str]) -> int:
-    """Its exit code. Ctrl-C is its own; whoever ends us ends it as well, so that it puts the terminal back."""
+    """Run a command and return its exit code.
+
+    Ctrl-C is left to the command. If this process is terminated, the command is terminated too, so that it restores the
+    terminal.
+    """
     former = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         process = subprocess.Popen(command)
@@ -28,30 +31,30 @@ def run_in_foreground(command: Sequence[str]) -> int:
             return process.wait()
         except BaseException:
             with blocked_signals():
-                _end(process)
+                _terminate(process)
             raise
     finally:
         signal.signal(signal.SIGINT, former)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _terminate(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(_LEAVING_SECONDS)
+        process.wait(_TERMINATION_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
-_NOT_FOUND = 127
-"""What a shell says of a command that it does not know."""
+# Exit code of a shell for an unknown command.
+_COMMAND_NOT_FOUND = 127
 
 
 @contextmanager
 def paged() -> Iterator[None]:
-    """What is printed in the block is read in `$PAGER`, `less` unless that is set.
+    """Show what is printed in the block in `$PAGER`, or `less` if that is not set.
 
-    Straight to where it would go anyway in a pipe, with `PAGER=cat`, and where there is no pager.
+    In a pipe, with `PAGER=cat`, or without a pager, the output is printed directly.
     """
     pager = os.environ.get("PAGER", shutil.which("less") or "")
     if not rich_console.is_drawn() or pager in ("", "cat"):
@@ -62,18 +65,18 @@ def paged() -> Iterator[None]:
         stdin=subprocess.PIPE,
         encoding=sys.stdout.encoding,
         errors="backslashreplace",
-        # As git: left at once if all fits on the screen, and the screen stays as it is.
+        # As in git: exit at once if all fits on the screen, and leave the text on the screen.
         env={"LESS": "FRX", **os.environ},
     )
     assert process.stdin is not None
-    # Ctrl-C is the pager's, which stays.
+    # Ctrl-C is left to the pager, which keeps running.
     former = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        # The reader may leave before the end.
+        # The user may quit the pager before the end.
         with suppress(BrokenPipeError), process.stdin as pipe, redirect_stdout(pipe):
             yield
     finally:
         code = process.wait()
         signal.signal(signal.SIGINT, former)
-    if code == _NOT_FOUND:
-        raise UnfitEnvironment(f"The pager {pager!r} cannot be run; PAGER names it.")
+    if code == _COMMAND_NOT_FOUND:
+        raise UnfitEnvironment(f"Cannot run the pager {pager!r}; set PAGER to another one.")

@@ -1,4 +1,4 @@
-"""Drawing on a terminal, with rich: imported only by what draws."""
+"""The rich console for standard output, and the styles of statuses. rich is imported only when needed."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ STYLES = {
     Status.FAILED: "bold red",
     Status.INTERRUPTED: "magenta",
 }
-"""How each status looks everywhere; the basic colours, which each terminal's theme makes readable, light or dark."""
+"""Status styles, in basic colours: every terminal theme makes them readable, light or dark."""
 
 
 def is_drawn() -> bool:
-    """Whether standard output is a terminal that can be drawn on; in a pipe plain lines come in place of a drawing."""
-    # Closed by whoever started us, it is None.
+    """Return whether standard output is a terminal with cursor control; otherwise output is plain text."""
+    # It is None if the parent process has closed it.
     return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def console() -> Console:
-    """For standard output. NO_COLOR and the terminal's width are obeyed by rich itself."""
+    """Return a console for standard output; rich itself respects NO_COLOR and the terminal's width."""
     from rich.console import Console
 
-    # Nothing that a model or a user has written is taken for markup, an emoji's name or something to be highlighted.
+    # Text from a model or a user is not interpreted as markup or emoji names, nor highlighted.
     return Console(markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 
 def rendered(console: Console, line: Text) -> str:
-    """The line with its colours as the console has them, wrapped and cut nowhere."""
+    """Return the line with its colours as escape sequences, neither wrapped nor truncated."""
     with console.capture() as captured:
         console.print(line, end="", no_wrap=True, overflow="ignore", crop=False)
     return captured.get()

@@ -1,6 +1,4 @@
-"""Leaving a command that follows: by Ctrl-C, or because somebody ends it, or its terminal goes.
-
-Keeping signals off for a moment."""
+"""Signal handling while a command uses the terminal."""
 
 from __future__ import annotations
 
@@ -15,46 +13,47 @@ import typer
 
 from hldctl.errors import ExitCode
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_AGAIN_SECONDS = 0.5
+_EXIT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_REPEAT_SECONDS = 0.5
 
 
 @contextmanager
 def left_by_signal(*numbers: signal.Signals) -> Iterator[None]:
-    """Has a signal leave the block by an exception, so that whatever was done to the terminal is undone.
+    """Leave the block by an exception when a signal arrives, so that changes of the terminal are undone.
 
-    After that Ctrl-C makes exit code 130; of SIGTERM and SIGHUP the process dies, as it would have at once. All three
-    are heeded unless `numbers` says which, but for a SIGTERM or SIGHUP that whoever started us has it ignore.
+    After Ctrl-C the command then exits with code 130; SIGTERM and SIGHUP then kill the process as they would have done
+    at once. `numbers` selects other signals than these three. SIGTERM and SIGHUP stay ignored if the parent process has
+    made us ignore them.
 
-    The exception comes again until the block has ended: Python drops one that meets it in a destructor, and a script
-    that sends one SIGINT sends no second.
+    The exception is raised repeatedly until the block has ended: Python drops one that is raised in a destructor, and a
+    script that sends one SIGINT does not send a second.
     """
-    came: list[signal.Signals] = []
+    received: list[signal.Signals] = []
 
     def leave(number: int, frame: FrameType | None) -> None:
         if number != signal.SIGALRM:
-            came.append(signal.Signals(number))
-        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+            received.append(signal.Signals(number))
+        signal.setitimer(signal.ITIMER_REAL, _REPEAT_SECONDS)
         raise KeyboardInterrupt
 
-    heeded = [number for number in numbers or _ENDING if not _is_ignored(number)]
-    former = {number: signal.signal(number, leave) for number in (*heeded, signal.SIGALRM)}
+    handled = [number for number in numbers or _EXIT_SIGNALS if not _is_ignored(number)]
+    former = {number: signal.signal(number, leave) for number in (*handled, signal.SIGALRM)}
     try:
         yield
     except BaseException:
-        # Once a signal has come nothing else counts, such as what a terminal that is gone has to say.
-        if not came:
+        # After a signal other errors are ignored, such as those of a terminal that is gone.
+        if not received:
             raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in former.items():
             signal.signal(number, handler)
-    if came:
-        _leave(came[0])
+    if received:
+        _exit(received[0])
 
 
 def die(number: signal.Signals) -> None:
-    """Of the signal, for whoever started us to see."""
+    """Die of the signal, so that the parent process sees it."""
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     signal.signal(number, signal.SIG_DFL)
@@ -62,17 +61,17 @@ def die(number: signal.Signals) -> None:
 
 
 def _is_ignored(number: signal.Signals) -> bool:
-    # A shell has the commands that it runs in the background ignore SIGINT, too; yet scripts send it to them.
+    # A shell makes background commands ignore SIGINT, too, but scripts send it to them.
     return number != signal.SIGINT and signal.getsignal(number) == signal.SIG_IGN
 
 
-def _leave(number: signal.Signals) -> None:
+def _exit(number: signal.Signals) -> None:
     if number == signal.SIGINT:
         raise typer.Exit(ExitCode.INTERRUPTED)
     die(number)
 
 
-_DISTURBING = (
+_HANDLED_SIGNALS = (
     *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM),
     *(signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH),
 )
@@ -80,8 +79,8 @@ _DISTURBING = (
 
 @contextmanager
 def blocked_signals() -> Iterator[None]:
-    """No signal's handler comes between what is done to the terminal and the note that it was done."""
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, _DISTURBING)
+    """Block signals, so that no handler runs between changing the terminal and recording the change."""
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED_SIGNALS)
     try:
         yield
     finally:
