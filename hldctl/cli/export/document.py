@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hldctl.claude.usage import Spent, Tokens
-from hldctl.cli.export.transcript import Close, Part, Transcript, permission
+from hldctl.cli.export.transcript import Block, BlockEnd, Transcript, permission
 from hldctl.cli.output import harmless, one_line, shortened
 from hldctl.cli.render import tool_calls
 from hldctl.cli.render.format import Timestamp, clock
@@ -94,9 +94,9 @@ class Document:
     _outline: Outline
     _transcript: Transcript
 
-    def parts(self) -> Iterator[Part | Close]:
+    def blocks(self) -> Iterator[Block | BlockEnd]:
         """Yield the conversation; the database has to be open."""
-        yield from self._transcript.parts(self._outline.told())
+        yield from self._transcript.blocks(self._outline.told())
 
 
 def of(state: StateDirectory, inspection: Inspection) -> Document:

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from hldctl.cli.export.document import CostRow, Document
 from hldctl.cli.export.safe_markdown import code, contained, fenced, plain
-from hldctl.cli.export.transcript import Call, Close, Kind, Part, Verdict
+from hldctl.cli.export.transcript import Block, BlockEnd, BlockKind, Call, CallStatus
 from hldctl.cli.render.edit_diff import Diff
 
 _SIGNS = {
-    Verdict.OK: "✓",
-    Verdict.ERROR: "✗",
-    Verdict.DENIED: "✗",
-    Verdict.WAITING: "?",
-    Verdict.OPEN: "○",
+    CallStatus.OK: "✓",
+    CallStatus.ERROR: "✗",
+    CallStatus.DENIED: "✗",
+    CallStatus.WAITING: "?",
+    CallStatus.OPEN: "○",
 }
 
 
@@ -23,8 +23,8 @@ def text(document: Document) -> Iterator[str]:
     yield f"# {plain(document.title)}\n\n"
     yield from _head(document)
     yield "\n## Conversation\n\n"
-    for part in document.parts():
-        yield _close(part) if isinstance(part, Close) else _part(part)
+    for block in document.blocks():
+        yield _close(block) if isinstance(block, BlockEnd) else _block(block)
     for permission in document.permissions:
         yield f"*{plain(_one_line(permission))}*\n\n"
     yield f"---\n\n{plain(document.status_text)}. Exported by hldctl on {document.exported_at.text}.\n"
@@ -59,42 +59,42 @@ def _table(heading: str, rows: list[CostRow]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |\n"
 
 
-def _part(part: Part) -> str:
-    whose = " (subagent)" if part.is_subagents else ""
-    return (f"**{part.new_day}**\n\n" if part.new_day else "") + _part_body(part, whose)
+def _block(block: Block) -> str:
+    whose = " (subagent)" if block.is_subagents else ""
+    return (f"**{block.new_day}**\n\n" if block.new_day else "") + _block_body(block, whose)
 
 
-def _part_body(part: Part, whose: str) -> str:
-    match part.kind:
-        case Kind.PROMPT:
-            return f"### {'Task' if whose else 'User'}{whose}\n\n{_quote(contained(part.text))}\n"
-        case Kind.MESSAGE:
-            body = fenced(part.text, "text") if part.is_trouble else f"{contained(part.text)}\n"
+def _block_body(block: Block, whose: str) -> str:
+    match block.kind:
+        case BlockKind.PROMPT:
+            return f"### {'Task' if whose else 'User'}{whose}\n\n{_quote(contained(block.text))}\n"
+        case BlockKind.MESSAGE:
+            body = fenced(block.text, "text") if block.is_trouble else f"{contained(block.text)}\n"
             return f"### Claude{whose}\n\n{body}\n"
-        case Kind.THINKING:
-            return _details("<i>Thinking</i>", _quote(contained(part.text)))
-        case Kind.RESULT:
-            return _details(f"{'✗' if part.is_trouble else '✓'} Result", fenced(part.text, "text"))
-        case Kind.CALL if part.call is not None:
-            return _call(part, part.call)
-    return f"*{plain(_one_line(part.text))}*\n\n"
+        case BlockKind.THINKING:
+            return _details("<i>Thinking</i>", _quote(contained(block.text)))
+        case BlockKind.RESULT:
+            return _details(f"{'✗' if block.is_trouble else '✓'} Result", fenced(block.text, "text"))
+        case BlockKind.CALL if block.call is not None:
+            return _call(block, block.call)
+    return f"*{plain(_one_line(block.text))}*\n\n"
 
 
-def _call(part: Part, call: Call) -> str:
+def _call(block: Block, call: Call) -> str:
     outcome = " · ".join(text for text in (call.outcome, call.took) if text)
     approval = f" · approved by {_escape(call.approved_by)}" if call.approved_by else ""
     summary = (
-        f"{_SIGNS[call.verdict]} <b>{_escape(call.name)}</b> <code>{_escape(call.argument)}</code>"
+        f"{_SIGNS[call.status]} <b>{_escape(call.name)}</b> <code>{_escape(call.argument)}</code>"
         f" — {_escape(outcome)}{approval}"
     )
-    body = "\n".join(_call_blocks(part, call))
-    if part.has_inner:
+    body = "\n".join(_call_blocks(block, call))
+    if block.has_inner:
         # `_close` ends it.
         return f"<details>\n<summary>{summary}</summary>\n\n{body}\n<blockquote>\n\n"
     return _details(summary, body)
 
 
-def _call_blocks(part: Part, call: Call) -> Iterator[str]:
+def _call_blocks(block: Block, call: Call) -> Iterator[str]:
     """Yield blocks of Markdown."""
     if short := [
         f"- {plain(argument.name)}: {_code(argument.text)}\n" for argument in call.arguments if not argument.is_long
@@ -107,11 +107,11 @@ def _call_blocks(part: Part, call: Call) -> Iterator[str]:
         yield f"*{plain(_one_line(permission))}*\n"
     if call.diff is not None:
         yield fenced(_diff(call.diff), "diff")
-    if call.output and not part.has_inner:
+    if call.output and not block.has_inner:
         yield fenced(call.output, "text")
 
 
-def _close(close: Close) -> str:
+def _close(close: BlockEnd) -> str:
     answer = f"\n{fenced(close.output, 'text')}" if close.output else ""
     return f"</blockquote>\n{answer}\n</details>\n\n"
 

@@ -11,7 +11,7 @@ from hldctl.cli.output import harmless, one_line
 from hldctl.cli.render import edit_diff, tool_calls
 from hldctl.cli.render.edit_diff import Diff
 from hldctl.cli.render.events_plain import answerer
-from hldctl.cli.render.format import Timestamp, elapsed, noticeable_duration
+from hldctl.cli.render.format import Timestamp, format_duration, noticeable_duration
 from hldctl.sessions.outline import Begin, End
 from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
@@ -22,8 +22,8 @@ from hldctl.store.session import Session
 _DIFF_ARGUMENTS = frozenset({"old_string", "new_string", "content", "edits"})
 
 
-class Kind(StrEnum):
-    """The kind of a part."""
+class BlockKind(StrEnum):
+    """The kind of a block."""
 
     PROMPT = "prompt"
     """A prompt from the user, or for a subagent."""
@@ -35,7 +35,7 @@ class Kind(StrEnum):
     NOTE = "note"
 
 
-class Verdict(StrEnum):
+class CallStatus(StrEnum):
     """The status of a call."""
 
     OK = "ok"
@@ -65,7 +65,7 @@ class Call:
 
     name: str
     argument: str
-    verdict: Verdict
+    status: CallStatus
     outcome: str
     took: str
     """The duration; empty if it is not noticeable."""
@@ -78,10 +78,10 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of the conversation."""
+class Block:
+    """A block of the conversation."""
 
-    kind: Kind
+    kind: BlockKind
     sequence: int
     at: Timestamp
     text: str = ""
@@ -89,14 +89,14 @@ class Part:
     is_trouble: bool = False
     is_subagents: bool = False
     has_inner: bool = False
-    """True if the parts up to the matching Close are inside this one."""
+    """True if the parts up to the matching BlockEnd are inside this one."""
     new_day: str = ""
-    """The date if it differs from the previous part's, else empty."""
+    """The date if it differs from the previous block's, else empty."""
 
 
 @dataclass(frozen=True)
-class Close:
-    """The end of the innermost part with `has_inner`; its output comes last."""
+class BlockEnd:
+    """The end of the innermost block with `has_inner`; its output comes last."""
 
     output: str = ""
     kind: None = None
@@ -110,46 +110,46 @@ class Transcript:
     approvals: Mapping[str, list[Approval]] = field(default_factory=dict)
     """Permission requests by the id of the tool call."""
 
-    def parts(self, items: Iterable[Begin | End]) -> Iterator[Part | Close]:
+    def blocks(self, items: Iterable[Begin | End]) -> Iterator[Block | BlockEnd]:
         """Yield the parts for the items of an outline."""
         outputs: list[str] = []
         day = ""
         for item in items:
             if isinstance(item, End):
-                yield Close(outputs.pop())
+                yield BlockEnd(outputs.pop())
                 continue
-            part = self._part(item)
-            part, day = replace(part, new_day=part.at.day if day and day != part.at.day else ""), part.at.day
-            if part.has_inner:
-                outputs.append(part.call.output if part.call is not None else "")
-            yield part
+            block = self._block(item)
+            block, day = replace(block, new_day=block.at.day if day and day != block.at.day else ""), block.at.day
+            if block.has_inner:
+                outputs.append(block.call.output if block.call is not None else "")
+            yield block
 
-    def _part(self, item: Begin) -> Part:
+    def _block(self, item: Begin) -> Block:
         event = item.event
         kind = _kind(event)
-        call = self._call(event, item.result) if kind is Kind.CALL else None
-        text = harmless((event.tool_result_content if kind is Kind.RESULT else event.content) or "").strip("\n")
+        call = self._call(event, item.result) if kind is BlockKind.CALL else None
+        text = harmless((event.tool_result_content if kind is BlockKind.RESULT else event.content) or "").strip("\n")
         is_trouble = bool(event.is_error) or (event.note_kind is not None and NoteKind(event.note_kind).is_trouble)
         is_subagents = event.parent_tool_use_id is not None
-        return Part(
+        return Block(
             kind, event.sequence, Timestamp(event.created_at), text, call, is_trouble, is_subagents, item.has_inner
         )
 
     def _call(self, event: Event, result: Event | None) -> Call:
         requests = self.approvals.get(event.tool_id or "", [])
-        verdict = self._verdict(event, result, requests)
+        status = self._status(event, result, requests)
         is_edit = event.tool_name in tool_calls.EDITS
-        diff = edit_diff.of_edit(event, result) if is_edit else None
+        diff = edit_diff.compute_diff(event, result) if is_edit else None
         answer = "" if result is None else result.tool_result_content or ""
         return Call(
             name=tool_calls.name(event),
             argument=tool_calls.argument(event, self.session.working_dir),
-            verdict=verdict,
-            outcome=_outcome(verdict, result, diff),
+            status=status,
+            outcome=_outcome(status, result, diff),
             took="" if result is None else noticeable_duration(result.created_at - event.created_at),
             arguments=list(_arguments(event, is_edit=diff is not None and bool(diff.lines))),
             diff=diff if diff is not None and diff.lines else None,
-            output=harmless(edit_diff.without_hunks(answer) if is_edit else answer).strip("\n"),
+            output=harmless(edit_diff.strip_hunks(answer) if is_edit else answer).strip("\n"),
             permissions=[permission(approval) for approval in requests],
             approved_by=next(
                 (
@@ -161,18 +161,18 @@ class Transcript:
             ),
         )
 
-    def _verdict(self, event: Event, result: Event | None, requests: list[Approval]) -> Verdict:
+    def _status(self, event: Event, result: Event | None, requests: list[Approval]) -> CallStatus:
         if any(approval.status == ApprovalStatus.PENDING for approval in requests):
-            return Verdict.WAITING
+            return CallStatus.WAITING
         if result is None:
-            return Verdict.OPEN
+            return CallStatus.OPEN
         if not result.is_error:
-            return Verdict.OK
+            return CallStatus.OK
         was_denied = any(approval.status == ApprovalStatus.DENIED for approval in requests)
         is_listed_as_denied = any(
             denial.get("tool_use_id") == event.tool_id for denial in self.session.permission_denials
         )
-        return Verdict.DENIED if was_denied or is_listed_as_denied else Verdict.ERROR
+        return CallStatus.DENIED if was_denied or is_listed_as_denied else CallStatus.ERROR
 
 
 def permission(approval: Approval) -> str:
@@ -180,35 +180,35 @@ def permission(approval: Approval) -> str:
     request_text = f"Permission requested at {Timestamp(approval.created_at).clock}"
     if approval.status == ApprovalStatus.PENDING:
         return f"{request_text}; not answered yet ({approval.id[:8]})."
-    after = elapsed((approval.responded_at or approval.created_at) - approval.created_at)
+    after = format_duration((approval.responded_at or approval.created_at) - approval.created_at)
     comment = f": {harmless(approval.comment)}" if approval.comment else "."
     return f"{request_text}; {approval.status} after {after} by {answerer(approval)}{comment}"
 
 
-def _kind(event: Event) -> Kind:
+def _kind(event: Event) -> BlockKind:
     match event.event_type:
         case EventType.TOOL_CALL:
-            return Kind.CALL
+            return BlockKind.CALL
         case EventType.TOOL_RESULT:
-            return Kind.RESULT
+            return BlockKind.RESULT
         case EventType.THINKING:
-            return Kind.THINKING
+            return BlockKind.THINKING
         case EventType.MESSAGE if event.note_kind is not None:
-            return Kind.NOTE
+            return BlockKind.NOTE
         case EventType.MESSAGE:
-            return Kind.PROMPT if event.role == "user" else Kind.MESSAGE
-    return Kind.NOTE
+            return BlockKind.PROMPT if event.role == "user" else BlockKind.MESSAGE
+    return BlockKind.NOTE
 
 
-def _outcome(verdict: Verdict, result: Event | None, diff: Diff | None) -> str:
-    match verdict:
-        case Verdict.WAITING:
+def _outcome(status: CallStatus, result: Event | None, diff: Diff | None) -> str:
+    match status:
+        case CallStatus.WAITING:
             return "waiting for permission"
-        case Verdict.OPEN:
+        case CallStatus.OPEN:
             return "no result"
     assert result is not None
-    text = diff.counts if verdict is Verdict.OK and diff is not None else tool_calls.outcome(result)
-    return f"denied: {text}" if verdict is Verdict.DENIED else text
+    text = diff.counts if status is CallStatus.OK and diff is not None else tool_calls.outcome(result)
+    return f"denied: {text}" if status is CallStatus.DENIED else text
 
 
 def _arguments(event: Event, *, is_edit: bool) -> Iterator[ToolArgument]:

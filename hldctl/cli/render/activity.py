@@ -10,7 +10,7 @@ STYLES = {Doing.WAITING: "yellow", Doing.RESTARTING: "yellow", Doing.RETRYING: "
 """Styles of the activities that may need attention."""
 
 
-def clocked(activity: Activity, now: float) -> tuple[str, str]:
+def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
     """Return the activity and how long it has lasted, empty if that says nothing; `now` in seconds since 1970."""
     elapsed = clock(now - activity.since / 1000)
     match activity.doing:

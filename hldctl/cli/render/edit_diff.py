@@ -42,14 +42,14 @@ class Diff:
         return " ".join([f"+{added}"] * bool(added) + [f"-{removed}"] * bool(removed)) or "no change"
 
     @property
-    def shown(self) -> list[Line]:
+    def excerpt(self) -> list[Line]:
         """The changed lines and those next to them, at most a few."""
         lines = self._with_neighbours()
         return lines if len(lines) <= _MAX_LINES else lines[: _MAX_LINES - 1]
 
     @property
-    def left_out(self) -> int:
-        return len(self._with_neighbours()) - len(self.shown)
+    def hidden_count(self) -> int:
+        return len(self._with_neighbours()) - len(self.excerpt)
 
     def _with_neighbours(self) -> list[Line]:
         changed_indexes = [index for index, line in enumerate(self.lines) if line.sign != " "]
@@ -65,13 +65,13 @@ class Diff:
         ]
 
 
-def of_edit(call: Event, result: Event | None) -> Diff:
+def compute_diff(call: Event, result: Event | None) -> Diff:
     """Return the diff in the result's hunks, or else one made from the input of the call."""
     lines = [] if result is None else list(_lines_from_hunks(result.tool_result_content or ""))
     return Diff(lines or list(_lines_from_input(tool_calls.tool_input(call))))
 
 
-def without_hunks(content: str) -> str:
+def strip_hunks(content: str) -> str:
     """Return what a tool reported about an edit, without the diff."""
     return content[: hunk.start()].rstrip("\n") if (hunk := _FIRST_HUNK.search(content)) else content
 

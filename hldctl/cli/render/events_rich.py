@@ -58,11 +58,11 @@ class ConversationScreen:
         self._last_subagent: str | None = None
         self.calls = Calls(session.id)
 
-    def drawn_approval(self, approval: Approval, *, elsewhere: bool = False) -> str:
+    def render_approval(self, approval: Approval, *, elsewhere: bool = False) -> str:
         """Return the text for a request, pending or answered; `elsewhere` if not in this terminal."""
-        return self._render("note", 0, [_Request(approval, elsewhere)])
+        return self._render_parts("note", 0, [_Request(approval, elsewhere)])
 
-    def drawn(self, event: Event) -> str:
+    def render(self, event: Event) -> str:
         """Return the text for an event; may be empty."""
         depth = self.calls.depth(event)
         match event.event_type:
@@ -79,16 +79,16 @@ class ConversationScreen:
                 return self._render_below_heading(call or event, "tool", depth, parts)
         return self._render_below_heading(event, "note", depth, [Text(f"· {_one_line(event.content)}", "dim")])
 
-    def drawn_rest(self) -> str:
+    def render_open_calls(self) -> str:
         """Return the text for calls without a result, which may never come."""
         if self._tools is Detail.NONE:
             return ""
         parts = [self._call_line("○", "yellow", call, "no result", "dim") for call in self.calls.open]
-        return self._render("tool", 0, parts)
+        return self._render_parts("tool", 0, parts)
 
-    def drawn_end(self, closing: Text) -> str:
+    def render_end(self, closing: Text) -> str:
         """Return the text for the closing line."""
-        return self._render("end", 0, [closing])
+        return self._render_parts("end", 0, [closing])
 
     def _render_below_heading(self, event: Event, kind: str, depth: int, parts: list[RenderableType]) -> str:
         """Render a subagent's events below a line with its name, which is repeated after other events."""
@@ -96,10 +96,10 @@ class ConversationScreen:
         if parts and event.parent_tool_use_id != self._last_subagent:
             self._last_subagent = event.parent_tool_use_id
             if (parent := self.calls.parent(event)) is not None and self._tools is not Detail.NONE:
-                heading = self._render("tool", depth - 1, [self._call_line("▸", "cyan", parent, "", "dim")])
-        return heading + self._render(kind, depth, parts)
+                heading = self._render_parts("tool", depth - 1, [self._call_line("▸", "cyan", parent, "", "dim")])
+        return heading + self._render_parts(kind, depth, parts)
 
-    def _render(self, kind: str, depth: int, parts: list[RenderableType]) -> str:
+    def _render_parts(self, kind: str, depth: int, parts: list[RenderableType]) -> str:
         if not parts:
             return ""
         # A subagent's events are spaced like the parts of one long tool call.
@@ -148,7 +148,7 @@ class ConversationScreen:
             hint = tool_calls.outcome(result)
             yield self._call_line("✗", "red", call, f"{_denial(self._session_id, call)}{hint}", "red", took)
         elif call.tool_name in tool_calls.EDITS:
-            diff = edit_diff.of_edit(call, result)
+            diff = edit_diff.compute_diff(call, result)
             yield self._call_line("✓", "green", call, diff.counts, "dim", took)
             if self._tools is Detail.BRIEF:
                 yield _small_diff(diff)
@@ -244,11 +244,11 @@ class _WithBar:
 def _small_diff(diff: edit_diff.Diff) -> Text:
     colours = {"+": "green", "-": "red", " ": "dim"}
     rows = []
-    for line in diff.shown:
+    for line in diff.excerpt:
         number = "" if line.number is None else str(line.number)
         rows.append(Text.assemble((f"{number:>6} ", "dim"), (f"{line.sign} {line.text}", colours[line.sign])))
-    if diff.left_out:
-        rows.append(Text(f"{'':>6} … {diff.left_out} more", "dim"))
+    if diff.hidden_count:
+        rows.append(Text(f"{'':>6} … {diff.hidden_count} more", "dim"))
     text = Text("\n").join(rows)
     text.no_wrap, text.overflow = True, "ellipsis"
     return text

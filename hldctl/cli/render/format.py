@@ -29,7 +29,7 @@ def clock(elapsed: float, *, days: bool = True) -> str:
     return f"{seconds}s"
 
 
-def elapsed(milliseconds: float, *, tenths: bool = False) -> str:
+def format_duration(milliseconds: float, *, tenths: bool = False) -> str:
     """Return `0.4s` (with `tenths`), `42s`, `1m05s` or `2h07m`.
 
     Tenths are for less than ten seconds. A negative duration, after the clock was set back, is zero.
@@ -40,7 +40,7 @@ def elapsed(milliseconds: float, *, tenths: bool = False) -> str:
 
 def noticeable_duration(milliseconds: float) -> str:
     """Return a duration with tenths of a second; empty below `_INSTANT_MS`."""
-    return elapsed(milliseconds, tenths=True) if milliseconds >= _INSTANT_MS else ""
+    return format_duration(milliseconds, tenths=True) if milliseconds >= _INSTANT_MS else ""
 
 
 @dataclass(frozen=True)

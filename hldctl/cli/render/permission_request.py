@@ -115,12 +115,12 @@ def _lines(text: str) -> list[str]:
     return [*(f"{part}\n" for part in parts[:-1]), *([parts[-1]] if parts[-1] else [])]
 
 
-def in_one_line(request: Request, tool_input: dict[str, Any] | None = None) -> str:
+def one_line_call(request: Request, tool_input: dict[str, Any] | None = None) -> str:
     """Return the whole call, for a message."""
     input_text = request.tool_input if tool_input is None else json.dumps(tool_input, ensure_ascii=False)
     return f"{output.quoted_line(request.tool_name)} {output.quoted_line(input_text)}"
 
 
-def lasting_words(state: StateDirectory, request: Request) -> str:
+def lasting_rule_text(state: StateDirectory, request: Request) -> str:
     """Return the rule that `--always` would add for this request."""
     return output.quoted_line(answers.lasting_rule(state, request).words())

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from hldctl.cli.output import one_line, shortened
 from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
-from hldctl.cli.render.activity import clocked
+from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.session_table import context_percent, context_style, ending
 from hldctl.cli.render.session_text import denied_tools, next_commands, settings
@@ -113,7 +113,7 @@ def _named_facts(page: Page, now: float, width: int) -> Iterator[tuple[str, Text
 
 
 def _now(doing: Activity, now: float) -> Text:
-    text, elapsed = clocked(doing, now)
+    text, elapsed = describe_activity(doing, now)
     return Text.assemble((text, STYLES_OF_DOING.get(doing.doing, "")), (f"  {elapsed}" if elapsed else "", "dim"))
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from hldctl.cli.output import one_line
 from hldctl.cli.render import table_layout
 from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
-from hldctl.cli.render.activity import clocked
+from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import age, clock
 from hldctl.cli.render.table_layout import Cell, Layout
 from hldctl.cli.terminal.rich_console import STYLES
@@ -113,7 +113,7 @@ def activity(row: Row, doing: Activity | None, now: float) -> Cell:
     if _has_ended(row) or doing is None:
         outcome = one_line(_without_markup(row.outcome))
         return Cell(Text(outcome or ending(row.session), _OUTCOME_STYLES.get(Status(row.session.status), "dim")))
-    text, elapsed = clocked(doing, now)
+    text, elapsed = describe_activity(doing, now)
     return Cell(Text(text, STYLES_OF_DOING.get(doing.doing, "")), Text(f" {elapsed}" if elapsed else "", "dim"))
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from hldctl.cli.output import harmless
 from hldctl.cli.render import tool_calls
-from hldctl.cli.render.format import elapsed
+from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.states import EndReason, Status
 from hldctl.store.events import Event
@@ -44,13 +44,13 @@ def rows(session: Session, calls: Sequence[Event], draft: str, turns: int, width
     return [*shown, _progress(session, calls, draft, turns, width)]
 
 
-def closing(session: Session) -> Text:
+def closing_line(session: Session) -> Text:
     """Return how the session ended, and its error message if any."""
     status = Status(session.status)
     text = f"{_END_SIGNS[status]} {status}"
     if session.end_reason not in (EndReason.SUCCESS, EndReason.INTERRUPTED, EndReason.ERROR, None):
         text += f" ({session.end_reason.replace('_', ' ')})"
-    numbers = " · ".join([elapsed(session.duration_ms or 0), *_numbers(session, 0)])
+    numbers = " · ".join([format_duration(session.duration_ms or 0), *_numbers(session, 0)])
     line = Text.assemble((text, STYLES[status]), (f"  {numbers}", "dim"))
     if session.error_message:
         line.append(f"\n  {harmless(session.error_message).strip()}", "red")
@@ -62,7 +62,7 @@ def _progress(session: Session, calls: Sequence[Event], draft: str, turns: int, 
     elapsed_ms = time.time() * 1000 - _started_at_ms(session)
     style = STYLES[status]
     sign = _SPINNER[int(elapsed_ms / 1000) % len(_SPINNER)]
-    line = Text.assemble((f"{sign} ", style), (f"{elapsed(elapsed_ms)}  ", "bold"))
+    line = Text.assemble((f"{sign} ", style), (f"{format_duration(elapsed_ms)}  ", "bold"))
     end = Text("".join(f" · {number}" for number in _numbers(session, turns)), "dim")
     if status in _STATUS_TEXTS:
         line.append(_STATUS_TEXTS[status], style)
@@ -101,7 +101,7 @@ def _draft(draft: str, width: int) -> list[Text]:
 
 def _call(call: Event, session: Session, room: int) -> Text:
     """Return the name, argument and duration of a call; only the argument is truncated."""
-    name, took = tool_calls.name(call), elapsed(time.time() * 1000 - call.created_at)
+    name, took = tool_calls.name(call), format_duration(time.time() * 1000 - call.created_at)
     argument = Text(tool_calls.argument(call, session.working_dir))
     argument.truncate(max(_MIN_ARGUMENT_WIDTH, room - cell_len(name) - len(took) - 2), overflow="ellipsis")
     return Text.assemble((name, "bold"), " " if argument else "", argument, (f" {took}", "dim"))

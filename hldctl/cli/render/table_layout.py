@@ -25,7 +25,7 @@ class Cell:
     def width(self) -> int:
         return cell_len(self.text.plain) + cell_len(self.tail.plain)
 
-    def drawn(self, width: int, *, right_aligned: bool = False) -> Text:
+    def render(self, width: int, *, right_aligned: bool = False) -> Text:
         text = self.text.copy()
         text.truncate(max(1, width - cell_len(self.tail.plain)), overflow="ellipsis")
         text.append_text(self.tail)
@@ -86,7 +86,7 @@ def _total_width(widths: Mapping[str, int]) -> int:
 
 def _line(cells: Sequence[Cell], widths: Mapping[str, int], layout: Layout) -> Text:
     parts = [
-        cell.drawn(room, right_aligned=name in layout.numbers)
+        cell.render(room, right_aligned=name in layout.numbers)
         for cell, (name, room) in zip(cells, widths.items(), strict=True)
     ]
     line = Text(" " * _GAP).join(parts)

@@ -15,8 +15,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from hldctl.cli.terminal.keyboard import single_keys
-from hldctl.cli.terminal.rich_console import rendered
-from hldctl.cli.terminal.signals import blocked_signals, die
+from hldctl.cli.terminal.rich_console import render_line
+from hldctl.cli.terminal.signals import block_signals, die
 from hldctl.errors import UnfitEnvironment
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class FullScreen:
         # A file that is touched when `draw` is needed: the terminal was resized, or the process is about to stop or was
         # continued. This wakes a Wakeup that waits for files, which a signal handler alone does not. The file has no
         # other name, so nothing is left of it, however the process ends.
-        self.stirred = Path(f"/dev/fd/{descriptor}")
+        self.redraw_signal = Path(f"/dev/fd/{descriptor}")
         self._descriptor = descriptor
         self._console = console
         self._has_keys = has_keys
@@ -53,7 +53,7 @@ class FullScreen:
             self._stop()
         if self._was_stopped or not is_in_foreground():
             await_foreground()
-            with blocked_signals():
+            with block_signals():
                 self.leave()
                 self.enter()
         self._put(lines)
@@ -61,7 +61,7 @@ class FullScreen:
     def _put(self, lines: Sequence[Text]) -> None:
         width, height = self._console.size
         rows = [
-            rendered(self._console, line) + (_ERASE_TO_END_OF_LINE if line.cell_len < width else "")
+            render_line(self._console, line) + (_ERASE_TO_END_OF_LINE if line.cell_len < width else "")
             for line in lines[:height]
         ]
         drawn = ((width, height), rows)
@@ -71,14 +71,14 @@ class FullScreen:
             self._drawn = drawn
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        """Handle a signal: record it, and touch `stirred`."""
+        """Handle a signal: record it, and touch `redraw_signal`."""
         self._should_stop |= number == signal.SIGTSTP
         self._was_stopped |= number == signal.SIGCONT
         os.utime(self._descriptor)
 
     def _stop(self) -> None:
         """Stop the process until `fg`."""
-        with blocked_signals():
+        with block_signals():
             self.leave()
             self._should_stop = False
         former = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
@@ -147,11 +147,11 @@ def _enter_with_handlers(screen: FullScreen) -> Iterator[FullScreen]:
     numbers = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
     former = {number: signal.signal(number, screen.note) for number in numbers}
     try:
-        with blocked_signals():
+        with block_signals():
             screen.enter()
         yield screen
     finally:
-        with blocked_signals():
+        with block_signals():
             screen.leave()
         for number, handler in former.items():
             signal.signal(number, handler)

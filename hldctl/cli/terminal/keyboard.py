@@ -49,7 +49,7 @@ def discard_typed() -> None:
     _DECODER.reset()
 
 
-def pressed(seconds: float) -> list[str]:
+def read_keys(seconds: float) -> list[str]:
     """Wait up to `seconds` for keys, and return them as characters or names such as `up` and `escape`.
 
     Raise EOFError once the terminal is gone.

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from hldctl.cli.terminal.rich_console import rendered
-from hldctl.cli.terminal.signals import blocked_signals
+from hldctl.cli.terminal.rich_console import render_line
+from hldctl.cli.terminal.signals import block_signals
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,7 @@ class LiveLine:
         self._drawn: list[str] = []
         self._former: dict[int, Any] = {}
         # A context that is entered while Ctrl-Z has stopped the process.
-        self.while_stopped: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.stop_context: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def start(self) -> None:
         """Install the signal handlers."""
@@ -48,7 +48,7 @@ class LiveLine:
 
     def stop(self) -> None:
         """Erase the rows."""
-        with blocked_signals():
+        with block_signals():
             self._rows = []
             self._redraw_below("")
         for number, handler in self._former.items():
@@ -56,7 +56,7 @@ class LiveLine:
         self._former = {}
 
     @contextmanager
-    def away(self) -> Iterator[None]:
+    def release(self) -> Iterator[None]:
         """Release the terminal to another program."""
         self.stop()
         try:
@@ -66,13 +66,13 @@ class LiveLine:
 
     def show(self, rows: Sequence[Text]) -> None:
         """Replace the rows."""
-        with blocked_signals():
+        with block_signals():
             self._rows = list(rows)
             self._redraw_below("")
 
     def write(self, text: str) -> None:
         """Write whole lines above the rows."""
-        with blocked_signals():
+        with block_signals():
             self._redraw_below(text)
 
     def _redraw_below(self, above: str) -> None:
@@ -89,30 +89,30 @@ class LiveLine:
         for row in self._rows[-height:]:
             truncated = row.copy()
             truncated.truncate(width, overflow="ellipsis")
-            rendered_rows.append(rendered(self._console, truncated))
+            rendered_rows.append(render_line(self._console, truncated))
         return rendered_rows
 
     def _erase_sequence(self) -> str:
         return _ERASE_BELOW if self._drawn else ""
 
     def _on_resize(self, number: int, frame: FrameType | None) -> None:
-        with blocked_signals():
+        with block_signals():
             self._redraw_below("")
 
     def _on_suspend(self, number: int, frame: FrameType | None) -> None:
         """Handle Ctrl-Z: erase the rows, stop, and redraw them at `fg`."""
-        with blocked_signals():
+        with block_signals():
             _write(self._erase_sequence())
             self._drawn = []
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        with self.while_stopped():
+        with self.stop_context():
             os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._on_suspend)
         self._on_continue(number, frame)
 
     def _on_continue(self, number: int, frame: FrameType | None) -> None:
         """Redraw the rows below the output of other programs."""
-        with blocked_signals():
+        with block_signals():
             _write(self._erase_sequence())
             self._drawn = []
             self._redraw_below("")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 
 from hldctl.cli.terminal import rich_console
-from hldctl.cli.terminal.signals import blocked_signals
+from hldctl.cli.terminal.signals import block_signals
 from hldctl.errors import UnfitEnvironment
 
 # Time for a program to restore the terminal after SIGTERM.
@@ -30,7 +30,7 @@ def run_in_foreground(command: Sequence[str]) -> int:
         try:
             return process.wait()
         except BaseException:
-            with blocked_signals():
+            with block_signals():
                 _terminate(process)
             raise
     finally:

@@ -39,7 +39,7 @@ def console() -> Console:
     return Console(markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 
-def rendered(console: Console, line: Text) -> str:
+def render_line(console: Console, line: Text) -> str:
     """Return the line with its colours as escape sequences, neither wrapped nor truncated."""
     with console.capture() as captured:
         console.print(line, end="", no_wrap=True, overflow="ignore", crop=False)

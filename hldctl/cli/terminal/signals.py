@@ -78,7 +78,7 @@ _HANDLED_SIGNALS = (
 
 
 @contextmanager
-def blocked_signals() -> Iterator[None]:
+def block_signals() -> Iterator[None]:
     """Block signals, so that no handler runs between changing the terminal and recording the change."""
     former = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED_SIGNALS)
     try:

@@ -73,7 +73,7 @@ def _print_answered(state: StateDirectory, request: Request, decision: Answer) -
     if decision.allows:
         output.note(
             f"allowed in session {request.session_id[:8]}: "
-            f"{permission_request.in_one_line(request, decision.updated_input)}"
+            f"{permission_request.one_line_call(request, decision.updated_input)}"
         )
         if decision.always:
             _note_rule(state, request)
@@ -106,7 +106,7 @@ def _answer_one_by_one(state: StateDirectory) -> None:
     ):
         asker = _asker(state, stack)
         for request in pending:
-            asker.take(request)
+            asker.enqueue(request)
         while asker.step():
             wakeup.wait(LOOK_SECONDS)
             asker.drop_resolved({request.id for request in answers.listed(state)})
@@ -119,10 +119,10 @@ def _asker(state: StateDirectory, stack: ExitStack) -> Asker:
         from hldctl.cli.views.approval_prompt_plain import PlainSurface
 
         return stack.enter_context(Asker(state, PlainSurface()))
-    from hldctl.cli.views.approval_prompt_rich import DrawnSurface, live_line
+    from hldctl.cli.views.approval_prompt_rich import LiveSurface, live_line
 
     console = rich_console.console()
     live = stack.enter_context(live_line(console))
-    asker = stack.enter_context(Asker(state, DrawnSurface(state, console, live)))
-    live.while_stopped = asker.stopped
+    asker = stack.enter_context(Asker(state, LiveSurface(state, console, live)))
+    live.stop_context = asker.stop_context
     return asker

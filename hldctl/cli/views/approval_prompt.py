@@ -77,7 +77,7 @@ class Question:
     hint: str = ""
 
     @property
-    def words(self) -> str:
+    def prompt(self) -> str:
         if self.is_about_comment:
             return "Message to the model (Enter: none):"
         verb = "Allow?" if self.tool_input is None else "Run it with these changes?"
@@ -107,7 +107,7 @@ class Surface(Protocol):
     def may_allow(self, question: Question) -> bool:
         """Return whether the whole call was shown, or could be scrolled to."""
 
-    def away(self) -> AbstractContextManager[None]:
+    def release(self) -> AbstractContextManager[None]:
         """Release the terminal while another program uses it."""
 
 
@@ -137,7 +137,7 @@ class Asker:
         """Return the descriptors to watch: standard input, but only while a question is shown."""
         return [sys.stdin.fileno()] if self._is_listening else []
 
-    def take(self, request: Request) -> bool:
+    def enqueue(self, request: Request) -> bool:
         """Queue a question about the request. Return False if the user has quit."""
         if not self._has_quit:
             self._queue.append(request)
@@ -174,7 +174,7 @@ class Asker:
                 self._listen(False)
                 return False
             try:
-                keys = keyboard.pressed(0)
+                keys = keyboard.read_keys(0)
             except EOFError:
                 self._quit()
                 continue
@@ -190,7 +190,7 @@ class Asker:
             if self._is_pending(request):
                 self._listen(True)
                 session = sessions.get(request.session_id)
-                rule = Line(f"[a]lways: {permission_request.lasting_words(self._state, request)}", "dim")
+                rule = Line(f"[a]lways: {permission_request.lasting_rule_text(self._state, request)}", "dim")
                 self._ask(Question(request, [*permission_request.described(request, session), rule]))
                 return True
         return False
@@ -261,12 +261,12 @@ class Asker:
             self._surface.write([Line(str(error), "yellow")])
             return
         if decision.always:
-            rule = permission_request.lasting_words(self._state, request)
+            rule = permission_request.lasting_rule_text(self._state, request)
             self._surface.write([Line(f"always allowed from now on: {rule}", "dim")])
 
     def _edit(self, question: Question) -> None:
         tool_input = json.loads(question.request.tool_input) if question.tool_input is None else question.tool_input
-        with self._surface.away(), self._normal_modes():
+        with self._surface.release(), self._normal_modes():
             changed_input = _edit_in_editor(tool_input)
         if changed_input is not None and self._is_pending(question.request):
             session = sessions.get(question.request.session_id)
@@ -305,7 +305,7 @@ class Asker:
             self._listen(True)
 
     @contextmanager
-    def stopped(self) -> Iterator[None]:
+    def stop_context(self) -> Iterator[None]:
         """Restore the terminal's own modes while Ctrl-Z has stopped the process."""
         if not self._is_listening:
             yield

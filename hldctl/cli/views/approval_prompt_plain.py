@@ -36,11 +36,11 @@ class PlainSurface:
         if question is None:
             self.interrupt()
             return
-        current = (question, question.words, question.hint)
+        current = (question, question.prompt, question.hint)
         if current != self._shown:
             self.interrupt()
             hint = f"{question.hint}\n" if question.hint else ""
-            sys.stdout.write(f"{hint}{question.words} ")
+            sys.stdout.write(f"{hint}{question.prompt} ")
             self._shown, self._echoed = current, ""
         typed = output.quoted_line(question.typed)
         common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._echoed, typed, strict=False)))
@@ -51,7 +51,7 @@ class PlainSurface:
     def may_allow(self, question: Question) -> bool:
         return True
 
-    def away(self) -> AbstractContextManager[None]:
+    def release(self) -> AbstractContextManager[None]:
         self.interrupt()
         return nullcontext()
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from hldctl.cli import output
 from hldctl.cli.render.permission_request import Line
 from hldctl.cli.terminal.live_region import LiveLine
-from hldctl.cli.terminal.rich_console import rendered
+from hldctl.cli.terminal.rich_console import render_line
 from hldctl.cli.views import request_screen
 from hldctl.cli.views.approval_prompt import Question
 from hldctl.cli.views.request_screen import RequestView
@@ -21,7 +21,7 @@ from hldctl.paths import StateDirectory
 _EXCERPT_ROWS = 3
 
 
-class DrawnSurface:
+class LiveSurface:
     """An `approval_prompt.Surface` that redraws the question in place."""
 
     def __init__(self, state: StateDirectory, console: Console, live: LiveLine) -> None:
@@ -39,7 +39,7 @@ class DrawnSurface:
         self._live.show([*rows, *self._rows()])
 
     def write(self, lines: Sequence[Line]) -> None:
-        self._live.write("".join(f"{rendered(self._console, Text(line.text, line.style))}\n" for line in lines))
+        self._live.write("".join(f"{render_line(self._console, Text(line.text, line.style))}\n" for line in lines))
 
     def finish(self, question: Question, how: str | None) -> None:
         self.draw(None)
@@ -50,7 +50,7 @@ class DrawnSurface:
         if not self._fits(question):
             question.can_be_viewed = True
             change_signal = self._state.session(question.request.session_id).change_signal
-            with self._live.away():
+            with self._live.release():
                 self._was_shown = request_screen.show(self._console, question.lines, change_signal, is_wanted)
 
     def draw(self, question: Question | None) -> None:
@@ -60,8 +60,8 @@ class DrawnSurface:
     def may_allow(self, question: Question) -> bool:
         return self._was_shown
 
-    def away(self) -> AbstractContextManager[None]:
-        return self._live.away()
+    def release(self) -> AbstractContextManager[None]:
+        return self._live.release()
 
     @property
     def _width(self) -> int:
@@ -86,7 +86,7 @@ class DrawnSurface:
         if question.hint:
             yield from Text(question.hint, "yellow").wrap(self._console, self._width)
         typed = output.quoted_line(question.typed)
-        line = Text.assemble((question.words, "bold yellow"), " ", typed, (" ", "reverse"))
+        line = Text.assemble((question.prompt, "bold yellow"), " ", typed, (" ", "reverse"))
         yield from line.wrap(self._console, self._width)
 
 

@@ -37,7 +37,7 @@ def print_events(
         # Imported here: rich is slow to import.
         from hldctl.cli.views import follow_rich
 
-        follow_rich.show(state, ids, follow_rich.Part(after, last, follow), shown)
+        follow_rich.show(state, ids, follow_rich.EventRange(after, last, follow), shown)
     elif not follow:
         for event in session_events.events(state, ids, after=after, last=last):
             _print(event, shown, prefixed=len(ids) > 1)
@@ -63,7 +63,7 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int 
                 elsewhere = isinstance(item, Approval) and asker.drop(item.id)
                 _print(item, shown, prefixed=len(ids) > 1, elsewhere=elsewhere)
                 if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
-                    asker.take(item)
+                    asker.enqueue(item)
             for session_id in update.ended:
                 asker.drop_session(session_id)
             asker.step()
@@ -82,10 +82,10 @@ def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: in
             live.add_piece(piece)
             # Events that exist already are printed first, from the database.
             if not is_first:
-                live.print_written()
+                live.print_new_text()
         for item in update.news:
             live.add(item)
-        live.print_written()
+        live.print_new_text()
         is_first = False
     live.close()
     writing.close()

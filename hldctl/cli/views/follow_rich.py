@@ -16,7 +16,7 @@ from hldctl.cli.render.events_rich import ConversationScreen
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.views.approval_prompt import Asker
-from hldctl.cli.views.approval_prompt_rich import DrawnSurface, live_line
+from hldctl.cli.views.approval_prompt_rich import LiveSurface, live_line
 from hldctl.paths import StateDirectory
 from hldctl.sessions import follow
 from hldctl.sessions.partial_output import Writing
@@ -36,7 +36,7 @@ _PARTIAL = "--include-partial-messages"
 
 
 @dataclass(frozen=True)
-class Part:
+class EventRange:
     """A range of events, and whether to follow new ones."""
 
     after: int = 0
@@ -44,7 +44,7 @@ class Part:
     follow: bool = False
 
 
-def show(state: StateDirectory, ids: Sequence[str], part: Part, shown: Shown) -> None:
+def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, shown: Shown) -> None:
     """Print or follow the events of the sessions."""
     console = rich_console.console()
     console.push_theme(markdown.THEME)
@@ -55,24 +55,24 @@ def show(state: StateDirectory, ids: Sequence[str], part: Part, shown: Shown) ->
             session_id: _View(progress[session_id], ConversationScreen(console, progress[session_id], shown, prefix))
             for session_id, prefix in prefixes.items()
         }
-        if part.follow:
-            _follow(state, console, views, prefixes, part, shown)
+        if event_range.follow:
+            _follow(state, console, views, prefixes, event_range, shown)
         else:
-            _draw(follow.events(state, list(views), after=part.after, last=part.last), views)
+            _draw(follow.events(state, list(views), after=event_range.after, last=event_range.last), views)
 
 
 def print_end(state: StateDirectory, session_id: str) -> None:
     """Print the closing line of a session that ended after it was followed."""
     with reading(state):
         session = sessions.progress([session_id])[session_id]
-    rich_console.console().print(status_line.closing(session))
+    rich_console.console().print(status_line.closing_line(session))
 
 
 def _draw(events: Iterator[Event], views: dict[str, _View]) -> None:
     for event in events:
-        print(views[event.session_id].screen.drawn(event), end="", flush=True)
+        print(views[event.session_id].screen.render(event), end="", flush=True)
     for view in views.values():
-        print(view.screen.drawn_rest(), end="")
+        print(view.screen.render_open_calls(), end="")
 
 
 @dataclass
@@ -102,7 +102,7 @@ def _follow(
     console: Console,
     views: dict[str, _View],
     prefixes: dict[str, Text],
-    part: Part,
+    event_range: EventRange,
     shown: Shown,
 ) -> None:
     can_ask = is_interactive()
@@ -110,23 +110,25 @@ def _follow(
         if shown.live or _PARTIAL in (view.session.extra_arguments or ()):
             view.writing = Writing(state.session(session_id).journal)
     alive = dict(views)
-    with live_line(console) as live, Asker(state, surface := DrawnSurface(state, console, live)) as asker:
-        live.while_stopped = asker.stopped
-        updates = follow.rounds(state, list(views), after=part.after, last=part.last, inputs=asker.inputs)
+    with live_line(console) as live, Asker(state, surface := LiveSurface(state, console, live)) as asker:
+        live.stop_context = asker.stop_context
+        updates = follow.rounds(state, list(views), after=event_range.after, last=event_range.last, inputs=asker.inputs)
         for update in updates:
             for item in update.news:
                 view = views[item.session_id]
                 if isinstance(item, Event):
                     view.count_turns(item)
-                    live.write(view.screen.drawn(item))
-                elif not (item.status == ApprovalStatus.PENDING and can_ask and asker.take(item)):
-                    live.write(view.screen.drawn_approval(item, elsewhere=asker.drop(item.id)))
+                    live.write(view.screen.render(item))
+                elif not (item.status == ApprovalStatus.PENDING and can_ask and asker.enqueue(item)):
+                    live.write(view.screen.render_approval(item, elsewhere=asker.drop(item.id)))
             for session_id, session in sessions.progress(list(alive)).items():
                 alive[session_id].session = session
             for session_id in update.ended:
                 view = alive.pop(session_id)
                 asker.drop_session(session_id)
-                live.write(view.screen.drawn_rest() + view.screen.drawn_end(status_line.closing(view.session)))
+                live.write(
+                    view.screen.render_open_calls() + view.screen.render_end(status_line.closing_line(view.session))
+                )
             surface.show([row for view in alive.values() for row in _rows(view, prefixes[view.session.id], console)])
             asker.step()
 

@@ -47,7 +47,7 @@ class RequestView:
         self._top = max(0, min(self._top + step, self._row_count - self._page_height))
         return True
 
-    def drawn(self, width: int, height: int, question: str) -> list[Text]:
+    def render(self, width: int, height: int, question: str) -> list[Text]:
         """Return the visible rows, and a footer: the question once the end has been shown."""
         rows = self.rows(width)
         self._row_count, self._page_height = len(rows), max(1, height - 1)
@@ -66,15 +66,15 @@ def show(console: Console, lines: Sequence[Line], change_signal: Path, is_wanted
     view = RequestView(lines)
     with (
         full_screen(console, has_keys=True) as screen,
-        closing(Wakeup([change_signal, screen.stirred], descriptors=[sys.stdin.fileno()])) as wakeup,
+        closing(Wakeup([change_signal, screen.redraw_signal], descriptors=[sys.stdin.fileno()])) as wakeup,
     ):
         keyboard.discard_typed()
         while is_wanted():
-            screen.draw(view.drawn(*console.size, "q: answer"))
-            for key in keyboard.pressed(0):
+            screen.draw(view.render(*console.size, "q: answer"))
+            for key in keyboard.read_keys(0):
                 if key in ("q", "escape"):
                     return view.end_was_seen
                 view.press(key)
-            screen.draw(view.drawn(*console.size, "q: answer"))
+            screen.draw(view.render(*console.size, "q: answer"))
             wakeup.wait(LOOK_SECONDS)
     return view.end_was_seen

@@ -42,7 +42,7 @@ class LiveText:
                     self._finished_texts.append(self._text)
                 self.close()
 
-    def print_written(self) -> None:
+    def print_new_text(self) -> None:
         """Print the part of the text that has not been printed yet."""
         if self._text is None:
             return
@@ -72,7 +72,7 @@ class LiveText:
     def close(self) -> None:
         """End the text that is being printed, and emit the items held back."""
         if self._text is not None and self._printed_length:
-            self.print_written()
+            self.print_new_text()
             print(flush=True)
         self._text, self._printed_length = None, 0
         held_items, self._held_items = self._held_items, []

@@ -122,7 +122,7 @@ class TopScreen:
         with (
             full_screen(self._console, has_keys=True) as screen,
             reading(self._state),
-            closing(Wakeup([*files, screen.stirred], descriptors=[sys.stdin.fileno()])) as wakeup,
+            closing(Wakeup([*files, screen.redraw_signal], descriptors=[sys.stdin.fileno()])) as wakeup,
         ):
             drawn_question = self._question
             while True:
@@ -133,11 +133,11 @@ class TopScreen:
                     keyboard.discard_typed()
                 drawn_question = self._question
                 screen.draw(lines)
-                keys = keyboard.pressed(_MIN_UPDATE_SECONDS)
+                keys = keyboard.read_keys(_MIN_UPDATE_SECONDS)
                 if not keys:
                     wakeup.wait(self._wait_seconds())
                     refresh(self._state)
-                    keys = keyboard.pressed(0)
+                    keys = keyboard.read_keys(0)
                 for key in keys:
                     if key in ("q", "escape") and self._question is None:
                         return False
@@ -233,12 +233,12 @@ class TopScreen:
         if exit_code != ExitCode.INTERRUPTED:
             output.note("press any key to return")
             with keyboard.single_keys():
-                keyboard.pressed(_MAX_READING_SECONDS)
+                keyboard.read_keys(_MAX_READING_SECONDS)
 
     def _lines(self) -> list[Text]:
         width, height = self._console.size
         if self._question is not None and self._question.view is not None:
-            return self._question.view.drawn(width, height, self._question.text)
+            return self._question.view.render(width, height, self._question.text)
         now, room = time.time(), self._table_height()
         index = self._selected_index()
         # Scroll only as far as needed to keep the selected session visible, and leave no row empty.
@@ -287,7 +287,7 @@ class TopScreen:
     def _footer(self, width: int) -> Text:
         if self._question is not None:
             # The text is truncated before the answers are.
-            line = Cell(Text(self._question.text), Text("? y/n")).drawn(width)
+            line = Cell(Text(self._question.text), Text("? y/n")).render(width)
             line.stylize("bold yellow")
             return line
         if self._message:
