@@ -38,7 +38,7 @@ def test_ls_in_a_pipe_is_cut_nowhere(shown: Gallery) -> None:
 def test_top(shown: Gallery, columns: int) -> None:
     fix_times(shown)
     with Terminal(shown.sandbox, "top", columns=columns, lines=12) as terminal:
-        screen = "\n".join(terminal.becomes("q leave"))
+        screen = "\n".join(terminal.becomes("q quit"))
         terminal.enter("q")
         assert terminal.ended()[0] == 0
     compare(f"top-{columns}", shown.named(_without_figures(screen)))
@@ -86,5 +86,5 @@ def test_a_conversation_goes_through_the_pager(shown: Gallery) -> None:
     environment["PAGER"] = "no-such-pager"
     with Terminal(shown.sandbox, "show", shown.ids["completed"], "--events") as terminal:
         code, said = terminal.ended()
-        assert (code, "'no-such-pager' cannot be run" in said, "Traceback" in said) == (5, True, False)
+        assert (code, "Cannot run the pager 'no-such-pager'" in said, "Traceback" in said) == (5, True, False)
     del environment["PAGER"]

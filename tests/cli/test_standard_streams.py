@@ -79,7 +79,7 @@ def test_the_exit_code_tells_what_became_of_the_session(sandbox: Sandbox, redire
         words = {
             "launch": f"session {session['id']} was started, but its id could not be written",
             "quiet": f"session {session['id']} was started, but its id could not be written",
-            "follow": f"session {session['id']} goes on" if done.returncode == GONE else "cannot be written",
+            "follow": f"session {session['id']} continues" if done.returncode == GONE else "cannot be written",
         }
         assert words.get(mode, "cannot be written") in done.stderr
 

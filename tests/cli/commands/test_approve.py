@@ -36,7 +36,7 @@ def test_a_key_decides(sandbox: Sandbox, key: str, status: str, made: bool) -> N
         assert "$ touch made" in terminal.shows(QUESTION)
         terminal.enter(f"{key}\n")
         if key == "n":
-            terminal.shows("Tell the model")
+            terminal.shows("Message to the model")
             terminal.enter("Rather not.\n")
         assert terminal.ended()[0] == 0
     assert sandbox.ended(session_id)["end_reason"] == "success"
@@ -67,7 +67,7 @@ def test_the_input_is_changed_in_an_editor(sandbox: Sandbox) -> None:
         terminal.shows(QUESTION)
         terminal.enter("e\n")
         # The changed call is shown, and asked about, before it runs.
-        assert "$ touch changed" in terminal.shows("Run it as changed?")
+        assert "$ touch changed" in terminal.shows("Run it with these changes?")
         terminal.shows(QUESTION)
         terminal.enter("y\n")
         assert terminal.ended()[0] == 0

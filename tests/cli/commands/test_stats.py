@@ -155,7 +155,7 @@ def test_a_terminal_is_not_flooded(sandbox: Sandbox) -> None:
     listed = ", ".join(columns)
     sandbox.sql(f"INSERT INTO sessions (id, title, {listed}) {numbers} SELECT i, 't' || i, {listed} FROM n, sessions")
     with Terminal(sandbox, "stats", "--by", "title", columns=80, lines=160) as terminal:
-        screen = terminal.becomes("only the dearest 100 of 150 shown")
+        screen = terminal.becomes("showing only the most expensive 100 of 150")
         terminal.ended()
     (total,) = (line.split() for line in screen if line.startswith("total"))
     assert total[:3] == ["total", "150", "100%"]

@@ -73,7 +73,7 @@ def test_what_top_gave_the_terminal_to_puts_it_back_as_well(sandbox: Sandbox) ->
     sandbox.journal_has(session_id, "make all")
     with Terminal(sandbox, "top") as terminal:
         before = terminal.modes()
-        terminal.becomes("q leave")
+        terminal.becomes("q quit")
         terminal.enter("f")
         terminal.becomes("▌ Make it.")
         terminal.becomes("Bash make all")

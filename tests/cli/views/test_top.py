@@ -44,7 +44,7 @@ def test_it_shows_what_runs_and_its_keys_answer_follow_and_interrupt(sandbox: Sa
         assert "$ touch made" in shown
         assert f"in {sandbox.work}" in shown.replace("\n", "")
         terminal.enter("n")
-        terminal.becomes("q leave")
+        terminal.becomes("q quit")
         # What is typed before the request is on the screen is not an answer to it.
         terminal.enter("ay")
         terminal.becomes("approve? y/n")
@@ -53,15 +53,15 @@ def test_it_shows_what_runs_and_its_keys_answer_follow_and_interrupt(sandbox: Sa
         assert sandbox.ended(asks)["result_content"] == "Done."
         eventually(lambda: not any(asks[:8] in line for line in terminal.screen()), "it to leave the screen")
         terminal.enter("a")
-        terminal.becomes("it waits for no permission")
+        terminal.becomes("this session is not waiting for permission")
         terminal.enter("f")
         terminal.becomes("▌ watch the build")
         terminal.enter("\x03")
-        terminal.becomes("q leave")
+        terminal.becomes("q quit")
         terminal.enter("\x1b[A\x1b[Bi")
         terminal.becomes(f"interrupt {watched[:8]}? y/n")
         terminal.enter("y")
-        terminal.becomes("nothing runs")
+        terminal.becomes("no session is running")
         terminal.enter("q")
         assert terminal.ended()[0] == 0
     assert sandbox.show(watched)["end_reason"] == "interrupted"
@@ -88,7 +88,7 @@ def test_it_sleeps_while_nothing_runs_and_a_launch_wakes_it(sandbox: Sandbox) ->
     sandbox.claude(STAYS)
     sandbox.ok("interrupt", sandbox.launch("Hi"))
     with Terminal(sandbox, "top") as terminal:
-        terminal.becomes("nothing runs")
+        terminal.becomes("no session is running")
         process = psutil.Process(terminal.process.pid)
         falls_asleep(process)
         before = wakeups(process)
@@ -123,14 +123,14 @@ def test_more_sessions_than_lines_scroll_and_the_selection_stays(sandbox: Sandbo
     with Terminal(sandbox, "top", columns=40, lines=7) as terminal:
         screen = terminal.becomes("… 2 below")
         assert ids(screen) == newest_first[:3]
-        assert screen[-1].startswith("q leave")
+        assert screen[-1].startswith("q quit")
         terminal.enter("\x1b[B\x1b[B\x1b[B")
         assert ids(terminal.becomes("… 1 above, 1 below")) == newest_first[1:4]
         # It scrolls no sooner than the selection reaches the edge.
         terminal.enter("kki")
         assert ids(terminal.becomes(f"interrupt {newest_first[1]}? y/n")) == newest_first[1:4]
         terminal.enter("n")
-        terminal.becomes("q leave")
+        terminal.becomes("q quit")
         terminal.enter("\x1b[6~")
         assert ids(terminal.becomes("… 2 above")) == newest_first[2:]
         terminal.enter("i")
@@ -140,7 +140,7 @@ def test_more_sessions_than_lines_scroll_and_the_selection_stays(sandbox: Sandbo
         terminal.becomes("… 3 above")
         terminal.becomes(f"interrupt {newest_first[4]}? y/n")
         terminal.enter("n")
-        terminal.becomes("q leave")
+        terminal.becomes("q quit")
         # The neighbour of one that has ended is selected next.
         terminal.enter("k")
         sandbox.ok("interrupt", newest_first[3])
@@ -156,7 +156,7 @@ def test_more_sessions_than_lines_scroll_and_the_selection_stays(sandbox: Sandbo
         assert "ACTIVITY" in terminal.screen()[1]
         for lines in (5, 2):
             terminal.resize(20, lines)
-            eventually(lambda: terminal.screen()[-1].startswith("q leave"), "a small screen")
+            eventually(lambda: terminal.screen()[-1].startswith("q quit"), "a small screen")
             assert ids(["", "", *terminal.screen()])[-1] == newest_first[4]
 
 
@@ -166,7 +166,7 @@ def test_a_long_call_is_allowed_only_once_its_end_was_on_the_screen(sandbox: San
     session_id = sandbox.launch("Hi", "--approvals")
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
     with Terminal(sandbox, "top", columns=40, lines=12) as terminal:
-        terminal.becomes("q leave")
+        terminal.becomes("q quit")
         terminal.enter("a")
         screen = terminal.becomes("more below")
         assert not any("the-end" in line or "y/n" in line for line in screen)
@@ -188,13 +188,13 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(sandbox: Sandbox) 
     session_id = sandbox.launch("Hi")[:8]
     with Terminal(sandbox, "top", program=JOB_CONTROL) as terminal:
         before = terminal.modes()
-        terminal.becomes("q leave")
+        terminal.becomes("q quit")
         terminal.enter("\x1a")
         eventually(terminal.is_as_before, "its own screen to go")
         eventually(lambda: terminal.modes() == before, "an echo")
         terminal.enter("fg\n")
         eventually(lambda: not terminal.is_as_before(), "its screen to come back")
-        assert session_id in ids(terminal.becomes("q leave"))
+        assert session_id in ids(terminal.becomes("q quit"))
         terminal.enter("q")
         eventually(terminal.is_as_before, "it to leave")
         eventually(lambda: terminal.modes() == before, "an echo")
