@@ -14,7 +14,7 @@ from hldctl.store.events import Event
 
 
 class Detail(StrEnum):
-    """How much of thinking or of tool calls is shown."""
+    """A level of detail, for thinking or for tool calls."""
 
     NONE = "none"
     BRIEF = "brief"
@@ -23,7 +23,7 @@ class Detail(StrEnum):
 
 @dataclass(frozen=True)
 class Shown:
-    """The detail options; None if not given."""
+    """The levels of detail from the options; None if not given."""
 
     thinking: Detail | None = None
     tools: Detail | None = None
@@ -36,9 +36,9 @@ _MAX_INPUT = 200
 _ALL = Shown()
 
 
-def lines(event: Event, shown: Shown = _ALL) -> list[str]:
+def lines(event: Event, levels: Shown = _ALL) -> list[str]:
     """Return the event's lines, the first with a label, the others indented; empty if the event is not shown."""
-    detail = _detail(event, shown)
+    detail = _detail(event, levels)
     if detail is Detail.NONE:
         return []
     label, text = _label_and_text(event, whole_input=detail is Detail.FULL)
@@ -75,10 +75,10 @@ def answerer(approval: Approval) -> str:
     return quoted_line(f"{approval.answered_by or 'nobody'} ({place})" if place else approval.answered_by or "nobody")
 
 
-def _detail(event: Event, shown: Shown) -> Detail | None:
+def _detail(event: Event, levels: Shown) -> Detail | None:
     if event.event_type == EventType.THINKING:
-        return shown.thinking
-    return shown.tools if event.event_type in (EventType.TOOL_CALL, EventType.TOOL_RESULT) else None
+        return levels.thinking
+    return levels.tools if event.event_type in (EventType.TOOL_CALL, EventType.TOOL_RESULT) else None
 
 
 def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:

@@ -46,12 +46,12 @@ class ConversationScreen:
     Pass each event once, in order, while the database is open.
     """
 
-    def __init__(self, console: Console, session: Session, shown: Shown, prefix: Text) -> None:
+    def __init__(self, console: Console, session: Session, levels: Shown, prefix: Text) -> None:
         self._console = console
         self._session_id: str = session.id
         self._working_dir: str = session.working_dir
-        self._thinking = shown.thinking or Detail.BRIEF
-        self._tools = shown.tools or Detail.BRIEF
+        self._thinking = levels.thinking or Detail.BRIEF
+        self._tools = levels.tools or Detail.BRIEF
         self._prefix = prefix
         self._last_kind: str | None = None
         # The call of the subagent that the last event was part of.

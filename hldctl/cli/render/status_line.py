@@ -38,10 +38,10 @@ _END_SIGNS = {Status.COMPLETED: "✓", Status.FAILED: "✗", Status.INTERRUPTED:
 
 def rows(session: Session, calls: Sequence[Event], draft: str, turns: int, width: int) -> list[Text]:
     """Return the end of the text being written, running calls if there are several, and the status line."""
-    shown = [Text(), *_draft(draft, width)] if draft else []
+    result = [Text(), *_draft(draft, width)] if draft else []
     if len(calls) > 1:
-        shown += [Text.assemble("  ", _call(call, session, width - 3)) for call in calls[-_MAX_CALLS:]]
-    return [*shown, _progress(session, calls, draft, turns, width)]
+        result += [Text.assemble("  ", _call(call, session, width - 3)) for call in calls[-_MAX_CALLS:]]
+    return [*result, _progress(session, calls, draft, turns, width)]
 
 
 def closing_line(session: Session) -> Text:

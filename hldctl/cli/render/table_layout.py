@@ -36,7 +36,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Layout:
-    """How columns are treated, by their names."""
+    """The treatment of columns, by name."""
 
     removal_order: Sequence[str]
     """Columns in the order in which they are left out; others are always shown."""

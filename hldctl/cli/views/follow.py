@@ -42,16 +42,16 @@ def print_events(
         for event in session_events.events(state, ids, after=after, last=last):
             _print(event, shown, prefixed=len(ids) > 1)
     elif shown.live and len(ids) == 1:
-        _follow_live(state, ids[0], after=after, last=last, shown=shown)
+        _follow_live(state, ids[0], after=after, last=last, levels=shown)
     else:
-        _follow(state, ids, after=after, last=last, shown=shown)
+        _follow(state, ids, after=after, last=last, levels=shown)
 
 
-def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, shown: Shown) -> None:
+def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, levels: Shown) -> None:
     """Follow the events; at an interactive terminal, also prompt for permission requests until the user quits."""
     if not is_interactive():
         for item in session_events.with_approvals(state, ids, after=after, last=last):
-            _print(item, shown, prefixed=len(ids) > 1)
+            _print(item, levels, prefixed=len(ids) > 1)
         return
     from hldctl.cli.views.approval_prompt import Asker
     from hldctl.cli.views.approval_prompt_plain import PlainSurface
@@ -61,7 +61,7 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int 
             for item in update.news:
                 surface.interrupt()
                 elsewhere = isinstance(item, Approval) and asker.drop(item.id)
-                _print(item, shown, prefixed=len(ids) > 1, elsewhere=elsewhere)
+                _print(item, levels, prefixed=len(ids) > 1, elsewhere=elsewhere)
                 if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
                     asker.enqueue(item)
             for session_id in update.ended:
@@ -69,12 +69,12 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int 
             asker.step()
 
 
-def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: int | None, shown: Shown) -> None:
+def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: int | None, levels: Shown) -> None:
     """Follow the events of a session, and print text while it is written."""
     from hldctl.cli.views.streaming_text import LiveText
     from hldctl.sessions.partial_output import Writing
 
-    live = LiveText(lambda item: _print(item, shown, prefixed=False))
+    live = LiveText(lambda item: _print(item, levels, prefixed=False))
     writing = Writing(state.session(session_id).journal)
     is_first = True
     for update in session_events.rounds(state, [session_id], after=after, last=last):
@@ -91,8 +91,8 @@ def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: in
     writing.close()
 
 
-def _print(item: Event | Approval, shown: Shown, *, prefixed: bool, elsewhere: bool = False) -> None:
+def _print(item: Event | Approval, levels: Shown, *, prefixed: bool, elsewhere: bool = False) -> None:
     prefix = f"{item.session_id[:8]}  " if prefixed else ""
-    output_lines = [approval_line(item, elsewhere=elsewhere)] if isinstance(item, Approval) else lines(item, shown)
+    output_lines = [approval_line(item, elsewhere=elsewhere)] if isinstance(item, Approval) else lines(item, levels)
     if output_lines:
         print("\n".join(prefix + line for line in output_lines), flush=True)

@@ -44,7 +44,7 @@ class EventRange:
     follow: bool = False
 
 
-def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, shown: Shown) -> None:
+def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, levels: Shown) -> None:
     """Print or follow the events of the sessions."""
     console = rich_console.console()
     console.push_theme(markdown.THEME)
@@ -52,11 +52,11 @@ def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, sho
         progress = sessions.progress(ids)
         prefixes = _prefixes([progress[session_id] for session_id in dict.fromkeys(ids)])
         views = {
-            session_id: _View(progress[session_id], ConversationScreen(console, progress[session_id], shown, prefix))
+            session_id: _View(progress[session_id], ConversationScreen(console, progress[session_id], levels, prefix))
             for session_id, prefix in prefixes.items()
         }
         if event_range.follow:
-            _follow(state, console, views, prefixes, event_range, shown)
+            _follow(state, console, views, prefixes, event_range, levels)
         else:
             _draw(follow.events(state, list(views), after=event_range.after, last=event_range.last), views)
 
@@ -103,11 +103,11 @@ def _follow(
     views: dict[str, _View],
     prefixes: dict[str, Text],
     event_range: EventRange,
-    shown: Shown,
+    levels: Shown,
 ) -> None:
     can_ask = is_interactive()
     for session_id, view in views.items():
-        if shown.live or _PARTIAL in (view.session.extra_arguments or ()):
+        if levels.live or _PARTIAL in (view.session.extra_arguments or ()):
             view.writing = Writing(state.session(session_id).journal)
     alive = dict(views)
     with live_line(console) as live, Asker(state, surface := LiveSurface(state, console, live)) as asker:
