@@ -140,7 +140,7 @@ def test_a_link_to_a_call_that_failed_unfolds_it(browser: Browser, exported: Pat
     page = look(browser, exported).page
     answer = page.get_by_text("FAILED (failures=1)")
     assert not answer.is_visible()
-    page.locator(".pointers a").first.click()
+    page.locator(".links a").first.click()
     assert answer.is_visible()
 
 
