@@ -177,4 +177,4 @@ def test_an_end_that_comes_first_is_told_as_it_is(sandbox: Sandbox, on_end: list
         _, errors = process.communicate(timeout=60)
     (sandbox.work / "done").touch()
     assert process.returncode == 0
-    assert ("not waiting for the on_end command" in errors) == bool(on_end)
+    assert ("no longer waiting for the on_end command" in errors) == bool(on_end)
