@@ -1,1 +1,1 @@
-"""The commands, one a file. The only part of hldctl that prints."""
+"""The command line interface: one module per command. No other package of hldctl prints."""

@@ -1,4 +1,4 @@
-"""The command line as a whole: finds the command, runs it, turns errors into sentences and exit codes."""
+"""Command line entry point: dispatches to a command and maps errors to messages and exit codes."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ COMMANDS = {
     "config": "config",
     "doctor": "doctor",
 }
-"""The module of each command, imported only when the command is run or described."""
+"""The module of each command; imported only to run the command or to print its help."""
 
-_SETTINGS = {"help_option_names": ["-h", "--help"]}
-_KILLED_BY_SIGPIPE = 141
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
+_SIGPIPE_EXIT_CODE = 141
+_WRITE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-class _Commands(click_classes.Suggesting, TyperGroup):
-    """Imports a command's module when the command is asked for, so that each pays only for itself."""
+class _LazyCommands(click_classes.Suggesting, TyperGroup):
+    """Command group that imports a command's module on first use, to keep the start-up time of the others low."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -55,7 +55,7 @@ class _Commands(click_classes.Suggesting, TyperGroup):
         return load(cmd_name) if cmd_name in COMMANDS else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        # For the suggestions that a mistyped command gets: the names are all that is read.
+        # For the suggestions after a mistyped command. Only the names are read.
         self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
         return super().resolve_command(ctx, args)
 
@@ -65,7 +65,7 @@ class _Commands(click_classes.Suggesting, TyperGroup):
         rows = {name: load(name).get_short_help_str(formatter.width) for name in COMMANDS}
         for title, names in SECTIONS.items():
             with formatter.section(title):
-                # As wide in each section.
+                # The same width in each section.
                 formatter.write_dl([(f"{name:<9}", rows.pop(name)) for name in names])
         if rows:
             with formatter.section("More"):
@@ -80,12 +80,12 @@ class _Commands(click_classes.Suggesting, TyperGroup):
 
 
 def load(name: str) -> Any:
-    """The command of that name, ready to run.
+    """Import the command `name` and return it, ready to run.
 
-    A module may have SUBCOMMANDS; its `command` is then what comes before each of them, and is run without one, too.
+    If the module has SUBCOMMANDS, its `command` runs before each of them, and also without a subcommand.
     """
     module = importlib.import_module(f"hldctl.cli.commands.{COMMANDS[name]}")
-    loaded = typer.Typer(name=name, add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
+    loaded = typer.Typer(name=name, add_completion=False, rich_markup_mode=None, context_settings=_CONTEXT_SETTINGS)
     if subcommands := getattr(module, "SUBCOMMANDS", None):
         loaded.callback(cls=click_classes.Group, invoke_without_command=True)(module.command)
         for subcommand, function in subcommands.items():
@@ -96,33 +96,33 @@ def load(name: str) -> Any:
 
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=_LazyCommands,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    # Ours are quicker, and say more: see `completion`.
+    # hldctl has its own completion, which is faster and shows more: see `completion`.
     add_completion=False,
-    context_settings=_SETTINGS,
+    context_settings=_CONTEXT_SETTINGS,
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         print(f"hldctl {__version__}")
         raise typer.Exit
 
 
-def _install_completion(wanted: bool) -> None:
-    if wanted:
+def _install_completion(is_requested: bool) -> None:
+    if is_requested:
         from hldctl.cli.completion import install
 
         shell, path = install.install()
-        print(f"{shell} completion installed in {path}; it begins with the next shell.")
+        print(f"{shell} completion installed in {path}. Open a new shell to use it.")
         raise typer.Exit
 
 
-def _show_completion(wanted: bool) -> None:
-    if wanted:
+def _show_completion(is_requested: bool) -> None:
+    if is_requested:
         from hldctl.cli.completion import install
 
         print(install.script(install.shell()), end="")
@@ -138,7 +138,7 @@ def _root(
         bool,
         typer.Option(
             "--install-completion",
-            help="Install completion for the shell that this is typed in.",
+            help="Install completion for the current shell.",
             callback=_install_completion,
             is_eager=True,
         ),
@@ -147,37 +147,39 @@ def _root(
         bool,
         typer.Option(
             "--show-completion",
-            help="Print the completion for it, to be installed by hand.",
+            help="Print the completion script for the current shell.",
             callback=_show_completion,
             is_eager=True,
         ),
     ] = False,
 ) -> None:
-    """Run Claude Code in the background: sessions that outlive their terminal and lose nothing."""
+    """Run Claude Code sessions in the background. They survive a closed terminal and lose no data."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line `arguments` (default: sys.argv) and exit with its exit code."""
     if sys.platform == "win32":
         print("hldctl does not run on Windows; use it in WSL.", file=sys.stderr)
         sys.exit(ExitCode.ENVIRONMENT)
     standard_streams.prepare()
-    # Claude Code gets the launcher's umask; hldctl's own files are private whatever it is.
+    # Claude Code gets the launcher's umask; hldctl's own files are always private.
     umask = os.umask(0o077)
     try:
-        code = _run(_readable(arguments), umask)
+        code = _run(_replace_invalid_utf8(arguments), umask)
     except OSError as error:
-        # Others of the kind that name no file; those that do are met where the file is opened.
-        if error is not standard_streams.failure() and (error.errno not in _UNWRITABLE or error.filename is not None):
+        # Apart from failed writes to standard output, handle only such errors without a file name: where a file is
+        # opened, errors that name it are handled there.
+        if error is not standard_streams.failure() and (error.errno not in _WRITE_ERRNOS or error.filename is not None):
             raise
         output.note_unwritable(error)
         code = ExitCode.ENVIRONMENT
     except Exception as error:
-        # What was read may be damaged; not each place that reads can allow for that.
+        # The cause may be a damaged database, which not every reader checks for.
         from hldctl.cli import damaged_database
 
-        if (sentence := damaged_database.sentence(error)) is None:
+        if (message := damaged_database.sentence(error)) is None:
             raise
-        output.note(sentence)
+        output.note(message)
         code = ExitCode.ENVIRONMENT
     if code == ExitCode.DONE:
         _note_old_data()
@@ -187,45 +189,45 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _note_old_data() -> None:
-    """Say so where a full or read-only disk let only a part of the database be read."""
+    """Print a note if a full or read-only disk made part of the database unreadable."""
     fallback = sys.modules.get("hldctl.store.read_only")
     if fallback is not None and fallback.is_outdated():
         output.note(fallback.OUTDATED)
 
 
-def _run(words: list[str], umask: int) -> int:
-    """Run the command; return its exit code."""
+def _run(arguments: list[str], umask: int) -> int:
+    """Run the command and return its exit code."""
     from typer._click.exceptions import ClickException
 
     try:
-        return int(app(args=words, prog_name="hldctl", obj={"umask": umask}, standalone_mode=False) or 0)
+        return int(app(args=arguments, prog_name="hldctl", obj={"umask": umask}, standalone_mode=False) or 0)
     except SystemExit:
-        # What typer makes of EPIPE is exit code 1, which means that a session failed.
-        return _KILLED_BY_SIGPIPE
+        # On EPIPE typer exits with 1, which would mean that a session failed.
+        return _SIGPIPE_EXIT_CODE
     except HldctlError as error:
-        # One sentence on one line: a line of its own could pass for another message.
+        # Keep the message on one line: text after a newline could pass for another message.
         output.note(str(error).replace("\n", "\\n"))
         return error.exit_code
     except ClickException as error:
-        shown = io.StringIO()
-        error.show(shown)
-        print(output.harmless(shown.getvalue()), end="", file=sys.stderr)
+        message = io.StringIO()
+        error.show(message)
+        print(output.harmless(message.getvalue()), end="", file=sys.stderr)
         return error.exit_code
     except typer.Abort:
         return ExitCode.INTERRUPTED
 
 
 def _exit_code(failure: OSError) -> int:
-    """The exit code of a command that did what it should, but whose output could not be written."""
+    """Return the exit code of a command that succeeded, but whose output could not be written."""
     if failure.errno == errno.EPIPE:
-        return _KILLED_BY_SIGPIPE
+        return _SIGPIPE_EXIT_CODE
     if standard_streams.keeps_going():
         return ExitCode.UNWRITABLE
     output.note_unwritable(failure)
     return ExitCode.ENVIRONMENT
 
 
-def _readable(arguments: Sequence[str] | None) -> list[str]:
-    """The command's words, with what is no UTF-8 replaced: it would fit into no database and no sentence."""
-    words = sys.argv[1:] if arguments is None else arguments
-    return [word.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for word in words]
+def _replace_invalid_utf8(arguments: Sequence[str] | None) -> list[str]:
+    """Return the arguments with invalid UTF-8 replaced: neither the database nor a message could hold it."""
+    texts = sys.argv[1:] if arguments is None else arguments
+    return [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in texts]

@@ -1,4 +1,4 @@
-"""A command: what typer makes of a function, with examples below its help and suggestions for what is mistyped."""
+"""Typer command classes with examples in the help and suggestions for mistyped options."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
 
 class Suggesting:
-    """Before a class of typer's: an option that there is not is answered with those that are like it."""
+    """Mixin for typer's command classes: suggest similar options for an unknown one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
-            words: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
+            remaining: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
         except NoSuchOption as error:
             raise _with_suggestion(error) from None
-        return words
+        return remaining
 
 
-class _Exemplified(Suggesting):
-    """Its help ends with its own examples."""
+class _ExamplesMixin(Suggesting):
+    """Mixin that appends a command's examples to its help."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         from hldctl.cli.help_text import EXAMPLES
 
-        # By its path: `config set` is not `set`.
+        # Looked up by the full path: `config set` is not `set`.
         write_examples(formatter, EXAMPLES.get(ctx.command_path.removeprefix("hldctl "), ()))
 
 
-class Command(_Exemplified, TyperCommand):
+class Command(_ExamplesMixin, TyperCommand):
     pass
 
 
-class Group(_Exemplified, TyperGroup):
-    """A command that has others below it."""
+class Group(_ExamplesMixin, TyperGroup):
+    """Command with subcommands."""
 
 
 class CommandWithRest(Command):
-    """A command that hands on what stands behind `--`, as `rest`."""
+    """Command that stores the arguments after `--` in its context, as `rest`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         split = args.index("--") if "--" in args else len(args)
@@ -52,7 +52,7 @@ class CommandWithRest(Command):
 
 
 def _with_suggestion(error: NoSuchOption) -> NoSuchOption:
-    """In the words that a mistyped command gets."""
+    """Return the error with its suggestions worded like those for a mistyped command."""
     if error.possibilities:
         similar = ", ".join(repr(option) for option in error.possibilities)
         error.message, error.possibilities = f"{error.message}. Did you mean {similar}?", None
@@ -60,7 +60,7 @@ def _with_suggestion(error: NoSuchOption) -> NoSuchOption:
 
 
 def write_examples(formatter: Any, examples: Iterable[Example]) -> None:
-    """Lines that can be copied: none is wrapped."""
+    """Write the examples without wrapping, so that each line can be copied."""
     if examples:
         with formatter.section("Examples"):
             formatter.write(
@@ -69,6 +69,6 @@ def write_examples(formatter: Any, examples: Iterable[Example]) -> None:
 
 
 def command_name() -> str:
-    """Return the command that runs, as the user named it: approve, deny, tail, top…"""
+    """Return the name of the running command as the user typed it, such as `approve`; empty outside a command."""
     context = get_current_context(silent=True)
     return "" if context is None else context.info_name or ""

@@ -1,4 +1,4 @@
-"""Telling a damaged database from a fault of hldctl, when a command has met something that it cannot read."""
+"""Error message for an exception that a damaged database may have caused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hldctl.store.recovery import integrity
 
 
 def sentence(error: Exception) -> str | None:
-    """Return what to tell the user if the database is damaged; None if the error is something else's."""
+    """Return an error message if the database is damaged; None if `error` has another cause."""
     if isinstance(error, OSError):
         return None
     try:
@@ -17,7 +17,7 @@ def sentence(error: Exception) -> str | None:
         if not state.database.exists():
             return None
         with reading(state):
-            found = integrity.damage()
-    except HldctlError as refusal:
-        return str(refusal)
-    return f"The database {state.database} is damaged: {found[0]}. Run `hldctl doctor --fix`." if found else None
+            damage = integrity.damage()
+    except HldctlError as unreadable:
+        return str(unreadable)
+    return f"The database {state.database} is damaged: {damage[0]}. Run `hldctl doctor --fix`." if damage else None

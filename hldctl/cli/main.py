@@ -1,4 +1,4 @@
-"""Where `hldctl` begins: what takes long to load is begun first."""
+"""Entry point of the `hldctl` executable; starts slow work, such as the supervisor, before other imports."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hldctl.cli import standard_streams
 from hldctl.errors import ExitCode
 from hldctl.system import interpreter
 
-_LAUNCHING = ("launch", "continue")
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_LAUNCH_COMMANDS = ("launch", "continue")
+_EXHAUSTION_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def main() -> NoReturn:
@@ -25,23 +25,26 @@ def main() -> NoReturn:
             interpreter.leave(end.code or 0)
         raise
     except OSError as error:
-        # Of the machine, and met anywhere: Python itself opens a file for each module.
-        if error.errno not in _EXHAUSTED:
+        # Exhausted resources can fail anywhere: Python itself opens a file for each module.
+        if error.errno not in _EXHAUSTION_ERRNOS:
             raise
-        print(
-            f"hldctl: The machine refuses what is needed to go on: {error.strerror}; see `ulimit -a`.", file=sys.stderr
-        )
+        print(f"hldctl: Out of system resources: {error.strerror} (see `ulimit -a`).", file=sys.stderr)
         sys.exit(ExitCode.ENVIRONMENT)
 
 
 def _run() -> NoReturn:
-    words = sys.argv[1:]
+    arguments = sys.argv[1:]
     if shell := os.environ.get("_HLDCTL_COMPLETE"):
         from hldctl.cli.completion import main
 
-        main.main(shell, words)
+        main.main(shell, arguments)
         sys.exit(ExitCode.DONE)
-    if sys.platform != "win32" and words[:1] and words[0] in _LAUNCHING and not {"-h", "--help"} & set(words):
+    if (
+        sys.platform != "win32"
+        and arguments[:1]
+        and arguments[0] in _LAUNCH_COMMANDS
+        and not {"-h", "--help"} & set(arguments)
+    ):
         from hldctl.sessions import spawn
 
         spawn.prestart()

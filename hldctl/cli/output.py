@@ -1,4 +1,4 @@
-"""How commands print: data to standard output, all else to standard error, nothing raw to a terminal."""
+"""Output functions: data to standard output, notes to standard error, control characters escaped."""
 
 from __future__ import annotations
 
@@ -8,86 +8,87 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# All of C0 and C1 but tab and newline, the marks that turn the direction of text around, characters of no width, and
-# tags. The flags of England, Scotland and Wales are made of tags, which stay, as does what joins emoji and letters.
+# C0 and C1 except tab and newline, marks that change the direction of text, zero-width characters, and tags. Tags in the
+# flags of England, Scotland and Wales stay, and so do the joiners of emoji and letters.
 _FLAG = "\U0001f3f4"
 _UNPRINTABLE = re.compile(
     f"{_FLAG}[\U000e0061-\U000e007a]{{5}}\U000e007f|"
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
 )
-_LOOKS_BLANK = frozenset(
+# Characters that `str.isprintable` accepts although they are invisible: fillers and variation selectors.
+_INVISIBLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
     + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
 )
-"""Characters that `str.isprintable` accepts, though nothing of them is seen: fillers and variation selectors."""
 
 
 def harmless(text: str) -> str:
-    """Text from a model or a tool as it may go to a terminal: control characters are shown, not obeyed."""
-    return _UNPRINTABLE.sub(_visible, text.replace("\r\n", "\n"))
+    """Return the text with control characters escaped, so that output of a model or tool cannot control the terminal."""
+    return _UNPRINTABLE.sub(_escape_match, text.replace("\r\n", "\n"))
 
 
 def quoted(text: str) -> str:
-    """Return what somebody is to decide about: blanks are kept, and every other invisible character is an escape.
+    """Return the text of a permission request, with all invisible characters except blanks escaped.
 
-    Tabs and newlines stay. An emoji that is joined from several shows what joins them: here it matters more that
-    nothing is hidden.
+    Tabs and newlines stay. Joiners within an emoji are escaped too: here it matters more that nothing is hidden.
     """
     if text.isascii():
-        return _UNPRINTABLE.sub(_visible, text)
-    return "".join(each if _is_visible(each) else _escaped(each) for each in text)
+        return _UNPRINTABLE.sub(_escape_match, text)
+    return "".join(character if _is_visible(character) else _escape(character) for character in text)
 
 
 def quoted_line(text: str) -> str:
-    """Return it on one line, with `\\n` and `\\t` for newlines and tabs."""
+    """Return `quoted(text)` on one line, with newlines and tabs as `\\n` and `\\t`."""
     return quoted(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def cut(line: str, width: int) -> str:
-    """Return as much of the line as has room in `width` columns, and `…` if that is not all."""
+    """Truncate the line to `width` columns; `…` marks a truncated line."""
     if line.isascii():
         return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
-    # Not for the completion of a word.
+    # Imported here, since completion does not need it.
     from rich.cells import cell_len, set_cell_size
 
     return line if cell_len(line) <= width else f"{set_cell_size(line, max(0, width - 1)).rstrip()}…"
 
 
 def _is_visible(character: str) -> bool:
-    return character in "\n\t" or (character.isprintable() and character not in _LOOKS_BLANK)
+    return character in "\n\t" or (character.isprintable() and character not in _INVISIBLE)
 
 
 def for_reader(result: str) -> str:
-    """A result as it goes to standard output: in a pipe it is what `claude -p` would print, to the letter."""
+    """Return the result for standard output: escaped at a terminal; in a pipe unchanged, as `claude -p` prints it."""
     return harmless(result) if sys.stdout.isatty() else result
 
 
-def _visible(match: re.Match[str]) -> str:
-    return match[0] if match[0].startswith(_FLAG) else _escaped(match[0])
+def _escape_match(match: re.Match[str]) -> str:
+    return match[0] if match[0].startswith(_FLAG) else _escape(match[0])
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def one_line(text: str) -> str:
+    """Return the text on one line, with runs of white space collapsed and control characters escaped."""
     return harmless(" ".join(text.split()))
 
 
 def shortened(text: str, width: int) -> str:
+    """Return the text on one line of at most `width` characters; `…` marks a truncated one."""
     line = one_line(text)
     return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
-def styled(text: str, **style: Any) -> str:
-    """Bold or in colour on a terminal, unless NO_COLOR is set: https://no-color.org."""
+def styled(text: str, **attributes: Any) -> str:
+    """Return the text bold or in colour if standard output is a terminal and NO_COLOR (https://no-color.org) is not set."""
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return text
     import typer
 
-    return typer.style(text, **style)
+    return typer.style(text, **attributes)
 
 
 def data(text: str) -> None:
@@ -95,23 +96,23 @@ def data(text: str) -> None:
 
 
 def json_value(value: Any, *, compact: bool = False) -> None:
-    """One JSON value; `compact` on one line, for streams, and at once."""
+    """Print a JSON value. `compact`: print it on one line and flush, for streams."""
     import json
 
-    # allow_nan: rather fail than print what is no JSON.
+    # allow_nan: fail rather than print invalid JSON.
     print(json.dumps(value, indent=None if compact else 2, allow_nan=False), flush=compact)
 
 
 def json_array(objects: Iterable[dict[str, Any]]) -> None:
-    """Print an array as `json_value` does, object by object, so that a long one needs little memory."""
+    """Print an array as `json_value` does, one object at a time, so that a long one needs little memory."""
     import json
 
-    # With `indent` Python's encoder is at work, which takes three times as long as the one in C.
+    # With `indent`, json uses its Python encoder, which takes three times as long as the C encoder.
     flat = json.JSONEncoder(allow_nan=False, separators=(",\n    ", ": "))
     opening = "["
     for value in objects:
         if any(isinstance(member, list | dict) and member for member in value.values()) or not value:
-            # A line break within a string is escaped: each one here is between two tokens.
+            # Newlines in strings are escaped, so each newline here is between two tokens.
             text = json.dumps(value, indent=2, allow_nan=False).replace("\n", "\n  ")
         else:
             text = f"{{\n    {flat.encode(value)[1:-1]}\n  }}"
@@ -121,16 +122,17 @@ def json_array(objects: Iterable[dict[str, Any]]) -> None:
 
 
 def note(text: str) -> None:
-    """A line on standard error; control characters in it are escaped."""
+    """Print a message to standard error, with control characters escaped."""
     print(f"hldctl: {harmless(text)}", file=sys.stderr)
 
 
 def note_unwritable(failure: OSError) -> None:
-    note(f"The output cannot be written: {failure.strerror}.")
+    """Print the error message for output that cannot be written."""
+    note(f"Cannot write output: {failure.strerror}.")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns as wide as their longest cell."""
+    """Print a table whose columns are as wide as their longest cell."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:

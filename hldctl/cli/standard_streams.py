@@ -1,13 +1,14 @@
-"""Standard input, output and error, whatever the program that started hldctl made of them.
+"""Robust standard streams: closed, non-blocking and unwritable standard input, output and error.
 
-* A closed one is /dev/null: otherwise Python sends to standard output what was for standard error, and the next file
-  that is opened, such as the database, takes the place of the closed one.
-* A non-blocking one, as a parent written for Node.js may hand down, is waited for. O_NONBLOCK itself stays: it belongs
-  to the open file description, which the parent has as well.
-* What cannot be written to standard error is dropped: there is nobody to say so to, and a session is waited for with
-  or without it.
-* What cannot be written to standard output is an OSError, and `failure` tells it from any other. Where a command has
-  started a session or waits for one, `keep_going` has it noted rather than raised: see `app`.
+* A closed stream is replaced by /dev/null. Otherwise Python would send to standard output what was meant for standard
+  error, and the next file that is opened, such as the database, would get the descriptor of the closed stream.
+* Writes to a non-blocking stream, which a parent written for Node.js may pass on, wait until it is writable.
+  O_NONBLOCK itself stays set: it belongs to the open file description, which the parent shares.
+* Failed writes to standard error are ignored: there is nowhere to report them, and waiting for a session works without
+  it.
+* A failed write to standard output raises an OSError, which `failure` returns, to tell it apart from others. A command
+  that has started a session or waits for one calls `keep_going`, so that the failure is reported instead of raised: see
+  `app`.
 """
 
 from __future__ import annotations
@@ -19,29 +20,29 @@ import sys
 from collections.abc import Callable
 from typing import TextIO, TypeVar
 
-_Kind = TypeVar("_Kind", bound="_Patient")
+_Stream = TypeVar("_Stream", bound="_BlockingStream")
 
 
-class _Patient(io.FileIO):
-    """Waits while a non-blocking descriptor takes nothing."""
+class _BlockingStream(io.FileIO):
+    """Output stream that waits while a non-blocking descriptor is not writable."""
 
     def write(self, data: object, /) -> int:
         while True:
-            # None is what FileIO makes of EAGAIN.
-            written: int | None = super().write(data)  # type: ignore[arg-type]  # a buffer, as FileIO has it
+            # FileIO returns None for EAGAIN.
+            written: int | None = super().write(data)  # type: ignore[arg-type]  # a buffer, as in FileIO
             if written is not None:
                 return written
-            self._wait()
+            self._wait_until_writable()
 
-    def _wait(self) -> None:
+    def _wait_until_writable(self) -> None:
         import select
 
         select.select([], [self.fileno()], [])
 
 
-class _Output(_Patient):
+class _Output(_BlockingStream):
+    # The first failure. After it, nothing is written.
     failure: OSError | None = None
-    """The first; from then on nothing is written any more."""
     on_failure: Callable[[OSError], None] | None = None
 
     def write(self, data: object, /) -> int:
@@ -56,7 +57,7 @@ class _Output(_Patient):
         return memoryview(data).nbytes  # type: ignore[arg-type]
 
 
-class _Errors(_Patient):
+class _Errors(_BlockingStream):
     def write(self, data: object, /) -> int:
         try:
             return super().write(data)
@@ -64,89 +65,93 @@ class _Errors(_Patient):
             return memoryview(data).nbytes  # type: ignore[arg-type]
 
 
+# One stream, or none if standard output was closed.
 _outputs: list[_Output] = []
-"""One, unless standard output was closed."""
-_former: list[TextIO] = []
-"""What was replaced: it would close its descriptor if it was collected."""
+# The replaced streams: they would close their descriptors if they were collected.
+_replaced_streams: list[TextIO] = []
 
 
 def prepare() -> None:
-    """To be called before anything is opened, started or printed; a second call does nothing."""
-    if _former:
+    """Replace the standard streams; call it before opening, starting or printing anything. A second call does nothing."""
+    if _replaced_streams:
         return
-    _former.extend(stream for stream in (sys.stdout, sys.stderr) if stream is not None)
-    _open_closed_ones()
-    # In place of a closed one a file of its own: what has the number may be another that was opened since.
+    _replaced_streams.extend(stream for stream in (sys.stdout, sys.stderr) if stream is not None)
+    _reopen_closed()
+    # A new file replaces a closed stream: its number may belong to another file that was opened since.
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  for as long as the process lives
-    elif (stdout := _replaced(sys.stdout, _Output)) is not None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  stays open while the process lives
+    elif (stdout := _replace(sys.stdout, _Output)) is not None:
         sys.stdout, raw = stdout
         _outputs.append(raw)
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  for as long as the process lives
-    elif (stderr := _replaced(sys.stderr, _Errors)) is not None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  stays open while the process lives
+    elif (stderr := _replace(sys.stderr, _Errors)) is not None:
         sys.stderr, _ = stderr
 
 
 def failure() -> OSError | None:
-    """Why standard output could not be written to, if so."""
+    """Return the error of the first failed write to standard output, or None."""
     return _outputs[0].failure if _outputs else None
 
 
 def flush() -> OSError | None:
-    """Writes what is in the buffer; returns why standard output could not be written to, if so."""
+    """Flush standard output; return the error of its first failed write, or None."""
     try:
         sys.stdout.flush()
     except OSError as error:
         if not _outputs or error is not _outputs[0].failure:
             raise
-        # The failure is noted: what is still in the buffer is dropped.
+        # The failure is recorded by now, so this drops what is still in the buffer.
         sys.stdout.flush()
     return failure()
 
 
-def keep_going(say: Callable[[OSError], None], *, reader_may_leave: bool = False) -> None:
-    """From here on the command goes on when standard output cannot be written to, and `say` is called once.
+def keep_going(report: Callable[[OSError], None], *, reader_may_leave: bool = False) -> None:
+    """Let the command continue after a failed write to standard output; `report` is then called once.
 
-    With `reader_may_leave` a pipe that nobody reads is an error as before.
+    With `reader_may_leave`, EPIPE is still raised.
     """
 
-    def note(error: OSError) -> None:
+    def handle(error: OSError) -> None:
         if reader_may_leave and error.errno == errno.EPIPE:
             raise error
-        say(error)
+        report(error)
 
     if _outputs:
-        _outputs[0].on_failure = note
+        _outputs[0].on_failure = handle
 
 
 def keeps_going() -> bool:
+    """Return whether `keep_going` was called."""
     return bool(_outputs) and _outputs[0].on_failure is not None
 
 
-def _open_closed_ones() -> None:
+def _reopen_closed() -> None:
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest that is free, which is this one.
+            # `open` uses the lowest free number, which is this one.
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)
 
 
-def _replaced(stream: TextIO, kind: type[_Kind]) -> tuple[TextIO, _Kind] | None:
-    """The stream again, over a file of that kind; None for one that is no file of the system's, as in a test."""
+def _replace(stream: TextIO, stream_class: type[_Stream]) -> tuple[TextIO, _Stream] | None:
+    """Return a text stream on a new raw stream of this class, and that raw stream.
+
+    Return None if the stream has no file descriptor, as in a test.
+    """
     if not isinstance(stream, io.TextIOWrapper):
         return None
     try:
-        raw = kind(stream.fileno(), "w", closefd=False)
+        raw = stream_class(stream.fileno(), "w", closefd=False)
     except OSError:
         return None
     stream.flush()
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=stream.encoding,
-        # A terminal or locale without UTF-8 is shown what it cannot show as escapes.
+        # Characters that the terminal or locale cannot encode are printed as escapes.
         errors="backslashreplace",
         newline="\n",
         line_buffering=stream.line_buffering,
@@ -155,5 +160,5 @@ def _replaced(stream: TextIO, kind: type[_Kind]) -> tuple[TextIO, _Kind] | None:
 
 
 def is_interactive() -> bool:
-    """Return whether a person sees what is printed and can type."""
+    """Return whether standard input and output are a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()

@@ -25,40 +25,40 @@ _HEADER = ("ID", "SESSION", "STATUS", "SINCE", "TOOL", "INPUT")
 
 
 def command(
-    words: Annotated[
+    refs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID…]", help="Only of these sessions; of a request, the whole of it."),
+        typer.Argument(metavar="[ID…]", help="Sessions whose requests to list, or requests to show in full."),
     ] = None,
-    answered_too: Annotated[bool, typer.Option("--all", help="Answered and expired ones too.")] = False,
+    answered_too: Annotated[bool, typer.Option("--all", help="Include answered and expired requests.")] = False,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="And then each that comes or is answered, until Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Then print each new or answered request, until Ctrl-C.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an array, or with -f an object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array; with -f, one object per line.")] = False,
 ) -> None:
-    """List the permission requests that wait, the longest first.
+    """List pending permission requests, the oldest first.
 
-    The id of a request shows that one whole, answered or not.
+    Given the id of a request, show that request in full, answered or not.
     """
     state = StateDirectory.from_environment()
-    named = requests.named(state, words or ())
+    named = requests.named(state, refs or ())
     if follow:
         if named.requests:
-            raise BadUsage("-f follows sessions; leave out -f to see a request.")
+            raise BadUsage("-f follows sessions; omit it to show a request.")
         _follow(state, named.sessions, as_json=as_json)
         return
-    found = list(named.requests)
-    if named.sessions or not found:
-        found += answers.listed(state, named.sessions, answered_too=answered_too)
-    if answered_too and not words and len(found) == answers.NEWEST:
-        output.note(f"only the newest {answers.NEWEST}; name a session for all of its requests")
+    listed = list(named.requests)
+    if named.sessions or not listed:
+        listed += answers.listed(state, named.sessions, answered_too=answered_too)
+    if answered_too and not refs and len(listed) == answers.NEWEST:
+        output.note(f"only the newest {answers.NEWEST} requests; give a session id for all of its requests")
     if as_json:
-        output.json_value([as_object(approval) for approval in found])
+        output.json_value([as_object(approval) for approval in listed])
     elif named.requests:
-        _print_whole(state, found)
-    elif not found:
-        output.note("nothing was ever asked" if answered_too else "nothing waits for permission")
+        _print_full(state, listed)
+    elif not listed:
+        output.note("no permission requests" if answered_too else "no pending permission requests")
     else:
-        _print_table(found)
+        _print_table(listed)
 
 
 def _follow(state: StateDirectory, ids: Sequence[str], *, as_json: bool) -> None:
@@ -70,32 +70,32 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, as_json: bool) -> None
                 print("  ".join(_cells(approval)), flush=True)
 
 
-def _print_table(found: Sequence[Approval]) -> None:
-    """At a terminal each request has one line; in a pipe it is whole, as with -f."""
-    rows = list(map(_cells, found))
+def _print_table(approvals: Sequence[Approval]) -> None:
+    """Print one line per request, truncated at a terminal, in full in a pipe."""
+    rows = list(map(_cells, approvals))
     if rich_console.is_drawn():
         widths = [max(map(len, column)) for column in list(zip(_HEADER, *rows, strict=True))[:-1]]
-        room = max(1, shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths))
-        short = [(*cells[:-1], output.cut(cells[-1], room)) for cells in rows]
-        is_cut, rows = short != rows, short
+        input_width = max(1, shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths))
+        truncated = [(*cells[:-1], output.cut(cells[-1], input_width)) for cells in rows]
+        is_truncated, rows = truncated != rows, truncated
     output.table(_HEADER, rows)
-    if rich_console.is_drawn() and is_cut:
-        output.note("`hldctl approvals ID` shows a request whole")
+    if rich_console.is_drawn() and is_truncated:
+        output.note("`hldctl approvals ID` shows a request in full")
 
 
-def _print_whole(state: StateDirectory, found: Iterable[Approval]) -> None:
-    # Only here: a list needs none of it.
+def _print_full(state: StateDirectory, approvals: Iterable[Approval]) -> None:
+    # Imported here: a list needs none of these.
     from hldctl.cli.render.permission_request import described
     from hldctl.cli.terminal.programs import paged
     from hldctl.store import sessions
 
     with reading(state):
-        of_sessions = {approval.session_id: sessions.get(approval.session_id) for approval in found}
+        sessions_by_id = {approval.session_id: sessions.get(approval.session_id) for approval in approvals}
     with paged():
-        for number, approval in enumerate(found):
+        for number, approval in enumerate(approvals):
             if number:
                 output.data("")
-            for line in described(approval, of_sessions[approval.session_id]):
+            for line in described(approval, sessions_by_id[approval.session_id]):
                 output.data(line.printed)
             comment = f": {output.quoted_line(approval.comment)}" if approval.comment else ""
             output.data(f"{_status(approval)}, asked {age(time.time() - approval.created_at / 1000)} ago{comment}")
@@ -114,5 +114,5 @@ def _cells(approval: Approval) -> tuple[str, ...]:
 
 def _status(approval: Approval) -> str:
     if approval.status == ApprovalStatus.PENDING:
-        return "waits"
+        return "pending"
     return f"{approval.status} by {answerer(approval)}"

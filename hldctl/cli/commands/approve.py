@@ -12,24 +12,24 @@ from hldctl.sessions.permissions.answers import Answer
 
 
 def changed_input(text: str) -> dict[str, Any]:
-    """For typer's `parser`."""
+    """Parse a JSON object, for typer's `parser`; raise BadParameter if the text is something else."""
     try:
-        # What is no number in JSON would be none for Claude Code either.
-        value = json.loads(text, parse_constant=_refuse)
+        # Reject NaN and Infinity, which Python accepts: they are not valid JSON, and Claude Code would reject them.
+        value = json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
-        raise typer.BadParameter(f"it is no JSON: {error}.") from None
+        raise typer.BadParameter(f"not valid JSON: {error}.") from None
     if not isinstance(value, dict):
-        raise typer.BadParameter("it must be a JSON object, as the tool takes it.")
+        raise typer.BadParameter("must be a JSON object: the input of the tool.")
     return value
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number in JSON")
+def _reject_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def command(
     approval: answer_requests.Approval = None,
-    comment: Annotated[str | None, typer.Option(metavar="TEXT", help="For the record.")] = None,
+    comment: Annotated[str | None, typer.Option(metavar="TEXT", help="A comment, stored with the answer.")] = None,
     tool_input: Annotated[
         Any, typer.Option("--input", parser=changed_input, metavar="JSON", help="Run the tool with this input instead.")
     ] = None,
@@ -37,16 +37,16 @@ def command(
         bool,
         typer.Option(
             "--always",
-            help="And from now on in this session: this command, page or edit, or those like it; it prints the rule.",
+            help="Also allow this or similar calls for the rest of the session; print the rule.",
         ),
     ] = False,
     all_of_them: answer_requests.AllOfThem = False,
     session: answer_requests.OfSession = None,
     tool: answer_requests.OfTool = None,
 ) -> None:
-    """Allow what waits for permission.
+    """Allow pending permission requests.
 
-    Without an id, on a terminal, it goes through what waits, one request after another.
+    Without an id, at a terminal, go through the pending requests one by one.
     """
-    said = Answer(allows=True, comment=comment, updated_input=tool_input, always=always)
-    answer_requests.answer(said, approval, all_of_them=all_of_them, session=session, tool=tool)
+    decision = Answer(allows=True, comment=comment, updated_input=tool_input, always=always)
+    answer_requests.answer(decision, approval, all_of_them=all_of_them, session=session, tool=tool)

@@ -17,9 +17,10 @@ from hldctl.errors import UnfitEnvironment
 from hldctl.paths import PRIVATE_DIRECTORY, StateDirectory
 from hldctl.sessions.permissions import caller
 
-_UNSAID = {
+# The text for a setting without a value; "none" for the others.
+_TEXT_IF_UNSET = {
     "approvals": "at a terminal",
-    "approval_timeout": "waits for good",
+    "approval_timeout": "no limit",
     "model": "Claude Code's own",
     "permission_mode": "Claude Code's own",
     "prune": "never",
@@ -28,12 +29,11 @@ _UNSAID = {
     "timeout": "no limit",
     "idle_timeout": "no limit",
 }
-"""What it means for a person that nothing is said; of the others, that there is none."""
 
-_ABOUT_PERMISSIONS = frozenset(
+_PERMISSION_KEYS = frozenset(
     {
         *("permission_mode", "allowed_tools", "approvals", "approval_timeout", "from_session"),
-        # Commands that hldctl runs for the user, and that may answer.
+        # Commands that hldctl runs for the user, and that may answer permission requests.
         *("on_approval", "on_end"),
     }
 )
@@ -48,11 +48,11 @@ def command(
         bool, typer.Option("--json", help="Print an array of objects: `key`, `value`, `source`, `location`.")
     ] = False,
 ) -> None:
-    """Show the settings, and where each comes from; get, set and edit them.
+    """Show the settings and their sources; get, set and edit them.
 
-    They are defaults for options of new sessions, in the configuration file; what is said on the command line wins.
-    `source` is `default`, `file`, `environment`, `found` (where hldctl looks by itself) or `missing`; `location` is the
-    file, the variable or the place.
+    The settings in the configuration file are defaults for the options of new sessions; the command line overrides
+    them. `source` is `default`, `file`, `environment`, `found` (found by hldctl itself) or `missing`; `location` is the
+    file, the variable or the path.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -70,7 +70,7 @@ def command(
 def get(key: Key, as_json: AsJson = False) -> None:
     """Print the value of a setting.
 
-    Nothing is printed where nothing is said; a list has a line for each of its texts.
+    Prints nothing if the setting is unset; lists are printed one item per line.
     """
     value = report.setting(key).value
     if as_json:
@@ -81,18 +81,19 @@ def get(key: Key, as_json: AsJson = False) -> None:
 
 
 def set_(
-    key: Key, value: Annotated[str, typer.Argument(metavar="VALUE", help="A list has commas between its texts.")]
+    key: Key,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value. Separate list items with commas.")],
 ) -> None:
     """Set a value in the configuration file.
 
-    It has to be one that is understood. The rest of the file stays as it is, with its comments and its order.
+    The value must be valid. The rest of the file is unchanged, including comments and order.
     """
     _require_right(key)
     config_file.assign(key, value)
 
 
 def unset(key: Key) -> None:
-    """Take a setting out of the configuration file."""
+    """Remove a setting from the configuration file."""
     _require_right(key)
     if not config_file.remove(key):
         output.note(f"{key} is not in {schema.path()}")
@@ -101,8 +102,8 @@ def unset(key: Key) -> None:
 def edit() -> None:
     """Open the configuration file in an editor.
 
-    The editor is $VISUAL, else $EDITOR, else vi. The file stays as it was edited; if it cannot be understood, what is
-    wrong is said, and the exit code is 2.
+    The editor is $VISUAL, else $EDITOR, else vi. The file stays as edited; if it is not valid, the error is printed and
+    the exit code is 2.
     """
     _require_right()
     file = schema.path()
@@ -110,16 +111,16 @@ def edit() -> None:
     try:
         file.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
     except OSError as error:
-        raise UnfitEnvironment(f"{file.parent} cannot be made: {error.strerror or error}.") from None
-    # By a shell, as git does: the variable may hold options, too.
-    done = subprocess.run(["/bin/sh", "-c", f'{editor} "$@"', editor, str(file)], check=False)
-    if done.returncode != 0:
-        raise UnfitEnvironment(f"The editor `{editor}` ended with exit code {done.returncode}; see {file}.")
+        raise UnfitEnvironment(f"Cannot create {file.parent}: {error.strerror or error}.") from None
+    # Through a shell, like git: the variable may contain options, too.
+    completed = subprocess.run(["/bin/sh", "-c", f'{editor} "$@"', editor, str(file)], check=False)
+    if completed.returncode != 0:
+        raise UnfitEnvironment(f"The editor `{editor}` failed with exit code {completed.returncode}; see {file}.")
     load.load()
 
 
 def path() -> None:
-    """Print where the configuration file is, or would be."""
+    """Print the path of the configuration file, whether it exists or not."""
     output.data(output.for_reader(str(schema.path())))
 
 
@@ -131,11 +132,11 @@ def _object(setting: Setting) -> dict[str, Any]:
 
 
 def _cells(setting: Setting) -> tuple[str, str]:
-    """The value and where it comes from, for a person."""
+    """Return the texts of the value and of its source."""
     if setting.source is Source.MISSING:
         return "not found", output.one_line(setting.location or "")
     if setting.value is None or setting.value == {}:
-        value = _UNSAID.get(setting.key, "none")
+        value = _TEXT_IF_UNSET.get(setting.key, "none")
     else:
         value = ", ".join(_lines(setting.value)) or ("none" if setting.value == [] else '""')
     return output.one_line(value), output.one_line(setting.location or str(setting.source))
@@ -147,13 +148,14 @@ def _lines(value: Any) -> list[str]:
     if isinstance(value, bool):
         return ["true" if value else "false"]
     if isinstance(value, dict):
-        return [f"{name} = {part}" for name, part in value.items()]
+        return [f"{name} = {member}" for name, member in value.items()]
     return list(value) if isinstance(value, list) else [str(value)]
 
 
 def _require_right(key: str | None = None) -> None:
-    """Raise WrongState for a setting about permissions, or for the whole file, within a session without the right to
-    change it.
+    """Raise WrongState in a session that may not change this setting.
+
+    That applies to settings that concern permissions and, if `key` is None, to the whole file.
     """
-    if key is None or report.parts(key)[0] in _ABOUT_PERMISSIONS:
+    if key is None or report.parts(key)[0] in _PERMISSION_KEYS:
         caller.require_right(StateDirectory.from_environment(), f"Changing {key or 'the configuration'}")

@@ -19,15 +19,15 @@ COMMAND_CLASS = CommandWithRest
 @launch_options.takes_session_options
 def command(
     ctx: typer.Context,
-    session: Annotated[str, typer.Argument(metavar="ID", help="The session whose conversation goes on.")],
+    session: Annotated[str, typer.Argument(metavar="ID", help="The session to continue.")],
     query: Query = None,
     *,
     options: launch_options.LaunchOptions,
 ) -> None:
-    """Start a session that goes on with another's conversation, and print its id.
+    """Start a session that continues the conversation of another, and print its id.
 
-    It has the other's settings, but for --max-turns and those given here. A session that still runs is interrupted
-    first.
+    It inherits the settings of the other session, except --max-turns and the options given here. A session that is
+    still running is interrupted first.
     """
     text, rest = query_and_rest(ctx, query, options.query_file)
     chosen = options.session_options(rest)

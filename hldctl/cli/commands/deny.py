@@ -13,16 +13,16 @@ from hldctl.sessions.permissions.answers import Answer
 def command(
     approval: answer_requests.Approval = None,
     message: Annotated[
-        str | None, typer.Option("--message", "--comment", metavar="TEXT", help="What the model is told.")
+        str | None, typer.Option("--message", "--comment", metavar="TEXT", help="A reason, sent to the model.")
     ] = None,
-    interrupt: Annotated[bool, typer.Option("--interrupt", help="And stop the session's turn.")] = False,
+    interrupt: Annotated[bool, typer.Option("--interrupt", help="Also interrupt the session.")] = False,
     all_of_them: answer_requests.AllOfThem = False,
     session: answer_requests.OfSession = None,
     tool: answer_requests.OfTool = None,
 ) -> None:
-    """Deny what waits for permission.
+    """Deny pending permission requests.
 
-    Without an id, on a terminal, it goes through what waits, one request after another.
+    Without an id, at a terminal, go through the pending requests one by one.
     """
-    said = Answer(allows=False, comment=message, interrupts=interrupt)
-    answer_requests.answer(said, approval, all_of_them=all_of_them, session=session, tool=tool)
+    decision = Answer(allows=False, comment=message, interrupts=interrupt)
+    answer_requests.answer(decision, approval, all_of_them=all_of_them, session=session, tool=tool)

@@ -15,11 +15,11 @@ from hldctl.paths import StateDirectory
 
 def command(
     fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed safely.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an array of what was looked at.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of all findings.")] = False,
 ) -> None:
-    """Look for what is wrong here, and say how to fix it.
+    """Diagnose problems, and print how to fix them.
 
-    The exit code is 5 if something is left that keeps hldctl from working as it should.
+    The exit code is 5 if there is an unfixed problem that keeps hldctl from working properly.
     """
     findings = []
     for finding in examine(StateDirectory.from_environment(), fix=fix):

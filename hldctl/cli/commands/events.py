@@ -20,15 +20,15 @@ from hldctl.system.clock import rfc3339
 
 
 def command(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="And then what happens, until Ctrl-C.")] = False,
-    after: Annotated[int, typer.Option(parser=bounded_int(0), metavar="ID", help="Only events behind this one.")] = 0,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Then print new events, until Ctrl-C.")] = False,
+    after: Annotated[int, typer.Option(parser=bounded_int(0), metavar="ID", help="Only events after this id.")] = 0,
     types: Annotated[
         list[FeedType] | None, typer.Option("--type", metavar="TYPE", help="Only events of this type.")
     ] = None,
     session: Annotated[str | None, typer.Option(metavar="ID", help="Only events of this session.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Print the feed of all changes. Each event has an id; --after resumes behind it."""
+    """Print the feed of all changes. Each event has an id; --after resumes after that id."""
     state = StateDirectory.from_environment()
     session_id = None
     if session is not None:
@@ -36,13 +36,13 @@ def command(
             session_id = lookup.find_session(session).id
     with left_by_signal():
         for event in feed.events(state, after=after, types=types or (), session_id=session_id, follow=follow):
-            _print(event, as_json=as_json, at_once=follow)
+            _print(event, as_json=as_json, flush=follow)
 
 
-def _print(event: FeedEvent, *, as_json: bool, at_once: bool) -> None:
+def _print(event: FeedEvent, *, as_json: bool, flush: bool) -> None:
     if as_json:
         output.json_value(json_view.feed_object(event), compact=True)
         return
     details = output.one_line(json.dumps(event.data, ensure_ascii=False))
-    when = rfc3339(event.timestamp)
-    print(f"{event.id}  {when}  {event.session_id[:8]}  {event.type}  {details}", flush=at_once)
+    timestamp = rfc3339(event.timestamp)
+    print(f"{event.id}  {timestamp}  {event.session_id[:8]}  {event.type}  {details}", flush=flush)

@@ -25,23 +25,21 @@ class Format(StrEnum):
 def command(
     ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="ID", help="The session to export.")],
-    format: Annotated[Format, typer.Option("--format", help="As what.")] = Format.MARKDOWN,
+    format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.MARKDOWN,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Into this file, wholly or not at all; else to standard output."
-        ),
+        typer.Option("--output", "-o", metavar="FILE", help="Write to FILE (atomically) instead of standard output."),
     ] = None,
 ) -> None:
-    """Write a session with its whole conversation as one document.
+    """Export a session with its whole conversation as one document.
 
-    The HTML page needs no network and runs no script; tool calls unfold in it.
+    The HTML page needs no network and contains no scripts; click a tool call to expand it.
     """
     state = StateDirectory.from_environment()
     with reading(state):
         pieces = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, format))
         if output is None:
-            # Bytes: a page says that it is UTF-8, whatever the locale is.
+            # Bytes, since the page declares UTF-8, whatever the locale is.
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
         else:
@@ -55,25 +53,25 @@ def _write(output: Path, pieces: Iterator[bytes], umask: int) -> None:
         atomic_write.write(output.expanduser(), pieces, umask)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise BadUsage(f"{output} cannot be written: {reason}.") from None
+        raise BadUsage(f"Cannot write {output}: {reason}.") from None
 
 
-def _pieces(state: StateDirectory, words: str, format: Format) -> Iterator[str]:
-    found = details.inspect(state, words)
-    # Each loads what it needs, and nobody else does.
+def _pieces(state: StateDirectory, session_ref: str, format: Format) -> Iterator[str]:
+    inspection = details.inspect(state, session_ref)
+    # Imported here, so that each format loads only what it needs.
     if format is Format.JSON:
         from hldctl.cli.export import json_document
 
-        yield from json_document.document(state, found)
+        yield from json_document.document(state, inspection)
         return
     from hldctl.cli.export import document
 
-    whole = document.of(state, found)
+    content = document.of(state, inspection)
     if format is Format.HTML:
         from hldctl.cli.export import html
 
-        yield from html.page(whole)
+        yield from html.page(content)
     else:
         from hldctl.cli.export import markdown
 
-        yield from markdown.text(whole)
+        yield from markdown.text(content)

@@ -21,9 +21,9 @@ def command(
     *,
     options: launch_options.LaunchOptions,
 ) -> None:
-    """Start a session and print its id, once Claude Code runs.
+    """Start a session, and print its id once Claude Code is running.
 
-    What stands behind QUERY and `--` goes to Claude Code as it is.
+    Arguments after `--` are passed to Claude Code unchanged.
     """
     text, rest = query_and_rest(ctx, query, options.query_file)
     chosen = options.session_options(rest)
