@@ -41,7 +41,7 @@ EXAMPLES = {
     "continue": (
         Example("Continue the newest session", 'hldctl continue last "And now document it."'),
         Example(
-            "Continue with another model, and wait for the result",
+            "Continue with another model, and wait for it",
             'hldctl continue nightly "Try harder." --model opus --wait',
         ),
     ),
@@ -50,9 +50,7 @@ EXAMPLES = {
         Example("Stop all sessions; use force after 5 seconds", "hldctl interrupt --all --timeout 5s"),
     ),
     "ls": (
-        Example(
-            "Sessions that are running or waiting for permission", "hldctl ls --status running --status waiting_input"
-        ),
+        Example("Sessions running or waiting for permission", "hldctl ls --status running --status waiting_input"),
         Example("The most expensive sessions of the last week", "hldctl ls --since 7d --sort cost --limit 10"),
         Example("For a script, one line per session", "hldctl ls --all --format '{id} {status} {cost_usd}'"),
     ),

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# C0 and C1 except tab and newline, marks that change the direction of text, zero-width characters, and tags. Tags in the
-# flags of England, Scotland and Wales stay, and so do the joiners of emoji and letters.
+# C0 and C1 except tab and newline, marks that change the direction of text, zero-width characters, and tags. Two kinds
+# stay: the tags in the flags of England, Scotland and Wales, and the joiners of emoji and letters.
 _FLAG = "\U0001f3f4"
 _UNPRINTABLE = re.compile(
     f"{_FLAG}[\U000e0061-\U000e007a]{{5}}\U000e007f|"
@@ -24,7 +24,7 @@ _INVISIBLE = frozenset(
 
 
 def harmless(text: str) -> str:
-    """Return the text with control characters escaped, so that output of a model or tool cannot control the terminal."""
+    """Return the text with control characters escaped: text from a model or tool must not control the terminal."""
     return _UNPRINTABLE.sub(_escape_match, text.replace("\r\n", "\n"))
 
 
@@ -83,7 +83,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def styled(text: str, **attributes: Any) -> str:
-    """Return the text bold or in colour if standard output is a terminal and NO_COLOR (https://no-color.org) is not set."""
+    """Return the text bold or in colour; unchanged if NO_COLOR is set (https://no-color.org) or in a pipe."""
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return text
     import typer

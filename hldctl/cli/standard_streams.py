@@ -72,7 +72,7 @@ _replaced_streams: list[TextIO] = []
 
 
 def prepare() -> None:
-    """Replace the standard streams; call it before opening, starting or printing anything. A second call does nothing."""
+    """Replace the standard streams, before anything is opened, started or printed. A second call does nothing."""
     if _replaced_streams:
         return
     _replaced_streams.extend(stream for stream in (sys.stdout, sys.stderr) if stream is not None)

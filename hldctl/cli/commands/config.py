@@ -82,7 +82,7 @@ def get(key: Key, as_json: AsJson = False) -> None:
 
 def set_(
     key: Key,
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="The new value. Separate list items with commas.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The value; separate list items with commas.")],
 ) -> None:
     """Set a value in the configuration file.
 

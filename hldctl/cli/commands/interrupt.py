@@ -20,29 +20,29 @@ from hldctl.supervisor.termination import GRACE_SECONDS
 
 def command(
     sessions: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="The sessions to stop.")] = None,
-    all_of_them: Annotated[bool, typer.Option("--all", help="All that run.")] = False,
+    all_of_them: Annotated[bool, typer.Option("--all", help="All running sessions.")] = False,
     timeout: Annotated[
         float,
-        typer.Option(parser=seconds, metavar="DURATION", help="How long it may take before force is used."),
+        typer.Option(parser=seconds, metavar="DURATION", help="How long to wait before using force."),
     ] = str(int(GRACE_SECONDS)),  # type: ignore[assignment]  # typer parses defaults too
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return at once; the session ends by itself.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return without waiting for the end.")] = False,
 ) -> None:
-    """Stop sessions, and all that they started."""
+    """Stop sessions and all processes they started."""
     if bool(sessions) == all_of_them:
-        raise BadUsage("Name the sessions to stop, or say --all.")
+        raise BadUsage("Give the ids of the sessions to stop, or --all.")
     state = StateDirectory.from_environment()
     with opened(state):
-        ids = supervisors.alive_here() if all_of_them else [lookup.find_session(words).id for words in sessions or []]
+        ids = supervisors.alive_here() if all_of_them else [lookup.find_session(ref).id for ref in sessions or []]
     stopped = interrupt.interrupt(state, ids, grace_seconds=timeout, await_end=not no_wait)
     for session in stopped:
-        output.data(f"{session.id} {session.status}{_force(session)}")
-    late = set(ids) - {session.id for session in stopped}
-    if late and not all_of_them:
-        raise WrongState(f"{' and '.join(sorted(late))}: already ended; there is nothing to interrupt.")
+        output.data(f"{session.id} {session.status}{_force_suffix(session)}")
+    already_ended = set(ids) - {session.id for session in stopped}
+    if already_ended and not all_of_them:
+        raise WrongState(f"{' and '.join(sorted(already_ended))}: already ended; nothing to interrupt.")
 
 
-def _force(session: Session) -> str:
-    """By which signal, if SIGINT was not enough."""
+def _force_suffix(session: Session) -> str:
+    """Return the signal that ended the session as " by SIGTERM"; empty if SIGINT was enough."""
     if session.status != Status.INTERRUPTED:
         return ""
     return {128 + signal.SIGTERM: " by SIGTERM", -signal.SIGTERM: " by SIGTERM", -signal.SIGKILL: " by SIGKILL"}.get(

@@ -26,8 +26,8 @@ from hldctl.store.session_list import Listing, matching, read
 if TYPE_CHECKING:
     from hldctl.cli.render.format_template import Template
 
-_SHOWN = 50
-"""Rows for a person; a script gets all, unless it says otherwise."""
+# Rows in a table; other formats have no default limit.
+_DEFAULT_ROWS = 50
 
 
 class SortKey(StrEnum):
@@ -38,7 +38,7 @@ class SortKey(StrEnum):
     DURATION = "duration"
 
 
-_LISTED = (
+_PLAIN_COLUMNS = (
     "id",
     "parent_session_id",
     "status",
@@ -50,16 +50,16 @@ _LISTED = (
     "pending_approvals",
 )
 
-_ARRANGED = ("id", "parent_session_id", "created_at")
+_TREE_COLUMNS = ("id", "parent_session_id", "created_at")
 
-_DRAWN = (
-    *_LISTED,
+_RICH_COLUMNS = (
+    *_PLAIN_COLUMNS,
     *("name", "end_reason", "started_at", "completed_at", "duration_ms", "effective_context_tokens", "context_window"),
 )
 
 _NO_SESSIONS = "no sessions; `hldctl launch` starts one"
 
-_COLUMNS = {
+_SORT_COLUMNS = {
     SortKey.CREATED: "created_at",
     SortKey.ACTIVITY: "last_activity_at",
     SortKey.COST: "cost_usd",
@@ -69,94 +69,104 @@ _COLUMNS = {
 
 
 def command(
-    archived: Annotated[bool, typer.Option("--all", help="Archived ones too.")] = False,
-    status: Annotated[list[Status] | None, typer.Option(metavar="STATUS", help="Only those with this status.")] = None,
-    since: Annotated[
-        float | None, typer.Option(parser=seconds, metavar="DURATION", help="Only those started since then.")
+    archived: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
+    status: Annotated[
+        list[Status] | None, typer.Option(metavar="STATUS", help="Only sessions with this status.")
     ] = None,
-    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those with this in title or query.")] = None,
-    sort: Annotated[SortKey, typer.Option(help="By what; the newest or largest comes first.")] = SortKey.CREATED,
+    since: Annotated[
+        float | None,
+        typer.Option(parser=seconds, metavar="DURATION", help="Only sessions started in this period, e.g. 7d."),
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only sessions whose title or query contains this.")
+    ] = None,
+    sort: Annotated[SortKey, typer.Option(help="Sort key; newest or largest first.")] = SortKey.CREATED,
     limit: Annotated[
         int | None,
-        typer.Option(parser=bounded_int(0), metavar="N", help=f"At most so many; 0 for all. {_SHOWN} in a table."),
+        typer.Option(
+            parser=bounded_int(0),
+            metavar="N",
+            help=f"At most N sessions; 0 for all. Default in a table: {_DEFAULT_ROWS}.",
+        ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the ids alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the ids.")] = False,
     template: Annotated[
-        str | None, typer.Option("--format", metavar="TEMPLATE", help="A line for each, such as '{id} {status}'.")
+        str | None, typer.Option("--format", metavar="TEMPLATE", help="Print a line per session, e.g. '{id} {status}'.")
     ] = None,
-    tree: Annotated[bool, typer.Option("--tree", help="Continuations below what they continue.")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="Show continuations below the session they continue.")] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="On a terminal: draw the table anew with each change, until Ctrl-C.")
+        bool, typer.Option("--watch", help="At a terminal: update the table with each change, until Ctrl-C.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an array of sessions.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of sessions.")] = False,
 ) -> None:
-    """List sessions, newest first: on a terminal with what each does now."""
+    """List sessions, newest first; at a terminal with their current activity."""
     is_table = not (quiet or template or as_json)
     is_drawn = is_table and rich_console.is_drawn()
     if watch and not is_drawn:
         raise BadUsage(
-            "--watch draws a table on a terminal, so it goes neither with a pipe nor with -q, --format or --json; "
+            "--watch needs a terminal, and does not work with -q, --format or --json; "
             "`hldctl events -f` prints a line for each change."
         )
-    most = (_SHOWN if is_table else 0) if limit is None else limit
+    max_rows = (_DEFAULT_ROWS if is_table else 0) if limit is None else limit
     listing = Listing(
         archived=archived,
         statuses=tuple(status or ()),
         created_since=None if since is None else int((time.time() - since) * 1000),
         search=search,
-        sort=_COLUMNS[sort],
-        # One more, to know whether there are more.
-        limit=most + 1 if most else None,
-        columns=_DRAWN if is_drawn else _LISTED if is_table else _ARRANGED if tree else ("id",),
+        sort=_SORT_COLUMNS[sort],
+        # One extra row shows whether there are more.
+        limit=max_rows + 1 if max_rows else None,
+        columns=_RICH_COLUMNS if is_drawn else _PLAIN_COLUMNS if is_table else _TREE_COLUMNS if tree else ("id",),
     )
-    form = None if template is None else _template(template)
+    parsed_template = None if template is None else _parse_template(template)
     state = StateDirectory.from_environment()
     if is_drawn:
-        _draw(state, listing, most, tree=tree, watch=watch)
+        _draw(state, listing, max_rows, tree=tree, watch=watch)
         return
     with reading(state):
         supervisors.adopt_all_lost(state)
-        found = matching(listing)
-        drawn = _arranged(found, most, tree=tree)
+        sessions = matching(listing)
+        rows = _arrange(sessions, max_rows, tree=tree)
         if not is_table:
-            _print_each([session.id for _, session in drawn], quiet=quiet, form=form)
+            _print_each([session.id for _, session in rows], quiet=quiet, template=parsed_template)
             return
-        waiting = _waiting() if any(session.pending_approvals for session in found) else {}
-    if not drawn:
+        requests = _pending_requests() if any(session.pending_approvals for session in sessions) else {}
+    if not rows:
         output.note(_NO_SESSIONS)
     else:
-        _print_table(drawn, waiting)
-        _note_more(found, most)
+        _print_table(rows, requests)
+        _note_more(sessions, max_rows)
 
 
-def _print_each(ids: Sequence[str], *, quiet: bool, form: Template | None) -> None:
-    """For a script: the ids alone, a line for each session, or JSON."""
+def _print_each(ids: Sequence[str], *, quiet: bool, template: Template | None) -> None:
+    """Print the sessions for a script: only ids, a line per session, or JSON."""
     if quiet:
         for session_id in ids:
             output.data(session_id)
         return
     objects = (json_view.session_object(session) for session in read(ids, EXPOSED_COLUMNS))
-    if form is None:
+    if template is None:
         output.json_array(objects)
         return
     for values in objects:
-        output.data(form.line(values))
+        output.data(template.line(values))
 
 
-def _template(text: str) -> Template:
+def _parse_template(text: str) -> Template:
     from hldctl.cli.render.format_template import Template
 
     return Template(text, json_view.session_samples())
 
 
-def _draw(state: StateDirectory, listing: Listing, most: int, *, tree: bool, watch: bool) -> None:
-    # Only here: a pipe has no use for what draws.
+def _draw(state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool, watch: bool) -> None:
+    # Imported here: only a terminal needs them.
     from hldctl.cli.render import session_table
     from hldctl.sessions import overview
 
-    def rows(seen: overview.Overview) -> list[session_table.Row]:
-        arranged = _arranged(seen.sessions, most, tree=tree)
-        return [session_table.Row(session, seen.outcomes.get(session.id, ""), depth) for depth, session in arranged]
+    def rows(current_overview: overview.Overview) -> list[session_table.Row]:
+        outcomes = current_overview.outcomes
+        arranged = _arrange(current_overview.sessions, max_rows, tree=tree)
+        return [session_table.Row(session, outcomes.get(session.id, ""), depth) for depth, session in arranged]
 
     if watch:
         from hldctl.cli.views.watch import watch as watch_table
@@ -165,38 +175,41 @@ def _draw(state: StateDirectory, listing: Listing, most: int, *, tree: bool, wat
         return
     with reading(state):
         supervisors.adopt_all_lost(state)
-        seen = overview.look(listing)
-    if not seen.sessions:
+        snapshot = overview.look(listing)
+    if not snapshot.sessions:
         output.note(_NO_SESSIONS)
         return
     terminal = rich_console.console()
-    terminal.print(*session_table.lines(rows(seen), seen.doing, width=terminal.width, now=time.time()), sep="\n")
-    _note_more(seen.sessions, most)
+    terminal.print(
+        *session_table.lines(rows(snapshot), snapshot.doing, width=terminal.width, now=time.time()), sep="\n"
+    )
+    _note_more(snapshot.sessions, max_rows)
 
 
-def _arranged(found: Sequence[Session], most: int, *, tree: bool) -> list[tuple[int, Session]]:
-    """Each that is to be shown, with its depth."""
-    limited = found[:most] if most else found
+def _arrange(sessions: Sequence[Session], max_rows: int, *, tree: bool) -> list[tuple[int, Session]]:
+    """Return the sessions to show, each with its depth in the tree."""
+    limited = sessions[:max_rows] if max_rows else sessions
     return list(continuation_tree.by_family(limited)) if tree else [(0, session) for session in limited]
 
 
-def _note_more(found: Sequence[Session], most: int) -> None:
-    if most and len(found) > most:
-        output.note(f"only {most} shown; --limit 0 shows all")
+def _note_more(sessions: Sequence[Session], max_rows: int) -> None:
+    if max_rows and len(sessions) > max_rows:
+        output.note(f"only {max_rows} shown; --limit 0 shows all")
 
 
-def _waiting() -> dict[str, str]:
-    """By session, what has waited for permission longest, and since when."""
-    longest_last = reversed(approvals.pending(current()))
+def _pending_requests() -> dict[str, str]:
+    """Return, for each session with pending requests, the tool and the age of the oldest one."""
+    # Oldest last, so that it overwrites the others of its session.
+    oldest_last = reversed(approvals.pending(current()))
     now = time.time()
-    words = {}
-    for approval in longest_last:
+    texts = {}
+    for approval in oldest_last:
         since = age(now - approval.created_at / 1000)
-        words[approval.session_id] = f" (waits for {output.one_line(approval.tool_name)}, {since})"
-    return words
+        texts[approval.session_id] = f" (waiting for approval: {output.one_line(approval.tool_name)}, {since})"
+    return texts
 
 
-def _print_table(shown: list[tuple[int, Session]], waiting: dict[str, str]) -> None:
+def _print_table(arranged: list[tuple[int, Session]], requests: dict[str, str]) -> None:
     now = time.time()
     rows = [
         (
@@ -205,12 +218,12 @@ def _print_table(shown: list[tuple[int, Session]], waiting: dict[str, str]) -> N
             age(now - session.created_at / 1000),
             "" if session.num_turns is None else str(session.num_turns),
             "" if session.cost_usd is None else f"${session.cost_usd:.2f}",
-            _branch(depth) + output.one_line(session.title or session.summary) + waiting.get(session.id, ""),
+            _indent(depth) + output.one_line(session.title or session.summary) + requests.get(session.id, ""),
         )
-        for depth, session in shown
+        for depth, session in arranged
     ]
     output.table(("ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
 
 
-def _branch(depth: int) -> str:
+def _indent(depth: int) -> str:
     return "  " * (depth - 1) + "└ " if depth else ""

@@ -18,16 +18,17 @@ from hldctl.sessions.delete import Removed
 
 def command(
     older_than: Annotated[
-        float | None, typer.Option(parser=seconds, metavar="DURATION", help="Those that ended longer ago than that.")
+        float | None,
+        typer.Option(parser=seconds, metavar="DURATION", help="Only sessions that ended longer ago than this."),
     ] = None,
     keep: Annotated[
-        int | None, typer.Option(parser=bounded_int(0), metavar="N", help="But for the newest so many.")
+        int | None, typer.Option(parser=bounded_int(0), metavar="N", help="Keep the N most recent.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print which.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be deleted.")] = False,
 ) -> None:
-    """Delete sessions that have ended, and print their ids, the oldest first."""
+    """Delete ended sessions, and print their ids, the oldest first."""
     if older_than is None and keep is None:
-        raise BadUsage("Say what may go: --older-than 30d, --keep 100, or both.")
+        raise BadUsage("Specify what to delete: --older-than 30d, --keep 100, or both.")
     state = StateDirectory.from_environment()
     ids = delete.prunable(state, older_than_seconds=older_than, keep=keep)
     if dry_run:
@@ -42,9 +43,9 @@ def command(
 
 
 def _with_progress(removals: Iterator[Removed], ids: Sequence[str]) -> Iterator[Removed]:
-    """Beside what is printed, where that goes elsewhere than to the terminal."""
+    """Yield the removals, with a progress bar if standard error is a terminal and standard output is not."""
     if sys.stdout.isatty() or not sys.stderr.isatty():
         yield from removals
         return
-    with typer.progressbar(removals, length=len(ids), file=sys.stderr, label="Deleting") as shown:
-        yield from shown
+    with typer.progressbar(removals, length=len(ids), file=sys.stderr, label="Deleting") as progress:
+        yield from progress

@@ -14,11 +14,11 @@ from hldctl.store.database import reading
 
 def command(
     sessions: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to delete.")],
-    force: Annotated[bool, typer.Option("--force", "-f", help="Interrupt those that run, and delete them.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Interrupt running sessions first.")] = False,
 ) -> None:
-    """Delete sessions with all that is recorded of them. Their conversations in Claude Code stay."""
+    """Delete sessions and everything recorded about them. Claude Code keeps its own conversations."""
     state = StateDirectory.from_environment()
     with reading(state):
-        ids = list(dict.fromkeys(lookup.find_session(words).id for words in sessions))
+        ids = list(dict.fromkeys(lookup.find_session(ref).id for ref in sessions))
     for removed in delete.remove(state, ids, force=force):
         output.data(removed.session_id)

@@ -14,9 +14,9 @@ from hldctl.store import json_view
 
 def command(
     session: Annotated[str, typer.Argument(metavar="ID", help="The session to change.")],
-    title: Annotated[str | None, typer.Option(metavar="TITLE", help="A title, for lists.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TITLE", help="A title, shown in lists.")] = None,
     archived: Annotated[
-        bool | None, typer.Option("--archive/--unarchive", help="Hide it from `ls`, or show it again.")
+        bool | None, typer.Option("--archive/--unarchive", help="Hide the session in `ls`, or show it again.")
     ] = None,
     auto_accept_edits: launch_options.AutoAcceptEdits = None,
     skip: launch_options.SkipPermissions = None,
@@ -25,17 +25,17 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="RULE",
-            help="Take back a rule that `approve --always` made: its id in `show`, or `all`.",
+            help="Remove a rule made by `approve --always`: its id in `show`, or `all`.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON.")] = False,
 ) -> None:
-    """Change a session's settings, also while it runs. Continuations inherit them."""
+    """Change a session's settings, even while it is running. Continuations inherit them."""
     skip_ms: int | None = skip_timeout
     changes = settings.Changes(title, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()))
     state = StateDirectory.from_environment()
     changed = settings.change(state, session, changes)
     if changes.concern_permissions and changed.completed_at is None and not settings.is_hooked(state, changed):
-        output.note("this session was launched without approvals and rules; its continuations will heed what you set")
+        output.note("this session was launched without approvals and rules; the change only applies to continuations")
     if as_json:
         output.json_value(json_view.session_object(changed))

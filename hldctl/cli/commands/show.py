@@ -23,42 +23,44 @@ from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
 
-_WIDEST_RULE = 500
-"""Characters; --json has the whole of it."""
-_ELSEWHERE = ("query", "summary", "result_content", "run_id", "permission_denials")
-"""Shown in a place of their own, or of no use to a person."""
+# In characters; --json has the full rule.
+_MAX_RULE_LENGTH = 500
+# Fields that are printed separately, or that are only useful to scripts.
+_SEPARATE_FIELDS = ("query", "summary", "result_content", "run_id", "permission_denials")
 
 
 def command(
     session: Annotated[str, typer.Argument(metavar="ID", help="The session to show.")],
-    events: Annotated[bool, typer.Option("--events", help="Its conversation.")] = False,
-    snapshots: Annotated[bool, typer.Option("--snapshots", help="The files that it read, as they were then.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Show its conversation.")] = False,
+    snapshots: Annotated[
+        bool, typer.Option("--snapshots", help="Show the files it read, with their contents at that time.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show one session: on a terminal what matters of it, in a pipe all of it.
+    """Show one session: a summary at a terminal, every field in a pipe.
 
-    At a terminal --events and --snapshots go through $PAGER.
+    At a terminal, --events and --snapshots use $PAGER.
     """
     if events and snapshots:
-        raise BadUsage("Say either --events or --snapshots.")
+        raise BadUsage("Use either --events or --snapshots, not both.")
     state = StateDirectory.from_environment()
-    found = details.inspect(state, session)
+    inspection = details.inspect(state, session)
     if events:
-        with _read_at_leisure(as_json):
-            _print_events(state, found.session.id, as_json=as_json)
+        with _pager(as_json):
+            _print_events(state, inspection.session.id, as_json=as_json)
     elif snapshots:
-        with _read_at_leisure(as_json):
-            _print_snapshots(details.file_snapshots(state, found.session.id), as_json=as_json)
+        with _pager(as_json):
+            _print_snapshots(details.file_snapshots(state, inspection.session.id), as_json=as_json)
     elif as_json:
-        output.json_value(_whole_object(found))
+        output.json_value(_json_object(inspection))
     elif rich_console.is_drawn():
-        _draw(found, state)
+        _draw(inspection, state)
     else:
-        _print(found, state)
+        _print(inspection, state)
 
 
-def _read_at_leisure(as_json: bool) -> AbstractContextManager[None]:
-    """JSON is for programs: it goes where it is sent."""
+def _pager(as_json: bool) -> AbstractContextManager[None]:
+    """Return a context that pages the output at a terminal; JSON, which is for programs, is never paged."""
     if as_json or not rich_console.is_drawn():
         return nullcontext()
     from hldctl.cli.terminal.programs import paged
@@ -66,24 +68,28 @@ def _read_at_leisure(as_json: bool) -> AbstractContextManager[None]:
     return paged()
 
 
-def _draw(found: Inspection, state: StateDirectory) -> None:
-    # Only here: a pipe has no use for what draws.
+def _draw(inspection: Inspection, state: StateDirectory) -> None:
+    # Imported here: only a terminal needs them.
     from hldctl.cli.render import session_page
     from hldctl.sessions import activity
 
-    session = found.session
+    session = inspection.session
     with reading(state):
         doing = activity.of_all().get(session.id)
         last_words = None if doing is None else activity.last_words(session.id)
-    page = session_page.Page(found, str(state.session(session.id).directory), doing, last_words)
+    page = session_page.Page(inspection, str(state.session(session.id).directory), doing, last_words)
     session_page.draw(page, rich_console.console())
 
 
-def _whole_object(found: Inspection) -> dict[str, Any]:
-    servers = [json_view.mcp_server_object(server) for server in found.mcp_servers]
-    left = [{"pid": process.pid, "command": process.command} for process in found.left_running]
-    more = {"children": found.children, "mcp_servers": servers, "left_running": left, "rules": found.rules}
-    return json_view.session_object(found.session) | more
+def _json_object(inspection: Inspection) -> dict[str, Any]:
+    servers = [json_view.mcp_server_object(server) for server in inspection.mcp_servers]
+    processes = [{"pid": process.pid, "command": process.command} for process in inspection.left_running]
+    return json_view.session_object(inspection.session) | {
+        "children": inspection.children,
+        "mcp_servers": servers,
+        "left_running": processes,
+        "rules": inspection.rules,
+    }
 
 
 def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> None:
@@ -104,32 +110,38 @@ def _print_snapshots(snapshots: list[SnapshotRow], *, as_json: bool) -> None:
         output.data(output.harmless(snapshot.content))
 
 
-def _print(found: Inspection, state: StateDirectory) -> None:
-    shown = json_view.session_object(found.session)
-    for name, value in shown.items():
-        if value not in (None, [], False, "") and name not in _ELSEWHERE:
+def _print(inspection: Inspection, state: StateDirectory) -> None:
+    fields = json_view.session_object(inspection.session)
+    for name, value in fields.items():
+        if value not in (None, [], False, "") and name not in _SEPARATE_FIELDS:
             _print_line(name.replace("_", " "), _text(value))
-    if denials := shown["permission_denials"]:
+    if denials := fields["permission_denials"]:
         _print_line("permission denials", denied_tools(denials))
-    for approval in found.waiting:
+    for approval in inspection.waiting:
         since = age(time.time() - approval.created_at / 1000)
-        _print_line("waits for permission", f"{pending_request(approval)}, since {since}")
-    for rule in found.rules:
-        _print_line("always allowed", output.shortened(f"{rule['id']}: {rule['words']}", _WIDEST_RULE))
-    if found.elsewhere:
-        _print_line("runs", found.elsewhere)
-    for child in found.children:
+        _print_line("waiting for approval", f"{pending_request(approval)}, since {since}")
+    for rule in inspection.rules:
+        _print_line("always allowed", output.shortened(f"{rule['id']}: {rule['words']}", _MAX_RULE_LENGTH))
+    if inspection.elsewhere:
+        _print_line("runs", inspection.elsewhere)
+    for child in inspection.children:
         _print_line("continued by", child)
-    for server in found.mcp_servers:
-        _print_line("mcp server", _server_text(server, ended=found.session.completed_at is not None))
-    for process in found.left_running:
+    for server in inspection.mcp_servers:
+        _print_line("mcp server", _server_text(server, ended=inspection.session.completed_at is not None))
+    for process in inspection.left_running:
         _print_line("still running", output.one_line(f"{process.pid} {process.command}"))
-    for name, count in _fold_notes(found.session).items():
+    for name, count in _skipped_lines(inspection.session).items():
         _print_line(name, str(count))
-    _print_line("files", str(state.session(found.session.id).directory))
+    _print_line("files", str(state.session(inspection.session.id).directory))
     for name in ("query", "result_content"):
-        if shown[name]:
-            output.data(f"\n{name.replace('_', ' ')}:\n{output.harmless(shown[name])}")
+        if fields[name]:
+            output.data(f"\n{name.replace('_', ' ')}:\n{output.harmless(fields[name])}")
+
+
+def _denials_text(denials: list[dict[str, Any]]) -> str:
+    """Return the denied tools and their counts; the conversation has their input."""
+    counts = Counter(str(denial.get("tool_name")) for denial in denials)
+    return output.one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items()))
 
 
 def _print_line(name: str, value: str) -> None:
@@ -138,15 +150,15 @@ def _print_line(name: str, value: str) -> None:
 
 def _server_text(server: McpServerRow, *, ended: bool) -> str:
     kind = f" ({server.transport})" if server.transport else ""
-    unknown = "never started" if ended else "not started yet"
-    return output.one_line(f"{server.name}{kind} {server.status or unknown}")
+    no_status = "never started" if ended else "not started yet"
+    return output.one_line(f"{server.name}{kind} {server.status or no_status}")
 
 
-def _fold_notes(session: Session) -> dict[str, int]:
-    """What of the journal was passed over."""
-    notes = {f"unknown {kind}": count for kind, count in session.fold_state["unknown_lines"].items()}
+def _skipped_lines(session: Session) -> dict[str, int]:
+    """Return the number of skipped journal lines, by kind."""
+    counts = {f"unknown {kind}": count for kind, count in session.fold_state["unknown_lines"].items()}
     unreadable = session.fold_state["unreadable_lines"]
-    return ({"unreadable lines": unreadable} if unreadable else {}) | notes
+    return ({"unreadable lines": unreadable} if unreadable else {}) | counts
 
 
 def _text(value: Any) -> str:

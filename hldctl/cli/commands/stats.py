@@ -25,65 +25,66 @@ _FIELDS = (
     *("num_turns", "duration_ms"),
 )
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that spreadsheets evaluate: https://owasp.org/www-community/attacks/CSV_Injection."""
+# Spreadsheets evaluate a cell that begins with one of these: https://owasp.org/www-community/attacks/CSV_Injection.
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
 def command(
-    by: Annotated[By, typer.Option(help="What sessions are grouped by.")] = By.DAY,
+    by: Annotated[By, typer.Option(help="How to group sessions.")] = By.DAY,
     since: Annotated[
-        float | None, typer.Option(parser=seconds, metavar="DURATION", help="Only those started since then.")
+        float | None,
+        typer.Option(parser=seconds, metavar="DURATION", help="Only sessions started in this period, e.g. 7d."),
     ] = None,
-    archived: Annotated[bool, typer.Option("--all", help="Archived ones too; without it they do not count.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for a spreadsheet, the names first.")] = False,
+    archived: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of objects.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header row, for a spreadsheet.")] = False,
 ) -> None:
-    """Add up cost, tokens and time of sessions.
+    """Sum cost, tokens and time of sessions.
 
-    Days are those of your time zone, on which the sessions were started, the earliest first; of all else the dearest
-    comes first.
+    A session counts on the day it was started, in your time zone. Days are sorted by date, all other groups by cost,
+    the most expensive first.
 
     Fields of --json and --csv: `key` (the day, model, … or null), `sessions`, of these `completed`, `failed`,
-    `interrupted` and `running` (all that have not ended), `success_rate` (the completed among the ended, 0 to 1),
-    `cost_usd`, `input_tokens`, `output_tokens`, `cache_creation_input_tokens`, `cache_read_input_tokens`,
-    `num_turns`, `duration_ms`. What is not known is null, and empty in a table. In a table, a
-    key that a spreadsheet would take for a formula has an apostrophe before it.
+    `interrupted` and `running` (all that have not ended), `success_rate` (completed / ended, 0 to 1), `cost_usd`,
+    `input_tokens`, `output_tokens`, `cache_creation_input_tokens`, `cache_read_input_tokens`, `num_turns`,
+    `duration_ms`. Unknown values are null in JSON and empty in CSV. In CSV, a key that a spreadsheet would evaluate as
+    a formula is prefixed with an apostrophe.
     """
     if as_json and as_csv:
-        raise BadUsage("Say either --json or --csv.")
+        raise BadUsage("Use either --json or --csv, not both.")
     state = StateDirectory.from_environment()
     with reading(state):
         supervisors.adopt_all_lost(state)
         created_since = None if since is None else int((time.time() - since) * 1000)
-        found = statistics.sums(by, created_since=created_since, archived=archived)
+        sums_by_group = statistics.sums(by, created_since=created_since, archived=archived)
     if as_json:
-        output.json_value([_object(sums) for sums in found])
+        output.json_value([_object(sums) for sums in sums_by_group])
     elif as_csv:
-        _print_csv(found)
-    elif not found:
-        output.note("no sessions" + (" since then" if since is not None else "; `hldctl launch` starts one"))
+        _print_csv(sums_by_group)
+    elif not sums_by_group:
+        output.note("no sessions" + (" in this period" if since is not None else "; `hldctl launch` starts one"))
     elif rich_console.is_drawn():
         from hldctl.cli.render import stats_rich
 
-        stats_rich.draw(by, found)
+        stats_rich.draw(by, sums_by_group)
     else:
-        stats_plain.print_plain(by, found)
+        stats_plain.print_plain(by, sums_by_group)
 
 
 def _object(sums: Sums) -> dict[str, Any]:
     return {name: getattr(sums, name) for name in _FIELDS}
 
 
-def _print_csv(found: list[Sums]) -> None:
+def _print_csv(sums_by_group: list[Sums]) -> None:
     import csv
 
     writer = csv.DictWriter(sys.stdout, _FIELDS, lineterminator="\n")
     writer.writeheader()
-    for sums in found:
+    for sums in sums_by_group:
         values = _object(sums)
-        writer.writerow({**values, "key": None if sums.key is None else _cell(sums.key)})
+        writer.writerow({**values, "key": None if sums.key is None else _escape_formula(sums.key)})
 
 
-def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula; an apostrophe says that it is text."""
-    return f"'{output.harmless(text)}" if text.startswith(_FORMULA) else output.harmless(text)
+def _escape_formula(text: str) -> str:
+    """Prefix text that a spreadsheet would evaluate as a formula with an apostrophe, which marks it as text."""
+    return f"'{output.harmless(text)}" if text.startswith(_FORMULA_PREFIXES) else output.harmless(text)

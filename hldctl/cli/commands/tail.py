@@ -20,49 +20,53 @@ from hldctl.store.database import reading
 
 def command(
     sessions: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to read.")],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until they have ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the sessions until they have ended.")] = False,
     count: Annotated[
         int | None, typer.Option("-n", parser=bounded_int(0), metavar="N", help="Only the last N events.")
     ] = None,
     after: Annotated[
-        int, typer.Option(parser=bounded_int(0), metavar="SEQ", help="Only events behind this number.")
+        int, typer.Option(parser=bounded_int(0), metavar="SEQ", help="Only events after this number.")
     ] = 0,
     thinking: Annotated[
-        Detail | None, typer.Option(help="How much of what it thinks; brief is the first line. Default: brief.")
+        Detail | None,
+        typer.Option(help="How much thinking to show; brief is the first line. Default at a terminal: brief."),
     ] = None,
     tools: Annotated[
-        Detail | None, typer.Option(help="How much of tool calls; full is input and result whole. Default: brief.")
+        Detail | None,
+        typer.Option(
+            help="How much of tool calls to show; full is the whole input and result. Default at a terminal: brief."
+        ),
     ] = None,
     live: Annotated[
         bool,
         typer.Option(
-            "--live", help="With -f: text while it is being written, if launched with `-- --include-partial-messages`."
+            "--live", help="With -f: show text while it is written, if launched with `-- --include-partial-messages`."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Print what Claude Code wrote, byte for byte.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the output of Claude Code, byte for byte.")] = False,
 ) -> None:
-    """Print conversations. Leaving it never touches a session.
+    """Print conversations. Ctrl-C stops following; the session continues.
 
-    On a terminal it is drawn, with -f above a last line that tells what goes on. In a pipe it is plain lines, with all
-    that is thought and all results unless --thinking or --tools says otherwise.
+    At a terminal the conversation is formatted; with -f, a status line shows what is happening. In a pipe: plain text
+    with full thinking and tool results, unless --thinking or --tools is given.
     """
-    shown = Shown(thinking, tools, live)
+    detail = Shown(thinking, tools, live)
     if raw and (as_json or after or len(sessions) > 1):
-        raise BadUsage("--raw prints one session's journal; it goes with -f and -n only.")
-    if (raw or as_json) and shown != Shown():
-        raise BadUsage("--json and --raw print everything; --thinking, --tools and --live are not for them.")
+        raise BadUsage("--raw prints the journal of one session; it only works with -f and -n.")
+    if (raw or as_json) and detail != Shown():
+        raise BadUsage("--json and --raw print everything; they do not work with --thinking, --tools or --live.")
     if live and not follow:
-        raise BadUsage("--live goes with -f: what has been written is there as a whole.")
+        raise BadUsage("--live only works with -f.")
     state = StateDirectory.from_environment()
     with reading(state):
-        ids = [lookup.find_session(words).id for words in sessions]
+        ids = [lookup.find_session(ref).id for ref in sessions]
         supervisors.adopt_lost(state, ids)
     with left_by_signal():
         if raw:
             _print_journal(state, ids[0], last=count, follow=follow)
         else:
-            print_events(state, ids, after=after, last=count, follow=follow, as_json=as_json, shown=shown)
+            print_events(state, ids, after=after, last=count, follow=follow, as_json=as_json, shown=detail)
 
 
 def _print_journal(state: StateDirectory, session_id: str, *, last: int | None, follow: bool) -> None:

@@ -10,13 +10,13 @@ from hldctl.paths import StateDirectory
 
 
 def command() -> None:
-    """Watch what runs: what each session does, uses and costs. Keys follow, answer and interrupt.
+    """Watch running sessions: activity, resources and cost. Keys to follow, answer and interrupt.
 
-    q leaves; that touches no session.
+    q quits; the sessions continue.
     """
     if not is_drawn() or not sys.stdin.isatty():
-        raise BadUsage("top draws on a terminal; `hldctl ls` prints once, `hldctl events -f` tells of each change.")
-    # rich and psutil, which no other command needs for as little as this refusal.
+        raise BadUsage("top needs a terminal; use `hldctl ls` for a list, or `hldctl events -f` for a line per change.")
+    # Imported here, since it loads rich and psutil, which the error above does not need.
     from hldctl.cli.views.top import TopScreen
 
     TopScreen(StateDirectory.from_environment()).run()

@@ -18,28 +18,28 @@ from hldctl.store.session import Session
 
 def command(
     sessions: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to wait for.")],
-    any_of_them: Annotated[bool, typer.Option("--any", help="Until one of them has ended.")] = False,
+    any_of_them: Annotated[bool, typer.Option("--any", help="Wait until one of them has ended.")] = False,
     until: Annotated[
-        Status | None, typer.Option(metavar="STATUS", help="Until they have this status, or have ended.")
+        Status | None, typer.Option(metavar="STATUS", help="Wait until they have this status, or have ended.")
     ] = None,
     results: Annotated[bool, typer.Option("--results", help="Print the results, in the order of the IDs.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the sessions as JSON, in the order of the IDs.")
     ] = False,
 ) -> None:
-    """Wait for sessions; the exit code is the worst of theirs.
+    """Wait for sessions to end; the exit code is the worst of theirs.
 
-    With --any it prints the ids of those that have come to their end, or to the status.
+    With --any, print the ids of the sessions that have ended or reached the status.
     """
     if results and as_json:
-        raise BadUsage("--results prints texts and --json sessions; choose one of them.")
-    # The exit code is the sessions', whether their results can be written or not.
+        raise BadUsage("Use either --results or --json, not both.")
+    # The exit code is that of the sessions, even if their results cannot be written.
     standard_streams.keep_going(output.note_unwritable)
     state = StateDirectory.from_environment()
     with reading(state):
-        ids = [lookup.find_session(words).id for words in sessions]
-    arrived = wait.wait(state, ids, until=until, any_of_them=any_of_them)
-    in_order = sorted(arrived, key=lambda session: ids.index(session.id))
+        ids = [lookup.find_session(ref).id for ref in sessions]
+    reached = wait.wait(state, ids, until=until, any_of_them=any_of_them)
+    in_order = sorted(reached, key=lambda session: ids.index(session.id))
     if as_json:
         output.json_value([session_object(session) for session in in_order])
     elif results:
@@ -47,7 +47,7 @@ def command(
     elif any_of_them:
         for session in in_order:
             output.data(session.id)
-    raise typer.Exit(wait.exit_code(arrived))
+    raise typer.Exit(wait.exit_code(reached))
 
 
 def _print_results(sessions: list[Session]) -> None:
