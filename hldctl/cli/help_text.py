@@ -126,7 +126,7 @@ EXIT_CODES = {
     ExitCode.USAGE: "Usage error.",
     ExitCode.NO_SUCH_SESSION: "No such session, or an ambiguous prefix.",
     ExitCode.WRONG_STATE: "Not possible in the session's current state.",
-    ExitCode.ENVIRONMENT: "Environment error: Claude Code not found, or state directory or database unusable.",
+    ExitCode.ENVIRONMENT: "Environment error: no Claude Code, or an unusable state directory or database.",
     ExitCode.UNWRITABLE: "The session was started or has completed, but standard output is not writable.",
     ExitCode.TIMED_OUT: "The session was stopped by a timeout.",
     ExitCode.INTERRUPTED: "The session or the command was interrupted.",

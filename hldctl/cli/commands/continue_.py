@@ -24,10 +24,10 @@ def command(
     *,
     options: launch_options.LaunchOptions,
 ) -> None:
-    """Start a session that continues the conversation of another, and print its id.
+    """Start a session that continues another, and print its id.
 
-    It inherits the settings of the other session, except --max-turns and the options given here. A session that is
-    still running is interrupted first.
+    It continues the conversation and inherits the settings of the other session, except --max-turns and the options
+    given here. If the other session is still running, it is interrupted first.
     """
     text, rest = query_and_rest(ctx, query, options.query_file)
     chosen = options.session_options(rest)

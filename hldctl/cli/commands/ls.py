@@ -99,7 +99,7 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of sessions.")] = False,
 ) -> None:
-    """List sessions, newest first; at a terminal with their current activity."""
+    """List sessions, newest first, with their activity at a terminal."""
     is_table = not (quiet or template or as_json)
     is_drawn = is_table and rich_console.is_drawn()
     if watch and not is_drawn:

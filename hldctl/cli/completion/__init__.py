@@ -1,1 +1,1 @@
-"""What a shell shows when TAB is typed. It loads neither typer nor peewee: `table.json` says what commands take."""
+"""Shell completion. It loads neither typer nor peewee: commands and options come from `table.json`."""

@@ -1,4 +1,4 @@
-"""What can stand where the cursor is."""
+"""Candidates for the word at the cursor: sessions, requests, names, groups, tools and fixed choices."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from hldctl.store.completion import SessionLine, Which
 
-_SHORT = 8
+_SHORT_ID_LENGTH = 8
 _LAST = "last"
-_FORCE = {"--force", "-f"}
+_FORCE_OPTIONS = {"--force", "-f"}
 
 
 class Candidate(NamedTuple):
@@ -23,25 +23,29 @@ class Candidate(NamedTuple):
     description: str = ""
 
 
-def candidates(wanted: CompletionContext) -> list[Candidate]:
-    """Each begins as the word does that is typed, and has not been said."""
-    return _kept(wanted, _found(wanted))
+def candidates(context: CompletionContext) -> list[Candidate]:
+    """Return the candidates that begin with the typed prefix and are not on the command line yet."""
+    return _filter(context, _all_candidates(context))
 
 
-def _kept(wanted: CompletionContext, found: Iterable[Candidate]) -> list[Candidate]:
-    return [each for each in found if each.value.startswith(wanted.beginning) and each.value not in wanted.said]
+def _filter(context: CompletionContext, unfiltered: Iterable[Candidate]) -> list[Candidate]:
+    return [
+        candidate
+        for candidate in unfiltered
+        if candidate.value.startswith(context.prefix) and candidate.value not in context.previous_words
+    ]
 
 
-def _found(wanted: CompletionContext) -> Iterator[Candidate]:
-    match wanted.takes:
+def _all_candidates(context: CompletionContext) -> Iterator[Candidate]:
+    match context.takes:
         case list() as choices:
             yield from map(Candidate, choices)
         case Kind.GROUP:
             yield from _groups()
         case Kind.NAME | Kind.REQUEST | Kind.TOOL:
-            yield from _of_the_database(wanted.takes)
-        case which:
-            yield from _sessions(which, wanted)
+            yield from _database_candidates(context.takes)
+        case session_filter:
+            yield from _sessions(session_filter, context)
 
 
 def _groups() -> Iterator[Candidate]:
@@ -51,7 +55,7 @@ def _groups() -> Iterator[Candidate]:
         yield Candidate(name, f"{slots} at once")
 
 
-def _of_the_database(kind: str) -> Iterator[Candidate]:
+def _database_candidates(kind: str) -> Iterator[Candidate]:
     from hldctl.paths import StateDirectory
     from hldctl.store import completion as store
 
@@ -62,46 +66,49 @@ def _of_the_database(kind: str) -> Iterator[Candidate]:
             yield from map(Candidate, store.tools(connection))
         else:
             for request in store.requests(connection):
-                yield Candidate(request.id[:_SHORT], one_line(f"{request.tool_name} · {request.tool_input}"))
+                yield Candidate(request.id[:_SHORT_ID_LENGTH], one_line(f"{request.tool_name} · {request.tool_input}"))
 
 
-def _sessions(which: str, wanted: CompletionContext) -> Iterator[Candidate]:
+def _sessions(session_filter: str, context: CompletionContext) -> Iterator[Candidate]:
     from hldctl.paths import StateDirectory
     from hldctl.store import completion as store
 
-    # With force, those that run are deleted, too.
-    chosen = store.Which.ANY if which == store.Which.ENDED and _FORCE & set(wanted.said) else store.Which(which)
+    # `rm --force` deletes running sessions, too.
+    has_force = bool(_FORCE_OPTIONS & set(context.previous_words))
+    which = store.Which.ANY if session_filter == store.Which.ENDED and has_force else store.Which(session_filter)
     with store.reading(StateDirectory.from_environment()) as connection:
-        found = store.sessions(connection, chosen, wanted.beginning)
-        newest = _newest(connection, chosen, found, wanted)
-    offered = _kept(wanted, (each for session in found for each in _named(session, wanted.beginning)))
+        sessions = store.sessions(connection, which, context.prefix)
+        newest = _newest(connection, which, sessions, context)
+    offered = _filter(
+        context, (candidate for session in sessions for candidate in _id_and_name(session, context.prefix))
+    )
     yield from offered
-    # Beside a single one, TAB would no longer complete that.
+    # If there is a single candidate, TAB completes it; `last` as a second one would prevent that.
     if newest is not None and len(offered) != 1:
         yield Candidate(_LAST, _description(newest))
 
 
 def _newest(
-    connection: apsw.Connection, chosen: Which, found: Sequence[SessionLine], wanted: CompletionContext
+    connection: apsw.Connection, which: Which, sessions: Sequence[SessionLine], context: CompletionContext
 ) -> SessionLine | None:
-    """What `last` means, if that can stand here and has not been said in other words."""
+    """Return the session that `last` means; None if `last` does not match here, or the session is already named."""
     from hldctl.store import completion as store
 
-    if not _LAST.startswith(wanted.beginning):
+    if not _LAST.startswith(context.prefix):
         return None
     if (newest := store.newest(connection)) is None:
         return None
-    fitting = store.sessions(connection, chosen, newest) if wanted.beginning else found
-    session = next((each for each in fitting if each.id == newest), None)
-    if session is None or {session.id, session.id[:_SHORT], session.name} & set(wanted.said):
+    matching = store.sessions(connection, which, newest) if context.prefix else sessions
+    session = next((match for match in matching if match.id == newest), None)
+    if session is None or {session.id, session.id[:_SHORT_ID_LENGTH], session.name} & set(context.previous_words):
         return None
     return session
 
 
-def _named(session: SessionLine, beginning: str) -> Iterator[Candidate]:
-    """By its id, and by its name if it has one."""
-    is_short = session.is_short_id_unique and len(beginning) <= _SHORT
-    yield Candidate(session.id[:_SHORT] if is_short else session.id, _description(session))
+def _id_and_name(session: SessionLine, prefix: str) -> Iterator[Candidate]:
+    """Yield the id of the session, and its name if it has one."""
+    is_short = session.is_short_id_unique and len(prefix) <= _SHORT_ID_LENGTH
+    yield Candidate(session.id[:_SHORT_ID_LENGTH] if is_short else session.id, _description(session))
     if session.name is not None:
         yield Candidate(session.name, _description(session))
 

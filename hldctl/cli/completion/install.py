@@ -1,10 +1,10 @@
-"""Completion for the user's own shell."""
+"""Installation of the completion for the user's shell."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from typer import _completion_shared as typers
+from typer import _completion_shared as typer_completion
 
 from hldctl.errors import UnfitEnvironment
 
@@ -12,26 +12,30 @@ FILES = {"bash": "hldctl.bash", "zsh": "_hldctl", "fish": "hldctl.fish"}
 
 
 def shell() -> str:
-    """The one that hldctl was called from; raises UnfitEnvironment where that is none of ours."""
-    found = typers._get_shell_name()
-    if found not in FILES:
-        raise UnfitEnvironment(f"There is no completion for {found or 'this shell'}; there is for {', '.join(FILES)}.")
-    return found
+    """Return the name of the shell that called hldctl; raise UnfitEnvironment if it is not supported."""
+    name = typer_completion._get_shell_name()
+    if name not in FILES:
+        raise UnfitEnvironment(f"No completion for {name or 'this shell'}; supported shells: {', '.join(FILES)}.")
+    return name
 
 
 def script(shell: str) -> str:
+    """Return the completion script for the shell."""
     return (Path(__file__).parent / FILES[shell]).read_text(encoding="utf-8")
 
 
 def install() -> tuple[str, Path]:
-    """Where typer's own goes, with what typer adds to the shell's start-up file."""
+    """Install the script where typer would install its own; return the name of the shell and the path.
+
+    Typer also adds what is needed to the start-up file of the shell. Raise UnfitEnvironment if a file is not writable.
+    """
     try:
-        found, path = typers.install(shell(), prog_name="hldctl")
-        path.write_text(script(found), encoding="utf-8")
+        name, path = typer_completion.install(shell(), prog_name="hldctl")
+        path.write_text(script(name), encoding="utf-8")
     except OSError as error:
-        raise UnfitEnvironment(f"{error.filename} cannot be written: {error.strerror or error}.") from None
+        raise UnfitEnvironment(f"Cannot write {error.filename}: {error.strerror or error}.") from None
     except UnicodeError:
         raise UnfitEnvironment(
-            "Your shell's start-up file is no UTF-8; use --show-completion, and put it there."
+            "Your shell's start-up file is not valid UTF-8; add the output of --show-completion to it yourself."
         ) from None
-    return found, path
+    return name, path

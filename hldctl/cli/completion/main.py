@@ -1,4 +1,4 @@
-"""What hldctl prints to a shell that completes: a candidate a line; behind a tab, its description."""
+"""Entry point of completion: prints one candidate per line, followed by a tab and its description."""
 
 from __future__ import annotations
 
@@ -6,57 +6,61 @@ import sys
 from collections.abc import Sequence
 
 from hldctl.cli.completion.candidates import Candidate, candidates
-from hldctl.cli.completion.parser import CompletionContext, Kind, WantedNames, load, parse
+from hldctl.cli.completion.parser import CompletionContext, Kind, NamesContext, load, parse
 
-_FOR_THE_SHELL = {Kind.FILE: ":files", Kind.DIRECTORY: ":directories"}
-"""What it completes better itself; no candidate begins with a colon."""
+# What the shell itself completes better. No candidate begins with a colon.
+_SHELL_DIRECTIVES = {Kind.FILE: ":files", Kind.DIRECTORY: ":directories"}
 
 
 def main(shell: str, arguments: Sequence[str]) -> None:
+    """Print the candidates for `shell`, or nothing if there is an error."""
     try:
-        lines = in_bash(*arguments) if shell == "bash" else described(arguments)
+        lines = _bash_lines(*arguments) if shell == "bash" else _described_lines(arguments)
         sys.stdout.write("".join(f"{line}\n" for line in lines))
-    except Exception:  # noqa: S110  whatever is wrong, nothing may come between the words that somebody types
+    except Exception:  # noqa: S110  an error message would appear in the middle of the command line
         pass
 
 
-def described(words: Sequence[str]) -> list[str]:
-    """For shells that show descriptions; `words` are those behind `hldctl`, up to the cursor."""
-    found = answer(words)
-    return [found] if isinstance(found, str) else ["\t".join(filter(None, each)) for each in found]
+def _described_lines(words: Sequence[str]) -> list[str]:
+    """Return the lines for shells that show descriptions; `words` are those after `hldctl`, up to the cursor."""
+    completion = _complete(words)
+    if isinstance(completion, str):
+        return [completion]
+    return ["\t".join(filter(None, candidate)) for candidate in completion]
 
 
-def in_bash(breaks: str, line: str) -> list[str]:
-    """For bash, which puts a candidate in place of what stands behind the last of the characters that break words."""
+def _bash_lines(breaks: str, line: str) -> list[str]:
+    """Return the lines for bash, which replaces only the text after the last of its word-breaking characters."""
     import shlex
 
     words = _split(line)
-    found = answer(words[1:])
-    if isinstance(found, str):
-        return [found]
-    kept = 1 + max((words[-1].rfind(character) for character in breaks), default=-1)
-    return [shlex.quote(each.value[kept:]) for each in found]
+    completion = _complete(words[1:])
+    if isinstance(completion, str):
+        return [completion]
+    start = 1 + max((words[-1].rfind(character) for character in breaks), default=-1)
+    return [shlex.quote(candidate.value[start:]) for candidate in completion]
 
 
-def answer(words: Sequence[str]) -> str | list[Candidate]:
-    what = parse(load(), words)
-    if isinstance(what, CompletionContext):
-        if isinstance(what.takes, str) and what.takes in _FOR_THE_SHELL:
-            return _FOR_THE_SHELL[Kind(what.takes)]
-        return [] if what.takes == Kind.TEXT else _kept(what)
-    return _named(what) if isinstance(what, WantedNames) else []
+def _complete(words: Sequence[str]) -> str | list[Candidate]:
+    """Return the candidates, or a directive for the shell to complete files or directories."""
+    context = parse(load(), words)
+    if isinstance(context, CompletionContext):
+        if isinstance(context.takes, str) and context.takes in _SHELL_DIRECTIVES:
+            return _SHELL_DIRECTIVES[Kind(context.takes)]
+        return [] if context.takes == Kind.TEXT else _value_candidates(context)
+    return _name_candidates(context) if isinstance(context, NamesContext) else []
 
 
-def _kept(what: CompletionContext) -> list[Candidate]:
-    return [each._replace(value=what.kept + each.value) for each in candidates(what)]
+def _value_candidates(context: CompletionContext) -> list[Candidate]:
+    return [candidate._replace(value=context.option_prefix + candidate.value) for candidate in candidates(context)]
 
 
-def _named(what: WantedNames) -> list[Candidate]:
-    return [Candidate(*entry) for entry in what.names.items() if entry[0].startswith(what.beginning)]
+def _name_candidates(context: NamesContext) -> list[Candidate]:
+    return [Candidate(*entry) for entry in context.names.items() if entry[0].startswith(context.prefix)]
 
 
 def _split(line: str) -> list[str]:
-    """The words up to the cursor; the last may be begun only, or not even that."""
+    """Split the line into words; the last one is incomplete, and may be empty."""
     import shlex
 
     lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
@@ -66,6 +70,6 @@ def _split(line: str) -> list[str]:
     try:
         words.extend(lexer)
     except ValueError:
-        # A quote that is still open.
+        # An unclosed quote.
         return [*words, lexer.token]
     return [*words, ""] if line[-1:].isspace() else words

@@ -1,8 +1,4 @@
-"""What can stand in a place of the command line, beside fixed choices and the kinds of sessions.
-
-What each command takes, from `table.json`, which scripts/generate.py writes from the commands themselves.
-
-What the cursor stands on."""
+"""Parser of an incomplete command line; `table.json`, which scripts/generate.py writes, describes the commands."""
 
 from __future__ import annotations
 
@@ -14,6 +10,8 @@ from typing import Any, NamedTuple
 
 
 class Kind(StrEnum):
+    """Kinds of values that can be completed, apart from fixed choices and sessions."""
+
     REQUEST = "request"
     NAME = "name"
     GROUP = "group"
@@ -24,7 +22,7 @@ class Kind(StrEnum):
 
 
 Takes = str | list[str]
-"""A kind of things, by its name, or all that can be chosen."""
+"""The values of an option or argument: the name of a kind, or a list of choices."""
 
 
 class Option(NamedTuple):
@@ -36,7 +34,7 @@ class Option(NamedTuple):
 
 class Argument(NamedTuple):
     takes: Takes | dict[str, Takes]
-    """Of one that depends on the argument before: by what that is."""
+    """A dictionary if it depends on the previous argument, whose values are the keys."""
     is_repeatable: bool
 
 
@@ -45,14 +43,15 @@ class Command(NamedTuple):
     options: list[Option]
     arguments: list[Argument]
     commands: dict[str, Command]
-    """Those below it, by name."""
+    """The subcommands, by name."""
 
     def option(self, name: str) -> Option | None:
+        """Return the option with this name, or None."""
         return next((option for option in self.options if name in option.names), None)
 
 
 def load() -> Command:
-    """`hldctl` itself."""
+    """Load the description of `hldctl` and all its commands."""
     return _command(json.loads((Path(__file__).parent / "table.json").read_bytes()))
 
 
@@ -60,73 +59,80 @@ def _command(row: list[Any]) -> Command:
     summary, options, arguments, commands = row
     return Command(
         summary,
-        [Option._make(each) for each in options],
-        [Argument._make(each) for each in arguments],
-        {name: _command(below) for name, below in commands.items()},
+        [Option._make(option) for option in options],
+        [Argument._make(argument) for argument in arguments],
+        {name: _command(subcommand) for name, subcommand in commands.items()},
     )
 
 
 class CompletionContext(NamedTuple):
-    """Candidates of one kind. `kept` is what of the word stands before them: `--status=`."""
+    """The value of an option or argument at the cursor."""
 
     takes: Takes
-    beginning: str
-    kept: str = ""
-    said: tuple[str, ...] = ()
-    """The words before."""
+    prefix: str
+    """The typed part of the value."""
+    option_prefix: str = ""
+    """The part of the word before the value, as in `--status=`."""
+    previous_words: tuple[str, ...] = ()
 
 
-class WantedNames(NamedTuple):
-    """Names of commands or of options, each with what it does."""
+class NamesContext(NamedTuple):
+    """The name of a command or option at the cursor."""
 
     names: dict[str, str]
-    beginning: str
+    """The summary of each possible name."""
+    prefix: str
 
 
-class _Read(NamedTuple):
-    """What the words before the cursor say."""
+class _ParsedWords(NamedTuple):
+    """The options and arguments before the cursor."""
 
     used: list[Option]
     arguments: list[str]
+    # The option whose value comes next.
     open_option: Option | None
-    """Whose value comes next."""
     has_dashes: bool
 
 
-def parse(command: Command, words: Sequence[str]) -> CompletionContext | WantedNames | None:
-    """From the words behind the command; the last is the one being typed, and may be empty. None: nothing is known."""
-    *before, typed = words
-    read = _read(command, before)
-    if command.commands and read.arguments:
-        name = read.arguments[0]
-        below = command.commands.get(name)
-        return None if below is None else parse(below, words[before.index(name) + 1 :])
-    return _within(command, read, tuple(before), typed)
+def parse(command: Command, words: Sequence[str]) -> CompletionContext | NamesContext | None:
+    """Return what is at the cursor; None if it is unknown.
+
+    `words` are those after the command. The last one is being typed, and may be empty.
+    """
+    *previous, typed = words
+    parsed = _parse_words(command, previous)
+    if command.commands and parsed.arguments:
+        name = parsed.arguments[0]
+        subcommand = command.commands.get(name)
+        return None if subcommand is None else parse(subcommand, words[previous.index(name) + 1 :])
+    return _context(command, parsed, tuple(previous), typed)
 
 
-def _within(command: Command, read: _Read, said: tuple[str, ...], typed: str) -> CompletionContext | WantedNames | None:
-    if read.open_option is not None and read.open_option.takes is not None:
-        return CompletionContext(read.open_option.takes, typed, said=said)
-    if typed.startswith("-") and not read.has_dashes:
+def _context(
+    command: Command, parsed: _ParsedWords, previous_words: tuple[str, ...], typed: str
+) -> CompletionContext | NamesContext | None:
+    if parsed.open_option is not None and parsed.open_option.takes is not None:
+        return CompletionContext(parsed.open_option.takes, typed, previous_words=previous_words)
+    if typed.startswith("-") and not parsed.has_dashes:
         name, equals, value = typed.partition("=")
         option = command.option(name)
         if equals and option is not None and option.takes is not None:
-            return CompletionContext(option.takes, value, name + equals, said)
-        return _options(command, read.used, typed)
+            return CompletionContext(option.takes, value, name + equals, previous_words)
+        return _option_names(command, parsed.used, typed)
     if command.commands:
-        return WantedNames({name: below.summary for name, below in command.commands.items()}, typed)
-    takes = _argument(command, read.arguments)
+        return NamesContext({name: subcommand.summary for name, subcommand in command.commands.items()}, typed)
+    takes = _argument_takes(command, parsed.arguments)
     if takes is not None and takes != Kind.TEXT:
-        return CompletionContext(takes, typed, said=said)
-    # Nothing is known of what can stand here but that an option can.
-    return None if typed or read.has_dashes else _options(command, read.used, typed)
+        return CompletionContext(takes, typed, previous_words=previous_words)
+    # There are no candidates for the argument itself, but an option is possible here.
+    return None if typed or parsed.has_dashes else _option_names(command, parsed.used, typed)
 
 
-def _read(command: Command, before: Sequence[str]) -> _Read:
+def _parse_words(command: Command, previous: Sequence[str]) -> _ParsedWords:
     used: list[Option] = []
     arguments: list[str] = []
     open_option, has_dashes = None, False
-    for word in before:
+    for word in previous:
         if open_option is not None:
             open_option = None
         elif word == "--":
@@ -139,19 +145,20 @@ def _read(command: Command, before: Sequence[str]) -> _Read:
                 open_option = option if option.takes is not None and not equals else None
         else:
             arguments.append(word)
-    return _Read(used, arguments, open_option, has_dashes)
+    return _ParsedWords(used, arguments, open_option, has_dashes)
 
 
-def _argument(command: Command, before: Sequence[str]) -> Takes | None:
-    """What the argument behind these is."""
-    left = command.arguments[len(before) :] or [each for each in command.arguments[-1:] if each.is_repeatable]
-    if not left:
+def _argument_takes(command: Command, previous: Sequence[str]) -> Takes | None:
+    """Return the values that the argument after the previous ones takes; None if there are no more arguments."""
+    repeatable = [argument for argument in command.arguments[-1:] if argument.is_repeatable]
+    remaining = command.arguments[len(previous) :] or repeatable
+    if not remaining:
         return None
-    takes = left[0].takes
-    return takes.get(before[-1]) if isinstance(takes, dict) else takes
+    takes = remaining[0].takes
+    return takes.get(previous[-1]) if isinstance(takes, dict) else takes
 
 
-def _options(command: Command, used: Sequence[Option], typed: str) -> WantedNames:
-    left = [option for option in command.options if option.is_repeatable or option not in used]
-    # Short names say too little to be chosen from.
-    return WantedNames({name: option.help for option in left for name in option.names if name[:2] == "--"}, typed)
+def _option_names(command: Command, used: Sequence[Option], typed: str) -> NamesContext:
+    available = [option for option in command.options if option.is_repeatable or option not in used]
+    # Short names are not offered: they are not self-explanatory.
+    return NamesContext({name: option.help for option in available for name in option.names if name[:2] == "--"}, typed)
