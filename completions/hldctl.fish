@@ -3,7 +3,7 @@ function __hldctl_complete
     set -l words (commandline -opc)
     set -l typed (commandline -ct)
     set -l answer (env _HLDCTL_COMPLETE=fish $words[1] $words[2..-1] $typed 2>/dev/null)
-    # Of `--option=value` the value alone is a path; fish puts what is offered in place of the whole word.
+    # In `--option=value`, only the value is a path, but fish replaces the whole word with the candidate.
     set -l option (string match -r -- '^--[^=]+=' $typed)
     set -l value (string replace -r -- '^--[^=]+=' '' $typed)
     switch "$answer[1]"

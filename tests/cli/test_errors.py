@@ -223,7 +223,7 @@ def test_output_that_nobody_has_room_for_is_a_failure(sandbox: Sandbox, command:
     sandbox.run("launch", "Hi", "--wait")
     with open("/dev/full", "w") as full, sandbox.popen(*command.split(), stdout=full) as process:
         _, errors = process.communicate(timeout=60)
-    assert_sentence(Completed(process.args, process.returncode, "", errors), 5, "cannot be written: No space left")
+    assert_sentence(Completed(process.args, process.returncode, "", errors), 5, "Cannot write output: No space left")
 
 
 def test_output_that_the_locale_cannot_show_is_escaped(sandbox: Sandbox) -> None:

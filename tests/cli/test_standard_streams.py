@@ -79,9 +79,9 @@ def test_the_exit_code_tells_what_became_of_the_session(sandbox: Sandbox, redire
         words = {
             "launch": f"session {session['id']} was started, but its id could not be written",
             "quiet": f"session {session['id']} was started, but its id could not be written",
-            "follow": f"session {session['id']} continues" if done.returncode == GONE else "cannot be written",
+            "follow": f"session {session['id']} continues" if done.returncode == GONE else "Cannot write output",
         }
-        assert words.get(mode, "cannot be written") in done.stderr
+        assert words.get(mode, "Cannot write output") in done.stderr
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&GONE"])

@@ -9,5 +9,5 @@ _hldctl() {
         ?*) while read -r line; do COMPREPLY+=("$line"); done <<<"$answer" ;;
     esac
 }
-# Unsorted where bash can, since what is newest comes first.
+# Unsorted if bash supports it, to keep the newest first.
 complete -o nosort -F _hldctl hldctl 2>/dev/null || complete -F _hldctl hldctl

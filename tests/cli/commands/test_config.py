@@ -199,7 +199,7 @@ def test_what_was_edited_stays_though_it_means_nothing(sandbox: Sandbox) -> None
     assert file(sandbox).read_text() == "timeout = 5\n"
     sandbox.environment["VISUAL"] = ""
     failed = sandbox.run("config", "edit")
-    assert (failed.returncode, "`false` ended with exit code 1" in failed.stderr) == (5, True)
+    assert (failed.returncode, "`false` failed with exit code 1" in failed.stderr) == (5, True)
 
 
 def test_each_subcommand_has_help(sandbox: Sandbox) -> None:

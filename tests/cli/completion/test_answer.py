@@ -102,7 +102,7 @@ def test_choices_groups_commands_and_options(sandbox: Sandbox) -> None:
     sandbox.configure("[groups]\nnightly = 2\n")
     assert answer(sandbox, "launch", "--group", "") == ["nightly\t2 at once"]
     assert values(sandbox, "") == list(COMMANDS)
-    assert answer(sandbox, "int") == ["interrupt\tStop sessions, and all that they started"]
+    assert answer(sandbox, "int") == ["interrupt\tStop sessions and all processes they started"]
     assert values(sandbox, "--ver") == ["--version"]
     assert values(sandbox, "launch", "--if-running", "") == ["fail", "skip", "queue", "replace"]
     assert values(sandbox, "ls", "--sort=c") == ["--sort=created", "--sort=cost"]
@@ -121,7 +121,7 @@ def test_choices_groups_commands_and_options(sandbox: Sandbox) -> None:
 
 def test_subcommands_their_options_keys_and_values(sandbox: Sandbox) -> None:
     assert values(sandbox, "config", "") == ["get", "set", "unset", "edit", "path"]
-    assert answer(sandbox, "config", "p") == ["path\tPrint where the configuration file is, or would be"]
+    assert answer(sandbox, "config", "p") == ["path\tPrint the path of the configuration file, whether it exists or not"]
     assert values(sandbox, "config", "--") == values(sandbox, "config", "get", "--") == ["--json", "--help"]
     assert values(sandbox, "config", "get", "--json", "--") == values(sandbox, "config", "set", "--") == ["--help"]
     for command in ("get", "set", "unset"):
