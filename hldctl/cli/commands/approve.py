@@ -11,7 +11,7 @@ from hldctl.cli.views import answer_requests
 from hldctl.sessions.permissions.answers import Answer
 
 
-def changed_input(text: str) -> dict[str, Any]:
+def parse_tool_input(text: str) -> dict[str, Any]:
     """Parse a JSON object, for typer's `parser`; raise BadParameter if the text is something else."""
     try:
         # Reject NaN and Infinity, which Python accepts: they are not valid JSON, and Claude Code would reject them.
@@ -31,7 +31,8 @@ def command(
     approval: answer_requests.Approval = None,
     comment: Annotated[str | None, typer.Option(metavar="TEXT", help="A comment, stored with the answer.")] = None,
     tool_input: Annotated[
-        Any, typer.Option("--input", parser=changed_input, metavar="JSON", help="Run the tool with this input instead.")
+        Any,
+        typer.Option("--input", parser=parse_tool_input, metavar="JSON", help="Run the tool with this input instead."),
     ] = None,
     always: Annotated[
         bool,

@@ -121,7 +121,9 @@ def test_choices_groups_commands_and_options(sandbox: Sandbox) -> None:
 
 def test_subcommands_their_options_keys_and_values(sandbox: Sandbox) -> None:
     assert values(sandbox, "config", "") == ["get", "set", "unset", "edit", "path"]
-    assert answer(sandbox, "config", "p") == ["path\tPrint the path of the configuration file, whether it exists or not"]
+    assert answer(sandbox, "config", "p") == [
+        "path\tPrint the path of the configuration file, whether it exists or not"
+    ]
     assert values(sandbox, "config", "--") == values(sandbox, "config", "get", "--") == ["--json", "--help"]
     assert values(sandbox, "config", "get", "--json", "--") == values(sandbox, "config", "set", "--") == ["--help"]
     for command in ("get", "set", "unset"):
