@@ -99,7 +99,7 @@ def test_man_and_mandoc_have_nothing_to_say_against_the_pages() -> None:
 
 
 def test_man_finds_the_pages_by_their_names() -> None:
-    for page, line in (("1 hldctl-launch", 'hldctl launch "Mend'), ("5 hldctl-config", "max_running = 4")):
+    for page, line in (("1 hldctl-launch", 'hldctl launch "Fix'), ("5 hldctl-config", "max_running = 4")):
         environment = {"MANPATH": str(generate.ROOT / "man"), "PATH": os.environ["PATH"], "MANWIDTH": "100"}
         shown = subprocess.run(
             ["man", *page.split()], env=environment, capture_output=True, text=True, check=True

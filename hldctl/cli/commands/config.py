@@ -120,7 +120,7 @@ def edit() -> None:
 
 
 def path() -> None:
-    """Print the path of the configuration file, whether it exists or not."""
+    """Print the path of the configuration file, even if it does not exist."""
     output.data(output.for_reader(str(schema.path())))
 
 

@@ -122,7 +122,7 @@ def test_choices_groups_commands_and_options(sandbox: Sandbox) -> None:
 def test_subcommands_their_options_keys_and_values(sandbox: Sandbox) -> None:
     assert values(sandbox, "config", "") == ["get", "set", "unset", "edit", "path"]
     assert answer(sandbox, "config", "p") == [
-        "path\tPrint the path of the configuration file, whether it exists or not"
+        "path\tPrint the path of the configuration file, even if it does not exist"
     ]
     assert values(sandbox, "config", "--") == values(sandbox, "config", "get", "--") == ["--json", "--help"]
     assert values(sandbox, "config", "get", "--json", "--") == values(sandbox, "config", "set", "--") == ["--help"]
