@@ -167,8 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = _run(_replace_invalid_utf8(arguments), umask)
     except OSError as error:
-        # Apart from failed writes to standard output, handle only such errors without a file name: where a file is
-        # opened, errors that name it are handled there.
+        # Handle failed writes to standard output and disk errors without a file name. An error that names a file is
+        # handled where the file is opened.
         if error is not standard_streams.failure() and (error.errno not in _WRITE_ERRNOS or error.filename is not None):
             raise
         output.note_unwritable(error)
