@@ -138,12 +138,6 @@ def _print(inspection: Inspection, state: StateDirectory) -> None:
             output.data(f"\n{name.replace('_', ' ')}:\n{output.harmless(fields[name])}")
 
 
-def _denials_text(denials: list[dict[str, Any]]) -> str:
-    """Return the denied tools and their counts; the conversation has their input."""
-    counts = Counter(str(denial.get("tool_name")) for denial in denials)
-    return output.one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items()))
-
-
 def _print_line(name: str, value: str) -> None:
     output.data(f"{output.one_line(name):<28}{value}")
 
