@@ -1,4 +1,4 @@
-"""What a supervisor says to the one who started it."""
+"""The report that a supervisor sends to the command that started it."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from dataclasses import asdict, dataclass
 
 from hldctl.errors import ExitCode
 
-_LONGEST_QUOTE = 200
+_MAX_QUOTE_BYTES = 200
 
 
 @dataclass(frozen=True)
 class Report:
-    """The supervisor's answer, one line: Claude Code runs, or the sentence and exit code for why it does not."""
+    """A supervisor's report on a launch, one line of JSON: it succeeded, or the error and exit code of its failure."""
 
     session_id: str
     error: str | None = None
     exit_code: int = 0
     is_queued: bool = False
     running: str | None = None
-    """The session in whose favour this one was not started."""
+    """The running session of the same name because of which this one was not started."""
     sharing: Sequence[str] = ()
-    """Others that work in the same directory."""
+    """Other sessions that work in the same directory."""
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
     def from_bytes(cls, line: bytes) -> Report:
-        """What is no report, such as a line that something printed as Python started, is one of that failure."""
+        """Return the report in a line; a report of failure if it holds none, e.g. an error message of Python."""
         try:
             report = cls(**json.loads(line))
         except (ValueError, TypeError, RecursionError):
-            return cls._of_no_report(line)
-        return report if report._is_sound() else cls._of_no_report(line)
+            return cls._from_unexpected_output(line)
+        return report if report._is_valid() else cls._from_unexpected_output(line)
 
-    def _is_sound(self) -> bool:
+    def _is_valid(self) -> bool:
         return (
             isinstance(self.session_id, str)
             and (self.error is None or isinstance(self.error, str))
@@ -47,6 +47,6 @@ class Report:
         )
 
     @classmethod
-    def _of_no_report(cls, line: bytes) -> Report:
-        said = line[:_LONGEST_QUOTE].decode("utf-8", errors="replace").strip()
-        return cls("", f"The supervisor said what is no report: {said!r}.", ExitCode.ENVIRONMENT)
+    def _from_unexpected_output(cls, line: bytes) -> Report:
+        output = line[:_MAX_QUOTE_BYTES].decode("utf-8", errors="replace").strip()
+        return cls("", f"Unexpected output from the supervisor: {output!r}.", ExitCode.ENVIRONMENT)

@@ -1,4 +1,4 @@
-"""A restart of Claude Code within a session, as the database stores it and as readers see it."""
+"""A restart of Claude Code within a session: what the database stores and JSON output shows."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ class Restart:
 
     kind: RestartKind
     offset: int
-    """Where the journal of the run before ends."""
+    """The offset in the journal at which the previous run ends."""
     at: int
-    """When it was decided."""
+    """The time of the decision."""
     due: int
+    """The time at which Claude Code starts again."""
     reason: str
-    """The error that ended the run before."""
+    """The error that ended the previous run."""
     note: str
     """The note in the conversation: what happens, when, and why."""
 
@@ -34,5 +35,5 @@ class Restart:
 
 
 def load_restarts(session: Session) -> list[Restart]:
-    """Those so far, the oldest first."""
+    """Return the session's restarts so far, oldest first."""
     return [Restart(**{**stored, "kind": RestartKind(stored["kind"])}) for stored in session.restarts or []]

@@ -1,1 +1,1 @@
-"""The detached process: one for each session, from its launch to its end."""
+"""The supervisor: one detached process per session, from its launch to its end."""

@@ -1,4 +1,4 @@
-"""`python -m hldctl.supervisor launch` or `adopt SESSION`: see `process`."""
+"""Entry point of `python -m hldctl.supervisor launch` and `adopt SESSION`; see `main`."""
 
 from __future__ import annotations
 

@@ -14,19 +14,19 @@ from hldctl.paths import PRIVATE_FILE, SessionFiles
 from hldctl.system import file_lock
 from hldctl.system.processes import UNKNOWN_START, ProcessIdentity, exit_code_of_zombie, identify, is_running
 
+# Python ignores these signals; a child process expects their default action, which is to die.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-"""What a program that is run by another expects to die of."""
 
 
 @dataclass(frozen=True)
 class Exit:
-    """How the process ended; a negative `code` is the signal, None that nobody could see it."""
+    """The exit of a process. A negative `code` is a signal; None if no supervisor saw the exit."""
 
     code: int | None
 
     @property
     def signal(self) -> int | None:
-        """The signal that ended it, also by way of a handler or shell that exits with 128 and its number."""
+        """The signal that ended the process, directly or through a handler or shell that exits with 128 + signal."""
         if self.code is None:
             return None
         number = -self.code if self.code < 0 else self.code - 128
@@ -37,21 +37,21 @@ class ClaudeProcess(Protocol):
     identity: ProcessIdentity
 
     def poll(self) -> Exit | None:
-        """How it ended, or None while it runs."""
+        """Return the exit, or None while the process runs."""
 
 
 class SpawnedProcess:
-    """A child of this process: until its exit is known no other process can have its pid."""
+    """A child of this process. No other process can get its pid until it is reaped."""
 
     def __init__(self, identity: ProcessIdentity) -> None:
         self.identity = identity
         self._exit: Exit | None = None
 
     def look_again(self) -> bool:
-        """Try to identify a process that could not be looked at when it started; return whether that has succeeded."""
+        """Identify a process that could not be identified when it started; return whether that has succeeded."""
         if self._exit is not None or self.identity.started != UNKNOWN_START:
             return False
-        self.identity = _identity(self.identity.pid)
+        self.identity = _identify_child(self.identity.pid)
         return self.identity.started != UNKNOWN_START
 
     def poll(self) -> Exit | None:
@@ -66,7 +66,7 @@ class SpawnedProcess:
 
 
 class AdoptedProcess:
-    """Another's child: that it has ended can be seen, how only if it is left as a zombie."""
+    """A child of another process. Its exit can be seen, but its exit code only while it is a zombie."""
 
     def __init__(self, identity: ProcessIdentity) -> None:
         self.identity = identity
@@ -78,48 +78,50 @@ class AdoptedProcess:
 def spawn(
     command: list[str], files: SessionFiles, *, prompt: Path, working_dir: str, environment: dict[str, str], umask: int
 ) -> SpawnedProcess:
-    """Starts Claude Code with files for its three streams; raises OSError if it cannot be run.
+    """Start Claude Code with files as its three standard streams. Raise OSError if it cannot be run.
 
-    It gets a process session of its own, so that neither a terminal nor its supervisor's end reaches it, and a signal
-    can be sent to all that it did not put into another one.
+    It gets a process session of its own: neither a terminal nor its supervisor's death affects it, and one signal
+    reaches all descendants that have not left its process group.
     """
     with (
-        open(prompt, "rb") as words,
-        _create(files.journal) as journal,
-        _create(files.errors) as errors,
-        _standing_in(working_dir, umask),
+        open(prompt, "rb") as prompt_file,
+        _open_for_append(files.journal) as journal,
+        _open_for_append(files.errors) as errors,
+        _working_directory_and_umask(working_dir, umask),
     ):
-        # Claude Code has it from here: seen from another PID namespace, the journal's lock says whether it lives.
+        # Claude Code inherits this lock: in another PID namespace, the journal's lock shows whether it is alive.
         file_lock.hold(journal.fileno())
-        # Not by subprocess, which alone takes 0.65 MB for as long as the session lives.
+        # Not with subprocess: importing it takes 0.65 MB for the lifetime of the session.
         pid = os.posix_spawn(
             command[0],
             command,
             environment,
             file_actions=[
-                (os.POSIX_SPAWN_DUP2, file.fileno(), number) for number, file in enumerate((words, journal, errors))
+                (os.POSIX_SPAWN_DUP2, file.fileno(), number)
+                for number, file in enumerate((prompt_file, journal, errors))
             ],
             setsid=True,
             setsigdef=_IGNORED_BY_PYTHON,
         )
-    return SpawnedProcess(_identity(pid))
+    return SpawnedProcess(_identify_child(pid))
 
 
-def _identity(pid: int) -> ProcessIdentity:
-    """Return the identity of a child that was just started. It runs, whether or not it can be looked at: this raises
-    nothing, since a launch that is reported as failed is launched a second time.
+def _identify_child(pid: int) -> ProcessIdentity:
+    """Return the identity of a child that has just been started, with UNKNOWN_START if it cannot be identified.
+
+    Raise nothing: the child runs, and a launch that is reported as failed would be repeated.
     """
     try:
-        found = identify(pid)
+        identity = identify(pid)
     except OSError:
-        found = None
-    return found or ProcessIdentity(pid, "", UNKNOWN_START)
+        identity = None
+    return identity or ProcessIdentity(pid, "", UNKNOWN_START)
 
 
 def send(process: ClaudeProcess, number: signal.Signals) -> bool:
-    """Signals the process and its group, unless it has ended; says whether it has signalled.
+    """Send a signal to the process group, unless the process has ended; return whether the signal was sent.
 
-    The group too: the binary may be a script that waits for the real one.
+    To the group, because the binary may be a script that waits for the real one.
     """
     if process.poll() is not None:
         return False
@@ -131,17 +133,17 @@ def send(process: ClaudeProcess, number: signal.Signals) -> bool:
 
 
 @contextlib.contextmanager
-def _standing_in(directory: str, umask: int) -> Iterator[None]:
-    """What a child inherits of its parent; the supervisor itself stands in the root, and keeps its files private."""
+def _working_directory_and_umask(directory: str, umask: int) -> Iterator[None]:
+    """Set what a child inherits; then restore the supervisor's own: the root directory, and a private umask."""
     os.chdir(directory)
-    own = os.umask(umask)
+    own_umask = os.umask(umask)
     try:
         yield
     finally:
-        os.umask(own)
+        os.umask(own_umask)
         os.chdir("/")
 
 
-def _create(path: Path) -> BinaryIO:
-    # Appending: what a second writer should add by mistake goes behind what is there.
+def _open_for_append(path: Path) -> BinaryIO:
+    # O_APPEND: if there ever is a second writer, it cannot overwrite existing output.
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE), "ab")

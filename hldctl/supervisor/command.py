@@ -1,4 +1,4 @@
-"""How a supervisor is started."""
+"""The command line of a supervisor."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import sys
 
 
 def command(*arguments: str) -> list[str]:
-    """`launch`, to be told of what on standard input; or `adopt` and a session's id."""
+    """Return the command line for `launch`, which reads its request from standard input, or `adopt` and a session id."""
     # -P: the working directory may hold a module of any name.
     return [sys.executable, "-P", "-m", "hldctl.supervisor", *arguments]

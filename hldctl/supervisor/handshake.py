@@ -1,4 +1,4 @@
-"""Answering whoever started this process: once, and then all that was inherited is let go of."""
+"""The reply to the command that started this process: sent once, after which inherited streams are closed."""
 
 from __future__ import annotations
 
@@ -11,41 +11,46 @@ from hldctl.protocol.launch_report import Report
 
 
 class Answer:
+    """A reply that is sent once; later calls do nothing."""
+
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id
-        self._given = False
+        self._is_sent = False
         self.sharing: Sequence[str] = ()
         """Other sessions that work in the same directory."""
 
     def accept(self) -> None:
-        self._give(Report(self._session_id, sharing=self.sharing))
+        """Report success."""
+        self._reply(Report(self._session_id, sharing=self.sharing))
 
     def queue(self) -> None:
-        self._give(Report(self._session_id, is_queued=True, sharing=self.sharing))
+        """Report that the session waits in the queue."""
+        self._reply(Report(self._session_id, is_queued=True, sharing=self.sharing))
 
     def defer(self, running: str) -> None:
-        """To another session, of the same name."""
-        self._give(Report(self._session_id, running=running))
+        """Report that the launch was skipped in favour of the running session of the same name."""
+        self._reply(Report(self._session_id, running=running))
 
     def refuse(self, error: HldctlError) -> None:
-        self._give(Report(self._session_id, str(error), error.exit_code))
+        """Report failure, with the error's message and exit code."""
+        self._reply(Report(self._session_id, str(error), error.exit_code))
 
-    def _give(self, report: Report) -> None:
-        if not self._given:
-            self._given = True
-            _send(report)
-            _let_go()
+    def _reply(self, report: Report) -> None:
+        if not self._is_sent:
+            self._is_sent = True
+            _write_report(report)
+            _detach()
 
 
-def _send(report: Report) -> None:
-    # Whoever asked may have gone; the session goes on.
+def _write_report(report: Report) -> None:
+    # The command may have exited; the session continues.
     with contextlib.suppress(BrokenPipeError):
         os.write(1, report.to_bytes())
 
 
-def _let_go() -> None:
-    """Closes what would make `$(hldctl launch …)`, ssh or a CI step wait for this process."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    os.close(nothing)
+def _detach() -> None:
+    """Close the streams for which `$(hldctl launch …)`, ssh or a CI step would wait until this process ends."""
+    devnull = os.open(os.devnull, os.O_RDWR)
+    os.dup2(devnull, 0)
+    os.dup2(devnull, 1)
+    os.close(devnull)

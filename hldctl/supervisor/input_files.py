@@ -1,4 +1,4 @@
-"""A session's input files: the prompt and the settings of its Claude Code, and the launch request itself."""
+"""A session's input files: the prompt, Claude Code's settings, and the launch request itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hldctl.protocol.launch_request import LaunchRequest
 
 
 def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirectory) -> None:
-    """The prompt, and all that may hold secrets, as private files: for Claude Code and for continuations."""
+    """Write the prompt, and all that may hold secrets, to private files for Claude Code and for continuations."""
     settings = request.settings
     write_private(files.prompt, request.query.encode("utf-8", errors="replace"))
     for path, value in (
@@ -33,15 +33,17 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
 
 
 def write_settings(request: LaunchRequest, files: SessionFiles, state: StateDirectory) -> None:
-    """The file that Claude Code gets by --settings."""
-    marks = environment.marks(session_id=request.session_id, run_id=request.run_id, state_directory=state.root)
-    settings = environment.with_marks(request.settings.claude_settings, marks)
-    file = files.settings_with_marks
+    """Write the file that Claude Code gets with --settings."""
+    session_variables = environment.marks(
+        session_id=request.session_id, run_id=request.run_id, state_directory=state.root
+    )
+    settings = environment.with_marks(request.settings.claude_settings, session_variables)
+    path = files.settings_with_marks
     if request.is_hooked:
         settings = permission_hook.with_hook(settings, command(request.session_id, state.root))
-        file = files.settings_with_hook
+        path = files.settings_with_hook
     data = json.dumps(settings).encode()
-    write_private(file, data)
+    write_private(path, data)
     if request.rehearsal is not None:
         write_private(files.settings_for_rehearsal, data)
 
@@ -54,11 +56,12 @@ def _mcp_config(request: LaunchRequest, state: StateDirectory) -> dict[str, Any]
 
 
 def save_request(request: LaunchRequest, files: SessionFiles) -> None:
-    """For as long as Claude Code may have to be started, by this supervisor or another: it holds the environment."""
+    """Save the request, environment included, so that this or another supervisor can start Claude Code later."""
     replace_private(files.request, request.to_bytes())
 
 
 def load_request(files: SessionFiles) -> LaunchRequest | None:
+    """Return the saved request; None if there is none, or it cannot be parsed."""
     try:
         return LaunchRequest.from_bytes(files.request.read_bytes())
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,6 +1,6 @@
-"""Starting a session: its files, its row, its Claude Code, in this order.
+"""The start of a session: its files, its row, its Claude Code, in this order.
 
-Each step is safe to die after: a row without a process is closed by whoever adopts the session.
+The supervisor may die after any step: a row without a process is closed by the supervisor that adopts the session.
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ from hldctl.system import file_lock
 from hldctl.system.clock import now
 from hldctl.system.error_log import log_trouble
 
-_CONTINUE = b"Continue from where you left off."
+_CONTINUE_PROMPT = b"Continue from where you left off."
 
 
 def prepare_files(
-    request: LaunchRequest, row_to_be: session_record.Row, state: StateDirectory, *, may_wait: bool
+    request: LaunchRequest, row: session_record.Row, state: StateDirectory, *, may_wait: bool
 ) -> SessionFiles:
-    """The session's directory with its lock held and its inputs written; nothing is left of it if that fails.
+    """Create the session's directory, lock it, and write its inputs; remove it again if that fails.
 
-    `may_wait` says whether Claude Code may have to be started later, maybe by another supervisor.
+    `may_wait` is true if Claude Code may have to be started later, possibly by another supervisor. Raise
+    UnfitEnvironment if the files cannot be created.
     """
     files = state.session(request.session_id)
     try:
         state.sessions.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
         files.directory.mkdir(mode=PRIVATE_DIRECTORY)
         if file_lock.acquire_quickly(files.lock, timeout=1) is None:
-            raise UnfitEnvironment(f"{files.lock} cannot be locked; is {state.root} on a file system without locks?")
+            raise UnfitEnvironment(f"Cannot lock {files.lock}; does the file system of {state.root} support locks?")
         for path in (
             files.journal,
             files.errors,
@@ -54,7 +55,7 @@ def prepare_files(
         write_inputs(request, files, state)
         if may_wait or request.is_needed_later:
             save_request(request, files)
-        session_record.keep(row_to_be, files)
+        session_record.keep(row, files)
     except OSError as error:
         discard(files)
         raise unusable(state.root, error) from error
@@ -62,18 +63,19 @@ def prepare_files(
 
 
 def discard(files: SessionFiles) -> None:
-    # Only here: few supervisors need it, and each would pay 3 ms.
+    """Delete the session's directory."""
+    # Imported here: few supervisors need it, and each would pay 3 ms.
     import shutil
 
     shutil.rmtree(files.directory, ignore_errors=True)
 
 
 def start_claude(
-    request: LaunchRequest, state: StateDirectory, files: SessionFiles, begun: str | None = None
+    request: LaunchRequest, state: StateDirectory, files: SessionFiles, conversation_id: str | None = None
 ) -> SpawnedProcess:
-    """Runs Claude Code and records that it runs; a failure ends the session and raises UnfitEnvironment.
+    """Start Claude Code and record its process. On failure, end the session and raise UnfitEnvironment.
 
-    `begun` is the session's own conversation if it is started again.
+    `conversation_id` is the session's own conversation if Claude Code is restarted, else None.
     """
     settings = request.settings
     variables = environment.for_session(
@@ -83,16 +85,18 @@ def start_claude(
         run_id=request.run_id,
         state_directory=state.root,
     )
-    if begun is not None and not command_line.has_transcript(begun, variables, settings.working_dir):
-        begun = None
-    if begun is not None:
+    if conversation_id is not None and not command_line.has_transcript(
+        conversation_id, variables, settings.working_dir
+    ):
+        conversation_id = None
+    if conversation_id is not None:
         settings = replace(settings, extra_arguments=command_line.without_conversation(settings.extra_arguments))
-    prompt = files.prompt if begun is None else _continuing_prompt(files)
-    # What was quiet so far was no session of Claude Code's: idleness counts from here.
+    prompt = files.prompt if conversation_id is None else _write_continue_prompt(files)
+    # Idle time counts from here, not from the launch: there was no Claude Code before.
     touch(files.journal)
     try:
         process = spawn(
-            _command(request, settings, files, begun),
+            _claude_command(request, settings, files, conversation_id),
             files,
             prompt=prompt,
             working_dir=request.settings.working_dir,
@@ -100,49 +104,49 @@ def start_claude(
             umask=request.umask,
         )
     except OSError as error:
-        message = (
-            f"{error.filename or request.claude_path} cannot be used to run Claude Code: {error.strerror or error}."
-        )
-        failed = sessions.get(request.session_id)
-        assert failed is not None, "the session was deleted before it began"
-        conclude(state, failed, Ending(Status.FAILED, EndReason.SPAWN_FAILED, message))
+        message = f"Cannot run Claude Code: {error.filename or request.claude_path}: {error.strerror or error}."
+        session = sessions.get(request.session_id)
+        assert session is not None, "the session was deleted before it began"
+        conclude(state, session, Ending(Status.FAILED, EndReason.SPAWN_FAILED, message))
         raise UnfitEnvironment(f"{message} The session is recorded as {request.session_id}.") from error
     try:
         sessions.started(request.session_id, process.identity, now())
     except Exception:
-        # It runs, and that is what counts: who is told otherwise launches it twice. The supervision records it later.
+        # Claude Code runs. A reported failure would lead to a second launch; the process is recorded again later.
         log_trouble()
     touch(files.change_signal)
     return process
 
 
-def _command(request: LaunchRequest, settings: ClaudeSettings, files: SessionFiles, begun: str | None) -> list[str]:
-    is_rehearsed = request.rehearsal is not None
+def _claude_command(
+    request: LaunchRequest, settings: ClaudeSettings, files: SessionFiles, conversation_id: str | None
+) -> list[str]:
+    is_rehearsal = request.rehearsal is not None
     command = command_line.command(
         request.claude_path,
         settings,
         files,
-        conversation=_conversation(request, begun),
+        conversation=_conversation_arguments(request, conversation_id),
         hooked=request.is_hooked,
-        rehearsed=is_rehearsed,
+        rehearsed=is_rehearsal,
     )
-    return [*_rehearsal(files), *command] if is_rehearsed else command
+    return [*_rehearsal_command(files), *command] if is_rehearsal else command
 
 
-def _rehearsal(files: SessionFiles) -> list[str]:
-    """What plays the script while the command behind it runs. It lives as long as that, whatever becomes of us."""
+def _rehearsal_command(files: SessionFiles) -> list[str]:
+    """Return the program that plays the script while the command after it runs, even if this supervisor dies."""
     program = [sys.executable, "-P", "-m", "hldctl.rehearsal", str(files.rehearsal)]
     return [*program, "--settings", str(files.settings_for_rehearsal), "--memory", str(files.rehearsal_state), "--"]
 
 
-def _conversation(request: LaunchRequest, begun: str | None) -> list[str]:
-    if begun is not None:
-        return command_line.same_conversation(begun)
+def _conversation_arguments(request: LaunchRequest, conversation_id: str | None) -> list[str]:
+    if conversation_id is not None:
+        return command_line.same_conversation(conversation_id)
     if request.resume is not None:
         return command_line.forked_conversation(request.resume, request.session_id)
     return command_line.new_conversation(request.session_id, request.settings)
 
 
-def _continuing_prompt(files: SessionFiles) -> Path:
-    write_private(files.restart_prompt, _CONTINUE)
+def _write_continue_prompt(files: SessionFiles) -> Path:
+    write_private(files.restart_prompt, _CONTINUE_PROMPT)
     return files.restart_prompt

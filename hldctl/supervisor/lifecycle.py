@@ -1,4 +1,4 @@
-"""A session from its first process to what is done after its end: all that its supervisor is there for."""
+"""The lifecycle of a session in its supervisor: from its first process to the command that runs after its end."""
 
 from __future__ import annotations
 
@@ -20,67 +20,73 @@ from hldctl.supervisor.retry_loop import persist
 from hldctl.system import cgroup
 
 _LOST_REQUEST = sessions.Ending(
-    Status.FAILED, EndReason.LOST, "How Claude Code was to be started was lost with the session's files."
+    Status.FAILED, EndReason.LOST, "The request to start Claude Code was lost with the session's files."
 )
 
-_PRIVATE = 0o077
+_PRIVATE_UMASK = 0o077
 
 
 class Life:
-    def __init__(self, state: StateDirectory, session_id: str, answer: Answer) -> None:
+    """The run loop of one session: start or adopt a process, monitor it, restart it if needed, finish."""
+
+    def __init__(self, state: StateDirectory, session_id: str, handshake: Answer) -> None:
         self._state = state
         self._session_id = session_id
-        self._answer = answer
+        self._handshake = handshake
         self._files: SessionFiles = state.session(session_id)
 
     def go_on(self, process: ClaudeProcess | None) -> None:
-        """From the process that runs, or from the moment when one is to be started, until nothing is left to do."""
-        # After the launch has been answered: it takes some milliseconds.
+        """Run the session to its end, starting with `process`, or with a new one if it is None."""
+        # After the reply to the launch: it takes some milliseconds.
         cgroup.leave_others()
-        while process is not None or (process := persist(self._files, self._next, self._answer.accept)) is not None:
+        while (
+            process is not None
+            or (process := persist(self._files, self._next_process, self._handshake.accept)) is not None
+        ):
             if process.poll() is None:
                 cgroup.enclose(process.identity.pid, self._session_id, self._files.cgroup)
-            Supervision(self._state, self._session_id, process).run(self._answer.accept)
-            # Nobody waits for a pause before the next run, nor for a command at the end.
-            self._answer.accept()
+            Supervision(self._state, self._session_id, process).run(self._handshake.accept)
+            # The launching command must not wait for a pause before the next run, nor for the command at the end.
+            self._handshake.accept()
             process = None
-        persist(self._files, self._finish, self._answer.accept)
+        persist(self._files, self._finish, self._handshake.accept)
 
-    def _next(self) -> ClaudeProcess | None:
-        """The session's next process, once it may be started; None if there is to be none."""
+    def _next_process(self) -> ClaudeProcess | None:
+        """Wait until Claude Code may start, start it and return its process; None if the session has ended."""
         with opened(self._state):
             session = sessions.get(self._session_id)
             if session is None or session.completed_at is not None or not self._files.directory.is_dir():
                 return None
-            if (asked := input_files.load_request(self._files)) is None:
+            if (request := input_files.load_request(self._files)) is None:
                 conclude(self._state, session, _LOST_REQUEST)
                 return None
         if not queue.wait(self._state, self._files):
             return None
         with opened(self._state):
             try:
-                # An hldctl before an upgrade may have written other ones.
-                input_files.write_settings(asked, self._files, self._state)
-                process = start_claude(asked, self._state, self._files, session.claude_session_id)
+                # They may have been written by an older hldctl.
+                input_files.write_settings(request, self._files, self._state)
+                process = start_claude(request, self._state, self._files, session.claude_session_id)
             except UnfitEnvironment:
-                # It is recorded, and whoever launched it was told that it waits.
+                # The failure is recorded; the launching command has already reported that the session waits.
                 return None
-        if not asked.is_needed_later:
+        if not request.is_needed_later:
             self._files.request.unlink(missing_ok=True)
         return process
 
     def _finish(self) -> None:
+        """Adopt sessions in the queue that have lost their supervisor, and run the command at the end."""
         with opened(self._state):
             session = sessions.get(self._session_id)
-            # Should the last in the queue have died, nobody else has seen it.
+            # If the supervisor of the last session in the queue has died, no other supervisor has noticed.
             Neighbours(self._state).adopt_lost(scheduler.queued())
         if session is None or not session.on_end_pending:
             return
-        asked = input_files.load_request(self._files)
-        if asked is None:
-            on_end.run(self._state, session, os.environ, _PRIVATE)
+        request = input_files.load_request(self._files)
+        if request is None:
+            on_end.run(self._state, session, os.environ, _PRIVATE_UMASK)
         else:
-            on_end.run(self._state, session, asked.environment, asked.umask)
+            on_end.run(self._state, session, request.environment, request.umask)
         self._files.request.unlink(missing_ok=True)
         with opened(self._state):
             sessions.on_end_done(self._session_id)

@@ -1,6 +1,6 @@
-"""The supervisor's process: `python -m hldctl.supervisor launch` or `adopt SESSION`, started by a command.
+"""The main function of a supervisor: `python -m hldctl.supervisor launch` or `adopt SESSION`, started by a command.
 
-It reports to the one who started it by a line on standard output, then lets go of all that it inherited.
+The supervisor reports to that command with one line on standard output, then closes the streams that it inherited.
 """
 
 from __future__ import annotations
@@ -29,71 +29,75 @@ from hldctl.supervisor.termination import adopt_orphans
 from hldctl.system import file_lock, file_size_limit
 from hldctl.system.error_log import log, log_trouble, log_uncaught_exceptions
 
-_ADOPTION_SECONDS = 2.0
-"""How long to try for the lock: longer than any probe holds it, so that of several adopters one succeeds."""
+# Timeout for the lock: longer than any probe holds it, so that one of several adopters succeeds.
+_LOCK_TIMEOUT_SECONDS = 2.0
 
 
 def main(mode: str, session_id: str | None = None) -> None:
+    """Adopt the session if an id is given; otherwise launch the one requested on standard input."""
     os.umask(0o077)
-    _survive_signals()
+    _ignore_signals()
     adopt_orphans()
     if session_id is not None:
-        _adopt(_state().settled(), session_id)
-    elif request := sys.stdin.buffer.read():
-        launched = replace(LaunchRequest.from_bytes(request), environment=dict(os.environ))
-        _launch(_state(), launched)
+        _adopt(_state_directory().settled(), session_id)
+    elif request_bytes := sys.stdin.buffer.read():
+        request = replace(LaunchRequest.from_bytes(request_bytes), environment=dict(os.environ))
+        _launch(_state_directory(), request)
     # Without a request the command that started this process early had nothing to launch.
 
 
-def _state() -> StateDirectory:
+def _state_directory() -> StateDirectory:
     state = StateDirectory.from_environment()
-    # It may have been said relative to a directory that this process leaves.
+    # It may be relative to a directory that this process leaves.
     os.environ["HLDCTL_HOME"] = str(state.root)
     return state
 
 
 def _launch(state: StateDirectory, request: LaunchRequest) -> None:
-    answer = Answer(request.session_id)
+    handshake = Answer(request.session_id)
     process = None
     try:
-        process = _enter(state, request, answer)
+        process = _create_session(state, request, handshake)
     except NameTaken as error:
-        _yield(request, error.session_id, answer)
+        _report_name_taken(request, error.session_id, handshake)
         return
     except HldctlError as error:
-        answer.refuse(error)
+        handshake.refuse(error)
     except Exception as error:
         log_trouble()
-        of_the_machine = isinstance(error, OSError | MemoryError)
-        kind = UnfitEnvironment if of_the_machine else HldctlError
-        answer.refuse(kind(f"The supervisor of {request.session_id} failed: {error!r}."))
+        is_system_error = isinstance(error, OSError | MemoryError)
+        kind = UnfitEnvironment if is_system_error else HldctlError
+        handshake.refuse(kind(f"The supervisor of {request.session_id} failed: {error!r}."))
         return
     else:
         if process is not None:
-            answer.accept()
-    Life(state.settled(), request.session_id, answer).go_on(process)
+            handshake.accept()
+    Life(state.settled(), request.session_id, handshake).go_on(process)
 
 
-def _enter(state: StateDirectory, request: LaunchRequest, answer: Answer) -> ClaudeProcess | None:
-    """Makes the session, and starts Claude Code if that may be at once."""
+def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Answer) -> ClaudeProcess | None:
+    """Create the session; start Claude Code and return its process, or None if the session has to wait.
+
+    Raise NameTaken if a session of this name runs and the request does not replace it or wait for it.
+    """
     state.prepare()
     file_size_limit.require(state.database)
     slots = queue.slots()
     may_wait = request.name is not None or slots.concern(request.run_policy.group_name)
-    row_to_be = session_record.from_request(request)
-    files = launch.prepare_files(request, row_to_be, state, may_wait=may_wait)
-    _log_to(files)
+    row = session_record.from_request(request)
+    files = launch.prepare_files(request, row, state, may_wait=may_wait)
+    _redirect_stderr(files)
     os.chdir("/")
     is_recorded = False
     try:
         with opened(state):
-            new = session_record.new_session(row_to_be, request.settings.mcp_config)
+            new = session_record.new_session(row, request.settings.mcp_config)
             entry = scheduler.admit(new, request.if_running, slots)
             is_recorded = True
-            answer.sharing = sessions.working_in(request.settings.working_dir, but=request.session_id)
-            for replaced in entry.replaced:
-                touch(state.session(replaced).wake_signal)
-                touch(state.session(replaced).change_signal)
+            handshake.sharing = sessions.working_in(request.settings.working_dir, but=request.session_id)
+            for replaced_id in entry.replaced:
+                touch(state.session(replaced_id).wake_signal)
+                touch(state.session(replaced_id).change_signal)
             if entry.status is Status.STARTING:
                 process = launch.start_claude(request, state, files)
                 if not request.is_needed_later:
@@ -104,39 +108,40 @@ def _enter(state: StateDirectory, request: LaunchRequest, answer: Answer) -> Cla
         if not is_recorded:
             launch.discard(files)
         raise
-    answer.queue()
+    handshake.queue()
     return None
 
 
-def _yield(request: LaunchRequest, running: str, answer: Answer) -> None:
+def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Answer) -> None:
     if request.if_running is IfRunning.SKIP:
-        answer.defer(running)
+        handshake.defer(running_id)
     else:
-        answer.refuse(WrongState(name_taken(request.name, running)))
+        handshake.refuse(WrongState(name_taken(request.name, running_id)))
 
 
 def _adopt(state: StateDirectory, session_id: str) -> None:
+    """Adopt a session, unless another supervisor holds its lock."""
     files = state.session(session_id)
-    answer = Answer(session_id)
+    handshake = Answer(session_id)
     try:
-        # Before anything of it is read: its files and its row say what is run.
+        # Before reading its files and its row, which say what to run.
         state.prepare()
         files.require_own()
         require_sight_of_processes()
     except UnfitEnvironment as error:
-        answer.refuse(error)
+        handshake.refuse(error)
         return
-    if file_lock.acquire_quickly(files.lock, _ADOPTION_SECONDS) is None:
-        answer.accept()
+    if file_lock.acquire_quickly(files.lock, _LOCK_TIMEOUT_SECONDS) is None:
+        handshake.accept()
         return
-    _log_to(files)
+    _redirect_stderr(files)
     os.chdir("/")
     try:
         file_size_limit.require(state.database)
     except UnfitEnvironment as error:
-        # It would hold the lock for ever, and record nothing.
+        # This supervisor would hold the lock for ever without being able to record anything.
         log(str(error))
-        answer.refuse(error)
+        handshake.refuse(error)
         return
     with opened(state):
         if sessions.get(session_id) is None:
@@ -144,28 +149,28 @@ def _adopt(state: StateDirectory, session_id: str) -> None:
         session = sessions.get(session_id)
         process = None if session is None or session.completed_at is not None else adopt(session, files)
     if process is None:
-        # It is to be started yet, or has ended: neither is to be waited for.
-        answer.accept()
-    Life(state, session_id, answer).go_on(process)
-    answer.accept()
+        # The session has ended, or has yet to start: the command must not wait for that.
+        handshake.accept()
+    Life(state, session_id, handshake).go_on(process)
+    handshake.accept()
 
 
-def _log_to(files: SessionFiles) -> None:
-    """From here on what goes to standard error, tracebacks among it, is in the session's log.
+def _redirect_stderr(files: SessionFiles) -> None:
+    """Redirect standard error, including tracebacks, to the session's log.
 
-    Without one, on a full disk say, the session is supervised all the same.
+    If the log cannot be opened, e.g. on a full disk, supervise the session without one.
     """
     log_uncaught_exceptions()
     with contextlib.suppress(OSError):
-        log = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
-        os.dup2(log, 2)
-        os.close(log)
+        descriptor = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+        os.dup2(descriptor, 2)
+        os.close(descriptor)
 
 
-def _survive_signals() -> None:
-    """A closing terminal, Ctrl-C and a polite kill are not for the supervisor: it ends when its Claude Code has.
+def _ignore_signals() -> None:
+    """Survive a closed terminal, Ctrl-C and SIGTERM: the supervisor exits only after its Claude Code.
 
-    Handlers rather than SIG_IGN, which Claude Code and its tools would inherit.
+    Use handlers and not SIG_IGN, which Claude Code and its tools would inherit.
     """
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)

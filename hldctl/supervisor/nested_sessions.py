@@ -1,7 +1,7 @@
-"""Other sessions' processes among those below a session: what is launched from within a session is not a part of it.
+"""Detection of other sessions' processes among a session's descendants: a nested session is not a part of its parent.
 
-A mark in an environment proves nothing, since projects and tools can set it. A supervisor is proved by the lock that it
-holds, a session by its lock and its row.
+A session marker in an environment proves nothing, since projects and tools can set it. A supervisor is proved by the
+lock that it holds, a session by its lock and its row.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from hldctl.system.processes import is_running, recorded
 if TYPE_CHECKING:
     import psutil
 
+# Within this time a supervisor has taken its lock, or has exited because it is not needed.
 _STARTING_SECONDS = 60.0
-"""In which a supervisor has taken its lock, or has found that it is not needed."""
 
 
 class OtherSessions:
-    """Sessions other than the one that is looked after; each is looked up once."""
+    """Sessions other than the supervised one; each is looked up once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], bool] = {}
 
     def own(self, process: psutil.Process, environment: Mapping[str, str]) -> bool:
-        """Whether a process whose mark is not this session's is another's, or a supervisor."""
-        mark, home = environment["HLDCTL_SESSION_ID"], environment.get("HLDCTL_HOME", "")
-        if mark == "supervisor":
+        """Return whether a process with a marker other than this session's is another session's, or a supervisor."""
+        marker, home = environment["HLDCTL_SESSION_ID"], environment.get("HLDCTL_HOME", "")
+        if marker == "supervisor":
             return _is_supervisor(process)
-        if (mark, home) not in self._known:
-            self._known[mark, home] = _is_session(mark, home)
-        return self._known[mark, home]
+        if (marker, home) not in self._known:
+            self._known[marker, home] = _is_session(marker, home)
+        return self._known[marker, home]
 
 
 def _is_supervisor(process: psutil.Process) -> bool:
-    words = process.cmdline()
-    if ("-m", "hldctl.supervisor") not in pairwise(words):
+    arguments = process.cmdline()
+    if ("-m", "hldctl.supervisor") not in pairwise(arguments):
         return False
     if time.time() - process.create_time() < _STARTING_SECONDS:
         return True
@@ -57,15 +57,15 @@ def _is_held_lock(path: Path) -> bool:
     return False
 
 
-def _is_session(mark: str, home: str) -> bool:
-    """Whether that is a session with processes: one that has not ended, or has left some running."""
-    if not is_session_id(mark) or not Path(home).is_absolute():
+def _is_session(marker: str, home: str) -> bool:
+    """Return whether this is a session with processes: one that has not ended, or has left some running."""
+    if not is_session_id(marker) or not Path(home).is_absolute():
         return False
     state = StateDirectory(Path(home))
     with contextlib.suppress(HldctlError):
-        if not file_lock.is_free(state.session(mark).lock):
+        if not file_lock.is_free(state.session(marker).lock):
             return True
-    claim = process_claims.of_session(state, mark)
+    claim = process_claims.of_session(state, marker)
     if claim is None:
         return False
     if not claim.has_ended:

@@ -1,4 +1,4 @@
-"""The user's command for the end of a session: run once, whoever dies meanwhile."""
+"""The user's command for the end of a session: run once, even if supervisors die."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from hldctl.store.json_view import session_object
 from hldctl.store.session import Session
 from hldctl.system.error_log import log_trouble
 
-_ONCE = 'mkdir "$1" 2>/dev/null || exit 0\n(. "$2") || echo "on_end: exit code $?" >&2'
-"""Of all that are started for one session the one that can make the directory runs the command, and no supervisor's
-death comes between the two. The command is in a file: every local user can read the arguments of a process.
-"""
-_PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
-"""Faults of the machine that are waited out."""
+# Of all shells started for one session, only the one that can create the directory runs the command; no supervisor's
+# death can come between the two. The command is in a file, because every local user can read a process's arguments.
+_RUN_ONCE_SCRIPT = 'mkdir "$1" 2>/dev/null || exit 0\n(. "$2") || echo "on_end: exit code $?" >&2'
+# System faults after which the caller retries.
+_TRANSIENT_ERRORS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
 _VARIABLES = (
     "claude_session_id",
     "cost_usd",
@@ -36,33 +35,38 @@ _VARIABLES = (
     "title",
     "working_dir",
 )
-_LONGEST_VARIABLE = 100_000
-_LONGEST_OF_LITTLE_ROOM = 1_000
-"""Bytes; the kernel takes 128 KiB of one, and some more of all together. Standard input has all."""
+# The kernel takes 128 KiB in one variable, and some more in all together. Standard input has everything.
+_MAX_VARIABLE_BYTES = 100_000
+_MAX_SMALL_VARIABLE_BYTES = 1_000
 
 
-def run(state: StateDirectory, session: Session, launcher: Mapping[str, str], umask: int) -> None:
-    """Returns when the command has ended; that it fails is written into the session's log and harms nothing."""
-    launcher = {name: value for name, value in launcher.items() if name != COMMAND_TOKEN} | _capability(state, session)
+def run(state: StateDirectory, session: Session, launch_environment: Mapping[str, str], umask: int) -> None:
+    """Run the command and wait for its end. Its failure is only written to the session's log.
+
+    Raise OSError after a transient system fault, so that the caller retries.
+    """
+    launch_environment = {
+        name: value for name, value in launch_environment.items() if name != COMMAND_TOKEN
+    } | _command_token(state, session)
     try:
-        _run(state, session, launcher, umask, session.working_dir, _LONGEST_VARIABLE)
+        _run(state, session, launch_environment, umask, session.working_dir, _MAX_VARIABLE_BYTES)
     except OSError as error:
-        if error.errno in _PASSING:
+        if error.errno in _TRANSIENT_ERRORS:
             raise
         log_trouble()
     else:
         return
     try:
-        # The directory may be gone, or closed, and the environment too large.
-        _run(state, session, launcher, umask, "/", _LONGEST_OF_LITTLE_ROOM)
+        # The directory may be gone or inaccessible, or the environment too large.
+        _run(state, session, launch_environment, umask, "/", _MAX_SMALL_VARIABLE_BYTES)
     except OSError as error:
-        if error.errno in _PASSING:
+        if error.errno in _TRANSIENT_ERRORS:
             raise
         log_trouble()
 
 
-def _capability(state: StateDirectory, session: Session) -> dict[str, str]:
-    """The command carries the session's mark, and may answer and launch all the same."""
+def _command_token(state: StateDirectory, session: Session) -> dict[str, str]:
+    """Return a token with which the command may answer and launch although it has the session's marker."""
     if session.launched_within is not None:
         return {}
     with opened(state):
@@ -70,28 +74,33 @@ def _capability(state: StateDirectory, session: Session) -> dict[str, str]:
 
 
 def _run(
-    state: StateDirectory, session: Session, launcher: Mapping[str, str], umask: int, directory: str, longest: int
+    state: StateDirectory,
+    session: Session,
+    launch_environment: Mapping[str, str],
+    umask: int,
+    directory: str,
+    max_bytes: int,
 ) -> None:
-    # Only here: few sessions have such a command, and each supervisor would pay for as long as it lives.
+    # Imported here: few sessions have such a command, and every supervisor would keep the memory for its lifetime.
     import subprocess
     import tempfile
 
     files = state.session(session.id)
-    told = session_object(session)
+    session_json = session_object(session)
     replace_private(files.on_end_script, f"{session.on_end}\n".encode(errors="replace"))
-    with tempfile.TemporaryFile(dir=files.directory) as news, open(files.log, "ab") as log:
-        # A file rather than a pipe: a command that does not read it blocks nobody.
-        news.write(json.dumps(told).encode() + b"\n")
-        news.seek(0)
+    with tempfile.TemporaryFile(dir=files.directory) as input_file, open(files.log, "ab") as log:
+        # A file and not a pipe, so that a command that does not read it blocks nothing.
+        input_file.write(json.dumps(session_json).encode() + b"\n")
+        input_file.seek(0)
         subprocess.run(
-            ["/bin/sh", "-c", _ONCE, "on_end", str(files.on_end_started), str(files.on_end_script)],
-            stdin=news,
+            ["/bin/sh", "-c", _RUN_ONCE_SCRIPT, "on_end", str(files.on_end_started), str(files.on_end_script)],
+            stdin=input_file,
             stdout=log,
             stderr=log,
             cwd=directory,
             env={
-                **launcher,
-                **_variables(told, longest),
+                **launch_environment,
+                **_variables(session_json, max_bytes),
                 "HLDCTL_SESSION_ID": session.id,
                 "HLDCTL_HOME": str(state.root),
             },
@@ -101,10 +110,12 @@ def _run(
         )
 
 
-def _variables(told: dict[str, object], longest: int) -> dict[str, str]:
-    values = {name: "" if told[name] is None else str(told[name]).replace("\0", "") for name in _VARIABLES}
+def _variables(session_json: dict[str, object], max_bytes: int) -> dict[str, str]:
+    values = {
+        name: "" if session_json[name] is None else str(session_json[name]).replace("\0", "") for name in _VARIABLES
+    }
     return {
         f"HLDCTL_{name.upper()}": value
         for name, value in values.items()
-        if len(value.encode("utf-8", "surrogateescape")) < longest
+        if len(value.encode("utf-8", "surrogateescape")) < max_bytes
     }

@@ -1,7 +1,7 @@
-"""Sessions of another PID namespace of this machine, such as a container's, seen from outside of it.
+"""Sessions in another PID namespace of this machine, such as a container, seen from outside.
 
-Their pids mean nothing here, but their locks do: they are the kernel's. A supervisor holds its session's lock, and a
-Claude Code its journal's for as long as its standard output is open.
+Their pids mean nothing here, but their locks do, since the kernel holds them. A supervisor holds its session's lock, and
+Claude Code its journal's lock while its standard output is open.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from hldctl.system.processes import is_of_another_namespace
 
 
 def is_supervised(session: Session, files: SessionFiles) -> bool:
-    """Whether a session of another namespace has a supervisor there, which acts on what is recorded from here."""
+    """Return whether a session in another namespace has a supervisor there, which acts on requests recorded here."""
     return is_of_another_namespace(session.boot_id) and not file_lock.is_free(files.lock)
 
 
 def is_over(session: Session, files: SessionFiles) -> bool:
-    """Whether neither supervisor nor Claude Code of a session of another namespace runs any more."""
+    """Return whether a session in another namespace has neither a supervisor nor a Claude Code any more."""
     return (
         is_of_another_namespace(session.boot_id)
         and files.journal.exists()
@@ -30,10 +30,10 @@ def is_over(session: Session, files: SessionFiles) -> bool:
 
 
 def may_conclude(session: Session, files: SessionFiles) -> bool:
-    """Whether all that is left to do for a session of another namespace is to record its end.
+    """Return whether only the end of a session in another namespace is left to be recorded.
 
-    What it has still to start (Claude Code, a command at the end) belongs there: here it would run outside of its
-    container. So does all that another machine has launched.
+    If it may still start something (Claude Code, a command at the end), return False: here it would run outside its
+    container. Also return False for sessions launched on another machine.
     """
     if session.host != os.uname().nodename or session.pid is None or session.completed_at is not None:
         return False
@@ -42,14 +42,14 @@ def may_conclude(session: Session, files: SessionFiles) -> bool:
 
 
 def advice(session: Session, files: SessionFiles) -> str:
-    """Return what a user can do about a session of another namespace; empty for all others."""
+    """Return what a user can do about a session in another namespace, as the end of a sentence; empty for all others."""
     if not is_of_another_namespace(session.boot_id) or session.completed_at is not None:
         return ""
     if is_supervised(session, files):
         return "in another container; it can be answered and interrupted from here"
     if is_over(session, files):
         return (
-            "nowhere: it was launched in another container, where nothing of it is left; `hldctl doctor --fix` takes it"
-            " over, `hldctl rm --force` removes it"
+            "nowhere: it was launched in another container, where it has no process left; `hldctl doctor --fix` adopts"
+            " it, `hldctl rm --force` removes it"
         )
     return "in another container, without a supervisor; run any hldctl command there"

@@ -1,4 +1,4 @@
-"""The hooks that wait for an answer: waking them, and what they asked once they are gone."""
+"""Permission hooks that wait for an answer: wake them, and expire the requests of those that are gone."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from hldctl.system.processes import ProcessIdentity, is_of_another_namespace, is
 
 
 def wake_hooks(state: StateDirectory, session_id: str) -> None:
-    """After a change of what is allowed: what waits may be allowed by now."""
+    """Wake the session's waiting hooks after a change of its permissions: their requests may be allowed now."""
     for approval in approvals.pending(current(), session_id):
         touch(state.session(session_id).answer(approval.id))
 
 
 def waiting_hooks(session_id: str) -> dict[str, ProcessIdentity]:
-    """Return the processes that wait, by the request of each, whose pids mean something here.
-
-    A Claude Code may run in a PID namespace of its own.
-    """
+    """Return the waiting processes by request id, except those of another PID namespace, whose pids mean nothing here."""
     pending = approvals.pending(current(), session_id)
-    return {approval.id: _hook(approval) for approval in pending if not is_of_another_namespace(approval.boot_id)}
+    return {
+        approval.id: _hook_identity(approval) for approval in pending if not is_of_another_namespace(approval.boot_id)
+    }
 
 
 def expire_unheard(state: StateDirectory, session_id: str | None = None) -> None:
-    """Of one session, or of all of this machine: what another's hooks do is not to be seen from here."""
+    """Expire the requests of dead hooks, in one session or in all of this machine; hooks elsewhere cannot be seen."""
     for approval in approvals.pending(current(), session_id):
-        if not is_running(_hook(approval)) and (_was_asked_here(approval) or _is_over_elsewhere(state, approval)):
+        if not is_running(_hook_identity(approval)) and (
+            _is_from_this_machine(approval) or _has_ended_elsewhere(state, approval)
+        ):
             with transaction():
                 approvals.resolve(
                     current(),
@@ -47,8 +48,8 @@ def expire_unheard(state: StateDirectory, session_id: str | None = None) -> None
             touch(files.change_signal)
 
 
-def _was_asked_here(approval: Approval) -> bool:
-    """By the boot, or for what was asked before a reboot by the machine's name."""
+def _is_from_this_machine(approval: Approval) -> bool:
+    """Return whether a request was made on this machine: by the boot id, or by the host name if made before a reboot."""
     if approval.boot_id == scope():
         return True
     if is_of_another_namespace(approval.boot_id):
@@ -57,13 +58,13 @@ def _was_asked_here(approval: Approval) -> bool:
     return session is not None and session.host == os.uname().nodename
 
 
-def _is_over_elsewhere(state: StateDirectory, approval: Approval) -> bool:
-    """Whether the session that asked is of another PID namespace, and nothing of it runs there."""
+def _has_ended_elsewhere(state: StateDirectory, approval: Approval) -> bool:
+    """Return whether the request's session is of another PID namespace, and none of its processes runs there."""
     if not is_of_another_namespace(approval.boot_id):
         return False
     session = sessions.get(approval.session_id)
     return session is not None and other_namespaces.is_over(session, state.session(session.id))
 
 
-def _hook(approval: Approval) -> ProcessIdentity:
+def _hook_identity(approval: Approval) -> ProcessIdentity:
     return recorded(approval.hook_pid, approval.boot_id, approval.hook_started)

@@ -1,6 +1,7 @@
-"""Waiting until Claude Code may be started: for a name, for a slot, or for the moment to try again.
+"""The queue, as a waiting supervisor sees it: wait for a name, a slot or the time of a restart.
 
-Having others' sessions adopted, by a supervisor that waits for their end."""
+A waiting supervisor also restarts the dead supervisors of the sessions that it waits for.
+"""
 
 from __future__ import annotations
 
@@ -27,54 +28,56 @@ from hldctl.system.error_log import log_trouble
 from hldctl.system.processes import identify, is_this_machine
 from hldctl.system.watcher import Wakeup
 
-_LONGEST_SLEEP = 60.0
-"""Only a guard: against a wake-up that was missed, a clock that was set, a configuration that was changed."""
-_LOOK_SECONDS = 10.0
-"""How often to look for an interrupt without a wake-up: a command may be killed between its commit and its touch."""
+# Only a guard: against a missed wake-up, a clock that was set, a configuration that was changed.
+_MAX_SLEEP_SECONDS = 60.0
+# Interval of looking for an interrupt without a wake-up: a command may be killed between its commit and its touch.
+_POLL_SECONDS = 10.0
+# Time before another attempt at an adoption that failed.
+_ADOPTION_RETRY_SECONDS = 30.0
 
 
 def slots() -> scheduler.Slots:
-    """As they are configured at this moment."""
+    """Return the slots as they are configured now."""
     try:
-        said = schema.load()
+        config = schema.load()
     except BadUsage:
-        # Whoever launches next is told; who waits already does not start all at once for it.
+        # The next launch reports the error. Here, fall back to one slot, so that the queue does not start all at once.
         log_trouble()
         return scheduler.Slots(all=1)
-    return scheduler.Slots(said.max_running, said.groups)
+    return scheduler.Slots(config.max_running, config.groups)
 
 
 def wait(state: StateDirectory, files: SessionFiles) -> bool:
-    """Whether the session may start now; False if it has ended while it waited, or is gone."""
+    """Wait until the session may start, and return True; return False if it has ended or was deleted."""
     session_id = files.directory.name
     make(state.queue_signal)
-    neighbours = Neighbours(state)
+    peers = Neighbours(state)
     while True:
         with opened(state):
             ahead = scheduler.ahead_of(session_id)
-            watched = neighbours.supervisors(ahead)
-        with closing(Wakeup([state.queue_signal, files.wake_signal], watched)) as wakeup:
+            supervisor_pids = peers.supervisors(ahead)
+        with closing(Wakeup([state.queue_signal, files.wake_signal], supervisor_pids)) as wakeup:
             with opened(state):
-                woken_at = modified_at(files.wake_signal)
+                woken_at_ns = modified_at(files.wake_signal)
                 session = sessions.get(session_id)
                 if session is None or session.completed_at is not None:
                     return False
                 if (reason := _reason_to_stop(session)) is not None:
                     conclude(state, session, stopped(reason))
                     return False
-                if _may_start(session):
+                if _try_start(session):
                     touch(files.change_signal)
                     return True
-                neighbours.adopt_lost(ahead)
-            touch(files.wake_answer, woken_at)
-            _sleep(wakeup, state, session)
+                peers.adopt_lost(ahead)
+            touch(files.wake_answer, woken_at_ns)
+            _sleep_until_event(wakeup, state, session)
 
 
-def _sleep(wakeup: Wakeup, state: StateDirectory, session: Session) -> None:
-    """Until something happens or may be due; or there is an interrupt of which nothing woke this process."""
-    ends_at = time.monotonic() + _patience(session)
-    while (left := ends_at - time.monotonic()) > 0:
-        if wakeup.wait(min(left, _LOOK_SECONDS)):
+def _sleep_until_event(wakeup: Wakeup, state: StateDirectory, session: Session) -> None:
+    """Sleep until a wake-up, until something may be due, or until there is an interrupt without a wake-up."""
+    ends_at = time.monotonic() + _sleep_seconds(session)
+    while (seconds_left := ends_at - time.monotonic()) > 0:
+        if wakeup.wait(min(seconds_left, _POLL_SECONDS)):
             return
         with opened(state):
             if sessions.interrupt_request(session.id) is not None:
@@ -85,68 +88,70 @@ def _reason_to_stop(session: Session) -> EndReason | None:
     request = sessions.interrupt_request(session.id)
     if request is not None:
         return request.reason
-    ends_at = deadline(session)
-    return EndReason.TIMEOUT if ends_at is not None and now() >= ends_at else None
+    deadline_ms = deadline(session)
+    return EndReason.TIMEOUT if deadline_ms is not None and now() >= deadline_ms else None
 
 
-def _may_start(session: Session) -> bool:
+def _try_start(session: Session) -> bool:
     if session.status == Status.QUEUED:
         return scheduler.start(session.id, slots(), now())
-    return now() >= _due(session)
+    return now() >= _restart_due_ms(session)
 
 
-def _patience(session: Session) -> float:
+def _sleep_seconds(session: Session) -> float:
+    """Return the seconds until the session's restart or deadline; the maximum while it is in the queue."""
     if session.status == Status.QUEUED:
-        return _LONGEST_SLEEP
-    moments = [_due(session), *([ends_at] if (ends_at := deadline(session)) is not None else [])]
-    return min(max(0.0, (min(moments) - now()) / 1000), _LONGEST_SLEEP)
+        return _MAX_SLEEP_SECONDS
+    times_ms = [_restart_due_ms(session), *([deadline_ms] if (deadline_ms := deadline(session)) is not None else [])]
+    return min(max(0.0, (min(times_ms) - now()) / 1000), _MAX_SLEEP_SECONDS)
 
 
-def _due(session: Session) -> int:
+def _restart_due_ms(session: Session) -> int:
+    """Return the time of the session's next start in milliseconds since 1970; 0 if it is not a restart."""
     restarts = load_restarts(session)
     return restarts[-1].due if restarts else 0
 
 
-_AGAIN_SECONDS = 30.0
-"""After which one that nobody could adopt is tried again."""
-
-
 class Neighbours:
-    """The sessions that another one waits for."""
+    """The sessions that a session in the queue waits for."""
 
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
-        self._tried: dict[str, float] = {}
+        self._tried_at: dict[str, float] = {}
 
     def supervisors(self, ids: Iterable[str]) -> list[int]:
-        """The pids of those supervisors that live here."""
-        here = (session for session in sessions.not_ended(ids) if _is_here(session))
-        return [pid for session in here if (pid := session.supervisor_pid) is not None and identify(pid) is not None]
+        """Return the pids of the live supervisors on this machine of these sessions."""
+        local_sessions = (session for session in sessions.not_ended(ids) if _is_on_this_machine(session))
+        return [
+            pid
+            for session in local_sessions
+            if (pid := session.supervisor_pid) is not None and identify(pid) is not None
+        ]
 
     def adopt_lost(self, ids: Iterable[str]) -> None:
-        """Starts a supervisor for each of these that has lost its own; returns once they follow."""
+        """Start a supervisor for each of these sessions that has lost its own, and wait until it has taken over."""
         for session in sessions.not_ended(ids):
             files = self._state.session(session.id)
-            if not file_lock.is_free(files.lock) or not (_is_here(session) or may_conclude(session, files)):
+            if not file_lock.is_free(files.lock) or not (_is_on_this_machine(session) or may_conclude(session, files)):
                 continue
             if files.directory.is_dir():
-                self._try(session.id)
+                self._try_adopt(session.id)
             else:
                 conclude_without_files(self._state, session)
 
-    def _try(self, session_id: str) -> None:
-        moment = time.monotonic()
-        if session_id not in self._tried or moment >= self._tried[session_id] + _AGAIN_SECONDS:
-            self._tried[session_id] = moment
-            _start(session_id)
+    def _try_adopt(self, session_id: str) -> None:
+        now_seconds = time.monotonic()
+        if session_id not in self._tried_at or now_seconds >= self._tried_at[session_id] + _ADOPTION_RETRY_SECONDS:
+            self._tried_at[session_id] = now_seconds
+            _start_supervisor(session_id)
 
 
-def _is_here(session: Session) -> bool:
+def _is_on_this_machine(session: Session) -> bool:
     return is_this_machine(session.host, session.boot_id)
 
 
-def _start(session_id: str) -> None:
-    # Only here: few supervisors adopt another's session, and each would pay for as long as it lives.
+def _start_supervisor(session_id: str) -> None:
+    # Imported here: few supervisors start another one, and every one would keep the memory for its lifetime.
     import subprocess
 
     process = subprocess.Popen(
@@ -157,5 +162,5 @@ def _start(session_id: str) -> None:
         start_new_session=True,
     )
     assert process.stdout is not None
-    with process.stdout as answer:
-        answer.readline()
+    with process.stdout as report:
+        report.readline()

@@ -1,4 +1,4 @@
-"""Writing down how a session has ended, and telling all who wait for it."""
+"""Recording a session's end, and notifying all that wait for it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from hldctl.system.clock import now
 from hldctl.system.processes import ProcessIdentity, is_running, recorded
 
 _FILES_GONE = sessions.Ending(
-    Status.FAILED, EndReason.LOST, "The session's files were deleted, so that nothing more is known of it."
+    Status.FAILED, EndReason.LOST, "The session's files were deleted; how it ended is unknown."
 )
 
 
 def conclude(
     state: StateDirectory, session: Session, ending: sessions.Ending, left_running: Sequence[ProcessIdentity] = ()
 ) -> None:
+    """Record a session's end, and wake the commands and supervisors that wait for it."""
     files = state.session(session.id)
     if session.on_end is None:
-        # First: of an ended session nobody would look for it.
+        # First: nothing would delete it after the session has ended.
         files.request.unlink(missing_ok=True)
     sessions.end(session.id, ending, now(), left_running)
     session_record.keep_current(session.id, files)
@@ -31,10 +32,10 @@ def conclude(
 
 
 def conclude_without_files(state: StateDirectory, session: Session) -> None:
-    """Ends a session whose files somebody has deleted, unless its Claude Code still works."""
+    """Record the end of a session whose files were deleted, unless its Claude Code still runs."""
     if is_running(recorded(session.pid or 0, session.boot_id, session.pid_started or 0)):
         return
     sessions.end(session.id, _FILES_GONE, now())
-    # With the files went what the command at the end would have been run with.
+    # The input of the command at the end was deleted with the files.
     sessions.on_end_done(session.id)
     touch(state.queue_signal)

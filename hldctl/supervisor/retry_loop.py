@@ -1,4 +1,4 @@
-"""Waiting out the faults of the machine: a full disk, a database locked for too long, a fault of ours."""
+"""Retry after faults: a full disk, a database locked for too long, a bug."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ from hldctl.supervisor.command import command
 from hldctl.system import file_size_limit
 from hldctl.system.error_log import log, log_trouble
 
-_RETRY_SECONDS = 1.0
-_LONGEST_RETRY_SECONDS = 30.0
+_FIRST_PAUSE_SECONDS = 1.0
+_MAX_PAUSE_SECONDS = 30.0
 
 T = TypeVar("T")
 
 
-def persist(files: SessionFiles, step: Callable[[], T], when_stuck: Callable[[], None] = lambda: None) -> T | None:
-    """What `step` gives, tried until it succeeds: to die of a fault would only make the next command start another
-    supervisor that dies of it. None once the session's files are gone: the next command says so of the session.
+def persist(files: SessionFiles, step: Callable[[], T], on_failure: Callable[[], None] = lambda: None) -> T | None:
+    """Return the result of `step`, retried until it succeeds; None if the session's files are gone.
 
-    `when_stuck` lets go of whoever waits meanwhile.
+    A supervisor that died of a fault would only make the next command start another one that dies of it. If the files
+    are gone, the next command reports it. `on_failure` is called after each failure, to release processes that wait.
     """
-    pause = _RETRY_SECONDS
+    pause = _FIRST_PAUSE_SECONDS
     while True:
         try:
             return step()
         except NewerDatabase:
             log_trouble()
-            _hand_over(files.directory.name)
+            _exec_adopt(files.directory.name)
         except Exception:
             if files.is_gone():
-                _log_that_it_is_gone(files)
+                _log_files_gone(files)
                 return None
-            # First: the log itself may have little room left.
+            # First, because the log itself may have little space left.
             _log_shortage(files)
             log_trouble()
-            when_stuck()
+            on_failure()
             time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
 
 def _log_shortage(files: SessionFiles) -> None:
-    """Names the cause that an error of the database hides."""
+    """Log a file size limit, if one is the cause of an unclear database error."""
     with contextlib.suppress(OSError):
-        if (complaint := file_size_limit.shortage(StateDirectory(files.directory.parents[1]).database)) is not None:
-            log(complaint)
+        if (shortage := file_size_limit.shortage(StateDirectory(files.directory.parents[1]).database)) is not None:
+            log(shortage)
 
 
 @cache
-def _log_that_it_is_gone(files: SessionFiles) -> None:
-    """Once, in the log if that was moved and not deleted."""
+def _log_files_gone(files: SessionFiles) -> None:
+    """Log once that the files are gone; the log can be read if it was moved and not deleted."""
     log(
-        f"{files.directory} was deleted or moved, so this supervisor ends; Claude Code, if it runs, goes on. "
-        "The next command in the directory that it was moved to starts another supervisor."
+        f"{files.directory} was deleted or moved, so this supervisor exits; Claude Code, if running, continues. "
+        "If the directory was moved, the next command that uses the new location starts another supervisor."
     )
 
 
-def _hand_over(session_id: str) -> NoReturn:
-    """To the hldctl that has been installed in place of this one meanwhile, in this very process.
+def _exec_adopt(session_id: str) -> NoReturn:
+    """Replace this process with the hldctl that is now installed in place of this one, to adopt the session.
 
-    Should it be no newer after all it leaves, and the next command of the newer one adopts the session.
+    If that one is not new enough either, it exits, and the next command of a newer one adopts the session.
     """
     os.execv(sys.executable, command("adopt", session_id))

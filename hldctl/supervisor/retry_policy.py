@@ -1,4 +1,4 @@
-"""Whether a Claude Code that failed is started again, and when: after API errors, crashes and limits that will end."""
+"""Retry policy: whether and when Claude Code restarts after an API error, a crash or a rate limit."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from hldctl.supervisor.claude_process import Exit
 from hldctl.system.clock import rfc3339
 
 _FIRST_PAUSE_SECONDS = 5.0
-_LONGEST_PAUSE_SECONDS = 300.0
-_SPREAD = 0.25
-"""So that twenty sessions that failed at once do not come back at once."""
+_MAX_PAUSE_SECONDS = 300.0
+# Relative jitter, so that twenty sessions that failed at the same time do not restart at the same time.
+_JITTER = 0.25
+# Allowance for clock differences, also between the servers.
 _RESET_MARGIN_MS = 10_000
-"""Clocks differ, and so do those of the servers."""
-_LONGEST_RESET_MARGIN_MS = 3_600_000
-_IN_VAIN_MS = 60_000
-"""A limit that is met again so soon after it was to be reset was not."""
-_PASSING = (408, 409, 429)
-"""Of the API's refusals those that the same request may not meet again, like the server's own errors."""
+_MAX_RESET_MARGIN_MS = 3_600_000
+# A limit that is hit again within this time after its reset was not reset.
+_INEFFECTIVE_RESET_MS = 60_000
+# HTTP status codes of the API after which the same request may succeed, as it may after a server error.
+_TRANSIENT_STATUSES = (408, 409, 429)
 _SERVER_ERROR = 500
-_CRASHES = (
+# SIGKILL is what the kernel sends when memory runs out. SIGTERM is not a crash but somebody's intent.
+_CRASH_SIGNALS = (
     signal.SIGKILL,
     signal.SIGSEGV,
     signal.SIGABRT,
@@ -34,56 +35,59 @@ _CRASHES = (
     signal.SIGFPE,
     signal.SIGTRAP,
 )
-"""SIGKILL: who runs out of memory gets it. A SIGTERM is somebody's wish."""
 
 
-def after(session: Session, ending: Ending, fold: FoldState, exit: Exit, now: int) -> Restart | None:
-    """The restart that the session's terms grant it after this end; None if it has ended for good."""
+def after(session: Session, ending: Ending, state: FoldState, exit: Exit, now: int) -> Restart | None:
+    """Return the restart that the session's run policy allows after this ending; None if the session has ended.
+
+    `now` is milliseconds since 1970.
+    """
     if ending.status is not Status.FAILED:
         return None
     reason = ending.error_message or ending.reason
-    if session.wait_for_reset and ending.reason is EndReason.API_ERROR and fold.limit_resets_at is not None:
-        due = max(fold.limit_resets_at, now) + _margin_ms(load_restarts(session), now)
+    if session.wait_for_reset and ending.reason is EndReason.API_ERROR and state.limit_resets_at is not None:
+        due = max(state.limit_resets_at, now) + _reset_margin_ms(load_restarts(session), now)
         note = f"A limit was reached; Claude Code continues at {rfc3339(due)}, after its reset: {reason}"
-        return Restart(RestartKind.RESET, fold.offset, now, due, reason, note)
-    tried = sum(restart.kind is RestartKind.RETRY for restart in load_restarts(session))
-    # Where no Claude Code has run the launch was told that it failed, and may have been repeated.
-    if tried >= session.retries or session.pid is None or not _may_pass(ending, fold, exit):
+        return Restart(RestartKind.RESET, state.offset, now, due, reason, note)
+    retries_so_far = sum(restart.kind is RestartKind.RETRY for restart in load_restarts(session))
+    # If Claude Code never ran, the launch reported a failure and may have been repeated by the user.
+    if retries_so_far >= session.retries or session.pid is None or not _is_transient(ending, state, exit):
         return None
-    pause = _pause(tried)
-    note = f"Claude Code restarts in {pause:.0f} s (retry {tried + 1} of {session.retries}): {reason}"
-    return Restart(RestartKind.RETRY, fold.offset, now, now + int(pause * 1000), reason, note)
+    pause_seconds = _pause_seconds(retries_so_far)
+    due = now + int(pause_seconds * 1000)
+    note = f"Claude Code restarts in {pause_seconds:.0f} s (retry {retries_so_far + 1} of {session.retries}): {reason}"
+    return Restart(RestartKind.RETRY, state.offset, now, due, reason, note)
 
 
-def _margin_ms(restarts: list[Restart], now: int) -> int:
-    """Longer each time that a reset has brought nothing: a moment that has passed can be named again and again."""
-    in_vain = 0
+def _reset_margin_ms(restarts: list[Restart], now: int) -> int:
+    """Return the margin after a reset. It doubles with each ineffective one: the API can repeat a time in the past."""
+    ineffective_resets = 0
     for restart in reversed(restarts):
-        if restart.kind is not RestartKind.RESET or now - restart.due > _IN_VAIN_MS:
+        if restart.kind is not RestartKind.RESET or now - restart.due > _INEFFECTIVE_RESET_MS:
             break
-        in_vain, now = in_vain + 1, restart.at
-    return int(min(_RESET_MARGIN_MS * 2**in_vain, _LONGEST_RESET_MARGIN_MS))
+        ineffective_resets, now = ineffective_resets + 1, restart.at
+    return int(min(_RESET_MARGIN_MS * 2**ineffective_resets, _MAX_RESET_MARGIN_MS))
 
 
-def _may_pass(ending: Ending, fold: FoldState, exit: Exit) -> bool:
-    """Whether the failure is one that the next try may not meet."""
+def _is_transient(ending: Ending, state: FoldState, exit: Exit) -> bool:
+    """Return whether a retry may succeed."""
     if ending.reason is EndReason.API_ERROR:
-        status = None if fold.outcome is None else fold.outcome.api_error_status
+        status = None if state.outcome is None else state.outcome.api_error_status
         if status is None:
-            return not login.is_missing(fold.result_content, status)
-        return status in _PASSING or status >= _SERVER_ERROR
+            return not login.is_missing(state.result_content, status)
+        return status in _TRANSIENT_STATUSES or status >= _SERVER_ERROR
     if ending.reason is EndReason.KILLED:
-        return exit.signal in _CRASHES
+        return exit.signal in _CRASH_SIGNALS
     if ending.reason is EndReason.ERROR and exit.code is not None:
-        # Before it begins, Claude Code exits for what is wrong with its words; from then on, for what is wrong with it.
-        return exit.code < 0 or (fold.outcome is None and fold.claude_session_id is not None)
+        # Before its first message, Claude Code exits because of wrong arguments; after it, because of its own fault.
+        return exit.code < 0 or (state.outcome is None and state.claude_session_id is not None)
     return ending.reason in (EndReason.NO_RESULT, EndReason.LOST)
 
 
-def _pause(tried: int) -> float:
-    """Seconds before the next try."""
-    # Only here: it brings hashlib's and math's heavier parts.
+def _pause_seconds(retries_so_far: int) -> float:
+    """Return the seconds before the next retry."""
+    # Imported here: it loads hashlib and the heavier parts of math.
     import random
 
-    pause = min(_FIRST_PAUSE_SECONDS * 2.0**tried, _LONGEST_PAUSE_SECONDS)
-    return pause * (1 + random.uniform(0, _SPREAD))  # noqa: S311  no secret
+    pause_seconds = min(_FIRST_PAUSE_SECONDS * 2.0**retries_so_far, _MAX_PAUSE_SECONDS)
+    return pause_seconds * (1 + random.uniform(0, _JITTER))  # noqa: S311  no secret

@@ -1,4 +1,4 @@
-"""How long a session may run, and how long it may be idle, counted from its launch whoever supervises it."""
+"""The timeout and the idle timeout of a session; a change of supervisor does not restart them."""
 
 from __future__ import annotations
 
@@ -14,64 +14,64 @@ from hldctl.system.clock import now
 
 
 class Limits:
-    """Deadlines are kept by a clock that nobody sets; only an adopter has to take the time passed from the calendar."""
+    """Deadlines on the monotonic clock; after an adoption, the elapsed time comes from the wall clock."""
 
     def __init__(self, session: Session, files: SessionFiles, process: ClaudeProcess) -> None:
         self._session_id: str = session.id
         self._files = files
         self._process = process
-        self._deadline = _by_steady_clock(deadline(session), session.timeout_ms)
+        self._deadline_seconds = _monotonic_deadline(deadline(session), session.timeout_ms)
         self._idle_seconds = None if session.idle_timeout_ms is None else session.idle_timeout_ms / 1000
-        self._growth = _growth(files)
-        since = max(0.0, now() / 1000 - self._growth[1] / 1e9)
-        self._active_at = time.monotonic() - (since if self._idle_seconds is not None else 0.0)
+        self._journal_stamp = _journal_stamp(files)
+        idle_seconds = max(0.0, now() / 1000 - self._journal_stamp[1] / 1e9)
+        self._active_at_seconds = time.monotonic() - (idle_seconds if self._idle_seconds is not None else 0.0)
 
     def reached(self) -> EndReason | None:
-        """The limit that the session has reached by now."""
-        moment = time.monotonic()
-        if self._deadline is not None and moment >= self._deadline:
+        """Return the timeout that has expired by now, or None."""
+        now_seconds = time.monotonic()
+        if self._deadline_seconds is not None and now_seconds >= self._deadline_seconds:
             return EndReason.TIMEOUT
         if self._idle_seconds is None:
             return None
-        growth = _growth(self._files)
-        # A tool that runs for long and says nothing is at work; so is whoever is asked for permission.
-        if growth != self._growth or (self._is_due(moment) and self._tool_runs()):
-            self._growth, self._active_at = growth, moment
-        return EndReason.IDLE_TIMEOUT if self._is_due(moment) else None
+        journal_stamp = _journal_stamp(self._files)
+        # A long tool call without output is activity; so is a pending permission request.
+        if journal_stamp != self._journal_stamp or (self._is_idle_too_long(now_seconds) and self._is_tool_running()):
+            self._journal_stamp, self._active_at_seconds = journal_stamp, now_seconds
+        return EndReason.IDLE_TIMEOUT if self._is_idle_too_long(now_seconds) else None
 
     def seconds_left(self) -> float | None:
-        """Until one may be reached; None if there are none."""
-        moment = time.monotonic()
-        ends = [] if self._deadline is None else [self._deadline]
+        """Return the seconds until a timeout may expire; None if the session has none."""
+        now_seconds = time.monotonic()
+        ends = [] if self._deadline_seconds is None else [self._deadline_seconds]
         if self._idle_seconds is not None:
-            ends.append(self._active_at + self._idle_seconds)
-        return max(0.0, min(ends) - moment) if ends else None
+            ends.append(self._active_at_seconds + self._idle_seconds)
+        return max(0.0, min(ends) - now_seconds) if ends else None
 
-    def _is_due(self, moment: float) -> bool:
-        return self._idle_seconds is not None and moment >= self._active_at + self._idle_seconds
+    def _is_idle_too_long(self, now_seconds: float) -> bool:
+        return self._idle_seconds is not None and now_seconds >= self._active_at_seconds + self._idle_seconds
 
-    def _tool_runs(self) -> bool:
-        begun = events.oldest_open_call(self._session_id)
-        return begun is not None and younger_descendants(self._process, self._session_id, begun / 1000)
+    def _is_tool_running(self) -> bool:
+        called_at_ms = events.oldest_open_call(self._session_id)
+        return called_at_ms is not None and younger_descendants(self._process, self._session_id, called_at_ms / 1000)
 
 
 def deadline(session: Session) -> int | None:
-    """When a session has to have ended, in milliseconds since 1970: the time in a queue does not count."""
-    # One that runs and has no such moment was started by a version that did not note it.
+    """Return the session's deadline in milliseconds since 1970, or None. Time in the queue does not count."""
+    # A session that runs without `started_at` was started by a version that did not record it.
     if session.timeout_ms is None or (session.started_at is None and session.pid is None):
         return None
     return int((session.started_at or session.created_at) + session.timeout_ms)
 
 
-def _by_steady_clock(ends_at: int | None, timeout_ms: int | None) -> float | None:
-    """Never later than the timeout from now, though the clock may have been set back."""
-    if ends_at is None or timeout_ms is None:
+def _monotonic_deadline(ends_at_ms: int | None, timeout_ms: int | None) -> float | None:
+    """Return the deadline on the monotonic clock: at most the timeout from now, even if the wall clock was set back."""
+    if ends_at_ms is None or timeout_ms is None:
         return None
-    return time.monotonic() + min(ends_at - now(), timeout_ms) / 1000
+    return time.monotonic() + min(ends_at_ms - now(), timeout_ms) / 1000
 
 
-def _growth(files: SessionFiles) -> tuple[int, int]:
-    """What changes when the journal grows: its size, and when it was written last."""
+def _journal_stamp(files: SessionFiles) -> tuple[int, int]:
+    """Return the size and modification time (ns) of the journal, which change when it grows."""
     try:
         status = files.journal.stat()
     except FileNotFoundError:

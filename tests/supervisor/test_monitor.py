@@ -51,12 +51,12 @@ def statements() -> Iterator[list[str]]:
 def look(supervision: Supervision) -> int:
     """How many statements a wake-up takes."""
     with statements() as run:
-        supervision._look_for_requests()
+        supervision._handle_requests()
     return len(run)
 
 
 def pass_time(supervision: Supervision) -> None:
-    supervision._look_due = 0.0
+    supervision._next_poll = 0.0
 
 
 def test_a_look_without_a_touch_is_two_statements_each_few_seconds(supervision: Supervision) -> None:

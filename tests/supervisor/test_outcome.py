@@ -10,7 +10,7 @@ from hldctl.ingest.state import FoldState
 from hldctl.states import EndReason, Status
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
-from hldctl.supervisor.outcome import _LONGEST_MESSAGE, decide
+from hldctl.supervisor.outcome import _MAX_MESSAGE_LENGTH, decide
 
 SUCCESS = Outcome("success", False, "completed", None, (), 1, 10, [])
 ABORTED = SUCCESS._replace(subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming")
@@ -89,18 +89,18 @@ NOT_LOGGED_IN = "Not logged in · Please run /login"
         (1, FAILED, None, "on stderr", "on stderr"),
         (1, FAILED, "a result", "", "a result"),
         (1, FAILED, None, "", None),
-        (1, FAILED, "x" * 5000, "", "x" * _LONGEST_MESSAGE),
+        (1, FAILED, "x" * 5000, "", "x" * _MAX_MESSAGE_LENGTH),
         (1, SUCCESS, "a result", "on stderr", "on stderr"),
-        (1, SUCCESS, "a result", "", "Claude Code exited with 1 after its result."),
+        (1, SUCCESS, "a result", "", "Claude Code exited with code 1 after its result."),
         (1, SUCCESS._replace(is_error=True), "API Error: 529", "on stderr", "API Error: 529"),
         (1, SUCCESS._replace(is_error=True), NOT_LOGGED_IN, "", f"{NOT_LOGGED_IN}. {ADVICE}"),
         (0, SUCCESS._replace(subtype="news"), "a result", "on stderr", "a result"),
-        (0, None, None, "", "Claude Code exited with 0 and left no result."),
+        (0, None, None, "", "Claude Code exited with code 0 and no result."),
         (0, None, None, "on stderr", "on stderr"),
-        (3, None, None, "", "Claude Code exited with 3 and said nothing."),
+        (3, None, None, "", "Claude Code exited with code 3 and no error message."),
         (3, None, None, "on stderr", "on stderr"),
-        (None, None, None, "on stderr", "Claude Code ended while nothing supervised it, and left no result."),
-        (-15, None, None, "on stderr", "Claude Code was ended by SIGTERM."),
+        (None, None, None, "on stderr", "Claude Code ended without a result while it had no supervisor."),
+        (-15, None, None, "on stderr", "Claude Code was killed by SIGTERM."),
         (0, SUCCESS, "a result", "on stderr", None),
     ],
 )
@@ -115,9 +115,9 @@ def test_the_message_tells_the_cause(
 @pytest.mark.parametrize(
     ("tools", "message"),
     [
-        (["Bash"], "It was denied 1 tool call: Bash."),
-        (["Bash", "Write"], "It was denied 2 tool calls: Bash, Write."),
-        (["Bash", "Write", "Bash"], "It was denied 3 tool calls: Bash, Write."),
+        (["Bash"], "1 tool call was denied: Bash."),
+        (["Bash", "Write"], "2 tool calls were denied: Bash, Write."),
+        (["Bash", "Write", "Bash"], "3 tool calls were denied: Bash, Write."),
     ],
 )
 def test_a_denial_fails_only_a_success_of_a_session_that_asks_for_it(tools: list[str], message: str) -> None:
