@@ -1,7 +1,7 @@
-"""When the bytes of a journal were first seen.
+"""The times at which the bytes of a journal were first seen.
 
-Most lines carry no time of their own. Written before the database is, this makes a second fold of the same journal
-give the same times as the first, in whatever pieces it reads.
+Most lines have no timestamp of their own. These times are written before the database is, so that a replay of the
+journal gives the same times as the first run, in whatever chunks it reads.
 """
 
 from __future__ import annotations
@@ -13,37 +13,36 @@ from pathlib import Path
 from hldctl.paths import PRIVATE_FILE
 from hldctl.system.clock import now
 
-_DIGITS = 13
-"""Of a time in milliseconds, from 2001 to 2286: fewer, and the mark was cut short."""
-_MOST_DIGITS = 18
-"""Of an offset that a journal can have."""
+# Digits of a time in milliseconds, from 2001 to 2286; with fewer, the mark is truncated.
+_TIME_DIGITS = 13
+_MAX_OFFSET_DIGITS = 18
 
 
 class Arrivals:
-    """Marks of `OFFSET MILLISECONDS`: the bytes before OFFSET that no earlier mark covers came at that time."""
+    """A file of marks `OFFSET MILLISECONDS`: the bytes before OFFSET after the previous mark arrived at that time."""
 
     def __init__(self, path: Path, folded: int) -> None:
-        """`folded` is the offset that the fold has reached: what came before is of no interest."""
+        """Load the marks after `folded`, the offset up to which the journal has been ingested."""
         self._marks: deque[tuple[int, int]] = deque()
-        for offset, moment in _read(path):
-            if offset > folded and offset > self._covered:
-                self._marks.append((offset, moment))
+        for offset, time_ms in _read(path):
+            if offset > folded and offset > self._covered_offset:
+                self._marks.append((offset, time_ms))
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
 
     @property
-    def _covered(self) -> int:
+    def _covered_offset(self) -> int:
         return self._marks[-1][0] if self._marks else 0
 
     def cover(self, offset: int) -> None:
-        """Marks the bytes before `offset` as seen now, but for those that were marked already."""
-        if offset > self._covered:
-            moment = now()
-            # A leading newline, so that a mark cut short by a full disk spoils none after it.
-            os.write(self._descriptor, b"\n%d %d" % (offset, moment))
-            self._marks.append((offset, moment))
+        """Mark the bytes before `offset` as seen now, except those that are already marked."""
+        if offset > self._covered_offset:
+            time_ms = now()
+            # A leading newline, so that a mark truncated by a full disk does not damage the next one.
+            os.write(self._descriptor, b"\n%d %d" % (offset, time_ms))
+            self._marks.append((offset, time_ms))
 
     def mark_of(self, offset: int) -> tuple[int, int]:
-        """The mark that says when the byte before `offset` came: it must be covered. To be asked in ascending order."""
+        """Return the mark of the byte before `offset`, which must be covered. Call with ascending offsets."""
         while self._marks[0][0] < offset:
             self._marks.popleft()
         return self._marks[0]
@@ -58,7 +57,9 @@ def _read(path: Path) -> list[tuple[int, int]]:
     except FileNotFoundError:
         return []
     pairs = [line.split(b" ") for line in lines]
-    whole = [pair for pair in pairs if len(pair) == 2 and pair[0].isdigit() and pair[1].isdigit()]
+    complete = [pair for pair in pairs if len(pair) == 2 and pair[0].isdigit() and pair[1].isdigit()]
     return [
-        (int(offset), int(moment)) for offset, moment in whole if len(moment) == _DIGITS and len(offset) <= _MOST_DIGITS
+        (int(offset), int(time_ms))
+        for offset, time_ms in complete
+        if len(time_ms) == _TIME_DIGITS and len(offset) <= _MAX_OFFSET_DIGITS
     ]

@@ -1,4 +1,4 @@
-"""Whole files for the reads that showed only a part of them."""
+"""Complete file contents for calls of Read that showed only a part."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from hldctl.paths import PRIVATE_DIRECTORY, SessionFiles, replace_private
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.session import Session
 
-_LARGEST = 10 << 20
-"""Bytes of a file that are taken from disk."""
+# Larger files are not read from disk.
+_MAX_FILE_BYTES = 10 << 20
 
 
 class Snapshots:
-    """Of one session; only files below its directories are taken from disk, others as far as they were shown."""
+    """Snapshots of one session. Files outside its directories are not read: only what was shown of them is stored."""
 
     def __init__(self, session: Session, files: SessionFiles) -> None:
         self._session_id: str = session.id
         self._working_dir = Path(session.working_dir)
         self._directories = [Path(path).resolve() for path in [session.working_dir, *session.additional_directories]]
-        self._kept = files.snapshots
+        self._directory = files.snapshots
 
     def row(self, snapshot: Snapshot) -> SnapshotRow:
-        content = snapshot.content if snapshot.whole else self._whole(snapshot)
+        content = snapshot.content if snapshot.whole else self._complete_content(snapshot)
         return SnapshotRow(self._session_id, snapshot.tool_id, snapshot.path, content, snapshot.created_at)
 
-    def _whole(self, snapshot: Snapshot) -> str:
-        # Only here: OpenSSL comes with it, and many sessions read nothing.
+    def _complete_content(self, snapshot: Snapshot) -> str:
+        # Imported here: it loads OpenSSL, and many sessions read nothing.
         import hashlib
 
-        # A tool id is the model's word: hashed, it can name no other place.
-        kept = self._kept / hashlib.sha256(snapshot.tool_id.encode()).hexdigest()
+        # A tool id comes from the model: hashed, it cannot name a path elsewhere.
+        copy = self._directory / hashlib.sha256(snapshot.tool_id.encode()).hexdigest()
         try:
-            return kept.read_bytes().decode()
+            return copy.read_bytes().decode()
         except (FileNotFoundError, UnicodeDecodeError):
-            content = self._from_disk(snapshot.path) or snapshot.content
-        self._kept.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
-        # Whole or not at all: half a file, from a full disk or a death in between, would pass for what was read.
-        replace_private(kept, content.encode())
+            content = self._read_from_disk(snapshot.path) or snapshot.content
+        self._directory.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+        # Atomically: half a file, after a full disk or a crash, would be taken for the complete one.
+        replace_private(copy, content.encode())
         return content
 
-    def _from_disk(self, path: str) -> str | None:
-        """The file's text; None if it is gone, elsewhere, too large, or no text."""
+    def _read_from_disk(self, path: str) -> str | None:
+        """Return the file's text; None if it is missing, outside the session's directories, too large, or not text."""
         try:
             resolved = (self._working_dir / path).resolve()
             if not any(resolved.is_relative_to(directory) for directory in self._directories):
                 return None
-            # Opened by `open` itself, which leaves no descriptor behind where the path is a directory.
+            # Use `open`, which leaks no descriptor if the path is a directory.
             with open(resolved, "rb", opener=_open) as file:
                 status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+                if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE_BYTES:
                     return None
-                return file.read(_LARGEST).decode()
+                return file.read(_MAX_FILE_BYTES).decode()
         except (OSError, ValueError, RuntimeError):
             return None
 
 
 def _open(path: str, flags: int) -> int:
-    # O_NONBLOCK: a pipe of that name must not hold the session's recording up.
+    # O_NONBLOCK: a named pipe must not block the ingester.
     return os.open(path, flags | os.O_NONBLOCK)

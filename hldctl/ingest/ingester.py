@@ -1,4 +1,4 @@
-"""From the journal into the database: reads what is new, folds it, commits it with the offset it reaches."""
+"""The ingester: read new lines of the journal, reduce them, and commit the result with the offset reached."""
 
 from __future__ import annotations
 
@@ -17,93 +17,104 @@ from hldctl.store.session import Session
 from hldctl.system import malloc
 from hldctl.system.clock import now
 
+# After more batches than this in a row, release memory: it is not needed again soon.
 _MANY_BATCHES = 8
-"""One after another: what they took is not needed again soon."""
 
 
 class Recorder:
-    """Goes on from where the database stands; each step is one transaction, so a death between two costs nothing.
+    """Ingests a journal, from the offset in the database on. Each batch is one transaction, so a crash loses nothing.
 
-    After an exception it is of no more use: a new one goes on from what was committed.
+    Not reusable after an exception; create a new one, which resumes from the last commit.
     """
 
-    def __init__(self, session: Session, files: SessionFiles, told: int = 0) -> None:
-        """`told` is the number of the last event that the feed has had, when the fold is done a second time."""
+    def __init__(self, session: Session, files: SessionFiles, notified_feed_id: int = 0) -> None:
+        """`notified_feed_id` is the id of the last event that the feed already has, for a replay of the journal."""
         self._session_id: str = session.id
         self._run_id: str = session.run_id
         self._working_dir: str = session.working_dir
-        self._told = told
-        self._changed = str(files.change_signal)
-        self._fold = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
+        self._notified_feed_id = notified_feed_id
+        self._change_signal = str(files.change_signal)
+        self._reducer = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
         self._snapshots = Snapshots(session, files)
-        self._log = maintenance.Log()
-        self._written: dict[str, Any] = {}
+        self._checkpointer = maintenance.Log()
+        self._written_columns: dict[str, Any] = {}
         self._restarts = load_restarts(session)
         self._journal = JournalReader(files.journal, self.state.offset)
         try:
-            self._arrivals = Arrivals(files.arrival_times, self.state.offset)
+            self._arrival_times = Arrivals(files.arrival_times, self.state.offset)
         except BaseException:
             self._journal.close()
             raise
 
     @property
     def state(self) -> FoldState:
-        return self._fold.state
+        return self._reducer.state
 
     def catch_up(self) -> None:
-        """Folds all complete lines that the journal holds now."""
+        """Ingest all complete lines that the journal has now."""
         if self._is_restart_due(self.state.offset):
-            # Told at once, not only when the next run says something.
-            self._record(Batch([], self.state.offset, self.state.offset))
+            # Note it at once, and not only with the first output of the next run.
+            self._ingest(Batch([], self.state.offset, self.state.offset))
         batches = 0
         while (batch := self._journal.next_batch()) is not None:
-            self._record(batch)
+            self._ingest(batch)
             batches += 1
         if batches > _MANY_BATCHES:
             current().release_memory()
             malloc.give_back()
 
     def finish(self) -> None:
-        """Folds what is left, a last line without its newline included, once nobody can write any more."""
+        """Ingest the rest, including a last line without newline. Call after the process has exited."""
         self.catch_up()
         if (batch := self._journal.last_batch()) is not None:
-            self._record(batch)
+            self._ingest(batch)
 
     def close(self) -> None:
         self._journal.close()
-        self._arrivals.close()
+        self._arrival_times.close()
 
-    def _tell_restarts(self, reached: int) -> None:
-        """In the same place of the conversation whenever the journal is folded: where the run before ended."""
-        while self._is_restart_due(reached):
-            self._fold.begin_run(self._restarts[self.state.restarts_told])
+    def _note_restarts(self, offset: int) -> None:
+        """Add the notes of restarts up to `offset`, each at the end of the previous run, also in a replay."""
+        while self._is_restart_due(offset):
+            self._reducer.begin_run(self._restarts[self.state.restarts_told])
 
-    def _is_restart_due(self, reached: int) -> bool:
-        told = self.state.restarts_told
-        return told < len(self._restarts) and reached >= self._restarts[told].offset
+    def _is_restart_due(self, offset: int) -> bool:
+        index = self.state.restarts_told
+        return index < len(self._restarts) and offset >= self._restarts[index].offset
 
-    def _record(self, batch: Batch) -> None:
-        fold = self._fold
-        self._arrivals.cover(batch.end)
-        self._tell_restarts(batch.start)
+    def _ingest(self, batch: Batch) -> None:
+        reducer = self._reducer
+        self._arrival_times.cover(batch.end)
+        self._note_restarts(batch.start)
         covered, arrived_at = -1, 0
         for end, line in batch.ends():
-            # Of its last byte but the newline, which comes later where a run was cut off and another follows.
+            # The time of the last byte before the newline: that comes later if a run was cut off and another follows.
             if covered < end - 1:
-                covered, arrived_at = self._arrivals.mark_of(end - 1)
+                covered, arrived_at = self._arrival_times.mark_of(end - 1)
             if isinstance(line, LongLine):
-                fold.add_head(line.head, line.length, end, arrived_at)
+                reducer.add_head(line.head, line.length, end, arrived_at)
             else:
-                fold.add(line, arrived_at)
+                reducer.add(line, arrived_at)
             if self._restarts:
-                self._tell_restarts(end)
-        fold.state.offset = batch.end
-        columns = {name: value for name, value in fold.state.columns().items() if self._written.get(name) != value}
-        progress = {"journal_offset": batch.end, "fold_state": fold.state.stored()}
-        taken = [self._snapshots.row(snapshot) for snapshot in fold.snapshots]
-        step = events.Step(fold.rows, fold.completed_tools, taken, fold.mcp_states, columns | progress, fold.decisions)
-        events.record(self._session_id, self._run_id, step, now(), working_dir=self._working_dir, told=self._told)
-        self._written |= columns
-        fold.begin_step()
-        touch(self._changed)
-        self._log.tend()
+                self._note_restarts(end)
+        reducer.state.offset = batch.end
+        columns = {
+            name: value for name, value in reducer.state.columns().items() if self._written_columns.get(name) != value
+        }
+        progress = {"journal_offset": batch.end, "fold_state": reducer.state.stored()}
+        snapshot_rows = [self._snapshots.row(snapshot) for snapshot in reducer.snapshots]
+        step = events.Step(
+            reducer.rows,
+            reducer.completed_tools,
+            snapshot_rows,
+            reducer.mcp_states,
+            columns | progress,
+            reducer.decisions,
+        )
+        events.record(
+            self._session_id, self._run_id, step, now(), working_dir=self._working_dir, told=self._notified_feed_id
+        )
+        self._written_columns |= columns
+        reducer.begin_step()
+        touch(self._change_signal)
+        self._checkpointer.tend()

@@ -1,4 +1,4 @@
-"""Reading the journal line by line while it grows."""
+"""A line reader for a journal that grows."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHUNK = 1 << 18
-"""Bytes read at a time, and so folded in one transaction: one line when calm, some hundred when behind. With more a
-supervisor would keep the memory that a burst took, and be hardly quicker."""
+"""Bytes read at a time, and so ingested in one transaction: one line of a calm session, some hundred in a backlog. A
+larger chunk would make a supervisor keep the memory of a burst, and hardly be faster."""
 LONGEST_LINE = 64 << 20
-"""Bytes; of longer lines only the head is recorded, so that no line can take all memory. The API takes requests of
-32 MB at most, and a line has a tool's result twice."""
+"""Bytes; of a longer line only the head is recorded, so that it cannot exhaust memory. The API accepts requests of up
+to 32 MB, and a line has a tool's result twice."""
 HEAD = 64 << 10
-"""Bytes."""
+"""Bytes recorded of a line that is too long."""
 
 
 @dataclass(frozen=True)
 class LongLine:
-    """A line that is too long to be recorded whole."""
+    """A line that is too long to be recorded completely."""
 
     length: int
     head: bytes
@@ -30,101 +30,101 @@ class LongLine:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some lines, without their newlines."""
+    """Consecutive lines, without their newlines."""
 
     lines: list[bytes | LongLine]
     start: int
-    """The byte of the journal where the first begins."""
+    """The offset in the journal at which the first line begins."""
     end: int
-    """The byte behind the last and its newline, if it has one."""
+    """The offset after the last line, and its newline if it has one."""
 
     def ends(self) -> Iterator[tuple[int, bytes | LongLine]]:
-        """Each line with the byte behind it and its newline."""
-        reached = self.start
+        """Yield each line with the offset after it and its newline."""
+        offset = self.start
         for line in self.lines:
-            reached += len(line) + 1
-            yield reached if reached <= self.end else self.end, line
+            offset += len(line) + 1
+            yield offset if offset <= self.end else self.end, line
 
 
 class JournalReader:
-    """Gives each complete line once, from `offset` on; lines end with a newline byte and nothing else."""
+    """A reader that returns each complete line once, from `offset` on. Only a newline byte ends a line."""
 
     def __init__(self, path: Path, offset: int) -> None:
         self._descriptor = os.open(path, os.O_RDONLY)
         os.lseek(self._descriptor, offset, os.SEEK_SET)
         self._end = offset
-        self._begun: list[bytes] = []
-        self._begun_length = 0
+        self._partial: list[bytes] = []
+        self._partial_length = 0
+        # The head of the partial line, once that is too long.
         self._head: bytes | None = None
-        """Of the line that has been begun, once that is too long."""
-        self._is_at_the_end = False
+        self._is_at_end = False
 
     def next_batch(self) -> Batch | None:
-        """The lines that end in the next part of the journal; None once there is no more at present."""
-        while chunk := self._read():
+        """Return the lines that end in the next chunk of the journal; None if there is no more at present."""
+        while chunk := self._read_chunk():
             first, newline, rest = chunk.partition(b"\n")
-            self._begin(first)
+            self._append_partial(first)
             if newline:
-                *lines, unended = rest.split(b"\n")
-                return self._batch([self._finished(), *lines], unended)
+                *lines, partial = rest.split(b"\n")
+                return self._build_batch([self._take_line(), *lines], partial)
         return None
 
-    def _read(self) -> bytes:
-        """The next part; nothing at the end, once."""
-        # Less than was asked for was all that there was: a calm session has it read once for each line, not twice.
-        if self._is_at_the_end:
-            self._is_at_the_end = False
+    def _read_chunk(self) -> bytes:
+        """Return the next chunk; empty at the end of the journal."""
+        # A short read was the end: so a calm session takes one read per line, and not two.
+        if self._is_at_end:
+            self._is_at_end = False
             return b""
         chunk = os.read(self._descriptor, CHUNK)
-        self._is_at_the_end = 0 < len(chunk) < CHUNK
+        self._is_at_end = 0 < len(chunk) < CHUNK
         if not chunk:
-            self._notice_a_cut()
+            self._handle_truncation()
         return chunk
 
     def last_batch(self) -> Batch | None:
-        """What stands behind the last newline, once nobody can write any more."""
-        if not self._begun_length:
+        """Return what follows the last newline, or None. Call after the process has exited."""
+        if not self._partial_length:
             return None
         start = self._end
-        self._end += self._begun_length
-        return Batch([self._finished()], start, self._end)
+        self._end += self._partial_length
+        return Batch([self._take_line()], start, self._end)
 
     def close(self) -> None:
         os.close(self._descriptor)
 
-    def _notice_a_cut(self) -> None:
-        """Goes on from the new end of a journal that somebody has cut short: what is appended from now on is read."""
+    def _handle_truncation(self) -> None:
+        """Continue at the new end of a journal that was truncated, to read what is appended from now on."""
         size = os.fstat(self._descriptor).st_size
-        if size < self._end + self._begun_length:
+        if size < self._end + self._partial_length:
             self._end = os.lseek(self._descriptor, size, os.SEEK_SET)
-            self._forget_begun()
+            self._clear_partial()
 
-    def _batch(self, lines: list[bytes | LongLine], unended: bytes) -> Batch:
+    def _build_batch(self, lines: list[bytes | LongLine], partial: bytes) -> Batch:
         start = self._end
         self._end += sum(map(len, lines)) + len(lines)
-        self._begin(unended)
+        self._append_partial(partial)
         return Batch(lines, start, self._end)
 
-    def _begin(self, part: bytes) -> None:
-        self._begun_length += len(part)
+    def _append_partial(self, part: bytes) -> None:
+        self._partial_length += len(part)
         if self._head is not None:
             return
         if part:
-            self._begun.append(part)
-        if self._begun_length > LONGEST_LINE:
+            self._partial.append(part)
+        if self._partial_length > LONGEST_LINE:
             length = min(HEAD, LONGEST_LINE)
-            self._head = b"".join(part[:length] for part in self._begun[:length])[:length]
-            self._begun.clear()
+            self._head = b"".join(part[:length] for part in self._partial[:length])[:length]
+            self._partial.clear()
 
-    def _finished(self) -> bytes | LongLine:
+    def _take_line(self) -> bytes | LongLine:
         if self._head is None:
-            line: bytes | LongLine = b"".join(self._begun)
+            line: bytes | LongLine = b"".join(self._partial)
         else:
-            line = LongLine(self._begun_length, self._head)
-        self._forget_begun()
+            line = LongLine(self._partial_length, self._head)
+        self._clear_partial()
         return line
 
-    def _forget_begun(self) -> None:
-        self._begun.clear()
-        self._begun_length = 0
+    def _clear_partial(self) -> None:
+        self._partial.clear()
+        self._partial_length = 0
         self._head = None

@@ -1,4 +1,4 @@
-"""The fold: from the lines of a journal to events and numbers, the same in whatever pieces the lines come."""
+"""The reducer: from the lines of a journal to events and totals, the same in whatever batches the lines come."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from hldctl.protocol.restart import Restart
 from hldctl.states import EventType, NoteKind
 from hldctl.store.events import Row
 
-# The state is stored with each step: what in it could grow with the journal has an end.
-_KINDS_NAMED = 50
-_LONGEST_KIND = 100
+# The state is stored with each step, so what could grow with the journal is limited.
+_MAX_KINDS = 50
+_MAX_KIND_LENGTH = 100
 _OTHER_KINDS = "other"
-# Looked up once rather than for each line.
+# Looked up once, and not for each line.
 _NOTE = EventType.SYSTEM
-_SUBAGENTS_KEPT = 100
-_READS_KEPT = 1000
+_MAX_SUBAGENTS = 100
+_MAX_READS = 1000
 
 
-def _identity(value: JsonObject) -> bytes:
-    """The same for equal objects, and small."""
-    # Only here: OpenSSL comes with it, and most sessions have nothing denied.
+def _digest(value: JsonObject) -> bytes:
+    """Return a hash that is equal for equal objects."""
+    # Imported here: it loads OpenSSL, and most sessions have no denied calls.
     import hashlib
 
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
 
 
-def _forget_the_oldest(items: dict[str, Any], most: int) -> None:
-    if len(items) > most:
+def _drop_oldest(items: dict[str, Any], limit: int) -> None:
+    if len(items) > limit:
         del items[next(iter(items))]
 
 
 class Snapshot(NamedTuple):
-    """What a file held when Read showed it, or as much of it as was shown."""
+    """The content of a file when Read showed it, or the part that was shown."""
 
     tool_id: str
     path: str
@@ -49,40 +49,40 @@ class Snapshot(NamedTuple):
 
 
 class Fold:
-    """Takes lines, gives what they add; `state` is what the next line meets."""
+    """The reducer of one session: applies lines to `state`, and collects the rows that they add."""
 
     def __init__(self, session_id: str, state: FoldState) -> None:
         self.state = state
         self._session_id = session_id
-        self._denials = {_identity(denial) for denial in state.permission_denials}
+        self._denials = {_digest(denial) for denial in state.permission_denials}
         self.begin_step()
 
     def begin_step(self) -> None:
-        """Forgets what was given since the last one, for it has been recorded."""
+        """Clear what was collected since the last step, which has been recorded."""
         self.rows: list[Row] = []
         self.completed_tools: list[str] = []
         self.decisions: dict[str, bool] = {}
-        """Of completed calls: whether they were allowed, as far as the results tell."""
+        """For completed calls, whether they were allowed, if the result shows it."""
         self.snapshots: list[Snapshot] = []
         self.mcp_states: list[tuple[str, str]] = []
 
     def add(self, line: bytes, arrived_at: int) -> None:
-        """Folds one line, without its newline; never raises on what it holds."""
+        """Apply one line, without its newline. Never raise, whatever it contains."""
         if (event := decode(line)) is not None:
-            self._add_event(event, arrived_at)
+            self._apply_event(event, arrived_at)
         elif line.strip():
-            self.pass_over(len(line), arrived_at)
+            self.skip_unreadable(len(line), arrived_at)
 
     def add_head(self, head: bytes, length: int, end: int, arrived_at: int) -> None:
-        """Folds as much as can be read of the head of a line too long to be recorded, and notes where the whole is.
+        """Apply what can be parsed of the head of a line that is too long, and add a note where the whole line is.
 
-        `end` is the byte of the journal behind the line.
+        `end` is the offset in the journal after the line.
         """
-        # Only here: there are few such lines, and each supervisor would pay for the import.
+        # Imported here: there are few such lines, and every supervisor would pay for the import.
         from hldctl.claude.line_head import decode_head
 
         if (event := decode_head(head)) is not None:
-            self._add_event(event, arrived_at)
+            self._apply_event(event, arrived_at)
         else:
             self.state.lines += 1
         self.state.unreadable_lines += 1
@@ -92,35 +92,35 @@ class Fold:
         )
         self._append(Entry(_NOTE, "system", note, note_kind=NoteKind.UNREADABLE_LINE), arrived_at)
 
-    def _add_event(self, event: JsonObject, arrived_at: int) -> None:
+    def _apply_event(self, event: JsonObject, arrived_at: int) -> None:
         state = self.state
         state.lines += 1
         created_at = milliseconds(event.get("timestamp")) or arrived_at
         kind = event.get("type")
         if kind == "assistant":
-            self._learn_usage(event)
+            self._apply_usage(event)
         elif kind != "user":
-            self._learn(event, kind)
-        # Not from a result: a resume that failed names an id that never had a conversation.
+            self._apply_other(event, kind)
+        # Not from a result: after a failed resume, it has an id that never had a conversation.
         if state.claude_session_id is None and kind != "result":
             state.claude_session_id = text(event.get("session_id"))
         for entry in entries(event):
             self._append(entry, created_at)
             if entry.tool_result_for_id is not None:
-                self._learn_decision(entry.tool_result_for_id, event, is_error=entry.is_error)
+                self._apply_decision(entry.tool_result_for_id, event, is_error=entry.is_error)
             if entry.tool_name == "Read" or entry.tool_result_for_id in state.reads:
                 self._take_snapshot(entry, event, created_at)
 
     def begin_run(self, restart: Restart) -> None:
-        """Notes that Claude Code is started again: what the run before said of its end is no longer the session's."""
+        """Add the note of a restart, and discard the previous run's end, which is not the session's end."""
         state = self.state
         self._append(Entry(_NOTE, "system", restart.note, note_kind=NoteKind.RESTART), restart.at)
         state.restarts_told += 1
         state.last_result = state.limit_resets_at = None
         state.interrupted = state.spoken_since_result = False
 
-    def pass_over(self, length: int, arrived_at: int) -> None:
-        """Notes a line that cannot be read; the journal keeps it."""
+    def skip_unreadable(self, length: int, arrived_at: int) -> None:
+        """Add a note for a line that cannot be parsed; the journal keeps the line."""
         self.state.lines += 1
         self.state.unreadable_lines += 1
         note = f"Claude Code wrote a line that cannot be read ({length} bytes); it is in the journal."
@@ -138,7 +138,7 @@ class Fold:
         if entry.tool_result_for_id is not None:
             self.completed_tools.append(entry.tool_result_for_id)
 
-    def _learn_decision(self, tool_id: str, event: JsonObject, *, is_error: bool) -> None:
+    def _apply_decision(self, tool_id: str, event: JsonObject, *, is_error: bool) -> None:
         allowed = events.is_allowed(event, tool_id, is_error=is_error)
         if allowed is not None:
             self.decisions[tool_id] = allowed
@@ -148,39 +148,39 @@ class Fold:
         if entry.tool_name == "Read":
             if entry.tool_id is not None and (read := read_tool.called(entry.tool_input)) is not None:
                 reads[entry.tool_id] = read
-                _forget_the_oldest(reads, _READS_KEPT)
+                _drop_oldest(reads, _MAX_READS)
         else:
             tool_id = entry.tool_result_for_id or ""
             read = read_tool.Read(*reads.pop(tool_id))
             if not entry.is_error:
-                shown = read_tool.shown(read, structured_result(event), entry.tool_result_content or "")
-                self.snapshots.append(Snapshot(tool_id, read.path, shown.content, shown.whole, created_at))
+                excerpt = read_tool.shown(read, structured_result(event), entry.tool_result_content or "")
+                self.snapshots.append(Snapshot(tool_id, read.path, excerpt.content, excerpt.whole, created_at))
 
     def _count_unknown(self, event: JsonObject) -> None:
         name = "/".join(part for part in (text(event.get("type")), text(event.get("subtype"))) if part) or "no type"
-        name, counts = name[:_LONGEST_KIND], self.state.unknown_lines
-        if name not in counts and len(counts) >= _KINDS_NAMED:
+        name, counts = name[:_MAX_KIND_LENGTH], self.state.unknown_lines
+        if name not in counts and len(counts) >= _MAX_KINDS:
             name = _OTHER_KINDS
         counts[name] = counts.get(name, 0) + 1
 
-    def _learn(self, event: JsonObject, kind: Any) -> None:
-        """From a line that is no part of a conversation."""
+    def _apply_other(self, event: JsonObject, kind: Any) -> None:
+        """Apply a line that is not part of a conversation."""
         if not is_known(event):
             self._count_unknown(event)
         elif kind == "result":
-            self._learn_result(event)
+            self._apply_result(event)
         elif kind == "stream_event":
-            self._learn_real_output(event)
+            self._apply_final_output(event)
         elif kind == "rate_limit_event":
             self.state.limit_resets_at = events.resets_at(event)
         elif event.get("subtype") == "init":
             self.state.model_id = self.state.model_id or text(event.get("model")) or None
             self.mcp_states += mcp.states(event)
 
-    def _learn_usage(self, event: JsonObject) -> None:
+    def _apply_usage(self, event: JsonObject) -> None:
         message = mapping(event.get("message"))
         tokens = usage.of_message(message)
-        # "<synthetic>" messages are Claude Code's own words, such as an API error's; they used no model.
+        # "<synthetic>" messages come from Claude Code itself, e.g. for an API error; they used no model.
         if tokens is None or message.get("model") == "<synthetic>":
             return
         subagent = text(event.get("parent_tool_use_id")) or ""
@@ -189,14 +189,14 @@ class Fold:
         message_id = text(message.get("id")) or ""
         counted = self.state.counted_messages
         if counted.get(subagent) != message_id:
-            # The latest last.
+            # Latest last.
             counted.pop(subagent, None)
             counted[subagent] = message_id
-            _forget_the_oldest(counted, _SUBAGENTS_KEPT)
+            _drop_oldest(counted, _MAX_SUBAGENTS)
             self.state.tokens = (self.state.tokens or Tokens()).plus(tokens)
 
-    def _learn_real_output(self, event: JsonObject) -> None:
-        """With --include-partial-messages the stream says how long an answer was in the end."""
+    def _apply_final_output(self, event: JsonObject) -> None:
+        """Correct the output tokens: with --include-partial-messages, the stream has the final length of an answer."""
         delta = mapping(event.get("event"))
         if delta.get("type") != "message_delta" or event.get("parent_tool_use_id") is not None:
             return
@@ -206,11 +206,11 @@ class Fold:
             self.state.tokens = total._replace(output=total.output + output - last.output)
             self.state.last_usage = last._replace(output=output)
 
-    def _learn_result(self, event: JsonObject) -> None:
+    def _apply_result(self, event: JsonObject) -> None:
         state = self.state
         if state.results == 0:
-            before = usage.inherited(event)
-            state.inherited_cost_usd, state.inherited_tokens = before.cost_usd or 0.0, before.tokens
+            inherited = usage.inherited(event)
+            state.inherited_cost_usd, state.inherited_tokens = inherited.cost_usd or 0.0, inherited.tokens
         state.results += 1
         result = outcome(event)
         state.last_result = tuple(result._replace(result=None))
@@ -218,19 +218,19 @@ class Fold:
         state.result_content = result.result if result.result is not None else state.result_content
         state.num_turns = (state.num_turns or 0) + result.num_turns
         state.duration_ms = (state.duration_ms or 0) + result.duration_ms
-        self._learn_denials(result.permission_denials)
-        spent = usage.total(event)
-        if spent.cost_usd is not None:
-            state.cost_usd = spent.cost_usd - state.inherited_cost_usd
-        own = spent.tokens.minus(state.inherited_tokens)
-        # An interrupted answer is in no model's usage, though its messages have told what they used.
+        self._apply_denials(result.permission_denials)
+        spending = usage.total(event)
+        if spending.cost_usd is not None:
+            state.cost_usd = spending.cost_usd - state.inherited_cost_usd
+        own = spending.tokens.minus(state.inherited_tokens)
+        # An interrupted answer is in no model's usage, although its messages reported theirs.
         if any(own) or state.tokens is None:
             state.tokens = own
         state.context_window = usage.context_window(event, state.model_id) or state.context_window
 
-    def _learn_denials(self, denials: list[JsonObject]) -> None:
-        """Each once: a result repeats those of the results before it."""
+    def _apply_denials(self, denials: list[JsonObject]) -> None:
+        """Add each denial once: a result repeats those of the results before it."""
         for denial in denials:
-            if (identity := _identity(denial)) not in self._denials:
-                self._denials.add(identity)
+            if (digest := _digest(denial)) not in self._denials:
+                self._denials.add(digest)
                 self.state.permission_denials.append(denial)

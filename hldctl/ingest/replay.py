@@ -1,4 +1,4 @@
-"""Folding the journal of an ended session a second time, for a database that has lost of it."""
+"""Replay of the journals of ended sessions, for a database that has lost data."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hldctl.store.session import Session
 def recover(
     files: SessionFiles, known: session_record.Row | None = None, doubtful: session_record.Row | None = None
 ) -> bool:
-    """Makes a lost row again, with the events of a session that had ended; False where nothing tells what it was.
+    """Restore a lost row, and the events if the session had ended; return False if the files do not describe the row.
 
-    One that had not ended is left to the supervisor that adopts it.
+    If the session had not ended, the supervisor that adopts it restores the events.
     """
     if not session_record.restore(files, known, doubtful):
         return False
@@ -26,18 +26,18 @@ def recover(
 
 
 def rebuild(session: Session, files: SessionFiles) -> None:
-    """Gives the events the numbers, texts and times that they had; how the session ended stays as it was decided.
+    """Replay the journal: the events get the same numbers, texts and times. The session's outcome does not change.
 
-    A death in the midst leaves a session whose place in the journal is not its end, which is to be seen and mended.
+    If interrupted, the session's offset is before the end of its journal; `doctor` detects this and runs it again.
     """
-    told = feed.last_event_told(session.id)
+    notified_feed_id = feed.last_event_told(session.id)
     query = session_record.query_event(session.id, session.query, session.created_at)
     events.begin_anew(query, FoldState().as_json())
-    emptied = sessions.get(session.id)
-    assert emptied is not None
-    recorder = Recorder(emptied, files, told)
+    reset_session = sessions.get(session.id)
+    assert reset_session is not None
+    ingester = Recorder(reset_session, files, notified_feed_id)
     try:
-        recorder.finish()
+        ingester.finish()
     finally:
-        recorder.close()
+        ingester.close()
     sessions.refolded(session.id, session.last_activity_at)

@@ -1,4 +1,4 @@
-"""What the fold of a journal has to know of the lines before."""
+"""The state of the reducer between two lines of a journal."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from hldctl.claude.events import Outcome
 from hldctl.claude.stream import LARGEST_COUNT, JsonObject
 from hldctl.claude.usage import Tokens
 
-_PADDED_TO = 256
+_PADDING_BYTES = 256
 _FAMILY = re.compile(r"claude-(?:[\d.]+-)*([a-z]+)")
 
 
 @dataclass
 class FoldState:
-    """All that the fold has to know of the lines before, so that it can go on after a crash.
+    """All that the reducer has to know about earlier lines, so that it can resume after a crash.
 
-    It is stored whole with each step; `columns` is what of it the world sees.
+    It is stored with each step; `columns` is the part that is visible to users.
     """
 
     offset: int = 0
-    """The byte of the journal behind the last line folded."""
+    """The offset in the journal after the last line applied."""
     lines: int = 0
     sequence: int = 1
-    """The number of the last event; 1 is the query."""
+    """The number of the last event; 1 is the prompt."""
     unreadable_lines: int = 0
     unknown_lines: dict[str, int] = field(default_factory=dict)
-    """By kind; those beyond the first few together."""
+    """Counts by kind; kinds beyond the first few are counted together."""
     claude_session_id: str | None = None
     model_id: str | None = None
     results: int = 0
@@ -40,30 +40,31 @@ class FoldState:
     tokens: Tokens | None = None
     inherited_tokens: Tokens = field(default_factory=Tokens)
     counted_messages: dict[str, str] = field(default_factory=dict)
-    """By subagent, the last message whose usage is in `tokens`."""
+    """The last message whose usage is in `tokens`, by subagent."""
     last_usage: Tokens | None = None
-    """Of the main conversation's last message: what is in the context window."""
+    """The usage of the main conversation's last message, which is what the context window contains."""
     context_window: int | None = None
     permission_denials: list[JsonObject] = field(default_factory=list)
     reads: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """Calls of Read without a result so far, by tool id: path, and whether only a part was asked for."""
+    """Calls of Read without a result so far, by tool id: the path, and whether only a part was requested."""
     last_result: tuple[Any, ...] | None = None
-    """An Outcome, without its text."""
+    """The fields of an Outcome, without its text."""
     interrupted: bool = False
-    """Whether Claude Code's last word was that the user interrupted it."""
+    """True if Claude Code's last message was that the user interrupted it."""
     spoken_since_result: bool = False
+    """True if the conversation has messages after the last result."""
     last_activity_at: int | None = None
     limit_resets_at: int | None = None
-    """When the limit ends that stops this run, in milliseconds since 1970."""
+    """The end of the rate limit that stops this run, in milliseconds since 1970."""
     restarts_told: int = 0
-    """How many of the session's restarts have their note in the conversation."""
+    """The number of the session's restarts that have their note in the conversation."""
 
     result_content: str | None = None
-    """The text of the last result that had one; it has a column of its own."""
+    """The text of the last result that had one; it is stored in a separate column."""
 
     @classmethod
     def from_json(cls, stored: dict[str, Any], result_content: str | None) -> FoldState:
-        """Also from the state that an older or a newer hldctl stored: what is not in it is as at the beginning."""
+        """Return a stored state, also from an older or newer hldctl: missing fields get their initial values."""
         known = {member.name for member in fields(cls)} - {"result_content"}
         state = cls(**{name: stored[name] for name in known & stored.keys()}, result_content=result_content)
         state.tokens = None if state.tokens is None else Tokens(*state.tokens)
@@ -72,35 +73,37 @@ class FoldState:
         return state
 
     def stored(self) -> str:
-        """As it is written with each step: in whole hundreds of bytes, for SQLite writes a row of unchanged length over
-        the old one, and with it no page that holds the same as before, such as those of a long query.
+        """Return the state as JSON, padded to a multiple of 256 bytes.
+
+        SQLite overwrites a row of unchanged length in place, and then does not rewrite unchanged pages, such as those
+        of a long prompt.
         """
         state = json.dumps(self.as_json())
-        return state.ljust(-(-len(state) // _PADDED_TO) * _PADDED_TO)
+        return state.ljust(-(-len(state) // _PADDING_BYTES) * _PADDING_BYTES)
 
     def as_json(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "result_content"}
 
     @property
     def outcome(self) -> Outcome | None:
-        """What the last `result` line said; the run may have gone on after it."""
+        """The last `result` line; the run may have continued after it."""
         return None if self.last_result is None else Outcome(*self.last_result)
 
     def columns(self) -> dict[str, Any]:
-        """The session's columns that follow from the journal; those not known yet are left out."""
+        """Return the session's columns that are derived from the journal, without those that are not known yet."""
         tokens = self.tokens
         known = {
             "claude_session_id": self.claude_session_id,
             "model": None if self.model_id is None else family(self.model_id),
             "model_id": self.model_id,
-            "num_turns": _storable(self.num_turns),
-            "duration_ms": _storable(self.duration_ms),
+            "num_turns": _clamp(self.num_turns),
+            "duration_ms": _clamp(self.duration_ms),
             "cost_usd": self.cost_usd,
-            "input_tokens": tokens and _storable(tokens.input),
-            "output_tokens": tokens and _storable(tokens.output),
-            "cache_creation_input_tokens": tokens and _storable(tokens.cache_creation),
-            "cache_read_input_tokens": tokens and _storable(tokens.cache_read),
-            "effective_context_tokens": self.last_usage and _storable(self.last_usage.context),
+            "input_tokens": tokens and _clamp(tokens.input),
+            "output_tokens": tokens and _clamp(tokens.output),
+            "cache_creation_input_tokens": tokens and _clamp(tokens.cache_creation),
+            "cache_read_input_tokens": tokens and _clamp(tokens.cache_read),
+            "effective_context_tokens": self.last_usage and _clamp(self.last_usage.context),
             "context_window": self.context_window,
             "result_content": self.result_content,
             "permission_denials": json.dumps(self.permission_denials) if self.permission_denials else None,
@@ -109,12 +112,12 @@ class FoldState:
         return {name: value for name, value in known.items() if value is not None}
 
 
-def _storable(count: int | None) -> int | None:
-    """Nonsense adds up to more than a database holds."""
+def _clamp(count: int | None) -> int | None:
+    """Limit a count to what the database can store: the sum of nonsensical counts can exceed it."""
     return None if count is None else max(-LARGEST_COUNT, min(count, LARGEST_COUNT))
 
 
 def family(model_id: str) -> str:
-    """The short name in a model's full id: `opus` of `claude-opus-5[1m]`; the id itself where there is none."""
+    """Return the short name in a model's full id: `opus` in `claude-opus-5[1m]`; the id itself if it has none."""
     match = _FAMILY.search(model_id.lower())
     return match[1] if match else model_id

@@ -6,6 +6,6 @@ import sys
 
 
 def command(*arguments: str) -> list[str]:
-    """Return the command line for `launch`, which reads its request from standard input, or `adopt` and a session id."""
+    """Return the command line for `launch`, which reads a request from standard input, or `adopt` with a session id."""
     # -P: the working directory may hold a module of any name.
     return [sys.executable, "-P", "-m", "hldctl.supervisor", *arguments]

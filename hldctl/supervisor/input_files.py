@@ -34,10 +34,8 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
 
 def write_settings(request: LaunchRequest, files: SessionFiles, state: StateDirectory) -> None:
     """Write the file that Claude Code gets with --settings."""
-    session_variables = environment.marks(
-        session_id=request.session_id, run_id=request.run_id, state_directory=state.root
-    )
-    settings = environment.with_marks(request.settings.claude_settings, session_variables)
+    variables = environment.marks(session_id=request.session_id, run_id=request.run_id, state_directory=state.root)
+    settings = environment.with_marks(request.settings.claude_settings, variables)
     path = files.settings_with_marks
     if request.is_hooked:
         settings = permission_hook.with_hook(settings, command(request.session_id, state.root))

@@ -78,7 +78,7 @@ def start_claude(
     `conversation_id` is the session's own conversation if Claude Code is restarted, else None.
     """
     settings = request.settings
-    variables = environment.for_session(
+    claude_environment = environment.for_session(
         request.environment,
         request.settings.environment,
         session_id=request.session_id,
@@ -86,7 +86,7 @@ def start_claude(
         state_directory=state.root,
     )
     if conversation_id is not None and not command_line.has_transcript(
-        conversation_id, variables, settings.working_dir
+        conversation_id, claude_environment, settings.working_dir
     ):
         conversation_id = None
     if conversation_id is not None:
@@ -100,7 +100,7 @@ def start_claude(
             files,
             prompt=prompt,
             working_dir=request.settings.working_dir,
-            environment=variables,
+            environment=claude_environment,
             umask=request.umask,
         )
     except OSError as error:

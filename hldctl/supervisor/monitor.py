@@ -184,7 +184,7 @@ class Supervision:
             fail_on_denial=session.fail_on_denial,
         )
         restart = retry_policy.after(session, ending, state, exit, now())
-        # Processes that Claude Code left running after a normal end belong to the user; after any other they are killed.
+        # Processes that Claude Code left running belong to the user after a normal end; after another they are killed.
         if restart is not None or ending.reason in _ABNORMAL_REASONS:
             end_descendants(self._process, self._session_id)
             left_running = []

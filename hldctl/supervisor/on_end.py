@@ -40,16 +40,16 @@ _MAX_VARIABLE_BYTES = 100_000
 _MAX_SMALL_VARIABLE_BYTES = 1_000
 
 
-def run(state: StateDirectory, session: Session, launch_environment: Mapping[str, str], umask: int) -> None:
+def run(state: StateDirectory, session: Session, environment: Mapping[str, str], umask: int) -> None:
     """Run the command and wait for its end. Its failure is only written to the session's log.
 
     Raise OSError after a transient system fault, so that the caller retries.
     """
-    launch_environment = {
-        name: value for name, value in launch_environment.items() if name != COMMAND_TOKEN
-    } | _command_token(state, session)
+    environment = {name: value for name, value in environment.items() if name != COMMAND_TOKEN} | _command_token(
+        state, session
+    )
     try:
-        _run(state, session, launch_environment, umask, session.working_dir, _MAX_VARIABLE_BYTES)
+        _run(state, session, environment, umask, session.working_dir, _MAX_VARIABLE_BYTES)
     except OSError as error:
         if error.errno in _TRANSIENT_ERRORS:
             raise
@@ -58,7 +58,7 @@ def run(state: StateDirectory, session: Session, launch_environment: Mapping[str
         return
     try:
         # The directory may be gone or inaccessible, or the environment too large.
-        _run(state, session, launch_environment, umask, "/", _MAX_SMALL_VARIABLE_BYTES)
+        _run(state, session, environment, umask, "/", _MAX_SMALL_VARIABLE_BYTES)
     except OSError as error:
         if error.errno in _TRANSIENT_ERRORS:
             raise
@@ -76,7 +76,7 @@ def _command_token(state: StateDirectory, session: Session) -> dict[str, str]:
 def _run(
     state: StateDirectory,
     session: Session,
-    launch_environment: Mapping[str, str],
+    environment: Mapping[str, str],
     umask: int,
     directory: str,
     max_bytes: int,
@@ -86,11 +86,11 @@ def _run(
     import tempfile
 
     files = state.session(session.id)
-    session_json = session_object(session)
+    session_fields = session_object(session)
     replace_private(files.on_end_script, f"{session.on_end}\n".encode(errors="replace"))
     with tempfile.TemporaryFile(dir=files.directory) as input_file, open(files.log, "ab") as log:
         # A file and not a pipe, so that a command that does not read it blocks nothing.
-        input_file.write(json.dumps(session_json).encode() + b"\n")
+        input_file.write(json.dumps(session_fields).encode() + b"\n")
         input_file.seek(0)
         subprocess.run(
             ["/bin/sh", "-c", _RUN_ONCE_SCRIPT, "on_end", str(files.on_end_started), str(files.on_end_script)],
@@ -99,8 +99,8 @@ def _run(
             stderr=log,
             cwd=directory,
             env={
-                **launch_environment,
-                **_variables(session_json, max_bytes),
+                **environment,
+                **_variables(session_fields, max_bytes),
                 "HLDCTL_SESSION_ID": session.id,
                 "HLDCTL_HOME": str(state.root),
             },
@@ -110,9 +110,9 @@ def _run(
         )
 
 
-def _variables(session_json: dict[str, object], max_bytes: int) -> dict[str, str]:
+def _variables(session_fields: dict[str, object], max_bytes: int) -> dict[str, str]:
     values = {
-        name: "" if session_json[name] is None else str(session_json[name]).replace("\0", "") for name in _VARIABLES
+        name: "" if session_fields[name] is None else str(session_fields[name]).replace("\0", "") for name in _VARIABLES
     }
     return {
         f"HLDCTL_{name.upper()}": value

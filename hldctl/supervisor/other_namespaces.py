@@ -1,7 +1,7 @@
 """Sessions in another PID namespace of this machine, such as a container, seen from outside.
 
-Their pids mean nothing here, but their locks do, since the kernel holds them. A supervisor holds its session's lock, and
-Claude Code its journal's lock while its standard output is open.
+Their pids mean nothing here, but their locks do, since the kernel holds them. A supervisor holds its session's lock,
+and Claude Code its journal's lock while its standard output is open.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def may_conclude(session: Session, files: SessionFiles) -> bool:
 
 
 def advice(session: Session, files: SessionFiles) -> str:
-    """Return what a user can do about a session in another namespace, as the end of a sentence; empty for all others."""
+    """Return what a user can do about a session in another namespace, as the end of a sentence; empty for others."""
     if not is_of_another_namespace(session.boot_id) or session.completed_at is not None:
         return ""
     if is_supervised(session, files):

@@ -21,7 +21,7 @@ def wake_hooks(state: StateDirectory, session_id: str) -> None:
 
 
 def waiting_hooks(session_id: str) -> dict[str, ProcessIdentity]:
-    """Return the waiting processes by request id, except those of another PID namespace, whose pids mean nothing here."""
+    """Return the waiting processes by request id, except in other PID namespaces, whose pids mean nothing here."""
     pending = approvals.pending(current(), session_id)
     return {
         approval.id: _hook_identity(approval) for approval in pending if not is_of_another_namespace(approval.boot_id)
@@ -49,7 +49,7 @@ def expire_unheard(state: StateDirectory, session_id: str | None = None) -> None
 
 
 def _is_from_this_machine(approval: Approval) -> bool:
-    """Return whether a request was made on this machine: by the boot id, or by the host name if made before a reboot."""
+    """Return whether a request is from this machine: by the boot id, or by the host name if from before a reboot."""
     if approval.boot_id == scope():
         return True
     if is_of_another_namespace(approval.boot_id):

@@ -131,4 +131,4 @@ def test_a_binary_that_cannot_be_run_is_a_spawn_failure(sandbox: Sandbox) -> Non
     assert launched.stdout == ""
     assert session_id in launched.stderr
     assert ending(session) == ("failed", "spawn_failed")
-    assert "cannot be used" in session["error_message"]
+    assert "Cannot run Claude Code" in session["error_message"]
