@@ -22,7 +22,7 @@ _MANY_BATCHES = 8
 
 
 class Recorder:
-    """Ingests a journal, from the offset in the database on. Each batch is one transaction, so a crash loses nothing.
+    """The ingester of a journal, from the offset in the database on. A batch is one transaction: a crash loses nothing.
 
     Not reusable after an exception; create a new one, which resumes from the last commit.
     """

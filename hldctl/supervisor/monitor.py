@@ -39,7 +39,7 @@ _NS_PER_SECOND = 1_000_000_000
 
 
 class Supervision:
-    """Monitors one Claude Code process until it has exited."""
+    """The monitor of one Claude Code process, until it has exited."""
 
     def __init__(self, state: StateDirectory, session_id: str, process: ClaudeProcess) -> None:
         self._state = state

@@ -54,9 +54,9 @@ def _denial_message(state: FoldState) -> str:
     return f"{calls} denied: {', '.join(dict.fromkeys(tools))}."
 
 
-def _decide(exit: Exit, state: FoldState, errors: str, stop_reason: EndReason | None, signalled: bool) -> Ending:
+def _decide(exit: Exit, state: FoldState, errors: str, stop_reason: EndReason | None, was_signalled: bool) -> Ending:
     outcome = state.outcome
-    if stop_reason is not None and (signalled or not _succeeded(exit, outcome)):
+    if stop_reason is not None and (was_signalled or not _succeeded(exit, outcome)):
         return stopped(stop_reason, exit)
     if exit.signal in _KILL_SIGNALS:
         return _failure(EndReason.KILLED, exit, f"Claude Code was killed by {signal.Signals(exit.signal).name}.")

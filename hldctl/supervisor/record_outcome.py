@@ -1,4 +1,4 @@
-"""Recording a session's end, and notifying all that wait for it."""
+"""The record of a session's end, and the notification of all that wait for it."""
 
 from __future__ import annotations
 
