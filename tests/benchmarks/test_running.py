@@ -61,6 +61,7 @@ def test_one_measure_prints_its_table_writes_its_file_and_leaves_nothing_else(tm
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.usefixtures("genuine_claude")
 def test_interrupted_it_writes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     temporary, file = tmp_path / "tmp", tmp_path / "peers.json"
     temporary.mkdir()
@@ -92,6 +93,7 @@ def test_a_measure_that_fails_owes_its_figures_and_the_next_is_measured(monkeypa
     assert told == dict.fromkeys(GOALS["commands"].keys() - {"ls"}, (False, "there is no floor"))
 
 
+@pytest.mark.usefixtures("genuine_claude")
 def test_a_filled_home_holds_the_session_that_is_shown() -> None:
     with Place() as place, place.of_a_day() as day:
         assert day.show(FIRST_ID)["id"] == FIRST_ID

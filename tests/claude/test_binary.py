@@ -43,6 +43,7 @@ def test_the_usual_places_under_cron(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert binary.find({"PATH": "/nowhere"}) == wanted
 
 
+@pytest.mark.usefixtures("genuine_claude")
 def test_the_bundled_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     found = binary.find({"PATH": "/nowhere"})

@@ -55,7 +55,7 @@ WIDE = 400
 
 
 @pytest.fixture
-def place() -> Iterator[Sandbox]:
+def place(genuine_claude: Path) -> Iterator[Sandbox]:
     # Tables are as wide as the paths in them.
     with tempfile.TemporaryDirectory(prefix="hldctl-", dir="/tmp") as directory:
         sandbox = Sandbox(Path(directory) / "sandbox")

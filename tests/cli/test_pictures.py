@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyte
 import pytest
@@ -37,7 +38,7 @@ _MINUTE = 60_000
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+def shown(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Iterator[Gallery]:
     sandbox = Sandbox(tmp_path_factory.mktemp("pictures") / "sandbox")
     launches = {kind: (*words, "--title", _TITLES[kind]) for kind, words in LAUNCHES.items()}
     try:

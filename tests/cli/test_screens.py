@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ WIDTHS = (80, 140)
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+def shown(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Iterator[Gallery]:
     sandbox = Sandbox(tmp_path_factory.mktemp("gallery") / "sandbox")
     try:
         yield gallery(sandbox)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ MIDNIGHT = 1_790_208_000_000
 
 
 @pytest.fixture(scope="module")
-def spent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def spent(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Iterator[Sandbox]:
     """A cheap session shortly before a midnight of UTC, and a dear and a bad one behind it."""
     sandbox = Sandbox(tmp_path_factory.mktemp("spent") / "sandbox")
     sandbox.claude(SPENDS)
