@@ -1,4 +1,4 @@
-"""What each session that has not ended does at this moment."""
+"""The current activity of each session that has not ended."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hldctl.store.activity import LastEvent, Live, OpenCall
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current
 
-_TELLING = (
+# The most informative inputs of a call, best first. Without any of them, the first text is shown.
+_KEY_INPUTS = (
     *("command", "file_path", "notebook_path", "pattern", "path", "url", "query", "skill", "description", "prompt"),
     *("subject", "message"),
 )
-"""The inputs that say most of a call, in this order; without any of them the first text does."""
 _LONGEST_ARGUMENT = 200
 
 
@@ -36,29 +36,29 @@ class Doing(StrEnum):
 
 @dataclass(frozen=True)
 class Activity:
-    """What a session does, since when, and until when if that is known: milliseconds since 1970."""
+    """What a session is doing, since when, and until when if known. Times are in milliseconds since 1970."""
 
     doing: Doing
     since: int
     until: int | None = None
     tool: str = ""
-    """What runs, or waits for permission."""
+    """The tool that runs or waits for permission."""
     argument: str = ""
-    """What of its input says most."""
+    """The most informative part of the tool's input."""
     more: int = 0
-    """How many others run, or wait for permission, beside it."""
+    """The number of other calls that run or wait for permission at the same time."""
     approval_id: str | None = None
-    """What the permission is asked for under."""
+    """The id of the permission request."""
     name: str | None = None
     """The name that a queued session waits for; None if it waits for a slot."""
     ahead: int = 0
-    """How many stand before it in the queue."""
+    """The number of sessions ahead of it in the queue."""
     note: str = ""
-    """Why it is tried again."""
+    """The reason for the retry."""
 
 
 def of_all() -> dict[str, Activity]:
-    """By session, of all that have not ended: four queries, however many there are."""
+    """Return the activity of each session that has not ended, by id. Takes four queries, whatever their number."""
     live = activity.live()
     if not live:
         return {}
@@ -67,74 +67,74 @@ def of_all() -> dict[str, Activity]:
     for approval in approvals.pending(current()):
         waiting.setdefault(approval.session_id, []).append(approval)
     return {
-        session.id: _queued(session, live[:place])
+        session.id: _queue_activity(session, live[:position])
         if session.status == Status.QUEUED
-        else _of(session, waiting.get(session.id, []), calls.get(session.id), last.get(session.id))
-        for place, session in enumerate(live)
+        else _activity(session, waiting.get(session.id, []), calls.get(session.id), last.get(session.id))
+        for position, session in enumerate(live)
     }
 
 
 def last_words(session_id: str) -> str | None:
-    """What Claude said last in the main conversation."""
+    """Return Claude's last text in the main conversation; None if there is none."""
     return activity.last_words(session_id)
 
 
-def _queued(session: Live, before: Sequence[Live]) -> Activity:
-    rivals = [other for other in before if session.name is not None and other.name == session.name]
-    if rivals:
-        return Activity(Doing.QUEUED, session.created_at, name=session.name, ahead=len(rivals))
-    ahead = sum(other.status == Status.QUEUED for other in before)
+def _queue_activity(session: Live, earlier: Sequence[Live]) -> Activity:
+    same_name = [other for other in earlier if session.name is not None and other.name == session.name]
+    if same_name:
+        return Activity(Doing.QUEUED, session.created_at, name=session.name, ahead=len(same_name))
+    ahead = sum(other.status == Status.QUEUED for other in earlier)
     return Activity(Doing.QUEUED, session.created_at, ahead=ahead)
 
 
-def _of(session: Live, waiting: Sequence[Approval], call: OpenCall | None, last: LastEvent | None) -> Activity:
+def _activity(session: Live, waiting: Sequence[Approval], call: OpenCall | None, last: LastEvent | None) -> Activity:
     if session.status == Status.INTERRUPTING:
         return Activity(Doing.STOPPING, session.interrupt_requested_at or session.created_at)
     if waiting:
-        longest = waiting[0]
+        oldest = waiting[0]
         return Activity(
             Doing.WAITING,
-            longest.created_at,
-            tool=longest.tool_name,
-            argument=argument(longest.tool_input),
+            oldest.created_at,
+            tool=oldest.tool_name,
+            argument=argument(oldest.tool_input),
             more=len(waiting) - 1,
-            approval_id=longest.id,
+            approval_id=oldest.id,
         )
     if session.pid is None:
-        return _starting(session)
+        return _start_activity(session)
     if call is not None:
-        told = argument(call.tool_input)
-        return Activity(Doing.TOOL, call.created_at, tool=call.tool_name or "", argument=told, more=call.calls - 1)
-    return _speaking(session, last)
+        text = argument(call.tool_input)
+        return Activity(Doing.TOOL, call.created_at, tool=call.tool_name or "", argument=text, more=call.calls - 1)
+    return _model_activity(session, last)
 
 
-def _starting(session: Live) -> Activity:
+def _start_activity(session: Live) -> Activity:
     if not session.restarts:
         return Activity(Doing.STARTING, session.created_at)
     restart = session.restarts[-1]
     return Activity(Doing.RESTARTING, restart["at"], until=restart["due"], note=restart["reason"])
 
 
-def _speaking(session: Live, last: LastEvent | None) -> Activity:
-    """Claude Code tells of a message when it is complete: what it writes now follows on the last one."""
+def _model_activity(session: Live, last: LastEvent | None) -> Activity:
+    """Return what Claude does after its last event: Claude Code reports a message only when it is complete."""
     if last is None:
         return Activity(Doing.THINKING, session.started_at or session.created_at)
     if last.note_kind == NoteKind.API_RETRY:
         return Activity(Doing.RETRYING, last.created_at, note=last.note or "")
-    # The query may have been in a queue for long before it was read.
+    # The prompt may have been queued for a long time before Claude Code read it.
     since = max(last.created_at, session.started_at or 0)
     is_answer = last.event_type == EventType.MESSAGE and last.role == "assistant"
     return Activity(Doing.ANSWERING if is_answer else Doing.THINKING, since)
 
 
 def argument(tool_input: str | None) -> str:
-    """The input in a few words: a command, a path, a pattern."""
+    """Return the most informative part of a tool's input (a JSON object): a command, a path, a pattern."""
     try:
-        said: Any = json.loads(tool_input or "null")
+        inputs: Any = json.loads(tool_input or "null")
     except ValueError:
         return ""
-    if not isinstance(said, dict):
+    if not isinstance(inputs, dict):
         return ""
-    texts = {name: value for name, value in said.items() if isinstance(value, str) and value.strip()}
-    told = next((texts[name] for name in _TELLING if name in texts), next(iter(texts.values()), ""))
-    return told[:_LONGEST_ARGUMENT]
+    texts = {name: value for name, value in inputs.items() if isinstance(value, str) and value.strip()}
+    text = next((texts[name] for name in _KEY_INPUTS if name in texts), next(iter(texts.values()), ""))
+    return text[:_LONGEST_ARGUMENT]

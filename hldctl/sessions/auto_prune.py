@@ -1,4 +1,4 @@
-"""Pruning as the configuration says, at most once a day, beside a launch."""
+"""Automatic pruning, as configured: at most once a day, in the background of a launch."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ _DAY_SECONDS = 86_400
 
 
 def options(configured: Configuration) -> list[str]:
-    """Those of `prune`, none if nothing is to be pruned."""
+    """Return the options for `hldctl prune`; an empty list if automatic pruning is off."""
     if configured.prune is None:
         return []
-    said = {"--older-than": configured.prune.get("older_than"), "--keep": configured.prune.get("keep")}
-    return [word for option, value in said.items() if value is not None for word in (option, str(value))]
+    values = {"--older-than": configured.prune.get("older_than"), "--keep": configured.prune.get("keep")}
+    return [argument for option, value in values.items() if value is not None for argument in (option, str(value))]
 
 
 def start_if_due(state: StateDirectory, options: list[str]) -> None:
-    """Nobody waits for it; what goes wrong is in its log, and no reason for the launch to fail."""
+    """Start pruning in the background unless it ran in the last 24 hours. Errors go to its log only."""
     with contextlib.suppress(OSError):
-        if options and not _was_done_today(state):
+        if options and not _has_run_today(state):
             _start(state, options)
 
 
 def _start(state: StateDirectory, options: list[str]) -> None:
-    log = os.open(state.prune_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    log_fd = os.open(state.prune_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     try:
         subprocess.Popen(
             [sys.executable, "-P", "-m", "hldctl", "prune", *options],
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=log_fd,
+            stderr=log_fd,
             env={**os.environ, "HLDCTL_SESSION_ID": "prune"},
             start_new_session=True,
         )
     finally:
-        os.close(log)
+        os.close(log_fd)
 
 
-def _was_done_today(state: StateDirectory) -> bool:
+def _has_run_today(state: StateDirectory) -> bool:
     try:
         return time.time() - state.prune_log.stat().st_mtime < _DAY_SECONDS
     except FileNotFoundError:

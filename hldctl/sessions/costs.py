@@ -1,4 +1,4 @@
-"""What a session has spent, by model and by run of Claude Code, as its journal tells."""
+"""A session's costs by model and by run of Claude Code, read from its journal."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ from hldctl.ingest.journal import JournalReader, LongLine
 from hldctl.paths import StateDirectory
 from hldctl.store.session import Session
 
-_TOLD = b'"modelUsage"'
+_MODEL_USAGE = b'"modelUsage"'
 
 
 @dataclass(frozen=True)
 class Costs:
+    """What a session has spent."""
+
     models: dict[str | None, Spent]
-    """What no `result` has told of a model, such as that of an answer cut off, is nobody's."""
+    """Costs by model. The key None holds what no `result` assigns to a model, such as an answer that was cut off."""
     total: Spent
-    """As the session has it."""
+    """The total in the session's row."""
     runs: list[Spent | None]
-    """Of each start of Claude Code; None for one that ended without saying."""
+    """The costs of each start of Claude Code; None for one that ended without a `result`."""
 
 
 def of_session(state: StateDirectory, session: Session) -> Costs:
-    """By the session's own numbers alone where its journal cannot be read."""
+    """Return the session's costs; only the totals in its row if its journal cannot be read."""
     total = _total(session)
     offsets = [int(restart["offset"]) for restart in session.restarts or []]
-    last: list[dict[str, Spent] | None] = [None] * (len(offsets) + 1)
+    last_usage: list[dict[str, Spent] | None] = [None] * (len(offsets) + 1)
     inherited: dict[str, Spent] | None = None
     for end, result in _results(state, session):
         if inherited is None:
             inherited = usage.inherited_by_model(result)
-        # A run's journal ends where the restart's offset is.
-        last[sum(offset < end for offset in offsets)] = usage.by_model(result)
-    told = next((models for models in reversed(last) if models), {})
-    models: dict[str | None, Spent] = dict(usage.less(told, inherited or {}).items())
-    rest = _rest(total, models)
-    if rest is not None:
-        models[None if models else session.model_id] = rest
-    return Costs(models, total, list(_runs(last, inherited or {})))
+        # A run's part of the journal ends at the offset of the restart after it.
+        last_usage[sum(offset < end for offset in offsets)] = usage.by_model(result)
+    latest = next((models for models in reversed(last_usage) if models), {})
+    models: dict[str | None, Spent] = dict(usage.less(latest, inherited or {}).items())
+    unassigned = _unassigned(total, models)
+    if unassigned is not None:
+        models[None if models else session.model_id] = unassigned
+    return Costs(models, total, list(_run_costs(last_usage, inherited or {})))
 
 
 def _results(state: StateDirectory, session: Session) -> Iterator[tuple[int, JsonObject]]:
-    """With the byte of the journal behind each."""
+    """Yield each `result` with the offset of its end in the journal."""
     try:
         journal = JournalReader(state.session(session.id).journal, 0)
     except OSError:
@@ -54,7 +56,7 @@ def _results(state: StateDirectory, session: Session) -> Iterator[tuple[int, Jso
     try:
         while (batch := journal.next_batch()) is not None:
             for end, line in batch.ends():
-                if isinstance(line, LongLine) or _TOLD not in line:
+                if isinstance(line, LongLine) or _MODEL_USAGE not in line:
                     continue
                 if (event := decode(line)) is not None and event.get("type") == "result":
                     yield end, event
@@ -72,23 +74,23 @@ def _total(session: Session) -> Spent:
     return Spent(tokens, session.cost_usd)
 
 
-def _rest(total: Spent, models: dict[str | None, Spent]) -> Spent | None:
-    """What of the total is in no model's row."""
-    told = Tokens()
+def _unassigned(total: Spent, models: dict[str | None, Spent]) -> Spent | None:
+    """Return the part of the total that is not assigned to a model; None if there is no such part."""
+    assigned = Tokens()
     for spent in models.values():
-        told = told.plus(spent.tokens)
-    tokens = total.tokens.minus(told)
-    # Messages tell what they used before the result corrects it.
+        assigned = assigned.plus(spent.tokens)
+    tokens = total.tokens.minus(assigned)
+    # Messages report their usage before the result corrects it.
     return Spent(tokens, None if models else total.cost_usd) if any(count > 0 for count in tokens) else None
 
 
-def _runs(last: list[dict[str, Spent] | None], before: dict[str, Spent]) -> Iterator[Spent | None]:
-    for models in last:
+def _run_costs(last_usage: list[dict[str, Spent] | None], previous: dict[str, Spent]) -> Iterator[Spent | None]:
+    for models in last_usage:
         if models is None:
             yield None
             continue
-        yield _sum(usage.less(models, before))
-        before = models
+        yield _sum(usage.less(models, previous))
+        previous = models
 
 
 def _sum(models: dict[str, Spent]) -> Spent:

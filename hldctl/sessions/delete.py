@@ -1,4 +1,4 @@
-"""Deleting sessions: their files, their rows, and all that belongs to them."""
+"""Deletion of sessions with their files, rows and cgroups."""
 
 from __future__ import annotations
 
@@ -17,41 +17,46 @@ from hldctl.supervisor import other_namespaces
 from hldctl.system import cgroup, file_lock
 from hldctl.system.clock import now
 
-_LEAVING_SECONDS = 10.0
-"""In which a supervisor whose session has ended is gone."""
+# A supervisor exits within this time after the end of its session.
+_EXIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Removed:
+    """A session that was deleted."""
+
     session_id: str
     freed: int
-    """Bytes of its files."""
+    """The size of its files in bytes."""
 
 
 def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) -> Iterator[Removed]:
-    """Each as it is gone. Raises WrongState, before anything is touched, for one that has not ended, unless `force`
-    interrupts it first.
+    """Delete the sessions and yield each once it is deleted.
+
+    Raise WrongState, before anything is deleted, if one has not ended; `force` interrupts it first.
     """
     with reading(state):
         supervisors.adopt_lost(state, ids)
         unattended = sessions.unattended(ids)
         if force:
-            unattended = [found for found in unattended if not other_namespaces.is_over(found, state.session(found.id))]
+            unattended = [
+                session for session in unattended if not other_namespaces.is_over(session, state.session(session.id))
+            ]
         busy = [session.id for session in unattended if session.completed_at is not None]
         alive = [session.id for session in unattended if session.completed_at is None]
     if busy:
-        raise WrongState(f"{' and '.join(busy)}: ended, but the command for its end still runs; try again after it.")
+        raise WrongState(f"{' and '.join(busy)}: the --on-end command is still running; try again when it has ended.")
     if alive and not force:
-        raise WrongState(f"{' and '.join(alive)}: not ended; interrupt it first, or say --force.")
+        raise WrongState(f"{' and '.join(alive)}: has not ended; interrupt it first, or use --force.")
     if alive:
         interrupt.interrupt(state, alive)
-    yield from _removed(state, ids)
+    yield from _delete_all(state, ids)
 
 
 def prunable(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:
-    """Return those that ended longer ago than that, except the newest `keep`; oldest first.
+    """Return the sessions that ended longer ago than `older_than_seconds`, except the newest `keep`; oldest first.
 
-    A session whose directory belongs to another user is passed over, so that the others are deleted.
+    Sessions whose directory belongs to another user are skipped, so that the others can be deleted.
     """
     before = now() if older_than_seconds is None else now() - int(older_than_seconds * 1000)
     with reading(state):
@@ -60,33 +65,33 @@ def prunable(state: StateDirectory, *, older_than_seconds: float | None, keep: i
 
 
 def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
-    """Removes them, and gives the space that they had in the database back to the file system."""
-    yield from _removed(state, ids)
-    # What is deleted is deleted, with or without the room to give it back.
+    """Delete the sessions, yield each, and return their space in the database to the file system."""
+    yield from _delete_all(state, ids)
+    # The sessions are deleted even if there is no room to shrink the database.
     with opened(state), suppress(*UNWRITABLE):
         maintenance.give_back()
 
 
-def _removed(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
-    """Remove one session after the other; on a full disk, all files before the first row.
+def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
+    """Delete one session after the other; on a full disk, all files before the first row.
 
-    Deleting a row needs some room in the write-ahead log, which the files of this session may not have given.
+    Deleting a row needs some room in the write-ahead log, which the files of this session may not have freed.
     """
-    without_room: list[Removed] = []
+    without_row_room: list[Removed] = []
     for session_id in ids:
         removed = Removed(session_id, _delete_files(state, state.session(session_id)))
-        if not without_room and _is_row_deleted(state, session_id):
+        if not without_row_room and _delete_row(state, session_id):
             yield removed
         else:
-            without_room.append(removed)
-    for removed in without_room:
+            without_row_room.append(removed)
+    for removed in without_row_room:
         with opened(state):
             sessions.delete(removed.session_id)
         yield removed
 
 
-def _is_row_deleted(state: StateDirectory, session_id: str) -> bool:
-    """Delete the row; False if the disk has no room for that."""
+def _delete_row(state: StateDirectory, session_id: str) -> bool:
+    """Delete the row; return False if the disk has no room for that."""
     try:
         with opened(state):
             sessions.delete(session_id)
@@ -98,41 +103,41 @@ def _is_row_deleted(state: StateDirectory, session_id: str) -> bool:
 
 
 def _delete_files(state: StateDirectory, files: SessionFiles) -> int:
-    """Return how many bytes the session's files had.
+    """Delete the session's files and return their size in bytes.
 
-    The files go before the row: a row without files is taken for what it is, and deleted by the next `rm` or `prune`;
-    files without a row are taken for a row that was lost. And on a full disk they make room for deleting the row.
+    The files are deleted before the row: a row without files is recognised as such, and deleted by the next `rm` or
+    `prune`, but files without a row look like a lost row. On a full disk, they also make room for deleting the row.
     """
     if not files.directory.exists():
         return 0
     files.require_own_directory()
     size = _size(files)
-    held = None
+    lock_fd = None
     try:
         if files.lock.exists():
-            held = _lock(state, files)
+            lock_fd = _acquire_lock(state, files)
         cgroup.release(files.directory.name, files.cgroup)
         shutil.rmtree(files.directory)
     except OSError as error:
-        raise UnfitEnvironment(f"{files.directory} cannot be deleted: {error.strerror or error}.") from None
+        raise UnfitEnvironment(f"Cannot delete {files.directory}: {error.strerror or error}.") from None
     finally:
-        if held is not None:
-            os.close(held)
+        if lock_fd is not None:
+            os.close(lock_fd)
     return size
 
 
-def _lock(state: StateDirectory, files: SessionFiles) -> int:
-    held = file_lock.acquire(files.lock, _LEAVING_SECONDS)
-    if held is None:
+def _acquire_lock(state: StateDirectory, files: SessionFiles) -> int:
+    lock_fd = file_lock.acquire(files.lock, _EXIT_SECONDS)
+    if lock_fd is None:
         with reading(state):
             is_done = not sessions.unattended([files.directory.name])
         if is_done:
-            # Nothing is left for the supervisor to do: it is stopped, or hangs.
+            # The supervisor has nothing left to do: it is stopped, or hangs.
             supervisors.end(state, [files.directory.name])
-            held = file_lock.acquire(files.lock, timeout=1.0)
-    if held is None:
+            lock_fd = file_lock.acquire(files.lock, timeout=1.0)
+    if lock_fd is None:
         raise UnfitEnvironment(f"Session {files.directory.name} is still being recorded; try again.")
-    return held
+    return lock_fd
 
 
 def _size(files: SessionFiles) -> int:

@@ -1,4 +1,4 @@
-"""One session with all that belongs to it."""
+"""One session with everything that belongs to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hldctl.system.processes import command_line, is_running, recorded
 
 @dataclass(frozen=True)
 class LeftRunning:
-    """A process that the session's Claude Code left behind at an orderly end, and that runs to this moment."""
+    """A process that Claude Code left running when it exited normally, and that is still running."""
 
     pid: int
     command: str
@@ -29,21 +29,24 @@ class LeftRunning:
 
 @dataclass(frozen=True)
 class Inspection:
+    """A session and everything that `hldctl show` prints about it."""
+
     session: Session
     children: list[str]
     mcp_servers: list[McpServerRow]
     left_running: list[LeftRunning]
     waiting: list[Approval]
-    """For permission."""
+    """The pending permission requests."""
     rules: list[dict[str, Any]]
-    """What was allowed for the rest of the session: see `rules.as_object`."""
+    """The rules that hold for the rest of the session; see `rules.as_object`."""
     elsewhere: str
-    """Where it runs, and what can be done from here, if its processes are those of another PID namespace."""
+    """Where it runs and what can be done from here, if it runs in another PID namespace; otherwise empty."""
 
 
-def inspect(state: StateDirectory, words: str) -> Inspection:
+def inspect(state: StateDirectory, ref: str) -> Inspection:
+    """Return the session and its details; raise NoSuchSession if `ref` does not name exactly one session."""
     with reading(state):
-        session_id = lookup.find_session(words).id
+        session_id = lookup.find_session(ref).id
         supervisors.adopt_lost(state, [session_id])
         session = lookup.find_session(session_id)
         return Inspection(
@@ -58,13 +61,13 @@ def inspect(state: StateDirectory, words: str) -> Inspection:
 
 
 def _rules(session_id: str) -> list[dict[str, Any]]:
-    if not (found := approvals.rules(current(), session_id)):
+    if not (rows := approvals.rules(current(), session_id)):
         return []
-    # Only here: most sessions have none, and a reading command loads nothing else that knows Claude Code.
+    # Imported here: most sessions have no rules, and commands that only read load no other code about Claude Code.
     from hldctl.claude.permission_hook import Rule
     from hldctl.sessions.permissions import rules
 
-    return [rules.as_object(Rule._make(row)) for row in found]
+    return [rules.as_object(Rule._make(row)) for row in rows]
 
 
 def _left_running(session: Session) -> list[LeftRunning]:

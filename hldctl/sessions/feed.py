@@ -1,4 +1,4 @@
-"""The feed of all changes, read and followed."""
+"""Reading and following the feed of all changes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ def events(
     session_id: str | None = None,
     follow: bool = False,
 ) -> Iterator[FeedEvent]:
-    """What has happened behind that id, in order; with `follow` for ever. A slow reader misses nothing."""
+    """Yield the events after the id `after`, in order; with `follow`, forever. A slow reader does not miss any."""
     with reading(state):
-        # Any session's commit: they all write into the write-ahead log, and it may be made anew.
         wakeup = Wakeup(changing_files(state)) if follow else None
         try:
             while True:

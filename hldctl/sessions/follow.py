@@ -1,4 +1,4 @@
-"""Reading conversations, and following them while they grow."""
+"""Reading and following conversations."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ _BLOCK = 1 << 16
 def events(
     state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None, follow: bool = False
 ) -> Iterator[Event]:
-    """The events behind `after`, or the `last` few, of each session; with `follow` until all have ended."""
-    for _, page in _news(state, ids, after=after, last=last, follow=follow):
+    """Yield each session's events after `after`, or its `last` N; with `follow`, until all sessions have ended."""
+    for _, page in _event_pages(state, ids, after=after, last=last, follow=follow):
         yield from page
 
 
 @dataclass(frozen=True)
 class Round:
-    """What has come since the last look, maybe nothing; it is to be read before the next round."""
+    """The events since the last update, maybe none. Read them before you take the next update."""
 
     news: Iterator[Event | Approval]
     ended: Collection[str]
-    """The sessions of which this is the last."""
+    """The sessions that have ended: this is their last update."""
 
 
 def with_approvals(
     state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None
 ) -> Iterator[Event | Approval]:
-    """Follows the events, and behind them the permission requests that wait, come, or are answered."""
-    for one in rounds(state, ids, after=after, last=last):
-        yield from one.news
+    """Follow the events, each page of them followed by permission requests that are pending, new or answered."""
+    for update in rounds(state, ids, after=after, last=last):
+        yield from update.news
 
 
 def rounds(
@@ -59,28 +59,28 @@ def rounds(
     last: int | None = None,
     inputs: Callable[[], Sequence[int]] = tuple,
 ) -> Iterator[Round]:
-    """The same, round by round: one with each change, one when `inputs` can be read, and one each LOOK_SECONDS.
+    """Yield the same as updates: one for each change, one when `inputs` can be read, and one each LOOK_SECONDS.
 
-    Which descriptors these are is asked before each wait.
+    `inputs` is called before each wait and returns file descriptors.
     """
     with reading(state):
         reached = dict.fromkeys(ids, feed.last_id())
-        waiting = [found for session_id in ids for found in approvals.pending(current(), session_id)]
-        for ended, page in _news(state, ids, after=after, last=last, follow=True, inputs=inputs):
-            yield Round(chain(page, waiting, _approvals_behind(reached, {approval.id for approval in waiting})), ended)
-            waiting = []
+        pending = [approval for session_id in ids for approval in approvals.pending(current(), session_id)]
+        for ended, page in _event_pages(state, ids, after=after, last=last, follow=True, inputs=inputs):
+            yield Round(chain(page, pending, _approvals_after(reached, {approval.id for approval in pending})), ended)
+            pending = []
 
 
-def _approvals_behind(reached: dict[str, int], shown: Collection[str]) -> Iterator[Approval]:
+def _approvals_after(reached: dict[str, int], yielded: Collection[str]) -> Iterator[Approval]:
     for session_id in reached:
         for change in approval_changes(reached[session_id], session_id):
             reached[session_id] = change.feed_id
-            # One that came between the two looks at the beginning.
-            if change.approval.status != ApprovalStatus.PENDING or change.approval.id not in shown:
+            # A request that came between the two queries at the start has been yielded already.
+            if change.approval.status != ApprovalStatus.PENDING or change.approval.id not in yielded:
                 yield change.approval
 
 
-def _news(
+def _event_pages(
     state: StateDirectory,
     ids: Sequence[str],
     *,
@@ -89,36 +89,39 @@ def _news(
     follow: bool,
     inputs: Callable[[], Sequence[int]] = tuple,
 ) -> Iterator[tuple[Collection[str], Iterator[Event]]]:
-    """What is there, and then with each wake-up what has come; before it whom nothing more will come of."""
+    """Yield the sessions that have ended, and the new events: once at the start, then after each wake-up."""
     with reading(state):
-        reached = {session_id: _start(session_id, after, last) for session_id in ids}
+        reached = {session_id: _start_sequence(session_id, after, last) for session_id in ids}
         watched: Sequence[int] = inputs()
-        wakeup = Wakeup(_existing_changed(state, ids), descriptors=watched) if follow else None
+        wakeup = Wakeup(_existing_signals(state, ids), descriptors=watched) if follow else None
         try:
             while True:
-                # Looked at before the events are read: what came before the end is then among them.
-                ended = _ended(reached)
-                yield ended, _all_behind(reached)
+                # Read before the events, so that they include everything before the end.
+                ended = _ended_ids(reached)
+                yield ended, _new_events(reached)
                 for session_id in ended:
                     del reached[session_id]
                 if wakeup is None or not reached:
                     return
                 supervisors.adopt_lost(state, list(reached))
-                if (wanted := inputs()) == watched:
+                if (descriptors := inputs()) == watched:
                     wakeup.wait(LOOK_SECONDS)
                     refresh(state)
                 else:
-                    # No wait: what has happened since the last look woke only the former.
+                    # Do not wait: a change since the last read woke only the previous Wakeup.
                     wakeup.close()
-                    watched, wakeup = wanted, Wakeup(_existing_changed(state, list(reached)), descriptors=wanted)
+                    watched, wakeup = (
+                        descriptors,
+                        Wakeup(_existing_signals(state, list(reached)), descriptors=descriptors),
+                    )
         finally:
             if wakeup is not None:
                 wakeup.close()
 
 
-def _all_behind(reached: dict[str, int]) -> Iterator[Event]:
+def _new_events(reached: dict[str, int]) -> Iterator[Event]:
     for session_id in reached:
-        for event in _pages(session_id, reached[session_id]):
+        for event in _events_after(session_id, reached[session_id]):
             yield event
             reached[session_id] = event.sequence
 
@@ -126,15 +129,15 @@ def _all_behind(reached: dict[str, int]) -> Iterator[Event]:
 def journal(
     state: StateDirectory, session_id: str, *, last: int | None = None, follow: bool = False
 ) -> Iterator[bytes]:
-    """The journal's bytes, all or from the `last` few lines on; with `follow` until the session has ended."""
+    """Yield the journal's bytes, all or the `last` N lines; with `follow`, until the session has ended."""
     path = state.session(session_id).journal
-    with reading(state), _opened_journal(path) as file:
+    with reading(state), _open_journal(path) as file:
         if last is not None:
             file.seek(_start_of_last_lines(file.fileno(), last))
-        wakeup = Wakeup([path, *_existing_changed(state, [session_id])]) if follow else None
+        wakeup = Wakeup([path, *_existing_signals(state, [session_id])]) if follow else None
         try:
             while True:
-                ended = _ended([session_id])
+                ended = _ended_ids([session_id])
                 while block := file.read(_BLOCK):
                     yield block
                 if wakeup is None or ended:
@@ -147,15 +150,15 @@ def journal(
                 wakeup.close()
 
 
-def _opened_journal(path: Path) -> BinaryIO:
+def _open_journal(path: Path) -> BinaryIO:
     try:
         return open(path, "rb")
     except OSError as error:
-        raise UnfitEnvironment(f"The journal {path} cannot be read: {error.strerror or error}.") from None
+        raise UnfitEnvironment(f"Cannot read the journal {path}: {error.strerror or error}.") from None
 
 
-def _ended(ids: Collection[str]) -> set[str]:
-    """Those that have ended; raises NoSuchSession for one that was deleted."""
+def _ended_ids(ids: Collection[str]) -> set[str]:
+    """Return the sessions that have ended; raise NoSuchSession if one was deleted."""
     statuses = sessions.statuses(ids)
     for session_id in ids:
         if session_id not in statuses:
@@ -163,13 +166,13 @@ def _ended(ids: Collection[str]) -> set[str]:
     return {session_id for session_id, status in statuses.items() if status.has_ended}
 
 
-def _start(session_id: str, after: int, last: int | None) -> int:
+def _start_sequence(session_id: str, after: int, last: int | None) -> int:
     if last is None:
         return after
     return max(after, stored_events.last_sequence(session_id) - last)
 
 
-def _pages(session_id: str, after: int) -> Iterator[Event]:
+def _events_after(session_id: str, after: int) -> Iterator[Event]:
     is_last = False
     while not is_last:
         events, is_last = stored_events.after(session_id, after)
@@ -177,20 +180,20 @@ def _pages(session_id: str, after: int) -> Iterator[Event]:
         after = events[-1].sequence if events else after
 
 
-def _existing_changed(state: StateDirectory, ids: Sequence[str]) -> list[Path]:
+def _existing_signals(state: StateDirectory, ids: Sequence[str]) -> list[Path]:
     return [path for session_id in ids if (path := state.session(session_id).change_signal).exists()]
 
 
 def _start_of_last_lines(descriptor: int, count: int) -> int:
-    """Where the last `count` lines begin, found from the end so that a long journal costs nothing."""
+    """Return the offset of the last `count` lines, searching from the end, so that a long journal costs nothing."""
     end = os.fstat(descriptor).st_size
-    # A newline at the very end closes the last line rather than opening another.
-    position, wanted = max(0, end - 1), count
-    while position > 0 and wanted > 0:
+    # A newline at the very end belongs to the last line.
+    position, missing = max(0, end - 1), count
+    while position > 0 and missing > 0:
         begin = max(0, position - _BLOCK)
         block = os.pread(descriptor, position - begin, begin)
-        while wanted > 0 and (newline := block.rfind(b"\n")) >= 0:
-            block, wanted, position = block[:newline], wanted - 1, begin + newline
-        if wanted > 0:
+        while missing > 0 and (newline := block.rfind(b"\n")) >= 0:
+            block, missing, position = block[:newline], missing - 1, begin + newline
+        if missing > 0:
             position = begin
-    return end if count == 0 else (position + 1 if wanted == 0 else 0)
+    return end if count == 0 else (position + 1 if missing == 0 else 0)

@@ -1,4 +1,4 @@
-"""Interrupting sessions: the intent is recorded, the supervisors act on it."""
+"""Interrupting sessions: the intent is recorded in the database, and the supervisors act on it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hldctl.system.clock import now
 def interrupt(
     state: StateDirectory, ids: Sequence[str], *, grace_seconds: float = GRACE_SECONDS, await_end: bool = True
 ) -> list[Session]:
-    """Stops the sessions, all at once; returns those that had not ended before, as they are afterwards.
+    """Stop the sessions in parallel; return the new state of those that had not ended before.
 
-    While it waits, supervisors that do not answer are replaced.
+    Replace supervisors that do not respond in the meantime.
 
-    Raises WrongState for a session of another host, whose processes cannot be reached from here. One of another PID
-    namespace, such as a container's, is stopped by its supervisor there, which sees what is recorded here.
+    Raise WrongState for a session of another host, whose processes cannot be reached from here. A session in another
+    PID namespace, such as a container's, is stopped by its supervisor there, which reads the same database.
     """
     with opened(state):
-        # First: whoever has ended meanwhile has ended as it has ended.
+        # First: a session that has already ended keeps its outcome.
         supervisors.adopt_lost(state, ids)
         for session in sessions.not_ended(ids):
             if not supervisors.is_here(session):
@@ -39,7 +39,7 @@ def interrupt(
             touch(state.session(session_id).wake_signal)
             touch(state.session(session_id).change_signal)
         if not await_end:
-            return [found for session_id in requested if (found := sessions.get(session_id)) is not None]
+            return [session for session_id in requested if (session := sessions.get(session_id)) is not None]
     return wait.wait(state, requested, attention=Attention(state)) if requested else []
 
 

@@ -1,6 +1,4 @@
-"""From what a user types to a session.
-
-Names that a user can give to a session."""
+"""Session references as a user types them, and the rules for session names."""
 
 from __future__ import annotations
 
@@ -12,51 +10,51 @@ from hldctl.store import sessions
 from hldctl.store.session import Session
 
 SHORTEST_PREFIX = 4
-"""Characters of an id, of whatever it is the id."""
+"""The minimum length of an id prefix, for ids of any kind."""
 
 
-def find_session(words: str) -> Session:
-    """The session with that id, unique prefix of an id, or name, or the newest for `last`.
+def find_session(ref: str) -> Session:
+    """Return the session with this id, unique prefix of an id, or name; for `last`, the newest session.
 
-    Raises NoSuchSession if there is none, or more than one.
+    Raise NoSuchSession if there is none, or more than one.
     """
-    session = sessions.get(_id(words))
+    session = sessions.get(_find_id(ref))
     if session is None:
-        raise NoSuchSession(f"There is no session {words!r}; `hldctl ls --all` shows what there is.")
+        raise NoSuchSession(f"There is no session {ref!r}; `hldctl ls --all` lists all sessions.")
     return session
 
 
-def _id(words: str) -> str:
-    if words == "last":
+def _find_id(ref: str) -> str:
+    if ref == "last":
         if (newest := sessions.newest()) is None:
             raise NoSuchSession("There is no session yet; `hldctl launch` starts one.")
         return newest
-    if (named := sessions.newest_with_name(words)) is not None:
-        return named
-    if len(words) < SHORTEST_PREFIX:
+    if (id_by_name := sessions.newest_with_name(ref)) is not None:
+        return id_by_name
+    if len(ref) < SHORTEST_PREFIX:
         raise NoSuchSession(
-            f"There is no session {words!r}; a prefix of an id needs {SHORTEST_PREFIX} characters or more."
+            f"There is no session {ref!r}; a prefix of an id must have at least {SHORTEST_PREFIX} characters."
         )
-    found = sessions.ids_with_prefix(words.lower())
-    if len(found) > 1:
+    ids = sessions.ids_with_prefix(ref.lower())
+    if len(ids) > 1:
         raise NoSuchSession(
-            f"{words!r} is ambiguous: {' and '.join(found)} begin with it, and maybe more; give more of the id."
+            f"{ref!r} is ambiguous: it matches {' and '.join(ids)}, and maybe more; type more of the id."
         )
-    return found[0] if found else words
+    return ids[0] if ids else ref
 
 
-_FORM = re.compile(r"[^\W_][\w.@:+-]{0,99}")
-_TAKEN = ("last",)
-"""Words that mean something else where a name can stand."""
+_NAME = re.compile(r"[^\W_][\w.@:+-]{0,99}")
+# References with a meaning of their own.
+_RESERVED = ("last",)
 
 
 def validate_name(name: str) -> str:
-    """Raises BadUsage for one that could not be told from something else, or not be typed."""
-    if is_session_id(name.lower()) or name in _TAKEN:
-        raise BadUsage(f"--name {name} means another session already; choose another name.")
-    if not _FORM.fullmatch(name):
+    """Return the name; raise BadUsage if it is reserved, looks like an id, or cannot be typed."""
+    if is_session_id(name.lower()) or name in _RESERVED:
+        raise BadUsage(f"--name {name} is reserved or looks like a session id; choose another name.")
+    if not _NAME.fullmatch(name):
         raise BadUsage(
-            f"--name {name!r} is no name: begin with a letter or digit; letters, digits and . _ - + : @ may follow, "
-            "100 characters in all."
+            f"--name {name!r} is not a valid name: start with a letter or digit, then use letters, digits and "
+            ". _ - + : @; at most 100 characters."
         )
     return name

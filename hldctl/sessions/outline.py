@@ -1,4 +1,4 @@
-"""A session's conversation in the order in which it is told: a call with its result, a subagent's events within it."""
+"""A session's conversation in reading order: each call with its result and its subagent's events."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hldctl.states import EventType
 from hldctl.store import events
 from hldctl.store.events import Event, Line
 
-_DEEPEST = 4
-"""Levels of subagents; what is deeper stands where these do."""
+# Levels of subagents; deeper ones are shown at this level.
+_MAX_DEPTH = 4
 
 
 @dataclass(frozen=True)
 class Begin:
-    """An event. What follows is within it until the End, if it `has_inner`."""
+    """An event. If it `has_inner`, the events up to its End are nested in it."""
 
     event: Event
     result: Event | None = None
@@ -25,68 +25,70 @@ class Begin:
 
 @dataclass(frozen=True)
 class End:
-    """Of the innermost event that has others within it."""
+    """The end of the innermost open event with nested events."""
 
 
 @dataclass
 class Outline:
-    """Of the events that were there when it was made. To be used while the database is open.
+    """The structure of a conversation at the time of its creation. Use it while the database is open.
 
-    It holds numbers only, so that a long conversation needs little memory.
+    It holds only sequence numbers, so that a long conversation needs little memory.
     """
 
     session_id: str
     prompts: list[Line] = field(default_factory=list)
-    """What the user said."""
+    """The user's messages."""
     failed: list[Line] = field(default_factory=list)
     """The calls whose result is an error."""
     tools: Counter[str] = field(default_factory=Counter)
-    """How often each was called."""
+    """The number of calls of each tool."""
+    # The result of each call.
     _results: dict[int, int] = field(default_factory=dict)
-    """By call."""
-    _within: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """By the call of a subagent; within nothing is the conversation itself."""
+    # The events of each subagent, by its call; those of the main conversation under _NO_EVENT.
+    _children: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def told(self) -> Iterator[Begin | End]:
-        yield from self._told(self._within[_NOTHING])
+        """Yield the events in reading order."""
+        yield from self._walk(self._children[_NO_EVENT])
 
-    def _told(self, sequences: Sequence[int]) -> Iterator[Begin | End]:
+    def _walk(self, sequences: Sequence[int]) -> Iterator[Begin | End]:
         for sequence in sequences:
-            # A journal may be folded anew meanwhile.
+            # The journal may have been replayed since.
             if (event := events.at(self.session_id, sequence)) is None:
                 continue
-            inner = self._within.get(sequence, ())
+            inner = self._children.get(sequence, ())
             result = self._results.get(sequence)
             yield Begin(event, events.at(self.session_id, result) if result else None, bool(inner))
             if inner:
-                yield from self._told(inner)
+                yield from self._walk(inner)
                 yield End()
 
 
-_NOTHING = 0
-"""The number of no event."""
+# Not a sequence number of any event.
+_NO_EVENT = 0
 
 
 def read(session_id: str) -> Outline:
+    """Return the outline of the session's conversation."""
     outline = Outline(session_id)
     calls: dict[str, Line] = {}
-    homes: dict[str, tuple[int, int]] = {}
-    """By call, below which event its subagent's stand, and how deep."""
+    # By call: the event that its subagent's events are nested in, and their depth.
+    parents: dict[str, tuple[int, int]] = {}
     for line in events.outline(session_id):
-        # Only calls that came before: nothing is within itself then.
-        home, depth = homes.get(line.parent_tool_use_id or "", (_NOTHING, 0))
+        # Only earlier calls count, so that an event is never nested in itself.
+        parent, depth = parents.get(line.parent_tool_use_id or "", (_NO_EVENT, 0))
         call = calls.get(line.tool_result_for_id or "")
         if line.event_type == EventType.TOOL_RESULT and call is not None and call.sequence not in outline._results:
             outline._results[call.sequence] = line.sequence
             if line.is_error:
                 outline.failed.append(call)
             continue
-        outline._within[home].append(line.sequence)
+        outline._children[parent].append(line.sequence)
         if line.event_type == EventType.TOOL_CALL:
             outline.tools[line.tool_name or ""] += 1
             if line.tool_id and line.tool_id not in calls:
                 calls[line.tool_id] = line
-                homes[line.tool_id] = (line.sequence, depth + 1) if depth < _DEEPEST else (home, depth)
+                parents[line.tool_id] = (line.sequence, depth + 1) if depth < _MAX_DEPTH else (parent, depth)
         elif line.event_type == EventType.MESSAGE and line.role == "user" and not line.parent_tool_use_id:
             outline.prompts.append(line)
     return outline

@@ -1,4 +1,4 @@
-"""What there is to see of many sessions at this moment, and whenever it has changed."""
+"""A snapshot of many sessions, and a new one after each change."""
 
 from __future__ import annotations
 
@@ -18,40 +18,42 @@ from hldctl.store.session import Session
 from hldctl.store.session_list import Listing, matching
 from hldctl.system.watcher import Wakeup
 
-_OUTCOME = 200
-"""Characters."""
-_CALM_SECONDS = 0.2
-"""Between two looks: twenty busy sessions commit some hundred times a second, and nobody reads as fast."""
-
+_OUTCOME_CHARS = 200
+# The minimum time between two snapshots: twenty busy sessions commit some hundred times a second, faster than anybody
+# can read.
+_MIN_INTERVAL_SECONDS = 0.2
 
 IDLE_SECONDS = 60.0
-"""Between two looks while nothing runs: SQLite writes its log before others see what is in it."""
+"""The maximum time between two snapshots while nothing runs: SQLite writes its log before others can see the change."""
 
 
 @dataclass(frozen=True)
 class Overview:
+    """The listed sessions, and the activities of all running ones."""
+
     sessions: Sequence[Session]
     doing: Mapping[str, Activity]
-    """Of all that have not ended, whether they are listed or not."""
+    """The activity of each session that has not ended, listed or not."""
     outcomes: Mapping[str, str]
-    """The beginning of the error or the result of each that has ended."""
+    """The beginning of the error or result of each session that has ended."""
 
 
 def look(listing: Listing) -> Overview:
-    found = matching(listing)
-    return Overview(found, activity.of_all(), sessions.outcomes([session.id for session in found], _OUTCOME))
+    """Return the present overview."""
+    listed = matching(listing)
+    return Overview(listed, activity.of_all(), sessions.outcomes([session.id for session in listed], _OUTCOME_CHARS))
 
 
 def followed(state: StateDirectory, listing: Listing, also: Sequence[Path] = ()) -> Iterator[Overview]:
-    """For ever: after each change, after a touch of the files `also`, and while clocks run every second."""
+    """Yield overviews forever: after each change or touch of the files `also`, and each second while a session runs."""
     with reading(state):
-        # Any session's commit, as in `feed`.
+        # Wake up after a commit of any session, as in `feed`.
         files = [*changing_files(state), *also]
         with closing(Wakeup(files)) as wakeup:
             while True:
                 supervisors.adopt_all_lost(state)
-                seen = look(listing)
-                yield seen
-                time.sleep(_CALM_SECONDS)
-                wakeup.wait(LOOK_SECONDS - _CALM_SECONDS if seen.doing else IDLE_SECONDS)
+                overview = look(listing)
+                yield overview
+                time.sleep(_MIN_INTERVAL_SECONDS)
+                wakeup.wait(LOOK_SECONDS - _MIN_INTERVAL_SECONDS if overview.doing else IDLE_SECONDS)
                 refresh(state)

@@ -1,4 +1,4 @@
-"""What a session's Claude is writing at the moment, read from the end of its journal."""
+"""The message that Claude is writing now, read from the end of the session's journal."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from typing import BinaryIO
 
 from hldctl.claude.partial_messages import Piece, piece
 
-_LOOKED_BACK = 1 << 18
-"""Bytes, so that a text that has been begun is seen from its beginning."""
+# Bytes to read back, so that a text is seen from its beginning.
+_LOOK_BACK_BYTES = 1 << 18
 
 
 class Writing:
-    """Gives each piece once, from shortly before the journal's present end on."""
+    """A reader that returns each piece once, starting shortly before the current end of the journal."""
 
     def __init__(self, journal: Path) -> None:
         self._path = journal
         self._file: BinaryIO | None = None
-        self._begun = b""
+        self._incomplete_line = b""
 
     def read(self) -> Iterator[Piece]:
-        """What has been added since the last time."""
-        if self._file is None and (file := self._opened()) is not None:
+        """Yield the pieces that were added since the last call."""
+        if self._file is None and (file := self._open()) is not None:
             self._file = file
-        while self._file is not None and (block := self._file.read(_LOOKED_BACK)):
-            *lines, self._begun = (self._begun + block).split(b"\n")
+        while self._file is not None and (block := self._file.read(_LOOK_BACK_BYTES)):
+            *lines, self._incomplete_line = (self._incomplete_line + block).split(b"\n")
             for line in lines:
-                if (found := piece(line)) is not None:
-                    yield found
+                if (new_piece := piece(line)) is not None:
+                    yield new_piece
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
 
-    def _opened(self) -> BinaryIO | None:
-        """None while the session waits for its turn: it has no journal then."""
+    def _open(self) -> BinaryIO | None:
+        """Return the journal; None while the session is queued and has no journal."""
         try:
             file: BinaryIO = self._path.open("rb")
         except OSError:
             return None
-        if file.seek(0, 2) > _LOOKED_BACK:
-            file.seek(-_LOOKED_BACK, 2)
-            # The rest of a line whose beginning is not read.
+        if file.seek(0, 2) > _LOOK_BACK_BYTES:
+            file.seek(-_LOOK_BACK_BYTES, 2)
+            # Skip the rest of a line whose beginning was not read.
             file.readline()
         else:
             file.seek(0)

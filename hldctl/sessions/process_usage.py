@@ -1,4 +1,4 @@
-"""What the processes of sessions use of the machine, looked at again and again."""
+"""CPU and memory use of the sessions' processes, sampled repeatedly."""
 
 from __future__ import annotations
 
@@ -14,44 +14,46 @@ from hldctl.system.processes import is_this_machine
 
 @dataclass(frozen=True)
 class Use:
-    """Of a session's whole process tree, its supervisor included."""
+    """The usage of a session's whole process tree, including its supervisor."""
 
     processes: int = 0
     cpu_percent: float = 0.0
-    """Of one core, since the last look."""
+    """Percent of one core since the last sample."""
     memory: int = 0
-    """Bytes resident; pages that processes share count in each."""
+    """Resident bytes; shared pages count once for each process."""
 
     def plus(self, cpu_percent: float, memory: int) -> Use:
         return Use(self.processes + 1, self.cpu_percent + cpu_percent, self.memory + memory)
 
 
 class Meter:
-    """Keeps what processes do not change, so that a look reads little of each."""
+    """A sampler that caches each process's session marker, so that a sample reads little of each process."""
 
     def __init__(self) -> None:
-        self._marks: dict[psutil.Process, str | None] = {}
+        self._markers: dict[psutil.Process, str | None] = {}
 
     def look(self, sessions: Sequence[Session]) -> dict[str, Use]:
-        """By session id. The first look knows of no CPU time yet."""
-        uses = {session.id: Use() for session in sessions}
-        # The pids of another machine, or of a container, are others' here.
+        """Return the usage by session id. The first sample has no CPU time."""
+        usage = {session.id: Use() for session in sessions}
+        # Pids recorded on another machine, or in a container, belong to other processes here.
         here = (session for session in sessions if is_this_machine(session.host, session.boot_id))
         supervisors = {session.supervisor_pid: session.id for session in here}
-        # psutil gives the same objects again for as long as the processes live.
-        living = list(psutil.process_iter())
-        known = self._marks
-        self._marks = {process: known[process] if process in known else _mark(process) for process in living}
-        for process, mark in self._marks.items():
-            owner = supervisors.get(process.pid, mark)
-            if owner in uses:
+        # psutil returns the same objects as long as the processes live.
+        processes = list(psutil.process_iter())
+        known = self._markers
+        self._markers = {
+            process: known[process] if process in known else _session_marker(process) for process in processes
+        }
+        for process, marker in self._markers.items():
+            owner = supervisors.get(process.pid, marker)
+            if owner in usage:
                 with contextlib.suppress(psutil.Error), process.oneshot():
-                    uses[owner] = uses[owner].plus(process.cpu_percent(), process.memory_info().rss)
-        return uses
+                    usage[owner] = usage[owner].plus(process.cpu_percent(), process.memory_info().rss)
+        return usage
 
 
-def _mark(process: psutil.Process) -> str | None:
-    """Every descendant carries it in its environment."""
+def _session_marker(process: psutil.Process) -> str | None:
+    """Return the session marker, which every descendant has in its environment; None if there is none."""
     try:
         return process.environ().get("HLDCTL_SESSION_ID")
     except (psutil.Error, OSError):
