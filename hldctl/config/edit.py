@@ -1,4 +1,4 @@
-"""Changes of the user's configuration file, which keep all else in it as it was written."""
+"""Changes to the user's configuration file that leave the rest of its text unchanged."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from hldctl.system.atomic_write import rewrite
 
 
 def assign(key: str, text: str) -> None:
-    """Says it in the file; raises BadUsage for what would not be understood there."""
+    """Set the key in the file; raise BadUsage if the value would not be valid."""
     table, name = parts(key)
-    value = _meant(table, name, text)
+    value = _parse_value(table, name, text)
 
     def change(values: dict[str, Any]) -> None:
         if name is None:
             values[table] = value
         else:
-            _put(values.setdefault(table, {}), name, value)
+            _set_in_table(values.setdefault(table, {}), name, value)
 
-    _change(change)
+    _apply(change)
 
 
 def remove(key: str) -> bool:
-    """Takes it out of the file; False if it is not there."""
+    """Remove the key from the file; return False if it is not in the file."""
     table, name = parts(key)
     file = schema.path()
-    said = schema.parsed(file, schema.read(file) or "")
-    if table not in said or (name is not None and name not in _table(said[table])):
+    values = schema.parsed(file, schema.read(file) or "")
+    if table not in values or (name is not None and name not in _require_table(values[table])):
         return False
-    is_whole = name is None or not schema.is_understood(table, _without(name, said[table]))
+    removes_table = name is None or not schema.is_understood(table, _without(name, values[table]))
 
     def change(values: dict[str, Any]) -> None:
-        if is_whole:
+        if removes_table:
             del values[table]
         else:
             del values[table][name]
 
-    _change(change)
+    _apply(change)
     return True
 
 
-def _table(value: Any) -> dict[str, Any]:
+def _require_table(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise BadUsage(f"{schema.path()} has {value!r} where a table should be; mend it: `hldctl config edit`.")
+        raise BadUsage(f"{schema.path()} has {value!r} where a table should be; fix it with `hldctl config edit`.")
     return value
 
 
@@ -56,15 +56,15 @@ def _without(name: str, table: dict[str, Any]) -> dict[str, Any]:
     return {other: value for other, value in table.items() if other != name}
 
 
-def _meant(key: str, name: str | None, text: str) -> Any:
-    """The first reading that is understood: the text itself, a value of TOML, names of tools. Otherwise the text."""
-    for value in (text, _toml(text), tool_names(text)):
+def _parse_value(key: str, name: str | None, text: str) -> Any:
+    """Return the first valid reading of the text: as is, as a TOML value, or as tool names; else the text."""
+    for value in (text, _parse_toml(text), tool_names(text)):
         if schema.is_understood(key, value if name is None else {name: value}):
             return value
     return text
 
 
-def _toml(text: str) -> Any:
+def _parse_toml(text: str) -> Any:
     import tomllib
 
     try:
@@ -74,48 +74,48 @@ def _toml(text: str) -> Any:
     return values["value"] if len(values) == 1 else None
 
 
-def _put(into: Any, name: str, value: Any) -> None:
+def _set_in_table(into: Any, name: str, value: Any) -> None:
     from tomlkit.items import Comment, Table, Whitespace
 
     if not isinstance(into, Table):
-        _table(into)[name] = value
+        _require_table(into)[name] = value
         return
-    # What stands below a table's last line is about the next table.
+    # Comments after a table's last line belong to the next table.
     body = into.value.body
-    remarks: list[Comment | Whitespace] = []
-    while body and isinstance(remark := body[-1][1], Comment | Whitespace):
+    trailing: list[Comment | Whitespace] = []
+    while body and isinstance(comment := body[-1][1], Comment | Whitespace):
         body.pop()
-        remarks.insert(0, remark)
+        trailing.insert(0, comment)
     into[name] = value
-    for remark in remarks:
-        into.add(remark)
+    for comment in trailing:
+        into.add(comment)
 
 
-def _change(change: Callable[[Any], None]) -> None:
-    """Makes the change in the file's text, of which all else stays as it is, comments too."""
+def _apply(change: Callable[[Any], None]) -> None:
+    """Apply the change to the file and leave the rest of its text, including comments, unchanged."""
     file = schema.path()
     try:
-        rewrite(file, lambda: _changed(schema.read(file) or "", change).encode())
+        rewrite(file, lambda: _changed_text(schema.read(file) or "", change).encode())
     except OSError as error:
-        raise UnfitEnvironment(f"{file} cannot be written: {error.strerror or error}.") from None
+        raise UnfitEnvironment(f"Cannot write {file}: {error.strerror or error}.") from None
 
 
-def _changed(text: str, change: Callable[[Any], None]) -> str:
-    # Only here: it is slow to import, and nothing else writes TOML.
+def _changed_text(text: str, change: Callable[[Any], None]) -> str:
+    # Imported here: tomlkit is slow to import, and nothing else writes TOML.
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     file = schema.path()
-    wanted = copy.deepcopy(schema.parsed(file, text))
-    change(wanted)
+    expected = copy.deepcopy(schema.parsed(file, text))
+    change(expected)
     try:
         document = tomlkit.parse(text)
         change(document)
         changed = tomlkit.dumps(document)
-        is_meant = schema.parsed(file, changed) == wanted
+        is_as_expected = schema.parsed(file, changed) == expected
     except (TOMLKitError, BadUsage):
-        is_meant = False
-    if not is_meant:
-        raise BadUsage(f"{file} is written in a way that cannot be changed for you; do it with `hldctl config edit`.")
+        is_as_expected = False
+    if not is_as_expected:
+        raise BadUsage(f"{file} cannot be changed automatically because of its format; use `hldctl config edit`.")
     load.validate(schema.understood(file, changed))
     return changed

@@ -1,4 +1,4 @@
-"""The settings there are, and where each comes from."""
+"""All settings and the source of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Source(StrEnum):
     FILE = "file"
     ENVIRONMENT = "environment"
     FOUND = "found"
-    """Where hldctl looks by itself."""
+    """In a standard location."""
     MISSING = "missing"
 
 
@@ -28,33 +28,33 @@ class Setting:
     value: Any
     source: Source
     location: str | None = None
-    """The file, the variable, the place where it was found, or why it is missing."""
+    """The file, variable or directory that it comes from, or the reason why it is missing."""
 
 
 def settings() -> list[Setting]:
-    """All; raises BadUsage for a configuration that cannot be understood."""
-    return [*(look() for _, look in _ELSEWHERE.values()), *_configured()]
+    """Return all settings; raise BadUsage if the configuration is not valid."""
+    return [*(look() for _, look in _FROM_ENVIRONMENT.values()), *_file_settings()]
 
 
 def setting(key: str) -> Setting:
-    """One; its value is None where nothing is said. Raises BadUsage for a key that there cannot be."""
-    if key in _ELSEWHERE:
-        return _ELSEWHERE[key][1]()
+    """Return one setting, with the value None if it is not set; raise BadUsage for an unknown key."""
+    if key in _FROM_ENVIRONMENT:
+        return _FROM_ENVIRONMENT[key][1]()
     table, name = parts(key)
-    configured = {each.key: each for each in _configured()}
-    if key in configured:
-        return configured[key]
+    by_key = {each.key: each for each in _file_settings()}
+    if key in by_key:
+        return by_key[key]
     if name is not None:
         return Setting(key, None, Source.DEFAULT)
-    values = {each.key.partition(".")[2]: each.value for each in configured.values() if _is_of(table, each)}
+    values = {each.key.partition(".")[2]: each.value for each in by_key.values() if _is_in_table(table, each)}
     return Setting(key, values, Source.FILE, str(schema.path()))
 
 
-def _is_of(table: str, setting: Setting) -> bool:
+def _is_in_table(table: str, setting: Setting) -> bool:
     return setting.key.startswith(f"{table}.")
 
 
-def _state_directory() -> Setting:
+def _state_directory_setting() -> Setting:
     try:
         root = str(StateDirectory.from_environment().root)
     except HldctlError as error:
@@ -65,43 +65,46 @@ def _state_directory() -> Setting:
     return Setting("state_directory", root, Source.ENVIRONMENT, variable)
 
 
-def _claude() -> Setting:
+def _claude_setting() -> Setting:
     try:
-        path, place = binary.located()
+        path, location = binary.located()
     except HldctlError as error:
         return Setting("claude", None, Source.MISSING, str(error))
-    source = Source.ENVIRONMENT if place in ("HLDCTL_CLAUDE", "PATH") else Source.FOUND
-    return Setting("claude", str(path), source, place)
+    source = Source.ENVIRONMENT if location in ("HLDCTL_CLAUDE", "PATH") else Source.FOUND
+    return Setting("claude", str(path), source, location)
 
 
-_ELSEWHERE = {"state_directory": ("HLDCTL_HOME", _state_directory), "claude": ("HLDCTL_CLAUDE", _claude)}
-"""What no file sets, each with the variable that does."""
+# Settings that come from environment variables instead of the file, each with its variable.
+_FROM_ENVIRONMENT = {
+    "state_directory": ("HLDCTL_HOME", _state_directory_setting),
+    "claude": ("HLDCTL_CLAUDE", _claude_setting),
+}
 
 
-def _configured() -> Iterator[Setting]:
+def _file_settings() -> Iterator[Setting]:
     file = schema.path()
     text = schema.read(file)
-    said = {} if text is None else schema.parsed(file, text)
+    file_values = {} if text is None else schema.parsed(file, text)
     load.load()
     for key in schema.KEYS:
-        if key not in said:
+        if key not in file_values:
             yield Setting(key, schema.default(key), Source.DEFAULT)
-        elif key in schema.TABLES and said[key]:
-            for name, value in said[key].items():
+        elif key in schema.TABLES and file_values[key]:
+            for name, value in file_values[key].items():
                 yield Setting(f"{key}.{name}", value, Source.FILE, str(file))
         else:
-            yield Setting(key, said[key], Source.FILE, str(file))
+            yield Setting(key, file_values[key], Source.FILE, str(file))
 
 
 def parts(key: str) -> tuple[str, str | None]:
-    """The key, or a table's key and the name in it; raises BadUsage for what no file can set."""
+    """Return the key and None, or a table and the name in it; raise BadUsage for a key that no file can set."""
     table, _, name = key.partition(".")
     if key in schema.KEYS:
         return key, None
     if table in schema.TABLES and name:
         return table, name
-    if key in _ELSEWHERE:
-        raise BadUsage(f"{key} is set by the variable {_ELSEWHERE[key][0]}, not in a file.")
+    if key in _FROM_ENVIRONMENT:
+        raise BadUsage(f"{key} is set by the environment variable {_FROM_ENVIRONMENT[key][0]}, not in a file.")
     names = {"groups": "groups.NAME", "prune": "prune.older_than, prune.keep"}
-    known = [names.get(known, known) for known in schema.KEYS]
-    raise BadUsage(f"There is no setting {key!r}; there are {', '.join(known)}.")
+    known = [names.get(known_key, known_key) for known_key in schema.KEYS]
+    raise BadUsage(f"There is no setting {key!r}; the settings are {', '.join(known)}.")

@@ -1,1 +1,1 @@
-"""What is wrong with hldctl's surroundings and state, and how to mend it."""
+"""Diagnosis and repair of hldctl's environment and state."""

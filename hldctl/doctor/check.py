@@ -1,4 +1,4 @@
-"""What an examination finds."""
+"""The findings of `hldctl doctor`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ from enum import StrEnum
 class Level(StrEnum):
     OK = "ok"
     NOTE = "note"
-    """Nothing is wrong, but it may surprise."""
+    """Not a problem, but possibly a surprise."""
     WARNING = "warning"
     ERROR = "error"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     subject: str
     level: Level
     message: str
     advice: str | None = None
-    """What to do about it, where something is to be done."""
+    """What to do about it; None if nothing has to be done."""
     fix: Callable[[], str | None] | None = field(default=None, repr=False)
-    """Does it, where that is safe, and says what is to be known of it; may raise HldctlError or OSError."""
+    """A function that fixes the problem and returns a remark for the user, or None; None if there is no safe fix.
+
+    May raise HldctlError or OSError.
+    """
     fixed: bool = False
 
     @property
@@ -37,4 +40,5 @@ Findings = Iterator[Finding]
 
 
 def fine(subject: str, message: str) -> Finding:
+    """Return a finding of level OK."""
     return Finding(subject, Level.OK, message)

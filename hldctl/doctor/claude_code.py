@@ -1,4 +1,4 @@
-"""Whether Claude Code is there, new enough, and logged in: here, and as cron sees it."""
+"""Checks of Claude Code: installed, recent enough and logged in, here and under cron."""
 
 from __future__ import annotations
 
@@ -12,89 +12,89 @@ from hldctl.claude.binary import OLDEST_WITH_APPROVALS, login, version
 from hldctl.doctor.check import Finding, Findings, Level, fine
 from hldctl.errors import HldctlError
 
-_CRONS_PATH = "/usr/bin:/bin"
+_CRON_PATH = "/usr/bin:/bin"
 
 
 def examine() -> Findings:
     try:
-        found = binary.find()
+        claude = binary.find()
     except HldctlError as error:
         yield Finding("Claude Code", Level.ERROR, str(error))
         return
-    yield _version(found)
-    method = login(found, os.environ)
-    yield _login(found, method)
-    yield _path_of_cron(found)
+    yield _check_version(claude)
+    method = login(claude, os.environ)
+    yield _check_login(claude, method)
+    yield _check_cron_path(claude)
     if method not in (None, "none"):
-        yield _login_under_cron(found, method)
+        yield _check_cron_login(claude, method)
 
 
-def _version(found: Path) -> Finding:
-    told = version(found)
-    if told is None:
+def _check_version(claude: Path) -> Finding:
+    installed = version(claude)
+    if installed is None:
         return Finding(
-            "Claude Code", Level.ERROR, f"{found} does not tell its version", "See what running it says, and mend that."
+            "Claude Code", Level.ERROR, f"{claude} does not print its version", "Run it to see why, and fix that."
         )
-    name = ".".join(map(str, told))
-    if told >= OLDEST_WITH_APPROVALS:
-        return fine("Claude Code", f"{name}, {found}")
+    name = ".".join(map(str, installed))
+    if installed >= OLDEST_WITH_APPROVALS:
+        return fine("Claude Code", f"{name}, {claude}")
     oldest = ".".join(map(str, OLDEST_WITH_APPROVALS))
     return Finding(
         "Claude Code",
         Level.WARNING,
-        f"{name}, {found}, cannot ask for permission when nobody looks on; {oldest} can",
-        f"Upgrade it: {found} update.",
+        f"{name}, {claude}, is too old to ask for permission through hldctl, which needs {oldest} or newer",
+        f"Upgrade it: `{claude} update`.",
     )
 
 
-def _login(found: Path, method: str | None) -> Finding:
+def _check_login(claude: Path, method: str | None) -> Finding:
     if method is None:
         return Finding(
-            "login", Level.NOTE, "Claude Code does not tell whether anybody is logged in", "Try `hldctl launch --wait`."
+            "login", Level.NOTE, "cannot find out whether Claude Code is logged in", "Try `hldctl launch --wait`."
         )
     if method != "none":
         return fine("login", f"by {method}")
     return Finding(
         "login",
         Level.ERROR,
-        "nobody is logged in to Claude Code",
-        f"Run `{found} auth login`, or set ANTHROPIC_API_KEY.",
+        "Claude Code is not logged in",
+        f"Run `{claude} auth login`, or set ANTHROPIC_API_KEY.",
     )
 
 
-def _path_of_cron(found: Path) -> Finding:
-    lines = []
+def _check_cron_path(claude: Path) -> Finding:
+    advice = []
     try:
-        unaided = binary.find(_as_under_cron())
+        claude_under_cron = binary.find(_cron_environment())
     except HldctlError:
-        unaided = None
-    if unaided != found:
-        lines.append(f"HLDCTL_CLAUDE={found}")
-    own = Path(sys.argv[0]).absolute()
-    if shutil.which("hldctl", path=_CRONS_PATH) is None:
-        lines.append(f"hldctl by its whole path, {own}")
-    if not lines:
-        return fine("PATH under cron", "leads to hldctl and Claude Code")
+        claude_under_cron = None
+    if claude_under_cron != claude:
+        advice.append(f"HLDCTL_CLAUDE={claude}")
+    hldctl_path = Path(sys.argv[0]).absolute()
+    if shutil.which("hldctl", path=_CRON_PATH) is None:
+        advice.append(f"the full path of hldctl, {hldctl_path}")
+    if not advice:
+        return fine("PATH under cron", "finds hldctl and Claude Code")
     return Finding(
         "PATH under cron",
         Level.NOTE,
-        f"cron looks in {_CRONS_PATH} alone",
-        f"Write in a crontab: {'; '.join(lines)}.",
+        f"cron only searches {_CRON_PATH}",
+        f"In a crontab, use {' and '.join(advice)}.",
     )
 
 
-def _login_under_cron(found: Path, here: str | None) -> Finding:
-    there = login(found, _as_under_cron())
-    if there not in (None, "none"):
-        return fine("login under cron", f"by {there}")
+def _check_cron_login(claude: Path, method: str | None) -> Finding:
+    cron_method = login(claude, _cron_environment())
+    if cron_method not in (None, "none"):
+        return fine("login under cron", f"by {cron_method}")
     return Finding(
         "login under cron",
         Level.WARNING,
-        f"Claude Code is logged in here by {here}, which cron does not have",
-        f"Log in with `{found} auth login`, or set the variables that hold the key in the crontab.",
+        f"Claude Code is logged in by {method}, which is not available under cron",
+        f"Log in with `{claude} auth login`, or set the variables with the key in the crontab.",
     )
 
 
-def _as_under_cron() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in ("HOME", "LOGNAME", "USER")}
-    return {**kept, "PATH": _CRONS_PATH, "SHELL": "/bin/sh"}
+def _cron_environment() -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name in ("HOME", "LOGNAME", "USER")}
+    return {**environment, "PATH": _CRON_PATH, "SHELL": "/bin/sh"}

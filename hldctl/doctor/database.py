@@ -1,4 +1,4 @@
-"""Whether the database is whole; one that is not is rebuilt from the sessions' files and what is left of it."""
+"""Check of the database; a damaged one is rebuilt from the sessions' files and its readable rest."""
 
 from __future__ import annotations
 
@@ -19,98 +19,102 @@ from hldctl.store.recovery.salvage import DamagedCopy, Salvage, SessionRow
 from hldctl.supervisor.pending_hooks import expire_unheard
 
 _ADVICE = "Run `hldctl doctor --fix`: it sets the file aside and rebuilds the database from the sessions' journals."
+# The data that only the database holds, not the journals.
 _CONTENTS = {
-    "sessions": "settings of sessions",
+    "sessions": "session settings",
     "approvals": "permission requests",
     "approval_rules": "permission rules",
-    "command_tokens": "tokens of commands",
+    "command_tokens": "command tokens",
 }
-"""What the tables have that the journals have not."""
 
 
 def examine(state: StateDirectory) -> Findings:
     try:
         with reading(state):
-            found = integrity.damage()
+            damage = integrity.damage()
     except DamagedDatabase as error:
         yield Finding("database", Level.ERROR, str(error), _ADVICE, lambda: rebuild(state))
     except HldctlError as error:
         yield Finding("database", Level.ERROR, str(error))
     else:
-        if found:
-            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-            message = f"{state.database} is damaged: {found[0]}{more}"
+        if damage:
+            rest = f", and {len(damage) - 1} more" if len(damage) > 1 else ""
+            message = f"{state.database} is damaged: {damage[0]}{rest}"
             yield Finding("database", Level.ERROR, message, _ADVICE, lambda: rebuild(state))
         else:
-            yield fine("database", f"whole, {state.database.stat().st_size / (1 << 20):.1f} MB")
+            yield fine("database", f"intact, {state.database.stat().st_size / (1 << 20):.1f} MB")
 
 
 def rebuild(state: StateDirectory) -> str:
-    """Make the database again, with supervisors for what still runs, and say what of it was lost.
+    """Rebuild the database, start supervisors for running sessions, and return a message about lost data.
 
-    Raises UnfitEnvironment while other commands have it open.
+    Raise UnfitEnvironment while other commands have the database open.
     """
     supervisors.end_all(state)
-    said = rebuild_rows(state)
+    message = rebuild_rows(state)
     with opened(state):
         supervisors.adopt_all_lost(state)
         expire_unheard(state)
-    return said
+    return message
 
 
 def rebuild_rows(state: StateDirectory) -> str:
-    """Make the database again from the sessions' files and what can be read of it; say what was lost."""
-    aside = integrity.set_aside(state)
+    """Rebuild the database from the sessions' files and its readable rest; return a message about lost data."""
+    backup = integrity.set_aside(state)
     damaged = None
     try:
-        damaged = DamagedCopy(aside)
+        damaged = DamagedCopy(backup)
         salvaged = salvage.salvage(damaged, supervisors.ids_with_files(state))
-        _make_empty(state, aside)
+        _make_empty(state, backup)
         with opened(state):
-            # Where nobody can tell the last id any more, the time in milliseconds is above it.
+            # If the last id is unknown, the time in milliseconds is certainly greater.
             integrity.continue_feed_at(salvaged.last_feed_id or time.time_ns() // 1_000_000)
             failed = _restore(state, salvaged, damaged)
     except OSError as error:
         raise UnfitEnvironment(
-            f"The database {state.database} cannot be rebuilt: {error.strerror or error}. It is kept as {aside}."
+            f"Cannot rebuild the database {state.database}: {error.strerror or error}. It is kept as {backup}."
         ) from None
     finally:
         if damaged is not None:
             damaged.close()
     if failed:
-        raise UnfitEnvironment(f"{len(failed)} sessions could not be restored, such as {failed[0]}. {_kept(aside)}")
+        raise UnfitEnvironment(
+            f"{len(failed)} sessions could not be restored, for example {failed[0]}. {_kept_message(backup)}"
+        )
     lost = [_CONTENTS[table] for table in _CONTENTS if table in salvaged.incomplete]
-    return (f"some {' and '.join(lost)} could not be read; " if lost else "") + _kept(aside)
+    return (f"some {' and '.join(lost)} could not be read; " if lost else "") + _kept_message(backup)
 
 
-def _kept(aside: Path) -> str:
-    return f"The damaged file is kept as {aside}."
+def _kept_message(backup: Path) -> str:
+    return f"The damaged file is kept as {backup}."
 
 
-def _make_empty(state: StateDirectory, aside: Path) -> None:
+def _make_empty(state: StateDirectory, backup: Path) -> None:
     try:
         integrity.make_empty(state)
     except apsw.BusyError:
-        integrity.forget(aside)
+        integrity.forget(backup)
         raise UnfitEnvironment(
-            f"The database {state.database} is in use; end the other hldctl commands, such as tail -f, and try again."
+            f"The database {state.database} is in use; stop other hldctl commands, such as tail -f, and try again."
         ) from None
     except apsw.Error as error:
-        raise UnfitEnvironment(f"The database {state.database} cannot be rebuilt: {error}. {_kept(aside)}") from None
+        raise UnfitEnvironment(
+            f"Cannot rebuild the database {state.database}: {error}. {_kept_message(backup)}"
+        ) from None
 
 
 def _restore(state: StateDirectory, salvaged: Salvage, damaged: DamagedCopy) -> list[str]:
-    """Return which sessions could not be restored, and why."""
+    """Return the sessions that could not be restored, each with the reason."""
     failed = list[str]()
     ids = {*salvaged.sessions, *supervisors.ids_with_files(state)}
     rows = {session_id: salvaged.sessions.get(session_id, SessionRow()) for session_id in ids}
-    for session_id in sorted(ids, key=lambda known: rows[known].certain.get("created_at") or 0):
+    for session_id in sorted(ids, key=lambda each: rows[each].certain.get("created_at") or 0):
         files, session = state.session(session_id), rows[session_id]
         try:
             if _recover(files, session) and _journal_size(files) < session.certain.get("journal_offset", 0):
                 salvage.put_conversation_back(damaged, session_id, session)
         except Exception as error:
-            # One session that makes no sense is no reason to lose the others; the copy has it.
+            # Restore the others even if one session is unreadable; the copy still has it.
             failed.append(f"{session_id} ({type(error).__name__}: {error})")
     _delete_misnamed(state)
     salvage.put_back(salvaged.permissions)
@@ -118,7 +122,7 @@ def _restore(state: StateDirectory, salvaged: Salvage, damaged: DamagedCopy) -> 
 
 
 def _delete_misnamed(state: StateDirectory) -> None:
-    """Delete what came of a row with a damaged id: its session is there by its own id, with the files."""
+    """Delete rows whose id was damaged: their sessions exist under the right id, with the files."""
     runs = sessions.runs()
     with_files = {run for session_id, run in runs if state.session(session_id).directory.is_dir()}
     for session_id, run in runs:
@@ -130,7 +134,7 @@ def _recover(files: SessionFiles, session: SessionRow) -> bool:
     try:
         return recover(files, session.certain, session.doubtful)
     except apsw.ConstraintError:
-        # Of two with the same name that run, by what is left of their rows.
+        # According to their damaged rows, two running sessions have the same name.
         return recover(files, session.certain | {"name": None}, session.doubtful)
 
 

@@ -1,4 +1,4 @@
-"""Whether the state directory is its owner's alone."""
+"""Check that only the owner can access the state directory."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ from hldctl.sessions import supervisors
 
 
 def examine(state: StateDirectory) -> Findings:
-    found = {path: status for path in _ours(state) if (status := _status(path)) is not None}
-    theirs = [path for path, status in found.items() if status.st_uid != os.geteuid()]
-    if theirs:
+    statuses = {path: status for path in _own_paths(state) if (status := _status(path)) is not None}
+    foreign = [path for path, status in statuses.items() if status.st_uid != os.geteuid()]
+    if foreign:
         yield Finding(
             "owner",
             Level.ERROR,
-            f"{_named(theirs)} belong to another user, so hldctl uses nothing of those sessions",
-            "Move them away, or, if you trust what is in them, `chown -R` them to yourself.",
+            f"{_summary(foreign)}: owned by another user, so hldctl does not use these sessions",
+            "Move them away; or, if you trust their contents, take them over with `chown -R`.",
         )
-    open_ones = [path for path, status in found.items() if status.st_mode & OF_OTHERS and status.st_uid == os.geteuid()]
-    if not open_ones:
-        yield fine("modes", "for the owner alone")
+    accessible = [
+        path for path, status in statuses.items() if status.st_mode & OF_OTHERS and status.st_uid == os.geteuid()
+    ]
+    if not accessible:
+        yield fine("modes", "only the owner has access")
         return
     yield Finding(
         "modes",
         Level.ERROR,
-        f"others may use {_named(open_ones)}",
+        f"other users have access to {_summary(accessible)}",
         f"Run `chmod -R go= {state.root}`.",
-        lambda: _close(open_ones),
+        lambda: _restrict(accessible),
     )
 
 
-def _ours(state: StateDirectory) -> Iterator[Path]:
-    """What hldctl has made: somebody may keep other things beside it."""
+def _own_paths(state: StateDirectory) -> Iterator[Path]:
+    """Yield the paths that hldctl created: users may keep other files in the directory."""
     yield state.root
     yield from state.root.glob("hldctl.db*")
     yield from (path for path in (state.sessions, state.migration_lock, state.claude_version) if path.exists())
@@ -47,20 +49,20 @@ def _ours(state: StateDirectory) -> Iterator[Path]:
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """None for what has gone meanwhile, and for a link, whose mode means nothing."""
+    """Return the path's status; None if it is gone by now, and for a link, whose mode means nothing."""
     try:
         status = path.lstat()
     except OSError:
-        # It is gone, or in a directory that cannot be searched, which is told of the session.
+        # It is gone, or in a directory that cannot be searched, which has a finding of its own.
         return None
     return None if stat.S_ISLNK(status.st_mode) else status
 
 
-def _close(paths: list[Path]) -> None:
+def _restrict(paths: list[Path]) -> None:
     for path in paths:
         if (status := _status(path)) is not None:
             path.chmod(stat.S_IMODE(status.st_mode) & ~OF_OTHERS)
 
 
-def _named(paths: list[Path]) -> str:
+def _summary(paths: list[Path]) -> str:
     return str(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")

@@ -1,4 +1,4 @@
-"""What hldctl needs of the machine."""
+"""Checks of the machine: SQLite, configuration, state directory and file system."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from hldctl.store.recovery import integrity
 from hldctl.system import file_lock
 from hldctl.system.watcher import Wakeup
 
-_OF_NETWORKS = (
+# Prefixes of the names of network file systems, whose locks and shared memory are not reliable.
+_NETWORK_TYPES = (
     *("9p", "afpfs", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.", "gfs2", "glusterfs", "gpfs", "lustre", "nfs"),
     *("ocfs2", "prl_fs", "smb", "vboxsf", "virtiofs", "vmhgfs", "webdav"),
 )
-"""How the names of file systems begin whose locks, and whose shared memory, are not to be trusted."""
-_LITTLE_SPACE = 100 << 20
+_MIN_FREE_BYTES = 100 << 20
 
 
 def examine(state: StateDirectory) -> Findings:
     yield fine("hldctl", f"{__version__} on Python {platform.python_version()}, {platform.system()}")
-    yield _sqlite()
-    yield _configuration()
-    yield _state_directory(state)
+    yield _check_sqlite()
+    yield _check_configuration()
+    yield _check_state_directory(state)
     if is_usable(state):
-        yield _file_system(state.root)
-        yield _locks(state.root)
-        yield _space(state.root)
-        yield _wakeups(state.root)
+        yield _check_file_system(state.root)
+        yield _check_locks(state.root)
+        yield _check_space(state.root)
+        yield _check_notifications(state.root)
 
 
-def _sqlite() -> Finding:
+def _check_sqlite() -> Finding:
     version = ".".join(map(str, integrity.sqlite_version()))
     if integrity.sqlite_version() >= integrity.WITHOUT_BUG:
         return fine("SQLite", version)
@@ -46,20 +46,20 @@ def _sqlite() -> Finding:
         "SQLite",
         Level.ERROR,
         f"{version} can corrupt a database that several processes write to",
-        "Upgrade it: pip install --upgrade apsw.",
+        "Upgrade it: `pip install --upgrade apsw`.",
     )
 
 
-def _configuration() -> Finding:
+def _check_configuration() -> Finding:
     try:
         load.load()
     except HldctlError as error:
-        return Finding("configuration", Level.ERROR, str(error), "Mend it: `hldctl config edit`.")
+        return Finding("configuration", Level.ERROR, str(error), "Fix it with `hldctl config edit`.")
     file = schema.path()
-    return fine("configuration", str(file) if file.exists() else f"none, {file} would be it")
+    return fine("configuration", str(file) if file.exists() else f"none; {file} does not exist")
 
 
-def _state_directory(state: StateDirectory) -> Finding:
+def _check_state_directory(state: StateDirectory) -> Finding:
     try:
         state.prepare()
         descriptor = os.open(state.root, os.O_RDONLY)
@@ -67,12 +67,12 @@ def _state_directory(state: StateDirectory) -> Finding:
     except HldctlError as error:
         return Finding("state directory", Level.ERROR, str(error))
     except OSError as error:
-        return Finding("state directory", Level.ERROR, str(error), "Mend that, or name another one in HLDCTL_HOME.")
+        return Finding("state directory", Level.ERROR, str(error), "Fix this, or set HLDCTL_HOME to another directory.")
     return fine("state directory", str(state.root))
 
 
 def is_usable(state: StateDirectory) -> bool:
-    """Return whether the state directory is there, is this user's, and can be looked into; nothing is made."""
+    """Return whether the state directory exists, belongs to this user and is readable; do not create it."""
     try:
         state.settled().prepare()
     except HldctlError:
@@ -80,62 +80,64 @@ def is_usable(state: StateDirectory) -> bool:
     return os.access(state.root, os.R_OK | os.X_OK)
 
 
-def _file_system(root: Path) -> Finding:
+def _check_file_system(root: Path) -> Finding:
     kind = file_system(root)
     if is_of_network(root):
         return Finding(
             "file system",
             Level.WARNING,
-            f"{root} is on {kind}, where locks and SQLite's shared memory may not work",
-            "Name a local directory in HLDCTL_HOME.",
+            f"{root} is on {kind}, where file locks and SQLite's shared memory may not work",
+            "Set HLDCTL_HOME to a local directory.",
         )
     return fine("file system", kind or "unknown")
 
 
 def file_system(path: Path) -> str:
-    """The type of the file system that holds the path, as the system names it; empty where that is not told."""
+    """Return the system's name for the type of the file system that holds the path; empty if unknown."""
     try:
-        known = psutil.disk_partitions(all=True)
+        partitions = psutil.disk_partitions(all=True)
     except (OSError, psutil.Error):
-        # There is no /proc/self/mounts.
+        # /proc/self/mounts does not exist.
         return ""
-    place = path.resolve()
+    resolved = path.resolve()
     mounts = [
-        (len(Path(mount.mountpoint).parts), mount.fstype) for mount in known if place.is_relative_to(mount.mountpoint)
+        (len(Path(mount.mountpoint).parts), mount.fstype)
+        for mount in partitions
+        if resolved.is_relative_to(mount.mountpoint)
     ]
-    # Of several mounted in one place the last is the one that is seen.
+    # If several file systems are mounted at one path, the last is visible.
     return max(reversed(mounts), key=lambda mount: mount[0], default=(0, ""))[1]
 
 
 def is_of_network(path: Path) -> bool:
-    return file_system(path).lower().startswith(_OF_NETWORKS)
+    return file_system(path).lower().startswith(_NETWORK_TYPES)
 
 
-def _locks(root: Path) -> Finding:
-    trial = root / f"lock-trial-{os.getpid()}"
-    advice = "Name a directory on another file system in HLDCTL_HOME."
+def _check_locks(root: Path) -> Finding:
+    trial_path = root / f"lock-trial-{os.getpid()}"
+    advice = "Set HLDCTL_HOME to a directory on another file system."
     try:
-        held = file_lock.acquire(trial, timeout=0)
-        works = held is not None and not file_lock.is_free(trial)
-        if held is not None:
-            os.close(held)
-        trial.unlink()
+        lock_fd = file_lock.acquire(trial_path, timeout=0)
+        works = lock_fd is not None and not file_lock.is_free(trial_path)
+        if lock_fd is not None:
+            os.close(lock_fd)
+        trial_path.unlink()
     except (OSError, HldctlError) as error:
-        return Finding("locks", Level.ERROR, f"{root} cannot be written to or locked: {error}", advice)
+        return Finding("locks", Level.ERROR, f"cannot write and lock files in {root}: {error}", advice)
     if works:
-        return fine("locks", "exclude others")
-    return Finding("locks", Level.ERROR, f"a lock in {root} excludes nobody", advice)
+        return fine("locks", "file locking works")
+    return Finding("locks", Level.ERROR, f"file locking does not work in {root}", advice)
 
 
-def _space(root: Path) -> Finding:
+def _check_space(root: Path) -> Finding:
     free = shutil.disk_usage(root).free
     message = f"{free / (1 << 30):.1f} GB free"
-    if free >= _LITTLE_SPACE:
+    if free >= _MIN_FREE_BYTES:
         return fine("disk", message)
-    return Finding("disk", Level.WARNING, f"only {free >> 20} MB free in {root}", "Make room there.")
+    return Finding("disk", Level.WARNING, f"only {free >> 20} MB free in {root}", "Free some disk space.")
 
 
-def _wakeups(root: Path) -> Finding:
+def _check_notifications(root: Path) -> Finding:
     wakeup = Wakeup([root])
     try:
         is_blind = wakeup.is_blind
@@ -146,6 +148,6 @@ def _wakeups(root: Path) -> Finding:
     return Finding(
         "notification of changes",
         Level.WARNING,
-        "the system gives none; supervisors and followers look ten times a second instead",
+        "not available; supervisors and tail -f poll ten times a second instead",
         "Raise fs.inotify.max_user_instances and fs.inotify.max_user_watches.",
     )

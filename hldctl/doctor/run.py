@@ -1,4 +1,4 @@
-"""The whole examination, in the order in which one thing rests on another."""
+"""All checks of `hldctl doctor`, in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hldctl.paths import StateDirectory
 
 
 def examine(state: StateDirectory, *, fix: bool) -> Findings:
-    """What there is to say, as it is found; with `fix` all is mended that safely can be, one thing before the next."""
+    """Yield the findings one by one; with `fix`, fix each safe one before the next check."""
     for subject, part in _parts(state):
-        for finding in _to_its_end(subject, part):
-            yield _fixed(finding) if fix else finding
+        for finding in _run_part(subject, part):
+            yield _apply_fix(finding) if fix else finding
 
 
 def _parts(state: StateDirectory) -> Iterator[tuple[str, Callable[[], Findings]]]:
     yield "machine", lambda: machine.examine(state)
-    # Of a directory that is refused nothing is read.
+    # Nothing is read in a directory that hldctl refuses.
     if machine.is_usable(state):
         yield "files", lambda: file_modes.examine(state)
         yield "database", lambda: database.examine(state)
@@ -28,27 +28,27 @@ def _parts(state: StateDirectory) -> Iterator[tuple[str, Callable[[], Findings]]
     yield "Claude Code", claude_code.examine
 
 
-def _to_its_end(subject: str, part: Callable[[], Findings]) -> Findings:
-    """What a part finds; what keeps it from looking further is a finding, and the other parts follow."""
+def _run_part(subject: str, part: Callable[[], Findings]) -> Findings:
+    """Yield a part's findings; if the part fails, yield the error as a finding, so that the other parts follow."""
     try:
         yield from part()
     except Exception as error:
-        # What is looked at may be damaged in any way; the other parts are examined all the same.
-        yield Finding(subject, Level.ERROR, f"could not be examined to the end: {_described(error)}")
+        # The files may be damaged in any way; the other parts are checked nevertheless.
+        yield Finding(subject, Level.ERROR, f"could not finish this check: {_describe(error)}")
 
 
-def _fixed(finding: Finding) -> Finding:
-    """Carry out the fix that goes with the finding; if that fails, the reason is the advice."""
+def _apply_fix(finding: Finding) -> Finding:
+    """Run the finding's fix and return the updated finding; if the fix fails, its advice is the reason."""
     if finding.fix is None:
         return finding
     try:
-        said = finding.fix()
+        remark = finding.fix()
     except (HldctlError, OSError) as error:
         return replace(finding, advice=str(error))
     except Exception as error:
-        return replace(finding, advice=f"The fix failed: {_described(error)}")
-    return replace(finding, message=f"{finding.message}; {said}" if said else finding.message, fixed=True)
+        return replace(finding, advice=f"The fix failed: {_describe(error)}")
+    return replace(finding, message=f"{finding.message}; {remark}" if remark else finding.message, fixed=True)
 
 
-def _described(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return str(error) if isinstance(error, HldctlError | OSError) else f"{type(error).__name__}: {error}"

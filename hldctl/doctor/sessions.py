@@ -1,4 +1,4 @@
-"""Whether what is recorded of each session agrees with its files and its processes."""
+"""Checks that each session's row agrees with its files and its processes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from hldctl.supervisor import other_namespaces
 from hldctl.system import file_lock
 from hldctl.system.processes import is_of_another_namespace
 
-_ANSWER_SECONDS = 10.0
-"""How long a supervisor may take to answer."""
-_YOUNG_SECONDS = 60.0
-"""A directory may wait for its row so long: it is just being launched."""
+# How long a supervisor may take to respond.
+_RESPONSE_SECONDS = 10.0
+# A directory younger than this may have no row yet: its session is being launched.
+_LAUNCH_SECONDS = 60.0
 
 
 def examine(state: StateDirectory) -> Findings:
@@ -34,23 +34,27 @@ def examine(state: StateDirectory) -> Findings:
         yield Finding(
             "session directories",
             Level.ERROR,
-            f"{_named(sorted(closed))} in directories of another user, or closed to this one",
-            f"Give them back: `chown -R` and `chmod -R u+rwX` in {state.sessions}.",
+            f"{_count_and_ids(sorted(closed))} in directories that belong to another user or are not accessible",
+            f"Run `chown -R` and `chmod -R u+rwX` on them in {state.sessions}.",
         )
     try:
         with reading(state):
-            found = [*_unsupervised(state, closed), *_unanswering(state, closed), *_of_other_hosts(state)]
-            found += [*_of_other_namespaces(state, closed), *_torn(state, closed), *_without_row(state, closed)]
+            findings = [*_check_supervisors(state, closed), *_check_responses(state, closed), *_check_hosts(state)]
+            findings += [
+                *_check_containers(state, closed),
+                *_check_journals(state, closed),
+                *_check_rows(state, closed),
+            ]
             count = len(list(integrity.progress()))
     except (HldctlError, ValueError, TypeError, LookupError, AttributeError):
-        # The database, of which more has been said.
+        # The database is damaged, which has a finding of its own.
         return
-    yield from found or [fine("sessions", f"{count} recorded, as their journals say")]
-    yield from _logs(state, closed)
+    yield from findings or [fine("sessions", f"{count} recorded, consistent with their journals")]
+    yield from _check_logs(state, closed)
 
 
 def _is_closed(files: SessionFiles) -> bool:
-    """Return whether the session's directory is another user's, or cannot be looked into."""
+    """Return whether the session's directory belongs to another user or is not accessible."""
     try:
         files.require_own_directory()
     except (HldctlError, OSError):
@@ -58,7 +62,7 @@ def _is_closed(files: SessionFiles) -> bool:
     return not os.access(files.directory, os.R_OK | os.W_OK | os.X_OK)
 
 
-def _unsupervised(state: StateDirectory, closed: Container[str]) -> Findings:
+def _check_supervisors(state: StateDirectory, closed: Container[str]) -> Findings:
     ids = [
         session.id
         for session in sessions.not_ended(sessions.alive())
@@ -70,21 +74,21 @@ def _unsupervised(state: StateDirectory, closed: Container[str]) -> Findings:
         yield Finding(
             "supervisors",
             Level.ERROR,
-            f"{_named(ids)} not ended and without a supervisor",
-            "Any hldctl command that reads starts another.",
+            f"{_count_and_ids(ids)} not ended but without a supervisor",
+            "The next hldctl command that reads sessions starts one.",
             lambda: _adopt(state, ids),
         )
 
 
-def _unanswering(state: StateDirectory, closed: Container[str]) -> Findings:
+def _check_responses(state: StateDirectory, closed: Container[str]) -> Findings:
     alive = [session_id for session_id in supervisors.alive_here() if session_id not in closed]
-    ids = supervisor_health.unanswering(state, alive, _ANSWER_SECONDS)
+    ids = supervisor_health.unanswering(state, alive, _RESPONSE_SECONDS)
     if ids:
         yield Finding(
             "supervisors",
             Level.ERROR,
-            f"{_named(ids)} with a supervisor that does not answer: it is stopped, hangs or cannot write",
-            "Run `hldctl doctor --fix`: it replaces the supervisor, which leaves Claude Code alone.",
+            f"{_count_and_ids(ids)} with a supervisor that does not respond: it is stopped, hangs or cannot write",
+            "Run `hldctl doctor --fix`: it replaces the supervisor and does not touch Claude Code.",
             lambda: _replace(state, ids),
         )
 
@@ -92,9 +96,11 @@ def _unanswering(state: StateDirectory, closed: Container[str]) -> Findings:
 def _replace(state: StateDirectory, ids: list[str]) -> None:
     with opened(state):
         supervisors.replace(state, ids)
-        silent = supervisor_health.unanswering(state, ids, _ANSWER_SECONDS)
-    if silent:
-        raise UnfitEnvironment(f"No supervisor of {_named(silent)} answers; see supervisor.log in their directories.")
+        unresponsive = supervisor_health.unanswering(state, ids, _RESPONSE_SECONDS)
+    if unresponsive:
+        raise UnfitEnvironment(
+            f"No supervisor of {_count_and_ids(unresponsive)} responds; see supervisor.log in their directories."
+        )
 
 
 def _adopt(state: StateDirectory, ids: list[str]) -> None:
@@ -102,10 +108,12 @@ def _adopt(state: StateDirectory, ids: list[str]) -> None:
         supervisors.adopt_lost(state, ids)
         alone = [session.id for session in sessions.not_ended(ids) if file_lock.is_free(state.session(session.id).lock)]
     if alone:
-        raise UnfitEnvironment(f"No supervisor stays with {_named(alone)}; see supervisor.log in their directories.")
+        raise UnfitEnvironment(
+            f"No supervisor keeps running for {_count_and_ids(alone)}; see supervisor.log in their directories."
+        )
 
 
-def _of_other_hosts(state: StateDirectory) -> Findings:
+def _check_hosts(state: StateDirectory) -> Findings:
     alive = sessions.not_ended(sessions.alive())
     others = [
         session
@@ -115,46 +123,46 @@ def _of_other_hosts(state: StateDirectory) -> Findings:
     if not others:
         return
     ids = [session.id for session in others]
-    message = f"{_named(ids)} recorded as running on {others[0].host}"
+    message = f"{_count_and_ids(ids)} recorded as running on {others[0].host}"
     if is_of_network(state.root):
-        yield Finding("hosts", Level.NOTE, message, "Look after them there.")
+        yield Finding("hosts", Level.NOTE, message, f"Run `hldctl doctor` on {others[0].host}.")
     else:
         yield Finding(
             "hosts",
             Level.ERROR,
-            f"{message}, but this directory is local: the machine was renamed",
+            f"{message}, but the state directory is local: the machine was renamed",
             "Run `hldctl doctor --fix`: it takes them over.",
             lambda: _take_over(state, others),
         )
 
 
-def _of_other_namespaces(state: StateDirectory, closed: Container[str]) -> Findings:
-    """Of sessions that were launched on this machine, but in another container, or outside of this one."""
+def _check_containers(state: StateDirectory, closed: Container[str]) -> Findings:
+    """Check sessions that were launched on this machine, but in another container, or outside this one."""
     alive = sessions.unattended(sessions.to_be_attended())
     others = [session for session in alive if session.id not in closed and is_of_another_namespace(session.boot_id)]
-    over = [session for session in others if other_namespaces.is_over(session, state.session(session.id))]
-    if over:
+    finished = [session for session in others if other_namespaces.is_over(session, state.session(session.id))]
+    if finished:
         yield Finding(
             "containers",
             Level.ERROR,
-            f"{_named([session.id for session in over])} launched in another container, where nothing of it is left",
-            "`hldctl doctor --fix` takes them over, with all that they have still to start; `hldctl rm --force` removes"
-            " them.",
-            lambda: _take_over(state, over),
+            f"{_count_and_ids([each.id for each in finished])} launched in another container, where nothing of it runs",
+            "Run `hldctl doctor --fix` to take them over, with everything they still have to start; or "
+            "`hldctl rm --force` to delete them.",
+            lambda: _take_over(state, finished),
         )
     supervised = [session for session in others if other_namespaces.is_supervised(session, state.session(session.id))]
     if supervised:
         yield Finding(
             "containers",
             Level.NOTE,
-            f"{_named([session.id for session in supervised])} running in another container",
+            f"{_count_and_ids([session.id for session in supervised])} running in another container",
             "They can be answered and interrupted from here.",
         )
-    if alone := [session.id for session in others if session not in [*over, *supervised]]:
+    if alone := [session.id for session in others if session not in [*finished, *supervised]]:
         yield Finding(
             "containers",
             Level.WARNING,
-            f"{_named(alone)} running in another container, without a supervisor",
+            f"{_count_and_ids(alone)} running in another container, without a supervisor",
             "Run any hldctl command there.",
         )
 
@@ -165,35 +173,39 @@ def _take_over(state: StateDirectory, others: list[Session]) -> None:
     _adopt(state, [session.id for session in others])
 
 
-def _torn(state: StateDirectory, closed: Container[str]) -> Findings:
-    torn = [
-        known
-        for known in integrity.progress()
-        if known.session_id not in closed and _is_torn(known, state.session(known.session_id))
+def _check_journals(state: StateDirectory, closed: Container[str]) -> Findings:
+    inconsistent = [
+        progress
+        for progress in integrity.progress()
+        if progress.session_id not in closed and _is_inconsistent(progress, state.session(progress.session_id))
     ]
-    whole = [known.session_id for known in torn if _journal_size(state, known.session_id) >= known.journal_offset]
+    whole = [
+        progress.session_id
+        for progress in inconsistent
+        if _journal_size(state, progress.session_id) >= progress.journal_offset
+    ]
     if whole:
         yield Finding(
             "events",
             Level.ERROR,
-            f"{_named(whole)} recorded otherwise than in the journal",
-            "Run `hldctl doctor --fix`: it folds the journal again.",
+            f"{_count_and_ids(whole)} inconsistent with the journal",
+            "Run `hldctl doctor --fix`: it reads the journal again.",
             lambda: _rebuild(state, whole),
         )
-    if cut := [known.session_id for known in torn if known.session_id not in whole]:
+    if truncated := [progress.session_id for progress in inconsistent if progress.session_id not in whole]:
         yield Finding(
             "journals",
             Level.WARNING,
-            f"{_named(cut)} recorded from more than their journals hold by now",
-            "Something has cut the journals short; what is recorded is all that there is, and is left as it is.",
+            f"{_count_and_ids(truncated)} recorded from a journal that is now shorter",
+            "Something has truncated the journals. The database has the only copy of the rest and stays unchanged.",
         )
 
 
-def _is_torn(known: integrity.Progress, files: SessionFiles) -> bool:
-    if not known.events == known.last_event == known.sequence:
+def _is_inconsistent(progress: integrity.Progress, files: SessionFiles) -> bool:
+    if not progress.events == progress.last_event == progress.sequence:
         return True
-    # One that has not ended may be being recorded at this moment; of one without files nothing can be folded again.
-    return known.has_ended and files.journal.exists() and files.journal.stat().st_size != known.journal_offset
+    # A session that has not ended may be recorded right now; one without files cannot be replayed.
+    return progress.has_ended and files.journal.exists() and files.journal.stat().st_size != progress.journal_offset
 
 
 def _journal_size(state: StateDirectory, session_id: str) -> int:
@@ -210,51 +222,51 @@ def _rebuild(state: StateDirectory, ids: list[str]) -> None:
             if session is None:
                 continue
             if session.completed_at is None:
-                raise UnfitEnvironment(f"Session {session_id} still runs; try again when it has ended.")
-            held = file_lock.acquire(files.lock, timeout=2.0)
-            if held is None:
+                raise UnfitEnvironment(f"Session {session_id} is still running; try again when it has ended.")
+            lock_fd = file_lock.acquire(files.lock, timeout=2.0)
+            if lock_fd is None:
                 raise UnfitEnvironment(f"Session {session_id} is being recorded; try again.")
             try:
                 rebuild(session, files)
             finally:
-                os.close(held)
+                os.close(lock_fd)
 
 
-def _without_row(state: StateDirectory, closed: Container[str]) -> Findings:
+def _check_rows(state: StateDirectory, closed: Container[str]) -> Findings:
     unknown = [session_id for session_id in supervisors.ids_with_files(state) if sessions.get(session_id) is None]
     unknown = [session_id for session_id in unknown if session_id not in closed]
-    unknown = [session_id for session_id in unknown if _age(state.session(session_id)) > _YOUNG_SECONDS]
-    known = [session_id for session_id in unknown if session_record.is_kept(state.session(session_id))]
-    if known:
+    unknown = [session_id for session_id in unknown if _age(state.session(session_id)) > _LAUNCH_SECONDS]
+    restorable = [session_id for session_id in unknown if session_record.is_kept(state.session(session_id))]
+    if restorable:
         yield Finding(
             "lost rows",
             Level.ERROR,
-            f"{_named(known)} not in the database",
-            "Run `hldctl doctor --fix`: it records them again from their files.",
-            lambda: _restore(state, known),
+            f"{_count_and_ids(restorable)} not in the database",
+            "Run `hldctl doctor --fix`: it recreates the rows from the files.",
+            lambda: _restore(state, restorable),
         )
-    others = [session_id for session_id in unknown if session_id not in known]
+    others = [session_id for session_id in unknown if session_id not in restorable]
     if empty := [session_id for session_id in others if _is_empty(state.session(session_id))]:
         yield Finding(
             "left-overs",
             Level.WARNING,
-            f"{_named(empty)} a directory and nothing else: the launch was killed",
-            "Run `hldctl doctor --fix`: it removes them.",
+            f"{_count_and_ids(empty)} with a directory and nothing else: the launch was killed",
+            "Run `hldctl doctor --fix`: it deletes them.",
             lambda: _remove(state, empty),
         )
-    if lost := sorted(set(others) - set(empty)):
-        directories = ", ".join(str(state.session(session_id).directory) for session_id in lost)
+    if unrestorable := sorted(set(others) - set(empty)):
+        directories = ", ".join(str(state.session(session_id).directory) for session_id in unrestorable)
         yield Finding(
             "lost rows",
             Level.WARNING,
-            f"{_named(lost)} not in the database, nor is there a session.json to record them from",
-            f"Their journals can be read; remove what you do not need: {directories}.",
+            f"{_count_and_ids(unrestorable)} not in the database, and without a session.json to recreate the rows from",
+            f"Their journals are readable; delete what you do not need: {directories}.",
         )
 
 
 def _is_empty(files: SessionFiles) -> bool:
-    """Whether there is nothing but a launch's preparations, and nobody at them."""
-    prepared = {
+    """Return whether the directory holds only files that a launch prepares, and no launch is using them."""
+    launch_files = {
         files.prompt,
         files.lock,
         files.journal,
@@ -263,19 +275,19 @@ def _is_empty(files: SessionFiles) -> bool:
         files.wake_signal,
         files.change_signal,
     }
-    prepared |= {
+    launch_files |= {
         files.mcp_config,
         files.claude_settings,
         files.settings_with_hook,
         files.environment,
         files.arrival_times,
     }
-    prepared |= {files.system_prompt, files.append_system_prompt, files.session_record}
-    prepared |= {files.request, files.rehearsal, files.settings_for_rehearsal}
-    prepared |= {files.wake_answer, files.cgroup, files.settings_with_marks}
-    written = any(path.exists() and path.stat().st_size for path in (files.journal, files.errors))
+    launch_files |= {files.system_prompt, files.append_system_prompt, files.session_record}
+    launch_files |= {files.request, files.rehearsal, files.settings_for_rehearsal}
+    launch_files |= {files.wake_answer, files.cgroup, files.settings_with_marks}
+    has_output = any(path.exists() and path.stat().st_size for path in (files.journal, files.errors))
     present = {path for path in files.directory.iterdir() if path.suffix != ".tmp"}
-    return not written and present <= prepared and file_lock.is_free(files.lock)
+    return not has_output and present <= launch_files and file_lock.is_free(files.lock)
 
 
 def _age(files: SessionFiles) -> float:
@@ -285,39 +297,41 @@ def _age(files: SessionFiles) -> float:
 def _remove(state: StateDirectory, ids: list[str]) -> None:
     for session_id in ids:
         files = state.session(session_id)
-        held = file_lock.acquire(files.lock, timeout=2.0)
-        if held is None:
-            raise UnfitEnvironment(f"Session {session_id} is being launched after all; it is left alone.")
+        lock_fd = file_lock.acquire(files.lock, timeout=2.0)
+        if lock_fd is None:
+            raise UnfitEnvironment(f"Session {session_id} is still being launched; it was not deleted.")
         shutil.rmtree(files.directory)
-        os.close(held)
+        os.close(lock_fd)
 
 
 def _restore(state: StateDirectory, ids: list[str]) -> None:
-    # One that lives records into a database that is gone.
+    # A supervisor that is alive writes to a database that is gone.
     supervisors.end(state, ids)
     with opened(state):
         supervisors.restore(state, ids)
-        lost = [session_id for session_id in ids if sessions.get(session_id) is None]
-    if lost:
-        raise UnfitEnvironment(f"{_named(lost)} could not be recorded again; see supervisor.log in their directories.")
+        unrestorable = [session_id for session_id in ids if sessions.get(session_id) is None]
+    if unrestorable:
+        raise UnfitEnvironment(
+            f"{_count_and_ids(unrestorable)} could not be restored; see supervisor.log in their directories."
+        )
 
 
-def _logs(state: StateDirectory, closed: Container[str]) -> Findings:
-    with_words = [
+def _check_logs(state: StateDirectory, closed: Container[str]) -> Findings:
+    with_errors = [
         session_id
         for session_id in supervisors.ids_with_files(state)
         if session_id not in closed and (log := state.session(session_id).log).exists() and log.stat().st_size
     ]
-    if with_words:
-        newest = max(with_words, key=lambda session_id: state.session(session_id).log.stat().st_mtime)
+    if with_errors:
+        newest = max(with_errors, key=lambda session_id: state.session(session_id).log.stat().st_mtime)
         yield Finding(
             "supervisor.log",
             Level.NOTE,
-            f"{len(with_words)} supervisors had something to say",
-            f"The newest is {state.session(newest).log}.",
+            f"{len(with_errors)} supervisor{'s' if len(with_errors) > 1 else ''} logged errors",
+            f"The newest log is {state.session(newest).log}.",
         )
 
 
-def _named(ids: list[str]) -> str:
-    shown = ", ".join(session_id[:8] for session_id in ids[:5]) + (", …" if len(ids) > 5 else "")
-    return f"{len(ids)} session{'s' if len(ids) > 1 else ''} ({shown})"
+def _count_and_ids(ids: list[str]) -> str:
+    listed = ", ".join(session_id[:8] for session_id in ids[:5]) + (", …" if len(ids) > 5 else "")
+    return f"{len(ids)} session{'s' if len(ids) > 1 else ''} ({listed})"

@@ -46,7 +46,7 @@ class Round:
 def with_approvals(
     state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None
 ) -> Iterator[Event | Approval]:
-    """Follow the events, each page of them followed by permission requests that are pending, new or answered."""
+    """Follow the events, and the permission requests that are pending, new or answered."""
     for update in rounds(state, ids, after=after, last=last):
         yield from update.news
 

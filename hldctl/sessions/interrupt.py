@@ -39,7 +39,7 @@ def interrupt(
             touch(state.session(session_id).wake_signal)
             touch(state.session(session_id).change_signal)
         if not await_end:
-            return [session for session_id in requested if (session := sessions.get(session_id)) is not None]
+            return [stored for session_id in requested if (stored := sessions.get(session_id)) is not None]
     return wait.wait(state, requested, attention=Attention(state)) if requested else []
 
 

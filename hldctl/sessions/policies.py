@@ -61,7 +61,9 @@ def continued_permissions(options: SessionOptions, parent: Session, now: int) ->
 def _permissions(base: dict[str, Any], options: SessionOptions, now: int) -> Permissions:
     given = options.given
     if given.get("dangerously_skip_permissions") is False and "dangerously_skip_permissions_timeout" in given:
-        raise BadUsage("--dangerously-skip-permissions-timeout goes with --dangerously-skip-permissions.")
+        raise BadUsage(
+            "--dangerously-skip-permissions-timeout turns skipping on; it cannot be combined with turning it off."
+        )
     if "permission_prompt_tool" in given:
         base = base | {"approvals": False}
     return Permissions(**(base | chosen(Permissions, given, now)))

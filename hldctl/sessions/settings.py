@@ -1,4 +1,4 @@
-"""What can be set of a session at any time, also while it runs."""
+"""Settings of a session that can be changed at any time, even while it runs."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ WITHOUT_SKIPPING: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Changes:
-    """None leaves a setting as it is."""
+    """Changes to a session's settings; None leaves a setting unchanged."""
 
     title: str | None = None
     archived: bool | None = None
     auto_accept_edits: bool | None = None
     dangerously_skip_permissions: bool | None = None
     skip_permissions_for_ms: int | None = None
-    """From now; it turns skipping on."""
+    """Turn skipping on, for this long from now."""
     forgotten_rules: tuple[str, ...] = ()
-    """Ids of rules that `--always` made, prefixes of them, or `all`."""
+    """The rules made by `--always` to remove: ids, prefixes of ids, or `all`."""
 
     @property
     def concern_permissions(self) -> bool:
@@ -59,43 +59,45 @@ class Changes:
         return columns
 
 
-def change(state: StateDirectory, words: str, changes: Changes) -> Session:
-    """Returns the session with its new settings; raises BadUsage if there is nothing to change."""
+def change(state: StateDirectory, ref: str, changes: Changes) -> Session:
+    """Change the settings and return the updated session; raise BadUsage if there is nothing to change."""
     if changes.dangerously_skip_permissions is False and changes.skip_permissions_for_ms is not None:
-        raise BadUsage("A timeout for skipping permissions goes with skipping them.")
-    moment = now()
-    columns = changes.columns(moment)
+        raise BadUsage(
+            "--dangerously-skip-permissions-timeout turns skipping on; it cannot be combined with turning it off."
+        )
+    now_ms = now()
+    columns = changes.columns(now_ms)
     if not columns and not changes.forgotten_rules:
-        raise BadUsage("There is nothing to set; `hldctl set --help` shows what can be.")
+        raise BadUsage("Nothing to set; `hldctl set --help` lists the options.")
     with opened(state):
         if changes.widen_permissions:
             caller.require_right(state, "Widening permissions")
-        session_id = lookup.find_session(words).id
+        session_id = lookup.find_session(ref).id
         files = state.session(session_id)
         files.require_own_directory()
-        sessions.change_settings(session_id, columns, moment, _rules_of(session_id, changes))
-        # It is needed only if the database is lost.
+        sessions.change_settings(session_id, columns, now_ms, _rules_to_forget(session_id, changes))
+        # The record is needed only if the database is lost.
         with contextlib.suppress(OSError):
             session_record.keep_as_recorded(session_id, files)
         touch(files.wake_signal)
         touch(files.change_signal)
         if columns:
-            # A rule that is gone allows nothing that waits.
+            # Removing a rule does not allow any pending request.
             wake_hooks(state, session_id)
         return lookup.find_session(session_id)
 
 
-def _rules_of(session_id: str, changes: Changes) -> list[sessions.ForgottenRule]:
+def _rules_to_forget(session_id: str, changes: Changes) -> list[sessions.ForgottenRule]:
     if not changes.forgotten_rules:
         return []
-    # Only here: other settings need nothing that knows Claude Code.
+    # Imported here: other settings do not need code about Claude Code.
     from hldctl.sessions.permissions import rules
 
     return [(rules.rule_id(rule), rule) for rule in rules.named(session_id, changes.forgotten_rules)]
 
 
 def is_hooked(state: StateDirectory, session: Session) -> bool:
-    """Whether its Claude Code asks hldctl for permission."""
+    """Return whether its Claude Code asks hldctl for permission."""
     return os.path.exists(state.session(session.id).settings_with_hook)
 
 

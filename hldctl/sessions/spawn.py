@@ -1,4 +1,4 @@
-"""Starting the process of a supervisor. Imports nothing that a fresh interpreter would have to wait for."""
+"""Starting supervisor processes. Imports nothing slow, since a fresh interpreter would have to wait for it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _prestarted: list[subprocess.Popen[bytes]] = []
 
 
 def prestart() -> None:
-    """Starts a supervisor for a launch before it is known of what, so that both load their modules at the same time.
+    """Start a supervisor before its launch request is known, so that both processes load their modules in parallel.
 
-    It waits for its request; if none comes, it ends with this process.
+    It waits for the request; if there is none, it exits with this process.
     """
     try:
         _prestarted.append(_spawn("launch"))
     except OSError:
-        # The launch itself will say so.
+        # The launch itself will report the error.
         return
 
 
 def for_launch() -> subprocess.Popen[bytes]:
-    """A supervisor that waits for its request on standard input; raises OSError."""
+    """Return a supervisor process that waits for its request on standard input; raise OSError if it cannot start."""
     return _prestarted.pop() if _prestarted else _spawn("launch")
 
 
 def for_adoption(session_id: str) -> subprocess.Popen[bytes]:
-    """A supervisor for a session that has lost its own; raises OSError."""
+    """Start a supervisor for a session that has lost its own; raise OSError if it cannot start."""
     return _spawn("adopt", session_id)
 
 
@@ -39,7 +39,8 @@ def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        # A mark that is no session's: neither an enclosing session nor its own takes it for a stray.
+        # Set a marker that matches no session, so that neither an enclosing session nor its own treats this supervisor
+        # as a leftover process.
         env={name: value for name, value in os.environ.items() if name != COMMAND_TOKEN}
         | {"HLDCTL_SESSION_ID": "supervisor"},
         start_new_session=True,

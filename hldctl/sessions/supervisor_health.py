@@ -1,4 +1,4 @@
-"""Whether supervisors answer, and replacing those that do not: they are stopped, hang, or cannot write."""
+"""Detection and replacement of supervisors that do not respond: they are stopped, hang, or cannot write."""
 
 from __future__ import annotations
 
@@ -12,62 +12,68 @@ from hldctl.store import sessions
 from hldctl.system import file_lock
 from hldctl.system.watcher import Wakeup
 
+# How long a stopped supervisor may take to respond to a touch of its wake signal; also the interval of these touches.
 _STOPPED_SECONDS = 5.0
-"""How long a stopped supervisor may leave a touch unanswered; also how often one is made."""
+# How long another supervisor may take: it may lack CPU time, or wait for the disk or the database.
 _SLOW_SECONDS = 15.0
-"""How long another may: it may lack the processor, or wait for the disk or the database."""
-_REPLACEMENTS = 3
-"""After which there is no hope that another supervisor answers."""
+# After this number of replacements, another one is not likely to respond either.
+_MAX_REPLACEMENTS = 3
 
 
 class Attention:
-    """Replaces supervisors that leave a touch of `wake` unanswered, while a command waits for their sessions."""
+    """A monitor that replaces unresponsive supervisors while a command waits for their sessions.
+
+    A supervisor is unresponsive if it does not act on a touch of its wake signal.
+    """
 
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
-        self._unheard_since: dict[str, float] = {}
-        self._asked_at: dict[str, float] = {}
+        self._silent_since: dict[str, float] = {}
+        self._woken_at: dict[str, float] = {}
         self._replacements: dict[str, int] = {}
 
     def look(self, ids: Iterable[str]) -> None:
-        """Raises UnfitEnvironment for a supervisor that cannot be replaced, or none of whose successors answers."""
-        moment = time.monotonic()
-        late = [session_id for session_id in ids if self._is_late(session_id, moment)]
-        if not late:
-            return
-        for session_id in late:
-            self._replacements[session_id] = self._replacements.get(session_id, 0) + 1
-            if self._replacements[session_id] > _REPLACEMENTS:
-                log = self._state.session(session_id).log
-                raise UnfitEnvironment(f"No supervisor of session {session_id} answers; see {log}.")
-            del self._unheard_since[session_id]
-        supervisors.replace(self._state, late)
+        """Replace the supervisors of these sessions that do not respond.
 
-    def _is_late(self, session_id: str, moment: float) -> bool:
-        if not _has_answered(self._state, session_id):
-            silence = moment - self._unheard_since.setdefault(session_id, moment)
+        Raise UnfitEnvironment if one cannot be replaced, or if its replacements do not respond either.
+        """
+        now_seconds = time.monotonic()
+        unresponsive = [session_id for session_id in ids if self._is_unresponsive(session_id, now_seconds)]
+        if not unresponsive:
+            return
+        for session_id in unresponsive:
+            self._replacements[session_id] = self._replacements.get(session_id, 0) + 1
+            if self._replacements[session_id] > _MAX_REPLACEMENTS:
+                log = self._state.session(session_id).log
+                raise UnfitEnvironment(f"No supervisor of session {session_id} responds; see {log}.")
+            del self._silent_since[session_id]
+        supervisors.replace(self._state, unresponsive)
+
+    def _is_unresponsive(self, session_id: str, now_seconds: float) -> bool:
+        if not _has_responded(self._state, session_id):
+            silence = now_seconds - self._silent_since.setdefault(session_id, now_seconds)
             return silence >= _SLOW_SECONDS or (silence >= _STOPPED_SECONDS and supervisors.is_stopped(session_id))
-        self._unheard_since.pop(session_id, None)
-        # One that has answered may be stopped later.
-        if moment - self._asked_at.setdefault(session_id, moment) >= _STOPPED_SECONDS:
-            self._asked_at[session_id] = moment
+        self._silent_since.pop(session_id, None)
+        # A supervisor that has responded may be stopped later.
+        if now_seconds - self._woken_at.setdefault(session_id, now_seconds) >= _STOPPED_SECONDS:
+            self._woken_at[session_id] = now_seconds
             touch(self._state.session(session_id).wake_signal)
         return False
 
 
 def unanswering(state: StateDirectory, ids: Iterable[str], seconds: float) -> list[str]:
-    """Those of these sessions whose supervisor lives, and does not answer within that time."""
-    asked = [session_id for session_id in ids if not file_lock.is_free(state.session(session_id).lock)]
-    for session_id in asked:
+    """Return the sessions whose supervisor is alive but does not respond within `seconds`."""
+    supervised = [session_id for session_id in ids if not file_lock.is_free(state.session(session_id).lock)]
+    for session_id in supervised:
         touch(state.session(session_id).wake_signal)
     deadline = time.monotonic() + seconds
-    heard = [path for session_id in asked if (path := state.session(session_id).wake_answer).exists()]
-    wakeup = Wakeup(heard)
+    answer_files = [path for session_id in supervised if (path := state.session(session_id).wake_answer).exists()]
+    wakeup = Wakeup(answer_files)
     try:
-        while silent := [session_id for session_id in asked if not _has_answered(state, session_id)]:
-            if (left := deadline - time.monotonic()) <= 0:
+        while silent := [session_id for session_id in supervised if not _has_responded(state, session_id)]:
+            if (seconds_left := deadline - time.monotonic()) <= 0:
                 break
-            wakeup.wait(min(left, 1.0))
+            wakeup.wait(min(seconds_left, 1.0))
     finally:
         wakeup.close()
     alive = {session.id for session in sessions.not_ended(silent)}
@@ -78,7 +84,7 @@ def unanswering(state: StateDirectory, ids: Iterable[str], seconds: float) -> li
     ]
 
 
-def _has_answered(state: StateDirectory, session_id: str) -> bool:
-    """Whether the supervisor has looked into the database since the last touch of `wake`."""
+def _has_responded(state: StateDirectory, session_id: str) -> bool:
+    """Return whether the supervisor has read the database since the last touch of its wake signal."""
     files = state.session(session_id)
     return modified_at(files.wake_answer) == modified_at(files.wake_signal)

@@ -1,4 +1,4 @@
-"""Starting supervisors, for new sessions and for those that have lost theirs."""
+"""Starting and killing supervisors, for new sessions and for sessions that have lost theirs."""
 
 from __future__ import annotations
 
@@ -23,30 +23,34 @@ if TYPE_CHECKING:
     from hldctl.protocol.launch_request import LaunchRequest
 
 
-_DEATH_SECONDS = 10
+# How long to wait for a process to exit after SIGKILL.
+_KILL_WAIT_SECONDS = 10
 
 
 def launch(state: StateDirectory, request: LaunchRequest) -> Report:
-    """Returns once Claude Code runs, or is to run later; raises what the supervisor reports if it cannot."""
-    process = _started(spawn.for_launch)
+    """Start a supervisor for a new session and return its report once Claude Code runs or is queued.
+
+    Raise the error that the supervisor reports if Claude Code cannot be started.
+    """
+    process = _start(spawn.for_launch)
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(request.to_bytes())
-    return _report(state, process, request.session_id)
+    return _read_report(state, process, request.session_id)
 
 
 def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
-    """Starts a supervisor for each of these that has lost its own before all was done.
+    """Start a supervisor for each of these sessions that has lost its own before its work was done.
 
-    Waits until each has caught up with its journal, so that what is read afterwards is current. One that cannot be
-    supervised stays as it is, with the reason in its log: what is recorded of it can be read all the same. Raise
-    UnfitEnvironment for one whose directory belongs to another user.
+    Wait until each supervisor has caught up with its journal, so that later reads are current. A session that cannot
+    be supervised stays as it is, with the reason in its log; its recorded data remains readable. Raise
+    UnfitEnvironment if a session's directory belongs to another user.
     """
     ids = list(ids)
     for session_id in ids:
         state.session(session_id).require_own_directory()
     if is_read_only():
-        # A supervisor could record nothing; the next command that can write starts it.
+        # A supervisor could not record anything; the next command that can write starts it.
         return
     orphans = [session_id for session_id in ids if file_lock.is_free(state.session(session_id).lock)]
     if not orphans:
@@ -59,7 +63,7 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     ]
     for session in lost:
         if not state.session(session.id).directory.is_dir():
-            # Only here: it brings half of a supervisor.
+            # Imported here: it loads about half of the supervisor's code.
             from hldctl.supervisor.record_outcome import conclude_without_files
 
             with contextlib.suppress(*UNWRITABLE):
@@ -68,30 +72,30 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
 
 
 def restore(state: StateDirectory, ids: Iterable[str]) -> None:
-    """Has the rows of these made again from their files, and all that goes with adoption done."""
+    """Start supervisors that recreate these sessions' rows from their files, and adopt the sessions."""
     _adopt(state, ids)
 
 
 def _adopt(state: StateDirectory, ids: Iterable[str]) -> None:
-    started = [(session_id, _started(spawn.for_adoption, session_id)) for session_id in ids]
-    for session_id, process in started:
+    processes = [(session_id, _start(spawn.for_adoption, session_id)) for session_id in ids]
+    for session_id, process in processes:
         if process.stdin is not None:
             process.stdin.close()
         with contextlib.suppress(HldctlError):
-            _report(state, process, session_id)
+            _read_report(state, process, session_id)
 
 
 def adopt_all_lost(state: StateDirectory) -> None:
-    """For commands that show many sessions: looks at those that have not ended, by an index of only these.
+    """Call `adopt_lost` for all sessions that need a supervisor; a partial index holds only these.
 
-    A session whose directory belongs to another user is passed over, so that the others are shown.
+    Sessions whose directory belongs to another user are skipped, so that commands can list the others.
     """
     ids = sessions.to_be_attended()
     adopt_lost(state, [session_id for session_id in ids if state.session(session_id).is_own_directory()])
 
 
 def ids_with_files(state: StateDirectory) -> list[str]:
-    """The sessions that have a directory; what else somebody has put there is not ours."""
+    """Return the ids of the sessions that have a directory; ignore files that hldctl did not create."""
     try:
         return sorted(path.name for path in state.sessions.iterdir() if is_session_id(path.name) and path.is_dir())
     except FileNotFoundError:
@@ -99,19 +103,21 @@ def ids_with_files(state: StateDirectory) -> list[str]:
 
 
 def end_all(state: StateDirectory) -> None:
-    """Kills what of sessions has the database open. For the supervisors others are started by whoever comes next; what
-    waits for permission is denied, since Claude Code takes a hook that is gone for that.
+    """Kill the supervisors and permission hooks that have the database open.
+
+    The next command starts new supervisors. Pending permission requests are denied: Claude Code treats a dead hook as
+    a denial.
     """
     _kill_holders({str(state.database.resolve())}, ("hldctl.supervisor", "hldctl/permission_hook/__main__.py"))
 
 
 def end(state: StateDirectory, ids: Iterable[str]) -> list[int]:
-    """Kills the supervisors of these sessions, which harms nothing; returns the pids of those that do not die."""
+    """Kill the supervisors of these sessions, which is safe; return the pids of those that survive."""
     return _kill_holders({str(state.session(session_id).lock.resolve()) for session_id in ids}, ("hldctl.supervisor",))
 
 
 def is_stopped(session_id: str) -> bool:
-    """Whether the session's supervisor, by its recorded pid, has got SIGSTOP."""
+    """Return whether the process with the supervisor's recorded pid is stopped, as by SIGSTOP."""
     import psutil
 
     session = sessions.get(session_id)
@@ -124,57 +130,59 @@ def is_stopped(session_id: str) -> bool:
 
 
 def replace(state: StateDirectory, ids: Iterable[str]) -> None:
-    """Kills the supervisors of these sessions, which harms nothing, and starts others.
+    """Kill the supervisors of these sessions, which is safe, and start new ones.
 
-    Raises UnfitEnvironment for one that survives SIGKILL: it is stuck in the kernel, as on a dead network file system.
+    Raise UnfitEnvironment if one survives SIGKILL: it is stuck in the kernel, as on a dead network file system.
     """
     ids = list(ids)
-    if alive := end(state, ids):
-        pids = " and ".join(map(str, alive))
-        raise UnfitEnvironment(f"The supervisor with pid {pids} neither answers nor can be killed; see what blocks it.")
+    if surviving := end(state, ids):
+        pids = " and ".join(map(str, surviving))
+        raise UnfitEnvironment(
+            f"The supervisor with pid {pids} does not respond and cannot be killed; find out what blocks it."
+        )
     adopt_lost(state, ids)
 
 
 def _kill_holders(paths: set[str], programs: tuple[str, ...]) -> list[int]:
-    """Kills the processes of these programs that have one of these files open; returns those that do not die."""
+    """Kill the processes of these programs that have one of these files open; return the pids of those that survive."""
     import psutil
 
-    killed = []
+    targets = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            is_ours = any(word.endswith(programs) for word in process.cmdline())
+            is_ours = any(argument.endswith(programs) for argument in process.cmdline())
             if is_ours and any(file.path in paths for file in process.open_files()):
-                # By pid and start: psutil refuses where the pid has become another's.
+                # psutil compares the start time, too, and refuses to kill another process that has the same pid by now.
                 process.kill()
-                killed.append(process)
-    _, alive = psutil.wait_procs(killed, timeout=_DEATH_SECONDS)
-    return [process.pid for process in alive]
+                targets.append(process)
+    _, surviving = psutil.wait_procs(targets, timeout=_KILL_WAIT_SECONDS)
+    return [process.pid for process in surviving]
 
 
 def alive_here() -> list[str]:
-    """The sessions that have not ended and whose processes can be reached."""
+    """Return the ids of the sessions that have not ended and whose processes can be reached from here."""
     return [session.id for session in sessions.not_ended(sessions.alive()) if is_here(session)]
 
 
 def is_here(session: Session) -> bool:
-    """Whether the session's processes are this machine's, and this PID namespace's."""
+    """Return whether the session runs on this machine and in this PID namespace."""
     return is_this_machine(session.host, session.boot_id)
 
 
-def _started(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> subprocess.Popen[bytes]:
+def _start(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> subprocess.Popen[bytes]:
     try:
         return start(*arguments)
     except OSError as error:
-        raise UnfitEnvironment(f"No supervisor can be started: {error.strerror or error}.") from error
+        raise UnfitEnvironment(f"Cannot start a supervisor: {error.strerror or error}.") from error
 
 
-def _report(state: StateDirectory, process: subprocess.Popen[bytes], session_id: str) -> Report:
+def _read_report(state: StateDirectory, process: subprocess.Popen[bytes], session_id: str) -> Report:
     assert process.stdout is not None
     with process.stdout as pipe:
         line = pipe.readline()
     if not line:
         raise UnfitEnvironment(
-            f"The supervisor of {session_id} ended before it could report; see {state.session(session_id).log}."
+            f"The supervisor of {session_id} exited without a report; see {state.session(session_id).log}."
         )
     report = Report.from_bytes(line)
     if report.error is not None:

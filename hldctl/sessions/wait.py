@@ -1,4 +1,4 @@
-"""Waiting for sessions, without a poll where the system can wake us."""
+"""Waiting for sessions, without polling if the system can notify us of changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hldctl.store.session import Session
 from hldctl.system.watcher import Wakeup
 
 LOOK_SECONDS = 1.0
-"""How often to look whether a supervisor has died, which nothing tells."""
+"""How often to check whether a supervisor has died, since nothing notifies us of that."""
 
 T = TypeVar("T")
 
@@ -34,105 +34,105 @@ def wait(
     any_of_them: bool = False,
     attention: Attention | None = None,
 ) -> list[Session]:
-    """Returns the sessions once all, or any, have ended or reached `until`, in the order in which they came to it.
+    """Return the sessions once all, or any, have ended or reached `until`, in the order in which they did.
 
-    A session that ends without having reached `until` is waited for no longer.
+    A session that ends before it reaches `until` counts as well.
     """
-    waiting, arrived = list(dict.fromkeys(ids)), list[str]()
+    waiting, done = list(dict.fromkeys(ids)), list[str]()
     for session_id in waiting:
         state.session(session_id).require_own_directory()
 
     def look() -> list[Session] | None:
-        arrived.extend(_arrivals(waiting, until))
-        waiting[:] = [session_id for session_id in waiting if session_id not in arrived]
-        if not waiting or (any_of_them and arrived):
-            return [_existing(session_id) for session_id in arrived]
+        done.extend(_done_ids(waiting, until))
+        waiting[:] = [session_id for session_id in waiting if session_id not in done]
+        if not waiting or (any_of_them and done):
+            return [_get_session(session_id) for session_id in done]
         supervisors.adopt_lost(state, waiting)
         if attention is not None:
             attention.look(waiting)
         return None
 
-    return _once(look, state, [state.session(session_id).change_signal for session_id in ids])
+    return _wait_until(look, state, [state.session(session_id).change_signal for session_id in ids])
 
 
 def until_conversation(state: StateDirectory, session_id: str) -> Session:
-    """The session once Claude Code has begun its conversation, or once it has ended without one.
+    """Return the session once Claude Code has begun its conversation, or once it has ended without one.
 
-    Raises WrongState for one that waits in a queue, maybe for long.
+    Raise WrongState if it is queued, since that may take long.
     """
 
     def look() -> Session | None:
         supervisors.adopt_lost(state, [session_id])
-        session = _existing(session_id)
+        session = _get_session(session_id)
         if session.status == Status.QUEUED:
-            raise WrongState(f"Session {session_id} waits in a queue; there is nothing to continue yet.")
+            raise WrongState(f"Session {session_id} is queued; there is nothing to continue yet.")
         return session if session.claude_session_id is not None or session.completed_at is not None else None
 
-    return _once(look, state, [state.session(session_id).change_signal])
+    return _wait_until(look, state, [state.session(session_id).change_signal])
 
 
 def until_replaced(state: StateDirectory, session_id: str) -> None:
-    """Until the sessions that it replaces have ended and it runs, or only waits for a slot.
+    """Wait until the sessions that it replaces have ended, and it runs or waits only for a slot.
 
-    Raises WasInterrupted if it was replaced itself meanwhile, or stopped.
+    Raise WasInterrupted if it was replaced or stopped in the meantime.
     """
 
     attention = Attention(state)
 
     def look() -> Session | None:
-        session = _existing(session_id)
+        session = _get_session(session_id)
         if session.status == Status.INTERRUPTED and session.started_at is None:
-            raise WasInterrupted(f"Session {session_id} was interrupted before it was its turn.")
-        if session.completed_at is not None or session.pid is not None or _waits_for_a_slot(session):
+            raise WasInterrupted(f"Session {session_id} was interrupted before it started.")
+        if session.completed_at is not None or session.pid is not None or _is_waiting_for_slot(session):
             return session
-        rivals = scheduler.with_name(session.name)
-        supervisors.adopt_lost(state, rivals)
-        attention.look(rivals)
+        same_name = scheduler.with_name(session.name)
+        supervisors.adopt_lost(state, same_name)
+        attention.look(same_name)
         return None
 
-    _once(look, state, [state.session(session_id).change_signal, state.queue_signal])
+    _wait_until(look, state, [state.session(session_id).change_signal, state.queue_signal])
 
 
-def _waits_for_a_slot(session: Session) -> bool:
+def _is_waiting_for_slot(session: Session) -> bool:
     if session.status != Status.QUEUED or scheduler.with_name(session.name)[:1] != [session.id]:
         return False
-    said = schema.load()
-    return not scheduler.may_start(session.id, scheduler.Slots(said.max_running, said.groups))
+    config = schema.load()
+    return not scheduler.may_start(session.id, scheduler.Slots(config.max_running, config.groups))
 
 
 def has_ended(state: StateDirectory, session_id: str) -> bool:
     with reading(state):
-        return _existing(session_id).completed_at is not None
+        return _get_session(session_id).completed_at is not None
 
 
 def has_on_end_left(state: StateDirectory, session_id: str) -> bool:
-    """Return whether the session has an `on_end` command that has not been run to its end."""
+    """Return whether the session has an `on_end` command that has not finished."""
     with reading(state):
-        return bool(_existing(session_id).on_end_pending)
+        return bool(_get_session(session_id).on_end_pending)
 
 
 def until_all_is_done(state: StateDirectory, session_id: str) -> None:
-    """Until its `on_end` has been run, too, if it has one: whoever goes on may end all that runs beside."""
+    """Wait until its `on_end` command has finished, too: the caller may kill everything that still runs afterwards."""
 
     def look() -> Session | None:
-        session = _existing(session_id)
+        session = _get_session(session_id)
         if not session.on_end_pending:
             return session
         supervisors.adopt_lost(state, [session_id])
         return None
 
-    _once(look, state, [state.session(session_id).change_signal])
+    _wait_until(look, state, [state.session(session_id).change_signal])
 
 
-def _once(look: Callable[[], T | None], state: StateDirectory, watched: Sequence[Path]) -> T:
-    """What `look` gives once it gives something; looks whenever one of these changes."""
-    # Unlike Path.exists, it raises nothing for a directory that cannot be searched.
+def _wait_until(look: Callable[[], T | None], state: StateDirectory, watched: Sequence[Path]) -> T:
+    """Call `look` now and after each change of these files, and return its first result that is not None."""
+    # Unlike Path.exists, os.path.exists does not raise for a directory that cannot be searched.
     wakeup = Wakeup([path for path in watched if os.path.exists(path)])
     try:
         with reading(state):
             while True:
-                if (found := look()) is not None:
-                    return found
+                if (result := look()) is not None:
+                    return result
                 wakeup.wait(LOOK_SECONDS)
                 refresh(state)
     finally:
@@ -140,13 +140,13 @@ def _once(look: Callable[[], T | None], state: StateDirectory, watched: Sequence
 
 
 def exit_code(ended: Sequence[Session]) -> ExitCode:
-    """The worst of the sessions' exit codes."""
+    """Return the worst of the sessions' exit codes."""
     codes = {session_exit_code(session) for session in ended}
     return next((code for code in _WORST_FIRST if code in codes), ExitCode.DONE)
 
 
 def session_exit_code(session: Session) -> ExitCode:
-    """0 for one that has not ended, too: it is what was waited for."""
+    """Return the session's exit code; 0 also if it has not ended, since it reached the status that was waited for."""
     if session.end_reason in (EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT):
         return ExitCode.TIMED_OUT
     if session.status == Status.INTERRUPTED:
@@ -154,14 +154,14 @@ def session_exit_code(session: Session) -> ExitCode:
     return ExitCode.FAILED if session.status == Status.FAILED else ExitCode.DONE
 
 
-def _arrivals(ids: Sequence[str], until: Status | None) -> list[str]:
+def _done_ids(ids: Sequence[str], until: Status | None) -> list[str]:
     statuses = sessions.statuses(ids)
     if missing := [session_id for session_id in ids if session_id not in statuses]:
         raise NoSuchSession(f"Session {missing[0]} was deleted.")
     return [session_id for session_id in ids if statuses[session_id].has_ended or statuses[session_id] == until]
 
 
-def _existing(session_id: str) -> Session:
+def _get_session(session_id: str) -> Session:
     session = sessions.get(session_id)
     if session is None:
         raise NoSuchSession(f"Session {session_id} was deleted.")

@@ -1,4 +1,4 @@
-"""Permission requests: what waits, and answering it."""
+"""Listing, following and answering permission requests."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from hldctl.system.clock import now, rfc3339
 from hldctl.system.watcher import Wakeup
 
 NEWEST = 200
-"""Of all that was ever asked, what a list without a session shows."""
+"""The maximum number of requests in a list of all sessions that includes answered ones."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said to a request."""
+    """The answer to a permission request."""
 
     allows: bool
     comment: str | None = None
-    """For the record; of a denial also what the model is told."""
+    """A comment for the record; for a denial, also the message to the model."""
     updated_input: dict[str, Any] | None = None
     always: bool = False
-    """From here on for the whole session."""
+    """True to allow similar requests for the rest of the session."""
     interrupts: bool = False
 
     @property
@@ -54,31 +54,31 @@ class Answer:
 
 
 def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool = False) -> list[Approval]:
-    """What waits in these sessions, or in all; with `answered_too` what was ever asked."""
+    """Return the pending requests of these sessions, or of all; with `answered_too`, answered ones as well."""
     with reading(state):
         supervisors.adopt_all_lost(state)
-        # Where that cannot be recorded, what is recorded is shown all the same.
+        # If expired requests cannot be recorded, the recorded ones are returned nevertheless.
         with suppress(*UNWRITABLE):
             expire_unheard(state)
         connection = current()
         if not answered_too:
-            return [found for found in approvals.pending(connection) if not ids or found.session_id in ids]
+            return [approval for approval in approvals.pending(connection) if not ids or approval.session_id in ids]
         if not ids:
             return approvals.newest(connection, NEWEST)
-        return [found for session_id in ids for found in approvals.of_session(connection, session_id)]
+        return [approval for session_id in ids for approval in approvals.of_session(connection, session_id)]
 
 
 def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
-    """What waits now, and then each request as it comes and as it is resolved, for ever."""
+    """Yield the pending requests, then each request when it is made and when it is resolved, forever."""
     with reading(state):
         wakeup = Wakeup(changing_files(state))
         try:
             reached = feed.last_id()
-            yield from (found for found in approvals.pending(current()) if _is_of(found, ids))
+            yield from (approval for approval in approvals.pending(current()) if _is_in_sessions(approval, ids))
             while True:
                 for change in approval_changes(reached):
                     reached = change.feed_id
-                    if _is_of(change.approval, ids):
+                    if _is_in_sessions(change.approval, ids):
                         yield change.approval
                 supervisors.adopt_all_lost(state)
                 wakeup.wait(LOOK_SECONDS)
@@ -87,32 +87,32 @@ def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
             wakeup.close()
 
 
-def _is_of(approval: Approval, ids: Sequence[str]) -> bool:
+def _is_in_sessions(approval: Approval, ids: Sequence[str]) -> bool:
     return not ids or approval.session_id in ids
 
 
 def require_right(state: StateDirectory) -> None:
-    """Raises WrongState where the command is run from within a session that may not answer."""
+    """Raise WrongState if the command is run from within a session that may not answer."""
     caller.require_right(state, "Answering a permission request")
 
 
-def answer(state: StateDirectory, words: str, said: Answer, command: str) -> Approval:
-    """`command` is the one of hldctl that answers, for the record.
+def answer(state: StateDirectory, prefix: str, decision: Answer, command: str) -> Approval:
+    """Answer a request and return it. `command` is the hldctl command that answers, for the record.
 
-    Raises WrongState for a request that was answered before, or that nobody waits for any more, and from within a
-    session that may not answer.
+    Raise WrongState if the request has been answered already, if its hook no longer waits, or if the command is run
+    from within a session that may not answer.
     """
     with opened(state):
         require_right(state)
-        approval = _find(words)
+        approval = _find(prefix)
         expire_unheard(state, approval.session_id)
-        return _answer(state, approval, said, caller.origin(state, command))
+        return _answer(state, approval, decision, caller.origin(state, command))
 
 
 def answer_all(
-    state: StateDirectory, said: Answer, command: str, *, session: str | None, tool_name: str | None
+    state: StateDirectory, decision: Answer, command: str, *, session: str | None, tool_name: str | None
 ) -> list[Approval]:
-    """All that waits, of that session and tool; what somebody else answers meanwhile is left to them."""
+    """Answer all pending requests of that session and tool; skip those that are answered elsewhere in the meantime."""
     with opened(state):
         require_right(state)
         session_id = None if session is None else lookup.find_session(session).id
@@ -120,66 +120,66 @@ def answer_all(
         origin = caller.origin(state, command)
         answered = []
         for approval in approvals.pending(current(), session_id):
-            if tool_name in (None, approval.tool_name) and _resolve(state, approval, said, origin):
+            if tool_name in (None, approval.tool_name) and _resolve(state, approval, decision, origin):
                 answered.append(_find(approval.id))
         return answered
 
 
 def lasting_rule(state: StateDirectory, approval: Approval) -> Rule:
-    """Return the rule that `--always` makes of this request; `Rule.words()` says what it allows."""
+    """Return the rule that `--always` makes of this request; `Rule.words()` describes it."""
     area = None
     if approval.tool_name in EDITING_TOOLS:
-        from hldctl.permission_hook.edit_area import area as area_of
+        from hldctl.permission_hook.edit_area import area as edit_area
 
         with opened(state):
             settings = approvals.settings(current(), approval.session_id)
-        area = None if settings is None else area_of(settings, str(state.root))
+        area = None if settings is None else edit_area(settings, str(state.root))
     tool_input = json.loads(approval.tool_input)
     return permission_hook.lasting_rule(approval.tool_name, tool_input, approval.suggested_rule, area)
 
 
-def _answer(state: StateDirectory, approval: Approval, said: Answer, origin: dict[str, Any]) -> Approval:
-    if not _resolve(state, approval, said, origin):
-        raise _answered_before(_find(approval.id))
+def _answer(state: StateDirectory, approval: Approval, decision: Answer, origin: dict[str, Any]) -> Approval:
+    if not _resolve(state, approval, decision, origin):
+        raise _already_answered_error(_find(approval.id))
     return _find(approval.id)
 
 
-def _resolve(state: StateDirectory, approval: Approval, said: Answer, origin: dict[str, Any]) -> bool:
+def _resolve(state: StateDirectory, approval: Approval, decision: Answer, origin: dict[str, Any]) -> bool:
     files = state.session(approval.session_id)
     files.require_own_directory()
     with transaction():
         is_first = approvals.resolve(
             current(),
             approval.id,
-            said.status,
+            decision.status,
             now=now(),
             answered_by=caller.user(),
             answered_from=json.dumps(origin),
-            answer=json.dumps(said.decision),
-            comment=said.comment,
+            answer=json.dumps(decision.decision),
+            comment=decision.comment,
         )
-        if is_first and said.allows and said.always:
+        if is_first and decision.allows and decision.always:
             approvals.add_rule(current(), approval.session_id, lasting_rule(state, approval))
     if is_first:
-        if said.always:
+        if decision.always:
             wake_hooks(state, approval.session_id)
         for path in (files.answer(approval.id), files.change_signal, files.wake_signal):
             touch(path)
     return is_first
 
 
-def _answered_before(approval: Approval) -> WrongState:
+def _already_answered_error(approval: Approval) -> WrongState:
     when = rfc3339(approval.responded_at)
     if approval.status == ApprovalStatus.EXPIRED:
         return WrongState(f"The request {approval.id} expired at {when}: {approval.comment}.")
     return WrongState(f"The request {approval.id} was {approval.status} by {approval.answered_by} at {when}.")
 
 
-def _find(words: str) -> Approval:
-    ids = requests.ids_with_prefix(words)
+def _find(prefix: str) -> Approval:
+    ids = requests.ids_with_prefix(prefix)
     if len(ids) > 1:
-        raise NoSuchSession(f"{words!r} is ambiguous: {', '.join(ids)}.")
-    found = approvals.get(current(), ids[0]) if ids else None
-    if found is None:
-        raise NoSuchSession(f"There is no permission request {words!r}; `hldctl approvals` shows what waits.")
-    return found
+        raise NoSuchSession(f"{prefix!r} is ambiguous: it matches {', '.join(ids)}.")
+    approval = approvals.get(current(), ids[0]) if ids else None
+    if approval is None:
+        raise NoSuchSession(f"There is no permission request {prefix!r}; `hldctl approvals` lists the pending ones.")
+    return approval

@@ -1,7 +1,8 @@
-"""Who runs a command: a person in a shell, or a session by its tools.
+"""The caller of a command: a person in a shell, or a session through its tools.
 
-A session that answers its own permission requests has no need to ask. It runs as the same user, so that no wall is
-possible; but without --from-session it is refused, and each answer is recorded with the process that gave it.
+A session that could answer its own permission requests would not have to ask. It runs as the same user, so a strict
+barrier is impossible; but it is refused without --from-session, and each answer is recorded with the process that gave
+it.
 """
 
 from __future__ import annotations
@@ -18,55 +19,56 @@ from hldctl.store.database import opened
 from hldctl.system import file_lock
 from hldctl.system.processes import ProcessIdentity, ancestors, is_running, is_this_machine
 
-_MARK = "HLDCTL_SESSION_ID"
+_MARKER_VARIABLE = "HLDCTL_SESSION_ID"
 
 
-def require_right(state: StateDirectory, what: str) -> None:
-    """Raises WrongState where the command is run from within a session that may not do this."""
-    refuse(session_without_right(state), what)
+def require_right(state: StateDirectory, action: str) -> None:
+    """Raise WrongState if the command is run from within a session that may not do this."""
+    refuse(session_without_right(state), action)
 
 
-def refuse(session_id: str | None, what: str) -> None:
-    """Raise WrongState if there is such a session, from within which the command is run."""
+def refuse(session_id: str | None, action: str) -> None:
+    """Raise WrongState if `session_id`, the session from within which the command is run, is not None."""
     if session_id is not None:
         raise WrongState(
-            f"{what} is not possible from within session {session_id[:8]}, which was launched without --from-session; "
-            "do it from a shell outside of the session."
+            f"{action} is not allowed from within session {session_id[:8]}, which was launched without --from-session; "
+            "do it from a shell outside the session."
         )
 
 
 def session_without_right(state: StateDirectory) -> str | None:
-    """Return the session from within which this command is run; None outside of any, for one with --from-session, and
-    for a command of the user's that hldctl runs.
+    """Return the session from within which this command is run, if it may not answer requests.
+
+    Return None outside any session, in one with --from-session, and in a user's command that hldctl runs.
     """
     with contextlib.ExitStack() as stack:
         try:
             if not state.database.exists():
-                return os.environ.get(_MARK) or None
+                return os.environ.get(_MARKER_VARIABLE) or None
             stack.enter_context(opened(state))
         except (UnfitEnvironment, OSError):
-            return os.environ.get(_MARK) or None
-        if _own_command_of() is not None:
+            return os.environ.get(_MARKER_VARIABLE) or None
+        if _user_command_session() is not None:
             return None
-        within = _sessions_within(state)
-        having = sessions.with_right_to_answer(within)
-        return next((session_id for session_id in within if session_id not in having), None)
+        enclosing = _enclosing_sessions(state)
+        with_right = sessions.with_right_to_answer(enclosing)
+        return next((session_id for session_id in enclosing if session_id not in with_right), None)
 
 
 def origin(state: StateDirectory, command: str) -> dict[str, Any]:
-    """Return where an answer comes from, for the record; `command` is the one of hldctl that gives it."""
-    owner = _own_command_of()
-    within = [] if owner is not None else _sessions_within(state)
-    address = os.environ.get("SSH_CONNECTION", "").split()
+    """Return the origin of an answer, for the record; `command` is the hldctl command that answers."""
+    owner = _user_command_session()
+    enclosing = [] if owner is not None else _enclosing_sessions(state)
+    ssh_connection = os.environ.get("SSH_CONNECTION", "").split()
     return {
         "uid": os.getuid(),
         "pid": os.getpid(),
-        "tty": _terminal(),
+        "tty": _terminal_name(),
         "host": os.uname().nodename,
         "command": command,
-        "session_id": within[0] if within else None,
+        "session_id": enclosing[0] if enclosing else None,
         "command_of": owner,
-        "ssh_client": address[0] if address else None,
+        "ssh_client": ssh_connection[0] if ssh_connection else None,
     }
 
 
@@ -75,32 +77,34 @@ def user() -> str:
     return user_name(os.getuid()) or str(os.getuid())
 
 
-def _own_command_of() -> str | None:
-    """The session for which hldctl runs the user's command that this process belongs to."""
+def _user_command_session() -> str | None:
+    """Return the session whose user command, run by hldctl, this process belongs to; None if there is none."""
     token = os.environ.get(COMMAND_TOKEN)
     return command_tokens.session_of(current(), token) if token else None
 
 
-def _sessions_within(state: StateDirectory) -> list[str]:
-    """By the mark in the environment, which may name a session that has ended or is not known; and by parentage, for a
-    process that cleared or changed it.
+def _enclosing_sessions(state: StateDirectory) -> list[str]:
+    """Return the sessions that this process runs in.
+
+    They are found by the marker in the environment, which may name an ended or unknown session; and by the parent
+    processes, since a process may clear or change the marker.
     """
-    marked = os.environ.get(_MARK)
+    marked_id = os.environ.get(_MARKER_VARIABLE)
     parents = set(ancestors())
-    found = [marked] if marked else []
+    session_ids = [marked_id] if marked_id else []
     for session in sessions.not_ended(sessions.alive()):
-        if not is_this_machine(session.host, session.boot_id) or session.id in found:
+        if not is_this_machine(session.host, session.boot_id) or session.id in session_ids:
             continue
         claude = ProcessIdentity(session.pid or 0, session.boot_id or "", session.pid_started or 0)
-        descends = claude.pid in parents and is_running(claude)
-        # A pid alone proves nothing: a supervisor that lives holds its lock.
-        supervised = session.supervisor_pid in parents and not file_lock.is_free(state.session(session.id).lock)
-        if descends or supervised:
-            found.append(session.id)
-    return found
+        is_descendant = claude.pid in parents and is_running(claude)
+        # A pid alone is not proof; a live supervisor also holds its lock.
+        is_supervised = session.supervisor_pid in parents and not file_lock.is_free(state.session(session.id).lock)
+        if is_descendant or is_supervised:
+            session_ids.append(session.id)
+    return session_ids
 
 
-def _terminal() -> str | None:
+def _terminal_name() -> str | None:
     for descriptor in (0, 1, 2):
         with contextlib.suppress(OSError):
             return os.ttyname(descriptor)

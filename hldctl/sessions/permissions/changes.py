@@ -1,4 +1,4 @@
-"""Permission requests as they come and go, by the feed."""
+"""Changes of permission requests, read from the feed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ApprovalChange(NamedTuple):
 
 
 def approval_changes(after: int, session_id: str | None = None) -> Iterator[ApprovalChange]:
-    """Behind that id of the feed; a request that has been answered by now comes once, as answered."""
+    """Yield the changes after this feed id; a request that is answered by now is yielded once, as answered."""
     types = (FeedType.NEW_APPROVAL, FeedType.APPROVAL_RESOLVED)
     while page := feed.after(after, _PAGE, types=types, session_id=session_id):
         for event in page:

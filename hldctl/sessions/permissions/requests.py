@@ -1,4 +1,4 @@
-"""From what a user types to permission requests."""
+"""References to sessions and permission requests, as a user types them."""
 
 from __future__ import annotations
 
@@ -18,59 +18,64 @@ from hldctl.supervisor.pending_hooks import expire_unheard
 
 @dataclass
 class Named:
-    """What words name: sessions, and single requests."""
+    """The sessions and single requests that references name."""
 
     sessions: list[str] = field(default_factory=list)
     requests: list[Approval] = field(default_factory=list)
 
 
-def named(state: StateDirectory, words: Sequence[str]) -> Named:
-    """Return the session or the request that each word names.
+def named(state: StateDirectory, refs: Sequence[str]) -> Named:
+    """Return the sessions and requests that these references name.
 
-    Raises NoSuchSession for one that names nothing, or both.
+    Raise NoSuchSession if one does not match anything, or matches both a session and a request.
     """
     with reading(state):
         with suppress(*UNWRITABLE):
             expire_unheard(state)
-        found = Named()
-        for word in words:
-            ids = ids_with_prefix(word.lower())
+        targets = Named()
+        for ref in refs:
+            ids = ids_with_prefix(ref.lower())
             if not ids:
-                found.sessions.append(lookup.find_session(word).id)
+                targets.sessions.append(lookup.find_session(ref).id)
                 continue
-            if (session_id := _session(word)) is not None:
+            if (session_id := _matching_session(ref)) is not None:
                 raise NoSuchSession(
-                    f"{word!r} is ambiguous: the session {session_id} and the request {ids[0]}; give more of the id."
+                    f"{ref!r} is ambiguous: it matches the session {session_id} and the request {ids[0]}; "
+                    "type more of the id."
                 )
             if len(ids) > 1:
-                raise NoSuchSession(f"{word!r} is ambiguous: the requests {' and '.join(ids)}; give more of the id.")
+                raise NoSuchSession(
+                    f"{ref!r} is ambiguous: it matches the requests {' and '.join(ids)}; type more of the id."
+                )
             if (request := approvals.get(current(), ids[0])) is not None:
-                found.requests.append(request)
-        return found
+                targets.requests.append(request)
+        return targets
 
 
-def ids_with_prefix(word: str) -> list[str]:
-    """Return the ids of the requests that a word may name: two at the most, none for a word that is too short."""
-    return approvals.ids_with_prefix(current(), word) if len(word) >= lookup.SHORTEST_PREFIX else []
+def ids_with_prefix(ref: str) -> list[str]:
+    """Return the ids of the requests that match the prefix: two at most, none if it is too short."""
+    return approvals.ids_with_prefix(current(), ref) if len(ref) >= lookup.SHORTEST_PREFIX else []
 
 
-def _session(word: str) -> str | None:
-    """Return a session that goes by that name or begins like that."""
-    return sessions.newest_with_name(word) or next(iter(sessions.ids_with_prefix(word.lower())), None)
+def _matching_session(ref: str) -> str | None:
+    """Return the id of a session with this name or id prefix; None if there is none."""
+    return sessions.newest_with_name(ref) or next(iter(sessions.ids_with_prefix(ref.lower())), None)
 
 
 def only_one_of(state: StateDirectory, session: str) -> str:
-    """Return the id of the request that the session waits for.
+    """Return the id of the session's only pending request.
 
-    Raises WrongState unless it is exactly one.
+    Raise WrongState unless there is exactly one.
     """
     with opened(state):
         session_id = lookup.find_session(session).id
         expire_unheard(state, session_id)
-        waiting = approvals.pending(current(), session_id)
-    if not waiting:
-        raise WrongState(f"Session {session_id} waits for no permission.")
-    if len(waiting) > 1:
-        ids = ", ".join(request.id for request in waiting)
-        raise WrongState(f"Session {session_id} waits for {len(waiting)} permissions: say --all, or name one of {ids}.")
-    return waiting[0].id
+        pending = approvals.pending(current(), session_id)
+    if not pending:
+        raise WrongState(f"Session {session_id} has no pending permission request.")
+    if len(pending) > 1:
+        ids = ", ".join(request.id for request in pending)
+        raise WrongState(
+            f"Session {session_id} has {len(pending)} pending permission requests: use --all, or name one of {ids}."
+        )
+    return pending[0].id

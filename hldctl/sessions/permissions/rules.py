@@ -1,4 +1,4 @@
-"""The rules that `approve --always` made for a session: naming them, and taking them back."""
+"""The rules that `approve --always` made for a session: listing them, and finding the ones to remove."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from hldctl.store import approvals
 from hldctl.store.connection import current
 
 ALL = "all"
-_LENGTH = 8
+_ID_LENGTH = 8
 
 
 def of_session(session_id: str) -> list[Rule]:
-    """Return a session's rules, the oldest first; to be called with the database open."""
+    """Return a session's rules, oldest first. The database must be open."""
     return list(map(Rule._make, approvals.rules(current(), session_id)))
 
 
 def rule_id(rule: Rule) -> str:
-    """Return what names a rule within its session: the same as long as it is there, and again if it is made again."""
-    # Only here: supervisors and the hook do without.
+    """Return the rule's id, unique in its session. It depends only on the rule, so that it never changes."""
+    # Imported here: supervisors and the hook do not need it.
     import hashlib
 
-    return hashlib.sha256("\0".join(rule).encode(errors="replace")).hexdigest()[:_LENGTH]
+    return hashlib.sha256("\0".join(rule).encode(errors="replace")).hexdigest()[:_ID_LENGTH]
 
 
 def as_object(rule: Rule) -> dict[str, Any]:
     return {"id": rule_id(rule), **rule._asdict(), "words": rule.words()}
 
 
-def named(session_id: str, words: Sequence[str]) -> list[Rule]:
-    """Return the rules with these ids or prefixes, or `all`; raises BadUsage for what names none or two."""
-    found = of_session(session_id)
-    if ALL in words:
-        return found
+def named(session_id: str, refs: Sequence[str]) -> list[Rule]:
+    """Return the rules with these ids or id prefixes; all for `all`. Raise BadUsage if one matches none or several."""
+    rules = of_session(session_id)
+    if ALL in refs:
+        return rules
     chosen = []
-    for word in words:
-        fitting = [rule for rule in found if len(word) >= SHORTEST_PREFIX and rule_id(rule).startswith(word)]
-        if len(fitting) != 1:
-            problem = "is ambiguous" if fitting else "names no rule of this session"
-            raise BadUsage(f"{word!r} {problem}; `hldctl show {session_id[:8]}` lists its rules.")
-        chosen += fitting
+    for ref in refs:
+        matching = [rule for rule in rules if len(ref) >= SHORTEST_PREFIX and rule_id(rule).startswith(ref)]
+        if len(matching) != 1:
+            problem = "is ambiguous" if matching else "does not match any rule of this session"
+            raise BadUsage(f"{ref!r} {problem}; `hldctl show {session_id[:8]}` lists its rules.")
+        chosen += matching
     return chosen
