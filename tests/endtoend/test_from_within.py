@@ -16,7 +16,7 @@ from tests.helpers.terminal import Terminal
 
 UNKNOWN = {"HLDCTL_SESSION_ID": "11111111-1111-4111-8111-111111111111"}
 """The mark of a session that has been deleted, or is another state directory's."""
-OUTSIDE = "from a shell outside of the session"
+OUTSIDE = "from a shell outside the session"
 USER = pwd.getpwuid(os.getuid()).pw_name
 
 

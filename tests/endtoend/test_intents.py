@@ -176,15 +176,15 @@ def test_doctor_names_a_session_whose_supervisor_is_stopped_and_replaces_it(sand
     session_id = working(sandbox)
     stopped = supervisor_of(sandbox, session_id)
     claude = sandbox.show(session_id)["pid"]
-    assert "does not answer" not in sandbox.run("doctor").stdout
+    assert "does not respond" not in sandbox.run("doctor").stdout
     stopped.suspend()
     said = sandbox.run("doctor")
     assert said.returncode == 5
-    assert f"1 session ({session_id[:8]}) with a supervisor that does not answer" in said.stdout
+    assert f"1 session ({session_id[:8]}) with a supervisor that does not respond" in said.stdout
     assert stopped.is_running()
-    assert "does not answer" in sandbox.run("doctor", "--fix").stdout
+    assert "does not respond" in sandbox.run("doctor", "--fix").stdout
     eventually(lambda: not stopped.is_running() or stopped.status() == psutil.STATUS_ZOMBIE, "it to be killed")
-    assert "does not answer" not in sandbox.run("doctor").stdout
+    assert "does not respond" not in sandbox.run("doctor").stdout
     assert (sandbox.show(session_id)["pid"], sandbox.show(session_id)["status"]) == (claude, "running")
     sandbox.go_on()
     assert sandbox.ended(session_id)["result_content"] == "Two."

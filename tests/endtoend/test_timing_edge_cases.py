@@ -317,7 +317,7 @@ def test_rm_says_that_a_command_still_runs(sandbox: Sandbox) -> None:
     session_id = sandbox.launch("Go", "--on-end", "until [ -e go-on ]; do sleep 0.1; done")
     eventually(lambda: column(sandbox, session_id, "on_end_pending"), "the end")
     refused = sandbox.run("rm", session_id)
-    assert (refused.returncode, "command for its end" in refused.stderr) == (4, True)
+    assert (refused.returncode, "--on-end command" in refused.stderr) == (4, True)
     go_on(sandbox)
     eventually(lambda: not column(sandbox, session_id, "on_end_pending"), "the command's end")
     sandbox.ok("rm", session_id)

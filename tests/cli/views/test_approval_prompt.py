@@ -147,7 +147,7 @@ def test_approve_of_a_session_wants_exactly_one_request(sandbox: Sandbox) -> Non
     session_id = sandbox.ok("launch", "Hi", "--approvals", "--wait", "-q") and sandbox.show("last")["id"]
     done = sandbox.run("approve", "--session", session_id)
     assert (done.returncode, done.stdout) == (4, "")
-    assert "waits for no permission" in done.stderr
+    assert "has no pending permission request" in done.stderr
 
 
 def test_the_rule_of_always_is_shown_before_and_after(sandbox: Sandbox) -> None:
