@@ -59,7 +59,9 @@ def test_a_person_reads_a_line_for_each_and_the_advice_below(sandbox: Sandbox) -
     done = sandbox.run("doctor")
     assert done.returncode == 5
     lines = done.stdout.splitlines()
-    (login,) = (number for number, line in enumerate(lines) if line.startswith("error    login: Claude Code is not logged in"))
+    (login,) = (
+        number for number, line in enumerate(lines) if line.startswith("error    login: Claude Code is not logged in")
+    )
     assert "auth login" in lines[login + 1]
 
 
