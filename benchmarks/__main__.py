@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from benchmarks import document, machine, running, table
-from benchmarks.measurement import Measurement
-from benchmarks.measures import MEASURES
+from benchmarks.catalog import BENCHMARKS
+from benchmarks.result import Result
 
 _DESCRIPTION = """Measure hldctl beside the least that has to be done and beside Claude Code's own commands, in one run
 of at most ten minutes on a machine that does nothing else. The table goes to stdout, progress to stderr."""
@@ -23,17 +23,17 @@ def main() -> None:
     begun = time.monotonic()
     described, steal = machine.describe(sys.argv[1:]), machine.Steal()
     try:
-        figures = tuple(running.run(options.only or list(MEASURES), _tell))
+        figures = tuple(running.run(options.only or list(BENCHMARKS), _tell))
     except KeyboardInterrupt:
         _tell("Interrupted; nothing is written.")
         sys.exit(128 + signal.SIGINT)
     described["stolen by the host"] = f"{steal.share():.0%} of the processor time that was wanted"
     described["took"] = f"{time.monotonic() - begun:.0f} s"
-    measurement = Measurement(described, figures)
+    measurement = Result(described, figures)
     measurement.write(options.output)
-    print(table.text(measurement))
+    print(table.render_text(measurement))
     if options.document:
-        document.draw(measurement)
+        document.update_page(measurement)
     sys.exit(any(figure.measured is None for figure in figures))
 
 
@@ -43,7 +43,7 @@ def _options() -> argparse.Namespace:
         description=_DESCRIPTION,
         epilog="The exit code is 1 if something could not be measured.",
     )
-    parser.add_argument("--only", nargs="+", choices=MEASURES, metavar="NAME", help=f"of {', '.join(MEASURES)}")
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument(
         "--output", type=Path, default=Path("benchmarks.json"), metavar="FILE", help="default: benchmarks.json"
     )

@@ -22,7 +22,7 @@ _LONGEST_CALMING = 5.0
 _PATIENCE = 30.0
 
 
-def claude(sandbox: Sandbox, *words: str) -> Command:
+def claude_command(sandbox: Sandbox, *words: str) -> Command:
     return Command([claude_binary(), *words], sandbox.environment, sandbox.work)
 
 
@@ -35,18 +35,18 @@ def prepare(sandbox: Sandbox) -> None:
         "customApiKeyResponses": {"approved": [sandbox.environment["ANTHROPIC_API_KEY"][-20:]], "rejected": []},
     }
     (sandbox.home / ".claude.json").write_text(json.dumps(answers))
-    begin(sandbox, "Warm up.")
+    start_session(sandbox, "Warm up.")
 
 
-def begin(sandbox: Sandbox, prompt: str) -> float:
+def start_session(sandbox: Sandbox, prompt: str) -> float:
     """Milliseconds until `claude --bg` returns. Before this does, the session has asked the model and been stopped."""
-    begun = claude(sandbox, "--bg", prompt).run()
+    begun = claude_command(sandbox, "--bg", prompt).run()
     words = begun.output.split()
     if "stop" not in words:
         raise NotMeasured(f"`claude --bg` names no session: {begun.output[:200]}")
     _wait_for_request(sandbox, prompt)
-    claude(sandbox, "stop", words[words.index("stop") + 1]).run()
-    calm(sandbox)
+    claude_command(sandbox, "stop", words[words.index("stop") + 1]).run()
+    wait_until_idle(sandbox)
     return begun.wall_ms
 
 
@@ -59,7 +59,7 @@ def _wait_for_request(sandbox: Sandbox, prompt: str) -> None:
         time.sleep(0.02)
 
 
-def calm(sandbox: Sandbox) -> None:
+def wait_until_idle(sandbox: Sandbox) -> None:
     """Waits until what was started from here uses next to no processor, or for some seconds."""
     deadline = time.monotonic() + _LONGEST_CALMING
     before = _cpu_seconds(sandbox)
@@ -71,7 +71,7 @@ def calm(sandbox: Sandbox) -> None:
         before = now
 
 
-def end(sandbox: Sandbox) -> None:
+def stop_daemon(sandbox: Sandbox) -> None:
     """Kills the daemon and all that it has started."""
     kill(sandbox.processes())
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.figure import Figure
-from benchmarks.floors import TRIVIAL, trivial
-from benchmarks.place import FIRST_ID, Place, hldctl
+from benchmarks.baselines import TRIVIAL_NAME, trivial_command
+from benchmarks.metric import Metric
 from benchmarks.samples import Samples
-from benchmarks.timing import paired
+from benchmarks.timing import run_in_turn
+from benchmarks.workspace import FIRST_ID, Workspace, hldctl_command
 
 _TIMES = 21
-READING = {"ls": ("ls",), "show": ("show", FIRST_ID), "tail -n 20": ("tail", "-n", "20", FIRST_ID)}
+READ_COMMANDS = {"ls": ("ls",), "show": ("show", FIRST_ID), "tail -n 20": ("tail", "-n", "20", FIRST_ID)}
 
 
-def measure(place: Place) -> Iterator[Figure]:
+def measure(place: Workspace) -> Iterator[Metric]:
     with place.of_a_day() as sandbox:
-        least = trivial(sandbox)
-        for name, words in READING.items():
-            ours, floors = paired(hldctl(sandbox, *words).wall_ms, least.wall_ms, _TIMES)
-            yield Figure(name, Samples(f"hldctl {name}", "ms", ours), Samples(TRIVIAL, "ms", floors), paired=True)
+        least = trivial_command(sandbox)
+        for name, words in READ_COMMANDS.items():
+            ours, floors = run_in_turn(hldctl_command(sandbox, *words).wall_ms, least.wall_ms, _TIMES)
+            yield Metric(name, Samples(f"hldctl {name}", "ms", ours), Samples(TRIVIAL_NAME, "ms", floors), paired=True)

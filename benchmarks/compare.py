@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.figure import Figure
-from benchmarks.goal import Aspect
-from benchmarks.measurement import Measurement, NoMeasurement
-from benchmarks.table import number
+from benchmarks.goals import Aspect
+from benchmarks.metric import Metric
+from benchmarks.result import InvalidResult, Result
+from benchmarks.table import format_number
 
 _SAME_MACHINE = ("Claude Code", "Python", "SQLite", "kernel", "processor")
 
@@ -35,7 +35,7 @@ class Change:
         return self.after / self.before if self.before else None
 
 
-def changes(before: Measurement, after: Measurement) -> Iterator[Change]:
+def compare_results(before: Result, after: Result) -> Iterator[Change]:
     """Of each figure that is in both: what its goals are about, else its ratio, else its median."""
     known = {(figure.measure, figure.name): figure for figure in before.figures}
     for figure in after.figures:
@@ -44,7 +44,7 @@ def changes(before: Measurement, after: Measurement) -> Iterator[Change]:
             yield from _changes(old, figure)
 
 
-def only_in_one(before: Measurement, after: Measurement) -> list[str]:
+def only_in_one(before: Result, after: Result) -> list[str]:
     """What is measured in one of them alone."""
     names = [
         {f"{figure.measure}: {figure.name}" for figure in one.figures if figure.measured} for one in (before, after)
@@ -52,15 +52,20 @@ def only_in_one(before: Measurement, after: Measurement) -> list[str]:
     return sorted(names[0] ^ names[1])
 
 
-def lines(before: Measurement, after: Measurement) -> Iterator[str]:
+def render_lines(before: Result, after: Result) -> Iterator[str]:
     for name in _SAME_MACHINE:
         values = [one.machine.get(name, "unknown") for one in (before, after)]
         if values[0] != values[1]:
             yield f"{name} differs: {values[0]}, then {values[1]}"
     rows = [("What", "", "Before", "After", "After / before", "Goal")]
-    for change in changes(before, after):
+    for change in compare_results(before, after):
         factor = "" if change.factor is None else f"{change.factor:.2f}"
-        told = (f"{change.measure}: {change.name}", str(change.aspect), number(change.before), number(change.after))
+        told = (
+            f"{change.measure}: {change.name}",
+            str(change.aspect),
+            format_number(change.before),
+            format_number(change.after),
+        )
         rows.append((*told, factor, change.crossed))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -68,20 +73,20 @@ def lines(before: Measurement, after: Measurement) -> Iterator[str]:
     yield from (f"in one of them only: {name}" for name in only_in_one(before, after))
 
 
-def _changes(old: Figure, new: Figure) -> Iterator[Change]:
+def _changes(old: Metric, new: Metric) -> Iterator[Change]:
     for aspect in _aspects(new):
         before, after = old.value(aspect), new.value(aspect)
         if before is not None and after is not None:
             yield Change(new.measure, new.name, aspect, before, after, _crossed(new, aspect, before, after))
 
 
-def _aspects(figure: Figure) -> list[Aspect]:
+def _aspects(figure: Metric) -> list[Aspect]:
     if figure.goals:
         return [goal.aspect for goal in figure.goals]
     return [Aspect.MEDIAN if figure.ratio is None else Aspect.RATIO]
 
 
-def _crossed(figure: Figure, aspect: Aspect, before: float, after: float) -> str:
+def _crossed(figure: Metric, aspect: Aspect, before: float, after: float) -> str:
     goal = next((goal for goal in figure.goals if goal.aspect == aspect), None)
     if goal is None or goal.is_reached(before) == goal.is_reached(after):
         return ""
@@ -98,8 +103,8 @@ def main() -> None:
     parser.add_argument("after", type=Path)
     files = parser.parse_args()
     try:
-        print("\n".join(lines(Measurement.read(files.before), Measurement.read(files.after))))
-    except NoMeasurement as error:
+        print("\n".join(render_lines(Result.read(files.before), Result.read(files.after))))
+    except InvalidResult as error:
         sys.exit(str(error))
 
 

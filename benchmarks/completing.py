@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.figure import Figure
-from benchmarks.place import FIRST_ID, Place
+from benchmarks.metric import Metric
 from benchmarks.samples import Samples
-from benchmarks.timing import Command, NotMeasured, paired
+from benchmarks.timing import Command, NotMeasured, run_in_turn
+from benchmarks.workspace import FIRST_ID, Workspace
 from tests.helpers.sandbox import Sandbox
 
 _TIMES = 21
@@ -21,7 +21,7 @@ _hldctl {hldctl} '' show
 printf '%s\\n' "${{COMPREPLY[@]}}" """
 
 
-def measure(place: Place) -> Iterator[Figure]:
+def measure(place: Workspace) -> Iterator[Metric]:
     if not shutil.which("bash"):
         raise NotMeasured("there is no bash here")
     with place.of_a_day() as sandbox:
@@ -29,9 +29,9 @@ def measure(place: Place) -> Iterator[Figure]:
         tab = _in_bash(sandbox, _TAB.format(hldctl=hldctl))
         if FIRST_ID[:8] not in tab.run().output:
             raise NotMeasured("bash completes no id")
-        ours, listings = paired(tab.wall_ms, _in_bash(sandbox, f"{hldctl} ls -q\n:").wall_ms, _TIMES)
+        ours, listings = run_in_turn(tab.wall_ms, _in_bash(sandbox, f"{hldctl} ls -q\n:").wall_ms, _TIMES)
         against = Samples("hldctl ls -q", "ms", listings)
-        yield Figure("an id on TAB", Samples("completion in bash", "ms", ours), against, paired=True)
+        yield Metric("an id on TAB", Samples("completion in bash", "ms", ours), against, paired=True)
 
 
 def _in_bash(sandbox: Sandbox, words: str) -> Command:

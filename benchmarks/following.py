@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import stream
-from benchmarks.figure import Figure
-from benchmarks.place import Place, hldctl
+from benchmarks.metric import Metric
 from benchmarks.samples import Samples
 from benchmarks.timing import NotMeasured
+from benchmarks.workspace import Workspace, hldctl_command
 from tests.helpers.sandbox import Sandbox
 
 _SECONDS = 20
@@ -29,48 +29,48 @@ _CHUNK = 1 << 16
 _MOMENT = re.compile(rb"@(\d+)@")
 
 
-def measure(place: Place) -> Iterator[Figure]:
+def measure(place: Workspace) -> Iterator[Metric]:
     floor = _by_coreutils(place, 1)
-    yield Figure("the machine alone", _by_a_clock())
+    yield Metric("the machine alone", _by_a_clock())
     for words in (("tail", "-f"), ("tail", "-f", "--json")):
         yield _figure(f"1 session, {' '.join(words)}", _by_hldctl(place, 1, words), floor)
     yield _figure("20 sessions, tail -f", _by_hldctl(place, 20, ("tail", "-f")), _by_coreutils(place, 20))
 
 
-def _figure(name: str, ours: tuple[float, ...], floor: tuple[float, ...]) -> Figure:
-    return Figure(name, Samples("line to line", "ms", ours), Samples("tail -f of coreutils", "ms", floor))
+def _figure(name: str, ours: tuple[float, ...], floor: tuple[float, ...]) -> Metric:
+    return Metric(name, Samples("line to line", "ms", ours), Samples("tail -f of coreutils", "ms", floor))
 
 
-def _by_hldctl(place: Place, sessions: int, words: Sequence[str]) -> tuple[float, ...]:
+def _by_hldctl(place: Workspace, sessions: int, words: Sequence[str]) -> tuple[float, ...]:
     """Milliseconds of each line, with so many sessions at once and a follower for each."""
-    lines = _SECONDS * stream.LINES_A_SECOND
+    lines = _SECONDS * stream.LINES_PER_SECOND
     with place.empty() as sandbox:
-        _, go = stream.writing_evenly(sandbox, lines)
+        _, go = stream.install_steady_writer(sandbox, lines)
         ids = [
             sandbox.launch("Write", "-C", str(_directory(sandbox, number)), "--create-dir")
             for number in range(sessions)
         ]
-        commands = [[str(word) for word in hldctl(sandbox, *words, session_id).words] for session_id in ids]
+        commands = [[str(word) for word in hldctl_command(sandbox, *words, session_id).words] for session_id in ids]
         with _followed(sandbox, commands) as arrivals:
             arrivals.wait_until_ready()
             go.touch()
             taken = arrivals.latencies(lines)
-            stream.end_of(go).touch()
+            stream.end_signal(go).touch()
     return taken
 
 
-def _by_coreutils(place: Place, files: int) -> tuple[float, ...]:
+def _by_coreutils(place: Workspace, files: int) -> tuple[float, ...]:
     """The same writers, each into a file that nothing else reads."""
-    lines = _FLOOR_SECONDS * stream.LINES_A_SECOND
+    lines = _FLOOR_SECONDS * stream.LINES_PER_SECOND
     with place.empty() as sandbox:
-        writer, go = stream.writing_evenly(sandbox, lines)
+        writer, go = stream.install_steady_writer(sandbox, lines)
         paths = [sandbox.work / f"{number}" for number in range(files)]
         writers = [_into_file([sys.executable, str(writer)], path, sandbox) for path in paths]
         with _followed(sandbox, [["tail", "-n", "+1", "-f", str(path)] for path in paths]) as arrivals:
             arrivals.wait_until_ready()
             go.touch()
             taken = arrivals.latencies(lines)
-            stream.end_of(go).touch()
+            stream.end_signal(go).touch()
         for one in writers:
             one.wait()
     return taken
@@ -80,14 +80,14 @@ def _by_a_clock() -> Samples:
     """From the moment for which a process asked to be woken to the end of its work: what the machine adds to that."""
     taken: list[float] = []
     due = time.monotonic()
-    for _ in range(_SECONDS * stream.LINES_A_SECOND):
-        due += 1 / stream.LINES_A_SECOND
+    for _ in range(_SECONDS * stream.LINES_PER_SECOND):
+        due += 1 / stream.LINES_PER_SECOND
         time.sleep(max(0.0, due - time.monotonic()))
         begun = time.thread_time()
         while time.thread_time() - begun < _WORK_SECONDS:
             pass
         taken.append((time.monotonic() - due) * 1000)
-    work = f"{_WORK_SECONDS * 1000:.1f} ms of work, {stream.LINES_A_SECOND} times a second"
+    work = f"{_WORK_SECONDS * 1000:.1f} ms of work, {stream.LINES_PER_SECOND} times a second"
     return Samples(work, "ms", tuple(taken))
 
 

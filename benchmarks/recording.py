@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import apsw
 
 from benchmarks import stream
-from benchmarks.consumption import consumption
-from benchmarks.figure import Figure
-from benchmarks.floors import inserts
-from benchmarks.place import Place
+from benchmarks.baselines import measure_insert_rate
+from benchmarks.metric import Metric
+from benchmarks.resource_usage import read_usage
 from benchmarks.samples import Samples
 from benchmarks.timing import NotMeasured
+from benchmarks.workspace import Workspace
 from tests.helpers.sandbox import Sandbox
 
 _PAIRS = 3
@@ -37,22 +37,22 @@ class _Burst:
     """Journal and database after the session's end, beyond what was there before."""
 
 
-def measure(place: Place) -> Iterator[Figure]:
+def measure(place: Workspace) -> Iterator[Metric]:
     years = place.of_years()
-    rounds = [(_in_empty_home(place), _burst(years, 1), inserts(years)) for _ in range(_PAIRS)]
+    rounds = [(_in_empty_home(place), _burst(years, 1), measure_insert_rate(years)) for _ in range(_PAIRS)]
     empty, full = [one for one, _, _ in rounds], [one for _, one, _ in rounds]
     floor = Samples("json.loads and two inserts", "lines/s", tuple(rate for _, _, rate in rounds))
     small = _rates("50,000 lines of 1 kB", empty)
-    yield Figure("a burst, empty database", small, floor, paired=True)
-    yield Figure(
+    yield Metric("a burst, empty database", small, floor, paired=True)
+    yield Metric(
         "a burst, 2,000,000 events there", _rates(small.name, full), _rates("empty database", empty), paired=True
     )
-    yield Figure("a burst, processor", Samples("supervisor", "ms/line", tuple(burst.cpu_ms_a_line for burst in empty)))
+    yield Metric("a burst, processor", Samples("supervisor", "ms/line", tuple(burst.cpu_ms_a_line for burst in empty)))
     grown = Samples("journal and database", "kB", tuple(burst.kb_an_event for burst in empty))
-    yield Figure("state directory, an event", grown, note="of 1 kB")
+    yield Metric("state directory, an event", grown, note="of 1 kB")
     ten = _in_empty_home(place, _AT_ONCE)
-    yield Figure("ten bursts at once", _rates("500,000 lines of 1 kB in all", [ten]))
-    yield Figure("ten bursts at once, events lost", Samples("of 500,010", "events", (float(ten.events_lost),)))
+    yield Metric("ten bursts at once", _rates("500,000 lines of 1 kB in all", [ten]))
+    yield Metric("ten bursts at once, events lost", Samples("of 500,010", "events", (float(ten.events_lost),)))
 
 
 def _rates(name: str, bursts: Sequence[_Burst]) -> Samples:
@@ -62,14 +62,14 @@ def _rates(name: str, bursts: Sequence[_Burst]) -> Samples:
     return Samples(name, "lines/s", tuple(burst.lines_a_second for burst in bursts))
 
 
-def _in_empty_home(place: Place, sessions: int = 1) -> _Burst:
+def _in_empty_home(place: Workspace, sessions: int = 1) -> _Burst:
     with place.empty() as sandbox:
         return _burst(sandbox, sessions)
 
 
 def _burst(sandbox: Sandbox, sessions: int) -> _Burst:
     sandbox.run("ls", "-q")
-    begun = stream.bursting(sandbox)
+    begun = stream.install_burst_writer(sandbox)
     begun.unlink(missing_ok=True)
     before = _bytes(sandbox)
     launches = [sandbox.popen("launch", f"Write {number}", "--quiet") for number in range(sessions)]
@@ -92,7 +92,7 @@ def _burst(sandbox: Sandbox, sessions: int) -> _Burst:
 
 def _until_recorded(database: apsw.Connection, ids: Sequence[str]) -> tuple[float, float]:
     """When all lines of all bursts were committed, and the processor time that the supervisors have used by then."""
-    statement, written = _SETTLED.format(_marks(ids)), stream.bytes_of_burst()
+    statement, written = _SETTLED.format(_marks(ids)), stream.burst_bytes()
     used: dict[int, float] = {}
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
@@ -110,7 +110,7 @@ def _until_recorded(database: apsw.Connection, ids: Sequence[str]) -> tuple[floa
 def _cpu_seconds(pid: int, known: float) -> float:
     """One that has ended meanwhile has used what was seen last."""
     try:
-        return consumption(pid).cpu_seconds
+        return read_usage(pid).cpu_seconds
     except (NotMeasured, OSError):
         return known
 

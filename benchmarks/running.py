@@ -8,27 +8,27 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from benchmarks.figure import Figure
+from benchmarks.catalog import BENCHMARKS, Benchmark
 from benchmarks.goals import GOALS
-from benchmarks.measures import MEASURES, Measure
-from benchmarks.place import Place
+from benchmarks.metric import Metric
 from benchmarks.timing import NotMeasured
+from benchmarks.workspace import Workspace
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 _FAILURES = (NotMeasured, AssertionError, OSError, ValueError, LookupError, subprocess.SubprocessError)
 
 
-def run(names: Sequence[str], tell: Tell) -> Iterator[Figure]:
+def run(names: Sequence[str], tell: Report) -> Iterator[Metric]:
     """Each figure as soon as it is measured; what a measure owes, in place of what it could not give."""
-    with Place() as place:
+    with Workspace() as place:
         for number, name in enumerate(names, 1):
             tell(f"{number}/{len(names)} {name} ...")
             begun = time.monotonic()
-            yield from _figures(name, MEASURES[name], place)
+            yield from _figures(name, BENCHMARKS[name], place)
             tell(f"{number}/{len(names)} {name}: {time.monotonic() - begun:.0f} s")
 
 
-def _figures(name: str, measure: Measure, place: Place) -> Iterator[Figure]:
+def _figures(name: str, measure: Benchmark, place: Workspace) -> Iterator[Metric]:
     goals = GOALS.get(name, {})
     owed, reason = set(goals), "it was not measured"
     with closing(measure(place)) as figures:  # type: ignore[type-var]
@@ -39,7 +39,7 @@ def _figures(name: str, measure: Measure, place: Place) -> Iterator[Figure]:
         except _FAILURES as error:
             reason = str(error) or type(error).__name__
             if not owed:
-                yield Figure("the rest", None, note=reason, measure=name)
+                yield Metric("the rest", None, note=reason, measure=name)
     for missing in goals:
         if missing in owed:
-            yield Figure(missing, None, note=reason, measure=name, goals=goals[missing])
+            yield Metric(missing, None, note=reason, measure=name, goals=goals[missing])

@@ -11,7 +11,7 @@ from tests.helpers.sandbox import Sandbox
 BURST = 50_000
 LINE_BYTES = 1000
 """Of each line of a burst, with its newline."""
-LINES_A_SECOND = 20
+LINES_PER_SECOND = 20
 
 _INIT = {"type": "system", "subtype": "init", "session_id": "s", "model": "claude-opus-4-6", "cwd": "/", "tools": []}
 _RESULT = {
@@ -55,7 +55,7 @@ def write_burst(path: Path, lines: int = BURST) -> Path:
     return path
 
 
-def bursting(sandbox: Sandbox, files: int = 1, stays: bool = False) -> Path:
+def install_burst_writer(sandbox: Sandbox, files: int = 1, stays: bool = False) -> Path:
     """A stand-in that writes a burst as fast as the machine can, `files` times over; returns the file to which it adds
     the moment, in nanoseconds since 1970, when it begins. With `stays` it does not end.
     """
@@ -73,21 +73,21 @@ def bursting(sandbox: Sandbox, files: int = 1, stays: bool = False) -> Path:
     return begun
 
 
-def bytes_of_burst() -> int:
+def burst_bytes() -> int:
     """Of its journal once all but the result is written."""
     return len(json.dumps(_INIT)) + 1 + BURST * LINE_BYTES
 
 
-def writing_evenly(sandbox: Sandbox, lines: int) -> tuple[Path, Path]:
+def install_steady_writer(sandbox: Sandbox, lines: int) -> tuple[Path, Path]:
     """A stand-in that says "ready", waits for a file, then writes so many lines, LINES_A_SECOND, each with the moment
     on the monotonic clock; it ends when there is another file of that name with ".end". Returns it and the file.
     """
     go = sandbox.root / "go"
-    head = f"GO, LINES, RATE, INIT, RESULT = {str(go)!r}, {lines}, {LINES_A_SECOND}, {_INIT!r}, {_RESULT!r}\n"
+    head = f"GO, LINES, RATE, INIT, RESULT = {str(go)!r}, {lines}, {LINES_PER_SECOND}, {_INIT!r}, {_RESULT!r}\n"
     return sandbox.claude(head + _EVEN), go
 
 
-def end_of(go: Path) -> Path:
+def end_signal(go: Path) -> Path:
     return go.with_name(go.name + ".end")
 
 

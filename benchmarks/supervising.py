@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 
 from benchmarks import stream
-from benchmarks.consumption import Consumption, consumption, memory_mb
-from benchmarks.figure import Figure
-from benchmarks.place import Place, hldctl
+from benchmarks.metric import Metric
+from benchmarks.resource_usage import ResourceUsage, memory_mb, read_usage
 from benchmarks.samples import Samples
+from benchmarks.workspace import Workspace, hldctl_command
 from tests.helpers.sandbox import Sandbox, eventually
 
 _BURSTS = 2
@@ -21,20 +21,20 @@ _SILENT = "print(json.dumps({'type': 'system', 'subtype': 'init', 'session_id': 
 _FLOORS = {"python -c pass": "", "python with apsw and json": "import apsw, json"}
 
 
-def measure(place: Place) -> Iterator[Figure]:
+def measure(place: Workspace) -> Iterator[Metric]:
     with place.empty() as sandbox:
         for name, imports in _FLOORS.items():
-            yield Figure(f"memory, {name}", Samples("alone", "MB", (_memory_of_python(sandbox, imports),)))
+            yield Metric(f"memory, {name}", Samples("alone", "MB", (_memory_of_python(sandbox, imports),)))
     with place.empty() as sandbox:
         idle = Samples("supervisor", "MB", (memory_mb(_silent_supervisor(sandbox)),))
-        yield Figure("memory, idle", idle)
+        yield Metric("memory, idle", idle)
     with place.empty() as sandbox:
         late = Samples("supervisor", "MB", (memory_mb(_worked_supervisor(sandbox)),))
-        yield Figure("memory, after 100,000 events", late, Samples("idle", "MB", idle.values))
+        yield Metric("memory, after 100,000 events", late, Samples("idle", "MB", idle.values))
     with place.empty() as sandbox:
         yield from _in_silence(sandbox)
     with place.empty() as sandbox:
-        yield Figure("processor, a line at 20/s", Samples("supervisor", "ms/line", (_cpu_ms_a_line(sandbox),)))
+        yield Metric("processor, a line at 20/s", Samples("supervisor", "ms/line", (_cpu_ms_a_line(sandbox),)))
 
 
 def _memory_of_python(sandbox: Sandbox, imports: str) -> float:
@@ -58,7 +58,7 @@ def _silent_supervisor(sandbox: Sandbox) -> int:
 
 
 def _worked_supervisor(sandbox: Sandbox) -> int:
-    stream.bursting(sandbox, files=_BURSTS, stays=True)
+    stream.install_burst_writer(sandbox, files=_BURSTS, stays=True)
     session_id = sandbox.launch("Write")
     most = "SELECT max(sequence) FROM conversation_events WHERE session_id = ?"
     expected = _BURSTS * stream.BURST
@@ -67,44 +67,44 @@ def _worked_supervisor(sandbox: Sandbox) -> int:
     return _supervisor(sandbox, session_id)
 
 
-def _in_silence(sandbox: Sandbox) -> Iterator[Figure]:
+def _in_silence(sandbox: Sandbox) -> Iterator[Metric]:
     sandbox.claude(_SILENT)
     session_id = sandbox.launch("Be silent")
-    command = [str(word) for word in hldctl(sandbox, "tail", "-f", session_id).words]
+    command = [str(word) for word in hldctl_command(sandbox, "tail", "-f", session_id).words]
     with subprocess.Popen(command, env=sandbox.environment, stdout=subprocess.PIPE) as follower:
         assert follower.stdout is not None
         follower.stdout.readline()
         time.sleep(_SETTLING_SECONDS)
         watched = {"supervisor": _supervisor(sandbox, session_id), "tail -f": follower.pid}
-        before = {name: consumption(pid) for name, pid in watched.items()}
+        before = {name: read_usage(pid) for name, pid in watched.items()}
         time.sleep(_SILENCE_SECONDS)
-        after = {name: consumption(pid) for name, pid in watched.items()}
+        after = {name: read_usage(pid) for name, pid in watched.items()}
         follower.kill()
     for name in watched:
         yield from _used(name, before[name], after[name])
 
 
-def _used(name: str, before: Consumption, after: Consumption) -> Iterator[Figure]:
+def _used(name: str, before: ResourceUsage, after: ResourceUsage) -> Iterator[Metric]:
     wakeups = (after.wakeups - before.wakeups) / _SILENCE_SECONDS
     cpu = (after.cpu_seconds - before.cpu_seconds) * 1000 / _SILENCE_SECONDS
-    yield Figure(f"{name} of a silent session, wake-ups", Samples(name, "/s", (wakeups,)))
-    yield Figure(f"{name} of a silent session, processor", Samples(name, "ms/s", (cpu,)))
+    yield Metric(f"{name} of a silent session, wake-ups", Samples(name, "/s", (wakeups,)))
+    yield Metric(f"{name} of a silent session, processor", Samples(name, "ms/s", (cpu,)))
 
 
 def _cpu_ms_a_line(sandbox: Sandbox) -> float:
-    lines = int(_SILENCE_SECONDS) * stream.LINES_A_SECOND
-    _, go = stream.writing_evenly(sandbox, lines)
+    lines = int(_SILENCE_SECONDS) * stream.LINES_PER_SECOND
+    _, go = stream.install_steady_writer(sandbox, lines)
     session_id = sandbox.launch("Write")
     sandbox.journal_has(session_id, "ready")
     time.sleep(_SETTLING_SECONDS)
     pid = _supervisor(sandbox, session_id)
-    before = consumption(pid).cpu_seconds
+    before = read_usage(pid).cpu_seconds
     go.touch()
     count = "SELECT count(*) FROM conversation_events WHERE session_id = ?"
     time.sleep(_SILENCE_SECONDS)
     # The query and "ready" are two more.
     eventually(lambda: sandbox.sql(count, session_id)[0][0] == lines + 2, "all lines to be recorded")
-    return (consumption(pid).cpu_seconds - before) * 1000 / lines
+    return (read_usage(pid).cpu_seconds - before) * 1000 / lines
 
 
 def _supervisor(sandbox: Sandbox, session_id: str) -> int:

@@ -16,7 +16,7 @@ class NotMeasured(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
+class CompletedCommand:
     wall_ms: float
     cpu_ms: float
     """Its own and that of the children that it has waited for."""
@@ -29,7 +29,7 @@ class Command:
     environment: Mapping[str, str]
     directory: Path
 
-    def run(self) -> Ended:
+    def run(self) -> CompletedCommand:
         """Raises NotMeasured if it fails."""
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             begun = time.perf_counter()
@@ -53,16 +53,16 @@ class Command:
         if process.returncode:
             name = " ".join([Path(self.words[0]).name, *map(str, self.words[1:])])
             raise NotMeasured(f"`{name}` ended with {process.returncode}: {(complaints or written).strip()[-300:]}")
-        return Ended(wall * 1000, (usage.ru_utime + usage.ru_stime) * 1000, written)
+        return CompletedCommand(wall * 1000, (usage.ru_utime + usage.ru_stime) * 1000, written)
 
     def wall_ms(self) -> float:
         return self.run().wall_ms
 
 
-Timed = Callable[[], float]
+Timer = Callable[[], float]
 
 
-def paired(first: Timed, second: Timed, times: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def run_in_turn(first: Timer, second: Timer, times: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Both in turn, so many times each, after one of each to warm up."""
     first(), second()
     pairs = [(first(), second()) for _ in range(times)]

@@ -53,7 +53,7 @@ _METAVARS: dict[str, Takes | dict[str, Takes]] = {
 }
 
 
-def text() -> str:
+def render_table() -> str:
     commands = {name: _command(name, app.load(name)) for name in app.COMMANDS}
     return _row("hldctl", typer.main.get_command(app.app), commands) + "\n"
 

@@ -13,7 +13,7 @@ EXAMPLE = "".join(
 """A file with all keys."""
 
 
-def text(date: str) -> str:
+def render_page(date: str) -> str:
     sections = {
         "NAME": roff.name("hldctl-config", "defaults for hldctl, and its limits"),
         "SYNOPSIS": f"{roff.italic('$XDG_CONFIG_HOME/hldctl/config.toml')}\n.br\n"

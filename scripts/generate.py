@@ -18,16 +18,16 @@ from hldctl.cli.help_text import EXAMPLES, EXIT_CODES, SECTIONS, TOP
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
 from scripts import completion_table, configuration_page, reference, roff
-from scripts.described import (
+from scripts.command_help import (
     arguments,
-    context_of,
     has_rest,
+    make_context,
+    metavar,
     names,
     option_help,
     options,
     paragraphs,
     subcommands,
-    takes,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,8 +92,8 @@ def generated() -> dict[str, str]:
     """What each generated file has to hold, by its path below the root."""
     return (
         {f"completions/{file}": install.script(shell) for shell, file in install.FILES.items()}
-        | {"hldctl/cli/completion/table.json": completion_table.text()}
-        | {"man/man1/hldctl.1": main_page(), "man/man5/hldctl-config.5": configuration_page.text(_date())}
+        | {"hldctl/cli/completion/table.json": completion_table.render_table()}
+        | {"man/man1/hldctl.1": main_page(), "man/man5/hldctl-config.5": configuration_page.render_page(_date())}
         | {f"man/man1/hldctl-{name}.1": command_page(name) for name in app.COMMANDS}
         | {"docs/reference/commands.md": reference.commands()}
         | {"docs/reference/configuration.md": reference.configuration()}
@@ -112,7 +112,7 @@ def _pages_below(root: Path) -> set[str]:
 
 
 def main_page() -> str:
-    context = context_of(typer.main.get_command(app.app), "hldctl")
+    context = make_context(typer.main.get_command(app.app), "hldctl")
     return _page(
         "hldctl",
         {
@@ -133,7 +133,7 @@ def main_page() -> str:
 
 
 def command_page(name: str) -> str:
-    context = context_of(app.load(name), name)
+    context = make_context(app.load(name), name)
     return _page(
         f"hldctl-{name}",
         {
@@ -203,7 +203,7 @@ def _options(context: typer.Context) -> str:
 
 def _option_names(option: TyperOption, context: typer.Context) -> str:
     written = ", ".join(map(roff.bold, names(option)))
-    taken = takes(option, context)
+    taken = metavar(option, context)
     return f"{written} {roff.italic(taken)}" if taken else written
 
 
@@ -212,7 +212,7 @@ def _commands() -> str:
 
 
 def _section(commands: Sequence[str]) -> str:
-    contexts = {name: context_of(app.load(name), name) for name in commands}
+    contexts = {name: make_context(app.load(name), name) for name in commands}
     return roff.entries((roff.reference(f"hldctl-{name}"), _summary(each) + ".") for name, each in contexts.items())
 
 

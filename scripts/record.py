@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from scripts.film import Frame, animated
+from scripts.svg_animation import Frame, render_animation
 from tests.helpers import svg_screenshot
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.svg_screenshot import Theme
@@ -44,7 +44,9 @@ _PROJECT = {
 def main() -> int:
     frames = recorded()
     for theme in Theme:
-        (PICTURES / f"demo-{theme.suffix}.svg").write_text(animated(frames, _COLUMNS, _LINES, theme), encoding="utf-8")
+        (PICTURES / f"demo-{theme.suffix}.svg").write_text(
+            render_animation(frames, _COLUMNS, _LINES, theme), encoding="utf-8"
+        )
     print(f"{len(frames)} frames, {frames[-1][0]:.1f} s")
     return 0
 

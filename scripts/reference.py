@@ -13,16 +13,16 @@ from hldctl.cli.help_text import EXAMPLES, EXIT_CODES, SECTIONS
 from hldctl.config import schema
 from hldctl.errors import ExitCode
 from scripts import configuration_page
-from scripts.described import (
+from scripts.command_help import (
     arguments,
-    context_of,
     has_rest,
+    make_context,
+    metavar,
     names,
     option_help,
     options,
     paragraphs,
     subcommands,
-    takes,
 )
 
 _WRITTEN = "<!-- Written by scripts/generate.py; change the help texts instead. -->"
@@ -32,7 +32,7 @@ _WRITTEN = "<!-- Written by scripts/generate.py; change the help texts instead. 
 
 
 def commands() -> str:
-    root = context_of(typer.main.get_command(app.app), "hldctl")
+    root = make_context(typer.main.get_command(app.app), "hldctl")
     return _page(
         "# Commands",
         "What `hldctl COMMAND --help` says, too. For an ID stand its first four characters, `last`, or a name. "
@@ -51,7 +51,7 @@ def _links(names: Sequence[str]) -> str:
 
 
 def _command(name: str) -> str:
-    context = context_of(app.load(name), name)
+    context = make_context(app.load(name), name)
     below = (_subcommand(name, each) for each in subcommands(context))
     return "\n\n".join([f"## hldctl {name}", _described(name, context), _examples(name), *below])
 
@@ -83,7 +83,7 @@ def _parameters(context: typer.Context) -> str:
 
 def _written(option: TyperOption, context: typer.Context) -> str:
     *first, last = names(option)
-    return _escaped(", ".join(f"`{name}`" for name in [*first, f"{last} {takes(option, context)}".strip()]))
+    return _escaped(", ".join(f"`{name}`" for name in [*first, f"{last} {metavar(option, context)}".strip()]))
 
 
 def _option_help(option: TyperOption, context: typer.Context) -> str:

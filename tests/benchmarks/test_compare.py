@@ -7,40 +7,40 @@ import sys
 from pathlib import Path
 
 from benchmarks import compare
-from benchmarks.figure import Figure
-from benchmarks.goal import Aspect, Goal, median_at_least, ratio
-from benchmarks.measurement import Measurement
+from benchmarks.goals import Aspect, Goal, median_at_least, ratio
+from benchmarks.metric import Metric
+from benchmarks.result import Result
 from benchmarks.samples import Samples
 
 ROOT = Path(__file__).parents[2]
 
 
-def figure(name: str, *values: float, against: tuple[float, ...] = (), goals: tuple[Goal, ...] = ()) -> Figure:
+def figure(name: str, *values: float, against: tuple[float, ...] = (), goals: tuple[Goal, ...] = ()) -> Metric:
     floor = Samples("floor", "ms", against) if against else None
-    return Figure(name, Samples(name, "ms", values), floor, bool(against), "", "commands", goals)
+    return Metric(name, Samples(name, "ms", values), floor, bool(against), "", "commands", goals)
 
 
-def measurement(*figures: Figure, kernel: str = "Linux 6") -> Measurement:
-    return Measurement({"kernel": kernel}, figures)
+def measurement(*figures: Metric, kernel: str = "Linux 6") -> Result:
+    return Result({"kernel": kernel}, figures)
 
 
 def test_what_has_a_goal_is_compared_by_what_that_is_about() -> None:
     before = measurement(figure("ls", 100, 100, against=(50, 50), goals=(ratio(1.25),)))
     after = measurement(figure("ls", 60, 60, against=(60, 60), goals=(ratio(1.25),)))
-    (change,) = compare.changes(before, after)
+    (change,) = compare.compare_results(before, after)
     assert (change.aspect, change.before, change.after, change.factor) == (Aspect.RATIO, 2, 1, 0.5)
     assert change.crossed == "now reached"
 
 
 def test_a_goal_that_is_lost_is_told() -> None:
     before, after = (measurement(figure("rate", value, goals=(median_at_least(30),))) for value in (31, 29))
-    assert [change.crossed for change in compare.changes(before, after)] == ["no longer reached"]
+    assert [change.crossed for change in compare.compare_results(before, after)] == ["no longer reached"]
 
 
 def test_without_a_goal_it_is_the_ratio_and_without_a_floor_the_median() -> None:
     before = measurement(figure("one", 4, against=(2,)), figure("other", 3))
     after = measurement(figure("one", 9, against=(3,)), figure("other", 6))
-    told = [(change.name, change.aspect, change.factor) for change in compare.changes(before, after)]
+    told = [(change.name, change.aspect, change.factor) for change in compare.compare_results(before, after)]
     assert told == [("one", Aspect.RATIO, 1.5), ("other", Aspect.MEDIAN, 2)]
 
 

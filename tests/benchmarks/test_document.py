@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks import document, table
-from benchmarks.figure import Figure
-from benchmarks.goal import median, p99, ratio
-from benchmarks.measurement import Measurement, NoMeasurement
+from benchmarks.goals import median, p99, ratio
+from benchmarks.metric import Metric
+from benchmarks.result import InvalidResult, Result
 from benchmarks.samples import Samples
 
 ROOT = Path(__file__).parents[2]
 PAGE = f"# Performance\n\nBefore.\n\n{document._BEGIN}the last one\n{document._END}\nAfter.\n"
-LS = Figure(
+LS = Metric(
     "ls",
     Samples("hldctl ls", "ms", (70, 71, 80)),
     Samples("least", "ms", (70, 71, 80)),
@@ -25,9 +25,9 @@ LS = Figure(
     goals=(ratio(1.25),),
 )
 LINES = Samples("line to line", "ms", (1.5, 2, 40))
-ONE_SESSION = Figure("1 session", LINES, measure="following", goals=(median(3), p99(15)))
-SHOW = Figure("show", None, note="no Claude Code", measure="peers", goals=(ratio(0.65),))
-MEASURED = Measurement({"hldctl": "0.1.0", "processor": "2 × a | b"}, (LS, ONE_SESSION, SHOW))
+ONE_SESSION = Metric("1 session", LINES, measure="following", goals=(median(3), p99(15)))
+SHOW = Metric("show", None, note="no Claude Code", measure="peers", goals=(ratio(0.65),))
+MEASURED = Result({"hldctl": "0.1.0", "processor": "2 × a | b"}, (LS, ONE_SESSION, SHOW))
 
 
 def test_the_table_of_a_file_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_the_table_of_a_file_takes_the_place_of_the_one_before(tmp_path: Path) -
     page.write_text(PAGE)
     MEASURED.write(file)
     for _ in range(2):
-        document.draw(Measurement.read(file), page)
+        document.update_page(Result.read(file), page)
     drawn = page.read_text()
     assert drawn.startswith("# Performance\n\nBefore.\n")
     assert drawn.endswith("\nAfter.\n")
@@ -46,7 +46,7 @@ def test_the_table_of_a_file_takes_the_place_of_the_one_before(tmp_path: Path) -
 
 
 def test_each_goal_has_a_line_that_says_whether_it_is_reached() -> None:
-    lines = table.markdown(MEASURED).splitlines()
+    lines = table.render_markdown(MEASURED).splitlines()
     told = "| 1 session | line to line: 2 ms (1.5–40) |  |"
     assert f"{told} median 2 ms | median ≤ 3 ms | reached |" in lines
     assert f"{told} p99 40 ms | p99 ≤ 15 ms | not reached |" in lines
@@ -55,15 +55,15 @@ def test_each_goal_has_a_line_that_says_whether_it_is_reached() -> None:
 
 
 def test_what_has_no_goal_and_many_values_is_told_with_its_p99() -> None:
-    many = Figure("many", Samples("late", "ms", tuple(range(1, 101))), measure="following")
-    few = Figure("few", Samples("late", "ms", (1, 2)), measure="following")
-    lines = table.markdown(Measurement({}, (many, few))).splitlines()
+    many = Metric("many", Samples("late", "ms", tuple(range(1, 101))), measure="following")
+    few = Metric("few", Samples("late", "ms", (1, 2)), measure="following")
+    lines = table.render_markdown(Result({}, (many, few))).splitlines()
     assert "| many | late: 50.5 ms (1–100) |  | p99 99 ms |  |  |" in lines
     assert "| few | late: 1.5 ms (1–2) |  |  |  |  |" in lines
 
 
 def test_a_terminal_gets_the_same_in_columns() -> None:
-    shown = table.text(MEASURED)
+    shown = table.render_text(MEASURED)
     assert "hldctl: 0.1.0" in shown
     assert [line.split()[-1] for line in shown.splitlines() if line.startswith("1 session")] == ["reached", "reached"]
     assert "p99 40 ms" in shown
@@ -78,8 +78,8 @@ def test_the_page_has_a_place_for_it() -> None:
 def test_a_file_that_holds_something_else_is_named(content: str, tmp_path: Path) -> None:
     file = tmp_path / "other.json"
     file.write_text(content)
-    with pytest.raises(NoMeasurement, match=r"other\.json holds no measurement"):
-        Measurement.read(file)
+    with pytest.raises(InvalidResult, match=r"other\.json holds no measurement"):
+        Result.read(file)
 
 
 def test_drawing_what_is_not_there_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks import running, stream
-from benchmarks.figure import Figure
+from benchmarks.catalog import BENCHMARKS
 from benchmarks.goals import GOALS
-from benchmarks.measurement import Measurement
-from benchmarks.measures import MEASURES
-from benchmarks.place import FIRST_ID, Place
+from benchmarks.metric import Metric
+from benchmarks.result import Result
 from benchmarks.samples import Samples
 from benchmarks.timing import NotMeasured
+from benchmarks.workspace import FIRST_ID, Workspace
 from tests.helpers.sandbox import Sandbox, eventually
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def command(*words: str | Path) -> list[str]:
 
 def test_the_help_names_each_measure() -> None:
     done = subprocess.run(command("--help"), capture_output=True, text=True, cwd=ROOT, check=True)
-    for name in MEASURES:
+    for name in BENCHMARKS:
         assert name in done.stdout
 
 
@@ -51,7 +51,7 @@ def test_one_measure_prints_its_table_writes_its_file_and_leaves_nothing_else(tm
     done = subprocess.run(words, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert "1/1 floors" in done.stderr
-    measured = Measurement.read(file)
+    measured = Result.read(file)
     assert {"hldctl", "Claude Code", "Python", "SQLite", "kernel", "processor", "command"} <= measured.machine.keys()
     assert re.match(r"\d+% of the processor time", measured.machine["stolen by the host"])
     for figure in measured.figures:
@@ -77,15 +77,15 @@ def test_interrupted_it_writes_nothing_and_leaves_nothing(tmp_path: Path) -> Non
 
 
 def test_a_measure_that_fails_owes_its_figures_and_the_next_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(place: Place) -> Iterator[Figure]:
-        yield Figure("ls", Samples("hldctl ls", "ms", (1,)), Samples("floor", "ms", (1,)), paired=True)
+    def failing(place: Workspace) -> Iterator[Metric]:
+        yield Metric("ls", Samples("hldctl ls", "ms", (1,)), Samples("floor", "ms", (1,)), paired=True)
         raise NotMeasured("there is no floor")
 
-    def working(place: Place) -> Iterator[Figure]:
-        yield Figure("more", Samples("more", "ms", (1,)))
+    def working(place: Workspace) -> Iterator[Metric]:
+        yield Metric("more", Samples("more", "ms", (1,)))
 
-    monkeypatch.setitem(MEASURES, "commands", failing)
-    monkeypatch.setitem(MEASURES, "floors", working)
+    monkeypatch.setitem(BENCHMARKS, "commands", failing)
+    monkeypatch.setitem(BENCHMARKS, "floors", working)
     figures = list(running.run(["commands", "floors"], lambda words: None))
     told = {figure.name: (figure.measured is not None, figure.note) for figure in figures}
     assert told.pop("ls") == (True, "")
@@ -95,7 +95,7 @@ def test_a_measure_that_fails_owes_its_figures_and_the_next_is_measured(monkeypa
 
 @pytest.mark.usefixtures("genuine_claude")
 def test_a_filled_home_holds_the_session_that_is_shown() -> None:
-    with Place() as place, place.of_a_day() as day:
+    with Workspace() as place, place.of_a_day() as day:
         assert day.show(FIRST_ID)["id"] == FIRST_ID
         root = day.root
     assert not root.exists()

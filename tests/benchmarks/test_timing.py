@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.timing import Command, NotMeasured, paired
+from benchmarks.timing import Command, NotMeasured, run_in_turn
 
 
 def python(code: str, directory: Path) -> Command:
@@ -17,7 +17,7 @@ def python(code: str, directory: Path) -> Command:
 
 def test_both_run_in_turn_and_the_first_of_each_counts_for_nothing() -> None:
     moments = count()
-    firsts, seconds = paired(lambda: next(moments), lambda: next(moments), 3)
+    firsts, seconds = run_in_turn(lambda: next(moments), lambda: next(moments), 3)
     assert (firsts, seconds) == ((2, 4, 6), (3, 5, 7))
 
 

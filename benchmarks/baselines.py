@@ -8,30 +8,32 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import stream
-from benchmarks.figure import Figure
-from benchmarks.place import Place
+from benchmarks.metric import Metric
 from benchmarks.samples import Samples
 from benchmarks.timing import Command
+from benchmarks.workspace import Workspace
 from tests.helpers.sandbox import Sandbox
 
 _TIMES = 11
 _RATES = 3
-TRIVIAL = "a trivial typer and peewee command"
+TRIVIAL_NAME = "a trivial typer and peewee command"
 
 
-def measure(place: Place) -> Iterator[Figure]:
+def measure(place: Workspace) -> Iterator[Metric]:
     with place.empty() as sandbox:
         bare = Command([sys.executable, "-c", "pass"], sandbox.environment, sandbox.work)
-        for name, command in (("python -c pass", bare), (TRIVIAL, trivial(sandbox))):
+        for name, command in (("python -c pass", bare), (TRIVIAL_NAME, trivial_command(sandbox))):
             command.run()
-            yield Figure(name, Samples(name, "ms", tuple(command.wall_ms() for _ in range(_TIMES))))
-        yield Figure(
+            yield Metric(name, Samples(name, "ms", tuple(command.wall_ms() for _ in range(_TIMES))))
+        yield Metric(
             "raw inserts",
-            Samples("json.loads and two inserts", "lines/s", tuple(inserts(sandbox) for _ in range(_RATES))),
+            Samples(
+                "json.loads and two inserts", "lines/s", tuple(measure_insert_rate(sandbox) for _ in range(_RATES))
+            ),
         )
 
 
-def trivial(sandbox: Sandbox) -> Command:
+def trivial_command(sandbox: Sandbox) -> Command:
     """The trivial command, with a database of one row for it."""
     path = sandbox.root / "trivial.db"
     if not path.exists():
@@ -40,16 +42,16 @@ def trivial(sandbox: Sandbox) -> Command:
             database.execute("CREATE TABLE session (id TEXT PRIMARY KEY, title TEXT NOT NULL)")
             database.execute("INSERT INTO session VALUES ('1', 'Mend the parser')")
         database.close()
-    program = Path(__file__).parent / "floor" / "trivial.py"
+    program = Path(__file__).parent / "baseline" / "trivial.py"
     return Command([sys.executable, program, path], sandbox.environment, sandbox.work)
 
 
-def inserts(sandbox: Sandbox) -> float:
+def measure_insert_rate(sandbox: Sandbox) -> float:
     """Lines of a burst that the least recorder records a second."""
     lines, database = sandbox.root / "lines", sandbox.root / "inserts.db"
     if not lines.exists():
         stream.write_burst(lines)
-    program = Path(__file__).parent / "floor" / "inserts.py"
+    program = Path(__file__).parent / "baseline" / "inserts.py"
     rate = float(Command([sys.executable, program, lines, database], sandbox.environment, sandbox.work).run().output)
     database.unlink()
     return rate

@@ -23,12 +23,12 @@ FIRST_ID = "9e3779b9-7f4a-7c15-f39c-c0605cedc835"
 """The oldest session of each home that is filled, however many it has."""
 
 
-class Place:
+class Workspace:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._years: Sandbox | None = None
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> Workspace:
         # Where sockets are made, paths have to be short.
         self._root = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hldctl-")))
         return self
@@ -73,7 +73,7 @@ class Place:
         return self._years
 
 
-def hldctl(sandbox: Sandbox, *words: str | Path) -> Command:
+def hldctl_command(sandbox: Sandbox, *words: str | Path) -> Command:
     """As a user runs it: by the script that an installation makes."""
     script = Path(sys.executable).with_name("hldctl")
     if not script.exists():

@@ -12,7 +12,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from hldctl.cli import click_classes
 
 
-def context_of(described: Any, name: str, parent: typer.Context | None = None) -> typer.Context:
+def make_context(described: Any, name: str, parent: typer.Context | None = None) -> typer.Context:
     """What the command's own help is made from."""
     context: typer.Context = described.make_context(name, [], parent=parent, resilient_parsing=True)
     return context
@@ -25,7 +25,7 @@ def paragraphs(context: typer.Context) -> list[str]:
 def subcommands(context: typer.Context) -> list[typer.Context]:
     """Of a command that is a group of others."""
     commands = context.command.commands if isinstance(context.command, TyperGroup) else {}
-    return [context_of(command, name, context) for name, command in commands.items()]
+    return [make_context(command, name, context) for name, command in commands.items()]
 
 
 def has_rest(context: typer.Context) -> bool:
@@ -48,7 +48,7 @@ def names(option: TyperOption) -> list[str]:
     return sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
 
 
-def takes(option: TyperOption, context: typer.Context) -> str:
+def metavar(option: TyperOption, context: typer.Context) -> str:
     """What stands behind the option; empty if nothing does."""
     return "" if option.is_flag or option.count else option.make_metavar(context)
 

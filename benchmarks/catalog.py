@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import (
-    commands,
-    completing,
-    floors,
-    following,
-    growth,
-    launching,
-    peers,
-    recording,
-    supervising,
-)
-from benchmarks.figure import Figure
-from benchmarks.place import Place
+from benchmarks import baselines, commands, completing, following, growth, launching, peers, recording, supervising
+from benchmarks.metric import Metric
+from benchmarks.workspace import Workspace
 
-Measure = Callable[[Place], Iterator[Figure]]
+Benchmark = Callable[[Workspace], Iterator[Metric]]
 
-MEASURES: dict[str, Measure] = {
-    "floors": floors.measure,
+BENCHMARKS: dict[str, Benchmark] = {
+    "floors": baselines.measure,
     "commands": commands.measure,
     "completing": completing.measure,
     "peers": peers.measure,

@@ -12,19 +12,19 @@ _KB = 1024
 
 
 @dataclass(frozen=True)
-class Consumption:
+class ResourceUsage:
     cpu_seconds: float
     wakeups: int
     """How often it has been waiting and went on."""
 
 
-def consumption(pid: int) -> Consumption:
+def read_usage(pid: int) -> ResourceUsage:
     """Of all its threads; raises NotMeasured where there is no such process or no /proc."""
     cpu, wakeups = 0, 0
     for thread in _proc(pid, "task").iterdir():
         cpu += int((thread / "schedstat").read_text().split()[0])
         wakeups += _number("voluntary_ctxt_switches", (thread / "status").read_text())
-    return Consumption(cpu / 1e9, wakeups)
+    return ResourceUsage(cpu / 1e9, wakeups)
 
 
 def memory_mb(pid: int) -> float:

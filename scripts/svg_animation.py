@@ -19,7 +19,7 @@ _TEXT_BELOW, _BACKGROUND_BELOW = 20, 1.5
 _DRAWN = re.compile(r'<(text|rect) [^>]*?\by="([\d.]+)"[^>]*?(?:/>|>[^<]*</text>)')
 
 
-def animated(frames: list[Frame], columns: int, lines: int, theme: Theme) -> str:
+def render_animation(frames: list[Frame], columns: int, lines: int, theme: Theme) -> str:
     """Each distinct line is drawn once; a frame is a list of lines, and the frames pass by a window.
 
     Programs that know nothing of animations, and people who want none, see the last frame.

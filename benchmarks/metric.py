@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.goal import Aspect, Goal
+from benchmarks.goals import Aspect, Goal
 from benchmarks.samples import Samples, ratio_by_pairs
 
 _P99 = 0.99
@@ -20,7 +20,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Metric:
     name: str
     measured: Samples | None
     """None where it could not be measured; `note` says why."""
@@ -62,7 +62,7 @@ class Figure:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Figure:
+    def from_json(cls, fields: dict[str, Any]) -> Metric:
         goals = tuple(Goal(Aspect(goal["aspect"]), goal["bound"], goal["at_least"]) for goal in fields["goals"])
         pair = {name: _samples(fields[name]) for name in ("measured", "against")}
         return cls(**{**fields, **pair, "goals": goals})

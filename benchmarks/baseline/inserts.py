@@ -1,6 +1,6 @@
 """The least that recording has to do: each line of FILE parsed, and two rows for it, many lines a transaction.
 
-`python -m benchmarks.floor.inserts FILE DATABASE` makes the database and prints the lines recorded a second.
+`python -m benchmarks.baseline.inserts FILE DATABASE` makes the database and prints the lines recorded a second.
 """
 
 from __future__ import annotations
