@@ -1,4 +1,4 @@
-"""How fast hldctl is beside its parts and its peers, all measured in the same run.
+"""Benchmarks that compare hldctl with baselines and with Claude Code's own commands, in the same run.
 
-`python -m benchmarks` measures, `python -m benchmarks.compare` compares two such measurements.
+`python -m benchmarks` measures; `python -m benchmarks.compare` compares two results.
 """

@@ -1,4 +1,4 @@
-"""What nothing of this kind can do without, alone."""
+"""The baselines by themselves: an empty Python, a trivial command, and plain inserts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _RATES = 3
 TRIVIAL_NAME = "a trivial typer and peewee command"
 
 
-def measure(place: Workspace) -> Iterator[Metric]:
-    with place.empty() as sandbox:
+def measure(workspace: Workspace) -> Iterator[Metric]:
+    with workspace.empty_home() as sandbox:
         bare = Command([sys.executable, "-c", "pass"], sandbox.environment, sandbox.work)
         for name, command in (("python -c pass", bare), (TRIVIAL_NAME, trivial_command(sandbox))):
             command.run()
@@ -34,20 +34,20 @@ def measure(place: Workspace) -> Iterator[Metric]:
 
 
 def trivial_command(sandbox: Sandbox) -> Command:
-    """The trivial command, with a database of one row for it."""
+    """Return the trivial command; create its database, with one row, if necessary."""
     path = sandbox.root / "trivial.db"
     if not path.exists():
         database = sqlite3.connect(path)
         with database:
             database.execute("CREATE TABLE session (id TEXT PRIMARY KEY, title TEXT NOT NULL)")
-            database.execute("INSERT INTO session VALUES ('1', 'Mend the parser')")
+            database.execute("INSERT INTO session VALUES ('1', 'Fix the parser')")
         database.close()
     program = Path(__file__).parent / "baseline" / "trivial.py"
     return Command([sys.executable, program, path], sandbox.environment, sandbox.work)
 
 
 def measure_insert_rate(sandbox: Sandbox) -> float:
-    """Lines of a burst that the least recorder records a second."""
+    """Return how many lines of a burst the minimal recorder writes per second."""
     lines, database = sandbox.root / "lines", sandbox.root / "inserts.db"
     if not lines.exists():
         stream.write_burst(lines)

@@ -1,4 +1,4 @@
-"""All that can be measured, in the order in which it is."""
+"""All benchmarks, in the order in which they run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.workspace import Workspace
 Benchmark = Callable[[Workspace], Iterator[Metric]]
 
 BENCHMARKS: dict[str, Benchmark] = {
-    "floors": baselines.measure,
+    "baselines": baselines.measure,
     "commands": commands.measure,
     "completing": completing.measure,
     "peers": peers.measure,

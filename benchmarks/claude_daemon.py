@@ -1,4 +1,4 @@
-"""What Claude Code itself has for sessions in the background, with the scripted API behind it."""
+"""Claude Code's own background sessions (`claude --bg`), connected to the scripted API."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ import psutil
 from benchmarks.timing import Command, NotMeasured
 from tests.helpers.sandbox import Sandbox, claude_binary, kill
 
-_CALM_SECONDS = 0.25
-_CALM_SHARE = 0.1
-"""Of one core, below which a machine counts as free for the next command."""
-_LONGEST_CALMING = 5.0
-_PATIENCE = 30.0
+_IDLE_CHECK_SECONDS = 0.25
+# Share of one core below which the machine counts as idle and the next command may run.
+_IDLE_SHARE = 0.1
+_IDLE_TIMEOUT = 5.0
+_REQUEST_TIMEOUT = 30.0
 
 
-def claude_command(sandbox: Sandbox, *words: str) -> Command:
-    return Command([claude_binary(), *words], sandbox.environment, sandbox.work)
+def claude_command(sandbox: Sandbox, *arguments: str) -> Command:
+    return Command([claude_binary(), *arguments], sandbox.environment, sandbox.work)
 
 
 def prepare(sandbox: Sandbox) -> None:
-    """Answers what a new user is asked, once and for all, starts the daemon and lets it come to rest."""
+    """Answer the first-run dialogs, start the daemon and wait until it is idle."""
     answers = {
         "hasCompletedOnboarding": True,
         "projects": {str(sandbox.work): {"hasTrustDialogAccepted": True}},
-        # Known by their ends; one that nobody has approved of holds a session back for good (2.1.330).
+        # Keys are identified by their last 20 characters; an unapproved key blocks a session forever (2.1.330).
         "customApiKeyResponses": {"approved": [sandbox.environment["ANTHROPIC_API_KEY"][-20:]], "rejected": []},
     }
     (sandbox.home / ".claude.json").write_text(json.dumps(answers))
@@ -39,58 +39,62 @@ def prepare(sandbox: Sandbox) -> None:
 
 
 def start_session(sandbox: Sandbox, prompt: str) -> float:
-    """Milliseconds until `claude --bg` returns. Before this does, the session has asked the model and been stopped."""
-    begun = claude_command(sandbox, "--bg", prompt).run()
-    words = begun.output.split()
+    """Return the milliseconds that `claude --bg` took.
+
+    Before this function returns, the session has sent its request to the model and has been stopped. Raise
+    NotMeasured if the output names no session or if no request arrives.
+    """
+    launched = claude_command(sandbox, "--bg", prompt).run()
+    words = launched.output.split()
     if "stop" not in words:
-        raise NotMeasured(f"`claude --bg` names no session: {begun.output[:200]}")
+        raise NotMeasured(f"`claude --bg` names no session: {launched.output[:200]}")
     _wait_for_request(sandbox, prompt)
     claude_command(sandbox, "stop", words[words.index("stop") + 1]).run()
     wait_until_idle(sandbox)
-    return begun.wall_ms
+    return launched.wall_ms
 
 
 def _wait_for_request(sandbox: Sandbox, prompt: str) -> None:
     assert sandbox.server is not None
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _REQUEST_TIMEOUT
     while not any(prompt in json.dumps(request) for request in list(sandbox.server.requests)):
         if time.monotonic() > deadline:
-            raise NotMeasured(f"`claude --bg` has not asked the model after {_PATIENCE:.0f} s")
+            raise NotMeasured(f"`claude --bg` sent no request to the model within {_REQUEST_TIMEOUT:.0f} s")
         time.sleep(0.02)
 
 
 def wait_until_idle(sandbox: Sandbox) -> None:
-    """Waits until what was started from here uses next to no processor, or for some seconds."""
-    deadline = time.monotonic() + _LONGEST_CALMING
+    """Wait until the processes of the sandbox use almost no processor time, for at most `_IDLE_TIMEOUT` seconds."""
+    deadline = time.monotonic() + _IDLE_TIMEOUT
     before = _cpu_seconds(sandbox)
     while time.monotonic() < deadline:
-        time.sleep(_CALM_SECONDS)
+        time.sleep(_IDLE_CHECK_SECONDS)
         now = _cpu_seconds(sandbox)
-        if now - before < _CALM_SHARE * _CALM_SECONDS:
+        if now - before < _IDLE_SHARE * _IDLE_CHECK_SECONDS:
             return
         before = now
 
 
 def stop_daemon(sandbox: Sandbox) -> None:
-    """Kills the daemon and all that it has started."""
+    """Kill the daemon and all its descendants."""
     kill(sandbox.processes())
 
 
 def remove_sockets(sandbox: Sandbox) -> None:
-    """They are outside of HOME (2.1.330): in a directory named after the configuration's."""
+    """Remove the daemon's sockets: outside HOME, in a directory named by a hash of the configuration's (2.1.330)."""
     configuration = str(sandbox.home / ".claude")
     name = hashlib.sha256(configuration.encode()).hexdigest()[:8]
     directory = Path("/tmp", f"cc-daemon-{os.getuid()}")
     shutil.rmtree(directory / name, ignore_errors=True)
     with contextlib.suppress(OSError):
-        # Others may have theirs in it.
+        # Other daemons may have sockets in it; then it is not empty and stays.
         directory.rmdir()
 
 
 def _cpu_seconds(sandbox: Sandbox) -> float:
-    used = 0.0
+    total = 0.0
     for process in sandbox.processes():
         with contextlib.suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-            used += times.user + times.system
-    return used
+            total += times.user + times.system
+    return total

@@ -1,4 +1,4 @@
-"""Commands that read, beside the least command that could."""
+"""Read commands, compared with a trivial command that uses the same libraries."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _TIMES = 21
 READ_COMMANDS = {"ls": ("ls",), "show": ("show", FIRST_ID), "tail -n 20": ("tail", "-n", "20", FIRST_ID)}
 
 
-def measure(place: Workspace) -> Iterator[Metric]:
-    with place.of_a_day() as sandbox:
-        least = trivial_command(sandbox)
-        for name, words in READ_COMMANDS.items():
-            ours, floors = run_in_turn(hldctl_command(sandbox, *words).wall_ms, least.wall_ms, _TIMES)
-            yield Metric(name, Samples(f"hldctl {name}", "ms", ours), Samples(TRIVIAL_NAME, "ms", floors), paired=True)
+def measure(workspace: Workspace) -> Iterator[Metric]:
+    with workspace.small_home() as sandbox:
+        trivial = trivial_command(sandbox)
+        for name, arguments in READ_COMMANDS.items():
+            ours, baseline = run_in_turn(hldctl_command(sandbox, *arguments).wall_ms, trivial.wall_ms, _TIMES)
+            against = Samples(TRIVIAL_NAME, "ms", baseline)
+            yield Metric(name, Samples(f"hldctl {name}", "ms", ours), against, paired=True)

@@ -1,7 +1,7 @@
-"""Two measurements side by side: `python -m benchmarks.compare BEFORE AFTER`.
+"""Compare two results: `python -m benchmarks.compare BEFORE AFTER`.
 
-What was measured against something is compared by its ratios, which two machines or two days leave as they are; the
-rest by its medians, which they don't.
+Metrics that were measured against something are compared by their ratios, which can be compared between machines and
+days. All others are compared by their medians, which cannot.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _SAME_MACHINE = ("Claude Code", "Python", "SQLite", "kernel", "processor")
 
 @dataclass(frozen=True)
 class Change:
-    measure: str
+    benchmark: str
     name: str
     aspect: Aspect
     before: float
     after: float
-    crossed: str
-    """What became of a goal: empty where it is as it was."""
+    goal_change: str
+    """Whether a goal is now reached or no longer reached; empty if this did not change."""
 
     @property
     def factor(self) -> float | None:
@@ -36,58 +36,59 @@ class Change:
 
 
 def compare_results(before: Result, after: Result) -> Iterator[Change]:
-    """Of each figure that is in both: what its goals are about, else its ratio, else its median."""
-    known = {(figure.measure, figure.name): figure for figure in before.figures}
-    for figure in after.figures:
-        old = known.get((figure.measure, figure.name))
+    """Yield the changes of each metric that is in both: the aspects of its goals, else its ratio, else its median."""
+    old_metrics = {(metric.benchmark, metric.name): metric for metric in before.metrics}
+    for metric in after.metrics:
+        old = old_metrics.get((metric.benchmark, metric.name))
         if old is not None:
-            yield from _changes(old, figure)
+            yield from _compare_metrics(old, metric)
 
 
 def only_in_one(before: Result, after: Result) -> list[str]:
-    """What is measured in one of them alone."""
+    """Return the names of the metrics that only one of the two results has."""
     names = [
-        {f"{figure.measure}: {figure.name}" for figure in one.figures if figure.measured} for one in (before, after)
+        {f"{metric.benchmark}: {metric.name}" for metric in result.metrics if metric.measured}
+        for result in (before, after)
     ]
     return sorted(names[0] ^ names[1])
 
 
 def render_lines(before: Result, after: Result) -> Iterator[str]:
     for name in _SAME_MACHINE:
-        values = [one.machine.get(name, "unknown") for one in (before, after)]
+        values = [result.machine.get(name, "unknown") for result in (before, after)]
         if values[0] != values[1]:
             yield f"{name} differs: {values[0]}, then {values[1]}"
-    rows = [("What", "", "Before", "After", "After / before", "Goal")]
+    rows = [("Metric", "", "Before", "After", "After / before", "Goal")]
     for change in compare_results(before, after):
         factor = "" if change.factor is None else f"{change.factor:.2f}"
-        told = (
-            f"{change.measure}: {change.name}",
+        cells = (
+            f"{change.benchmark}: {change.name}",
             str(change.aspect),
             format_number(change.before),
             format_number(change.after),
         )
-        rows.append((*told, factor, change.crossed))
+        rows.append((*cells, factor, change.goal_change))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-    yield from (f"in one of them only: {name}" for name in only_in_one(before, after))
+    yield from (f"only in one of the two results: {name}" for name in only_in_one(before, after))
 
 
-def _changes(old: Metric, new: Metric) -> Iterator[Change]:
+def _compare_metrics(old: Metric, new: Metric) -> Iterator[Change]:
     for aspect in _aspects(new):
         before, after = old.value(aspect), new.value(aspect)
         if before is not None and after is not None:
-            yield Change(new.measure, new.name, aspect, before, after, _crossed(new, aspect, before, after))
+            yield Change(new.benchmark, new.name, aspect, before, after, _goal_change(new, aspect, before, after))
 
 
-def _aspects(figure: Metric) -> list[Aspect]:
-    if figure.goals:
-        return [goal.aspect for goal in figure.goals]
-    return [Aspect.MEDIAN if figure.ratio is None else Aspect.RATIO]
+def _aspects(metric: Metric) -> list[Aspect]:
+    if metric.goals:
+        return [goal.aspect for goal in metric.goals]
+    return [Aspect.MEDIAN if metric.ratio is None else Aspect.RATIO]
 
 
-def _crossed(figure: Metric, aspect: Aspect, before: float, after: float) -> str:
-    goal = next((goal for goal in figure.goals if goal.aspect == aspect), None)
+def _goal_change(metric: Metric, aspect: Aspect, before: float, after: float) -> str:
+    goal = next((goal for goal in metric.goals if goal.aspect == aspect), None)
     if goal is None or goal.is_reached(before) == goal.is_reached(after):
         return ""
     return "now reached" if goal.is_reached(after) else "no longer reached"

@@ -1,4 +1,4 @@
-"""TAB at a prompt, beside the quickest listing; both from a shell that knows the completion already."""
+"""Completion on TAB, compared with `ls -q`, both in a bash that has already loaded the completion script."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _hldctl {hldctl} '' show
 printf '%s\\n' "${{COMPREPLY[@]}}" """
 
 
-def measure(place: Workspace) -> Iterator[Metric]:
+def measure(workspace: Workspace) -> Iterator[Metric]:
     if not shutil.which("bash"):
-        raise NotMeasured("there is no bash here")
-    with place.of_a_day() as sandbox:
+        raise NotMeasured("bash is not installed")
+    with workspace.small_home() as sandbox:
         hldctl = shlex.quote(str(Path(sys.executable).with_name("hldctl")))
-        tab = _in_bash(sandbox, _TAB.format(hldctl=hldctl))
+        tab = _bash_command(sandbox, _TAB.format(hldctl=hldctl))
         if FIRST_ID[:8] not in tab.run().output:
-            raise NotMeasured("bash completes no id")
-        ours, listings = run_in_turn(tab.wall_ms, _in_bash(sandbox, f"{hldctl} ls -q\n:").wall_ms, _TIMES)
+            raise NotMeasured("bash does not complete an id")
+        ours, listings = run_in_turn(tab.wall_ms, _bash_command(sandbox, f"{hldctl} ls -q\n:").wall_ms, _TIMES)
         against = Samples("hldctl ls -q", "ms", listings)
         yield Metric("an id on TAB", Samples("completion in bash", "ms", ours), against, paired=True)
 
 
-def _in_bash(sandbox: Sandbox, words: str) -> Command:
-    source = f"source {shlex.quote(str(_SCRIPT))}\n{words}"
+def _bash_command(sandbox: Sandbox, code: str) -> Command:
+    source = f"source {shlex.quote(str(_SCRIPT))}\n{code}"
     return Command(["bash", "--norc", "-c", source], sandbox.environment, sandbox.work)

@@ -1,4 +1,4 @@
-"""From the moment a line is written to the moment it comes out of `tail -f`."""
+"""Latency from the writing of a line until `tail -f` prints it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import re
 import selectors
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,77 +20,78 @@ from benchmarks.workspace import Workspace, hldctl_command
 from tests.helpers.sandbox import Sandbox
 
 _SECONDS = 20
-_FLOOR_SECONDS = 10
+_BASELINE_SECONDS = 10
+# About the processor time that supervisor and follower need for a line.
 _WORK_SECONDS = 0.0015
-"""About what supervisor and follower take for a line."""
-_PATIENCE = 30.0
+_READ_TIMEOUT = 30.0
 _CHUNK = 1 << 16
-_MOMENT = re.compile(rb"@(\d+)@")
+_WRITTEN_AT_NS = re.compile(rb"@(\d+)@")
 
 
-def measure(place: Workspace) -> Iterator[Metric]:
-    floor = _by_coreutils(place, 1)
-    yield Metric("the machine alone", _by_a_clock())
-    for words in (("tail", "-f"), ("tail", "-f", "--json")):
-        yield _figure(f"1 session, {' '.join(words)}", _by_hldctl(place, 1, words), floor)
-    yield _figure("20 sessions, tail -f", _by_hldctl(place, 20, ("tail", "-f")), _by_coreutils(place, 20))
+def measure(workspace: Workspace) -> Iterator[Metric]:
+    baseline = _measure_coreutils(workspace, 1)
+    yield Metric("the machine alone", _measure_machine())
+    for arguments in (("tail", "-f"), ("tail", "-f", "--json")):
+        yield _metric(f"1 session, {' '.join(arguments)}", _measure_hldctl(workspace, 1, arguments), baseline)
+    ours, baseline = _measure_hldctl(workspace, 20, ("tail", "-f")), _measure_coreutils(workspace, 20)
+    yield _metric("20 sessions, tail -f", ours, baseline)
 
 
-def _figure(name: str, ours: tuple[float, ...], floor: tuple[float, ...]) -> Metric:
-    return Metric(name, Samples("line to line", "ms", ours), Samples("tail -f of coreutils", "ms", floor))
+def _metric(name: str, ours: tuple[float, ...], baseline: tuple[float, ...]) -> Metric:
+    return Metric(name, Samples("line to line", "ms", ours), Samples("tail -f of coreutils", "ms", baseline))
 
 
-def _by_hldctl(place: Workspace, sessions: int, words: Sequence[str]) -> tuple[float, ...]:
-    """Milliseconds of each line, with so many sessions at once and a follower for each."""
+def _measure_hldctl(workspace: Workspace, sessions: int, arguments: Sequence[str]) -> tuple[float, ...]:
+    """Return the latency of each line in milliseconds, for N sessions at once with one follower each."""
     lines = _SECONDS * stream.LINES_PER_SECOND
-    with place.empty() as sandbox:
+    with workspace.empty_home() as sandbox:
         _, go = stream.install_steady_writer(sandbox, lines)
         ids = [
             sandbox.launch("Write", "-C", str(_directory(sandbox, number)), "--create-dir")
             for number in range(sessions)
         ]
-        commands = [[str(word) for word in hldctl_command(sandbox, *words, session_id).words] for session_id in ids]
-        with _followed(sandbox, commands) as arrivals:
-            arrivals.wait_until_ready()
+        commands = [[str(word) for word in hldctl_command(sandbox, *arguments, session_id).argv] for session_id in ids]
+        with _start_followers(sandbox, commands) as followers:
+            followers.wait_until_ready()
             go.touch()
-            taken = arrivals.latencies(lines)
+            latencies = followers.latencies(lines)
             stream.end_signal(go).touch()
-    return taken
+    return latencies
 
 
-def _by_coreutils(place: Workspace, files: int) -> tuple[float, ...]:
-    """The same writers, each into a file that nothing else reads."""
-    lines = _FLOOR_SECONDS * stream.LINES_PER_SECOND
-    with place.empty() as sandbox:
+def _measure_coreutils(workspace: Workspace, files: int) -> tuple[float, ...]:
+    """Return the latencies in milliseconds of `tail -f` on files that the same writers write directly."""
+    lines = _BASELINE_SECONDS * stream.LINES_PER_SECOND
+    with workspace.empty_home() as sandbox:
         writer, go = stream.install_steady_writer(sandbox, lines)
         paths = [sandbox.work / f"{number}" for number in range(files)]
-        writers = [_into_file([sys.executable, str(writer)], path, sandbox) for path in paths]
-        with _followed(sandbox, [["tail", "-n", "+1", "-f", str(path)] for path in paths]) as arrivals:
-            arrivals.wait_until_ready()
+        writers = [_start_writer([str(writer)], path, sandbox) for path in paths]
+        with _start_followers(sandbox, [["tail", "-n", "+1", "-f", str(path)] for path in paths]) as followers:
+            followers.wait_until_ready()
             go.touch()
-            taken = arrivals.latencies(lines)
+            latencies = followers.latencies(lines)
             stream.end_signal(go).touch()
-        for one in writers:
-            one.wait()
-    return taken
+        for process in writers:
+            process.wait()
+    return latencies
 
 
-def _by_a_clock() -> Samples:
-    """From the moment for which a process asked to be woken to the end of its work: what the machine adds to that."""
-    taken: list[float] = []
+def _measure_machine() -> Samples:
+    """Return the latencies of a process that asks to be woken at a given time and then works: what the machine adds."""
+    latencies: list[float] = []
     due = time.monotonic()
     for _ in range(_SECONDS * stream.LINES_PER_SECOND):
         due += 1 / stream.LINES_PER_SECOND
         time.sleep(max(0.0, due - time.monotonic()))
-        begun = time.thread_time()
-        while time.thread_time() - begun < _WORK_SECONDS:
+        started = time.thread_time()
+        while time.thread_time() - started < _WORK_SECONDS:
             pass
-        taken.append((time.monotonic() - due) * 1000)
+        latencies.append((time.monotonic() - due) * 1000)
     work = f"{_WORK_SECONDS * 1000:.1f} ms of work, {stream.LINES_PER_SECOND} times a second"
-    return Samples(work, "ms", tuple(taken))
+    return Samples(work, "ms", tuple(latencies))
 
 
-def _into_file(command: Sequence[str], path: Path, sandbox: Sandbox) -> subprocess.Popen[bytes]:
+def _start_writer(command: Sequence[str], path: Path, sandbox: Sandbox) -> subprocess.Popen[bytes]:
     with path.open("w") as file:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, env=sandbox.environment)
 
@@ -101,70 +101,71 @@ def _directory(sandbox: Sandbox, number: int) -> Path:
 
 
 @dataclass
-class _Arrivals:
-    """What comes out of several followers, with the moment at which it does."""
+class _Followers:
+    """Several followers, with their output and the time at which each line of it arrives."""
 
-    followers: Sequence[subprocess.Popen[bytes]]
-    _begun: dict[int, bytes] = field(default_factory=dict)
+    processes: Sequence[subprocess.Popen[bytes]]
+    _partial_lines: dict[int, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        for follower in self.followers:
-            assert follower.stdout is not None
-            self._selector.register(follower.stdout, selectors.EVENT_READ)
+        for process in self.processes:
+            assert process.stdout is not None
+            self._selector.register(process.stdout, selectors.EVENT_READ)
 
     def wait_until_ready(self) -> None:
-        """Until each has shown what was there before."""
-        waited = {follower.stdout.fileno() for follower in self.followers if follower.stdout}
+        """Wait until each follower has printed the line "ready". Raise NotMeasured if one prints nothing."""
+        pending = {process.stdout.fileno() for process in self.processes if process.stdout}
         for descriptor, _, lines in self._read():
             if b"ready" in lines:
-                waited.discard(descriptor)
-            if not waited:
+                pending.discard(descriptor)
+            if not pending:
                 return
-        raise NotMeasured(f"{len(waited)} of {len(self.followers)} followers show nothing")
+        raise NotMeasured(f"{len(pending)} of {len(self.processes)} followers print nothing")
 
     def latencies(self, lines: int) -> tuple[float, ...]:
-        taken: list[float] = []
-        expected = lines * len(self.followers)
-        for _, arrived, text in self._read():
-            taken.extend((arrived - int(moment)) / 1e6 for moment in _MOMENT.findall(text))
-            if len(taken) == expected:
-                return tuple(taken)
-        raise NotMeasured(f"{len(taken)} of {expected} lines came out")
+        """Return the latency of each line in milliseconds. Raise NotMeasured if lines are missing."""
+        latencies: list[float] = []
+        expected = lines * len(self.processes)
+        for _, arrived_ns, text in self._read():
+            latencies.extend((arrived_ns - int(written_ns)) / 1e6 for written_ns in _WRITTEN_AT_NS.findall(text))
+            if len(latencies) == expected:
+                return tuple(latencies)
+        raise NotMeasured(f"only {len(latencies)} of {expected} lines were printed")
 
     def close(self) -> None:
         self._selector.close()
-        for follower in self.followers:
-            follower.kill()
-            follower.communicate()
+        for process in self.processes:
+            process.kill()
+            process.communicate()
 
     def _read(self) -> Iterator[tuple[int, int, bytes]]:
-        """Whole lines, with whose they are and when they came; ends when nothing comes any more."""
-        while ready := self._selector.select(_PATIENCE):
+        """Yield complete lines with their file descriptor and arrival time (ns); end at a timeout or at end of file."""
+        while ready := self._selector.select(_READ_TIMEOUT):
             for key, _ in ready:
                 chunk = os.read(key.fd, _CHUNK)
-                arrived = time.monotonic_ns()
+                arrived_ns = time.monotonic_ns()
                 if not chunk:
                     self._selector.unregister(key.fileobj)
                     continue
-                lines, newline, rest = (self._begun.get(key.fd, b"") + chunk).rpartition(b"\n")
-                self._begun[key.fd] = rest
+                lines, newline, rest = (self._partial_lines.get(key.fd, b"") + chunk).rpartition(b"\n")
+                self._partial_lines[key.fd] = rest
                 if newline:
-                    yield key.fd, arrived, lines
+                    yield key.fd, arrived_ns, lines
             if not self._selector.get_map():
                 return
 
 
 @contextmanager
-def _followed(sandbox: Sandbox, commands: Sequence[Sequence[str]]) -> Iterator[_Arrivals]:
-    followers = [
+def _start_followers(sandbox: Sandbox, commands: Sequence[Sequence[str]]) -> Iterator[_Followers]:
+    processes = [
         subprocess.Popen(
             command, env=sandbox.environment, cwd=sandbox.work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
         )
         for command in commands
     ]
-    arrivals = _Arrivals(followers)
+    followers = _Followers(processes)
     try:
-        yield arrivals
+        yield followers
     finally:
-        arrivals.close()
+        followers.close()

@@ -1,6 +1,4 @@
-"""What a figure should be.
-
-The goals: by measure, and in it by the figure's name. What stands here and is not measured is reported so."""
+"""The goals of the metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ class Goal:
     aspect: Aspect
     bound: float
     at_least: bool = False
-    """Else it is the most."""
+    """True if the bound is a minimum, False if it is a maximum."""
 
     def is_reached(self, value: float) -> bool:
         return value >= self.bound if self.at_least else value <= self.bound
@@ -45,6 +43,7 @@ def ratio_at_least(bound: float) -> Goal:
     return Goal(Aspect.RATIO, bound, at_least=True)
 
 
+# By benchmark and by the metric's name. A goal whose metric was not measured is reported as not measured.
 GOALS: dict[str, dict[str, tuple[Goal, ...]]] = {
     "commands": {
         "ls": (ratio(1.25),),

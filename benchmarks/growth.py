@@ -1,4 +1,4 @@
-"""Commands that read, with years of sessions and without."""
+"""Read commands on a database with years of sessions, compared with a small one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmarks.workspace import Workspace, hldctl_command
 _TIMES = 21
 
 
-def measure(place: Workspace) -> Iterator[Metric]:
-    years = place.of_years()
-    for name, words in READ_COMMANDS.items():
-        with place.empty() if name == "ls" else place.of_one_session() as little:
-            many, few = run_in_turn(
-                hldctl_command(years, *words).wall_ms, hldctl_command(little, *words).wall_ms, _TIMES
+def measure(workspace: Workspace) -> Iterator[Metric]:
+    large = workspace.large_home()
+    for name, arguments in READ_COMMANDS.items():
+        with workspace.empty_home() if name == "ls" else workspace.one_session_home() as small:
+            large_ms, small_ms = run_in_turn(
+                hldctl_command(large, *arguments).wall_ms, hldctl_command(small, *arguments).wall_ms, _TIMES
             )
-        of = "no session" if name == "ls" else "that session alone"
-        measured = Samples(f"hldctl {name}, 20,000 sessions and 2,000,000 events", "ms", many)
-        yield Metric(name, measured, Samples(of, "ms", few), paired=True)
+        content = "no session" if name == "ls" else "that session alone"
+        measured = Samples(f"hldctl {name}, 20,000 sessions and 2,000,000 events", "ms", large_ms)
+        yield Metric(name, measured, Samples(content, "ms", small_ms), paired=True)

@@ -1,4 +1,4 @@
-"""Where, when and with what was measured."""
+"""Description of the machine, the versions and the time of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.helpers.sandbox import claude_binary
 
 
 def describe(arguments: list[str]) -> dict[str, str]:
-    """What to name it, and its value; the load is that of the last minute before."""
+    """Return labels and values; the load is the average of the minute before the run."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": " ".join(["python -m benchmarks", *arguments]),
@@ -34,22 +34,22 @@ def describe(arguments: list[str]) -> dict[str, str]:
     }
 
 
-class Steal:
-    """What a virtual machine's host gave to others while this one wanted to run."""
+class StealTime:
+    """Processor time that the host of a virtual machine gave to others while this machine was ready to run."""
 
     def __init__(self) -> None:
         self._before = psutil.cpu_times()
 
     def share(self) -> float:
-        """Of the processor time wanted since this was made: 0 to 1; 0 where the kernel does not count it."""
+        """Return the stolen share (0 to 1) of the processor time requested since construction; 0 if not counted."""
         now = psutil.cpu_times()
         stolen = getattr(now, "steal", 0.0) - getattr(self._before, "steal", 0.0)
-        given = _busy(now) - _busy(self._before)
-        return float(stolen / (stolen + given)) if stolen else 0.0
+        used = _busy_seconds(now) - _busy_seconds(self._before)
+        return float(stolen / (stolen + used)) if stolen else 0.0
 
 
-def _busy(times: Any) -> float:
-    """Seconds of all processors; guests' are part of the user's."""
+def _busy_seconds(times: Any) -> float:
+    """Return the seconds of all processors; the user time includes the time of guests."""
     return float(times.user + times.nice + times.system)
 
 
@@ -60,5 +60,5 @@ def _claude_version() -> str:
 
 def _processor() -> str:
     file = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*:\s*(.+)$", file.read_text(), re.MULTILINE) if file.exists() else None
-    return found[1] if found else platform.machine() or sys.platform
+    match = re.search(r"^model name\s*:\s*(.+)$", file.read_text(), re.MULTILINE) if file.exists() else None
+    return match[1] if match else platform.machine() or sys.platform

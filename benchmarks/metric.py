@@ -1,4 +1,4 @@
-"""One line of the result: what was measured, against what, and what it should be."""
+"""A metric: one row of the result, with its samples, what they are compared with, and its goals."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from benchmarks.goals import Aspect, Goal
 from benchmarks.samples import Samples, ratio_by_pairs
 
 _P99 = 0.99
+# Benchmarks that had another name in older result files.
+_OLD_NAMES = {"floors": "baselines"}
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,13 @@ class Verdict:
 class Metric:
     name: str
     measured: Samples | None
-    """None where it could not be measured; `note` says why."""
+    """None if it could not be measured; `note` gives the reason."""
     against: Samples | None = None
-    """A floor or a peer."""
+    """A baseline or a peer."""
     paired: bool = False
-    """Each value of `measured` was followed by its counterpart in `against`."""
+    """True if each value of `measured` and its counterpart in `against` were measured right after each other."""
     note: str = ""
-    measure: str = ""
+    benchmark: str = ""
     goals: tuple[Goal, ...] = ()
 
     @property
@@ -52,21 +54,25 @@ class Metric:
                 return self.measured.quantile(_P99)
 
     def verdicts(self) -> Iterator[Verdict]:
-        """One for each goal that could be measured."""
+        """Yield a verdict for each goal whose value could be measured."""
         for goal in self.goals:
             value = self.value(goal.aspect)
             if value is not None:
                 yield Verdict(goal, value, goal.is_reached(value))
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        fields = asdict(self)
+        fields["measure"] = fields.pop("benchmark")
+        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Metric:
+        fields = dict(fields)
+        benchmark = fields.pop("measure")
         goals = tuple(Goal(Aspect(goal["aspect"]), goal["bound"], goal["at_least"]) for goal in fields["goals"])
-        pair = {name: _samples(fields[name]) for name in ("measured", "against")}
-        return cls(**{**fields, **pair, "goals": goals})
+        pair = {name: _samples_from_json(fields[name]) for name in ("measured", "against")}
+        return cls(**{**fields, **pair, "benchmark": _OLD_NAMES.get(benchmark, benchmark), "goals": goals})
 
 
-def _samples(fields: dict[str, Any] | None) -> Samples | None:
+def _samples_from_json(fields: dict[str, Any] | None) -> Samples | None:
     return None if fields is None else Samples(fields["name"], fields["unit"], tuple(fields["values"]))

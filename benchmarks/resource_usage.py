@@ -1,4 +1,4 @@
-"""What a living process has used so far, from /proc."""
+"""Processor time, wake-ups and memory of a running process, read from /proc."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _KB = 1024
 class ResourceUsage:
     cpu_seconds: float
     wakeups: int
-    """How often it has been waiting and went on."""
+    """Voluntary context switches."""
 
 
 def read_usage(pid: int) -> ResourceUsage:
-    """Of all its threads; raises NotMeasured where there is no such process or no /proc."""
+    """Return the usage of all threads of the process. Raise NotMeasured if there is no such process or no /proc."""
     cpu, wakeups = 0, 0
     for thread in _proc(pid, "task").iterdir():
         cpu += int((thread / "schedstat").read_text().split()[0])
@@ -28,19 +28,22 @@ def read_usage(pid: int) -> ResourceUsage:
 
 
 def memory_mb(pid: int) -> float:
-    """PSS: pages that it shares with others count in part; millions of bytes. Raises NotMeasured, too."""
+    """Return the PSS in millions of bytes: pages shared with other processes count in part.
+
+    Raise NotMeasured if there is no such process or no /proc.
+    """
     return _number("Pss", _proc(pid, "smaps_rollup").read_text()) * _KB / 1e6
 
 
 def _proc(pid: int, name: str) -> Path:
     path = Path("/proc", str(pid), name)
     if not path.exists():
-        raise NotMeasured(f"there is no {path}")
+        raise NotMeasured(f"{path} does not exist")
     return path
 
 
 def _number(name: str, text: str) -> int:
-    found = re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)
-    if found is None:
-        raise NotMeasured(f"the kernel does not tell {name}")
-    return int(found[1])
+    match = re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)
+    if match is None:
+        raise NotMeasured(f"the kernel does not report {name}")
+    return int(match[1])

@@ -1,4 +1,4 @@
-"""A whole run, as it is kept in a file."""
+"""The result of a run, and its JSON file."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from benchmarks.metric import Metric
 
 
 class InvalidResult(Exception):
-    """A file that holds no measurement; the message names it."""
+    """Raised for a file that cannot be read or is not a result; the message names the file."""
 
 
 @dataclass(frozen=True)
 class Result:
     machine: dict[str, str]
-    """Where, when and with which versions: what to name it, and its value."""
-    figures: tuple[Metric, ...]
+    """Labels and values that describe the machine, the time and the versions."""
+    metrics: tuple[Metric, ...]
 
     def write(self, path: Path) -> None:
-        fields: dict[str, Any] = {"machine": self.machine, "figures": [figure.as_json() for figure in self.figures]}
+        fields: dict[str, Any] = {"machine": self.machine, "figures": [metric.as_json() for metric in self.metrics]}
         path.write_text(json.dumps(fields, indent=1) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Result:
-        """Raises NoMeasurement if the file cannot be read or holds something else."""
+        """Read the file. Raise InvalidResult if it cannot be read or is not a result."""
         try:
             fields = json.loads(path.read_text())
             return cls(fields["machine"], tuple(map(Metric.from_json, fields["figures"])))
         except OSError as error:
-            raise InvalidResult(f"{path} cannot be read: {error.strerror}.") from None
+            raise InvalidResult(f"Cannot read {path}: {error.strerror}.") from None
         except (ValueError, KeyError, TypeError):
-            raise InvalidResult(f"{path} holds no measurement; `python -m benchmarks --output` writes one.") from None
+            raise InvalidResult(f"{path} is not a result; `python -m benchmarks --output` writes one.") from None

@@ -1,4 +1,4 @@
-"""The measures, one after the other; one that fails does not stop the others."""
+"""Runner of the benchmarks: one after the other; one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ Report = Callable[[str], None]
 _FAILURES = (NotMeasured, AssertionError, OSError, ValueError, LookupError, subprocess.SubprocessError)
 
 
-def run(names: Sequence[str], tell: Report) -> Iterator[Metric]:
-    """Each figure as soon as it is measured; what a measure owes, in place of what it could not give."""
-    with Workspace() as place:
+def run(names: Sequence[str], report: Report) -> Iterator[Metric]:
+    """Yield each metric as soon as it is measured, and metrics with goals that were not measured with the reason."""
+    with Workspace() as workspace:
         for number, name in enumerate(names, 1):
-            tell(f"{number}/{len(names)} {name} ...")
-            begun = time.monotonic()
-            yield from _figures(name, BENCHMARKS[name], place)
-            tell(f"{number}/{len(names)} {name}: {time.monotonic() - begun:.0f} s")
+            report(f"{number}/{len(names)} {name} ...")
+            started = time.monotonic()
+            yield from _metrics(name, BENCHMARKS[name], workspace)
+            report(f"{number}/{len(names)} {name}: {time.monotonic() - started:.0f} s")
 
 
-def _figures(name: str, measure: Benchmark, place: Workspace) -> Iterator[Metric]:
+def _metrics(name: str, measure: Benchmark, workspace: Workspace) -> Iterator[Metric]:
     goals = GOALS.get(name, {})
-    owed, reason = set(goals), "it was not measured"
-    with closing(measure(place)) as figures:  # type: ignore[type-var]
+    pending, reason = set(goals), "it was not measured"
+    with closing(measure(workspace)) as metrics:  # type: ignore[type-var]
         try:
-            for figure in figures:
-                owed.discard(figure.name)
-                yield replace(figure, measure=name, goals=goals.get(figure.name, ()))
+            for metric in metrics:
+                pending.discard(metric.name)
+                yield replace(metric, benchmark=name, goals=goals.get(metric.name, ()))
         except _FAILURES as error:
             reason = str(error) or type(error).__name__
-            if not owed:
-                yield Metric("the rest", None, note=reason, measure=name)
+            if not pending:
+                yield Metric("the rest", None, note=reason, benchmark=name)
     for missing in goals:
-        if missing in owed:
-            yield Metric(missing, None, note=reason, measure=name, goals=goals[missing])
+        if missing in pending:
+            yield Metric(missing, None, note=reason, benchmark=name, goals=goals[missing])

@@ -1,4 +1,4 @@
-"""What was measured, several times."""
+"""Values of repeated measurements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Samples:
     name: str
     unit: str
     values: tuple[float, ...]
-    """In the order in which they were measured; at least one."""
+    """In the order of measurement; at least one."""
 
     @property
     def median(self) -> float:
@@ -27,10 +27,10 @@ class Samples:
         return max(self.values)
 
     def quantile(self, part: float) -> float:
-        """The smallest value that is not exceeded by that part of all (0 to 1)."""
+        """Return the smallest value that at least this part (0 to 1) of all values does not exceed."""
         return sorted(self.values)[max(0, math.ceil(part * len(self.values)) - 1)]
 
 
 def ratio_by_pairs(measured: Samples, against: Samples) -> float:
-    """The median of the ratios of what was measured one right after the other: what slows both cancels out."""
-    return statistics.median(one / other for one, other in zip(measured.values, against.values, strict=True))
+    """Return the median of the ratios of values measured right after each other, so that a slow machine cancels out."""
+    return statistics.median(first / second for first, second in zip(measured.values, against.values, strict=True))

@@ -1,4 +1,4 @@
-"""Whole commands, timed from before they are started until they have ended."""
+"""Timing of whole commands, from before they are started until they have exited."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from pathlib import Path
 
 
 class NotMeasured(Exception):
-    """Why there is no such figure."""
+    """Raised if a metric cannot be measured; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class CompletedCommand:
     wall_ms: float
     cpu_ms: float
-    """Its own and that of the children that it has waited for."""
+    """Processor time of the process and of the children that it has waited for."""
     output: str
 
 
 @dataclass(frozen=True)
 class Command:
-    words: Sequence[str | Path]
+    argv: Sequence[str | Path]
     environment: Mapping[str, str]
     directory: Path
 
     def run(self) -> CompletedCommand:
-        """Raises NotMeasured if it fails."""
+        """Run the command. Raise NotMeasured if its exit code is not 0."""
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             process = subprocess.Popen(
-                [str(word) for word in self.words],
+                [str(word) for word in self.argv],
                 env=dict(self.environment),
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
@@ -47,13 +47,13 @@ class Command:
                 process.kill()
                 process.wait()
                 raise
-            wall = time.perf_counter() - begun
+            wall_seconds = time.perf_counter() - started
             process.returncode = os.waitstatus_to_exitcode(status)
-            written, complaints = (_text(file.fileno()) for file in (output, errors))
+            stdout, stderr = (_read_text(file.fileno()) for file in (output, errors))
         if process.returncode:
-            name = " ".join([Path(self.words[0]).name, *map(str, self.words[1:])])
-            raise NotMeasured(f"`{name}` ended with {process.returncode}: {(complaints or written).strip()[-300:]}")
-        return CompletedCommand(wall * 1000, (usage.ru_utime + usage.ru_stime) * 1000, written)
+            name = " ".join([Path(self.argv[0]).name, *map(str, self.argv[1:])])
+            raise NotMeasured(f"`{name}` ended with {process.returncode}: {(stderr or stdout).strip()[-300:]}")
+        return CompletedCommand(wall_seconds * 1000, (usage.ru_utime + usage.ru_stime) * 1000, stdout)
 
     def wall_ms(self) -> float:
         return self.run().wall_ms
@@ -63,14 +63,14 @@ Timer = Callable[[], float]
 
 
 def run_in_turn(first: Timer, second: Timer, times: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Both in turn, so many times each, after one of each to warm up."""
+    """Run both in turn, N times each after one of each to warm up; return the values of the first and of the second."""
     first(), second()
     pairs = [(first(), second()) for _ in range(times)]
-    ones, others = zip(*pairs, strict=True)
-    return ones, others
+    first_values, second_values = zip(*pairs, strict=True)
+    return first_values, second_values
 
 
-def _text(descriptor: int) -> str:
+def _read_text(descriptor: int) -> str:
     os.lseek(descriptor, 0, os.SEEK_SET)
     with os.fdopen(os.dup(descriptor), "rb") as file:
         return file.read().decode(errors="replace")

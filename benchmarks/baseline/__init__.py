@@ -1,1 +1,1 @@
-"""Programs that do the least that has to be done: what hldctl is measured against."""
+"""Minimal programs that hldctl is compared with."""

@@ -1,6 +1,6 @@
-"""The least that recording has to do: each line of FILE parsed, and two rows for it, many lines a transaction.
+"""A minimal recorder: parse each line of FILE and insert two rows for it, with many lines per transaction.
 
-`python -m benchmarks.baseline.inserts FILE DATABASE` makes the database and prints the lines recorded a second.
+`python -m benchmarks.baseline.inserts FILE DATABASE` creates the database and prints the lines recorded per second.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 import apsw
 
-_LINES_AT_ONCE = 500
+_BATCH_LINES = 500
 
 
-def _event(line: Any) -> tuple[str, str]:
+def _event_row(line: Any) -> tuple[str, str]:
     return line["type"], str(line["message"]["content"][0])
 
 
-def _notice(line: Any) -> tuple[str, str]:
+def _feed_row(line: Any) -> tuple[str, str]:
     return "conversation_updated", line["message"]["id"]
 
 
@@ -30,14 +30,14 @@ def main(file: str, path: str) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, type TEXT, content TEXT)")
     connection.execute("CREATE TABLE feed (id INTEGER PRIMARY KEY, type TEXT, data TEXT)")
-    count, begun = 0, time.perf_counter()
+    count, started = 0, time.perf_counter()
     with open(file, "rb") as lines:
-        while some := [json.loads(line) for line in islice(lines, _LINES_AT_ONCE)]:
+        while batch := [json.loads(line) for line in islice(lines, _BATCH_LINES)]:
             with connection:
-                connection.executemany("INSERT INTO events VALUES (NULL, ?, ?)", map(_event, some))
-                connection.executemany("INSERT INTO feed VALUES (NULL, ?, ?)", map(_notice, some))
-            count += len(some)
-    print(count / (time.perf_counter() - begun))
+                connection.executemany("INSERT INTO events VALUES (NULL, ?, ?)", map(_event_row, batch))
+                connection.executemany("INSERT INTO feed VALUES (NULL, ?, ?)", map(_feed_row, batch))
+            count += len(batch)
+    print(count / (time.perf_counter() - started))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The least command of this kind: typer, peewee and the driver, one row read from the database that it is given."""
+"""A minimal command with typer, peewee and apsw: read one row from the given database and print it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that measures; how long anything takes is no matter of these tests."""
+"""The command `python -m benchmarks`, without checks of how long anything takes."""
 
 from __future__ import annotations
 
@@ -25,49 +25,49 @@ from tests.helpers.sandbox import Sandbox, eventually
 ROOT = Path(__file__).parents[2]
 
 
-def command(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "benchmarks", *map(str, words)]
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "benchmarks", *map(str, arguments)]
 
 
-def test_the_help_names_each_measure() -> None:
+def test_help_lists_each_benchmark() -> None:
     done = subprocess.run(command("--help"), capture_output=True, text=True, cwd=ROOT, check=True)
     for name in BENCHMARKS:
         assert name in done.stdout
 
 
-def test_a_part_cannot_stand_for_the_whole_in_the_documentation() -> None:
+def test_document_needs_a_complete_run() -> None:
     done = subprocess.run(
-        command("--only", "floors", "--document"), capture_output=True, text=True, cwd=ROOT, check=False
+        command("--only", "baselines", "--document"), capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 2
     assert "leave out --only" in done.stderr
 
 
-def test_one_measure_prints_its_table_writes_its_file_and_leaves_nothing_else(tmp_path: Path) -> None:
-    temporary, file = tmp_path / "tmp", tmp_path / "floors.json"
+def test_benchmark_prints_table_writes_file_and_cleans_up(tmp_path: Path) -> None:
+    temporary, file = tmp_path / "tmp", tmp_path / "baselines.json"
     temporary.mkdir()
-    words = command("--only", "floors", "--output", file)
+    argv = command("--only", "baselines", "--output", file)
     environment = os.environ | {"TMPDIR": str(temporary)}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
-    assert "1/1 floors" in done.stderr
+    assert "1/1 baselines" in done.stderr
     measured = Result.read(file)
     assert {"hldctl", "Claude Code", "Python", "SQLite", "kernel", "processor", "command"} <= measured.machine.keys()
     assert re.match(r"\d+% of the processor time", measured.machine["stolen by the host"])
-    for figure in measured.figures:
-        assert figure.measured is not None
-        assert figure.measured.lowest > 0
-        assert figure.name in done.stdout
+    for metric in measured.metrics:
+        assert metric.measured is not None
+        assert metric.measured.lowest > 0
+        assert metric.name in done.stdout
     assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.usefixtures("genuine_claude")
-def test_interrupted_it_writes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+def test_interrupted_run_writes_no_file_and_cleans_up(tmp_path: Path) -> None:
     temporary, file = tmp_path / "tmp", tmp_path / "peers.json"
     temporary.mkdir()
     environment = os.environ | {"TMPDIR": str(temporary)}
-    words = command("--only", "supervising", "--output", file)
-    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+    argv = command("--only", "supervising", "--output", file)
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         eventually(lambda: list(temporary.rglob("stdout.jsonl")), "a session to be measured")
         process.send_signal(signal.SIGINT)
         process.communicate()
@@ -76,32 +76,32 @@ def test_interrupted_it_writes_nothing_and_leaves_nothing(tmp_path: Path) -> Non
     assert list(temporary.iterdir()) == []
 
 
-def test_a_measure_that_fails_owes_its_figures_and_the_next_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(place: Workspace) -> Iterator[Metric]:
-        yield Metric("ls", Samples("hldctl ls", "ms", (1,)), Samples("floor", "ms", (1,)), paired=True)
-        raise NotMeasured("there is no floor")
+def test_failed_benchmark_reports_its_metrics_and_the_next_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(workspace: Workspace) -> Iterator[Metric]:
+        yield Metric("ls", Samples("hldctl ls", "ms", (1,)), Samples("baseline", "ms", (1,)), paired=True)
+        raise NotMeasured("there is no baseline")
 
-    def working(place: Workspace) -> Iterator[Metric]:
+    def working(workspace: Workspace) -> Iterator[Metric]:
         yield Metric("more", Samples("more", "ms", (1,)))
 
     monkeypatch.setitem(BENCHMARKS, "commands", failing)
-    monkeypatch.setitem(BENCHMARKS, "floors", working)
-    figures = list(running.run(["commands", "floors"], lambda words: None))
-    told = {figure.name: (figure.measured is not None, figure.note) for figure in figures}
-    assert told.pop("ls") == (True, "")
-    assert told.pop("more") == (True, "")
-    assert told == dict.fromkeys(GOALS["commands"].keys() - {"ls"}, (False, "there is no floor"))
+    monkeypatch.setitem(BENCHMARKS, "baselines", working)
+    metrics = list(running.run(["commands", "baselines"], lambda message: None))
+    notes = {metric.name: (metric.measured is not None, metric.note) for metric in metrics}
+    assert notes.pop("ls") == (True, "")
+    assert notes.pop("more") == (True, "")
+    assert notes == dict.fromkeys(GOALS["commands"].keys() - {"ls"}, (False, "there is no baseline"))
 
 
 @pytest.mark.usefixtures("genuine_claude")
-def test_a_filled_home_holds_the_session_that_is_shown() -> None:
-    with Workspace() as place, place.of_a_day() as day:
+def test_home_with_sessions_contains_the_first_id() -> None:
+    with Workspace() as workspace, workspace.small_home() as day:
         assert day.show(FIRST_ID)["id"] == FIRST_ID
         root = day.root
     assert not root.exists()
 
 
-def test_each_line_of_a_burst_has_its_length_and_becomes_an_event(sandbox: Sandbox) -> None:
+def test_each_line_of_a_burst_has_its_length_and_gives_an_event(sandbox: Sandbox) -> None:
     lines = stream.write_burst(sandbox.root / "few", 300).read_bytes().splitlines(keepends=True)
     assert [len(line) for line in lines] == [stream.LINE_BYTES] * 300
     sandbox.claude(f"sys.stdout.write(open({str(sandbox.root / 'few')!r}).read())")

@@ -1,4 +1,4 @@
-"""Commands in turn with what they are compared to."""
+"""Timing of commands that are run in turn."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ def python(code: str, directory: Path) -> Command:
     return Command([sys.executable, "-c", code], {}, directory)
 
 
-def test_both_run_in_turn_and_the_first_of_each_counts_for_nothing() -> None:
-    moments = count()
-    firsts, seconds = run_in_turn(lambda: next(moments), lambda: next(moments), 3)
-    assert (firsts, seconds) == ((2, 4, 6), (3, 5, 7))
+def test_commands_run_in_turn_after_a_warm_up_that_does_not_count() -> None:
+    calls = count()
+    first_values, second_values = run_in_turn(lambda: next(calls), lambda: next(calls), 3)
+    assert (first_values, second_values) == ((2, 4, 6), (3, 5, 7))
 
 
-def test_a_command_is_timed_until_it_has_ended(tmp_path: Path) -> None:
+def test_command_is_timed_until_it_has_exited(tmp_path: Path) -> None:
     ended = python("import time; time.sleep(0.2); print('done')", tmp_path).run()
     assert ended.output == "done\n"
     assert ended.wall_ms >= 200
     assert ended.cpu_ms > 0
 
 
-def test_a_command_that_fails_gives_no_figure_but_what_it_said(tmp_path: Path) -> None:
+def test_failed_command_raises_with_its_error_output(tmp_path: Path) -> None:
     with pytest.raises(NotMeasured, match="ended with 3: no such thing"):
         python("import sys; print('no such thing', file=sys.stderr); sys.exit(3)", tmp_path).run()
