@@ -15,20 +15,20 @@ def program(path: Path) -> Path:
     return path
 
 
-def test_the_named_one_comes_first(tmp_path: Path) -> None:
+def test_configured_binary_comes_first(tmp_path: Path) -> None:
     named = program(tmp_path / "named")
     program(tmp_path / "bin" / "claude")
     environment = {"HLDCTL_CLAUDE": str(named), "PATH": str(tmp_path / "bin")}
     assert binary.find(environment) == named
 
 
-def test_a_named_one_that_cannot_run_is_an_error_though_others_can(tmp_path: Path) -> None:
+def test_unusable_configured_binary_is_an_error(tmp_path: Path) -> None:
     program(tmp_path / "bin" / "claude")
     with pytest.raises(UnfitEnvironment, match="HLDCTL_CLAUDE is /no/such"):
         binary.find({"HLDCTL_CLAUDE": "/no/such", "PATH": str(tmp_path / "bin")})
 
 
-def test_path_is_searched_in_order_but_not_a_projects_own(tmp_path: Path) -> None:
+def test_path_is_searched_in_order_except_project_directories(tmp_path: Path) -> None:
     program(tmp_path / "node_modules" / ".bin" / "claude")
     (tmp_path / "not-executable").mkdir()
     (tmp_path / "not-executable" / "claude").touch()
@@ -37,20 +37,20 @@ def test_path_is_searched_in_order_but_not_a_projects_own(tmp_path: Path) -> Non
     assert binary.find({"PATH": ":".join(map(str, directories))}) == wanted
 
 
-def test_the_usual_places_under_cron(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usual_install_paths_are_searched_under_cron(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     wanted = program(tmp_path / ".local" / "bin" / "claude")
     assert binary.find({"PATH": "/nowhere"}) == wanted
 
 
 @pytest.mark.usefixtures("genuine_claude")
-def test_the_bundled_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundled_binary_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     found = binary.find({"PATH": "/nowhere"})
     assert found.parts[-3:] == ("claude_agent_sdk", "_bundled", "claude")
 
 
-def test_a_login_shell_is_asked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_login_shell_is_asked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     wanted = program(tmp_path / "tools" / "claude")

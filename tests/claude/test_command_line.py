@@ -17,11 +17,11 @@ def made(resume: str | None = None, *, hooked: bool = False, **values: object) -
     return command("claude", settings, FILES, conversation=conversation, hooked=hooked)
 
 
-def test_the_query_is_not_among_them() -> None:
+def test_prompt_is_not_in_the_arguments() -> None:
     assert made() == ["claude", "-p", "--session-id", "s", *MARKED, *ALWAYS]
 
 
-def test_with_approvals_the_hook_is_set_beside_the_users_settings_and_the_mode_is_named() -> None:
+def test_approvals_add_the_hook_and_keep_user_settings() -> None:
     hooked = ["--settings", "/state/sessions/s/settings-with-hook.json"]
     assert made(hooked=True)[4:-3] == [*hooked, "--permission-mode", "default"]
     assert made(hooked=True, claude_settings={"env": {}}, permission_mode="plan")[4:-3] == [
@@ -30,29 +30,29 @@ def test_with_approvals_the_hook_is_set_beside_the_users_settings_and_the_mode_i
     ]
 
 
-def test_a_continuation_forks() -> None:
+def test_continuation_forks_the_conversation() -> None:
     assert made("p") == ["claude", "-p", "--resume", "p", "--fork-session", "--session-id", "s", *MARKED, *ALWAYS]
 
 
-def test_a_changed_prompt_is_asked_for_anew_when_resuming() -> None:
+def test_changed_system_prompt_is_passed_again_when_resuming() -> None:
     assert "--system-prompt-snapshot" in made("p", fresh_system_prompt=True)
     assert "--system-prompt-snapshot" not in made(None, fresh_system_prompt=True)
 
 
-def test_a_conversation_that_the_user_chose_is_left_to_the_user() -> None:
+def test_users_own_resume_options_are_kept() -> None:
     for words in (("--resume", "x"), ("-c",), ("--session-id=x",)):
         assert "s" not in made(extra_arguments=words)
         assert made(extra_arguments=words)[-len(words) :] == list(words)
 
 
-def test_a_list_cannot_swallow_what_comes_behind_it() -> None:
+def test_list_option_does_not_consume_the_next_argument() -> None:
     arguments = made(additional_directories=["/a", "/b"], allowed_tools=["Read"], extra_arguments=["word"])
     assert arguments[2:7] == ["--add-dir", "/a", "/b", "--allowedTools", "Read"]
     assert arguments[7].startswith("--")
     assert arguments[-2:] == ["--verbose", "word"]
 
 
-def test_a_prompt_goes_by_file_and_is_in_no_argument() -> None:
+def test_system_prompt_is_passed_by_file_not_as_an_argument() -> None:
     for long in ("short", "é" * 60_000):
         arguments = made(system_prompt=long, append_system_prompt=long, custom_instructions=long)
         assert arguments[4:8] == [

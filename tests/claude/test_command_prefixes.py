@@ -110,12 +110,12 @@ def listed(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("prefix", listed(WIDE))
-def test_what_can_run_anything_is_no_prefix(prefix: str) -> None:
+def test_command_that_can_run_anything_has_no_prefix(prefix: str) -> None:
     assert not is_narrow(prefix)
 
 
 @pytest.mark.parametrize("prefix", listed(NARROW))
-def test_what_says_what_it_runs_is_a_prefix(prefix: str) -> None:
+def test_command_that_names_what_it_runs_has_a_prefix(prefix: str) -> None:
     assert is_narrow(prefix)
     assert covers(prefix, prefix)
     assert covers(prefix, f"{prefix} --more 'words ; quoted' x=y *.txt") is False
@@ -124,7 +124,7 @@ def test_what_says_what_it_runs_is_a_prefix(prefix: str) -> None:
 
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=2), max_size=8).map("".join))
 @settings(max_examples=400, deadline=None)
-def test_what_a_prefix_covers_is_one_plain_command_to_a_parser(rest: str) -> None:
+def test_covered_command_is_one_plain_command_to_a_parser(rest: str) -> None:
     for command in (rest, f"npm run{rest}", f"npm run {rest}"):
         if covers("npm run", command) and is_understood(command):
             words = parsed_words(command)
@@ -132,7 +132,7 @@ def test_what_a_prefix_covers_is_one_plain_command_to_a_parser(rest: str) -> Non
             assert words[:2] == ["npm", "run"]
 
 
-def test_what_a_prefix_covers_is_one_plain_command_to_two_shells(tmp_path: Path) -> None:
+def test_covered_command_is_one_plain_command_to_two_shells(tmp_path: Path) -> None:
     """Each fragment on its own, between plain words."""
     covered = [command for each in FRAGMENTS if covers("npm run", command := f"npm run a {each} b")]
     assert len(covered) > 20
@@ -141,7 +141,7 @@ def test_what_a_prefix_covers_is_one_plain_command_to_two_shells(tmp_path: Path)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_the_shells_tell_more_than_one_command(shell: str, tmp_path: Path) -> None:
+def test_shells_detect_more_than_one_command(shell: str, tmp_path: Path) -> None:
     once = traced(shell, "npm run a", tmp_path)
     assert (once.called, once.made) == (["npm\trun\ta"], [])
     assert len(traced(shell, "npm run a; other b", tmp_path).called) == 2
@@ -165,5 +165,5 @@ def test_the_shells_tell_more_than_one_command(shell: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("command", "is_one"), [("env *", True), ("npm run * --x", True), ("npm run  *", True), ("npm run x *", False)]
 )
-def test_a_star_of_the_command_itself_is_no_wildcard(command: str, is_one: bool) -> None:
+def test_star_in_the_command_is_not_a_wildcard(command: str, is_one: bool) -> None:
     assert is_literal(command.split(" *")[0] if is_one else "npm run", command) is is_one

@@ -51,28 +51,28 @@ def test_plain_files_of_each_directory_are_accepted(work: Path, tmp_path: Path, 
 @pytest.mark.parametrize(
     "path", ["", ".", "plain", "work/plain", "~/plain", "/", "/etc/passwd", "//etc/passwd", "/tmp"]
 )
-def test_what_is_elsewhere_or_no_whole_path_is_asked(path: str, area: Area) -> None:
+def test_path_elsewhere_or_not_absolute_needs_approval(path: str, area: Area) -> None:
     assert not accepts(path, area)
 
 
-def test_a_directory_that_begins_alike_is_another(work: Path, area: Area) -> None:
+def test_directory_with_the_same_prefix_is_another(work: Path, area: Area) -> None:
     for path in (f"{work}2/x", f"{work}", f"{work}/", f"{work}/../x", f"{work}/a/../../x"):
         assert not accepts(path, area), path
 
 
 @pytest.mark.parametrize("name", sorted(GUARDED_FILES | GUARDED_DIRECTORIES | {"HEAD"}))
-def test_what_runs_as_something_starts_is_asked(name: str, work: Path, area: Area) -> None:
+def test_file_that_runs_at_startup_needs_approval(name: str, work: Path, area: Area) -> None:
     for path in (work / name, work / "deep" / "er" / name, work / name.upper()):
         assert not accepts(path, area), path
 
 
 @pytest.mark.parametrize("name", sorted(GUARDED_DIRECTORIES))
-def test_what_is_below_a_guarded_directory_is_asked(name: str, work: Path, area: Area) -> None:
+def test_file_below_a_guarded_directory_needs_approval(name: str, work: Path, area: Area) -> None:
     for path in (work / name / "x", work / "deep" / name / "er" / "x", work / name.title() / "x"):
         assert not accepts(path, area), path
 
 
-def test_names_are_compared_as_the_most_lenient_file_system_does(work: Path, area: Area) -> None:
+def test_names_are_compared_as_on_the_most_lenient_file_system(work: Path, area: Area) -> None:
     for name in (
         ".GIT/x",
         ".Git/hooks/x",
@@ -87,7 +87,7 @@ def test_names_are_compared_as_the_most_lenient_file_system_does(work: Path, are
         assert accepts(work / name, area) is expected, name
 
 
-def test_links_are_followed_in_each_component(work: Path, tmp_path: Path, area: Area) -> None:
+def test_symlinks_are_followed_in_each_component(work: Path, tmp_path: Path, area: Area) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text("")
@@ -119,7 +119,7 @@ def test_links_are_followed_in_each_component(work: Path, tmp_path: Path, area: 
     assert accepts(work / "x", Area((str(tmp_path / "alias"),)))
 
 
-def test_a_path_that_another_program_could_read_otherwise_is_asked(work: Path, area: Area) -> None:
+def test_ambiguous_path_needs_approval(work: Path, area: Area) -> None:
     for name in ("x ", "x\n", "x\0y", "x\u200b", "x\u2028", unicodedata.normalize("NFD", "ü"), "x\ufeff", "x\udc80"):
         assert not accepts(f"{work}/{name}", area), name
     assert not accepts(f" {work}/x", area)
@@ -130,7 +130,7 @@ def test_a_path_that_another_program_could_read_otherwise_is_asked(work: Path, a
     assert not is_accepted("Bash", {"file_path": f"{work}/x"}, area)
 
 
-def test_what_is_no_plain_file_or_has_another_name_is_asked(work: Path, tmp_path: Path, area: Area) -> None:
+def test_special_or_hard_linked_file_needs_approval(work: Path, tmp_path: Path, area: Area) -> None:
     os.mkfifo(work / "pipe")
     (work / "directory").mkdir()
     (tmp_path / "other").write_text("")
@@ -139,7 +139,7 @@ def test_what_is_no_plain_file_or_has_another_name_is_asked(work: Path, tmp_path
         assert accepts(work / name, area) is (name == "other/x"), name
 
 
-def test_what_git_could_take_for_a_repository_is_asked(work: Path, area: Area) -> None:
+def test_possible_git_repository_needs_approval(work: Path, area: Area) -> None:
     for name, parts in (
         ("bare", ["HEAD", "objects"]),
         ("worktree", ["HEAD", "commondir"]),
@@ -153,7 +153,7 @@ def test_what_git_could_take_for_a_repository_is_asked(work: Path, area: Area) -
     assert accepts(work / "config", area)
 
 
-def test_hldctls_own_and_what_is_hidden_at_home_are_asked(tmp_path: Path) -> None:
+def test_hldctls_files_and_dotfiles_in_home_need_approval(tmp_path: Path) -> None:
     home = tmp_path / "home"
     area = Area((str(home),), (str(home / "state"),), (str(home),))
     assert accepts(home / "notes.txt", area)
@@ -173,7 +173,7 @@ def test_hldctls_own_and_what_is_hidden_at_home_are_asked(tmp_path: Path) -> Non
     assert not accepts(home / ".dotfiles" / ".bashrc", within)
 
 
-def test_a_worktree_of_claude_code_is_a_project_like_another(work: Path) -> None:
+def test_claude_code_worktree_is_an_ordinary_project(work: Path) -> None:
     tree = work / ".claude" / "worktrees" / "one"
     area = Area((str(tree),))
     assert accepts(tree / "plain", area)
@@ -187,11 +187,11 @@ def test_a_worktree_of_claude_code_is_a_project_like_another(work: Path) -> None
     assert not accepts(work / ".claude" / "worktrees" / "x", Area((str(work),)))
 
 
-def test_the_root_directory_is_no_project() -> None:
+def test_root_directory_is_not_a_project() -> None:
     assert not accepts("/srv/file", Area(("/",)))
 
 
-def test_always_on_an_edit_is_as_wide_as_the_guard_or_one_file(work: Path, tmp_path: Path, area: Area) -> None:
+def test_always_for_an_edit_covers_the_project_or_one_file(work: Path, tmp_path: Path, area: Area) -> None:
     inside, outside = work / "x", tmp_path / "outside"
     rule = lasting_rule("Write", write(inside), None, area)
     assert rule == Rule("Edit", EDITS)
@@ -211,12 +211,12 @@ def test_always_on_an_edit_is_as_wide_as_the_guard_or_one_file(work: Path, tmp_p
     assert lasting_rule("Write", write("relative"), None, area).kind == INPUT
 
 
-def test_the_reference_names_all_that_is_guarded() -> None:
+def test_reference_page_lists_all_guarded_names() -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
     assert (GUARDED_DIRECTORIES | GUARDED_FILES | {"HEAD"}) <= set(re.findall(r"`([^`]+)`", page.read_text()))
 
 
-def test_a_file_has_a_path_before_it_exists(work: Path) -> None:
+def test_new_file_has_a_path_before_it_exists(work: Path) -> None:
     assert file("Write", write(work / "new" / "x")) == str(work / "new" / "x")
     assert file("Write", {}) is None
     assert file("Read", write(work / "x")) is None

@@ -12,31 +12,31 @@ def environment(launcher: dict[str, str], chosen: dict[str, str] | None = None) 
     return for_session(launcher, chosen or {}, session_id="s", run_id="r", state_directory=Path("/state"))
 
 
-def test_it_is_the_launchers_and_what_was_chosen() -> None:
+def test_environment_is_the_launchers_plus_the_chosen_variables() -> None:
     made = environment({"A": "1", "B": "2", "CLAUDE_CODE_USE_BEDROCK": "1"}, {"B": "3"})
     ours = {"HLDCTL_HOME": "/state", "HLDCTL_SESSION_ID": "s", "HLDCTL_RUN_ID": "r"}
     assert made == {"A": "1", "B": "3", "CLAUDE_CODE_USE_BEDROCK": "1"} | ours
 
 
-def test_the_marks_win_over_what_was_chosen() -> None:
+def test_session_markers_win_over_chosen_variables() -> None:
     chosen = {"HLDCTL_SESSION_ID": "x", "HLDCTL_RUN_ID": "x", "HLDCTL_HOME": "/x"}
     assert environment({}, chosen) == {"HLDCTL_HOME": "/state", "HLDCTL_SESSION_ID": "s", "HLDCTL_RUN_ID": "r"}
 
 
-def test_no_tool_gets_the_token_of_a_command() -> None:
+def test_tools_do_not_get_a_commands_token() -> None:
     token = {"HLDCTL_COMMAND_TOKEN": "secret"}
     assert "HLDCTL_COMMAND_TOKEN" not in environment(token)
     assert "HLDCTL_COMMAND_TOKEN" not in environment({}, token)
 
 
-def test_the_marks_win_in_settings_and_the_users_variables_stay() -> None:
+def test_session_markers_win_in_settings_and_user_variables_stay() -> None:
     own = {"env": {"A": "b", "HLDCTL_SESSION_ID": "x"}, "hooks": {}}
     assert with_marks(own, {"HLDCTL_SESSION_ID": "s"}) == {"env": {"A": "b", "HLDCTL_SESSION_ID": "s"}, "hooks": {}}
     assert own == {"env": {"A": "b", "HLDCTL_SESSION_ID": "x"}, "hooks": {}}
     assert with_marks({"env": "no object"}, {"A": "b"}) == with_marks(None, {"A": "b"}) == {"env": {"A": "b"}}
 
 
-def test_what_an_enclosing_claude_code_set_is_dropped() -> None:
+def test_variables_of_an_enclosing_claude_code_are_dropped() -> None:
     with subprocess.Popen(["sleep", "60"], env={"CLAUDE_CODE_USE_BEDROCK": "1"}) as enclosing:
         nested = {
             "CLAUDECODE": "1",
@@ -53,5 +53,5 @@ def test_what_an_enclosing_claude_code_set_is_dropped() -> None:
     assert made["HLDCTL_SESSION_ID"] == "s"
 
 
-def test_without_an_enclosing_one_nothing_but_the_known_names_goes() -> None:
+def test_without_enclosing_claude_code_only_known_names_are_dropped() -> None:
     assert "CLAUDE_CODE_A_NOVELTY" in environment({"CLAUDE_CODE_A_NOVELTY": "1", "CLAUDE_PID": str(os.getpid())})

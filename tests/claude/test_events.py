@@ -33,5 +33,5 @@ HUNK = {"oldStart": 1, "oldLines": 2, "newStart": 1, "newLines": 2, "lines": ["-
         ("x", {"structuredPatch": [7, {"lines": "no"}]}, "x\n@@ -None,None +None,None @@\n@@ -None,None +None,None @@"),
     ],
 )
-def test_structured_data_is_used_where_it_says_more(shown: Any, structured: dict[str, Any], recorded: str) -> None:
+def test_structured_data_is_used_if_it_has_more_details(shown: Any, structured: dict[str, Any], recorded: str) -> None:
     assert content({"type": "tool_result", "content": shown}, structured) == recorded

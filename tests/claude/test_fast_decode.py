@@ -39,7 +39,7 @@ def reads_alike(written: bytes) -> bool:
 
 
 @pytest.mark.parametrize("written", ODD)
-def test_what_is_odd(written: bytes) -> None:
+def test_unusual_lines_decode_like_json_loads(written: bytes) -> None:
     assert reads_alike(written)
 
 
@@ -47,12 +47,12 @@ def test_what_is_odd(written: bytes) -> None:
 @example({"a": 2**64}, True)
 @example({"a": -(2**63) - 1}, True)
 @example({"a": "\ud800"}, True)
-def test_any_object(value: dict[str, object], ascii_only: bool) -> None:
+def test_any_object_decodes_like_json_loads(value: dict[str, object], ascii_only: bool) -> None:
     assert reads_alike(json.dumps(value, ensure_ascii=ascii_only).encode(errors="surrogatepass"))
 
 
 @given(OBJECTS, st.integers(0), st.binary(max_size=4))
-def test_any_damage(value: dict[str, object], place: int, damage: bytes) -> None:
+def test_any_damaged_line_decodes_like_json_loads(value: dict[str, object], place: int, damage: bytes) -> None:
     written = json.dumps(value).encode()
     place %= len(written)
     assert reads_alike(written[:place] + damage + written[place + len(damage) :])
@@ -78,6 +78,6 @@ for megabytes in range(0, 80, 2):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS limits no address space")
-def test_a_long_line_and_little_memory_kill_nobody() -> None:
+def test_long_line_with_little_memory_raises_memory_error() -> None:
     told = subprocess.run([sys.executable, "-c", SHORT_OF_MEMORY], capture_output=True, text=True, check=True).stdout
     assert set(told.split()) == {"0", "1"}

@@ -27,7 +27,7 @@ def is_beginning(part: object, whole: object) -> bool:
 
 
 @given(st.dictionaries(st.text(), VALUES, min_size=1, max_size=4), st.booleans(), st.data())
-def test_a_head_gives_the_beginning_of_the_object(whole: dict[str, object], ascii: bool, data: st.DataObject) -> None:
+def test_head_gives_the_beginning_of_the_object(whole: dict[str, object], ascii: bool, data: st.DataObject) -> None:
     line = json.dumps(whole, ensure_ascii=ascii).encode("utf-8", "surrogatepass")
     end = data.draw(st.integers(1, len(line)))
     part = decode_head(line[:end])
@@ -38,11 +38,11 @@ def test_a_head_gives_the_beginning_of_the_object(whole: dict[str, object], asci
 
 
 @pytest.mark.parametrize("head", [b"", b"\0\0\0", b"no JSON", b"[1, 2", b'"text', b'{"a": 1}}', b'{"a": [}'])
-def test_what_begins_no_object_gives_none(head: bytes) -> None:
+def test_head_without_an_object_gives_none(head: bytes) -> None:
     assert decode_head(head) is None
 
 
-def test_a_text_that_is_cut_off_is_kept_with_what_comes_before_it() -> None:
+def test_truncated_text_is_kept_with_the_fields_before_it() -> None:
     whole = {
         "type": "user",
         "message": {"content": [{"tool_use_id": "t", "type": "tool_result", "content": 'x{["\\' * 9}]},

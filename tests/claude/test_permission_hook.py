@@ -34,7 +34,7 @@ def adding(*contents: str, tool: str = "Bash", **more: Any) -> dict[str, Any]:
     return {"type": "addRules", "behavior": "allow", "rules": rules, **more}
 
 
-def test_a_suggestion_counts_if_it_would_allow_this_very_call() -> None:
+def test_suggestion_counts_if_it_would_allow_the_same_call() -> None:
     build = bash("npm run build")
     assert asked("Bash", build, adding("npm run *")) == "npm run *"
     assert asked("Bash", build, adding("npm run:*")) == "npm run:*"
@@ -55,12 +55,14 @@ def test_a_suggestion_counts_if_it_would_allow_this_very_call() -> None:
         ("Write", {"file_path": "a"}, None, Rule("Write", INPUT, '{"file_path":"a"}')),
     ],
 )
-def test_what_always_allows(tool: str, tool_input: dict[str, Any], suggested: str | None, rule: Rule) -> None:
+def test_always_allows_the_suggested_or_a_narrower_rule(
+    tool: str, tool_input: dict[str, Any], suggested: str | None, rule: Rule
+) -> None:
     assert lasting_rule(tool, tool_input, suggested) == rule
     assert is_allowed(rule, tool, tool_input)
 
 
-def test_a_command_that_was_allowed_is_itself_and_no_pattern() -> None:
+def test_allowed_command_matches_only_itself() -> None:
     for command in ("rm *", "chmod 755 *", "x:*"):
         rule = lasting_rule("Bash", bash(command), None)
         assert not is_allowed(rule, "Bash", bash(command[:-1] + "-rf /"))
@@ -68,7 +70,7 @@ def test_a_command_that_was_allowed_is_itself_and_no_pattern() -> None:
 
 
 @pytest.mark.parametrize("ending", [" *", ":*"])
-def test_a_prefix_covers_one_plain_command(ending: str) -> None:
+def test_prefix_rule_covers_one_plain_command(ending: str) -> None:
     rule = Rule("Bash", SUGGESTED, f"npm run{ending}")
     for command in ("npm run", "npm run build", "npm run build --fast"):
         assert is_allowed(rule, "Bash", bash(command))
@@ -92,7 +94,7 @@ def test_a_prefix_covers_one_plain_command(ending: str) -> None:
 
 
 @pytest.mark.parametrize("suggested", ["env *", "sh:*", "git *", "FOO=x npm *", "npx foo *", "a * b", "*", " *", ""])
-def test_a_suggestion_that_would_allow_anything_is_this_command_only(suggested: str) -> None:
+def test_too_wide_suggestion_is_narrowed_to_the_command(suggested: str) -> None:
     command = (suggested[:-2] or "x") + " touch made"
     assert lasting_rule("Bash", bash(command), suggested) == Rule("Bash", EXACT, command)
     # Of an earlier version, too, a rule like that allows no more than the command that it spells.
@@ -100,7 +102,7 @@ def test_a_suggestion_that_would_allow_anything_is_this_command_only(suggested: 
 
 
 @pytest.mark.parametrize("command", ["npm run *", "npm run * --x", "foo *"])
-def test_a_suggestion_that_is_the_command_is_no_wildcard(command: str) -> None:
+def test_suggestion_equal_to_the_command_is_not_a_wildcard(command: str) -> None:
     rule = lasting_rule("Bash", bash(command), command.split("*")[0] + "*")
     assert rule == Rule("Bash", EXACT, command)
     assert not is_allowed(rule, "Bash", bash("npm run build"))
@@ -109,7 +111,7 @@ def test_a_suggestion_that_is_the_command_is_no_wildcard(command: str) -> None:
 @pytest.mark.parametrize(
     "more", [{"run_in_background": True}, {"dangerouslyDisableSandbox": True}, {"new": 1}, {"run_in_background": None}]
 )
-def test_how_a_command_runs_is_part_of_its_rule(more: dict[str, Any]) -> None:
+def test_rule_includes_how_a_command_runs(more: dict[str, Any]) -> None:
     plain, other = bash("npm run build"), bash("npm run build") | more
     for suggested in (None, "npm run *"):
         assert not is_allowed(lasting_rule("Bash", plain, suggested), "Bash", other)
@@ -122,7 +124,7 @@ def test_how_a_command_runs_is_part_of_its_rule(more: dict[str, Any]) -> None:
     assert is_allowed(lasting_rule("Bash", plain, None), "Bash", plain | defaults)
 
 
-def test_a_tool_that_is_not_known_is_allowed_for_the_same_input_only() -> None:
+def test_unknown_tool_is_allowed_for_the_same_input_only() -> None:
     for tool in ("Monitor2", "mcp__shell__run", "WebSearch", "Task", "Read"):
         tool_input = {"command": "npm run build", "b": [1, {"c": None}]}
         rule = lasting_rule(tool, tool_input, "npm run *")
@@ -132,7 +134,7 @@ def test_a_tool_that_is_not_known_is_allowed_for_the_same_input_only() -> None:
         assert not is_allowed(rule, tool, tool_input | {"more": 1})
 
 
-def test_a_rule_is_of_one_tool() -> None:
+def test_rule_applies_to_one_tool() -> None:
     command = bash("npm run build")
     for rule in (lasting_rule("Bash", command, None), lasting_rule("Bash", command, "npm run *")):
         assert is_allowed(rule, "Bash", command)
@@ -143,7 +145,7 @@ def test_a_rule_is_of_one_tool() -> None:
     assert not is_allowed(other, "Bash", command)
 
 
-def test_a_rule_for_a_whole_tool_from_an_earlier_version_allows_nothing() -> None:
+def test_old_rule_for_a_whole_tool_allows_nothing() -> None:
     for tool, tool_input in (("Monitor", bash("id")), ("mcp__a__b", {}), ("Read", {"file_path": "/x"}), ("Bash", {})):
         assert not is_allowed(Rule(tool, WHOLE_TOOL), tool, tool_input)
     assert not is_allowed(Rule("Bash", "of a later version"), "Bash", bash("id"))
@@ -163,11 +165,11 @@ def test_a_rule_for_a_whole_tool_from_an_earlier_version_allows_nothing() -> Non
         (Rule("Bash", WHOLE_TOOL), "no Bash calls: the rule is from an earlier version, which allowed all of them"),
     ],
 )
-def test_a_rule_says_what_it_allows(rule: Rule, words: str) -> None:
+def test_rule_describes_what_it_allows(rule: Rule, words: str) -> None:
     assert rule.words() == f"{words}, in this session"
 
 
-def test_a_domain_covers_its_pages_and_none_that_look_alike() -> None:
+def test_domain_rule_covers_its_pages_but_not_lookalikes() -> None:
     rule = Rule("WebFetch", SUGGESTED, "domain:good.com")
     for url in ("https://good.com/a?b=c", "http://good.com:8080/", "https://GOOD.com"):
         assert is_allowed(rule, "WebFetch", {"url": url}), url
@@ -190,7 +192,7 @@ def test_a_domain_covers_its_pages_and_none_that_look_alike() -> None:
         assert not is_allowed(rule, "WebFetch", {"url": url}), url
 
 
-def test_the_hook_goes_behind_the_users_own() -> None:
+def test_hook_is_added_after_the_users_hooks() -> None:
     own: dict[str, Any] = {"hooks": {"PermissionRequest": [{"matcher": "Bash"}], "Stop": [1]}, "env": {"A": "b"}}
     merged = with_hook(own, "run me")
     assert merged["env"] == {"A": "b"}

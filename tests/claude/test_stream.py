@@ -18,18 +18,18 @@ def only(event: dict[str, Any]) -> Entry:
 
 
 @pytest.mark.parametrize("line", [b"", b"  ", b"{", b"[1]", b'"a"', b"null", b"7", b"\xff\xfe", b"[" * 100_000])
-def test_what_is_no_object_is_nothing(line: bytes) -> None:
+def test_line_that_is_not_an_object_gives_none(line: bytes) -> None:
     assert decode(line) is None
 
 
-def test_bad_utf8_is_replaced() -> None:
+def test_invalid_utf8_is_replaced() -> None:
     assert decode(b'{"a": "\xff"}') == {"a": "\ufffd"}
 
 
 @pytest.mark.parametrize(
     ("escaped", "read"), [(r"\ud800", "\ufffd"), (r"\uD83D\uDE00", "\U0001f600"), (r"x\udfffy", "x\ufffdy")]
 )
-def test_half_a_surrogate_pair_is_replaced(escaped: str, read: str) -> None:
+def test_lone_surrogate_is_replaced(escaped: str, read: str) -> None:
     decoded = decode(f'{{"{escaped}": ["{escaped}"]}}'.encode())
     assert decoded == {read: [read]}
 
@@ -41,7 +41,7 @@ def test_any_text_survives(text: str) -> None:
     assert decoded["a"].encode().decode() == decoded["a"]
 
 
-def test_numbers_that_no_database_holds_count_as_absent() -> None:
+def test_numbers_too_large_for_the_database_count_as_absent() -> None:
     assert [whole_number(value) for value in (1, 2.9, True, "1", None, 1e300, float("nan"), 2**70)] == [
         *(1, 2),
         *([None] * 6),
@@ -49,18 +49,18 @@ def test_numbers_that_no_database_holds_count_as_absent() -> None:
     assert [number(value) for value in (1, 2.5, True, "1", float("inf"), 10**400)] == [1.0, 2.5, *([None] * 4)]
 
 
-def test_times() -> None:
+def test_timestamps_are_parsed() -> None:
     assert milliseconds("2026-11-22T19:51:12.608Z") == 1795377072608
     assert milliseconds("2026-11-22T20:51:12.608+01:00") == 1795377072608
     assert [milliseconds(value) for value in ("soon", None, 7, "")] == [None] * 4
 
 
-def test_a_plain_string_is_a_message() -> None:
+def test_plain_string_is_a_message() -> None:
     event = {"type": "user", "message": {"role": "user", "content": "just words"}}
     assert only(event) == Entry(EventType.MESSAGE, "user", "just words")
 
 
-def test_every_block_names_its_subagent() -> None:
+def test_each_block_names_its_subagent() -> None:
     content = [
         {"type": "text", "text": "a"},
         {"type": "thinking", "thinking": "b"},
@@ -74,7 +74,7 @@ def test_every_block_names_its_subagent() -> None:
     assert [entry.event_type for entry in found] == ["message", "thinking", "tool_call", "tool_result", "message"]
 
 
-def test_what_is_no_text_is_named() -> None:
+def test_block_that_is_not_text_is_named() -> None:
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
     assert block_text([{"type": "text", "text": "see"}, image]) == "see\n[image image/png]"
     result = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
@@ -108,36 +108,36 @@ def test_what_is_no_text_is_named() -> None:
         ),
     ],
 )
-def test_notes_that_matter_to_a_person(event: dict[str, Any], kind: NoteKind, note: str) -> None:
+def test_relevant_system_lines_become_notes(event: dict[str, Any], kind: NoteKind, note: str) -> None:
     event = {"type": "system", **event}
     assert only(event) == Entry(EventType.SYSTEM, "system", note, note_kind=kind)
     assert is_known(event)
 
 
-def test_a_rate_limit_is_noted_when_it_limits() -> None:
+def test_rate_limit_is_noted_only_when_it_applies() -> None:
     limited = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected"}}
     assert only(limited).content == "Rate limit: rejected"
     assert list(entries({"type": "rate_limit_event", "rate_limit_info": {"status": "allowed"}})) == []
 
 
 @pytest.mark.parametrize("event", [{"type": "system", "subtype": "init"}, {"type": "result"}, {"type": "stream_event"}])
-def test_what_is_known_but_says_nothing(event: dict[str, Any]) -> None:
+def test_known_lines_without_content_give_no_event(event: dict[str, Any]) -> None:
     assert list(entries(event)) == []
     assert is_known(event)
 
 
 @pytest.mark.parametrize("event", [{}, {"type": 7}, {"type": "novelty"}, {"type": "system", "subtype": "novelty"}])
-def test_what_is_unknown(event: dict[str, Any]) -> None:
+def test_unknown_lines_are_reported_as_unknown(event: dict[str, Any]) -> None:
     assert list(entries(event)) == []
     assert not is_known(event)
 
 
 @pytest.mark.parametrize("levels", [100, 150, 250, 400, 900, 975, 1100, 5000])
-def test_what_is_nested_too_deeply_counts_as_unreadable(levels: int) -> None:
+def test_too_deeply_nested_line_counts_as_unreadable(levels: int) -> None:
     for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
         line = b'{"a": ' + opening * levels + b"1" + closing * levels + b"}"
         assert (decode(line) is None) == (levels >= 200)
 
 
-def test_numbers_that_are_no_json_are_read_as_nothing() -> None:
+def test_numbers_that_are_not_json_are_read_as_none() -> None:
     assert decode(b'{"a": NaN, "b": -Infinity, "c": 1e999, "d": 1.5}') == {"a": None, "b": None, "c": None, "d": 1.5}

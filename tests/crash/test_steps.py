@@ -42,7 +42,7 @@ def assert_all_is_recorded(sandbox: Sandbox, session_id: str) -> None:
 
 
 @pytest.mark.parametrize("step", CLAUDE_RUNS)
-def test_with_claude_running(sandbox: Sandbox, step: str) -> None:
+def test_launch_survives_a_kill_with_claude_running(sandbox: Sandbox, step: str) -> None:
     sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
     crash_at(sandbox, step)
     sandbox.run("launch", "Hello", "--allowed-tools", "Bash")
@@ -54,7 +54,7 @@ def test_with_claude_running(sandbox: Sandbox, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", BEFORE_CLAUDE)
-def test_with_a_row_and_no_claude(sandbox: Sandbox, step: str) -> None:
+def test_launch_survives_a_kill_with_a_row_but_no_claude(sandbox: Sandbox, step: str) -> None:
     sandbox.play("say One.")
     crash_at(sandbox, step)
     launched = sandbox.run("launch", "Hello")
@@ -66,7 +66,7 @@ def test_with_a_row_and_no_claude(sandbox: Sandbox, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", BEFORE_THE_ROW)
-def test_without_a_row(sandbox: Sandbox, step: str) -> None:
+def test_launch_survives_a_kill_before_the_row_is_written(sandbox: Sandbox, step: str) -> None:
     sandbox.play("say One.")
     crash_at(sandbox, step)
     assert sandbox.run("launch", "Hello").returncode == 5
@@ -76,7 +76,7 @@ def test_without_a_row(sandbox: Sandbox, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", ["Stop._send:call", "Stop._send:return", "send:return", "end_descendants:call"])
-def test_in_the_middle_of_an_interrupt(sandbox: Sandbox, step: str) -> None:
+def test_interrupt_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
     sandbox.play('call Bash {"command": "touch runs; tail -f /dev/null"}\n\nsay Never said.')
     crash_at(sandbox, step)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
@@ -88,7 +88,7 @@ def test_in_the_middle_of_an_interrupt(sandbox: Sandbox, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", ["adopt:call", "adopt:return", "supervised_by:return", "record:return", "end:call"])
-def test_of_a_supervisor_that_adopts(sandbox: Sandbox, step: str) -> None:
+def test_adoption_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
@@ -118,7 +118,7 @@ def test_of_a_supervisor_that_adopts(sandbox: Sandbox, step: str) -> None:
         "conclude:return",
     ],
 )
-def test_of_a_supervisor_that_has_waited_in_a_queue(sandbox: Sandbox, step: str) -> None:
+def test_queued_session_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
     sandbox.play("[first]\nhang\n\n[second]\nsay Two.")
     first = sandbox.launch("first", "--name", "nightly")
     crash_at(sandbox, step)
@@ -150,7 +150,7 @@ def test_of_a_supervisor_that_has_waited_in_a_queue(sandbox: Sandbox, step: str)
         "conclude:call",
     ],
 )
-def test_of_a_session_that_is_started_again(sandbox: Sandbox, step: str) -> None:
+def test_restart_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
     sandbox.play('call Bash {"command": "echo one"}\n\nfail 529 x2 Overloaded\n\nsay Two.')
     crash_at(sandbox, step)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--retries", "1")
@@ -161,7 +161,7 @@ def test_of_a_session_that_is_started_again(sandbox: Sandbox, step: str) -> None
 
 
 @pytest.mark.parametrize("step", ["end:return", "Life._finish:call", "run:call", "on_end_done:call", "run:return"])
-def test_between_the_end_and_its_command(sandbox: Sandbox, step: str) -> None:
+def test_on_end_command_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
     sandbox.play("say One.")
     crash_at(sandbox, step)
     session_id = sandbox.launch("Hello", "--on-end", "echo ended >> told")

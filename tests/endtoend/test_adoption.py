@@ -40,7 +40,7 @@ def kill_supervisor(sandbox: Sandbox, session_id: str) -> None:
 
 
 @pytest.mark.parametrize("next_command", ["ls", "show", "tail", "tail -f", "wait"])
-def test_killed_in_mid_stream_the_next_command_adopts(sandbox: Sandbox, next_command: str) -> None:
+def test_next_command_adopts_a_session_killed_in_mid_stream(sandbox: Sandbox, next_command: str) -> None:
     sandbox.play(SCRIPT)
     unharmed = sandbox.launch("Hello", "--allowed-tools", "Bash")
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
@@ -62,7 +62,7 @@ def test_killed_in_mid_stream_the_next_command_adopts(sandbox: Sandbox, next_com
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
 
 
-def test_claude_that_ended_unsupervised_is_closed_by_the_next_command(sandbox: Sandbox) -> None:
+def test_next_command_records_an_unsupervised_end(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "One.")
@@ -74,7 +74,7 @@ def test_claude_that_ended_unsupervised_is_closed_by_the_next_command(sandbox: S
     assert line == "completed success Three."
 
 
-def test_claude_that_was_killed_unsupervised_is_lost(sandbox: Sandbox) -> None:
+def test_claude_killed_while_unsupervised_is_lost(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "One.")
@@ -87,7 +87,7 @@ def test_claude_that_was_killed_unsupervised_is_lost(sandbox: Sandbox) -> None:
     assert sandbox.run("wait", session_id).returncode == 1
 
 
-def test_an_orphaned_session_can_be_interrupted(sandbox: Sandbox) -> None:
+def test_orphaned_session_can_be_interrupted(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
@@ -96,7 +96,7 @@ def test_an_orphaned_session_can_be_interrupted(sandbox: Sandbox) -> None:
     assert sandbox.show(session_id)["status"] == "interrupted"
 
 
-def test_twenty_commands_at_once_start_one_supervisor(sandbox: Sandbox) -> None:
+def test_twenty_concurrent_commands_start_one_supervisor(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
@@ -110,7 +110,7 @@ def test_twenty_commands_at_once_start_one_supervisor(sandbox: Sandbox) -> None:
     sandbox.ok("interrupt", session_id)
 
 
-def test_a_follower_adopts_without_being_asked(sandbox: Sandbox) -> None:
+def test_follower_adopts_an_orphaned_session(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     with sandbox.popen("tail", "-f", session_id) as follower:
@@ -124,7 +124,7 @@ def test_a_follower_adopts_without_being_asked(sandbox: Sandbox) -> None:
     assert follower.returncode == 0
 
 
-def test_an_unproven_pid_harms_nobody(sandbox: Sandbox) -> None:
+def test_unproven_pid_is_never_killed(sandbox: Sandbox) -> None:
     """After a reboot the recorded pid is another's: neither it nor its children are this session's."""
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
@@ -141,7 +141,7 @@ def test_an_unproven_pid_harms_nobody(sandbox: Sandbox) -> None:
     assert innocent.wait(PATIENCE) == 0
 
 
-def test_without_a_recorded_pid_nobody_is_an_ancestor(sandbox: Sandbox) -> None:
+def test_session_without_a_recorded_pid_has_no_ancestor(sandbox: Sandbox) -> None:
     nobody = AdoptedProcess(ProcessIdentity(0, "", 0))
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as own:
         assert set(descendants(nobody, "no session")) <= {child.pid for child in psutil.Process().children(True)}
@@ -149,7 +149,7 @@ def test_without_a_recorded_pid_nobody_is_an_ancestor(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("alive", [True, False])
-def test_a_supervisor_that_died_before_it_recorded_the_pid(sandbox: Sandbox, alive: bool) -> None:
+def test_death_before_the_pid_is_recorded_is_handled(sandbox: Sandbox, alive: bool) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
@@ -169,7 +169,7 @@ def test_a_supervisor_that_died_before_it_recorded_the_pid(sandbox: Sandbox, ali
         assert (session["status"], session["end_reason"]) == ("failed", "lost")
 
 
-def test_many_that_find_a_dead_session_all_read_it(sandbox: Sandbox) -> None:
+def test_many_commands_can_read_a_dead_session_at_once(sandbox: Sandbox) -> None:
     """Those that wait for the lock are not the session's strays."""
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
@@ -183,7 +183,7 @@ def test_many_that_find_a_dead_session_all_read_it(sandbox: Sandbox) -> None:
     assert {command.returncode for command in commands} == {1}
 
 
-def test_what_ended_unsupervised_is_not_taken_for_interrupted(sandbox: Sandbox) -> None:
+def test_unsupervised_end_is_not_recorded_as_interrupted(sandbox: Sandbox) -> None:
     sandbox.claude(
         "while not os.path.exists('go-on'):\n    time.sleep(0.05)\n"
         'print(json.dumps({"type": "result", "subtype": "error_max_turns", "is_error": True}))\nsys.exit(1)'
@@ -197,7 +197,7 @@ def test_what_ended_unsupervised_is_not_taken_for_interrupted(sandbox: Sandbox) 
     assert sandbox.show(session_id)["end_reason"] == "max_turns"
 
 
-def test_deleted_files_end_a_session_rather_than_a_wait(sandbox: Sandbox) -> None:
+def test_deleted_files_end_the_session_instead_of_blocking(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
@@ -209,7 +209,7 @@ def test_deleted_files_end_a_session_rather_than_a_wait(sandbox: Sandbox) -> Non
     assert sandbox.run("tail", "--raw", session_id).returncode == 5
 
 
-def test_a_session_of_another_host_is_left_to_it(sandbox: Sandbox) -> None:
+def test_session_of_another_host_is_not_adopted(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")

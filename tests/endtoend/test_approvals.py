@@ -26,7 +26,7 @@ def assert_nothing_is_left(sandbox: Sandbox) -> None:
     eventually(lambda: not sandbox.processes(), "all processes to leave")
 
 
-def test_a_request_waits_and_is_seen_everywhere_until_it_is_approved(sandbox: Sandbox) -> None:
+def test_request_is_visible_everywhere_until_it_is_approved(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, BASH)
     (request,) = waiting(sandbox)
     assert (request["session_id"], request["tool_name"], request["status"]) == (session_id, "Bash", "pending")
@@ -53,7 +53,7 @@ def test_a_request_waits_and_is_seen_everywhere_until_it_is_approved(sandbox: Sa
     assert_nothing_is_left(sandbox)
 
 
-def test_the_feed_tells_requests_answers_and_changes_of_the_status(sandbox: Sandbox) -> None:
+def test_feed_has_requests_answers_and_status_changes(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, BASH)
     (request,) = waiting(sandbox)
     sandbox.ok("approve", request["id"])
@@ -66,7 +66,7 @@ def test_the_feed_tells_requests_answers_and_changes_of_the_status(sandbox: Sand
     assert statuses == ["starting", "running", "waiting_input", "running", "completed"]
 
 
-def test_a_denial_reaches_the_model_in_its_words(sandbox: Sandbox) -> None:
+def test_denial_message_reaches_the_model(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, BASH)
     (request,) = waiting(sandbox)
     sandbox.ok("deny", request["id"], "--message", "Use the existing file instead.")
@@ -78,7 +78,7 @@ def test_a_denial_reaches_the_model_in_its_words(sandbox: Sandbox) -> None:
     assert asked(sandbox)[0]["status"] == "denied"
 
 
-def test_a_denial_may_interrupt(sandbox: Sandbox) -> None:
+def test_denial_can_interrupt_the_session(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, BASH)
     (request,) = waiting(sandbox)
     sandbox.ok("deny", request["id"], "--interrupt")
@@ -96,7 +96,7 @@ def test_changed_input_is_what_runs(sandbox: Sandbox) -> None:
     assert not (sandbox.work / "made").exists()
 
 
-def test_answering_twice_says_who_answered_what(sandbox: Sandbox) -> None:
+def test_second_answer_reports_the_first_one(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, f"{BASH}\n")
     (request,) = waiting(sandbox)
     commands = [sandbox.popen("approve", request["id"]) for _ in range(3)]
@@ -110,7 +110,7 @@ def test_answering_twice_says_who_answered_what(sandbox: Sandbox) -> None:
     assert (sandbox.work / "made").exists() == (answered["status"] == "approved")
 
 
-def test_always_allows_what_begins_alike_and_nothing_else(sandbox: Sandbox) -> None:
+def test_always_allows_commands_with_the_same_prefix_only(sandbox: Sandbox) -> None:
     session_id = asking(
         sandbox,
         'call Bash {"command": "touch first"}\n\ncall Bash {"command": "touch second"}\n\n'
@@ -129,7 +129,7 @@ def test_always_allows_what_begins_alike_and_nothing_else(sandbox: Sandbox) -> N
     assert (sandbox.work / "second").exists()
 
 
-def test_always_on_an_edit_allows_edits_of_the_project(sandbox: Sandbox) -> None:
+def test_always_for_an_edit_allows_edits_of_the_project(sandbox: Sandbox) -> None:
     session_id = asking(
         sandbox,
         f'{THEN_WRITE}call Write {{"file_path": "two", "content": "2"}}\n\nsay Done.',
@@ -139,7 +139,7 @@ def test_always_on_an_edit_allows_edits_of_the_project(sandbox: Sandbox) -> None
     assert [approval["comment"] for approval in asked(sandbox)] == [None, "allowed always: Edit"]
 
 
-def test_edits_are_accepted_by_rule_and_commands_are_not(sandbox: Sandbox) -> None:
+def test_edits_are_accepted_by_rule_but_commands_are_not(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, f"{THEN_WRITE}{THEN_TOUCH_OTHER}say Done.", "--auto-accept-edits")
     (request,) = waiting(sandbox)
     assert request["tool_name"] == "Bash"
@@ -150,7 +150,7 @@ def test_edits_are_accepted_by_rule_and_commands_are_not(sandbox: Sandbox) -> No
     assert (accepted["tool_name"], accepted["comment"]) == ("Write", "allowed by auto_accept_edits")
 
 
-def test_skipping_permissions_runs_out_in_mid_session(sandbox: Sandbox) -> None:
+def test_skipping_permissions_expires_during_the_session(sandbox: Sandbox) -> None:
     session_id = asking(
         sandbox,
         f'{THEN_TOUCH}call Bash {{"command": "until [ -e go-on ]; do sleep 0.1; done"}}\n\n{THEN_TOUCH_OTHER}say Done.',
@@ -170,7 +170,7 @@ def test_skipping_permissions_runs_out_in_mid_session(sandbox: Sandbox) -> None:
     assert changed[-1]["data"]["dangerously_skip_permissions"] is False
 
 
-def test_what_is_set_answers_what_already_waits(sandbox: Sandbox) -> None:
+def test_new_setting_answers_pending_requests(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, f"{THEN_WRITE}{THEN_TOUCH}say Done.")
     waiting(sandbox)
     sandbox.ok("set", session_id, "--auto-accept-edits")
@@ -182,7 +182,7 @@ def test_what_is_set_answers_what_already_waits(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("outcome", "made"), [("allow", True), ("deny", False)])
-def test_a_request_that_nobody_answers(sandbox: Sandbox, outcome: str, made: bool) -> None:
+def test_unanswered_request_gets_the_configured_answer(sandbox: Sandbox, outcome: str, made: bool) -> None:
     session_id = asking(sandbox, BASH, "--approval-timeout", f"1s={outcome}")
     assert sandbox.ended(session_id)["end_reason"] == "success"
     assert (sandbox.work / "made").exists() == made
@@ -190,7 +190,7 @@ def test_a_request_that_nobody_answers(sandbox: Sandbox, outcome: str, made: boo
     assert "--approval-timeout" in answered["comment"]
 
 
-def test_without_approvals_claude_code_decides_as_ever(sandbox: Sandbox) -> None:
+def test_claude_code_decides_as_usual_without_approvals(sandbox: Sandbox) -> None:
     sandbox.play(BASH)
     session_id = sandbox.launch("Hi")
     assert len(sandbox.ended(session_id)["permission_denials"]) == 1
@@ -198,7 +198,7 @@ def test_without_approvals_claude_code_decides_as_ever(sandbox: Sandbox) -> None
     assert not sandbox.files(session_id).settings_with_hook.exists()
 
 
-def test_a_session_without_a_hook_heeds_no_rule_and_says_so(sandbox: Sandbox) -> None:
+def test_session_without_a_hook_rejects_rules(sandbox: Sandbox) -> None:
     sandbox.play("say Hi.\nhang")
     session_id = sandbox.launch("Hi")
     told = sandbox.run("set", session_id, "--auto-accept-edits")
@@ -207,7 +207,7 @@ def test_a_session_without_a_hook_heeds_no_rule_and_says_so(sandbox: Sandbox) ->
     sandbox.ok("interrupt", session_id)
 
 
-def test_who_waits_for_the_session_is_told_what_it_waits_for(sandbox: Sandbox) -> None:
+def test_wait_reports_that_the_session_waits_for_approval(sandbox: Sandbox) -> None:
     sandbox.play(BASH)
     with sandbox.popen("launch", "Hi", "--approvals", "--wait") as launched:
         (request,) = waiting(sandbox)
@@ -237,7 +237,7 @@ def test_followers_see_requests_and_answers(sandbox: Sandbox) -> None:
         follower.kill()
 
 
-def test_rules_alone_ask_nobody(sandbox: Sandbox) -> None:
+def test_rules_alone_create_no_requests(sandbox: Sandbox) -> None:
     sandbox.play(f"{THEN_WRITE}{THEN_TOUCH_OTHER}say Done.")
     session_id = sandbox.launch("Hi", "--no-approvals", "--auto-accept-edits")
     session = sandbox.ended(session_id)
@@ -245,7 +245,7 @@ def test_rules_alone_ask_nobody(sandbox: Sandbox) -> None:
     assert (sandbox.work / "made").exists()
 
 
-def test_the_users_own_settings_and_hooks_stay(sandbox: Sandbox) -> None:
+def test_users_settings_and_hooks_are_kept(sandbox: Sandbox) -> None:
     told = sandbox.work / "told"
     own = {"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": f"cat >> {told}"}]}]}, "env": {"A": "b"}}
     session_id = asking(sandbox, BASH.replace("touch made", "touch made$A"), "--settings", json.dumps(own))
@@ -262,7 +262,7 @@ def test_the_users_own_settings_and_hooks_stay(sandbox: Sandbox) -> None:
     sandbox.run("interrupt", child)
 
 
-def test_three_parallel_requests_of_which_two_are_equal(sandbox: Sandbox) -> None:
+def test_three_parallel_requests_with_two_equal_ones_are_answered(sandbox: Sandbox) -> None:
     script = 'call Bash {"command": "touch made"}\ncall Bash {"command": "touch made"}\ncall Bash {"command": "ls"}\n'
     session_id = asking(sandbox, f'{script}call Bash {{"command": "touch other"}}\n\nsay Done.')
     answered: set[str] = set()
@@ -291,7 +291,7 @@ def test_twenty_sessions_wait_at_once(sandbox: Sandbox) -> None:
     assert_nothing_is_left(sandbox)
 
 
-def test_an_interrupt_while_it_waits_lets_it_expire(sandbox: Sandbox) -> None:
+def test_interrupt_expires_the_pending_request(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, BASH)
     (request,) = waiting(sandbox)
     sandbox.ok("interrupt", session_id)
@@ -302,7 +302,7 @@ def test_an_interrupt_while_it_waits_lets_it_expire(sandbox: Sandbox) -> None:
     assert_nothing_is_left(sandbox)
 
 
-def test_claude_killed_while_it_waits(sandbox: Sandbox) -> None:
+def test_kill_of_claude_expires_the_pending_request(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, BASH)
     (request,) = waiting(sandbox)
     os.kill(sandbox.show(session_id)["pid"], signal.SIGKILL)
@@ -312,7 +312,7 @@ def test_claude_killed_while_it_waits(sandbox: Sandbox) -> None:
     assert_nothing_is_left(sandbox)
 
 
-def test_a_supervisor_killed_while_it_waits_blocks_no_answer(sandbox: Sandbox) -> None:
+def test_killed_supervisor_does_not_block_an_answer(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, BASH)
     (request,) = waiting(sandbox)
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
@@ -324,7 +324,7 @@ def test_a_supervisor_killed_while_it_waits_blocks_no_answer(sandbox: Sandbox) -
 
 
 @pytest.mark.parametrize("supervised", [True, False])
-def test_a_hook_killed_while_it_waits(sandbox: Sandbox, supervised: bool) -> None:
+def test_kill_of_the_hook_expires_the_pending_request(sandbox: Sandbox, supervised: bool) -> None:
     session_id = asking(sandbox, f"{BASH}\nhang")
     (request,) = waiting(sandbox)
     if not supervised:
@@ -337,7 +337,7 @@ def test_a_hook_killed_while_it_waits(sandbox: Sandbox, supervised: bool) -> Non
     assert_nothing_is_left(sandbox)
 
 
-def test_an_answer_while_the_hook_is_killed_is_recorded_once(sandbox: Sandbox) -> None:
+def test_answer_during_a_kill_of_the_hook_is_recorded_once(sandbox: Sandbox) -> None:
     script = "".join(f'call Bash {{"command": "touch {number}"}}\n\n' for number in range(8))
     session_id = asking(sandbox, f"{script}say Done.")
     seen: set[str] = set()
@@ -354,7 +354,7 @@ def test_an_answer_while_the_hook_is_killed_is_recorded_once(sandbox: Sandbox) -
     assert sorted((data["approval_id"], data["status"]) for data in told) == sorted(statuses.items())
 
 
-def test_a_waiting_hook_costs_nothing(sandbox: Sandbox) -> None:
+def test_waiting_hook_uses_no_cpu(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, BASH)
     waiting(sandbox)
     (hook,) = [process for process in hooks(sandbox) if process.name().startswith("python")]
@@ -365,7 +365,7 @@ def test_a_waiting_hook_costs_nothing(sandbox: Sandbox) -> None:
     sandbox.ok("interrupt", session_id)
 
 
-def test_somebody_is_told_by_a_command_of_the_users(sandbox: Sandbox) -> None:
+def test_on_approval_command_is_run(sandbox: Sandbox) -> None:
     told = sandbox.root / "told"
     command = f'cat > {told}; echo "$HLDCTL_TOOL_NAME $HLDCTL_APPROVAL_ID" > {told}.names'
     session_id = asking(sandbox, BASH, "--on-approval", command)
@@ -378,7 +378,7 @@ def test_somebody_is_told_by_a_command_of_the_users(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("command", ["exit 7", "/no/such/program", "sleep 300"])
-def test_a_notice_that_fails_or_hangs_harms_nothing(sandbox: Sandbox, command: str) -> None:
+def test_failing_or_hanging_on_approval_command_does_no_harm(sandbox: Sandbox, command: str) -> None:
     session_id = asking(sandbox, BASH, "--on-approval", command)
     sandbox.ok("approve", waiting(sandbox)[0]["id"])
     assert sandbox.ended(session_id)["end_reason"] == "success"
@@ -386,7 +386,7 @@ def test_a_notice_that_fails_or_hangs_harms_nothing(sandbox: Sandbox, command: s
         assert "exit code 7" in sandbox.files(session_id).log.read_text()
 
 
-def test_a_tool_of_the_users_takes_the_place_of_the_hook(sandbox: Sandbox) -> None:
+def test_users_permission_prompt_tool_replaces_the_hook(sandbox: Sandbox) -> None:
     refused = sandbox.run("launch", "Hi", "--approvals", "--permission-prompt-tool", "mcp__a__b")
     assert (refused.returncode, "--permission-prompt-tool" in refused.stderr) == (2, True)
     sandbox.play("say Hi.")
@@ -395,7 +395,7 @@ def test_a_tool_of_the_users_takes_the_place_of_the_hook(sandbox: Sandbox) -> No
     assert not sandbox.files(session_id).settings_with_hook.exists()
 
 
-def test_a_claude_code_that_cannot_ask_is_refused(sandbox: Sandbox) -> None:
+def test_claude_code_without_permission_hooks_is_refused(sandbox: Sandbox) -> None:
     sandbox.claude("print('2.1.267 (Claude Code)')")
     refused = sandbox.run("launch", "Hi", "--approvals")
     assert (refused.returncode, "2.1.268" in refused.stderr) == (5, True)
@@ -423,13 +423,13 @@ NO_REQUESTS = ["", "{", "[]", "{}", '{"tool_name": 1, "tool_input": {}}', "\xff"
 
 
 @pytest.mark.parametrize("told", NO_REQUESTS, ids=range(len(NO_REQUESTS)))
-def test_what_is_no_request_is_denied(sandbox: Sandbox, told: str) -> None:
+def test_invalid_request_is_denied(sandbox: Sandbox, told: str) -> None:
     sandbox.ok("ls")
     decision = hook_says(sandbox, told)
     assert (decision["behavior"], "could not read" in decision["message"]) == ("deny", True)
 
 
-def test_a_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
+def test_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
     assert hook_says(sandbox, REQUEST)["behavior"] == "deny"
     sandbox.ok("ls")
     assert "has no session" in hook_says(sandbox, REQUEST)["message"]
@@ -438,7 +438,7 @@ def test_a_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
     assert "hldctl doctor" in hook_says(sandbox, REQUEST)["message"]
 
 
-def test_a_request_that_cannot_be_recorded_is_denied(sandbox: Sandbox) -> None:
+def test_request_that_cannot_be_recorded_is_denied(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, "say Hi.\nhang")
     hold = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], isolation_level=None); d.execute('BEGIN IMMEDIATE')"
     with subprocess.Popen(
@@ -455,14 +455,14 @@ def test_a_request_that_cannot_be_recorded_is_denied(sandbox: Sandbox) -> None:
     sandbox.ok("interrupt", session_id)
 
 
-def test_a_request_of_a_session_that_has_ended_is_denied(sandbox: Sandbox) -> None:
+def test_request_of_an_ended_session_is_denied(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     sandbox.ok("launch", "Hi", "--approvals", "--wait")
     (session_id,) = sandbox.ok("ls", "-q").split()
     assert "has ended" in hook_says(sandbox, REQUEST, session_id)["message"]
 
 
-def test_the_configuration_gives_the_defaults(sandbox: Sandbox) -> None:
+def test_configuration_gives_the_defaults(sandbox: Sandbox) -> None:
     directory = sandbox.home / ".config" / "hldctl"
     directory.mkdir(parents=True)
     (directory / "config.toml").write_text('approvals = true\napproval_timeout = "1s=deny"\n')
@@ -497,13 +497,13 @@ def test_the_configuration_gives_the_defaults(sandbox: Sandbox) -> None:
         (["launch", "Hi", "--approval-timeout", "soon=deny"], 2),
     ],
 )
-def test_words_that_name_nothing(sandbox: Sandbox, arguments: list[str], exit_code: int) -> None:
+def test_references_that_match_nothing_are_errors(sandbox: Sandbox, arguments: list[str], exit_code: int) -> None:
     sandbox.claude("")
     done = sandbox.run(*arguments)
     assert (done.returncode, "Traceback" in done.stderr) == (exit_code, False)
 
 
-def test_after_the_end_every_request_is_denied_also_of_a_session_that_asks_nobody(sandbox: Sandbox) -> None:
+def test_request_after_the_end_is_denied_without_approvals_too(sandbox: Sandbox) -> None:
     """Otherwise the decision is left to Claude Code."""
     sandbox.play("say Done.")
     session_id = sandbox.launch("Hi", "--no-approvals", "--auto-accept-edits")

@@ -25,7 +25,7 @@ say Finished.
 """
 
 
-def test_cron_launches_sessions_with_next_to_no_environment_which_outlive_it(sandbox: Sandbox) -> None:
+def test_cron_launches_sessions_that_outlive_it(sandbox: Sandbox) -> None:
     """One test of both ways to launch: cron begins its jobs at full minutes only."""
     sandbox.play(SCRIPT)
     # Nobody sets these in a crontab.

@@ -16,7 +16,7 @@ import pytest
 from tests.helpers.sandbox import GATED, PATIENCE, Sandbox, eventually, falls_asleep, wakeups
 
 
-def test_launch_in_a_command_substitution_returns_while_the_session_goes_on(sandbox: Sandbox) -> None:
+def test_launch_in_a_command_substitution_returns_at_once(sandbox: Sandbox) -> None:
     sandbox.play("say Begun.\nhang")
     shell = f'id=$({sys.executable} -m hldctl launch Hello); echo "$id"'
     done = subprocess.run(
@@ -28,7 +28,7 @@ def test_launch_in_a_command_substitution_returns_while_the_session_goes_on(sand
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
-def test_a_session_survives_its_shell(sandbox: Sandbox, number: signal.Signals) -> None:
+def test_session_survives_its_shell(sandbox: Sandbox, number: signal.Signals) -> None:
     sandbox.play(GATED)
     shell = subprocess.Popen(
         ["sh", "-c", f"{sys.executable} -m hldctl launch Hello --allowed-tools Bash; exec sleep 60"],
@@ -47,7 +47,7 @@ def test_a_session_survives_its_shell(sandbox: Sandbox, number: signal.Signals) 
     assert sandbox.ended(session_id)["end_reason"] == "success"
 
 
-def test_a_session_survives_the_closing_of_its_terminal(sandbox: Sandbox) -> None:
+def test_session_survives_the_closing_of_its_terminal(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     pid, terminal = pty.fork()
     if pid == 0:
@@ -62,7 +62,7 @@ def test_a_session_survives_the_closing_of_its_terminal(sandbox: Sandbox) -> Non
     assert sandbox.ended(noted.read_text().strip())["end_reason"] == "success"
 
 
-def test_the_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) -> None:
+def test_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     read, write = os.pipe()
     done = sandbox.popen("launch", "Hello", "--allowed-tools", "Bash", pass_fds=[write])
@@ -81,7 +81,7 @@ def test_the_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
-def test_a_polite_signal_to_the_supervisor_changes_nothing(sandbox: Sandbox, number: signal.Signals) -> None:
+def test_supervisor_ignores_sighup_sigint_and_sigterm(sandbox: Sandbox, number: signal.Signals) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     supervisor = sandbox.show(session_id)["supervisor_pid"]
@@ -92,7 +92,7 @@ def test_a_polite_signal_to_the_supervisor_changes_nothing(sandbox: Sandbox, num
     assert session["supervisor_pid"] == supervisor
 
 
-def test_claude_and_its_tools_have_default_signals_and_the_launchers_umask(sandbox: Sandbox) -> None:
+def test_claude_has_default_signals_and_the_launchers_umask(sandbox: Sandbox) -> None:
     # Claude Code blocks all signals while it starts a tool, which can be running before that is undone.
     unblocked = "for try in $(seq 50); do grep -q 'SigBlk:.0*$' /proc/$PPID/status && break; sleep 0.1; done"
     look = f"{unblocked}; grep -E ^Sig /proc/$PPID/status; umask; touch made"
@@ -109,7 +109,7 @@ def test_claude_and_its_tools_have_default_signals_and_the_launchers_umask(sandb
     assert (sandbox.work / "made").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_silent_session_costs_its_supervisor_nothing(sandbox: Sandbox) -> None:
+def test_silent_session_costs_its_supervisor_nothing(sandbox: Sandbox) -> None:
     sandbox.play("hang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, '"init"')
@@ -122,7 +122,7 @@ def test_a_silent_session_costs_its_supervisor_nothing(sandbox: Sandbox) -> None
     sandbox.ok("interrupt", session_id)
 
 
-def test_following_a_silent_session_is_one_look_a_second(sandbox: Sandbox) -> None:
+def test_follower_checks_a_silent_session_once_a_second(sandbox: Sandbox) -> None:
     """Whether its supervisor lives: nothing else would tell."""
     sandbox.play("hang")
     session_id = sandbox.launch("Hello")

@@ -49,7 +49,7 @@ def test_api_error_fails(sandbox: Sandbox) -> None:
     assert "no such luck" in session["error_message"]
 
 
-def test_no_login_fails(sandbox: Sandbox) -> None:
+def test_missing_login_fails(sandbox: Sandbox) -> None:
     session = sandbox.ended(sandbox.launch("Hello"))
     assert ending(session) == ("failed", "api_error")
     assert "/login" in session["error_message"]
@@ -69,7 +69,7 @@ def test_budget_fails(sandbox: Sandbox) -> None:
     assert ending(session) == ("failed", "budget")
 
 
-def test_interrupt_before_the_first_answer(sandbox: Sandbox) -> None:
+def test_interrupt_before_the_first_answer_is_recorded(sandbox: Sandbox) -> None:
     sandbox.play("hang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, '"init"')
@@ -79,7 +79,7 @@ def test_interrupt_before_the_first_answer(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("script", [SLOW, IN_TOOL], ids=["streaming", "in a tool"])
-def test_interrupt_after_the_first_answer(sandbox: Sandbox, script: str) -> None:
+def test_interrupt_after_the_first_answer_is_recorded(sandbox: Sandbox, script: str) -> None:
     sandbox.play(script)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     until_it_plays(sandbox, session_id, script)
@@ -97,7 +97,7 @@ def test_sigint_from_outside_counts_as_an_interrupt(sandbox: Sandbox, script: st
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_from_outside_fails_it_as_killed(sandbox: Sandbox, number: signal.Signals) -> None:
+def test_signal_from_outside_fails_the_session_as_killed(sandbox: Sandbox, number: signal.Signals) -> None:
     sandbox.play(SLOW)
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "One moment")
@@ -115,14 +115,14 @@ def test_resuming_an_unknown_conversation_fails(sandbox: Sandbox) -> None:
     assert "No conversation found" in session["error_message"]
 
 
-def test_a_flag_that_claude_refuses_fails_with_its_words(sandbox: Sandbox) -> None:
+def test_flag_refused_by_claude_fails_with_its_message(sandbox: Sandbox) -> None:
     session = sandbox.ended(sandbox.launch("Hello", "--", "--no-such-flag"))
     assert ending(session) == ("failed", "error")
     assert "no-such-flag" in session["error_message"]
     assert session["exit_code"] == 1
 
 
-def test_a_binary_that_cannot_be_run_is_a_spawn_failure(sandbox: Sandbox) -> None:
+def test_binary_that_cannot_run_is_a_spawn_failure(sandbox: Sandbox) -> None:
     sandbox.claude("").write_text("#!/no/such/interpreter\n")
     launched = sandbox.run("launch", "Hello")
     (session_id,) = sandbox.ok("ls", "-q").split()

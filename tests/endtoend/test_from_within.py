@@ -63,7 +63,7 @@ REFUSED: list[list[str]] = [
 ]
 
 
-def test_what_answers_or_widens_is_refused_with_the_mark_of_a_session(sandbox: Sandbox) -> None:
+def test_commands_that_widen_permissions_are_refused_in_a_session(sandbox: Sandbox) -> None:
     ended_session(sandbox)
     for words in REFUSED:
         refused = sandbox.run(*words, environment={**UNKNOWN, "EDITOR": "true"})
@@ -74,7 +74,7 @@ def test_what_answers_or_widens_is_refused_with_the_mark_of_a_session(sandbox: S
     assert not (sandbox.home / ".config").exists()
 
 
-def test_what_narrows_or_concerns_no_permission_goes_on(sandbox: Sandbox) -> None:
+def test_commands_that_do_not_widen_permissions_still_work(sandbox: Sandbox) -> None:
     session_id = ended_session(sandbox)
     for words in (
         ["set", "last", "--no-auto-accept-edits", "--no-dangerously-skip-permissions", "--title", "narrow"],
@@ -87,7 +87,7 @@ def test_what_narrows_or_concerns_no_permission_goes_on(sandbox: Sandbox) -> Non
         sandbox.ok(*words, environment=UNKNOWN)
 
 
-def test_the_permissions_of_another_session_are_not_taken_over_by_a_continuation(sandbox: Sandbox) -> None:
+def test_continuation_does_not_inherit_another_sessions_permissions(sandbox: Sandbox) -> None:
     wide = ended_session(sandbox, "--auto-accept-edits")
     refused = sandbox.run("continue", wide, "Hi", environment=UNKNOWN)
     assert (refused.returncode, OUTSIDE in refused.stderr) == (4, True)
@@ -116,7 +116,7 @@ def asking_beside(sandbox: Sandbox, script: str) -> Json:
     return waiting(sandbox)[0]
 
 
-def test_a_tool_that_clears_its_mark_is_known_by_its_ancestors(sandbox: Sandbox) -> None:
+def test_tool_without_its_marker_is_known_by_its_ancestors(sandbox: Sandbox) -> None:
     script = from_tool(
         sandbox,
         "hldctl approve --all",
@@ -139,7 +139,7 @@ def test_a_tool_that_clears_its_mark_is_known_by_its_ancestors(sandbox: Sandbox)
     sandbox.ok("interrupt", request["session_id"])
 
 
-def test_a_tool_is_known_by_its_claude_code_when_the_supervisor_is_dead(sandbox: Sandbox) -> None:
+def test_tool_is_known_by_claude_code_if_the_supervisor_is_dead(sandbox: Sandbox) -> None:
     wait = "touch begun; until [ -e go-on ]; do sleep 0.1; done"
     request = asking_beside(sandbox, from_tool(sandbox, wait, f"{CLEAN} hldctl approve --all"))
     session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)")
@@ -152,7 +152,7 @@ def test_a_tool_is_known_by_its_claude_code_when_the_supervisor_is_dead(sandbox:
     sandbox.ok("interrupt", request["session_id"])
 
 
-def test_a_session_with_the_right_answers_and_the_record_says_so(sandbox: Sandbox) -> None:
+def test_session_with_the_right_answers_and_is_recorded(sandbox: Sandbox) -> None:
     request = asking_beside(sandbox, from_tool(sandbox, "hldctl approve --all", "hldctl set last --auto-accept-edits"))
     session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)", "--from-session")
     assert sandbox.ended(session_id)["from_session"] is True
@@ -164,19 +164,19 @@ def test_a_session_with_the_right_answers_and_the_record_says_so(sandbox: Sandbo
     assert f"approved by {USER} (from session {session_id[:8]})" in sandbox.ok("approvals", "--all")
 
 
-def test_continuations_inherit_the_right_unless_it_is_taken_back(sandbox: Sandbox) -> None:
+def test_continuations_inherit_the_right_unless_revoked(sandbox: Sandbox) -> None:
     session_id = ended_session(sandbox, "--from-session")
     for more, has_right in (([], True), (["--no-from-session"], False)):
         sandbox.ok("continue", session_id, "Hi", "--wait", *more)
         assert sandbox.show("last")["from_session"] is has_right
 
 
-def test_the_right_is_a_default_of_the_configuration(sandbox: Sandbox) -> None:
+def test_right_can_be_a_configured_default(sandbox: Sandbox) -> None:
     sandbox.ok("config", "set", "from_session", "true")
     assert sandbox.show(ended_session(sandbox))["from_session"] is True
 
 
-def test_a_command_of_the_users_that_hldctl_runs_may_answer_and_launch(sandbox: Sandbox) -> None:
+def test_users_command_run_by_hldctl_can_answer_and_launch(sandbox: Sandbox) -> None:
     launched = "hldctl launch after --auto-accept-edits --allowed-tools 'Bash(env)' > launched; echo $? > code"
     sandbox.play(f'[after]\ncall Bash {{"command": "env"}}\n\nsay Done.\n\n[Hi]\n{BASH}')
     approve = 'hldctl approve "$HLDCTL_APPROVAL_ID"'
@@ -197,7 +197,7 @@ def test_a_command_of_the_users_that_hldctl_runs_may_answer_and_launch(sandbox: 
     assert "HLDCTL_COMMAND_TOKEN" not in variables
 
 
-def test_commands_that_a_session_chose_itself_may_not_answer(sandbox: Sandbox) -> None:
+def test_commands_chosen_by_a_session_cannot_answer(sandbox: Sandbox) -> None:
     chosen = "hldctl approve --all 2> chosen; echo $? >> chosen"
     launch = f"hldctl launch three --approvals --on-approval {shlex.quote(chosen)} --on-end {shlex.quote(chosen)}"
     request = asking_beside(sandbox, f"{from_tool(sandbox, launch)}\n\n[three]\n{BASH}")
@@ -214,7 +214,7 @@ def test_commands_that_a_session_chose_itself_may_not_answer(sandbox: Sandbox) -
     sandbox.ok("interrupt", request["session_id"])
 
 
-def test_the_record_says_who_answered_and_from_where(sandbox: Sandbox) -> None:
+def test_record_has_who_answered_and_from_where(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, BASH)
     (request,) = waiting(sandbox)
     assert (request["answered_by"], request["answered_from"]) == (None, None)
@@ -243,7 +243,7 @@ def test_the_record_says_who_answered_and_from_where(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("words", "command"), [(["approve"], "approve"), (["tail", "-f", "last"], "tail")])
-def test_the_record_has_the_terminal_and_the_command(sandbox: Sandbox, words: list[str], command: str) -> None:
+def test_record_has_the_terminal_and_the_command(sandbox: Sandbox, words: list[str], command: str) -> None:
     session_id = asking(sandbox, BASH)
     waiting(sandbox)
     with Terminal(sandbox, *words) as terminal:

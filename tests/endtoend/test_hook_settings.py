@@ -56,7 +56,7 @@ def marks(sandbox: Sandbox, session_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_hook_asks_for_its_own_session_whatever_settings_name_another(sandbox: Sandbox, place: str) -> None:
+def test_hook_asks_for_its_own_session_whatever_the_settings(sandbox: Sandbox, place: str) -> None:
     variables = permissive_elsewhere(sandbox)
     more = configure(sandbox, place, {"env": {**variables, "KEPT": "yes"}})
     script = sandbox.root / "script.txt"
@@ -71,7 +71,7 @@ def test_the_hook_asks_for_its_own_session_whatever_settings_name_another(sandbo
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_session_without_a_hook_keeps_its_marks(sandbox: Sandbox, place: str) -> None:
+def test_session_without_a_hook_keeps_its_markers(sandbox: Sandbox, place: str) -> None:
     more = configure(sandbox, place, {"env": {"HLDCTL_SESSION_ID": "x", "HLDCTL_RUN_ID": "x", "HLDCTL_HOME": "/x"}})
     sandbox.play(f"{MARKS}say Done.")
     session_id = sandbox.launch("Hi", *OPTIONS, *more, "--env", "HLDCTL_SESSION_ID=y")
@@ -80,7 +80,7 @@ def test_a_session_without_a_hook_keeps_its_marks(sandbox: Sandbox, place: str) 
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_hooks_that_are_switched_off_allow_nothing(sandbox: Sandbox, place: str) -> None:
+def test_disabled_hooks_allow_nothing(sandbox: Sandbox, place: str) -> None:
     """Claude Code runs no hook then, and denies what it would have asked about."""
     more = configure(sandbox, place, {"disableAllHooks": True})
     sandbox.play(SCRIPT)
@@ -90,7 +90,7 @@ def test_hooks_that_are_switched_off_allow_nothing(sandbox: Sandbox, place: str)
     assert not (sandbox.work / "made").exists()
 
 
-def test_no_variable_gives_the_hook_other_modules(sandbox: Sandbox) -> None:
+def test_variables_cannot_give_the_hook_other_modules(sandbox: Sandbox) -> None:
     modules = sandbox.work / "modules"
     modules.mkdir()
     allow = {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": {"behavior": "allow"}}}

@@ -59,14 +59,14 @@ def end_soon(sandbox: Sandbox, session_id: str) -> Json:
     return sandbox.show(session_id)
 
 
-def test_an_interrupt_that_is_killed_before_it_wakes_anybody_is_carried_out(sandbox: Sandbox) -> None:
+def test_interrupt_killed_before_its_signal_is_carried_out(sandbox: Sandbox) -> None:
     session_id = working(sandbox)
     killed_before_its_touch(sandbox, "interrupt", session_id)
     assert end_soon(sandbox, session_id)["end_reason"] == "interrupted"
     assert_nobody_is_left(sandbox)
 
 
-def test_an_impatient_second_interrupt_that_is_killed_is_carried_out(sandbox: Sandbox) -> None:
+def test_killed_second_interrupt_is_carried_out(sandbox: Sandbox) -> None:
     """While the supervisor waits for the end of a long grace period."""
     sandbox.claude('signal.signal(signal.SIGINT, signal.SIG_IGN)\nopen("runs", "w")\nwhile True: time.sleep(1)')
     session_id = sandbox.launch("Hello")
@@ -81,7 +81,7 @@ def test_an_impatient_second_interrupt_that_is_killed_is_carried_out(sandbox: Sa
     assert end_soon(sandbox, session_id)["end_reason"] == "interrupted"
 
 
-def test_an_interrupt_of_a_queued_session_that_is_killed_is_carried_out(sandbox: Sandbox) -> None:
+def test_killed_interrupt_of_a_queued_session_is_carried_out(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     first = working(sandbox)
     queued = sandbox.launch("Hello")
@@ -91,14 +91,14 @@ def test_an_interrupt_of_a_queued_session_that_is_killed_is_carried_out(sandbox:
 
 
 @pytest.mark.parametrize("words", [["approve"], ["approve", "--always"], ["deny"]], ids=" ".join)
-def test_an_answer_that_is_killed_before_it_wakes_anybody_is_given(sandbox: Sandbox, words: list[str]) -> None:
+def test_answer_killed_before_its_signal_is_delivered(sandbox: Sandbox, words: list[str]) -> None:
     session_id, request = asking(sandbox)
     killed_before_its_touch(sandbox, *words, request)
     end_soon(sandbox, session_id)
     assert (sandbox.work / "made").exists() == (words[0] == "approve")
 
 
-def test_what_is_allowed_by_a_command_that_is_killed_is_allowed_to_what_waits(sandbox: Sandbox) -> None:
+def test_rule_of_a_killed_command_answers_pending_requests(sandbox: Sandbox) -> None:
     session_id, _ = asking(sandbox)
     killed_before_its_touch(sandbox, "set", session_id, "--dangerously-skip-permissions")
     end_soon(sandbox, session_id)
@@ -106,7 +106,7 @@ def test_what_is_allowed_by_a_command_that_is_killed_is_allowed_to_what_waits(sa
 
 
 @pytest.mark.parametrize("moment", [WHOLE_SECOND, LONG_AGO], ids=["whole seconds", "a clock set back"])
-def test_an_interrupt_whose_touch_leaves_the_same_time_is_carried_out(sandbox: Sandbox, moment: int) -> None:
+def test_interrupt_with_an_unchanged_mtime_is_carried_out(sandbox: Sandbox, moment: int) -> None:
     session_id = working(sandbox)
     touches = Injection(sandbox).environment(f"touch-at:{moment}")
     wake = sandbox.files(session_id).wake_signal
@@ -119,7 +119,7 @@ def test_an_interrupt_whose_touch_leaves_the_same_time_is_carried_out(sandbox: S
     assert end_soon(sandbox, session_id)["end_reason"] == "interrupted"
 
 
-def test_a_stopped_supervisor_is_replaced_by_an_interrupt(sandbox: Sandbox) -> None:
+def test_interrupt_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
     session_id = working(sandbox)
     supervisor_of(sandbox, session_id).suspend()
     begun = time.monotonic()
@@ -128,7 +128,7 @@ def test_a_stopped_supervisor_is_replaced_by_an_interrupt(sandbox: Sandbox) -> N
     assert_nobody_is_left(sandbox)
 
 
-def test_a_supervisor_that_is_stopped_during_an_interrupt_is_replaced(sandbox: Sandbox) -> None:
+def test_supervisor_stopped_during_an_interrupt_is_replaced(sandbox: Sandbox) -> None:
     """It has taken the request, and even sent the first signal."""
     sandbox.claude('signal.signal(signal.SIGINT, lambda *_: open("met", "w"))\nwhile True: time.sleep(1)')
     session_id = sandbox.launch("Hello")
@@ -143,7 +143,7 @@ def test_a_supervisor_that_is_stopped_during_an_interrupt_is_replaced(sandbox: S
     assert_nobody_is_left(sandbox)
 
 
-def test_a_stopped_supervisor_of_a_queued_session_is_replaced_by_an_interrupt(sandbox: Sandbox) -> None:
+def test_interrupt_replaces_a_queued_sessions_stopped_supervisor(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     first = working(sandbox)
     queued = sandbox.launch("Hello")
@@ -153,7 +153,7 @@ def test_a_stopped_supervisor_of_a_queued_session_is_replaced_by_an_interrupt(sa
     assert_nobody_is_left(sandbox)
 
 
-def test_rm_by_force_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
+def test_forced_rm_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
     session_id = working(sandbox)
     supervisor_of(sandbox, session_id).suspend()
     sandbox.ok("rm", "--force", session_id)
@@ -161,7 +161,7 @@ def test_rm_by_force_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
     assert_nobody_is_left(sandbox)
 
 
-def test_the_successor_of_a_stopped_session_replaces_its_supervisor(sandbox: Sandbox) -> None:
+def test_successor_of_a_stopped_session_replaces_its_supervisor(sandbox: Sandbox) -> None:
     sandbox.play(WORKS)
     options = ["--name", "nightly", "--allowed-tools", "Bash"]
     first = sandbox.launch("Hello", *options)
@@ -172,7 +172,7 @@ def test_the_successor_of_a_stopped_session_replaces_its_supervisor(sandbox: San
     sandbox.ok("interrupt", second)
 
 
-def test_doctor_names_a_session_whose_supervisor_is_stopped_and_replaces_it(sandbox: Sandbox) -> None:
+def test_doctor_names_and_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
     session_id = working(sandbox)
     stopped = supervisor_of(sandbox, session_id)
     claude = sandbox.show(session_id)["pid"]
@@ -190,7 +190,7 @@ def test_doctor_names_a_session_whose_supervisor_is_stopped_and_replaces_it(sand
     assert sandbox.ended(session_id)["result_content"] == "Two."
 
 
-def test_a_process_that_only_has_the_lock_s_file_open_is_left_alone(sandbox: Sandbox) -> None:
+def test_process_that_only_opened_the_lock_file_is_left_alone(sandbox: Sandbox) -> None:
     session_id = working(sandbox)
     with open(sandbox.files(session_id).lock, "rb") as lock:
         os.set_inheritable(lock.fileno(), True)

@@ -45,7 +45,7 @@ def decision(hook: subprocess.Popen[str]) -> Json:
     return said
 
 
-def test_an_answer_at_the_last_moment_wins_over_the_expiry(sandbox: Sandbox) -> None:
+def test_last_moment_answer_wins_over_the_expiry(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, "say Hi.\nhang")
     hook = hook_of(sandbox, session_id)
     (request,) = waiting(sandbox)
@@ -59,7 +59,7 @@ def test_an_answer_at_the_last_moment_wins_over_the_expiry(sandbox: Sandbox) -> 
     sandbox.ok("interrupt", session_id)
 
 
-def test_an_answer_for_always_wakes_what_waits_already(sandbox: Sandbox) -> None:
+def test_answer_with_always_wakes_pending_requests(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, "say Hi.\nhang")
     hooks = [hook_of(sandbox, session_id), hook_of(sandbox, session_id)]
     requests = waiting(sandbox, count=2)

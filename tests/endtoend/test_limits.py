@@ -16,7 +16,7 @@ def ending(session: Json) -> tuple[str, str]:
     return session["status"], session["end_reason"]
 
 
-def test_a_session_that_does_not_end_in_time_is_stopped(sandbox: Sandbox) -> None:
+def test_session_is_stopped_at_its_timeout(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     done = sandbox.run("launch", "Hi", "--timeout", "4s", "--wait")
     assert (done.returncode, "--timeout" in done.stderr) == (124, True)
@@ -28,7 +28,7 @@ def test_a_session_that_does_not_end_in_time_is_stopped(sandbox: Sandbox) -> Non
     assert faults(sandbox, session["id"]) == []
 
 
-def test_all_that_it_started_is_stopped_with_it(sandbox: Sandbox) -> None:
+def test_timeout_stops_all_descendants(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "setsid tail -f /dev/null & touch runs; tail -f /dev/null"}\n\nsay Never said.')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash", "--timeout", "20s")
     assert ending(sandbox.ended(session_id)) == ("failed", "timeout")
@@ -36,7 +36,7 @@ def test_all_that_it_started_is_stopped_with_it(sandbox: Sandbox) -> None:
     eventually(lambda: not sandbox.processes(), "all to end")
 
 
-def test_the_deadline_is_the_launchs_whoever_supervises(sandbox: Sandbox) -> None:
+def test_deadline_is_kept_after_adoption(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hi", "--timeout", "1h")
     sandbox.journal_has(session_id, "Here.")
@@ -47,7 +47,7 @@ def test_the_deadline_is_the_launchs_whoever_supervises(sandbox: Sandbox) -> Non
     assert ending(sandbox.show(session_id)) == ("failed", "timeout")
 
 
-def test_a_session_in_which_nothing_happens_is_stopped(sandbox: Sandbox) -> None:
+def test_inactive_session_is_stopped(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "echo out"}\n\nsay Here.\nhang')
     done = sandbox.run("launch", "Hi", "--idle-timeout", "3s", "--wait")
     assert (done.returncode, "--idle-timeout" in done.stderr) == (124, True)
@@ -55,21 +55,21 @@ def test_a_session_in_which_nothing_happens_is_stopped(sandbox: Sandbox) -> None
     eventually(lambda: not sandbox.processes(), "all to leave")
 
 
-def test_a_tool_that_works_for_long_is_not_idle(sandbox: Sandbox) -> None:
+def test_long_running_tool_is_not_idle(sandbox: Sandbox) -> None:
     command = "for n in 1 2 3 4 5 6; do sleep 4; done; echo out"
     sandbox.play(f'call Bash {{"command": "{command}"}}\n\nsay Done.')
     done = sandbox.run("launch", "Hi", "--allowed-tools", "Bash", "--idle-timeout", IDLE, "--wait")
     assert (done.returncode, done.stdout) == (0, "Done.\n")
 
 
-def test_a_session_that_waits_for_permission_is_not_idle(sandbox: Sandbox) -> None:
+def test_session_waiting_for_approval_is_not_idle(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
     options = ["--approvals", "--approval-timeout", "24s=allow", "--idle-timeout", IDLE, "--wait"]
     done = sandbox.run("launch", "Hi", *options)
     assert (done.returncode, done.stdout) == (0, "Done.\n")
 
 
-def test_an_interrupt_before_the_limit_stays_one(sandbox: Sandbox) -> None:
+def test_interrupt_before_the_timeout_stays_an_interrupt(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hi", "--timeout", "1h", "--idle-timeout", "1h")
     sandbox.journal_has(session_id, "Here.")
@@ -77,7 +77,7 @@ def test_an_interrupt_before_the_limit_stays_one(sandbox: Sandbox) -> None:
     assert ending(sandbox.show(session_id)) == ("interrupted", "interrupted")
 
 
-def test_a_continuation_inherits_them_and_counts_anew(sandbox: Sandbox) -> None:
+def test_continuation_inherits_limits_and_restarts_the_clock(sandbox: Sandbox) -> None:
     sandbox.play("say Hi.")
     sandbox.ok("launch", "Hi", "--timeout", "90s", "--idle-timeout", "1m", "--wait")
     sandbox.ok("continue", "last", "More", "--idle-timeout", "2m", "--wait")
@@ -87,7 +87,7 @@ def test_a_continuation_inherits_them_and_counts_anew(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("option", ["--timeout", "--idle-timeout"])
 @pytest.mark.parametrize("length", ["0", "-5", "soon", "", "1.5h", "101y"])
-def test_a_limit_that_is_none_starts_nothing(sandbox: Sandbox, option: str, length: str) -> None:
+def test_invalid_limit_starts_nothing(sandbox: Sandbox, option: str, length: str) -> None:
     sandbox.claude("")
     refused = sandbox.run("launch", "Hi", f"{option}={length}")
     assert (refused.returncode, option in refused.stderr) == (2, True)

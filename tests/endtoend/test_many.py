@@ -7,7 +7,7 @@ from tests.helpers.sandbox import PATIENCE, Sandbox
 COUNT = 20
 
 
-def test_twenty_sessions_launched_at_once_lose_and_double_nothing(sandbox: Sandbox) -> None:
+def test_twenty_concurrent_launches_lose_and_duplicate_nothing(sandbox: Sandbox) -> None:
     sandbox.play('think Hm.\nsay First.\ncall Bash {"command": "echo once"}\n\nwait 200ms\nsay Last.')
     launchers = [sandbox.popen("launch", f"Task {number}", "--allowed-tools", "Bash") for number in range(COUNT)]
     ids = [launcher.communicate(timeout=PATIENCE)[0].strip() for launcher in launchers]

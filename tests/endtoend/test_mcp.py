@@ -32,7 +32,7 @@ def told(sandbox: Sandbox, session: Json) -> Json:
     return environment
 
 
-def test_servers_know_their_session_and_continuations_inherit_them(sandbox: Sandbox) -> None:
+def test_servers_know_their_session_and_are_inherited(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     config = sandbox.root / "mcp.json"
     config.write_text(json.dumps(CONFIG))
@@ -61,7 +61,7 @@ def test_servers_know_their_session_and_continuations_inherit_them(sandbox: Sand
     assert "mine (stdio) connected" in sandbox.ok("show", child["id"])
 
 
-def test_their_secrets_are_in_private_files_alone(sandbox: Sandbox) -> None:
+def test_secrets_of_servers_are_only_in_private_files(sandbox: Sandbox) -> None:
     sandbox.play(f"{SCRIPT}\nwait 3s\nsay More.")
     session_id = sandbox.launch("Who?", "--mcp-config", _file(sandbox), "--allowed-tools", "mcp__mine__whoami")
     sandbox.journal_has(session_id, "tool_result")

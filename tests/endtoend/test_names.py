@@ -13,7 +13,7 @@ from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
 from tests.helpers.statuses import TOOLS, WAITING, reaches, statuses
 
 
-def test_a_second_launch_fails_and_names_the_first(sandbox: Sandbox) -> None:
+def test_second_launch_fails_and_names_the_first(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
     second = sandbox.run("launch", "Go", "--name", "nightly")
@@ -36,7 +36,7 @@ def test_skip_prints_the_running_sessions_id(sandbox: Sandbox, options: list[str
     assert list(statuses(sandbox)) == [first]
 
 
-def test_queue_starts_them_one_after_the_other_in_their_order(sandbox: Sandbox) -> None:
+def test_queue_starts_sessions_one_by_one_in_order(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     ids = [sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS) for _ in range(3)]
     assert [statuses(sandbox)[session_id] for session_id in ids] == ["running", "queued", "queued"]
@@ -51,7 +51,7 @@ def test_queue_starts_them_one_after_the_other_in_their_order(sandbox: Sandbox) 
     ]
 
 
-def test_replace_ends_the_running_one_and_all_that_wait(sandbox: Sandbox) -> None:
+def test_replace_ends_the_running_and_all_queued_sessions(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
     waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS)
@@ -61,7 +61,7 @@ def test_replace_ends_the_running_one_and_all_that_wait(sandbox: Sandbox) -> Non
     assert replaced.stderr == ""
 
 
-def test_who_is_replaced_before_its_turn_is_told(sandbox: Sandbox) -> None:
+def test_session_replaced_in_the_queue_says_so(sandbox: Sandbox) -> None:
     # One that takes its time to end.
     sandbox.claude("""
 signal.signal(signal.SIGINT, lambda *_: None)
@@ -78,7 +78,7 @@ while not os.path.exists("go-on"): time.sleep(0.05)
     assert codes == {0, 130}
 
 
-def test_of_many_that_race_one_runs(sandbox: Sandbox) -> None:
+def test_only_one_of_many_concurrent_launches_runs(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     racing = [
         sandbox.popen("launch", "Go", "--name", "nightly", "--if-running", mode, *TOOLS)
@@ -92,7 +92,7 @@ def test_of_many_that_race_one_runs(sandbox: Sandbox) -> None:
     assert len(list(sandbox.state.sessions.iterdir())) == 1
 
 
-def test_one_that_was_lost_with_its_claude_keeps_nobody_from_the_name(sandbox: Sandbox) -> None:
+def test_lost_session_does_not_block_its_name(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
     shown = sandbox.show(first)
@@ -104,7 +104,7 @@ def test_one_that_was_lost_with_its_claude_keeps_nobody_from_the_name(sandbox: S
     assert sandbox.show(first)["status"] == "failed"
 
 
-def test_a_supervisor_that_waits_in_the_queue_can_be_lost(sandbox: Sandbox) -> None:
+def test_queued_session_survives_the_loss_of_its_supervisor(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
     waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS, environment={"PLANET": "Mars"})
@@ -118,7 +118,7 @@ def test_a_supervisor_that_waits_in_the_queue_can_be_lost(sandbox: Sandbox) -> N
     assert not sandbox.files(waits).request.exists()
 
 
-def test_an_interrupt_takes_it_out_of_the_queue(sandbox: Sandbox) -> None:
+def test_interrupt_removes_a_session_from_the_queue(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
     with sandbox.popen("launch", "Go", "--name", "nightly", "--if-running", "queue", "--wait") as waits:
@@ -131,7 +131,7 @@ def test_an_interrupt_takes_it_out_of_the_queue(sandbox: Sandbox) -> None:
     assert statuses(sandbox)[first] == "running"
 
 
-def test_one_that_waits_has_nothing_to_continue(sandbox: Sandbox) -> None:
+def test_queued_session_cannot_be_continued(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     sandbox.launch("Go", "--name", "nightly", *TOOLS)
     waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue")
@@ -140,7 +140,7 @@ def test_one_that_waits_has_nothing_to_continue(sandbox: Sandbox) -> None:
     assert statuses(sandbox)[waits] == "queued"
 
 
-def test_a_queued_launch_lets_go_of_a_shell_that_captures_it(sandbox: Sandbox) -> None:
+def test_queued_launch_does_not_block_a_command_substitution(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     sandbox.launch("Go", "--name", "nightly", *TOOLS)
     captured = subprocess.run(
@@ -160,13 +160,13 @@ def test_a_queued_launch_lets_go_of_a_shell_that_captures_it(sandbox: Sandbox) -
 @pytest.mark.parametrize(
     "name", ["a/b", "", " ", "-x", "last", "a b", "é\n", "x" * 101, "9" * 8 + "-1111-1111-1111-111111111111"]
 )
-def test_a_name_that_could_be_none_is_refused(sandbox: Sandbox, name: str) -> None:
+def test_invalid_name_is_refused(sandbox: Sandbox, name: str) -> None:
     done = sandbox.run("launch", "Go", f"--name={name}")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--name" in done.stderr
     assert not sandbox.state.sessions.exists()
 
 
-def test_if_running_goes_with_a_name(sandbox: Sandbox) -> None:
+def test_if_running_needs_a_name(sandbox: Sandbox) -> None:
     assert sandbox.run("launch", "Go", "--if-running", "skip").returncode == 2
     assert sandbox.run("launch", "Go", "--name", "x", "--if-running", "perhaps").returncode == 2

@@ -65,7 +65,7 @@ def launching(script: Path, environment: str = "") -> str:
 
 @pytest.mark.parametrize("grace", ["10s", "0s"])
 @pytest.mark.parametrize("mark", ["other", "supervisor", "6ad3c9a6-2b1c-4d3e-8f4a-5b6c7d8e9f00"])
-def test_a_mark_that_no_session_has_saves_nobody_from_an_interrupt(stage: Stage, mark: str, grace: str) -> None:
+def test_unknown_marker_does_not_protect_from_an_interrupt(stage: Stage, mark: str, grace: str) -> None:
     session_id = stage.launch(stage.script("outer", mark=f"HLDCTL_SESSION_ID={mark}"))
     escaped = stage.escaped("outer")
     stage.sandbox.ok("interrupt", session_id, "--timeout", grace)
@@ -73,7 +73,7 @@ def test_a_mark_that_no_session_has_saves_nobody_from_an_interrupt(stage: Stage,
     eventually(lambda: not stage.sandbox.processes(), "all to leave")
 
 
-def test_a_mark_in_a_project_s_settings_saves_no_tool(stage: Stage) -> None:
+def test_marker_in_project_settings_does_not_protect_a_tool(stage: Stage) -> None:
     settings = stage.sandbox.work / ".claude" / "settings.json"
     settings.parent.mkdir()
     settings.write_text(json.dumps({"env": {"HLDCTL_SESSION_ID": "whatever"}}))
@@ -95,7 +95,7 @@ def can_make_cgroups(record: Path) -> bool:
     return made == {process.pid}
 
 
-def test_an_orphan_without_environment_does_not_outlive_an_adopted_session(stage: Stage) -> None:
+def test_orphan_without_environment_ends_with_an_adopted_session(stage: Stage) -> None:
     session_id = stage.launch(stage.script("outer", mark="env -i"))
     escaped = stage.escaped("outer")
     group = stage.sandbox.files(session_id).cgroup
@@ -113,7 +113,7 @@ def test_an_orphan_without_environment_does_not_outlive_an_adopted_session(stage
 
 @pytest.mark.parametrize("other_state", [False, True], ids=["one state directory", "two"])
 @pytest.mark.parametrize("supervised", [True, False], ids=["supervised", "lost"])
-def test_a_nested_session_outlives_the_one_around_it(stage: Stage, supervised: bool, other_state: bool) -> None:
+def test_nested_session_outlives_the_outer_one(stage: Stage, supervised: bool, other_state: bool) -> None:
     inner = stage.script("inner")
     environment = f"HLDCTL_HOME={stage.sandbox.state.root}/../other" if other_state else ""
     outer = stage.launch(stage.script("outer", launching(inner, environment)))
@@ -133,7 +133,7 @@ def test_a_nested_session_outlives_the_one_around_it(stage: Stage, supervised: b
     assert stage.sandbox.ended(inner_id)["end_reason"] == "success"
 
 
-def test_sessions_nested_twice_outlive_those_around_them(stage: Stage) -> None:
+def test_doubly_nested_sessions_outlive_the_outer_ones(stage: Stage) -> None:
     middle = stage.script("middle", launching(stage.script("inner", mark="env -i")))
     outer = stage.launch(stage.script("outer", launching(middle)))
     escaped = {name: stage.escaped(name) for name in ("outer", "middle", "inner")}
@@ -147,7 +147,7 @@ def test_sessions_nested_twice_outlive_those_around_them(stage: Stage) -> None:
     assert stage.sandbox.ended(ids["inner"])["end_reason"] == "success"
 
 
-def test_a_session_that_ended_leaves_no_cgroup(stage: Stage) -> None:
+def test_ended_session_leaves_no_cgroup(stage: Stage) -> None:
     """Nor do the processes that an orderly end leaves running keep it: they are the user's."""
     session_id = stage.launch(stage.script("outer"))
     escaped = stage.escaped("outer")

@@ -21,7 +21,7 @@ def pending(sandbox: Sandbox) -> int:
     return int(count)
 
 
-def test_it_gets_the_session_as_json_and_in_variables(sandbox: Sandbox) -> None:
+def test_command_gets_the_session_as_json_and_in_variables(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     command = "cat > told; env > variables; pwd > where"
     session_id = sandbox.launch("Go", "--name", "nightly", "--on-end", command, "--wait", "-q")
@@ -44,20 +44,20 @@ def test_it_gets_the_session_as_json_and_in_variables(sandbox: Sandbox) -> None:
         ("hang", ["--timeout", "2s"], "timeout"),
     ],
 )
-def test_it_is_run_whatever_the_end(sandbox: Sandbox, script: str, options: list[str], reason: str) -> None:
+def test_command_runs_after_every_kind_of_end(sandbox: Sandbox, script: str, options: list[str], reason: str) -> None:
     sandbox.play(script)
     sandbox.run("launch", "Go", "--on-end", 'echo "$HLDCTL_END_REASON" >> told', "--wait", *options)
     assert lines(sandbox, "told") == [reason]
 
 
-def test_it_is_run_for_a_session_that_could_not_start(sandbox: Sandbox) -> None:
+def test_command_runs_for_a_session_that_could_not_start(sandbox: Sandbox) -> None:
     broken = sandbox.claude("")
     broken.write_text("#!/nowhere/python\n")
     assert sandbox.run("launch", "Go", "--on-end", 'echo "$HLDCTL_END_REASON" >> told').returncode == 5
     eventually(lambda: lines(sandbox, "told") == ["spawn_failed"], "the command")
 
 
-def test_it_is_run_for_one_that_never_left_the_queue(sandbox: Sandbox) -> None:
+def test_command_runs_for_a_session_that_never_left_the_queue(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1\non_end = 'echo \"$HLDCTL_STATUS\" >> told'")
     sandbox.play("hang")
     sandbox.launch("Go", "--on-end", "")
@@ -66,7 +66,7 @@ def test_it_is_run_for_one_that_never_left_the_queue(sandbox: Sandbox) -> None:
     eventually(lambda: lines(sandbox, "told") == ["interrupted"], "the command")
 
 
-def test_a_command_that_fails_harms_nothing_and_is_in_the_log(sandbox: Sandbox) -> None:
+def test_failed_command_does_no_harm_and_is_logged(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     assert sandbox.run("launch", "Go", "--on-end", "echo oh; exit 3", "--wait").returncode == 0
     log = sandbox.files(sandbox.show("last")["id"]).log.read_text()
@@ -74,7 +74,7 @@ def test_a_command_that_fails_harms_nothing_and_is_in_the_log(sandbox: Sandbox) 
     assert "exit code 3" in log
 
 
-def test_killed_while_the_command_runs_nobody_runs_it_again(sandbox: Sandbox) -> None:
+def test_command_is_not_repeated_after_a_kill_while_it_runs(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     session_id = sandbox.launch("Go", "--on-end", "echo begun >> told; until [ -e go-on ]; do sleep 0.1; done")
     eventually(lambda: lines(sandbox, "told"), "the command")
@@ -87,7 +87,7 @@ def test_killed_while_the_command_runs_nobody_runs_it_again(sandbox: Sandbox) ->
     assert lines(sandbox, "told") == ["begun"]
 
 
-def test_killed_between_the_end_and_the_command_the_next_one_runs_it(sandbox: Sandbox) -> None:
+def test_next_supervisor_runs_the_command_after_a_kill_before_it(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     session_id = sandbox.launch("Go", "--on-end", "echo begun >> told", "--wait", "-q")
     # As if it had died with the commit of the end.
@@ -102,7 +102,7 @@ def test_killed_between_the_end_and_the_command_the_next_one_runs_it(sandbox: Sa
     assert lines(sandbox, "told") == ["begun"]
 
 
-def test_supervisors_that_are_killed_at_any_moment_run_it_once_each(sandbox: Sandbox) -> None:
+def test_killed_supervisors_run_the_command_once_each(sandbox: Sandbox) -> None:
     sandbox.play("wait 200ms\nsay Done.")
     chance = random.Random(7)
     ids = [sandbox.launch("Go", "--on-end", 'echo "$HLDCTL_SESSION_ID" >> told') for _ in range(6)]
@@ -123,7 +123,7 @@ def test_supervisors_that_are_killed_at_any_moment_run_it_once_each(sandbox: San
 @pytest.mark.parametrize(
     "command", ["no-such-command-anywhere", "/no/such/file --now", "if true", "X=1 nowhere-at-all x"]
 )
-def test_a_command_that_does_not_exist_is_refused_before_anything_starts(sandbox: Sandbox, command: str) -> None:
+def test_missing_command_is_refused_before_the_start(sandbox: Sandbox, command: str) -> None:
     done = sandbox.run("launch", "Go", "--on-end", command, "--create-dir", "-C", str(sandbox.work / "new"))
     assert (done.returncode, done.stdout) == (2, "")
     assert "--on-end" in done.stderr
@@ -135,7 +135,7 @@ def test_a_command_that_does_not_exist_is_refused_before_anything_starts(sandbox
 @pytest.mark.parametrize(
     "command", ["true", "cat >x", "(echo a; echo b)", "~/notify", "./notify", "A=1 B=2 cat", ": no-op"]
 )
-def test_what_a_shell_can_run_is_taken(sandbox: Sandbox, command: str) -> None:
+def test_any_shell_command_is_accepted(sandbox: Sandbox, command: str) -> None:
     for directory in (sandbox.home, sandbox.work):
         (directory / "notify").write_text("#!/bin/sh\n")
         (directory / "notify").chmod(0o755)
@@ -143,7 +143,7 @@ def test_what_a_shell_can_run_is_taken(sandbox: Sandbox, command: str) -> None:
     assert sandbox.run("launch", "Go", "--wait", "--on-end", command).returncode == 0
 
 
-def test_whoever_waits_waits_for_the_command_too(sandbox: Sandbox) -> None:
+def test_wait_also_waits_for_the_command(sandbox: Sandbox) -> None:
     """A CI job ends with its last command, and its runner ends what is left."""
     sandbox.play("say Done.")
     command = "until [ -e go-on ]; do sleep 0.1; done; touch done"

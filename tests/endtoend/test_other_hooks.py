@@ -21,7 +21,7 @@ def another_hook(sandbox: Sandbox, behavior: str) -> None:
 
 
 @pytest.mark.parametrize(("behavior", "status"), [("allow", "approved"), ("deny", "denied")])
-def test_what_another_hook_decides_is_recorded_as_that(sandbox: Sandbox, behavior: str, status: str) -> None:
+def test_decision_of_another_hook_is_recorded_as_such(sandbox: Sandbox, behavior: str, status: str) -> None:
     another_hook(sandbox, behavior)
     session_id = asking(sandbox, BASH)
     waiting(sandbox)
@@ -37,7 +37,7 @@ def test_what_another_hook_decides_is_recorded_as_that(sandbox: Sandbox, behavio
     assert f"{status} by another hook" in sandbox.ok("approvals", "--all")
 
 
-def test_an_answer_that_comes_after_another_hooks_is_recorded_as_in_vain(sandbox: Sandbox) -> None:
+def test_answer_after_another_hooks_is_recorded_as_unused(sandbox: Sandbox) -> None:
     another_hook(sandbox, "allow")
     session_id = asking(
         sandbox, 'call Bash {"command": "touch made; until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Done.'

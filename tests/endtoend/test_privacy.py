@@ -128,7 +128,7 @@ def test_prompts_and_commands_are_in_no_process_list(sandbox: Sandbox) -> None:
         assert script.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_command_longer_than_an_argument_may_be_is_checked_and_run(sandbox: Sandbox) -> None:
+def test_command_longer_than_the_argument_limit_runs(sandbox: Sandbox) -> None:
     sandbox.configure(f"on_end = 'touch ran #{'x' * 200_000}'")
     sandbox.play("say Done.")
     sandbox.ok("launch", "Go", "--wait")
@@ -163,7 +163,7 @@ print(evil, file=sys.stderr)
 
 
 @pytest.mark.parametrize("end", ["sys.exit(1)", ""])
-def test_control_characters_are_shown_not_obeyed_by_every_command(sandbox: Sandbox, end: str) -> None:
+def test_each_command_escapes_control_characters(sandbox: Sandbox, end: str) -> None:
     sandbox.claude(STREAM + end)
     words = ["--title", EVIL, "--env", "A=b", "--allowed-tools", EVIL.replace("\r", "")]
     followed = sandbox.run("launch", f"Hello {EVIL}", *words, "--follow")
@@ -180,7 +180,7 @@ def elsewhere(sandbox: Sandbox) -> set[Path]:
     return {path for path in sandbox.root.rglob("*") if sandbox.state.root not in path.parents}
 
 
-def test_a_name_from_the_stream_leads_nowhere_outside_of_the_session(sandbox: Sandbox) -> None:
+def test_name_from_the_stream_does_not_lead_outside_the_session(sandbox: Sandbox) -> None:
     """Ids and paths are the model's words: files of ours are named by none of them."""
     outside = sandbox.root / "outside"
     sandbox.claude(

@@ -46,13 +46,13 @@ def run(machine: Sandbox, command: str | list[str], **options: Any) -> Completed
     return subprocess.run(words, capture_output=True, text=True, check=False, **{**given, **options})
 
 
-def test_in_place_of_claude_p(machine: Sandbox) -> None:
+def test_recipe_instead_of_claude_p(machine: Sandbox) -> None:
     done = run(machine, block(UNATTENDED, "sh", section="## In place of `claude -p`"))
     assert done.returncode == 0, done.stderr
     assert (machine.work / "summary.md").read_text() == "Done.\n"
 
 
-def test_no_overlap(machine: Sandbox) -> None:
+def test_recipe_without_overlap(machine: Sandbox) -> None:
     assert run(machine, block(MANY, "sh", section="## One at a time")).stdout == "Done.\n"
     assert machine.show("nightly")["result_content"] == "Done."
 
@@ -61,7 +61,7 @@ def test_no_overlap(machine: Sandbox) -> None:
     ("document", "section", "key"),
     [(MANY, "## A limited number at a time", "max_running"), (UNATTENDED, "## Keeping what matters", "prune")],
 )
-def test_the_configuration_is_taken(machine: Sandbox, document: str, section: str, key: str) -> None:
+def test_recipe_configuration_is_accepted(machine: Sandbox, document: str, section: str, key: str) -> None:
     text = block(document, "toml", section=section)
     assert key in text
     machine.configure(text)
@@ -69,14 +69,14 @@ def test_the_configuration_is_taken(machine: Sandbox, document: str, section: st
     machine.ok("launch", "Go", "--wait", *group)
 
 
-def test_ten_agents(machine: Sandbox) -> None:
+def test_recipe_with_ten_agents(machine: Sandbox) -> None:
     for name in ("part-a", "part-b", "part-c"):
         (machine.work / name).mkdir()
     done = run(machine, block(MANY, "sh", section="## Ten agents, and what each has to say"))
     assert (done.stdout, done.stderr) == ("Done.\n" * 3, "")
 
 
-def test_the_command_at_the_end(machine: Sandbox) -> None:
+def test_recipe_with_a_command_at_the_end(machine: Sandbox) -> None:
     programs = machine.home / ".local" / "bin"
     read = "import json, sys; print(json.load(sys.stdin)[sys.argv[2][1:]])"
     scripts = {"jq": f"exec {sys.executable} -c '{read}' \"$@\"", "mail": 'cat > mailed; echo "$*" >> mailed'}
@@ -89,7 +89,7 @@ def test_the_command_at_the_end(machine: Sandbox) -> None:
     assert (machine.work / "mailed").read_text() == "Done.\n-s nightly: completed me\n"
 
 
-def test_trying_it_before_the_night(machine: Sandbox) -> None:
+def test_recipe_for_a_rehearsal(machine: Sandbox) -> None:
     (machine.work / "Makefile").write_text("test:\n\ttouch tested\n")
     without_model = {name: value for name, value in machine.environment.items() if not name.startswith("ANTHROPIC")}
     done = run(machine, block(UNATTENDED, "sh", section="## Trying it before the night"), env=without_model)
@@ -97,7 +97,7 @@ def test_trying_it_before_the_night(machine: Sandbox) -> None:
     assert (machine.work / "tested").exists()
 
 
-def test_the_prune(machine: Sandbox) -> None:
+def test_recipe_for_prune(machine: Sandbox) -> None:
     machine.ok("launch", "Go", "--wait")
     assert run(machine, block(UNATTENDED, "sh", section="## Keeping what matters")).returncode == 0
 
@@ -109,7 +109,7 @@ def unit(section: str, number: int) -> configparser.ConfigParser:
     return parsed
 
 
-def test_systemd_takes_the_units_and_the_service_runs(machine: Sandbox) -> None:
+def test_systemd_accepts_the_units_and_the_service_runs(machine: Sandbox) -> None:
     units = machine.home / ".config" / "systemd" / "user"
     units.mkdir(parents=True)
     (machine.home / ".config" / "hldctl").mkdir()
@@ -147,27 +147,27 @@ def ci(steps: list[str], machine: Sandbox) -> None:
     assert "Done." in (machine.work / "session.html").read_text()
 
 
-def test_the_job_of_github_actions(machine: Sandbox) -> None:
+def test_github_actions_job_works(machine: Sandbox) -> None:
     job = yaml.safe_load(block(RECIPES, "yaml", section="## GitHub Actions"))["jobs"]["review"]
     ci([step["run"] for step in job["steps"] if "run" in step], machine)
     (uploaded,) = (step["with"]["path"].split() for step in job["steps"] if "upload" in step.get("uses", ""))
     assert all((machine.work / name).exists() for name in uploaded)
 
 
-def test_the_job_of_gitlab(machine: Sandbox) -> None:
+def test_gitlab_job_works(machine: Sandbox) -> None:
     job = yaml.safe_load(block(RECIPES, "yaml", section="## GitLab"))["review"]
     ci([*job["script"], *job["after_script"]], machine)
     assert all((machine.work / name).exists() for name in job["artifacts"]["paths"])
 
 
-def test_the_agent_of_launchd(machine: Sandbox) -> None:
+def test_launchd_agent_is_valid(machine: Sandbox) -> None:
     agent = plistlib.loads(block(RECIPES, "xml", section="## launchd").encode())
     done = run(machine, agent["ProgramArguments"], env=bare(machine), cwd="/")
     assert (done.returncode, done.stdout, done.stderr) == (0, "Done.\n", "")
     assert machine.show("nightly")["working_dir"] == str(machine.home / "project")
 
 
-def test_over_ssh_it_returns_while_the_session_runs(machine: Sandbox) -> None:
+def test_ssh_command_returns_while_the_session_runs(machine: Sandbox) -> None:
     """As sshd runs it: by the login shell, with pipes that are to be closed before the connection is."""
     line = block(RECIPES, "sh", section="## ssh")
     program, _, command = shlex.split(line)
@@ -181,7 +181,7 @@ def test_over_ssh_it_returns_while_the_session_runs(machine: Sandbox) -> None:
     machine.ended(session["id"])
 
 
-def test_without_a_login_it_says_what_to_set(sandbox: Sandbox) -> None:
+def test_missing_login_is_explained(sandbox: Sandbox) -> None:
     bare = {"HOME": str(sandbox.home), "PATH": "/usr/bin:/bin", "IS_SANDBOX": "1"}
     bare |= {"HLDCTL_HOME": str(sandbox.state.root)}
     done = subprocess.run(

@@ -29,7 +29,7 @@ def results(sandbox: Sandbox, session_id: str) -> list[str]:
     return [event["tool_result_content"] for event in events if event["event_type"] == "tool_result"]
 
 
-def test_after_an_api_error_the_same_conversation_goes_on(sandbox: Sandbox) -> None:
+def test_conversation_continues_after_an_api_error(sandbox: Sandbox) -> None:
     sandbox.play(WORK + "fail 529 x2 Overloaded\n\nsay Done.")
     done = sandbox.run("launch", "Go", "--retries", "2", "--wait", *TOOLS)
     assert (done.returncode, done.stdout) == (0, "Done.\n")
@@ -41,7 +41,7 @@ def test_after_an_api_error_the_same_conversation_goes_on(sandbox: Sandbox) -> N
     assert faults(sandbox, session["id"]) == []
 
 
-def test_when_no_retry_is_left_it_has_failed(sandbox: Sandbox) -> None:
+def test_session_fails_when_no_retry_is_left(sandbox: Sandbox) -> None:
     sandbox.play("fail 500 Broken")
     session_id = sandbox.launch("Go", "--retries", "1")
     restarted(sandbox, session_id)
@@ -53,14 +53,14 @@ def test_when_no_retry_is_left_it_has_failed(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("script", ["fail 400 Wrong", "fail 403 Forbidden"])
-def test_what_the_next_try_would_meet_again_is_not_tried_again(sandbox: Sandbox, script: str) -> None:
+def test_permanent_error_is_not_retried(sandbox: Sandbox, script: str) -> None:
     sandbox.play(script)
     session = sandbox.ended(sandbox.launch("Go", "--retries", "3"))
     assert (session["end_reason"], notes(sandbox, session["id"])) == ("api_error", [])
 
 
 @pytest.mark.parametrize("moment", ["before it begins", "in a tool"])
-def test_after_a_crash_it_goes_on(sandbox: Sandbox, moment: str) -> None:
+def test_session_continues_after_a_crash(sandbox: Sandbox, moment: str) -> None:
     sandbox.play(WORK + 'call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo two"}\n\nsay Done.')
     session_id = sandbox.launch("Go", "--retries", "1", *TOOLS)
     if moment == "in a tool":
@@ -78,7 +78,7 @@ def test_after_a_crash_it_goes_on(sandbox: Sandbox, moment: str) -> None:
     eventually(lambda: not sandbox.processes(), "all to leave")
 
 
-def test_a_supervisor_that_dies_during_the_pause_costs_no_retry(sandbox: Sandbox) -> None:
+def test_death_of_the_supervisor_in_the_pause_costs_no_retry(sandbox: Sandbox) -> None:
     sandbox.play("fail 529 x2 Overloaded\n\nsay Done.")
     session_id = sandbox.launch("Go", "--retries", "1", "--env", "PLANET=Mars")
     supervisor = psutil.Process(restarted(sandbox, session_id)["supervisor_pid"])
@@ -90,7 +90,7 @@ def test_a_supervisor_that_dies_during_the_pause_costs_no_retry(sandbox: Sandbox
     assert len(notes(sandbox, session_id)) == 1
 
 
-def test_during_the_pause_it_can_be_interrupted(sandbox: Sandbox) -> None:
+def test_session_can_be_interrupted_during_the_pause(sandbox: Sandbox) -> None:
     sandbox.play("fail 529 Overloaded")
     session_id = sandbox.launch("Go", "--retries", "1")
     assert restarted(sandbox, session_id)["status"] == "starting"
@@ -99,7 +99,7 @@ def test_during_the_pause_it_can_be_interrupted(sandbox: Sandbox) -> None:
     assert (session["status"], session["end_reason"]) == ("interrupted", "interrupted")
 
 
-def test_the_timeout_covers_all_tries(sandbox: Sandbox) -> None:
+def test_timeout_covers_all_attempts(sandbox: Sandbox) -> None:
     sandbox.play("fail 529 Overloaded")
     session_id = sandbox.launch("Go", "--retries", "1", "--timeout", "1h")
     restarted(sandbox, session_id)
@@ -109,7 +109,7 @@ def test_the_timeout_covers_all_tries(sandbox: Sandbox) -> None:
     assert sandbox.show(session_id)["end_reason"] == "timeout"
 
 
-def test_a_limit_is_slept_through(sandbox: Sandbox) -> None:
+def test_session_sleeps_until_a_limit_is_reset(sandbox: Sandbox) -> None:
     sandbox.play(WORK + "limit 1m\n\nsay Done.")
     before = time.time()
     session_id = sandbox.launch("Go", "--wait-for-reset", *TOOLS)
@@ -123,7 +123,7 @@ def test_a_limit_is_slept_through(sandbox: Sandbox) -> None:
     sandbox.ok("interrupt", session_id)
 
 
-def test_a_limit_that_is_reset_is_gone_on_from(sandbox: Sandbox) -> None:
+def test_session_continues_after_a_limit_is_reset(sandbox: Sandbox) -> None:
     sandbox.play(WORK + "limit 1s\n\nsay Done.")
     session_id = sandbox.launch("Go", "--wait-for-reset", *TOOLS)
     session = sandbox.ended(session_id)
@@ -132,13 +132,13 @@ def test_a_limit_that_is_reset_is_gone_on_from(sandbox: Sandbox) -> None:
     assert faults(sandbox, session_id) == []
 
 
-def test_without_the_option_a_limit_is_the_end(sandbox: Sandbox) -> None:
+def test_limit_ends_the_session_without_the_option(sandbox: Sandbox) -> None:
     sandbox.play("limit 1s\n\nsay Done.")
     session = sandbox.ended(sandbox.launch("Go"))
     assert (session["end_reason"], "limit" in session["error_message"]) == ("api_error", True)
 
 
-def test_a_conversation_that_was_cut_off_in_a_line_is_folded_the_same_again(sandbox: Sandbox) -> None:
+def test_partial_line_of_a_first_run_is_replayed_the_same_way(sandbox: Sandbox) -> None:
     """As `doctor --fix` does for a lost database."""
     # Dies in the midst of a line; started again it is another.
     sandbox.claude("""

@@ -53,7 +53,7 @@ def rules(sandbox: Sandbox, session_id: str) -> list[Json]:
     return found
 
 
-def test_edits_are_accepted_in_the_project_and_asked_elsewhere(sandbox: Sandbox) -> None:
+def test_edits_are_accepted_in_the_project_only(sandbox: Sandbox) -> None:
     (sandbox.work / "link").symlink_to(sandbox.home)
     plain = sandbox.work / "new" / "plain.txt"
     guarded = [
@@ -76,7 +76,7 @@ def test_edits_are_accepted_in_the_project_and_asked_elsewhere(sandbox: Sandbox)
     assert not [path for path in guarded if path.exists()]
 
 
-def test_a_home_directory_that_a_session_may_edit_keeps_what_is_hidden_in_it(sandbox: Sandbox) -> None:
+def test_editable_home_directory_excludes_hidden_files(sandbox: Sandbox) -> None:
     guarded = [
         sandbox.home / ".bashrc",
         sandbox.home / ".ssh" / "authorized_keys",
@@ -91,7 +91,7 @@ def test_a_home_directory_that_a_session_may_edit_keeps_what_is_hidden_in_it(san
     assert plain.exists()
 
 
-def test_a_notebook_is_an_edit_of_its_own_path(sandbox: Sandbox) -> None:
+def test_notebook_edit_is_an_edit_of_its_path(sandbox: Sandbox) -> None:
     cell = {"cell_type": "markdown", "source": [], "metadata": {}, "id": "a"}
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     paths = [sandbox.work / "inside.ipynb", sandbox.root / "outside.ipynb"]
@@ -107,7 +107,7 @@ def test_a_notebook_is_an_edit_of_its_own_path(sandbox: Sandbox) -> None:
     assert edits == [("inside.ipynb", "approved"), ("outside.ipynb", "denied")]
 
 
-def test_always_on_an_edit_allows_edits_of_the_project_and_no_command(sandbox: Sandbox) -> None:
+def test_always_for_an_edit_allows_no_command(sandbox: Sandbox) -> None:
     calls = [
         write(sandbox.work / "one"),
         write(sandbox.work / "two"),
@@ -128,7 +128,7 @@ def test_always_on_an_edit_allows_edits_of_the_project_and_no_command(sandbox: S
     assert not (sandbox.work / "made").exists()
 
 
-def test_always_on_an_edit_elsewhere_allows_that_file_alone(sandbox: Sandbox) -> None:
+def test_always_for_an_edit_elsewhere_allows_only_that_file(sandbox: Sandbox) -> None:
     elsewhere = sandbox.root / "other"
     calls = [write(elsewhere), write(elsewhere), write(sandbox.root / "another"), write(sandbox.work / "plain")]
     session_id = asking(sandbox, script(*calls))
@@ -140,7 +140,7 @@ def test_always_on_an_edit_elsewhere_allows_that_file_alone(sandbox: Sandbox) ->
 
 
 @pytest.mark.parametrize("command", ["env *", "sh *", "bash -c *", "sudo *", "python3 build.py *", "touch *"])
-def test_a_command_that_ends_in_a_star_is_allowed_as_it_is(sandbox: Sandbox, command: str) -> None:
+def test_command_that_ends_in_a_star_is_allowed_literally(sandbox: Sandbox, command: str) -> None:
     other = command.replace("*", "-c 'touch pwned'")
     session_id = asking(sandbox, script(bash(command), bash(command), bash(other)))
     assert f"the Bash command `{command}`, in this session" in approve(sandbox, session_id, "--always")
@@ -151,7 +151,7 @@ def test_a_command_that_ends_in_a_star_is_allowed_as_it_is(sandbox: Sandbox, com
     assert not (sandbox.work / "pwned").exists()
 
 
-def test_a_prefix_that_says_what_runs_is_allowed_as_suggested(sandbox: Sandbox) -> None:
+def test_safe_suggested_prefix_is_allowed_as_a_prefix(sandbox: Sandbox) -> None:
     (sandbox.work / "package.json").write_text('{"scripts": {"build": "true", "test": "true"}}')
     session_id = asking(sandbox, script(bash("npm run build"), bash("npm run build -- --all"), bash("npm exec other")))
     (request,) = waiting(sandbox)
@@ -164,7 +164,7 @@ def test_a_prefix_that_says_what_runs_is_allowed_as_suggested(sandbox: Sandbox) 
     assert comments(sandbox)[1] == "allowed always: Bash(npm run *)"
 
 
-def test_a_suggested_prefix_that_runs_anything_is_one_command(sandbox: Sandbox) -> None:
+def test_unsafe_suggested_prefix_allows_only_the_command(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, script(bash("xargs touch one"), bash("xargs touch pwned")))
     waiting(sandbox)
     sandbox.sql("UPDATE approvals SET suggested_rule = 'xargs *'")
@@ -174,7 +174,7 @@ def test_a_suggested_prefix_that_runs_anything_is_one_command(sandbox: Sandbox) 
     sandbox.ended(session_id)
 
 
-def test_how_a_command_runs_is_part_of_its_rule(sandbox: Sandbox) -> None:
+def test_rule_includes_how_a_command_runs(sandbox: Sandbox) -> None:
     calls = [bash("touch made"), bash("touch made", timeout=9000), bash("touch made", run_in_background=True)]
     session_id = asking(sandbox, script(*calls))
     approve(sandbox, session_id, "--always")
@@ -184,7 +184,7 @@ def test_how_a_command_runs_is_part_of_its_rule(sandbox: Sandbox) -> None:
     assert [each["status"] for each in asked(sandbox)] == ["approved", "approved", "denied"]
 
 
-def test_a_monitor_is_allowed_for_its_command_alone(sandbox: Sandbox) -> None:
+def test_monitor_is_allowed_only_for_its_command(sandbox: Sandbox) -> None:
     def monitor(command: str) -> tuple[str, dict[str, Any]]:
         return "Monitor", {"command": command, "description": "Look", "timeout_ms": 5000, "persistent": False}
 
@@ -197,7 +197,7 @@ def test_a_monitor_is_allowed_for_its_command_alone(sandbox: Sandbox) -> None:
     assert not (sandbox.work / "pwned").exists()
 
 
-def test_a_rule_is_of_one_session(sandbox: Sandbox) -> None:
+def test_rule_applies_to_one_session(sandbox: Sandbox) -> None:
     first = asking(sandbox, script(bash("touch made")))
     approve(sandbox, first, "--always")
     sandbox.ended(first)
@@ -210,7 +210,7 @@ def test_a_rule_is_of_one_session(sandbox: Sandbox) -> None:
     assert (len(rules(sandbox, first)), rules(sandbox, second)) == (1, [])
 
 
-def test_rules_are_listed_and_taken_back(sandbox: Sandbox) -> None:
+def test_rules_can_be_listed_and_revoked(sandbox: Sandbox) -> None:
     calls = [bash("touch one"), bash("touch two"), bash("touch two"), bash("touch one")]
     session_id = asking(sandbox, script(*calls))
     said = approve(sandbox, session_id, "--always")
@@ -236,7 +236,7 @@ def test_rules_are_listed_and_taken_back(sandbox: Sandbox) -> None:
     assert rules(sandbox, session_id) == []
 
 
-def test_a_rule_that_was_taken_back_allows_nothing_more(sandbox: Sandbox) -> None:
+def test_revoked_rule_allows_nothing(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, script(bash("touch one"), bash("touch two"), bash("touch one")))
     approve(sandbox, session_id, "--always")
     request = waiting_for(sandbox, "command", "touch two")
@@ -250,7 +250,7 @@ def test_a_rule_that_was_taken_back_allows_nothing_more(sandbox: Sandbox) -> Non
     assert [each["status"] for each in asked(sandbox)] == ["approved", "approved", "denied"]
 
 
-def test_a_rule_for_a_whole_tool_from_an_earlier_version_allows_no_command(sandbox: Sandbox) -> None:
+def test_old_rule_for_a_whole_tool_allows_no_command(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, script(bash("touch first"), bash("touch made"), write("plain")))
     (request,) = waiting(sandbox)
     for tool in ("Bash", "Write"):

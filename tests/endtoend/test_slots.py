@@ -27,7 +27,7 @@ def launch(sandbox: Sandbox, number: int, *options: str) -> str:
     return sandbox.launch(f"number {number}", *TOOLS, *options)
 
 
-def test_more_than_may_run_wait_in_their_order(sandbox: Sandbox) -> None:
+def test_excess_sessions_wait_in_order(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 2")
     sandbox.play(numbered(range(5)))
     ids = [launch(sandbox, number) for number in range(5)]
@@ -41,7 +41,7 @@ def test_more_than_may_run_wait_in_their_order(sandbox: Sandbox) -> None:
     eventually(lambda: not sandbox.processes(), "all to leave")
 
 
-def test_a_group_has_slots_of_its_own(sandbox: Sandbox) -> None:
+def test_group_has_its_own_slots(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 3\n[groups]\nbuild = 1")
     sandbox.play(numbered(range(4)))
     ids = [launch(sandbox, number, *(["--group", "build"] if number < 2 else [])) for number in range(4)]
@@ -52,7 +52,7 @@ def test_a_group_has_slots_of_its_own(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("killed", [["supervisor_pid", "pid"], ["pid"]])
-def test_a_crash_frees_the_slot_though_nobody_looks(sandbox: Sandbox, killed: list[str]) -> None:
+def test_crash_frees_the_slot_without_any_command(sandbox: Sandbox, killed: list[str]) -> None:
     sandbox.configure("max_running = 1")
     sandbox.play(numbered(range(3)))
     ids = [launch(sandbox, number) for number in range(3)]
@@ -64,7 +64,7 @@ def test_a_crash_frees_the_slot_though_nobody_looks(sandbox: Sandbox, killed: li
     assert states(sandbox, ids) == ["failed", "running", "queued"]
 
 
-def test_one_that_waits_and_is_killed_keeps_its_place(sandbox: Sandbox) -> None:
+def test_queued_session_keeps_its_place_after_a_kill(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.play(numbered(range(3)))
     ids = [launch(sandbox, number) for number in range(3)]
@@ -77,7 +77,7 @@ def test_one_that_waits_and_is_killed_keeps_its_place(sandbox: Sandbox) -> None:
     assert states(sandbox, ids) == ["completed", "running", "queued"]
 
 
-def test_who_waits_for_a_slot_uses_no_cpu(sandbox: Sandbox) -> None:
+def test_session_waiting_for_a_slot_uses_no_cpu(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.play(numbered(range(2)))
     ids = [launch(sandbox, number) for number in range(2)]
@@ -89,7 +89,7 @@ def test_who_waits_for_a_slot_uses_no_cpu(sandbox: Sandbox) -> None:
     assert wakeups(supervisor) - before < 5
 
 
-def test_the_time_in_the_queue_is_not_the_sessions(sandbox: Sandbox) -> None:
+def test_time_in_the_queue_does_not_count_for_the_session(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.play(numbered(range(1)) + "[number 1]\nsay Done.")
     first = launch(sandbox, 0)
@@ -100,7 +100,7 @@ def test_the_time_in_the_queue_is_not_the_sessions(sandbox: Sandbox) -> None:
     assert sandbox.ended(second)["status"] == "completed"
 
 
-def test_a_group_that_is_not_configured_is_refused(sandbox: Sandbox) -> None:
+def test_unconfigured_group_is_refused(sandbox: Sandbox) -> None:
     done = sandbox.run("launch", "Go", "--group", "build")
     assert (done.returncode, "config.toml" in done.stderr) == (2, True)
     assert not sandbox.state.sessions.exists()
@@ -117,7 +117,7 @@ def test_a_group_that_is_not_configured_is_refused(sandbox: Sandbox) -> None:
         ("on_end = 1", "on_end"),
     ],
 )
-def test_a_configuration_that_means_nothing_is_refused(sandbox: Sandbox, text: str, key: str) -> None:
+def test_invalid_configuration_is_refused(sandbox: Sandbox, text: str, key: str) -> None:
     sandbox.configure(text)
     done = sandbox.run("launch", "Go")
     assert (done.returncode, done.stdout) == (2, "")

@@ -59,9 +59,7 @@ def tree(root: Path) -> dict[Path, tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize("is_linked", [False, True])
-def test_another_users_state_is_refused_by_every_command_and_nothing_of_it_is_run(
-    sandbox: Sandbox, is_linked: bool
-) -> None:
+def test_commands_refuse_another_users_state_and_run_nothing_of_it(sandbox: Sandbox, is_linked: bool) -> None:
     session_id = owed_its_command(sandbox)
     link = sandbox.root / "link"
     link.symlink_to(sandbox.state.root)
@@ -89,7 +87,7 @@ def test_another_users_state_is_refused_by_every_command_and_nothing_of_it_is_ru
     assert not (sandbox.work / "ran").exists()
 
 
-def test_the_hook_denies_what_another_users_database_would_allow(sandbox: Sandbox) -> None:
+def test_hook_denies_what_another_users_database_would_allow(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     session_id = sandbox.launch("Go", "--dangerously-skip-permissions", "--wait", "--json")
     session_id = sandbox.show("last")["id"]
@@ -115,7 +113,7 @@ def test_the_hook_denies_what_another_users_database_would_allow(sandbox: Sandbo
 
 
 @pytest.mark.parametrize("part", ["directory", "request", "session_record"])
-def test_what_another_user_has_put_into_a_session_is_not_run(sandbox: Sandbox, part: str) -> None:
+def test_file_put_into_a_session_by_another_user_is_not_run(sandbox: Sandbox, part: str) -> None:
     session_id = owed_its_command(sandbox)
     files = sandbox.files(session_id)
     path: Path = getattr(files, part)
@@ -134,7 +132,7 @@ def test_what_another_user_has_put_into_a_session_is_not_run(sandbox: Sandbox, p
 
 
 @pytest.mark.parametrize("part", ["database", "sessions"])
-def test_another_users_part_of_the_state_is_refused_by_every_command(sandbox: Sandbox, part: str) -> None:
+def test_commands_refuse_a_part_of_the_state_of_another_user(sandbox: Sandbox, part: str) -> None:
     owed_its_command(sandbox)
     path: Path = getattr(sandbox.state, part)
     with given_away(path):
@@ -158,7 +156,7 @@ OF_ONE_SESSION = (
 
 
 @pytest.mark.parametrize("prefix", [(), UNPRIVILEGED], ids=["privileged", "unprivileged"])
-def test_no_command_uses_a_session_in_another_users_directory(sandbox: Sandbox, prefix: tuple[str, ...]) -> None:
+def test_commands_ignore_a_session_in_another_users_directory(sandbox: Sandbox, prefix: tuple[str, ...]) -> None:
     sandbox.play("say Done.")
     sandbox.ok("launch", "Go", "--wait")
     sandbox.ok("launch", "Go", "--wait")
@@ -182,7 +180,7 @@ def test_no_command_uses_a_session_in_another_users_directory(sandbox: Sandbox, 
     assert treasure.read_text() == "gold"
 
 
-def test_a_request_in_another_users_directory_is_not_answered(sandbox: Sandbox) -> None:
+def test_request_in_another_users_directory_is_not_answered(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "touch allowed"}\n\nsay Done.')
     session_id = sandbox.launch("Go", "--approvals")
 
@@ -202,7 +200,7 @@ def test_a_request_in_another_users_directory_is_not_answered(sandbox: Sandbox) 
 
 
 @pytest.mark.parametrize("part", ["directory of sessions", "directory of a session"])
-def test_a_closed_directory_is_a_sentence_for_every_command(sandbox: Sandbox, part: str) -> None:
+def test_inaccessible_directory_gives_an_error_message(sandbox: Sandbox, part: str) -> None:
     sandbox.play("say Done.")
     sandbox.ok("launch", "Go", "--wait")
     session_id = sandbox.show("last")["id"]
@@ -222,7 +220,7 @@ def test_a_closed_directory_is_a_sentence_for_every_command(sandbox: Sandbox, pa
 
 @pytest.mark.parametrize("prefix", [(), UNPRIVILEGED], ids=["privileged", "unprivileged"])
 @pytest.mark.parametrize("part", ["directory", "environment", "rehearsal"])
-def test_a_session_in_another_users_directory_is_not_continued(
+def test_session_in_another_users_directory_is_not_continued(
     sandbox: Sandbox, prefix: tuple[str, ...], part: str
 ) -> None:
     script = sandbox.work / "script"
@@ -243,7 +241,7 @@ def test_a_session_in_another_users_directory_is_not_continued(
 @pytest.mark.parametrize("command", [["ls"], ["doctor"], ["launch", "Go"]], ids=lambda command: command[0])
 @pytest.mark.parametrize("is_empty", [False, True])
 @pytest.mark.parametrize("mode", [0o1777, 0o755])
-def test_no_command_closes_a_directory_that_others_use(
+def test_commands_do_not_restrict_a_shared_directory(
     sandbox: Sandbox, command: list[str], mode: int, is_empty: bool
 ) -> None:
     shared = sandbox.root / "shared"
@@ -259,7 +257,7 @@ def test_no_command_closes_a_directory_that_others_use(
     assert [path.name for path in shared.iterdir()] == ([] if is_empty else ["notes"])
 
 
-def test_a_deleted_state_directory_is_not_made_again_by_supervisors(sandbox: Sandbox) -> None:
+def test_supervisors_do_not_recreate_a_deleted_state_directory(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--on-end", "touch ran")
@@ -281,7 +279,7 @@ def test_a_deleted_state_directory_is_not_made_again_by_supervisors(sandbox: San
     assert not sandbox.state.root.exists()
 
 
-def test_a_session_goes_on_in_a_state_directory_that_was_moved(sandbox: Sandbox) -> None:
+def test_session_continues_in_a_moved_state_directory(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")

@@ -16,7 +16,7 @@ def tails(sandbox: Sandbox) -> list[psutil.Process]:
     return sandbox.processes(lambda process: process.name() == "tail")
 
 
-def test_nothing_outlives_an_interrupt(sandbox: Sandbox) -> None:
+def test_no_process_outlives_an_interrupt(sandbox: Sandbox) -> None:
     """Neither a tool, nor what a tool put into a process session of its own, nor what forked twice."""
     sandbox.play(
         'say Here.\ncall Bash {"command": "setsid tail -f /dev/null & (tail -f /dev/zero > /dev/null &) ;'
@@ -29,7 +29,7 @@ def test_nothing_outlives_an_interrupt(sandbox: Sandbox) -> None:
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
 
 
-def test_nothing_outlives_a_claude_that_was_killed(sandbox: Sandbox) -> None:
+def test_no_process_outlives_a_killed_claude(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "setsid tail -f /dev/null & tail -f /dev/null"}\n\nsay Never said.')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     eventually(lambda: len(tails(sandbox)) >= 2, "the tools to run")
@@ -46,7 +46,7 @@ HOOK = {
 
 
 @pytest.mark.parametrize("how", ["interrupt", "by force", "kill"])
-def test_neither_mcp_servers_nor_permission_hooks_outlive_it(sandbox: Sandbox, how: str) -> None:
+def test_mcp_servers_and_hooks_do_not_outlive_the_session(sandbox: Sandbox, how: str) -> None:
     sandbox.play('call Write {"file_path": "made", "content": "x"}\n\nsay Never said.')
     session_id = sandbox.launch("Hi", "--mcp-config", json.dumps(MCP_CONFIG), "--settings", json.dumps(HOOK))
     eventually(lambda: tails(sandbox), "the hook to ask")
@@ -59,7 +59,7 @@ def test_neither_mcp_servers_nor_permission_hooks_outlive_it(sandbox: Sandbox, h
     eventually(lambda: not sandbox.processes(), "all to end", PATIENCE)
 
 
-def test_what_an_orderly_end_leaves_running_is_left_and_named(sandbox: Sandbox) -> None:
+def test_processes_left_by_a_normal_end_stay_and_are_named(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "setsid tail -f /dev/null > /dev/null 2>&1 & echo started"}\n\nsay Done.')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     assert sandbox.ended(session_id)["end_reason"] == "success"
@@ -88,7 +88,7 @@ def leaves_an_orphan(environment: str) -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system makes a supervisor the parent of orphans")
-def test_an_orphan_without_an_environment_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
+def test_orphan_without_environment_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
     sandbox.play(leaves_an_orphan('env -i PATH="$PATH"'))
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     stray = orphan(sandbox)
@@ -101,7 +101,7 @@ def test_an_orphan_without_an_environment_does_not_outlive_an_interrupt(sandbox:
         kill([stray])
 
 
-def test_an_orphan_whose_supervisor_has_died_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
+def test_orphan_of_a_dead_supervisor_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
     sandbox.play(leaves_an_orphan("env"))
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     stray = orphan(sandbox)
@@ -110,7 +110,7 @@ def test_an_orphan_whose_supervisor_has_died_does_not_outlive_an_interrupt(sandb
     assert is_dead(stray)
 
 
-def test_a_session_within_a_session_keeps_what_it_has_started_when_the_outer_one_is_interrupted(
+def test_interrupt_of_an_outer_session_spares_the_inner_one(
     sandbox: Sandbox,
 ) -> None:
     """Also what has no mark, and comes of a supervisor that the outer one has become the parent of."""

@@ -25,7 +25,7 @@ say Part two is done.
 """
 
 
-def test_two_background_subagents_are_one_session_that_completes_once(sandbox: Sandbox) -> None:
+def test_two_background_subagents_complete_in_one_session(sandbox: Sandbox) -> None:
     sandbox.play(TWO_IN_THE_BACKGROUND)
     session_id = sandbox.launch("Begin", "--allowed-tools", "Agent,Bash")
     session = sandbox.ended(session_id)

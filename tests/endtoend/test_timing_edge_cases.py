@@ -46,7 +46,7 @@ def is_kept_asleep(sandbox: Sandbox, session_id: str, meanwhile: str) -> bool:
     return wakeups(supervisor) - before < 5
 
 
-def test_idleness_counts_neither_the_queue_nor_a_pause(sandbox: Sandbox) -> None:
+def test_idle_time_excludes_the_queue_and_pauses(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.claude(f'if not os.path.exists("crashed"):\n    open("crashed", "w")\n    os.kill(os.getpid(), 9)\n{WAITS}')
     first = sandbox.launch("Go", "--retries", "1", "--idle-timeout", "1h")
@@ -60,7 +60,7 @@ def test_idleness_counts_neither_the_queue_nor_a_pause(sandbox: Sandbox) -> None
 
 
 @pytest.mark.parametrize("result", ["中" * 50_000, "x" * 3_000_000])
-def test_a_long_result_keeps_no_command_from_running(sandbox: Sandbox, result: str) -> None:
+def test_long_result_does_not_prevent_the_on_end_command(sandbox: Sandbox, result: str) -> None:
     sandbox.claude(INIT + OK.replace('"ok"', f'"{result[0]}" * {len(result)}'))
     done = sandbox.run("launch", "Go", "--on-end", "wc -c > told; pwd > where", "--wait", "-q")
     assert (done.returncode, len(done.stdout)) == (0, len(result) + 1)
@@ -69,7 +69,7 @@ def test_a_long_result_keeps_no_command_from_running(sandbox: Sandbox, result: s
 
 
 @pytest.mark.parametrize("option", [("--retries", "3"), ("--on-end", "until [ -e go-on ]; do sleep 0.1; done")])
-def test_who_adopts_waits_neither_for_a_pause_nor_for_a_command(sandbox: Sandbox, option: tuple[str, str]) -> None:
+def test_adopter_does_not_wait_for_a_pause_or_a_command(sandbox: Sandbox, option: tuple[str, str]) -> None:
     sandbox.claude(WAITS)
     session_id = sandbox.launch("Go", *option)
     sandbox.journal_has(session_id, "init")
@@ -79,7 +79,7 @@ def test_who_adopts_waits_neither_for_a_pause_nor_for_a_command(sandbox: Sandbox
     go_on(sandbox)
 
 
-def test_who_replaces_and_waits_for_a_slot_has_an_id_and_can_be_stopped(sandbox: Sandbox) -> None:
+def test_replacement_waiting_for_a_slot_can_be_interrupted(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.claude(WAITS)
     sandbox.launch("first")
@@ -94,7 +94,7 @@ def test_who_replaces_and_waits_for_a_slot_has_an_id_and_can_be_stopped(sandbox:
     assert column(sandbox, newest, "status") == "interrupted"
 
 
-def test_a_relative_home_is_good_for_those_that_supervisors_start(sandbox: Sandbox) -> None:
+def test_relative_home_works_for_processes_of_supervisors(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.claude(WAITS)
     relative = {"HLDCTL_HOME": "../state"}
@@ -111,7 +111,7 @@ def reaches_by_itself(sandbox: Sandbox, session_id: str, status: str) -> None:
     eventually(lambda: column(sandbox, session_id, "status") == status, f"it to be {status}")
 
 
-def test_what_runs_elsewhere_keeps_nobody_awake_nor_from_a_slot(sandbox: Sandbox) -> None:
+def test_session_elsewhere_uses_no_slot_and_wakes_no_supervisor(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.claude(WAITS)
     foreign = sandbox.launch("Go")
@@ -123,7 +123,7 @@ def test_what_runs_elsewhere_keeps_nobody_awake_nor_from_a_slot(sandbox: Sandbox
     assert is_kept_asleep(sandbox, waits, "ls")
 
 
-def test_a_session_whose_files_are_gone_frees_its_slot(sandbox: Sandbox) -> None:
+def test_session_with_deleted_files_frees_its_slot(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.claude(WAITS)
     first, waits = sandbox.launch("Go", "--on-end", "true"), sandbox.launch("Go")
@@ -138,7 +138,7 @@ def test_a_session_whose_files_are_gone_frees_its_slot(sandbox: Sandbox) -> None
 
 
 @pytest.mark.parametrize("options", [("--name", "nightly"), ("--retries", "1")])
-def test_the_environment_is_kept_no_longer_than_it_is_needed(sandbox: Sandbox, options: tuple[str, str]) -> None:
+def test_environment_file_is_deleted_when_no_longer_needed(sandbox: Sandbox, options: tuple[str, str]) -> None:
     sandbox.claude(WAITS)
     session_id = sandbox.launch("Go", *options)
     sandbox.journal_has(session_id, "init")
@@ -150,7 +150,7 @@ def test_the_environment_is_kept_no_longer_than_it_is_needed(sandbox: Sandbox, o
     assert not request.exists()
 
 
-def test_a_continuation_that_is_refused_for_its_name_has_not_stopped_its_parent(sandbox: Sandbox) -> None:
+def test_refused_continuation_does_not_stop_its_parent(sandbox: Sandbox) -> None:
     sandbox.claude(WAITS)
     sandbox.launch("Go", "--name", "nightly")
     parent = sandbox.launch("Go")
@@ -159,7 +159,7 @@ def test_a_continuation_that_is_refused_for_its_name_has_not_stopped_its_parent(
     assert column(sandbox, parent, "status") == "running"
 
 
-def test_one_that_waits_is_not_forgotten_by_a_new_host_name_nor_with_its_supervisor(sandbox: Sandbox) -> None:
+def test_queued_session_survives_a_new_host_name(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.claude(WAITS)
     first, last = sandbox.launch("Go"), sandbox.launch("Go", "--timeout", "1h")
@@ -170,7 +170,7 @@ def test_one_that_waits_is_not_forgotten_by_a_new_host_name_nor_with_its_supervi
     assert column(sandbox, first, "status") == "completed"
 
 
-def test_a_lost_database_gives_nobody_a_second_slot_or_name(sandbox: Sandbox) -> None:
+def test_lost_database_gives_no_second_slot_or_name(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     sandbox.claude(WAITS)
     ids = [sandbox.launch("Go", "--name", "nightly", "--if-running", "queue") for _ in range(2)]
@@ -189,14 +189,14 @@ def test_a_lost_database_gives_nobody_a_second_slot_or_name(sandbox: Sandbox) ->
 
 
 @pytest.mark.parametrize("resets_at", [1_800_000_000_000_000, -5, 0, '"soon"', "[]"])
-def test_a_reset_that_is_no_moment_is_none(sandbox: Sandbox, resets_at: object) -> None:
+def test_invalid_reset_time_is_none(sandbox: Sandbox, resets_at: object) -> None:
     limit = f'{{"type": "rate_limit_event", "rate_limit_info": {{"status": "rejected", "resetsAt": {resets_at}}}}}'
     failed = '{"type": "result", "subtype": "success", "is_error": true, "api_error_status": 429, "result": "limit"}'
     sandbox.claude(f"{INIT}print({limit!r})\nprint({failed!r})\nsys.exit(1)")
     assert sandbox.ended(sandbox.launch("Go", "--wait-for-reset"))["end_reason"] == "api_error"
 
 
-def test_a_reset_that_has_passed_is_waited_for_ever_longer(sandbox: Sandbox) -> None:
+def test_past_reset_time_is_retried_with_growing_pauses(sandbox: Sandbox) -> None:
     sandbox.play("limit 1m\n\nsay Done.")
     limit = '{"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": 1700000000}}'
     failed = '{"type": "result", "subtype": "success", "is_error": true, "api_error_status": 429, "result": "limit"}'
@@ -230,21 +230,21 @@ def advance(sandbox: Sandbox, session_id: str) -> None:
     sandbox.files(session_id).wake_signal.touch()
 
 
-def test_the_command_has_the_launchers_umask(sandbox: Sandbox) -> None:
+def test_on_end_command_has_the_launchers_umask(sandbox: Sandbox) -> None:
     sandbox.claude(INIT + OK)
     sandbox.ok("launch", "Go", "--on-end", "umask > told", "--wait", "-q")
     assert (sandbox.work / "told").read_text().strip() == "0022"
 
 
 @pytest.mark.parametrize("command", ["cat > told <<EOF\nhello", "echo hello > told #", "echo hello > told \\"])
-def test_what_is_accepted_as_a_command_is_run(sandbox: Sandbox, command: str) -> None:
+def test_accepted_command_is_run(sandbox: Sandbox, command: str) -> None:
     sandbox.claude(INIT + OK)
     sandbox.ok("launch", "Go", "--on-end", command, "--wait", "-q")
     assert (sandbox.work / "told").exists()
 
 
 @pytest.mark.parametrize("settings", ['{"env": null}', '{"env": []}', '{"env": {"FOO": 1}}'])
-def test_a_rehearsal_takes_odd_settings_and_leaves_nothing_open(sandbox: Sandbox, settings: str) -> None:
+def test_rehearsal_accepts_unusual_settings_and_leaks_nothing(sandbox: Sandbox, settings: str) -> None:
     (sandbox.work / "script").write_text("fail 529 x1 Overloaded\n\nsay Done.")
     done = sandbox.run("launch", "Go", "--rehearse", "script", "--settings", settings, "--wait")
     assert (done.returncode, done.stdout) == (0, "Done.\n")
@@ -252,7 +252,7 @@ def test_a_rehearsal_takes_odd_settings_and_leaves_nothing_open(sandbox: Sandbox
     assert [file for file in files if file.is_file() and file.stat().st_mode & 0o077] == []
 
 
-def test_a_prune_that_cannot_be_begun_costs_no_launch(sandbox: Sandbox) -> None:
+def test_failed_prune_does_not_prevent_a_launch(sandbox: Sandbox) -> None:
     sandbox.configure("[prune]\nkeep = 5")
     sandbox.claude(INIT + OK)
     sandbox.state.root.mkdir(mode=0o700, parents=True)
@@ -262,9 +262,7 @@ def test_a_prune_that_cannot_be_begun_costs_no_launch(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("options", [("--name", "nightly"), ("--retries", "1")])
-def test_a_claude_code_behind_a_script_that_gives_way_to_it_is_started_once(
-    sandbox: Sandbox, options: tuple[str, str]
-) -> None:
+def test_claude_code_started_by_a_script_starts_once(sandbox: Sandbox, options: tuple[str, str]) -> None:
     """As asdf and mise put one before it; the supervisor dies before it has noted the pid."""
     real = sandbox.claude('open("runs", "a").write("x")\n' + WAITS)
     real = real.rename(real.with_name("real"))
@@ -281,7 +279,7 @@ def test_a_claude_code_behind_a_script_that_gives_way_to_it_is_started_once(
 
 
 @pytest.mark.parametrize("step", ["start_claude:call", "create:return", "admit:call"])
-def test_a_launch_that_was_told_to_have_failed_is_not_made_up_for(sandbox: Sandbox, step: str) -> None:
+def test_launch_reported_as_failed_is_not_done_later(sandbox: Sandbox, step: str) -> None:
     sandbox.claude('open("runs", "a").write("x")\n' + INIT + OK)
     crash_at(sandbox, step)
     assert sandbox.run("launch", "Go", "--name", "nightly", "--retries", "1").returncode == 5
@@ -291,7 +289,7 @@ def test_a_launch_that_was_told_to_have_failed_is_not_made_up_for(sandbox: Sandb
 
 
 @pytest.mark.parametrize("step", ["save_request:return", "write_inputs:return"])
-def test_what_a_killed_launch_leaves_is_cleared_away(sandbox: Sandbox, step: str) -> None:
+def test_remains_of_a_killed_launch_are_removed(sandbox: Sandbox, step: str) -> None:
     sandbox.claude(INIT + OK)
     (sandbox.work / "script").write_text("say Done.")
     crash_at(sandbox, step)
@@ -303,7 +301,7 @@ def test_what_a_killed_launch_leaves_is_cleared_away(sandbox: Sandbox, step: str
 
 
 @pytest.mark.parametrize("step", ["conclude:return", "Life._finish:call", "end:return", "end:call"])
-def test_no_environment_stays_behind_of_one_killed_at_its_end(sandbox: Sandbox, step: str) -> None:
+def test_environment_file_of_a_killed_session_is_deleted(sandbox: Sandbox, step: str) -> None:
     sandbox.claude(INIT + OK)
     crash_at(sandbox, step)
     session_id = sandbox.launch("Go", "--retries", "1")
@@ -312,7 +310,7 @@ def test_no_environment_stays_behind_of_one_killed_at_its_end(sandbox: Sandbox, 
     assert not sandbox.files(session_id).request.exists()
 
 
-def test_rm_says_that_a_command_still_runs(sandbox: Sandbox) -> None:
+def test_rm_reports_a_running_on_end_command(sandbox: Sandbox) -> None:
     sandbox.claude(INIT + OK)
     session_id = sandbox.launch("Go", "--on-end", "until [ -e go-on ]; do sleep 0.1; done")
     eventually(lambda: column(sandbox, session_id, "on_end_pending"), "the end")

@@ -15,7 +15,7 @@ from tests.helpers.statuses import TOOLS, WAITING
 DENIED = 'call Bash {"command": "touch forbidden"}\n\nsay Done.'
 
 
-def test_denied_tools_are_a_failure_where_that_is_asked_for(sandbox: Sandbox) -> None:
+def test_denied_tool_is_a_failure_with_fail_on_denial(sandbox: Sandbox) -> None:
     sandbox.play(DENIED)
     assert sandbox.run("launch", "Go", "--wait").returncode == 0
     done = sandbox.run("launch", "Go", "--wait", "--fail-on-denial")
@@ -26,7 +26,7 @@ def test_denied_tools_are_a_failure_where_that_is_asked_for(sandbox: Sandbox) ->
     assert not (sandbox.work / "forbidden").exists()
 
 
-def test_nothing_denied_is_no_failure(sandbox: Sandbox) -> None:
+def test_session_without_denials_completes_with_fail_on_denial(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "echo out"}\n\nsay Done.')
     assert sandbox.run("launch", "Go", "--wait", "--fail-on-denial", *TOOLS).returncode == 0
 
@@ -41,7 +41,7 @@ def test_nothing_denied_is_no_failure(sandbox: Sandbox) -> None:
         ({}, [], False),
     ],
 )
-def test_in_a_ci_job_it_says_that_the_runner_ends_what_stays(
+def test_launch_in_a_ci_job_warns_that_the_runner_kills_it(
     sandbox: Sandbox, variables: dict[str, str], options: list[str], hints: bool
 ) -> None:
     sandbox.play("say Done.")
@@ -50,7 +50,7 @@ def test_in_a_ci_job_it_says_that_the_runner_ends_what_stays(
     assert len(done.stdout.split()) == 1
 
 
-def test_who_works_in_a_directory_with_another_is_warned(sandbox: Sandbox) -> None:
+def test_second_session_in_a_directory_is_warned(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     first = sandbox.launch("Go", *TOOLS)
     second = sandbox.run("launch", "Go", *TOOLS)
@@ -60,7 +60,7 @@ def test_who_works_in_a_directory_with_another_is_warned(sandbox: Sandbox) -> No
     sandbox.go_on()
 
 
-def test_ten_agents_in_ten_directories(sandbox: Sandbox) -> None:
+def test_ten_agents_run_in_ten_directories(sandbox: Sandbox) -> None:
     """The pattern of docs/how-to/many-at-once.md."""
     sandbox.play("".join(f"[part-{number}]\nsay Result {number}.\n\n" for number in range(10)))
     for number in range(10):
@@ -100,7 +100,7 @@ hldctl wait --results $ids
         ["--rehearse", "/no/such/file"],
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_starts(sandbox: Sandbox, options: list[str]) -> None:
+def test_invalid_options_are_refused_before_the_start(sandbox: Sandbox, options: list[str]) -> None:
     done = sandbox.run("launch", "Go", *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert options[0] in done.stderr
@@ -116,7 +116,7 @@ def rehearsed(sandbox: Sandbox, script: str) -> str:
     return str(file)
 
 
-def test_a_rehearsal_runs_the_genuine_claude_code_without_account_or_network(sandbox: Sandbox) -> None:
+def test_rehearsal_runs_real_claude_code_without_account_or_network(sandbox: Sandbox) -> None:
     script = rehearsed(sandbox, 'call Bash {"command": "echo $PWD"}\n\nsay Rehearsed.')
     elsewhere = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     elsewhere |= {"CLAUDE_CODE_USE_BEDROCK": "1", "ANTHROPIC_AUTH_TOKEN": "x"}
@@ -128,7 +128,7 @@ def test_a_rehearsal_runs_the_genuine_claude_code_without_account_or_network(san
     eventually(lambda: not sandbox.processes(), "the script's server to leave")
 
 
-def test_it_is_one_whatever_the_users_own_settings_say(sandbox: Sandbox) -> None:
+def test_rehearsal_is_independent_of_user_settings(sandbox: Sandbox) -> None:
     """They may name a gateway that costs."""
     settings = sandbox.home / ".claude" / "settings.json"
     settings.parent.mkdir()
@@ -152,7 +152,7 @@ def test_approvals_and_continuations_can_be_rehearsed(sandbox: Sandbox) -> None:
     assert sandbox.ok("continue", session_id, "Thanks", "--wait") == "Welcome.\n"
 
 
-def test_a_rehearsal_outlives_its_supervisor_and_ends_with_an_interrupt(sandbox: Sandbox) -> None:
+def test_rehearsal_outlives_its_supervisor_until_an_interrupt(sandbox: Sandbox) -> None:
     script = rehearsed(sandbox, WAITING)
     session_id = sandbox.launch("Go", "--rehearse", script, *TOOLS)
     sandbox.journal_has(session_id, "go-on")
@@ -169,7 +169,7 @@ def test_limits_can_be_rehearsed(sandbox: Sandbox) -> None:
     assert sandbox.launch("Go", "--rehearse", script, "--wait-for-reset", "--wait") == "After the night."
 
 
-def test_a_script_that_cannot_be_played_is_named_with_its_line(sandbox: Sandbox) -> None:
+def test_invalid_script_is_reported_with_its_line(sandbox: Sandbox) -> None:
     script = sandbox.root / "script.txt"
     script.write_text("say Hi.\n\nsing Hallelujah.")
     done = sandbox.run("launch", "Go", "--rehearse", script)

@@ -18,30 +18,30 @@ def ending(session: Json) -> tuple[str, str]:
     return session["status"], session["end_reason"]
 
 
-def test_exits_at_once_and_says_nothing(sandbox: Sandbox) -> None:
+def test_silent_immediate_exit_is_recorded(sandbox: Sandbox) -> None:
     assert ending(run(sandbox, "")) == ("failed", "no_result")
 
 
-def test_fails_at_once_with_words(sandbox: Sandbox) -> None:
+def test_immediate_failure_with_a_message_is_recorded(sandbox: Sandbox) -> None:
     session = run(sandbox, "sys.exit('something is amiss')")
     assert ending(session) == ("failed", "error")
     assert session["error_message"] == "something is amiss"
 
 
-def test_fails_at_once_without_words(sandbox: Sandbox) -> None:
+def test_immediate_failure_without_a_message_is_recorded(sandbox: Sandbox) -> None:
     session = run(sandbox, "sys.exit(3)")
     assert ending(session) == ("failed", "error")
     assert "3" in session["error_message"]
     assert session["exit_code"] == 3
 
 
-def test_words_on_standard_error_are_no_failure(sandbox: Sandbox) -> None:
+def test_output_on_standard_error_is_not_a_failure(sandbox: Sandbox) -> None:
     session = run(sandbox, f"print('a warning', file=sys.stderr)\n{SUCCESS}")
     assert ending(session) == ("completed", "success")
     assert session["error_message"] is None
 
 
-def test_garbage_is_kept_noted_and_passed_over(sandbox: Sandbox) -> None:
+def test_garbage_is_kept_noted_and_skipped(sandbox: Sandbox) -> None:
     garbage = b'\xff\xfe\x00\n{"type":\n[1, 2]\n"text"\n\n{"type": 7}\n{"type": "novelty"}\n{}\nnull\n'
     session = run(sandbox, f"os.write(1, {garbage!r})\n{SUCCESS}")
     assert ending(session) == ("completed", "success")
@@ -51,7 +51,7 @@ def test_garbage_is_kept_noted_and_passed_over(sandbox: Sandbox) -> None:
     assert "unknown novelty" in sandbox.ok("show", session["id"])
 
 
-def test_a_line_of_twenty_megabytes(sandbox: Sandbox) -> None:
+def test_line_of_twenty_megabytes_is_recorded(sandbox: Sandbox) -> None:
     length = 20_000_000
     script = (
         f'text = "x" * {length}\n'
@@ -63,18 +63,18 @@ def test_a_line_of_twenty_megabytes(sandbox: Sandbox) -> None:
     assert [len(event["content"]) for event in sandbox.events(session["id"])] == [2, length]
 
 
-def test_a_last_line_without_its_newline_counts(sandbox: Sandbox) -> None:
+def test_last_line_without_its_newline_counts(sandbox: Sandbox) -> None:
     assert ending(run(sandbox, SUCCESS.replace("flush=True", "end=''"))) == ("completed", "success")
 
 
-def test_a_line_written_byte_by_byte_is_one_line(sandbox: Sandbox) -> None:
+def test_line_written_byte_by_byte_is_one_line(sandbox: Sandbox) -> None:
     line = b'{"type": "assistant", "message": {"role": "assistant", "content": "caf\xc3\xa9 \xe2\x80\xa8 end"}}\n'
     script = f"for byte in {line!r}:\n    os.write(1, bytes([byte])); time.sleep(0.001)\n"
     session = run(sandbox, script + SUCCESS)
     assert [event["content"] for event in sandbox.events(session["id"])] == ["Hi", "caf\xe9 \u2028 end"]
 
 
-def test_all_that_is_written_right_before_the_exit_counts(sandbox: Sandbox) -> None:
+def test_output_right_before_the_exit_counts(sandbox: Sandbox) -> None:
     line = '{"type": "assistant", "message": {"role": "assistant", "content": "x"}}\n'
     script = f"os.write(1, {line.encode()!r} * 5000)\n{SUCCESS}os._exit(0)"
     session = run(sandbox, script)
@@ -82,7 +82,7 @@ def test_all_that_is_written_right_before_the_exit_counts(sandbox: Sandbox) -> N
     assert ending(session) == ("completed", "success")
 
 
-def test_a_result_that_is_not_the_end(sandbox: Sandbox) -> None:
+def test_result_line_is_not_always_the_end(sandbox: Sandbox) -> None:
     script = (
         'while not os.path.exists("go-on"):\n    time.sleep(0.05)\n'
         'print(json.dumps({"type": "assistant", "message": {"content": "and more"}}), flush=True)\n'
@@ -97,11 +97,11 @@ def test_a_result_that_is_not_the_end(sandbox: Sandbox) -> None:
     assert sandbox.events(session_id)[-1]["content"] == "and more"
 
 
-def test_success_in_words_and_failure_in_the_exit_code(sandbox: Sandbox) -> None:
+def test_success_result_with_a_failing_exit_code_is_a_failure(sandbox: Sandbox) -> None:
     assert ending(run(sandbox, f"{SUCCESS}sys.exit(1)")) == ("failed", "error")
 
 
-def test_one_that_never_ends_is_stopped_by_an_interrupt(sandbox: Sandbox) -> None:
+def test_interrupt_stops_a_session_that_never_ends(sandbox: Sandbox) -> None:
     sandbox.claude("while True:\n    time.sleep(1)")
     session_id = sandbox.launch("Hi")
     sandbox.ok("interrupt", session_id)
@@ -110,7 +110,7 @@ def test_one_that_never_ends_is_stopped_by_an_interrupt(sandbox: Sandbox) -> Non
     assert not os.path.exists(f"/proc/{session['pid']}")
 
 
-def test_a_line_nested_too_deeply_neither_hangs_nor_breaks_anything(sandbox: Sandbox) -> None:
+def test_too_deeply_nested_line_does_no_harm(sandbox: Sandbox) -> None:
     nested = '{"type": "result", "permission_denials": [' + '{"a": ' * 975 + "1" + "}" * 975 + "]}"
     session = run(sandbox, f"print({nested!r}, flush=True)\n{SUCCESS}")
     assert ending(session) == ("completed", "success")
@@ -118,7 +118,7 @@ def test_a_line_nested_too_deeply_neither_hangs_nor_breaks_anything(sandbox: San
         assert sandbox.run(*command).returncode == 0
 
 
-def test_what_is_no_json_in_the_stream_is_none_in_the_output(sandbox: Sandbox) -> None:
+def test_invalid_json_in_the_stream_gives_valid_output(sandbox: Sandbox) -> None:
     call = '{"type": "tool_use", "id": "t", "name": "Bash", "input": {"n": NaN, "m": 1e999}}'
     line = f'{{"type": "assistant", "message": {{"content": [{call}]}}}}'
     session = run(sandbox, f"print({line!r}, flush=True)\n{SUCCESS}")

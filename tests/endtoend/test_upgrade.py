@@ -32,7 +32,7 @@ def upgrade(place: Path) -> None:
     migrations.write_text(migrations.read_text() + NOVELTY)
 
 
-def test_a_session_of_the_older_one_goes_on_and_is_read_by_the_newer(sandbox: Sandbox) -> None:
+def test_older_versions_session_continues_and_is_readable(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     place = installed(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
@@ -46,7 +46,7 @@ def test_a_session_of_the_older_one_goes_on_and_is_read_by_the_newer(sandbox: Sa
     assert faults(sandbox, session_id) == []
 
 
-def test_a_session_of_the_older_one_that_lost_its_supervisor_is_adopted_by_the_newer(sandbox: Sandbox) -> None:
+def test_newer_version_adopts_an_older_orphan(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     place = installed(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
@@ -60,7 +60,7 @@ def test_a_session_of_the_older_one_that_lost_its_supervisor_is_adopted_by_the_n
     assert faults(sandbox, session_id) == []
 
 
-def test_a_supervisor_that_its_own_hldctl_cannot_serve_any_more_becomes_the_newer(sandbox: Sandbox) -> None:
+def test_supervisor_of_a_removed_version_becomes_the_newer(sandbox: Sandbox) -> None:
     """A migration may take away what the older one needs; then it goes on in the same process, as the newer one."""
     sandbox.play(GATED)
     place = installed(sandbox)
@@ -101,7 +101,7 @@ def downgraded(sandbox: Sandbox, session_id: str) -> None:
     first.rename(sandbox.state.database)
 
 
-def test_a_session_of_the_first_version_is_adopted_with_its_old_state(sandbox: Sandbox) -> None:
+def test_session_of_the_first_version_is_adopted(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")

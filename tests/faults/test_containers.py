@@ -49,7 +49,7 @@ def containers_found(sandbox: Sandbox) -> list[str]:
     return [finding["message"] for finding in findings if finding["subject"] == "containers"]
 
 
-def test_a_request_asked_in_a_container_is_answered_from_outside(sandbox: Sandbox, opened: Opener) -> None:
+def test_request_in_a_container_is_answered_from_outside(sandbox: Sandbox, opened: Opener) -> None:
     inside = opened().sandbox
     inside.play(ASKING)
     session_id = inside.launch("Hello", "--approvals")
@@ -62,7 +62,7 @@ def test_a_request_asked_in_a_container_is_answered_from_outside(sandbox: Sandbo
     assert faults(sandbox, session_id) == []
 
 
-def test_a_request_asked_in_a_container_is_not_expired_from_another(sandbox: Sandbox, opened: Opener) -> None:
+def test_request_in_a_container_is_not_expired_from_another(sandbox: Sandbox, opened: Opener) -> None:
     inside, beside = opened().sandbox, opened().sandbox
     inside.play(ASKING)
     session_id = inside.launch("Hello", "--approvals")
@@ -74,7 +74,7 @@ def test_a_request_asked_in_a_container_is_not_expired_from_another(sandbox: San
     assert not (sandbox.work / "made").exists()
 
 
-def test_a_session_in_a_container_is_interrupted_from_outside(sandbox: Sandbox, opened: Opener) -> None:
+def test_session_in_a_container_is_interrupted_from_outside(sandbox: Sandbox, opened: Opener) -> None:
     container = opened()
     session_id = launched(container)
     assert "can be answered and interrupted from here" in sandbox.ok("show", session_id)
@@ -85,7 +85,7 @@ def test_a_session_in_a_container_is_interrupted_from_outside(sandbox: Sandbox, 
 
 
 @pytest.mark.parametrize("where", ["outside", "beside"])
-def test_a_claude_in_a_container_is_not_taken_for_dead(sandbox: Sandbox, opened: Opener, where: str) -> None:
+def test_claude_in_a_container_is_not_considered_dead(sandbox: Sandbox, opened: Opener, where: str) -> None:
     container = opened()
     watcher = sandbox if where == "outside" else opened().sandbox
     session_id = launched(container)
@@ -104,7 +104,7 @@ def test_a_claude_in_a_container_is_not_taken_for_dead(sandbox: Sandbox, opened:
     assert faults(sandbox, session_id) == []
 
 
-def test_a_claude_outside_is_not_taken_for_dead_in_a_container(sandbox: Sandbox, opened: Opener) -> None:
+def test_claude_outside_is_not_considered_dead_in_a_container(sandbox: Sandbox, opened: Opener) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
@@ -115,7 +115,7 @@ def test_a_claude_outside_is_not_taken_for_dead_in_a_container(sandbox: Sandbox,
     assert sandbox.run("wait", session_id).returncode == 0
 
 
-def test_a_session_is_lost_with_its_container(sandbox: Sandbox, opened: Opener) -> None:
+def test_session_is_lost_with_its_container(sandbox: Sandbox, opened: Opener) -> None:
     container = opened()
     session_id = launched(container)
     container.close()
@@ -123,9 +123,7 @@ def test_a_session_is_lost_with_its_container(sandbox: Sandbox, opened: Opener) 
     assert faults(sandbox, session_id) == []
 
 
-def test_what_ended_in_a_container_without_a_supervisor_is_recorded_from_outside(
-    sandbox: Sandbox, opened: Opener
-) -> None:
+def test_unsupervised_end_in_a_container_is_recorded_from_outside(sandbox: Sandbox, opened: Opener) -> None:
     container = opened()
     session_id = launched(container)
     kill_supervisor(container)
@@ -136,9 +134,7 @@ def test_what_ended_in_a_container_without_a_supervisor_is_recorded_from_outside
 
 
 @pytest.mark.parametrize("remedy", ["rm", "doctor"])
-def test_what_a_lost_container_has_still_to_start_is_not_started_unasked(
-    sandbox: Sandbox, opened: Opener, remedy: str
-) -> None:
+def test_pending_start_of_a_lost_container_is_not_done_elsewhere(sandbox: Sandbox, opened: Opener, remedy: str) -> None:
     """Outside it would run without the walls of its container."""
     container = opened()
     session_id = launched(container, "--on-end", "touch ended-here")

@@ -31,7 +31,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("fault", ["database-full", "database-broken"])
-def test_each_write_of_a_launch_fails_and_nothing_is_left_of_it(sandbox: Sandbox, fault: str) -> None:
+def test_failed_write_in_a_launch_leaves_nothing(sandbox: Sandbox, fault: str) -> None:
     sandbox.play("say One.")
     sandbox.ok("ls")
     first = 1 if fault == "database-full" else 2
@@ -49,7 +49,7 @@ def test_each_write_of_a_launch_fails_and_nothing_is_left_of_it(sandbox: Sandbox
 
 
 @pytest.mark.parametrize("fault", ["database-full", "database-broken"])
-def test_each_later_write_fails_for_a_while_and_all_is_recorded(sandbox: Sandbox, fault: str) -> None:
+def test_failed_later_writes_are_retried_until_all_is_recorded(sandbox: Sandbox, fault: str) -> None:
     """From one write on, another in each session, until Claude Code has ended; they run side by side."""
     sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
     sandbox.ok("ls")
@@ -70,7 +70,7 @@ def test_each_later_write_fails_for_a_while_and_all_is_recorded(sandbox: Sandbox
         assert_succeeded(sandbox, session_id, "Two.")
 
 
-def test_a_database_locked_for_longer_than_the_timeout_is_waited_for(sandbox: Sandbox) -> None:
+def test_supervisor_waits_for_a_locked_database(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
@@ -98,7 +98,7 @@ def test_a_database_locked_for_longer_than_the_timeout_is_waited_for(sandbox: Sa
     assert_succeeded(sandbox, session_id, "Two.")
 
 
-def test_a_read_only_state_directory_is_waited_for(sandbox: Sandbox) -> None:
+def test_supervisor_waits_for_a_read_only_state_directory(sandbox: Sandbox) -> None:
     """As when the kernel makes a failing disk read-only: what is open stays open, and takes nothing."""
     sandbox.play('say One.\nwait 2s\ncall Bash {"command": "echo out"}\n\nsay Two.')
     injection = Injection(sandbox)
@@ -112,7 +112,7 @@ def test_a_read_only_state_directory_is_waited_for(sandbox: Sandbox) -> None:
     assert_succeeded(sandbox, session_id, "Two.")
 
 
-def test_a_database_that_was_damaged_is_waited_for_until_it_is_mended(sandbox: Sandbox) -> None:
+def test_supervisor_waits_until_a_damaged_database_is_repaired(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually(lambda: "go-on" in sandbox.ok("tail", session_id), "the tool call to be recorded")

@@ -53,9 +53,7 @@ def disk(sandbox: Sandbox) -> Iterator[SmallDisk]:
 
 
 @pytest.mark.parametrize("room", SIZES + INODES)
-def test_a_launch_with_little_room_fails_whole_or_is_recorded_whole(
-    sandbox: Sandbox, disk: SmallDisk, room: str
-) -> None:
+def test_launch_on_an_almost_full_disk_is_all_or_nothing(sandbox: Sandbox, disk: SmallDisk, room: str) -> None:
     sandbox.play("say One.")
     disk.remount(room)
     launched = sandbox.run("launch", "Hello")
@@ -73,7 +71,7 @@ def test_a_launch_with_little_room_fails_whole_or_is_recorded_whole(
         assert_recorded_whole(sandbox, session_id)
 
 
-def test_a_full_disk_lets_itself_be_read_and_the_session_goes_on(sandbox: Sandbox, disk: SmallDisk) -> None:
+def test_full_disk_can_be_read_and_the_session_continues(sandbox: Sandbox, disk: SmallDisk) -> None:
     sandbox.claude(SILENT_UNTIL_TOLD)
     session_id = sandbox.launch("Hello")
     eventually(lambda: "One." in sandbox.ok("tail", session_id), "what was said to be recorded")
@@ -116,7 +114,7 @@ def leave_log(sandbox: Sandbox, disk: SmallDisk, log: str) -> None:
 
 @pytest.mark.parametrize("log", LOGS)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_all_is_read_on_a_disk_that_takes_no_writes(sandbox: Sandbox, disk: SmallDisk, fault: str, log: str) -> None:
+def test_read_only_disk_can_be_read_completely(sandbox: Sandbox, disk: SmallDisk, fault: str, log: str) -> None:
     sandbox.play("say One.")
     session_id = sandbox.launch("Hello")
     sandbox.ok("wait", session_id)
@@ -147,7 +145,7 @@ def test_all_is_read_on_a_disk_that_takes_no_writes(sandbox: Sandbox, disk: Smal
 
 @pytest.mark.parametrize("log", LOGS)
 @pytest.mark.parametrize("command", ["rm", "prune"])
-def test_deleting_makes_room_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, command: str, log: str) -> None:
+def test_deletion_frees_space_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, command: str, log: str) -> None:
     sandbox.claude(SMALL + LARGE_ANSWER)
     ids = [sandbox.launch("Hello") for _ in range(2)]
     sandbox.ok("wait", *ids)
@@ -160,7 +158,7 @@ def test_deleting_makes_room_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, c
     assert disk.sessions == []
 
 
-def test_rows_that_a_full_disk_kept_go_with_the_next_removal(sandbox: Sandbox, disk: SmallDisk) -> None:
+def test_rows_kept_by_a_full_disk_are_deleted_by_the_next_removal(sandbox: Sandbox, disk: SmallDisk) -> None:
     """The files of the session gave no room for the log; nothing is left half-deleted for good."""
     sandbox.claude(SMALL)
     session_id = sandbox.launch("Hello")
@@ -176,7 +174,7 @@ def test_rows_that_a_full_disk_kept_go_with_the_next_removal(sandbox: Sandbox, d
     assert sandbox.ok("ls", "--all", "-q") == ""
 
 
-def test_a_follower_sees_what_comes_once_a_full_disk_has_room(sandbox: Sandbox, disk: SmallDisk) -> None:
+def test_follower_sees_new_lines_once_a_full_disk_has_space(sandbox: Sandbox, disk: SmallDisk) -> None:
     sandbox.claude(SILENT_UNTIL_TOLD)
     session_id = sandbox.launch("Hello")
     eventually(lambda: "One." in sandbox.ok("tail", session_id), "what was said to be recorded")
@@ -195,9 +193,7 @@ def test_a_follower_sees_what_comes_once_a_full_disk_has_room(sandbox: Sandbox, 
     assert sandbox.show(session_id)["end_reason"] in ("killed", "lost")
 
 
-def test_a_session_that_lost_its_supervisor_on_a_read_only_disk_is_adopted_later(
-    sandbox: Sandbox, disk: SmallDisk
-) -> None:
+def test_orphan_on_a_read_only_disk_is_adopted_later(sandbox: Sandbox, disk: SmallDisk) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     disk.has(session_id, "go-on")

@@ -25,7 +25,7 @@ def go_on(sandbox: Sandbox, session_id: str) -> None:
     assert_nobody_is_left(sandbox)
 
 
-def test_bytes_overwritten_in_what_is_recorded_change_nothing(sandbox: Sandbox, session_id: str) -> None:
+def test_overwriting_recorded_bytes_changes_nothing(sandbox: Sandbox, session_id: str) -> None:
     journal = sandbox.files(session_id).journal
     whole = journal.read_bytes()
     before = sandbox.events(session_id)
@@ -39,7 +39,7 @@ def test_bytes_overwritten_in_what_is_recorded_change_nothing(sandbox: Sandbox, 
     assert_recorded_whole(sandbox, session_id)
 
 
-def test_bytes_that_nobody_could_read_are_noted_and_the_rest_is_recorded(sandbox: Sandbox, session_id: str) -> None:
+def test_unreadable_bytes_are_noted_and_the_rest_is_recorded(sandbox: Sandbox, session_id: str) -> None:
     with sandbox.files(session_id).journal.open("ab") as file:
         file.write(b"\0\xff{[" * 1000 + b"\n" + b"\0" * 4096 + b"\n")
     go_on(sandbox, session_id)
@@ -48,7 +48,7 @@ def test_bytes_that_nobody_could_read_are_noted_and_the_rest_is_recorded(sandbox
 
 
 @pytest.mark.parametrize("size", [0, 700])
-def test_a_journal_cut_short_is_read_on_from_its_new_end(sandbox: Sandbox, session_id: str, size: int) -> None:
+def test_truncated_journal_is_read_from_its_new_end(sandbox: Sandbox, session_id: str, size: int) -> None:
     before = sandbox.events(session_id)
     journal = sandbox.files(session_id).journal
     with journal.open("r+b") as file:
@@ -60,7 +60,7 @@ def test_a_journal_cut_short_is_read_on_from_its_new_end(sandbox: Sandbox, sessi
     assert sandbox.sql("SELECT journal_offset FROM sessions") == [(journal.stat().st_size,)]
 
 
-def test_a_journal_that_may_grow_no_more_ends_claude_code_and_what_it_said_is_recorded(sandbox: Sandbox) -> None:
+def test_journal_at_its_size_limit_ends_claude_code_and_is_recorded(sandbox: Sandbox) -> None:
     """Its own words are lost to it, as they would be in a shell."""
     sandbox.play(f"say One.\n\nsay {'word ' * 20_000}")
     wrapper = sandbox.root / "claude-limited"
@@ -72,7 +72,7 @@ def test_a_journal_that_may_grow_no_more_ends_claude_code_and_what_it_said_is_re
     assert_recorded_whole(sandbox, session_id)
 
 
-def test_a_lost_journal_ends_the_session_and_keeps_what_was_recorded(sandbox: Sandbox, session_id: str) -> None:
+def test_deleted_journal_ends_the_session_and_keeps_its_events(sandbox: Sandbox, session_id: str) -> None:
     before = sandbox.events(session_id)
     sandbox.files(session_id).journal.unlink()
     sandbox.go_on()
@@ -82,7 +82,7 @@ def test_a_lost_journal_ends_the_session_and_keeps_what_was_recorded(sandbox: Sa
     assert len(sandbox.events(session_id)) >= len(before)
 
 
-def test_a_session_adopted_with_a_shorter_journal_goes_on(sandbox: Sandbox, session_id: str) -> None:
+def test_session_adopted_with_a_shorter_journal_continues(sandbox: Sandbox, session_id: str) -> None:
     supervisor_of(sandbox, session_id).kill()
     with sandbox.files(session_id).journal.open("r+b") as file:
         file.truncate(0)

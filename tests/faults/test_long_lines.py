@@ -36,7 +36,7 @@ def limited(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("size", [70 * MEGABYTE, 250 * MEGABYTE, 1024 * MEGABYTE])
-def test_a_line_of_any_size_is_recorded_and_the_session_ends(sandbox: Sandbox, size: int) -> None:
+def test_line_of_any_size_is_recorded_and_the_session_ends(sandbox: Sandbox, size: int) -> None:
     limited(sandbox)
     sandbox.claude(LONG_LINE.replace("SIZE", str(size)))
     session_id = sandbox.launch("Hello")
@@ -74,7 +74,7 @@ def count_raw(sandbox: Sandbox, session_id: str) -> int:
     return count
 
 
-def test_a_line_of_the_largest_size_that_is_recorded_whole_fits_into_the_memory(sandbox: Sandbox) -> None:
+def test_largest_line_recorded_whole_fits_in_memory(sandbox: Sandbox) -> None:
     limited(sandbox)
     sandbox.claude(f"""
 print(json.dumps({{"type": "assistant", "message": {{"content": "x" * {60 * MEGABYTE}}}}}), flush=True)

@@ -37,7 +37,7 @@ def without_proc(sandbox: Sandbox) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("unseen")
-def test_a_launch_is_not_reported_as_failed_and_the_session_runs_to_its_end(sandbox: Sandbox) -> None:
+def test_launch_succeeds_and_the_session_runs_to_its_end(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Go", "--allowed-tools", "Bash", "--on-end", "echo ran >> ran")
     session = sandbox.show(session_id)
@@ -51,7 +51,7 @@ def test_a_launch_is_not_reported_as_failed_and_the_session_runs_to_its_end(sand
 
 
 @pytest.mark.usefixtures("without_proc")
-def test_without_proc_a_launch_says_what_claude_code_says(sandbox: Sandbox) -> None:
+def test_launch_without_proc_reports_claude_codes_error(sandbox: Sandbox) -> None:
     sandbox.play("say One.")
     session_id = sandbox.launch("Go")
     assert sandbox.run("wait", session_id).returncode == 1
@@ -60,7 +60,7 @@ def test_without_proc_a_launch_says_what_claude_code_says(sandbox: Sandbox) -> N
 
 
 @pytest.mark.usefixtures("unseen")
-def test_a_session_is_interrupted_by_its_supervisor(sandbox: Sandbox) -> None:
+def test_session_is_interrupted_by_its_supervisor(sandbox: Sandbox) -> None:
     sandbox.play("say One.\nhang")
     session_id = sandbox.launch("Go")
     sandbox.journal_has(session_id, "One.")
@@ -69,7 +69,7 @@ def test_a_session_is_interrupted_by_its_supervisor(sandbox: Sandbox) -> None:
     assert_nobody_is_left(sandbox)
 
 
-def test_a_session_without_a_supervisor_is_not_taken_for_lost(sandbox: Sandbox, unseen: Namespace) -> None:
+def test_session_without_a_supervisor_is_not_considered_lost(sandbox: Sandbox, unseen: Namespace) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Go", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")

@@ -40,7 +40,7 @@ def innocent() -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.parametrize("same_start", [True, False], ids=["same start", "other start"])
-def test_a_pid_used_again_after_a_reboot_is_not_the_session_s(
+def test_pid_reused_after_a_reboot_is_not_the_session(
     sandbox: Sandbox, session_id: str, innocent: subprocess.Popen[bytes], same_start: bool
 ) -> None:
     sandbox.power_off()
@@ -60,7 +60,7 @@ def test_a_pid_used_again_after_a_reboot_is_not_the_session_s(
     assert_recorded_whole(sandbox, session_id)
 
 
-def test_a_conversation_is_continued_after_a_reboot(sandbox: Sandbox, session_id: str) -> None:
+def test_conversation_can_be_continued_after_a_reboot(sandbox: Sandbox, session_id: str) -> None:
     transcripts = sandbox.home / ".claude" / "projects"
     eventually(
         lambda: any("go-on" in path.read_text() for path in transcripts.glob(f"*/{session_id}.jsonl")),
@@ -75,7 +75,7 @@ def test_a_conversation_is_continued_after_a_reboot(sandbox: Sandbox, session_id
     assert_recorded_whole(sandbox, continuation)
 
 
-def test_what_was_finished_at_the_reboot_is_recorded_as_such(sandbox: Sandbox, session_id: str) -> None:
+def test_session_finished_before_the_reboot_is_recorded_as_finished(sandbox: Sandbox, session_id: str) -> None:
     claude = claude_of(sandbox, session_id)
     supervisor_of(sandbox, session_id).kill()
     sandbox.go_on()
@@ -87,9 +87,7 @@ def test_what_was_finished_at_the_reboot_is_recorded_as_such(sandbox: Sandbox, s
 
 @pytest.mark.parametrize("jump", [-YEAR, YEAR], ids=["back", "forth"])
 @pytest.mark.parametrize("adopted", [False, True], ids=["supervised", "adopted"])
-def test_a_clock_that_jumps_does_not_disturb_a_session(
-    sandbox: Sandbox, session_id: str, jump: int, adopted: bool
-) -> None:
+def test_clock_jump_does_not_disturb_a_session(sandbox: Sandbox, session_id: str, jump: int, adopted: bool) -> None:
     if adopted:
         supervisor_of(sandbox, session_id).kill()
     sandbox.sql("UPDATE sessions SET created_at = created_at - ?, last_activity_at = last_activity_at - ?", jump, jump)
@@ -102,9 +100,7 @@ def test_a_clock_that_jumps_does_not_disturb_a_session(
 
 
 @pytest.mark.parametrize("jump", [-YEAR, YEAR], ids=["back", "forth"])
-def test_a_session_lost_after_the_clock_jumped_has_lasted_no_negative_time(
-    sandbox: Sandbox, session_id: str, jump: int
-) -> None:
+def test_lost_session_has_no_negative_duration_after_a_clock_jump(sandbox: Sandbox, session_id: str, jump: int) -> None:
     sandbox.power_off()
     sandbox.sql("UPDATE sessions SET created_at = created_at - ?", jump)
     session = sandbox.show(session_id)

@@ -42,7 +42,7 @@ def without_watches(sandbox: Sandbox) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without_watches")
-def test_without_inotify_sessions_are_recorded_and_followed(sandbox: Sandbox) -> None:
+def test_sessions_are_recorded_and_followed_without_inotify(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     with sandbox.popen("tail", "-f", session_id) as follower, sandbox.popen("wait", session_id) as waiting:
@@ -55,7 +55,7 @@ def test_without_inotify_sessions_are_recorded_and_followed(sandbox: Sandbox) ->
 
 
 @pytest.mark.usefixtures("without_watches")
-def test_without_inotify_a_session_is_interrupted_by_whoever_wants_to(sandbox: Sandbox) -> None:
+def test_session_can_be_interrupted_without_inotify(sandbox: Sandbox) -> None:
     sandbox.play("say One.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "One.")
@@ -76,7 +76,7 @@ def enough(process: psutil.Process, kind: int) -> None:
 
 
 @pytest.mark.parametrize("adopted", [False, True], ids=["spawned", "adopted"])
-def test_a_supervisor_out_of_descriptors_waits_for_some(sandbox: Sandbox, session_id: str, adopted: bool) -> None:
+def test_supervisor_out_of_descriptors_waits_for_some(sandbox: Sandbox, session_id: str, adopted: bool) -> None:
     if adopted:
         supervisor_of(sandbox, session_id).kill()
         sandbox.ok("show", session_id)
@@ -91,7 +91,7 @@ def test_a_supervisor_out_of_descriptors_waits_for_some(sandbox: Sandbox, sessio
     assert_succeeded(sandbox, session_id, "Two.")
 
 
-def test_an_interrupt_reaches_a_supervisor_that_was_out_of_descriptors(sandbox: Sandbox, session_id: str) -> None:
+def test_interrupt_reaches_a_supervisor_out_of_descriptors(sandbox: Sandbox, session_id: str) -> None:
     supervisor = supervisor_of(sandbox, session_id)
     few_descriptors(supervisor)
     with sandbox.popen("interrupt", session_id) as interrupting:
@@ -115,7 +115,7 @@ def limited(sandbox: Sandbox, limit: str, *arguments: str) -> Completed:
 
 
 @pytest.mark.parametrize("number", range(5, 14))
-def test_a_command_with_few_descriptors_works_or_says_a_sentence(sandbox: Sandbox, number: int) -> None:
+def test_command_with_few_descriptors_works_or_prints_an_error(sandbox: Sandbox, number: int) -> None:
     """With fewer Python itself does not start."""
     sandbox.claude("")
     sandbox.ok("ls")
@@ -128,7 +128,7 @@ def test_a_command_with_few_descriptors_works_or_says_a_sentence(sandbox: Sandbo
         assert sandbox.show(session_id)["completed_at"] is not None
 
 
-def test_a_supervisor_out_of_memory_waits_for_some(sandbox: Sandbox, session_id: str) -> None:
+def test_supervisor_out_of_memory_waits_for_some(sandbox: Sandbox, session_id: str) -> None:
     supervisor = supervisor_of(sandbox, session_id)
     supervisor.rlimit(psutil.RLIMIT_AS, (supervisor.memory_info().vms, resource.RLIM_INFINITY))
     with sandbox.files(session_id).journal.open("ab") as journal:
@@ -140,7 +140,7 @@ def test_a_supervisor_out_of_memory_waits_for_some(sandbox: Sandbox, session_id:
     assert_succeeded(sandbox, session_id, "Two.")
 
 
-def test_no_process_for_claude_code_is_recorded_as_a_session_that_failed(sandbox: Sandbox) -> None:
+def test_failed_fork_of_claude_code_fails_the_session(sandbox: Sandbox) -> None:
     sandbox.play("say One.")
     injection = Injection(sandbox)
     launched = sandbox.run("launch", "Hello", environment=injection.environment("fork"))
@@ -152,7 +152,7 @@ def test_no_process_for_claude_code_is_recorded_as_a_session_that_failed(sandbox
 
 
 @pytest.mark.parametrize("command", ["launch", "ls", "show"])
-def test_no_process_for_a_supervisor_is_told_in_a_sentence(sandbox: Sandbox, session_id: str, command: str) -> None:
+def test_failed_fork_of_a_supervisor_gives_an_error_message(sandbox: Sandbox, session_id: str, command: str) -> None:
     if command != "launch":
         supervisor_of(sandbox, session_id).kill()
     injection = Injection(sandbox)
@@ -165,7 +165,7 @@ def test_no_process_for_a_supervisor_is_told_in_a_sentence(sandbox: Sandbox, ses
     assert_succeeded(sandbox, session_id, "Two.")
 
 
-def test_a_launch_that_may_write_only_small_files_is_refused(sandbox: Sandbox) -> None:
+def test_launch_with_a_small_file_size_limit_is_refused(sandbox: Sandbox) -> None:
     sandbox.play("say One.")
     for _ in range(2):
         assert_refused(limited(sandbox, "-f 100", "launch", "Hello"), "ulimit -f")
@@ -173,7 +173,7 @@ def test_a_launch_that_may_write_only_small_files_is_refused(sandbox: Sandbox) -
     assert limited(sandbox, "-f 1000000", "launch", "Hello", "--wait").stdout == "One.\n"
 
 
-def test_nobody_is_adopted_from_where_only_small_files_may_be_written(sandbox: Sandbox, session_id: str) -> None:
+def test_command_with_a_small_file_size_limit_adopts_no_session(sandbox: Sandbox, session_id: str) -> None:
     kill_and_wait(supervisor_of(sandbox, session_id))
     assert limited(sandbox, "-f 100", "ls", "-q").stdout.split() == [session_id]
     eventually(lambda: file_lock.is_free(sandbox.files(session_id).lock), "the lock to be free")
@@ -182,7 +182,7 @@ def test_nobody_is_adopted_from_where_only_small_files_may_be_written(sandbox: S
     assert_succeeded(sandbox, session_id, "Two.")
 
 
-def test_a_supervisor_that_can_write_no_more_is_replaced_by_an_interrupt(sandbox: Sandbox, session_id: str) -> None:
+def test_interrupt_replaces_a_supervisor_that_cannot_write(sandbox: Sandbox, session_id: str) -> None:
     supervisor = supervisor_of(sandbox, session_id)
     _, most = supervisor.rlimit(psutil.RLIMIT_FSIZE)
     supervisor.rlimit(psutil.RLIMIT_FSIZE, (1 << 10, most))

@@ -17,7 +17,7 @@ INTERIOR = 5
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_real_command_repairs_what_is_damaged(sandbox: Sandbox, seed: int) -> None:
+def test_doctor_command_repairs_a_damaged_database(sandbox: Sandbox, seed: int) -> None:
     chance = Random(seed)
     sandbox.ok("ls")
     template = Template(sandbox.state.root)
@@ -35,9 +35,7 @@ def test_the_real_command_repairs_what_is_damaged(sandbox: Sandbox, seed: int) -
 
 
 @pytest.mark.parametrize(("table", "command"), [("feed", "events --json"), ("conversation_events", "tail --json ID")])
-def test_pages_that_lead_back_to_one_before_them_are_not_read_for_ever(
-    sandbox: Sandbox, table: str, command: str
-) -> None:
+def test_cyclic_database_pages_are_not_read_forever(sandbox: Sandbox, table: str, command: str) -> None:
     # With fewer events, the table's first page would have no others below it.
     (session_id,) = fill(sandbox.state.root, 1, 12_000)
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")

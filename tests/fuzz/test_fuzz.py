@@ -24,30 +24,30 @@ def place() -> Iterator[Bench]:
 
 
 @pytest.mark.parametrize(("name", "path"), KEPT)
-def test_what_was_found_once_fails_no_more(name: str, path: Path, place: Bench) -> None:
+def test_corpus_inputs_no_longer_fail(name: str, path: Path, place: Bench) -> None:
     assert fault(TARGETS[name], place, path.read_bytes()) is None
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_inputs_that_nobody_would_think_of_break_no_promise(name: str, place: Bench) -> None:
+def test_random_inputs_break_no_property(name: str, place: Bench) -> None:
     run = fuzz(name, INPUTS.get(name, OTHERS), 1, place)
     assert [f"{failure.where}: {failure.data!r}" for failure in run.failures.values()] == []
 
 
-def test_what_is_no_report_is_one_of_that_failure() -> None:
+def test_unparseable_report_is_a_failure_report() -> None:
     said = Report.from_bytes(b"Loading site packages...\n")
     assert said.exit_code == ExitCode.ENVIRONMENT
     assert said.error is not None
     assert "Loading site packages..." in said.error
 
 
-def test_the_same_seed_gives_the_same_inputs() -> None:
+def test_same_seed_gives_the_same_inputs() -> None:
     once, again, other = (Random(seed) for seed in (1, 1, 2))
     given = seeds("stream")
     made = [[mutated(chance, given) for _ in range(50)] for chance in (once, again, other)]
     assert made[0] == made[1] != made[2]
 
 
-def test_the_corpus_is_small_and_for_targets_that_there_are() -> None:
+def test_corpus_is_small_and_belongs_to_existing_targets() -> None:
     assert {path.name for path in CORPUS.iterdir()} == set(TARGETS)
     assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < 300_000

@@ -9,7 +9,7 @@ def times(arrivals: Arrivals, *offsets: int) -> list[int]:
     return [arrivals.mark_of(offset)[1] for offset in offsets]
 
 
-def test_a_second_fold_gets_the_times_of_the_first_in_whatever_pieces(tmp_path: Path) -> None:
+def test_replay_gets_the_same_arrival_times_in_any_pieces(tmp_path: Path) -> None:
     path = tmp_path / "arrivals"
     path.write_text("\n10 1795377071000\n25 1795377072000\n40 1795377073000")
     arrivals = Arrivals(path, folded=0)
@@ -26,7 +26,7 @@ def test_a_second_fold_gets_the_times_of_the_first_in_whatever_pieces(tmp_path: 
     assert path.read_text() == "\n10 1795377071000\n25 1795377072000\n40 1795377073000"
 
 
-def test_what_was_marked_but_not_folded_keeps_its_time(tmp_path: Path) -> None:
+def test_line_marked_but_not_recorded_keeps_its_time(tmp_path: Path) -> None:
     path = tmp_path / "arrivals"
     path.write_text("\n10 1795377071000\n20 1795377072000")
     arrivals = Arrivals(path, folded=10)
@@ -38,7 +38,7 @@ def test_what_was_marked_but_not_folded_keeps_its_time(tmp_path: Path) -> None:
     assert path.read_text() == f"\n10 1795377071000\n20 1795377072000\n30 {new}"
 
 
-def test_a_mark_cut_short_spoils_none_after_it(tmp_path: Path) -> None:
+def test_truncated_mark_does_not_affect_later_marks(tmp_path: Path) -> None:
     path = tmp_path / "arrivals"
     path.write_text("\n10 1795377071000\n20 17953")
     arrivals = Arrivals(path, folded=0)

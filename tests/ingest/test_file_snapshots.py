@@ -30,11 +30,11 @@ PNG = bytes.fromhex(
     ],
     ids=["tabs", "arrows", "both inside", "a reminder behind", "empty"],
 )
-def test_either_numbering_is_read(result: str, content: str) -> None:
+def test_both_line_number_formats_are_read(result: str, content: str) -> None:
     assert shown(Read("f", partial=False), {}, result) == (content, True)
 
 
-def test_the_structured_result_says_more() -> None:
+def test_structured_result_has_more_details() -> None:
     file = {"filePath": "f", "content": "a\nb\n", "numLines": 3, "startLine": 1, "totalLines": 3}
     whole = {"type": "text", "file": file}
     part = {"type": "text", "file": file | {"totalLines": 9}}
@@ -47,7 +47,7 @@ def test_the_structured_result_says_more() -> None:
     assert shown(read, {"type": "pdf"}, "") == ("[pdf]", True)
 
 
-def test_a_call_is_partial_by_its_input() -> None:
+def test_read_is_partial_according_to_its_input() -> None:
     assert called('{"file_path": "f"}') == Read("f", partial=False)
     assert called('{"file_path": "f", "limit": 3}') == Read("f", partial=True)
     assert [called(words) for words in (None, "[]", "{}", '{"file_path": 7}')] == [None] * 4
@@ -65,7 +65,7 @@ def snapshots(sandbox: Sandbox, *calls: Json) -> dict[str, str]:
     return {snapshot["file_path"]: snapshot["content"] for snapshot in kept}
 
 
-def test_what_read_showed_is_kept(sandbox: Sandbox) -> None:
+def test_content_shown_by_read_is_kept(sandbox: Sandbox) -> None:
     lines = "".join(f"line {number}\n" for number in range(3000))
     (sandbox.work / "whole.txt").write_text("a\nb → c\n")
     (sandbox.work / "part.txt").write_text(lines)
@@ -106,7 +106,7 @@ def read(tool_id, path, result, **more):
 """
 
 
-def test_files_that_vanished_are_too_large_or_are_no_files(sandbox: Sandbox) -> None:
+def test_missing_large_or_special_files_have_no_snapshot(sandbox: Sandbox) -> None:
     os.mkfifo(sandbox.work / "pipe")
     (sandbox.work / "huge").write_bytes(b"x" * (11 << 20))
     (sandbox.work / "binary").write_bytes(b"\xff\xfe")
@@ -125,7 +125,7 @@ def test_files_that_vanished_are_too_large_or_are_no_files(sandbox: Sandbox) -> 
     assert all(Path(path.name).suffix == "" for path in sandbox.files(session_id).snapshots.iterdir())
 
 
-def test_a_pipe_of_the_name_of_a_file_is_not_read(tmp_path: Path) -> None:
+def test_pipe_with_the_name_of_a_file_is_not_read(tmp_path: Path) -> None:
     """What is in it is for somebody else."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

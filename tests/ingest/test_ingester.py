@@ -7,7 +7,7 @@ from tests.helpers.sandbox import Sandbox
 FOLDED = "SELECT * FROM conversation_events WHERE session_id = ? ORDER BY sequence"
 
 
-def test_folding_again_from_nothing_gives_the_same_rows(sandbox: Sandbox) -> None:
+def test_replay_from_the_beginning_gives_the_same_rows(sandbox: Sandbox) -> None:
     """The journal is the truth: with rows and numbers deleted, a new supervisor makes them anew."""
     sandbox.play('think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nfail 529 x1 busy\n\nsay Two.')
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")

@@ -20,7 +20,7 @@ def append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def test_only_complete_lines_are_given(path: Path) -> None:
+def test_reader_returns_only_complete_lines(path: Path) -> None:
     append(path, b"one\ntwo\nthr")
     reader = JournalReader(path, 0)
     assert reader.next_batch() == Batch([b"one", b"two"], 0, 8)
@@ -30,7 +30,7 @@ def test_only_complete_lines_are_given(path: Path) -> None:
     reader.close()
 
 
-def test_the_last_line_may_lack_its_newline(path: Path) -> None:
+def test_last_line_may_lack_its_newline(path: Path) -> None:
     append(path, b"one\ntwo")
     reader = JournalReader(path, 4)
     assert reader.next_batch() is None
@@ -39,7 +39,7 @@ def test_the_last_line_may_lack_its_newline(path: Path) -> None:
     reader.close()
 
 
-def test_lines_end_with_a_newline_byte_alone(path: Path) -> None:
+def test_lines_end_only_at_a_newline_byte(path: Path) -> None:
     line = "a\r\x0b\x0c\x1c\x85\u2028\u2029b".encode()
     append(path, line + b"\n")
     reader = JournalReader(path, 0)
@@ -47,7 +47,7 @@ def test_lines_end_with_a_newline_byte_alone(path: Path) -> None:
     reader.close()
 
 
-def test_a_line_too_long_to_hold_is_its_length_and_its_head(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_long_line_is_returned_as_length_and_head(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "LONGEST_LINE", 10)
     monkeypatch.setattr(journal, "CHUNK", 4)
     append(path, b"x" * 25 + b"\nshort\n")
@@ -61,7 +61,7 @@ def test_a_line_too_long_to_hold_is_its_length_and_its_head(path: Path, monkeypa
 
 
 @given(pieces=st.lists(st.binary(max_size=30).map(lambda data: data.replace(b"x", b"\n")), max_size=8), start=st.data())
-def test_lines_come_once_and_whole_however_they_are_written(
+def test_lines_come_once_and_complete_however_they_are_written(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], start: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("journal") / "journal"

@@ -37,7 +37,7 @@ def given(*folds: Fold) -> dict[str, list[Any]]:
 
 
 @recorded
-def test_the_fold_is_what_it_was(index: Index, name: str) -> None:
+def test_reduced_stream_matches_the_expected_text(index: Index, name: str) -> None:
     """Where a difference is meant: python -m tests.fixtures.streams.record --expected."""
     assert expected(index.stream(name).read_bytes()) == index.expected(name).read_text(encoding="utf-8")
 
@@ -50,7 +50,7 @@ def test_every_line_is_readable(index: Index, name: str) -> None:
 
 
 @recorded
-def test_folding_line_by_line_equals_folding_at_once(index: Index, name: str) -> None:
+def test_reducing_line_by_line_equals_reducing_at_once(index: Index, name: str) -> None:
     lines = lines_of(index.stream(name).read_bytes())
     state = FoldState()
     folds: list[Fold] = []
@@ -67,7 +67,7 @@ def test_folding_line_by_line_equals_folding_at_once(index: Index, name: str) ->
 
 
 @recorded
-def test_a_stream_may_end_anywhere(index: Index, name: str) -> None:
+def test_stream_may_end_anywhere(index: Index, name: str) -> None:
     stream = index.stream(name).read_bytes()
     lines = lines_of(stream)
     for count in range(len(lines)):
@@ -80,13 +80,13 @@ def test_a_stream_may_end_anywhere(index: Index, name: str) -> None:
 
 
 @recorded
-def test_nothing_in_it_is_random_or_of_one_machine(index: Index, name: str) -> None:
+def test_stream_contains_nothing_random_or_machine_specific(index: Index, name: str) -> None:
     stream = index.stream(name).read_bytes()
     assert scrub(stream) == stream
 
 
 @versions
-def test_the_index_and_the_files_agree(index: Index) -> None:
+def test_index_and_files_agree(index: Index) -> None:
     files = {path.name for path in index.directory.iterdir()}
     named = {path.name for name in index.streams for path in (index.stream(name), index.expected(name))}
     assert files == named | {"index.json"}
@@ -94,7 +94,7 @@ def test_the_index_and_the_files_agree(index: Index) -> None:
 
 
 @versions
-def test_the_index_tells_how_each_was_made(index: Index) -> None:
+def test_index_describes_how_each_stream_was_made(index: Index) -> None:
     made = {recording.name: [*recording.arguments, "--", recording.prompt] for recording in RECORDINGS}
     assert {name: stream["arguments"] for name, stream in index.streams.items()} == made
     assert all(isinstance(stream["exit_code"], int) for stream in index.streams.values())
@@ -103,6 +103,6 @@ def test_the_index_tells_how_each_was_made(index: Index) -> None:
         assert {event.get("claude_code_version", index.claude_version) for event in events} == {index.claude_version}
 
 
-def test_there_are_streams_and_they_are_small() -> None:
+def test_streams_exist_and_are_small() -> None:
     assert RECORDED
     assert sum(path.stat().st_size for index in INDEXES for path in index.directory.iterdir()) < 1_000_000

@@ -37,30 +37,30 @@ def result(**values: Any) -> Json:
     return {"type": "result", "subtype": "success", "is_error": False, "num_turns": 1, "duration_ms": 10} | values
 
 
-def test_numbers_follow_the_query_without_a_gap() -> None:
+def test_sequence_numbers_follow_the_prompt_without_a_gap() -> None:
     fold = folded(assistant(text("a"), text("b")), b"garbage", assistant(text("c")))
     assert [row[1] for row in fold.rows] == [2, 3, 4, 5]
 
 
-def test_a_lines_own_time_counts_else_its_arrival() -> None:
+def test_line_has_its_own_timestamp_or_its_arrival_time() -> None:
     timed = assistant(text("a")) | {"timestamp": "2026-11-22T19:51:12.608Z"}
     assert [row[-1] for row in folded(timed, assistant(text("b"))).rows] == [1795377072608, 1000]
     assert folded(assistant(text("a")) | {"timestamp": "yesterday"}).rows[0][-1] == 1000
 
 
-def test_the_conversations_id_and_model_come_from_the_stream() -> None:
+def test_conversation_id_and_model_come_from_the_stream() -> None:
     init = {"type": "system", "subtype": "init", "session_id": "claude-1", "model": "claude-opus-5[1m]"}
     columns = folded(init, init | {"model": "claude-haiku-5"}).state.columns()
     assert (columns["claude_session_id"], columns["model"]) == ("claude-1", "opus")
     assert columns["model_id"] == "claude-opus-5[1m]"
 
 
-def test_a_models_family_is_its_short_name() -> None:
+def test_model_family_is_the_short_name() -> None:
     ids = {"claude-opus-5[1m]": "opus", "claude-3-5-sonnet-20241022": "sonnet", "claude-fable-1": "fable", "gpt": "gpt"}
     assert {model: family(model) for model in ids} == ids
 
 
-def test_the_context_is_the_main_conversations_last_message() -> None:
+def test_context_size_is_from_the_last_main_message() -> None:
     state = folded(
         assistant(text("a"), id="m1", input_tokens=10, output_tokens=1, cache_read_input_tokens=100),
         assistant(text("b"), id="m2", parent="toolu_1", input_tokens=5000, output_tokens=1),
@@ -70,12 +70,12 @@ def test_the_context_is_the_main_conversations_last_message() -> None:
     assert (state.tokens.input, state.tokens.cache_read) == (5010, 100)
 
 
-def test_a_messages_usage_counts_once_though_it_stands_on_each_block() -> None:
+def test_usage_counts_once_though_each_block_repeats_it() -> None:
     lines = [assistant(text(words), id="m1", input_tokens=10, output_tokens=1) for words in "abc"]
     assert folded(*lines).state.columns()["input_tokens"] == 10
 
 
-def test_partial_messages_tell_how_long_an_answer_was() -> None:
+def test_partial_messages_give_the_output_length() -> None:
     delta = {"type": "stream_event", "event": {"type": "message_delta", "usage": {"output_tokens": 86}}}
     said = assistant(text("a"), input_tokens=10, output_tokens=1)
     columns = folded(said, delta).state.columns()
@@ -84,24 +84,24 @@ def test_partial_messages_tell_how_long_an_answer_was() -> None:
     assert subagents["effective_context_tokens"] == 11
 
 
-def test_a_cost_of_nothing_is_known() -> None:
+def test_zero_cost_is_a_known_cost() -> None:
     columns = folded(result(total_cost_usd=0, modelUsage={})).state.columns()
     assert (columns["cost_usd"], columns["output_tokens"]) == (0, 0)
 
 
-def test_an_api_error_is_marked_as_one() -> None:
+def test_api_error_is_marked_as_such() -> None:
     refused = assistant(text("API Error")) | {"is_api_error_message": True}
     assert folded(refused).rows[0][COLUMNS.index("is_error")] is True
 
 
-def test_claude_codes_own_words_used_no_model() -> None:
+def test_synthetic_messages_name_no_model() -> None:
     synthetic = assistant(text("API Error"), input_tokens=0, output_tokens=0)
     synthetic["message"]["model"] = "<synthetic>"
     state = folded(assistant(text("a"), input_tokens=10, output_tokens=1), synthetic).state
     assert state.columns()["effective_context_tokens"] == 11
 
 
-def test_results_add_up_but_cost_is_cumulative() -> None:
+def test_results_are_added_but_cost_is_cumulative() -> None:
     usage = {"claude-opus-5": {"inputTokens": 7, "outputTokens": 40, "contextWindow": 1000000}}
     columns = folded(
         assistant(text("a"), input_tokens=7, output_tokens=1),
@@ -113,7 +113,7 @@ def test_results_add_up_but_cost_is_cumulative() -> None:
     assert (columns["output_tokens"], columns["context_window"]) == (40, 1000000)
 
 
-def test_what_a_resumed_conversation_had_spent_before_is_left_out() -> None:
+def test_earlier_cost_of_a_resumed_conversation_is_left_out() -> None:
     everything = {"m": {"inputTokens": 30, "outputTokens": 9, "costUSD": 0.75}}
     new = {"m": {"inputTokens": 10, "outputTokens": 4, "costUSD": 0.25}}
     first = result(total_cost_usd=0.75, modelUsage=everything, model_usage_since_last_result=new)
@@ -121,14 +121,14 @@ def test_what_a_resumed_conversation_had_spent_before_is_left_out() -> None:
     assert (columns["cost_usd"], columns["input_tokens"], columns["output_tokens"]) == (0.5 - 0.25, 10, 4)
 
 
-def test_a_continuation_interrupted_in_its_first_answer_keeps_what_that_used() -> None:
+def test_interrupted_continuation_keeps_the_usage_of_its_answer() -> None:
     inherited = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 0.5}}
     aborted = result(total_cost_usd=0.5, modelUsage=inherited, model_usage_since_last_result={})
     columns = folded(assistant(text("a"), input_tokens=700, output_tokens=1), aborted).state.columns()
     assert (columns["input_tokens"], columns["cost_usd"]) == (700, 0)
 
 
-def test_a_tool_result_completes_its_call() -> None:
+def test_tool_result_completes_its_call() -> None:
     call = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "ls"}}
     answer = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "out", "is_error": True}
     fold = folded(assistant(call), {"type": "user", "message": {"role": "user", "content": [answer]}})
@@ -143,7 +143,7 @@ def test_unknown_lines_are_counted_and_unreadable_ones_noted() -> None:
     assert [row[2] for row in fold.rows] == ["system"]
 
 
-def test_kinds_without_end_are_counted_together() -> None:
+def test_excess_unknown_kinds_are_counted_together() -> None:
     lines: list[Json] = [{"type": f"novelty-{number}"} for number in range(200)]
     unknown = folded(*lines, *lines, {"type": "x" * 9000}).state.unknown_lines
     assert len(unknown) == 51
@@ -151,7 +151,7 @@ def test_kinds_without_end_are_counted_together() -> None:
     assert max(map(len, folded({"type": "x" * 9000}).state.unknown_lines)) == 100
 
 
-def test_subagents_and_reads_without_end_are_forgotten_at_last() -> None:
+def test_oldest_subagents_and_reads_are_forgotten_at_the_limit() -> None:
     said = [assistant(text("a"), id=f"m{number}", parent=f"toolu_{number}", input_tokens=1) for number in range(300)]
     read = [{"type": "tool_use", "id": f"toolu_{n}", "name": "Read", "input": {"file_path": "f"}} for n in range(1500)]
     state = folded(*said, said[-1], assistant(*read)).state
@@ -160,7 +160,7 @@ def test_subagents_and_reads_without_end_are_forgotten_at_last() -> None:
     assert (len(state.counted_messages), len(state.reads)) == (100, 1000)
 
 
-def test_a_denial_counts_once_though_later_results_repeat_it() -> None:
+def test_denial_counts_once_though_later_results_repeat_it() -> None:
     denials = [{"tool_name": "Bash", "tool_use_id": f"toolu_{number}"} for number in range(5000)]
     lines = [result(permission_denials=denials[:count]) for count in (1, 2, 5000, 5000)]
     fold = folded(*lines[:2])
@@ -176,7 +176,7 @@ def stored(state: FoldState) -> FoldState:
     return FoldState.from_json(json.loads(json.dumps(state.as_json())), state.result_content)
 
 
-def test_the_state_of_an_older_or_a_newer_fold_is_gone_on_with() -> None:
+def test_state_of_an_older_or_newer_version_can_be_continued() -> None:
     assert FoldState.from_json({"sequence": 7, "tokens": [1, 2, 3, 4]}, "said") == FoldState(
         sequence=7, tokens=Tokens(1, 2, 3, 4), result_content="said"
     )
@@ -186,7 +186,7 @@ def test_the_state_of_an_older_or_a_newer_fold_is_gone_on_with() -> None:
 
 
 @pytest.mark.parametrize("number", [10**400, -(10**400), 2**63, 1.7e308, -1.7e308])
-def test_a_number_beyond_all_measure_is_none(number: float) -> None:
+def test_number_out_of_range_is_none(number: float) -> None:
     columns = folded(result(num_turns=number, duration_ms=number, total_cost_usd=number)).state.columns()
     assert (columns["num_turns"], columns["duration_ms"], columns.get("cost_usd")) == (0, 0, None)
     usage = {"a": {"costUSD": number}, "b": {"costUSD": number}}
@@ -194,13 +194,13 @@ def test_a_number_beyond_all_measure_is_none(number: float) -> None:
     assert columns["cost_usd"] == 0
 
 
-def test_the_last_word_of_an_interrupt_is_known() -> None:
+def test_final_message_of_an_interrupt_is_recognised() -> None:
     said = {"type": "user", "message": {"role": "user", "content": [text("[Request interrupted by user]")]}}
     assert folded(said).state.interrupted
     assert not folded(said, assistant(text("on I go"))).state.interrupted
 
 
-def test_numbers_beyond_all_measure_fit_into_the_database() -> None:
+def test_numbers_out_of_range_fit_into_the_database() -> None:
     huge = 2**53
     lines = [assistant(text("a"), id=f"m{number}", input_tokens=huge, output_tokens=huge) for number in range(3)]
     columns = folded(*lines, result(num_turns=huge), result(num_turns=huge)).state.columns()
@@ -211,11 +211,11 @@ def test_numbers_beyond_all_measure_fit_into_the_database() -> None:
 @pytest.mark.parametrize(
     "line", [b'{"type": "system", "subtype": []}', b'{"a": "\\ud800", "b": ' + b"[" * 600 + b"]" * 600 + b"}"]
 )
-def test_odd_lines_are_passed_over(line: bytes) -> None:
+def test_unusual_lines_are_skipped(line: bytes) -> None:
     assert folded(line).state.lines == 1
 
 
-def test_an_id_that_only_a_result_names_had_no_conversation() -> None:
+def test_id_named_only_by_a_result_has_no_conversation() -> None:
     assert folded(result(session_id="x")).state.claude_session_id is None
     assert folded(assistant(text("a")), result(session_id="x")).state.claude_session_id == "claude-1"
 
@@ -242,7 +242,7 @@ lines = st.binary(max_size=60) | anything.map(lambda value: json.dumps(value).en
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(lines, max_size=12), st.data())
-def test_folding_in_pieces_equals_folding_at_once_and_nothing_raises(stream: list[bytes], data: st.DataObject) -> None:
+def test_reducing_in_pieces_equals_reducing_at_once_without_errors(stream: list[bytes], data: st.DataObject) -> None:
     whole = folded(*stream)
     cut = data.draw(st.integers(0, len(stream)))
     first = folded(*stream[:cut])

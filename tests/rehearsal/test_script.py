@@ -22,7 +22,7 @@ say Otherwise.
 """
 
 
-def test_a_script_has_turns_and_sections() -> None:
+def test_script_has_turns_and_sections() -> None:
     script = parse(TEXT)
     first = (Think("Hm."), Say("One\nand two."), Wait(0.2), Call("Bash", {"command": "ls"}))
     assert script.turns == (first, (Fail(529, "Overloaded", 2),), (Hang(),))
@@ -40,6 +40,6 @@ def test_a_script_has_turns_and_sections() -> None:
         ("fail often", "line 1: write fail STATUS MESSAGE"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_line(text: str, complaint: str) -> None:
+def test_error_names_its_line(text: str, complaint: str) -> None:
     with pytest.raises(ScriptError, match=complaint):
         parse(text)

@@ -47,26 +47,26 @@ def ask(server: RehearsalServer, *messages: tuple[str, Any], path: str = "/v1/me
     return answer.decode() if stream else json.loads(answer)
 
 
-def test_a_conversations_own_turns_count(server: RehearsalServer) -> None:
+def test_turns_are_counted_per_conversation(server: RehearsalServer) -> None:
     assert ask(server, ("user", "hello"))["content"] == [{"type": "text", "text": "First."}]
     assert ask(server, ("user", "some other"))["content"][0]["text"] == "Otherwise."
     # The prompt that is being answered, not the one before.
     assert ask(server, ("user", "other"), ("assistant", "x"), ("user", "hello"))["content"][0]["text"] == "First."
 
 
-def test_a_turn_that_fails_a_number_of_times_is_passed_over_then(server: RehearsalServer) -> None:
+def test_turn_that_fails_n_times_is_then_skipped(server: RehearsalServer) -> None:
     conversation = ("user", "hello"), ("assistant", "First."), ("user", [{"type": "tool_result", "content": "x"}])
     with pytest.raises(urllib.error.HTTPError, match="529"):
         ask(server, *conversation)
     assert ask(server, *conversation)["content"][0]["text"] == "Second."
 
 
-def test_behind_the_last_turn_it_says_so(server: RehearsalServer) -> None:
+def test_server_reports_the_end_of_the_script(server: RehearsalServer) -> None:
     with pytest.raises(urllib.error.HTTPError, match="400"):
         ask(server, ("user", "other"), ("assistant", "x"), ("user", [{"type": "tool_result", "content": "x"}]))
 
 
-def test_anything_else_is_not_found(server: RehearsalServer) -> None:
+def test_other_requests_are_not_found(server: RehearsalServer) -> None:
     with pytest.raises(urllib.error.HTTPError, match="404"):
         ask(server, ("user", "hello"), path="/v1/elsewhere")
 
@@ -80,7 +80,7 @@ def test_streamed_events_add_up_to_the_answer(server: RehearsalServer) -> None:
     assert [events[0]["type"], events[-1]["type"]] == ["message_start", "message_stop"]
 
 
-def test_as_a_command_it_runs_another_with_its_variables(tmp_path: Path) -> None:
+def test_command_line_runs_a_program_with_the_variables(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("say hi")
     module = [sys.executable, "-m", "hldctl.rehearsal"]
@@ -92,7 +92,7 @@ def test_as_a_command_it_runs_another_with_its_variables(tmp_path: Path) -> None
     assert subprocess.run(module, capture_output=True, check=False).returncode == 2
 
 
-def test_a_notification_does_not_start_the_script_over(server: RehearsalServer) -> None:
+def test_notification_does_not_restart_the_script(server: RehearsalServer) -> None:
     notice = ("user", "<system-reminder>\n[SYSTEM NOTIFICATION - NOT USER INPUT]\nA task has ended.")
     answered = ("user", "hello"), ("assistant", "First."), notice
     with pytest.raises(urllib.error.HTTPError, match="529"):
@@ -101,7 +101,7 @@ def test_a_notification_does_not_start_the_script_over(server: RehearsalServer) 
     assert ask(server, *answered, ("assistant", "Second."), notice)["content"][0]["text"] == "Noted."
 
 
-def test_only_this_machine_s_own_loopback_address_is_served(server: RehearsalServer) -> None:
+def test_only_the_loopback_address_is_served(server: RehearsalServer) -> None:
     assert server.socket.getsockname()[0] == "127.0.0.1"
     # Linux answers on the whole of 127.0.0.0/8 for a server that listens everywhere.
     with socket.socket() as elsewhere:
@@ -125,7 +125,7 @@ def status(server: RehearsalServer, method: str, path: str, headers: dict[str, s
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "HEAD", "PUT", "DELETE"])
-def test_a_request_without_the_key_is_refused(server: RehearsalServer, method: str) -> None:
+def test_request_without_the_key_is_refused(server: RehearsalServer, method: str) -> None:
     for headers in (
         {},
         {"x-api-key": "sk-ant-rehearsal"},
@@ -136,7 +136,7 @@ def test_a_request_without_the_key_is_refused(server: RehearsalServer, method: s
     assert list(server.requests) == []
 
 
-def test_the_key_is_another_for_each_rehearsal_and_is_taken_as_a_login_too(server: RehearsalServer) -> None:
+def test_each_rehearsal_has_its_own_key_also_valid_as_a_login(server: RehearsalServer) -> None:
     other = RehearsalServer(parse(SCRIPT))
     other.server_close()
     assert other.key != server.key
@@ -145,7 +145,7 @@ def test_the_key_is_another_for_each_rehearsal_and_is_taken_as_a_login_too(serve
 
 
 @pytest.mark.parametrize(("length", "answered"), [("-1", 400), ("x", 400), ("999999999999", 413), ("9" * 5000, 413)])
-def test_a_length_that_would_fill_the_memory_is_refused(server: RehearsalServer, length: str, answered: int) -> None:
+def test_request_too_long_for_memory_is_refused(server: RehearsalServer, length: str, answered: int) -> None:
     headers = {"x-api-key": server.key, "Content-Length": length}
     assert status(server, "POST", "/v1/messages", headers) == answered
     # Without the key it is not even looked at.
@@ -153,7 +153,7 @@ def test_a_length_that_would_fill_the_memory_is_refused(server: RehearsalServer,
 
 
 @pytest.mark.parametrize("limit", ["", "limit 2s\n\n"], ids=["key", "login"])
-def test_a_rehearsed_session_presents_the_key_and_nobody_else_reads_its_script(sandbox: Sandbox, limit: str) -> None:
+def test_only_the_rehearsed_session_can_read_its_script(sandbox: Sandbox, limit: str) -> None:
     script = sandbox.work / "script"
     script.write_text(f'{limit}say One.\ncall Bash {{"command": "until [ -e go-on ]; do sleep 0.1; done"}}\n\nsay Two.')
     options = ["--allowed-tools", "Bash", *(["--wait-for-reset"] if limit else [])]

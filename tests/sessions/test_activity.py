@@ -36,7 +36,7 @@ def now(sandbox: Sandbox) -> dict[str, Activity]:
         return activity.of_all()
 
 
-def test_what_each_session_does(sandbox: Sandbox) -> None:
+def test_each_session_has_an_activity(sandbox: Sandbox) -> None:
     sandbox.claude(SPEAKS)
     queries = ("works", "speaks", "tries", "thinks", "stops")
     ids = {query: sandbox.launch(query, "--name", query) for query in queries}
@@ -80,5 +80,5 @@ def _all_folded(sandbox: Sandbox, ids: dict[str, str]) -> dict[str, Activity] | 
         (None, ""),
     ],
 )
-def test_the_input_that_says_most(tool_input: str | None, told: str) -> None:
+def test_most_informative_input_is_shown(tool_input: str | None, told: str) -> None:
     assert activity.argument(tool_input) == told

@@ -9,7 +9,7 @@ def session(name: str, created_at: int, parent: str | None = None) -> Session:
     return Session.from_columns({"id": name, "created_at": created_at, "parent_session_id": parent})
 
 
-def test_children_stand_below_their_parents() -> None:
+def test_children_are_below_their_parents() -> None:
     listed = [
         session("newest", 9),
         session("grandchild", 8, "younger"),
@@ -28,7 +28,7 @@ def test_children_stand_below_their_parents() -> None:
     ]
 
 
-def test_families_are_drawn_and_outlive_their_parents(sandbox: Sandbox) -> None:
+def test_families_are_drawn_also_after_a_parent_is_deleted(sandbox: Sandbox) -> None:
     sandbox.play("say Hello.")
     first = sandbox.ended(sandbox.launch("first"))["id"]
     second = sandbox.ended(sandbox.ok("continue", first, "second").strip())["id"]

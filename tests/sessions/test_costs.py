@@ -39,7 +39,7 @@ def by_model(spent: dict[str, Any]) -> dict[str, tuple[int, int, float | None]]:
     }
 
 
-def test_each_model_has_its_own(sandbox: Sandbox) -> None:
+def test_each_model_has_its_own_cost(sandbox: Sandbox) -> None:
     sandbox.claude(RESULTS + 'result(0.75, {"big": usage(1000, 100, 0.5), "small": usage(2000, 50, 0.25)})')
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
@@ -51,7 +51,7 @@ def test_each_model_has_its_own(sandbox: Sandbox) -> None:
     assert "<td>1,000</td>" in sandbox.ok("export", session_id, "--format", "html")
 
 
-def test_what_a_continued_conversation_had_spent_before_is_not_this_sessions(sandbox: Sandbox) -> None:
+def test_earlier_cost_of_a_conversation_is_not_this_sessions(sandbox: Sandbox) -> None:
     sandbox.claude(
         RESULTS
         + """
@@ -65,7 +65,7 @@ result(0.75, both, model_usage_since_last_result=new)
     assert by_model(costs(sandbox, session_id)) == {"big": (10, 5, 0.125)}
 
 
-def test_each_run_has_its_own(sandbox: Sandbox) -> None:
+def test_each_run_has_its_own_cost(sandbox: Sandbox) -> None:
     sandbox.claude(
         RESULTS
         + """
@@ -86,7 +86,7 @@ else:
     assert "By run of Claude Code" in sandbox.ok("export", session_id, "--format", "html")
 
 
-def test_an_answer_cut_off_counts_though_no_result_tells_of_it(sandbox: Sandbox) -> None:
+def test_interrupted_answer_counts_without_a_result(sandbox: Sandbox) -> None:
     sandbox.claude(RESULTS + 'say("half of it")')
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
@@ -96,14 +96,14 @@ def test_an_answer_cut_off_counts_though_no_result_tells_of_it(sandbox: Sandbox)
 
 
 @pytest.mark.parametrize("models", ['"none"', "{}", '{"big": 5, "other": []}', '{"big": {"costUSD": "much"}}'])
-def test_nonsense_costs_nothing(sandbox: Sandbox, models: str) -> None:
+def test_invalid_numbers_cost_nothing(sandbox: Sandbox, models: str) -> None:
     sandbox.claude(RESULTS + f"result(None, {models})")
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
     assert costs(sandbox, session_id)["models"] == []
 
 
-def test_without_its_journal_the_sessions_own_numbers_are_left(sandbox: Sandbox) -> None:
+def test_session_without_a_journal_keeps_its_own_numbers(sandbox: Sandbox) -> None:
     sandbox.claude(RESULTS + 'result(0.75, {"big": usage(1000, 100, 0.5), "small": usage(2000, 50, 0.25)})')
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)

@@ -36,7 +36,7 @@ LENGTHS = [[], [1], [1] * 498, [1] * 499, [1] * 1203, [700_000] * 7, [3_000_000,
 
 
 @pytest.mark.parametrize("lengths", LENGTHS, ids=len)
-def test_all_events_are_read_in_whatever_pages(state: StateDirectory, lengths: list[int]) -> None:
+def test_all_events_are_read_with_any_page_size(state: StateDirectory, lengths: list[int]) -> None:
     said(state, lengths)
     assert [len(event.content or "") for event in follow.events(state, ["s"])] == [1, *lengths]
 

@@ -24,5 +24,5 @@ ACCENTED = "e\u0301"
         ("word " * 20, ("word " * 20)[:47] + "..."),
     ],
 )
-def test_it_is_one_line_of_fifty_characters_at_the_most(query: str, summary: str) -> None:
+def test_title_is_one_line_of_at_most_fifty_characters(query: str, summary: str) -> None:
     assert summarize(query) == summary

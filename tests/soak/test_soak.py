@@ -13,7 +13,7 @@ from tests.soak.life import live
 MEGABYTE = 1 << 20
 
 
-def test_a_session_of_many_events_neither_grows_nor_lets_the_log_grow(sandbox: Sandbox) -> None:
+def test_many_events_do_not_grow_the_supervisor_or_the_log(sandbox: Sandbox) -> None:
     # The first part is long enough for batches of all sizes, up to the largest, to have been met in it.
     life = live(sandbox, events=160_000, length=50, early=80_000)
     assert life.events == 160_001
@@ -23,7 +23,7 @@ def test_a_session_of_many_events_neither_grows_nor_lets_the_log_grow(sandbox: S
     assert life.faults == []
 
 
-def test_nor_does_one_of_long_lines(sandbox: Sandbox) -> None:
+def test_long_lines_do_not_grow_the_supervisor_or_the_log(sandbox: Sandbox) -> None:
     life = live(sandbox, events=500, length=100_000, early=150)
     assert life.journal > 35 * MEGABYTE
     assert life.growth < 4 * MEGABYTE
@@ -43,7 +43,7 @@ while not os.path.exists("end"): time.sleep(0.05)
 """
 
 
-def test_what_a_burst_took_is_given_back(sandbox: Sandbox) -> None:
+def test_memory_of_a_burst_is_returned(sandbox: Sandbox) -> None:
     lines = 20_000
     sandbox.claude(f"LINES = {lines}\n{BURST}")
     session_id = sandbox.launch("Burst")
@@ -58,7 +58,7 @@ def test_what_a_burst_took_is_given_back(sandbox: Sandbox) -> None:
     sandbox.ended(session_id)
 
 
-def test_nor_does_reading_directories_and_what_is_gone_cost_descriptors(sandbox: Sandbox) -> None:
+def test_reading_directories_and_missing_files_leaks_no_descriptor(sandbox: Sandbox) -> None:
     files = sandbox.files("session")
     files.directory.mkdir(parents=True)
     taken = Snapshots(

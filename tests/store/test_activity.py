@@ -10,13 +10,13 @@ from tests.helpers.sandbox import Sandbox
 
 
 @pytest.mark.parametrize("query", [activity.LIVE, activity.OLDEST_OPEN_CALLS, activity.LAST_EVENTS])
-def test_what_sessions_do_is_found_by_indexes_of_those_that_live(sandbox: Sandbox, query: str) -> None:
+def test_activity_queries_use_the_indexes_on_running_sessions(sandbox: Sandbox, query: str) -> None:
     steps = plan(sandbox, query)
     assert any("USING INDEX sessions_alive" in step for step in steps)
     assert not [step for step in steps if step.startswith("SCAN") and "sessions_alive" not in step], steps
 
 
-def test_the_last_words_are_found_from_the_end(sandbox: Sandbox) -> None:
+def test_last_message_is_searched_from_the_end(sandbox: Sandbox) -> None:
     assert plan(sandbox, activity.LAST_WORDS, "id") == [
         "SEARCH conversation_events USING INDEX events_by_sequence (session_id=?)"
     ]

@@ -33,11 +33,11 @@ def state(tmp_path: Path) -> StateDirectory:
     return StateDirectory(tmp_path / "state")
 
 
-def test_the_driver_has_no_wal_reset_bug() -> None:
+def test_driver_does_not_have_the_wal_reset_bug() -> None:
     assert tuple(map(int, apsw.sqlite_lib_version().split("."))) >= (3, 51, 3)
 
 
-def test_a_new_database_is_made_with_all_migrations(state: StateDirectory) -> None:
+def test_new_database_is_created_with_all_migrations(state: StateDirectory) -> None:
     with opened(state):
         assert execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -49,7 +49,7 @@ def columns_of(table: str) -> list[str]:
     return [row[1] for row in execute(f"PRAGMA table_info({table})").fetchall()]
 
 
-def test_rows_and_tables_agree(state: StateDirectory) -> None:
+def test_row_fields_match_the_table_columns(state: StateDirectory) -> None:
     with opened(state):
         assert set(SESSION_COLUMNS) == set(columns_of("sessions"))
         assert set(COLUMNS) <= set(columns_of("conversation_events"))
@@ -71,7 +71,7 @@ def test_models_and_migrations_agree(state: StateDirectory, table: type[Model]) 
         assert place_in_key or bool(is_required) == (not field.null), name
 
 
-def test_a_row_is_read_as_it_was_written(state: StateDirectory) -> None:
+def test_row_is_read_as_it_was_written(state: StateDirectory) -> None:
     """Whether peewee composes the query, or it is the driver's."""
     kinds = {name: type(field) for name, field in SessionTable._meta.columns.items()}
     assert {name for name, kind in kinds.items() if kind is JsonField} == JSON_COLUMNS
@@ -91,7 +91,7 @@ VALUES ('old', 'run', 'completed', 'q', 'q', '/', '[]', '[]', '[]', 0, '[]', 0, 
 """
 
 
-def test_a_database_of_each_earlier_version_keeps_its_data(state: StateDirectory) -> None:
+def test_database_of_each_earlier_version_keeps_its_data(state: StateDirectory) -> None:
     state.prepare()
     for version in range(1, len(MIGRATIONS)):
         state.database.unlink(missing_ok=True)
@@ -129,7 +129,7 @@ def test_a_database_of_each_earlier_version_keeps_its_data(state: StateDirectory
         assert _open_many(state) == [0] * 4
 
 
-def test_of_two_sessions_of_one_name_that_run_the_newest_keeps_it(state: StateDirectory) -> None:
+def test_newest_of_two_running_sessions_keeps_the_name(state: StateDirectory) -> None:
     """Before version 6 both could run; the index of that version does not allow it."""
     state.prepare()
     running = AT_VERSION_1.replace("'completed'", "'running'").replace("1, 1, 2, '[]'", "{created}, 1, NULL, '[]'")
@@ -169,19 +169,19 @@ def _open(root: Path) -> int:
         return int(execute("SELECT count(*) FROM sessions").fetchone()[0])
 
 
-def test_many_may_make_it_at_once(state: StateDirectory) -> None:
+def test_many_processes_can_create_the_database_at_once(state: StateDirectory) -> None:
     with multiprocessing.get_context("spawn").Pool(8) as pool:
         assert pool.map(_open, [state.root] * 16) == [0] * 16
 
 
-def test_a_newer_database_is_refused(state: StateDirectory) -> None:
+def test_newer_database_is_refused(state: StateDirectory) -> None:
     with opened(state):
         execute("PRAGMA user_version = 999")
     with pytest.raises(UnfitEnvironment, match="newer hldctl"), opened(state):
         pass
 
 
-def test_a_writer_waits_for_its_turn(state: StateDirectory) -> None:
+def test_writer_waits_for_the_lock(state: StateDirectory) -> None:
     """The ancestor's lost rows: a deferred transaction that begins with a read fails instead of waiting."""
     with opened(state):
         assert execute("PRAGMA busy_timeout").fetchone() == (30_000,)
@@ -239,7 +239,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=list(QUERIES))
-def test_no_query_scans_a_table(state: StateDirectory, query: str) -> None:
+def test_queries_do_not_scan_tables(state: StateDirectory, query: str) -> None:
     with opened(state):
         plan = [row[3] for row in execute(f"EXPLAIN QUERY PLAN {query}").fetchall()]
     assert plan

@@ -25,7 +25,7 @@ ODD = 'toolu_"1"\\\n\x00\x1f\u2028\U0001f600'
         {"role": "", "tool_result_for_id": "toolu_1", "tool_result_content": "made"},
     ],
 )
-def test_the_feed_tells_of_an_event_what_is_known_but_its_text(tmp_path: Path, known: dict[str, str]) -> None:
+def test_feed_has_all_fields_of_an_event_except_its_text(tmp_path: Path, known: dict[str, str]) -> None:
     (session_id,) = fill(tmp_path, 1, 1)
     told = {"sequence": 7, "event_type": str(EventType.TOOL_CALL), **known}
     rest = {"session_id": session_id, "is_error": False, "is_completed": False, "created_at": 5}
@@ -37,7 +37,7 @@ def test_the_feed_tells_of_an_event_what_is_known_but_its_text(tmp_path: Path, k
     assert (written[0], json.loads(written[1])) == (9, told)
 
 
-def test_requests_of_equal_calls_exchange_these_when_the_results_prove_it(tmp_path: Path) -> None:
+def test_requests_of_equal_calls_swap_calls_if_the_results_show_it(tmp_path: Path) -> None:
     """The hooks of equal calls may have asked in another order than the calls have."""
     (session_id,) = fill(tmp_path, 1, 1)
     tool_input = {"command": "make"}

@@ -28,7 +28,7 @@ def fill_log(megabytes: int) -> None:
         execute("INSERT INTO filler VALUES (randomblob(?))", (MEGABYTE,))
 
 
-def test_a_log_that_a_reader_has_kept_growing_is_emptied_once_it_has_read(state: StateDirectory) -> None:
+def test_wal_grown_by_a_reader_is_truncated_after_the_read(state: StateDirectory) -> None:
     with opened(state):
         reader = apsw.Connection(str(state.database))
         reader.execute("BEGIN; SELECT count(*) FROM sessions").fetchall()
@@ -42,7 +42,7 @@ def test_a_log_that_a_reader_has_kept_growing_is_emptied_once_it_has_read(state:
         reader.close()
 
 
-def test_a_short_log_is_left_to_sqlite(state: StateDirectory) -> None:
+def test_short_wal_is_left_to_sqlite(state: StateDirectory) -> None:
     with opened(state):
         reader = apsw.Connection(str(state.database))
         reader.execute("BEGIN; SELECT count(*) FROM sessions").fetchall()

@@ -59,7 +59,7 @@ def pass_time(supervision: Supervision) -> None:
     supervision._next_poll = 0.0
 
 
-def test_a_look_without_a_touch_is_two_statements_each_few_seconds(supervision: Supervision) -> None:
+def test_check_without_a_signal_runs_two_statements(supervision: Supervision) -> None:
     assert look(supervision) == 2
     assert look(supervision) == 0
     pass_time(supervision)
@@ -67,7 +67,7 @@ def test_a_look_without_a_touch_is_two_statements_each_few_seconds(supervision: 
     assert look(supervision) == 0
 
 
-def test_a_touch_is_looked_for_at_once_and_answered(supervision: Supervision) -> None:
+def test_signal_is_checked_at_once_and_acknowledged(supervision: Supervision) -> None:
     files = supervision._files
     look(supervision)
     assert files.wake_answer.stat().st_mtime_ns == EXACT
@@ -76,12 +76,12 @@ def test_a_touch_is_looked_for_at_once_and_answered(supervision: Supervision) ->
     assert files.wake_answer.stat().st_mtime_ns == EXACT - 1
 
 
-def test_where_files_have_whole_seconds_each_wake_up_is_a_look(supervision: Supervision) -> None:
+def test_each_wake_up_is_a_check_if_mtimes_are_whole_seconds(supervision: Supervision) -> None:
     touch(supervision._files.wake_signal, WHOLE_SECOND)
     assert [look(supervision), look(supervision)] == [2, 2]
 
 
-def test_a_look_that_fails_is_not_answered_and_is_done_again(supervision: Supervision) -> None:
+def test_failed_check_is_not_acknowledged_and_is_repeated(supervision: Supervision) -> None:
     files = supervision._files
     current().execute("ALTER TABLE approvals RENAME TO gone")
     with pytest.raises(apsw.SQLError):
@@ -92,7 +92,7 @@ def test_a_look_that_fails_is_not_answered_and_is_done_again(supervision: Superv
     assert files.wake_answer.stat().st_mtime_ns == EXACT
 
 
-def test_a_hook_whose_request_is_answered_is_woken_again(supervision: Supervision) -> None:
+def test_hook_of_an_answered_request_is_woken_again(supervision: Supervision) -> None:
     """The command that answered it may have died before it woke anybody."""
     with subprocess.Popen(["sleep", "1000"]) as hook:
         answer = request(supervision, hook.pid)

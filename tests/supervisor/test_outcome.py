@@ -45,15 +45,17 @@ def decided(code: int | None, outcome: Outcome | None = None, **how: Any) -> tup
         (0, SUCCESS._replace(subtype="news", is_error=False), (Status.FAILED, EndReason.ERROR)),
     ],
 )
-def test_without_an_intent(code: int | None, outcome: Outcome | None, expected: tuple[Status, EndReason]) -> None:
+def test_outcome_without_an_intent(
+    code: int | None, outcome: Outcome | None, expected: tuple[Status, EndReason]
+) -> None:
     assert decided(code, outcome) == expected
 
 
-def test_a_last_word_of_interruption_without_a_result() -> None:
+def test_final_interrupt_message_without_a_result_is_an_interrupt() -> None:
     assert decided(0, said=True) == (Status.INTERRUPTED, EndReason.INTERRUPTED)
 
 
-def test_what_was_said_after_the_last_result_and_cut_off_is_lost() -> None:
+def test_answer_cut_off_after_the_last_result_is_lost() -> None:
     state = FoldState(last_result=tuple(SUCCESS), spoken_since_result=True)
     assert decide(Exit(None), state, "", stop_reason=None, signalled=False).reason is EndReason.LOST
     assert decide(Exit(0), state, "", stop_reason=None, signalled=False).reason is EndReason.SUCCESS
@@ -61,17 +63,17 @@ def test_what_was_said_after_the_last_result_and_cut_off_is_lost() -> None:
 
 @pytest.mark.parametrize("code", [0, 1, 143, -9, -2, None])
 @pytest.mark.parametrize("outcome", [None, ABORTED])
-def test_with_an_intent_it_was_interrupted(code: int | None, outcome: Outcome | None) -> None:
+def test_session_with_an_intent_is_interrupted(code: int | None, outcome: Outcome | None) -> None:
     assert decided(code, outcome, stop_reason=EndReason.INTERRUPTED, signalled=True)[0] is Status.INTERRUPTED
 
 
-def test_an_intent_that_came_too_late_takes_no_success_away() -> None:
+def test_late_intent_does_not_undo_a_success() -> None:
     assert decided(0, SUCCESS, stop_reason=EndReason.INTERRUPTED)[0] is Status.COMPLETED
     assert decided(0, SUCCESS, stop_reason=EndReason.INTERRUPTED, signalled=True)[0] is Status.INTERRUPTED
 
 
 @pytest.mark.parametrize("reason", [EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT])
-def test_a_limit_that_was_reached_is_a_failure_of_its_own(reason: EndReason) -> None:
+def test_reached_limit_is_a_failure_of_its_own(reason: EndReason) -> None:
     for code in (0, 143, -9, None):
         assert decided(code, ABORTED, stop_reason=reason, signalled=True) == (Status.FAILED, reason)
     assert decided(0, SUCCESS, stop_reason=reason) == (Status.COMPLETED, EndReason.SUCCESS)
@@ -104,7 +106,7 @@ NOT_LOGGED_IN = "Not logged in · Please run /login"
         (0, SUCCESS, "a result", "on stderr", None),
     ],
 )
-def test_the_message_tells_the_cause(
+def test_message_names_the_cause(
     code: int | None, outcome: Outcome | None, result: str | None, errors: str, message: str | None
 ) -> None:
     state = FoldState(last_result=None if outcome is None else tuple(outcome), result_content=result)
@@ -120,7 +122,7 @@ def test_the_message_tells_the_cause(
         (["Bash", "Write", "Bash"], "3 tool calls were denied: Bash, Write."),
     ],
 )
-def test_a_denial_fails_only_a_success_of_a_session_that_asks_for_it(tools: list[str], message: str) -> None:
+def test_denial_fails_a_success_only_with_fail_on_denial(tools: list[str], message: str) -> None:
     denials = [{"tool_name": tool} for tool in tools]
 
     def ended(outcome: Outcome, *, fail_on_denial: bool, code: int = 0) -> Ending:
@@ -133,7 +135,7 @@ def test_a_denial_fails_only_a_success_of_a_session_that_asks_for_it(tools: list
     assert ended(SUCCESS._replace(is_error=True), fail_on_denial=True, code=1).reason is EndReason.API_ERROR
 
 
-def test_a_session_without_a_denial_or_without_the_option_is_completed() -> None:
+def test_session_without_denial_or_option_is_completed() -> None:
     state = FoldState(last_result=tuple(SUCCESS))
     ending = decide(Exit(0), state, "", stop_reason=None, signalled=False, fail_on_denial=True)
     assert ending.status is Status.COMPLETED

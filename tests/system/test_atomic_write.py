@@ -18,7 +18,7 @@ def breaking() -> Iterator[bytes]:
     raise ValueError("in the middle")
 
 
-def test_what_breaks_off_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_interrupted_write_leaves_the_file_and_no_temporary_file(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("old")
     for chosen in (file, tmp_path / "other"):
@@ -27,7 +27,7 @@ def test_what_breaks_off_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_pat
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"file": "old"}
 
 
-def test_nobody_sees_it_half_written(tmp_path: Path) -> None:
+def test_file_is_never_seen_half_written(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("old")
     seen = []
@@ -41,7 +41,7 @@ def test_nobody_sees_it_half_written(tmp_path: Path) -> None:
     assert (seen, file.read_text()) == (["old", "old"], "ab")
 
 
-def test_a_new_file_has_the_mode_that_the_umask_leaves_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+def test_new_file_gets_the_umasks_mode_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
     for umask, mode in ((0o022, 0o644), (0o077, 0o600)):
         file = tmp_path / f"{umask}"
         atomic_write.write(file, [b""], umask)
@@ -51,14 +51,14 @@ def test_a_new_file_has_the_mode_that_the_umask_leaves_and_an_old_one_keeps_its_
         assert file.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_symlink_stays_a_symlink(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
     atomic_write.write(tmp_path / "link", [b"new"], 0o022)
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_text() == "new"
 
 
-def test_a_pipe_is_written_into(tmp_path: Path) -> None:
+def test_pipe_is_written_to(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read: list[bytes] = []
@@ -110,7 +110,7 @@ def names(directory: Path) -> list[str]:
 
 
 @AS_ROOT
-def test_a_link_that_another_user_made_is_not_followed(tmp_path: Path, shared: Path) -> None:
+def test_another_users_symlink_is_not_followed(tmp_path: Path, shared: Path) -> None:
     mine = tmp_path / "bashrc"
     mine.write_text("mine")
     as_another_user(lambda: (shared / "run.md").symlink_to(mine))
@@ -122,7 +122,7 @@ def test_a_link_that_another_user_made_is_not_followed(tmp_path: Path, shared: P
 
 
 @AS_ROOT
-def test_a_directory_that_another_user_links_to_is_not_entered(tmp_path: Path, shared: Path) -> None:
+def test_directory_linked_by_another_user_is_not_entered(tmp_path: Path, shared: Path) -> None:
     (tmp_path / "mine").mkdir()
     as_another_user(lambda: (shared / "out").symlink_to(tmp_path / "mine"))
     with pytest.raises(PermissionError, match="another user"):
@@ -136,7 +136,7 @@ def test_a_directory_that_another_user_links_to_is_not_entered(tmp_path: Path, s
 
 
 @AS_ROOT
-def test_a_file_of_another_user_lends_its_mode_to_nothing(shared: Path) -> None:
+def test_another_users_file_does_not_pass_on_its_mode(shared: Path) -> None:
     shared.chmod(0o777)
     as_another_user(lambda: (shared / "run.md").touch(0o666))
     (shared / "run.md").chmod(0o666)
@@ -145,7 +145,7 @@ def test_a_file_of_another_user_lends_its_mode_to_nothing(shared: Path) -> None:
     assert (status.st_mode & 0o777, status.st_uid) == (0o600, os.geteuid())
 
 
-def test_links_of_one_s_own_are_followed_wherever_they_are(tmp_path: Path, shared: Path) -> None:
+def test_own_symlinks_are_followed_in_any_directory(tmp_path: Path, shared: Path) -> None:
     (tmp_path / "real").mkdir()
     (shared / "directory").symlink_to("../real")
     (shared / "link").symlink_to(shared / "directory" / "second")
@@ -155,14 +155,14 @@ def test_links_of_one_s_own_are_followed_wherever_they_are(tmp_path: Path, share
     assert (shared / "link").is_symlink()
 
 
-def test_links_that_go_round_in_circles_are_an_error(tmp_path: Path) -> None:
+def test_symlink_cycle_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(OSError, match="symbolic links"):
         atomic_write.write(tmp_path / "a", [b""], 0o022)
 
 
-def test_the_open_files_of_a_process_are_written_to(tmp_path: Path) -> None:
+def test_open_files_of_a_process_are_written_to(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     atomic_write.write(Path(f"/dev/fd/{writing}"), [b"one"], 0o022)
     os.close(writing)
@@ -170,7 +170,7 @@ def test_the_open_files_of_a_process_are_written_to(tmp_path: Path) -> None:
         assert pipe.read() == b"one"
 
 
-def test_a_directory_that_may_only_be_searched_is_passed_through(tmp_path: Path) -> None:
+def test_directory_with_search_permission_only_is_traversed(tmp_path: Path) -> None:
     (tmp_path / "closed" / "open").mkdir(parents=True)
     (tmp_path / "closed").chmod(0o311)
     atomic_write.write(tmp_path / "closed" / "open" / "file", [b"x"], 0o022)
@@ -178,7 +178,7 @@ def test_a_directory_that_may_only_be_searched_is_passed_through(tmp_path: Path)
     (tmp_path / "closed").chmod(0o755)
 
 
-def test_a_path_is_relative_to_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_path_starts_at_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     atomic_write.write(Path("../file"), [b"x"], 0o022)

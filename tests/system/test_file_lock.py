@@ -18,7 +18,7 @@ sys.stdin.read()
 """
 
 
-def test_it_is_held_until_its_holder_dies(tmp_path: Path) -> None:
+def test_lock_is_held_until_its_holder_dies(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     assert file_lock.is_free(path)
     holder = subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -32,7 +32,7 @@ def test_it_is_held_until_its_holder_dies(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_probes_do_not_disturb_one_another_nor_who_takes_it(tmp_path: Path) -> None:
+def test_probes_do_not_disturb_each_other_or_the_holder(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.touch()
     stop, answers = threading.Event(), set()

@@ -10,7 +10,7 @@ from hldctl.system.processes import exit_code_of_zombie, identify, is_running, s
 from tests.helpers.sandbox import eventually
 
 
-def test_a_process_is_itself_until_it_ends() -> None:
+def test_process_is_recognised_until_it_ends() -> None:
     child = subprocess.Popen(["sleep", "60"])
     identity = identify(child.pid)
     assert identity is not None
@@ -21,7 +21,7 @@ def test_a_process_is_itself_until_it_ends() -> None:
     assert identify(child.pid) is None
 
 
-def test_a_zombie_does_not_run_and_its_exit_code_can_be_read() -> None:
+def test_zombie_is_not_running_and_its_exit_code_is_readable() -> None:
     for command, code in ((["sh", "-c", "exit 3"], 3), (["sleep", "60"], -signal.SIGTERM)):
         child = subprocess.Popen(command)
         identity = identify(child.pid)
@@ -34,7 +34,7 @@ def test_a_zombie_does_not_run_and_its_exit_code_can_be_read() -> None:
         assert exit_code_of_zombie(identity) is None
 
 
-def test_the_same_pid_in_another_life_is_another_process() -> None:
+def test_reused_pid_is_another_process() -> None:
     mine = identify(os.getpid())
     assert mine is not None
     assert is_running(mine)
@@ -43,7 +43,7 @@ def test_the_same_pid_in_another_life_is_another_process() -> None:
     assert mine.boot_id == scope() != ""
 
 
-def test_a_name_with_parentheses_and_spaces_confuses_nobody(tmp_path: Path) -> None:
+def test_process_name_with_parentheses_and_spaces_is_parsed(tmp_path: Path) -> None:
     odd = tmp_path / ") R 1 (x"
     odd.symlink_to("/bin/sleep")
     child = subprocess.Popen([odd, "60"])

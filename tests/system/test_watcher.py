@@ -26,14 +26,14 @@ def waited(wake: Wakeup, seconds: float = LONG) -> float:
     return time.monotonic() - began
 
 
-def test_writing_wakes(path: Path) -> None:
+def test_write_wakes_the_watcher(path: Path) -> None:
     wake = Wakeup([path])
     threading.Timer(0.2, lambda: path.write_text("x")).start()
     assert waited(wake) < LONG / 2
     wake.close()
 
 
-def test_touching_wakes_also_between_two_waits(path: Path) -> None:
+def test_touch_between_two_waits_wakes_the_watcher(path: Path) -> None:
     wake = Wakeup([path])
     os.utime(path)
     assert waited(wake) < LONG / 2
@@ -41,7 +41,7 @@ def test_touching_wakes_also_between_two_waits(path: Path) -> None:
     wake.close()
 
 
-def test_the_end_of_a_process_wakes_also_one_that_is_not_our_child(path: Path) -> None:
+def test_end_of_a_process_wakes_even_if_it_is_not_a_child(path: Path) -> None:
     shell = subprocess.Popen(["sh", "-c", "sleep 0.5 & echo $!"], stdout=subprocess.PIPE, text=True)
     pid = int(shell.communicate()[0])
     wake = Wakeup([path], [pid])
@@ -49,20 +49,20 @@ def test_the_end_of_a_process_wakes_also_one_that_is_not_our_child(path: Path) -
     wake.close()
 
 
-def test_time_is_up(path: Path) -> None:
+def test_wait_ends_at_the_timeout(path: Path) -> None:
     wake = Wakeup([path])
     assert 0.2 <= waited(wake, 0.2) < LONG / 2
     wake.close()
 
 
-def test_without_inotify_it_looks_often_enough(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watcher_polls_often_enough_without_inotify(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_linux, "_open_inotify", lambda files: None)
     wake = Wakeup([path])
     assert waited(wake) < LONG / 2
     wake.close()
 
 
-def test_it_leaves_no_descriptor(path: Path) -> None:
+def test_watcher_leaks_no_descriptor(path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     Wakeup([path], [os.getpid()]).close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
