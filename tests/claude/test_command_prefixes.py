@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hldctl.claude.command_prefixes import covers, is_literal, is_narrow
-from tests.fuzz.shells import assert_one_command, is_understood, parsed_words, traced
+from tests.fuzz.shells import assert_one_command, is_understood, parse_words, trace
 
 FRAGMENTS = [
     *(
@@ -127,7 +127,7 @@ def test_command_that_names_what_it_runs_has_a_prefix(prefix: str) -> None:
 def test_covered_command_is_one_plain_command_to_a_parser(rest: str) -> None:
     for command in (rest, f"npm run{rest}", f"npm run {rest}"):
         if covers("npm run", command) and is_understood(command):
-            words = parsed_words(command)
+            words = parse_words(command)
             assert words is not None
             assert words[:2] == ["npm", "run"]
 
@@ -142,14 +142,14 @@ def test_covered_command_is_one_plain_command_to_two_shells(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_shells_detect_more_than_one_command(shell: str, tmp_path: Path) -> None:
-    once = traced(shell, "npm run a", tmp_path)
+    once = trace(shell, "npm run a", tmp_path)
     assert (once.called, once.made) == (["npm\trun\ta"], [])
-    assert len(traced(shell, "npm run a; other b", tmp_path).called) == 2
-    assert len(traced(shell, "npm run $(other b)", tmp_path).called) == 2
-    assert traced(shell, "npm run > made", tmp_path).made == ["made"]
+    assert len(trace(shell, "npm run a; other b", tmp_path).called) == 2
+    assert len(trace(shell, "npm run $(other b)", tmp_path).called) == 2
+    assert trace(shell, "npm run > made", tmp_path).made == ["made"]
     if shell == "bash":
         assert once.commands == 1
-        assert traced(shell, "npm run a; true", tmp_path).commands == 2
+        assert trace(shell, "npm run a; true", tmp_path).commands == 2
     for command in (
         "npm run; x",
         "npm run > x",
@@ -159,7 +159,7 @@ def test_shells_detect_more_than_one_command(shell: str, tmp_path: Path) -> None
         "npm run\nx",
         "npm run `x`",
     ):
-        assert parsed_words(command) is None, command
+        assert parse_words(command) is None, command
 
 
 @pytest.mark.parametrize(

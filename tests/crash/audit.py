@@ -1,4 +1,4 @@
-"""Whether what is recorded of a session is what its journal says: every line once, in order, none else."""
+"""Audit of a recorded session against its journal: each line is recorded exactly once, in order."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ _COMPARED = [name for name in COLUMNS if name not in ("created_at", "is_complete
 
 
 def faults(sandbox: Sandbox, session_id: str) -> list[str]:
-    """What is wrong with an ended session; empty if nothing is."""
-    expected, state = _folded_anew(sandbox, session_id)
+    """Return descriptions of the faults of an ended session; empty if it is correct."""
+    expected, state = _replay(sandbox, session_id)
     recorded = sandbox.sql(
         f"SELECT {', '.join(_COMPARED)} FROM conversation_events WHERE session_id = ? ORDER BY sequence", session_id
     )
-    found = []
+    problems = []
     if recorded[1:] != expected:
-        found.append(f"{len(recorded) - 1} events recorded, {len(expected)} in the journal, or others")
+        problems.append(f"{len(recorded) - 1} events recorded, {len(expected)} in the journal, or different ones")
     if [row[1] for row in recorded] != list(range(1, len(recorded) + 1)):
-        found.append("a gap, or a number given twice")
+        problems.append("a gap, or a duplicate sequence number")
     session = _session(sandbox, session_id)
     if not Status(session["status"]).has_ended or session["completed_at"] is None:
-        found.append(f"not ended: {session['status']}")
+        problems.append(f"not ended: {session['status']}")
     if session["journal_offset"] != sandbox.files(session_id).journal.stat().st_size:
-        found.append("not all of the journal is folded")
+        problems.append("the journal is not recorded completely")
     columns = {name: value for name, value in state.columns().items() if name != "last_activity_at"}
-    found += [f"{name} is {session[name]}, not {value}" for name, value in columns.items() if session[name] != value]
-    told = sandbox.sql("SELECT count(*) FROM feed WHERE session_id = ? AND type = 'conversation_updated'", session_id)
-    if told != [(len(recorded),)]:
-        found.append(f"{told[0][0]} events in the feed for {len(recorded)}")
-    return found
+    problems += [f"{name} is {session[name]}, not {value}" for name, value in columns.items() if session[name] != value]
+    feed_count = sandbox.sql(
+        "SELECT count(*) FROM feed WHERE session_id = ? AND type = 'conversation_updated'", session_id
+    )
+    if feed_count != [(len(recorded),)]:
+        problems.append(f"{feed_count[0][0]} events in the feed for {len(recorded)}")
+    return problems
 
 
 def _session(sandbox: Sandbox, session_id: str) -> dict[str, Any]:
@@ -46,13 +48,13 @@ def _session(sandbox: Sandbox, session_id: str) -> dict[str, Any]:
     return dict(zip(names, row, strict=True))
 
 
-def _folded_anew(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], FoldState]:
+def _replay(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], FoldState]:
     fold = Fold(session_id, FoldState())
     reader = JournalReader(sandbox.files(session_id).journal, 0)
     restarts = json.loads(_session(sandbox, session_id)["restarts"] or "[]")
 
-    def begin_runs(reached: int) -> None:
-        while fold.state.restarts_told < len(restarts) and restarts[fold.state.restarts_told]["offset"] <= reached:
+    def begin_runs(offset: int) -> None:
+        while fold.state.restarts_told < len(restarts) and restarts[fold.state.restarts_told]["offset"] <= offset:
             fold.begin_run(Restart(**restarts[fold.state.restarts_told]))
 
     begin_runs(0)

@@ -1,7 +1,7 @@
-"""Kills supervisors, launchers, hooks and readers at random instants while sessions stream, then looks for faults.
+"""Kill supervisors, launchers, hooks and readers at random times while sessions stream, then look for faults.
 
-`python -m tests.crash.chaos --kills 1000` prints what was killed, compared, lost and doubled, and exits with 1 if
-anything was. The suite runs a short one.
+`python -m tests.crash.chaos --kills 1000` prints what was killed, compared, lost and duplicated, and exits with 1 if
+there was a fault. The test suite runs a short version.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import psutil
 from tests.crash.audit import faults
 from tests.helpers.sandbox import Json, Sandbox, eventually
 
-# A killed hook leaves a call to Claude Code, whose decision may contradict the answer: the record is then corrected.
+# If a hook is killed, Claude Code decides about the call, possibly against the answer; the record is then corrected.
 _FIRST_CHANGES = """
 SELECT json_extract(data, '$.approval_id') AS request FROM feed WHERE type = ? AND NOT (
     coalesce(json_extract(data, '$.answered_by'), '') = 'another hook' AND EXISTS (
@@ -31,53 +31,13 @@ SELECT json_extract(data, '$.approval_id') AS request FROM feed WHERE type = ? A
 ) ORDER BY request
 """
 
+_ROOT = Path(__file__).parents[2]
 SESSIONS = 6
-STREAM = """
-def say(block):
-    print(json.dumps({"type": "assistant", "message": {"role": "assistant", "content": [block]}}), flush=True)
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-import subprocess
-with open(sys.argv[sys.argv.index("--settings") + 1]) as settings:
-    hook_command = json.load(settings)["hooks"]["PermissionRequest"][0]["hooks"][0]["command"]
-def answer_to(call, output):
-    said = json.loads(output)["hookSpecificOutput"]["decision"]["behavior"] if output else "nothing"
-    result = {"type": "tool_result", "tool_use_id": call["id"], "content": said}
-    print(json.dumps({"type": "user", "message": {"role": "user", "content": [result]}}), flush=True)
-def ask(number):
-    call = {"type": "tool_use", "id": f"toolu_asked_{number}", "name": "Bash", "input": {"command": f"touch {number}"}}
-    say(call)
-    hook = subprocess.Popen(hook_command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                            env={**os.environ, "CLAUDE_PID": str(os.getpid())}, start_new_session=True)
-    hook.stdin.write(json.dumps({"tool_name": "Bash", "tool_input": call["input"]}).encode())
-    hook.stdin.close()
-    return call, hook
-asked = None
-print(json.dumps({"type": "system", "subtype": "init", "session_id": "x", "model": "claude-opus-5"}), flush=True)
-number = 0
-while not os.path.exists("enough"):
-    number += 1
-    say({"type": "text", "text": f"{number} " + "x" * (number % 700)})
-    if number % 7 == 0:
-        call = {"type": "tool_use", "id": f"toolu_{number}", "name": "Bash", "input": {"command": "ls"}}
-        say(call)
-        result = {"type": "tool_result", "tool_use_id": call["id"], "content": "out"}
-        print(json.dumps({"type": "user", "message": {"role": "user", "content": [result]}}), flush=True)
-    if asked is None and number % 20 == 0:
-        asked = ask(number)
-    elif asked is not None and asked[1].poll() is not None:
-        answer_to(asked[0], asked[1].stdout.read())
-        asked = None
-    time.sleep(0.01 * (number % 3))
-if asked is not None:
-    asked[1].terminate()
-print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": str(number), "num_turns": 1,
-                  "duration_ms": 1, "total_cost_usd": 0.5}))
-"""
 READERS = (["ls"], ["show", "last"], ["tail", "last"], ["tail", "-f", "last"], ["wait", "last"], ["events"])
 
 
+# A command is killed within this time: about as long as one takes next to this many others, so that some succeed.
 _COMMAND_SECONDS = 4.0
-"""In which a command is killed: about as long as one takes beside so many others, so that some come through."""
 
 
 @dataclass
@@ -90,7 +50,7 @@ class Report:
     hooks_killed: int = 0
     sessions: int = 0
     approvals: dict[str, int] = field(default_factory=dict)
-    """By status."""
+    """Number of permission requests by status."""
     events: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -103,17 +63,19 @@ class Report:
         )
 
 
-class Storm:
+class Chaos:
     def __init__(self, sandbox: Sandbox, seed: int) -> None:
         self._sandbox = sandbox
         self._chance = random.Random(seed)
         self._commands: list[subprocess.Popen[str]] = []
         self.report = Report()
-        sandbox.claude(STREAM)
-        self._lasting = [sandbox.launch(f"Session {number}", "--approvals") for number in range(SESSIONS)]
+        sandbox.claude(
+            f"sys.path.insert(0, {str(_ROOT)!r})\nfrom tests.crash import chatty_claude\nchatty_claude.main()"
+        )
+        self._long_sessions = [sandbox.launch(f"Session {number}", "--approvals") for number in range(SESSIONS)]
 
-    def blow(self, kills: int) -> None:
-        """Until that many supervisors have been killed, and with them what goes on beside."""
+    def kill_supervisors(self, kills: int) -> None:
+        """Kill N supervisors, and hooks and commands at the same time."""
         report, chance = self.report, self._chance
         while report.supervisors_killed < kills:
             self._commands.append(self._start(*chance.choice(READERS)))
@@ -122,20 +84,20 @@ class Storm:
             if chance.random() < 0.2:
                 report.hooks_killed += self._kill_one_of(self._sandbox.running("hook/__main__.py"))
             if chance.random() < 0.3:
-                report.approvers_killed += self._kill_in_the_act(chance.choice(["approve", "deny"]), "--all")
+                report.approvers_killed += self._start_and_kill(chance.choice(["approve", "deny"]), "--all")
             if len(self._commands) > 4:
                 report.readers_killed += _kill(self._commands.pop(chance.randrange(len(self._commands))))
             if chance.random() < 0.1:
-                report.launchers_killed += self._kill_in_the_act("launch", "Briefly", "--approvals")
+                report.launchers_killed += self._start_and_kill("launch", "Briefly", "--approvals")
             if chance.random() < 0.1 and (brief := self._brief_sessions()):
-                report.interrupters_killed += self._kill_in_the_act("interrupt", "--no-wait", chance.choice(brief))
+                report.interrupters_killed += self._start_and_kill("interrupt", "--no-wait", chance.choice(brief))
 
     def settle(self) -> None:
-        """Lets all sessions end, and compares each with its journal."""
+        """Let all sessions end, and compare each with its journal."""
         for command in self._commands:
             _kill(command)
         (self._sandbox.work / "enough").touch()
-        eventually(self._have_all_ended, "all sessions to end")
+        eventually(self._all_have_ended, "all sessions to end")
         for session_id in self._sandbox.ok("ls", "-q").split():
             self.report.faults += [f"{session_id}: {fault}" for fault in self._faults(session_id)]
             self.report.sessions += 1
@@ -143,54 +105,54 @@ class Storm:
         self.report.events = int(self._sandbox.sql("SELECT count(*) FROM conversation_events")[0][0])
         eventually(lambda: not self._sandbox.processes(), "all processes to leave")
 
-    def _have_all_ended(self) -> bool:
-        # A hook whose shell alone was killed still waits, and its Claude Code for it.
+    def _all_have_ended(self) -> bool:
+        # If only the shell of a hook was killed, the hook still waits, and Claude Code waits for it.
         self._sandbox.ok("deny", "--all")
         self._sandbox.ok("ls")
         return not self._sandbox.sql("SELECT id FROM sessions WHERE completed_at IS NULL")
 
     def _faults_of_approvals(self) -> Iterator[str]:
-        """Each is told once, resolved once, and the model heard of no permission that nobody gave."""
+        """Yield a fault unless each request is in the feed once, resolved once, and allowed only if approved."""
         sql = self._sandbox.sql
         self.report.approvals = dict(sql("SELECT status, count(*) FROM approvals GROUP BY status"))
         if self.report.approvals.get("pending"):
-            yield "a request waits in a session that has ended"
+            yield "a request is pending in a session that has ended"
         for kind in ("new_approval", "approval_resolved"):
-            told = sql(_FIRST_CHANGES, kind)
-            if told != sql("SELECT id FROM approvals ORDER BY 1"):
-                yield f"{kind} is not told once for each request"
-        heard = (
+            request_ids = sql(_FIRST_CHANGES, kind)
+            if request_ids != sql("SELECT id FROM approvals ORDER BY 1"):
+                yield f"{kind} is not in the feed once for each request"
+        wrongly_allowed = (
             "SELECT count(*) FROM conversation_events r JOIN approvals a ON a.session_id = r.session_id"
             " AND a.tool_use_id = r.tool_result_for_id WHERE r.tool_result_content = 'allow' AND a.status != 'approved'"
         )
-        if sql(heard) != [(0,)]:
-            yield "the model heard of a permission that nobody gave"
+        if sql(wrongly_allowed) != [(0,)]:
+            yield "the model was allowed a call that was not approved"
 
     def _faults(self, session_id: str) -> list[str]:
         session = self._sandbox.show(session_id)
-        found = faults(self._sandbox, session_id)
-        if session["end_reason"] not in self._rightly(session):
-            found.append(f"ended as {session['end_reason']}")
-        return found
+        problems = faults(self._sandbox, session_id)
+        if session["end_reason"] not in self._correct_end_reasons(session):
+            problems.append(f"ended as {session['end_reason']}")
+        return problems
 
-    def _rightly(self, session: Json) -> set[str]:
-        if session["id"] in self._lasting:
+    def _correct_end_reasons(self, session: Json) -> set[str]:
+        if session["id"] in self._long_sessions:
             return {"success"}
         (intent,) = self._sandbox.sql("SELECT interrupt_requested_at FROM sessions WHERE id = ?", session["id"])[0]
         if intent is not None:
             return {"interrupted"}
-        # A launch whose supervisor died before Claude Code began.
+        # The supervisor of a launch may die before Claude Code starts.
         return {"success"} if self._sandbox.files(session["id"]).journal.stat().st_size else {"lost"}
 
     def _brief_sessions(self) -> list[str]:
         rows = self._sandbox.sql("SELECT id FROM sessions WHERE query = 'Briefly' AND completed_at IS NULL")
         return [session_id for (session_id,) in rows]
 
-    def _start(self, *words: str) -> subprocess.Popen[str]:
-        return self._sandbox.popen(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+        return self._sandbox.popen(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def _kill_in_the_act(self, *words: str) -> int:
-        command = self._start(*words)
+    def _start_and_kill(self, *arguments: str) -> int:
+        command = self._start(*arguments)
         time.sleep(self._chance.uniform(0, self._chance.choice([0.5, _COMMAND_SECONDS])))
         return _kill(command)
 
@@ -205,13 +167,14 @@ class Storm:
 
 
 def run(sandbox: Sandbox, kills: int, seed: int) -> Report:
-    storm = Storm(sandbox, seed)
-    storm.blow(kills)
-    storm.settle()
-    return storm.report
+    chaos = Chaos(sandbox, seed)
+    chaos.kill_supervisors(kills)
+    chaos.settle()
+    return chaos.report
 
 
 def _kill(command: subprocess.Popen[str]) -> int:
+    """Kill the command; return 1 if it was still running, 0 if not."""
     alive = command.poll() is None
     command.kill()
     command.wait()
@@ -222,14 +185,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         sandbox = Sandbox(Path(directory) / "sandbox")
         try:
-            report = run(sandbox, wanted.kills, wanted.seed)
+            report = run(sandbox, options.kills, options.seed)
         finally:
             sandbox.close()
-    print(f"seed {wanted.seed}: {report}")
+    print(f"seed {options.seed}: {report}")
     print("\n".join(report.faults))
     return 1 if report.faults else 0
 

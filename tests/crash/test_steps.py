@@ -1,4 +1,4 @@
-"""A supervisor killed at each step of its work: the session is recorded wholly, and Claude Code never harmed."""
+"""Kills of a supervisor at each step: the session is recorded completely, and Claude Code is not affected."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CLAUDE_RUNS = [
 ]
 
 
-def assert_all_is_recorded(sandbox: Sandbox, session_id: str) -> None:
+def assert_fully_recorded(sandbox: Sandbox, session_id: str) -> None:
     assert (sandbox.root / "killed").exists(), "the step was never reached"
     assert faults(sandbox, session_id) == []
     eventually(lambda: not sandbox.processes(), "all processes to leave")
@@ -50,7 +50,7 @@ def test_launch_survives_a_kill_with_claude_running(sandbox: Sandbox, step: str)
     assert sandbox.run("wait", session_id).returncode == 0
     session = sandbox.show(session_id)
     assert (session["end_reason"], session["result_content"]) == ("success", "Two.")
-    assert_all_is_recorded(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 @pytest.mark.parametrize("step", BEFORE_CLAUDE)
@@ -62,7 +62,7 @@ def test_launch_survives_a_kill_with_a_row_but_no_claude(sandbox: Sandbox, step:
     (session_id,) = sandbox.ok("ls", "-q").split()
     assert session_id in launched.stderr
     assert sandbox.show(session_id)["end_reason"] == "lost"
-    assert_all_is_recorded(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 @pytest.mark.parametrize("step", BEFORE_THE_ROW)
@@ -71,7 +71,7 @@ def test_launch_survives_a_kill_before_the_row_is_written(sandbox: Sandbox, step
     crash_at(sandbox, step)
     assert sandbox.run("launch", "Hello").returncode == 5
     assert sandbox.ok("ls", "-q") == ""
-    # And the next launch is none the worse for it.
+    # The next launch is not affected.
     assert sandbox.ok("launch", "Hello", "--wait") == "One.\n"
 
 
@@ -84,7 +84,7 @@ def test_interrupt_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> 
     sandbox.run("interrupt", session_id)
     session = sandbox.ended(session_id)
     assert (session["status"], session["end_reason"]) == ("interrupted", "interrupted")
-    assert_all_is_recorded(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 @pytest.mark.parametrize("step", ["adopt:call", "adopt:return", "supervised_by:return", "record:return", "end:call"])
@@ -99,7 +99,7 @@ def test_adoption_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> N
     sandbox.go_on()
     assert sandbox.run("wait", session_id).returncode == 0
     assert sandbox.show(session_id)["result_content"] == "Two."
-    assert_all_is_recorded(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_queued_session_survives_a_kill_at_each_step(sandbox: Sandbox, step: str
     def conversations() -> int:
         return len(list(sandbox.home.glob(".claude/projects/*/*.jsonl")))
 
-    # One that is interrupted sooner leaves none.
+    # A session that is interrupted earlier leaves no conversation.
     eventually(lambda: conversations() == 1, "the first conversation")
     sandbox.ok("interrupt", first)
     assert sandbox.run("wait", second).returncode == 0
     assert sandbox.show(second)["result_content"] == "Two."
     assert conversations() == 2
-    assert_all_is_recorded(sandbox, second)
+    assert_fully_recorded(sandbox, second)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_restart_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> No
     assert sandbox.run("wait", session_id).returncode == 0
     assert sandbox.show(session_id)["result_content"] == "Two."
     assert len(sandbox.sql("SELECT 1 FROM conversation_events WHERE note_kind = 'restart'")) == 1
-    assert_all_is_recorded(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 @pytest.mark.parametrize("step", ["end:return", "Life._finish:call", "run:call", "on_end_done:call", "run:return"])
@@ -171,4 +171,4 @@ def test_on_end_command_survives_a_kill_at_each_step(sandbox: Sandbox, step: str
         lambda: sandbox.ok("ls") and sandbox.sql("SELECT sum(on_end_pending) FROM sessions") == [(0,)], "the command"
     )
     assert (sandbox.work / "told").read_text() == "ended\n"
-    assert_all_is_recorded(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.faults.injection import Injection
-from tests.faults.outcome import assert_nobody_is_left, supervisor_of
+from tests.faults.outcome import assert_no_process_is_left, supervisor_process
 from tests.helpers.kill_at import INJECTED
 from tests.helpers.sandbox import Json, Sandbox, eventually
 
@@ -63,7 +63,7 @@ def test_interrupt_killed_before_its_signal_is_carried_out(sandbox: Sandbox) -> 
     session_id = working(sandbox)
     killed_before_its_touch(sandbox, "interrupt", session_id)
     assert end_soon(sandbox, session_id)["end_reason"] == "interrupted"
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
 
 
 def test_killed_second_interrupt_is_carried_out(sandbox: Sandbox) -> None:
@@ -121,11 +121,11 @@ def test_interrupt_with_an_unchanged_mtime_is_carried_out(sandbox: Sandbox, mome
 
 def test_interrupt_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
     session_id = working(sandbox)
-    supervisor_of(sandbox, session_id).suspend()
+    supervisor_process(sandbox, session_id).suspend()
     begun = time.monotonic()
     assert sandbox.ok("interrupt", session_id, "--timeout", "1s") == f"{session_id} interrupted\n"
     assert time.monotonic() - begun < SOON
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
 
 
 def test_supervisor_stopped_during_an_interrupt_is_replaced(sandbox: Sandbox) -> None:
@@ -135,30 +135,30 @@ def test_supervisor_stopped_during_an_interrupt_is_replaced(sandbox: Sandbox) ->
     with sandbox.popen("interrupt", session_id, "--timeout", "3s") as interrupting:
         try:
             eventually((sandbox.work / "met").exists, "the first signal")
-            supervisor_of(sandbox, session_id).suspend()
+            supervisor_process(sandbox, session_id).suspend()
             assert interrupting.wait(SOON) == 0
         finally:
             interrupting.kill()
     assert sandbox.show(session_id)["end_reason"] == "interrupted"
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
 
 
 def test_interrupt_replaces_a_queued_sessions_stopped_supervisor(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     first = working(sandbox)
     queued = sandbox.launch("Hello")
-    supervisor_of(sandbox, queued).suspend()
+    supervisor_process(sandbox, queued).suspend()
     assert sandbox.ok("interrupt", queued) == f"{queued} interrupted\n"
     sandbox.ok("interrupt", first)
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
 
 
 def test_forced_rm_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
     session_id = working(sandbox)
-    supervisor_of(sandbox, session_id).suspend()
+    supervisor_process(sandbox, session_id).suspend()
     sandbox.ok("rm", "--force", session_id)
     assert sandbox.ok("ls", "-q") == ""
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
 
 
 def test_successor_of_a_stopped_session_replaces_its_supervisor(sandbox: Sandbox) -> None:
@@ -166,7 +166,7 @@ def test_successor_of_a_stopped_session_replaces_its_supervisor(sandbox: Sandbox
     options = ["--name", "nightly", "--allowed-tools", "Bash"]
     first = sandbox.launch("Hello", *options)
     eventually((sandbox.work / "runs").exists, "the tool to run")
-    supervisor_of(sandbox, first).suspend()
+    supervisor_process(sandbox, first).suspend()
     second = sandbox.launch("Hello", *options, "--if-running", "replace")
     assert sandbox.show(first)["end_reason"] == "interrupted"
     sandbox.ok("interrupt", second)
@@ -174,7 +174,7 @@ def test_successor_of_a_stopped_session_replaces_its_supervisor(sandbox: Sandbox
 
 def test_doctor_names_and_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
     session_id = working(sandbox)
-    stopped = supervisor_of(sandbox, session_id)
+    stopped = supervisor_process(sandbox, session_id)
     claude = sandbox.show(session_id)["pid"]
     assert "does not respond" not in sandbox.run("doctor").stdout
     stopped.suspend()
@@ -196,7 +196,7 @@ def test_process_that_only_opened_the_lock_file_is_left_alone(sandbox: Sandbox) 
         os.set_inheritable(lock.fileno(), True)
         with sandbox.popen("events", "-f", close_fds=False) as bystander:
             try:
-                supervisor_of(sandbox, session_id).suspend()
+                supervisor_process(sandbox, session_id).suspend()
                 sandbox.ok("interrupt", session_id)
                 assert bystander.poll() is None
             finally:

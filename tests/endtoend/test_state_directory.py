@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hldctl.permission_hook.command import command
-from tests.faults.outcome import assert_nobody_is_left, assert_refused
+from tests.faults.outcome import assert_no_process_is_left, assert_refused
 from tests.helpers.another_user import OTHER, UNPRIVILEGED, given_away
 from tests.helpers.sandbox import GATED, Sandbox, eventually, kill
 
@@ -44,7 +44,7 @@ def owed_its_command(sandbox: Sandbox) -> str:
     sandbox.play("say Done.")
     sandbox.ok("launch", "Go", "--on-end", "touch ran", "--retries", "1", "--wait")
     session_id: str = sandbox.show("last")["id"]
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     (sandbox.work / "ran").unlink()
     files = sandbox.files(session_id)
     files.on_end_started.rmdir()
@@ -83,7 +83,7 @@ def test_commands_refuse_another_users_state_and_run_nothing_of_it(sandbox: Sand
         completed = sandbox.run("show", "", environment=environment | {"_HLDCTL_COMPLETE": "zsh"})
         assert session_id[:8] not in completed.stdout
         assert tree(sandbox.state.root) == before
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     assert not (sandbox.work / "ran").exists()
 
 
@@ -91,7 +91,7 @@ def test_hook_denies_what_another_users_database_would_allow(sandbox: Sandbox) -
     sandbox.play("say Done.")
     session_id = sandbox.launch("Go", "--dangerously-skip-permissions", "--wait", "--json")
     session_id = sandbox.show("last")["id"]
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     sandbox.sql("UPDATE sessions SET status = 'running', completed_at = NULL WHERE id = ?", session_id)
 
     def answer() -> str:
@@ -121,13 +121,13 @@ def test_file_put_into_a_session_by_another_user_is_not_run(sandbox: Sandbox, pa
         path.write_text("{}")
     with given_away(path):
         sandbox.ok("ls")
-        assert_nobody_is_left(sandbox)
+        assert_no_process_is_left(sandbox)
         assert not (sandbox.work / "ran").exists()
         # Its row may be lost, too.
         sandbox.sql("DELETE FROM sessions WHERE id = ?", session_id)
         os.utime(files.directory, (0, 0))
         sandbox.run("doctor", "--fix")
-        assert_nobody_is_left(sandbox)
+        assert_no_process_is_left(sandbox)
     assert not (sandbox.work / "ran").exists()
 
 
@@ -161,7 +161,7 @@ def test_commands_ignore_a_session_in_another_users_directory(sandbox: Sandbox, 
     sandbox.ok("launch", "Go", "--wait")
     sandbox.ok("launch", "Go", "--wait")
     session_id, other = (session["id"] for session in json.loads(sandbox.ok("ls", "--json")))
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     files = sandbox.files(session_id)
     treasure = sandbox.home / "treasure"
     treasure.write_text("gold")
@@ -204,7 +204,7 @@ def test_inaccessible_directory_gives_an_error_message(sandbox: Sandbox, part: s
     sandbox.play("say Done.")
     sandbox.ok("launch", "Go", "--wait")
     session_id = sandbox.show("last")["id"]
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     closed = sandbox.state.sessions if part == "directory of sessions" else sandbox.files(session_id).directory
     sandbox.prefix = UNPRIVILEGED
     closed.chmod(0)
@@ -227,7 +227,7 @@ def test_session_in_another_users_directory_is_not_continued(
     script.write_text("say Done.")
     sandbox.ok("launch", "Go", "--rehearse", script, "--env", "A=b", "--wait")
     session_id = sandbox.show("last")["id"]
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     sandbox.prefix = prefix
     with given_away(getattr(sandbox.files(session_id), part)):
         assert_refused(sandbox.run("continue", "last", "Go on"), "belongs to")
@@ -275,7 +275,7 @@ def test_supervisors_do_not_recreate_a_deleted_state_directory(sandbox: Sandbox)
     eventually(lambda: not sandbox.supervisors(), "the supervisors to leave")
     assert claude.is_running()
     sandbox.go_on()
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     assert not sandbox.state.root.exists()
 
 
@@ -291,8 +291,8 @@ def test_session_continues_in_a_moved_state_directory(sandbox: Sandbox) -> None:
         assert moved.show(session_id)["status"] == "running"
         sandbox.go_on()
         assert moved.ended(session_id)["result_content"] == "Two."
-        assert_nobody_is_left(moved)
+        assert_no_process_is_left(moved)
     finally:
         kill(moved.processes())
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     assert not sandbox.state.root.exists()

@@ -1,4 +1,4 @@
-"""Faults that a supervisor's own calls report, as the kernel would; see injected/sitecustomize.py."""
+"""Injection of kernel errors into the calls of a supervisor; see injected/sitecustomize.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _INJECTED = Path(__file__).parent / "injected"
 
 
 class Injection:
-    """Reaches the supervisors that are started with `environment`, until it is over."""
+    """A fault in all supervisors that are started with `environment`, from `begin` to `end`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._switch = sandbox.root / "fault"
@@ -26,8 +26,8 @@ class Injection:
             "HLDCTL_TEST_FAULT_SWITCH": str(self._switch),
         }
 
-    def was_met(self) -> None:
-        """Waits until a call has failed."""
+    def wait_until_met(self) -> None:
+        """Wait until a call has failed."""
         eventually(self._switch.with_name("fault-met").exists, "the fault to be met")
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
-"""A Linux namespace of the test's own, in which the machine can be made to run out of things, without any privilege."""
+"""Private Linux namespaces, in which tests can exhaust resources without privileges."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.helpers.sandbox import Sandbox, eventually, kill_and_wait
 
 
 class Namespace:
-    """Commands of the sandbox run in it while it is open."""
+    """A user and mount namespace, in which the sandbox's commands run while it is open."""
 
     def __init__(self, sandbox: Sandbox, setup: str) -> None:
-        """`setup` is run by a shell as the namespace's root."""
+        """Create the namespace and run `setup` in it, by a shell as root."""
         self._sandbox = sandbox
         self._holder = subprocess.Popen(
             ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", f"{setup}\necho ready; exec cat"],
@@ -28,16 +28,16 @@ class Namespace:
         assert self._holder.stdout is not None
         assert self._holder.stdout.readline() == "ready\n", "no user namespace can be made here"
         target = str(self._holder.pid)
-        entered = ("--user", "--mount", "--wd", "--target", target)
-        sandbox.prefix = ("nsenter", "--preserve-credentials", *entered)
+        namespaces = ("--user", "--mount", "--wd", "--target", target)
+        sandbox.prefix = ("nsenter", "--preserve-credentials", *namespaces)
 
     def run(self, command: str) -> bool:
-        """Says whether that succeeded."""
+        """Run the shell command in the namespace; return whether it succeeded."""
         done = subprocess.run([*self._sandbox.prefix, "sh", "-ec", command], check=False, capture_output=True)
         return done.returncode == 0
 
-    def seen(self, path: Path) -> Path:
-        """What is at that path inside, for those outside."""
+    def path_from_outside(self, path: Path) -> Path:
+        """Return the path by which a file of the namespace can be reached from outside."""
         return Path(f"/proc/{self._holder.pid}/root{path}")
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class Namespace:
 
 
 class SmallDisk(Namespace):
-    """A file system of a given size for the state directory, and for nothing else."""
+    """A file system of a given size, only for the state directory."""
 
     def __init__(self, sandbox: Sandbox, options: str) -> None:
         self._mount = sandbox.state.root
@@ -55,14 +55,14 @@ class SmallDisk(Namespace):
 
     @property
     def sessions(self) -> list[Path]:
-        """The sessions' directories."""
-        return list(self.seen(self._mount).glob("sessions/*"))
+        """The directories of the sessions."""
+        return list(self.path_from_outside(self._mount).glob("sessions/*"))
 
     def remount(self, options: str) -> None:
         assert self.run(f"mount -o remount,{options} {self._mount}")
 
     def make_read_only(self) -> None:
-        """Once nobody holds a file open: the threads of a process that was killed may do so for a moment."""
+        """Make the disk read-only, once no file is open: threads of a killed process may keep one open briefly."""
         eventually(lambda: self.run(f"mount -o remount,ro {self._mount}"), "the disk to be read-only")
 
     def fill(self) -> None:
@@ -71,18 +71,18 @@ class SmallDisk(Namespace):
     def make_room(self) -> None:
         assert self.run(f"rm {self._mount}/filler")
 
-    def has(self, session_id: str, text: str) -> None:
-        """Waits until Claude Code has written that."""
-        journal = self.seen(self._mount) / "sessions" / session_id / "stdout.jsonl"
+    def wait_for_text(self, session_id: str, text: str) -> None:
+        """Wait until the session's journal contains the text."""
+        journal = self.path_from_outside(self._mount) / "sessions" / session_id / "stdout.jsonl"
         eventually(lambda: text.encode() in journal.read_bytes(), f"{text!r} in the journal")
 
-    def carry_out(self) -> None:
-        """Copies what is on it to the same path outside, where it can be looked into by other means than hldctl."""
-        shutil.copytree(self.seen(self._mount), self._mount, dirs_exist_ok=True)
+    def copy_out(self) -> None:
+        """Copy the files to the same path outside, where tests can read them without hldctl."""
+        shutil.copytree(self.path_from_outside(self._mount), self._mount, dirs_exist_ok=True)
 
 
 class Container:
-    """A PID namespace of its own with its own /proc, on the files of the sandbox, for as long as it is open."""
+    """A PID namespace with its own /proc, on the files of the sandbox, while it is open."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         setup = ["sh", "-c", "echo ready; exec cat"]
@@ -97,17 +97,17 @@ class Container:
         assert self._holder.stdout.readline() == "ready\n", "no PID namespace can be made here"
         (self._first,) = psutil.Process(self._holder.pid).children()
         self.sandbox = copy(sandbox)
-        """Its commands run in the container."""
-        entered = ("--user", "--mount", "--pid", "--wd", "--target", str(self._first.pid))
-        self.sandbox.prefix = ("nsenter", "--preserve-credentials", *entered)
+        """A copy of the sandbox whose commands run in the container."""
+        namespaces = ("--user", "--mount", "--pid", "--wd", "--target", str(self._first.pid))
+        self.sandbox.prefix = ("nsenter", "--preserve-credentials", *namespaces)
 
     def processes(self, word: str) -> list[psutil.Process]:
-        """Those of the sandbox with that word in their command line, by their pids outside."""
+        """Return the container's processes with the word in their command line, by their pids outside."""
         namespace = self._namespace_of(self._first.pid)
         return [process for process in self.sandbox.running(word) if self._namespace_of(process.pid) == namespace]
 
     def close(self) -> None:
-        """Ends it, and with its first process all others."""
+        """Kill the first process, and with it all others of the namespace."""
         if self._holder.poll() is None:
             kill_and_wait(self._first)
             self._holder.communicate("")

@@ -1,4 +1,4 @@
-"""One state directory, seen from several PID namespaces of one machine: a host and its containers."""
+"""One state directory used from several PID namespaces of a machine: a host and its containers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Opener = Callable[[], Container]
 
 
 @pytest.fixture
-def opened(sandbox: Sandbox) -> Iterator[Opener]:
-    """Opens a container; all are closed at the end."""
+def open_container(sandbox: Sandbox) -> Iterator[Opener]:
+    """Return a function that opens a container; all containers are closed at the end."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(closing(Container(sandbox)))
 
@@ -27,8 +27,8 @@ def pending(sandbox: Sandbox) -> list[str]:
     return [approval["id"] for approval in json.loads(sandbox.ok("approvals", "--json"))]
 
 
-def launched(container: Container, *options: str) -> str:
-    """A session in the midst of a tool."""
+def launch(container: Container, *options: str) -> str:
+    """Launch a session, wait until its tool runs and return its id."""
     container.sandbox.play(GATED)
     session_id = container.sandbox.launch("Hello", "--allowed-tools", "Bash", *options)
     container.sandbox.journal_has(session_id, "go-on")
@@ -44,13 +44,13 @@ def status(sandbox: Sandbox, session_id: str) -> str:
     return sandbox.ok("ls", "--all", "--format", "{id} {status}").partition(f"{session_id} ")[2].split()[0]
 
 
-def containers_found(sandbox: Sandbox) -> list[str]:
+def container_findings(sandbox: Sandbox) -> list[str]:
     findings = json.loads(sandbox.run("doctor", "--json").stdout)
     return [finding["message"] for finding in findings if finding["subject"] == "containers"]
 
 
-def test_request_in_a_container_is_answered_from_outside(sandbox: Sandbox, opened: Opener) -> None:
-    inside = opened().sandbox
+def test_request_in_a_container_is_answered_from_outside(sandbox: Sandbox, open_container: Opener) -> None:
+    inside = open_container().sandbox
     inside.play(ASKING)
     session_id = inside.launch("Hello", "--approvals")
     (approval,) = eventually(lambda: pending(inside), "the request")
@@ -62,33 +62,33 @@ def test_request_in_a_container_is_answered_from_outside(sandbox: Sandbox, opene
     assert faults(sandbox, session_id) == []
 
 
-def test_request_in_a_container_is_not_expired_from_another(sandbox: Sandbox, opened: Opener) -> None:
-    inside, beside = opened().sandbox, opened().sandbox
+def test_request_in_a_container_is_not_expired_from_another(sandbox: Sandbox, open_container: Opener) -> None:
+    inside, other = open_container().sandbox, open_container().sandbox
     inside.play(ASKING)
     session_id = inside.launch("Hello", "--approvals")
     (approval,) = eventually(lambda: pending(inside), "the request")
-    assert pending(beside) == [approval]
-    assert f"{approval[:8]}" in beside.ok("approvals")
-    beside.ok("deny", approval, "--message", "No.")
+    assert pending(other) == [approval]
+    assert f"{approval[:8]}" in other.ok("approvals")
+    other.ok("deny", approval, "--message", "No.")
     assert inside.run("wait", session_id).returncode == 0
     assert not (sandbox.work / "made").exists()
 
 
-def test_session_in_a_container_is_interrupted_from_outside(sandbox: Sandbox, opened: Opener) -> None:
-    container = opened()
-    session_id = launched(container)
+def test_session_in_a_container_is_interrupted_from_outside(sandbox: Sandbox, open_container: Opener) -> None:
+    container = open_container()
+    session_id = launch(container)
     assert "can be answered and interrupted from here" in sandbox.ok("show", session_id)
-    assert len(containers_found(sandbox)) == 1
+    assert len(container_findings(sandbox)) == 1
     sandbox.ok("interrupt", session_id)
     assert status(sandbox, session_id) == "interrupted"
     eventually(lambda: not sandbox.processes(), "all to leave")
 
 
 @pytest.mark.parametrize("where", ["outside", "beside"])
-def test_claude_in_a_container_is_not_considered_dead(sandbox: Sandbox, opened: Opener, where: str) -> None:
-    container = opened()
-    watcher = sandbox if where == "outside" else opened().sandbox
-    session_id = launched(container)
+def test_claude_in_a_container_is_not_considered_dead(sandbox: Sandbox, open_container: Opener, where: str) -> None:
+    container = open_container()
+    watcher = sandbox if where == "outside" else open_container().sandbox
+    session_id = launch(container)
     kill_supervisor(container)
     claudes = container.processes("claude")
     assert status(watcher, session_id) == "running"
@@ -96,7 +96,7 @@ def test_claude_in_a_container_is_not_considered_dead(sandbox: Sandbox, opened: 
     refused = watcher.run("interrupt", session_id)
     assert (refused.returncode, "run any hldctl command there" in refused.stderr) == (4, True)
     assert watcher.run("rm", "--force", session_id).returncode == 4
-    assert len(containers_found(watcher)) == 1
+    assert len(container_findings(watcher)) == 1
     assert not any(map(is_dead, claudes))
     sandbox.go_on()
     assert container.sandbox.run("wait", session_id).returncode == 0
@@ -104,28 +104,28 @@ def test_claude_in_a_container_is_not_considered_dead(sandbox: Sandbox, opened: 
     assert faults(sandbox, session_id) == []
 
 
-def test_claude_outside_is_not_considered_dead_in_a_container(sandbox: Sandbox, opened: Opener) -> None:
+def test_claude_outside_is_not_considered_dead_in_a_container(sandbox: Sandbox, open_container: Opener) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
     (supervisor,) = sandbox.supervisors()
     kill_and_wait(supervisor)
-    assert status(opened().sandbox, session_id) == "running"
+    assert status(open_container().sandbox, session_id) == "running"
     sandbox.go_on()
     assert sandbox.run("wait", session_id).returncode == 0
 
 
-def test_session_is_lost_with_its_container(sandbox: Sandbox, opened: Opener) -> None:
-    container = opened()
-    session_id = launched(container)
+def test_session_is_lost_with_its_container(sandbox: Sandbox, open_container: Opener) -> None:
+    container = open_container()
+    session_id = launch(container)
     container.close()
     assert sandbox.show(session_id)["end_reason"] == "lost"
     assert faults(sandbox, session_id) == []
 
 
-def test_unsupervised_end_in_a_container_is_recorded_from_outside(sandbox: Sandbox, opened: Opener) -> None:
-    container = opened()
-    session_id = launched(container)
+def test_unsupervised_end_in_a_container_is_recorded_from_outside(sandbox: Sandbox, open_container: Opener) -> None:
+    container = open_container()
+    session_id = launch(container)
     kill_supervisor(container)
     claudes = container.processes("claude")
     sandbox.go_on()
@@ -134,10 +134,12 @@ def test_unsupervised_end_in_a_container_is_recorded_from_outside(sandbox: Sandb
 
 
 @pytest.mark.parametrize("remedy", ["rm", "doctor"])
-def test_pending_start_of_a_lost_container_is_not_done_elsewhere(sandbox: Sandbox, opened: Opener, remedy: str) -> None:
-    """Outside it would run without the walls of its container."""
-    container = opened()
-    session_id = launched(container, "--on-end", "touch ended-here")
+def test_pending_start_of_a_lost_container_is_not_done_elsewhere(
+    sandbox: Sandbox, open_container: Opener, remedy: str
+) -> None:
+    """Outside, the command would run without the isolation of its container."""
+    container = open_container()
+    session_id = launch(container, "--on-end", "touch ended-here")
     container.close()
     assert status(sandbox, session_id) == "running"
     assert "hldctl doctor --fix" in sandbox.ok("show", session_id)
@@ -148,8 +150,8 @@ def test_pending_start_of_a_lost_container_is_not_done_elsewhere(sandbox: Sandbo
         sandbox.ok("rm", "--force", session_id)
         assert sandbox.run("show", session_id).returncode == 3
     else:
-        assert len(containers_found(sandbox)) == 1
+        assert len(container_findings(sandbox)) == 1
         sandbox.run("doctor", "--fix")
         assert sandbox.show(session_id)["end_reason"] == "lost"
         eventually((sandbox.work / "ended-here").exists, "the command at the end")
-    assert containers_found(sandbox) == []
+    assert container_findings(sandbox) == []

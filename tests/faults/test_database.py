@@ -1,4 +1,4 @@
-"""The database full or failing at each write, locked, damaged: Claude Code goes on, and all is recorded afterwards."""
+"""A full, failing, locked or damaged database: Claude Code continues, and everything is recorded afterwards."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 
 from tests.faults.injection import Injection
 from tests.faults.outcome import (
-    assert_nobody_is_left,
-    assert_recorded_whole,
+    assert_fully_recorded,
+    assert_no_process_is_left,
     assert_refused,
     assert_succeeded,
-    claude_of,
-    has_trouble,
+    claude_process,
+    wait_for_trouble,
 )
 from tests.helpers.sandbox import GATED, Sandbox, eventually, is_dead
 
@@ -50,7 +50,7 @@ def test_failed_write_in_a_launch_leaves_nothing(sandbox: Sandbox, fault: str) -
 
 @pytest.mark.parametrize("fault", ["database-full", "database-broken"])
 def test_failed_later_writes_are_retried_until_all_is_recorded(sandbox: Sandbox, fault: str) -> None:
-    """From one write on, another in each session, until Claude Code has ended; they run side by side."""
+    """Writes fail from the N-th one on until Claude Code has ended, with another N in each of the parallel sessions."""
     sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
     sandbox.ok("ls")
     injection = Injection(sandbox)
@@ -65,7 +65,7 @@ def test_failed_later_writes_are_retried_until_all_is_recorded(sandbox: Sandbox,
     assert sum("a fault of the machine" in log for log in logs) > len(ids) / 2
     for session_id in ids:
         sandbox.ok("wait", session_id)
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     for session_id in ids:
         assert_succeeded(sandbox, session_id, "Two.")
 
@@ -74,7 +74,7 @@ def test_supervisor_waits_for_a_locked_database(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
-    claude = claude_of(sandbox, session_id)
+    claude = claude_process(sandbox, session_id)
     with subprocess.Popen(
         [sys.executable, "-c", LOCK, sandbox.state.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as locker:
@@ -86,7 +86,7 @@ def test_supervisor_waits_for_a_locked_database(sandbox: Sandbox) -> None:
         eventually(lambda: is_dead(claude), "Claude Code to end, which no lock concerns")
         assert time.monotonic() - began < 25
         assert sandbox.show(session_id)["status"] == "running"
-        has_trouble(sandbox, session_id, "database is locked")
+        wait_for_trouble(sandbox, session_id, "database is locked")
         output, errors = launching.communicate()
         assert_refused(
             subprocess.CompletedProcess([], launching.returncode, output, errors),
@@ -99,13 +99,13 @@ def test_supervisor_waits_for_a_locked_database(sandbox: Sandbox) -> None:
 
 
 def test_supervisor_waits_for_a_read_only_state_directory(sandbox: Sandbox) -> None:
-    """As when the kernel makes a failing disk read-only: what is open stays open, and takes nothing."""
+    """The kernel makes a failing disk read-only like this: open files stay open, but cannot be written."""
     sandbox.play('say One.\nwait 2s\ncall Bash {"command": "echo out"}\n\nsay Two.')
     injection = Injection(sandbox)
     injection.end()
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", environment=injection.environment("read-only"))
     injection.begin()
-    injection.was_met()
+    injection.wait_until_met()
     sandbox.journal_has(session_id, '"type":"result"')
     assert sandbox.show(session_id)["status"] == "running"
     injection.end()
@@ -127,9 +127,9 @@ def test_supervisor_waits_until_a_damaged_database_is_repaired(sandbox: Sandbox)
     assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
     sandbox.go_on()
     sandbox.journal_has(session_id, '"type":"result"')
-    has_trouble(sandbox, session_id, "malformed")
+    wait_for_trouble(sandbox, session_id, "malformed")
     with sandbox.state.database.open("r+b") as database:
         database.write(whole)
     assert_succeeded(sandbox, session_id, "Two.")
     assert sandbox.show(session_id)["title"] == "Known"
-    assert_recorded_whole(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)

@@ -1,4 +1,4 @@
-"""The state directory's file system full or read-only; Claude Code's own files are on another."""
+"""A full or read-only file system for the state directory; Claude Code's own files are on another one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.namespace import SmallDisk
-from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, assert_refused
+from tests.faults.outcome import assert_fully_recorded, assert_no_process_is_left, assert_refused
 from tests.helpers.sandbox import GATED, PATIENCE, Sandbox, eventually
 
 SIZES = [f"size={size}k" for size in range(8, 340, 24)]
 INODES = [f"nr_inodes={number}" for number in range(3, 19, 4)]
 LARGE = "size=8m,nr_inodes=1000"
-# The genuine one has notes of its own to write while a tool runs, and on a full disk may hang over them (2.1.330).
+# The real Claude Code writes files of its own while a tool runs, and may hang if the disk is full (2.1.330).
 SILENT_UNTIL_TOLD = """
 def write(**event):
     print(json.dumps(event), flush=True)
@@ -40,8 +40,8 @@ READING = (
     *("export --format json ID", "stats", "stats --by model --json"),
     *("approvals", "approvals --all --json", "events --session ID", "events --json"),
 )
+# The first commands print ages or the time, which change.
 _AGES = 4
-"""The first commands print ages or the time, which change."""
 
 
 @pytest.fixture
@@ -60,15 +60,15 @@ def test_launch_on_an_almost_full_disk_is_all_or_nothing(sandbox: Sandbox, disk:
     if launched.returncode != 0:
         assert_refused(launched, str(sandbox.state.root))
         assert disk.sessions == []
-        assert_nobody_is_left(sandbox)
+        assert_no_process_is_left(sandbox)
     disk.remount(LARGE)
     ids = sandbox.ok("ls", "--all", "-q").split()
     assert ids == launched.stdout.split()
     for session_id in ids or [sandbox.launch("Hello")]:
         sandbox.ok("wait", session_id)
-        assert_nobody_is_left(sandbox)
-        disk.carry_out()
-        assert_recorded_whole(sandbox, session_id)
+        assert_no_process_is_left(sandbox)
+        disk.copy_out()
+        assert_fully_recorded(sandbox, session_id)
 
 
 def test_full_disk_can_be_read_and_the_session_continues(sandbox: Sandbox, disk: SmallDisk) -> None:
@@ -83,9 +83,9 @@ def test_full_disk_can_be_read_and_the_session_continues(sandbox: Sandbox, disk:
     disk.make_room()
     sandbox.go_on()
     sandbox.ok("wait", session_id)
-    assert_nobody_is_left(sandbox)
-    disk.carry_out()
-    assert_recorded_whole(sandbox, session_id)
+    assert_no_process_is_left(sandbox)
+    disk.copy_out()
+    assert_fully_recorded(sandbox, session_id)
 
 
 FAULTS = {
@@ -118,7 +118,7 @@ def test_read_only_disk_can_be_read_completely(sandbox: Sandbox, disk: SmallDisk
     sandbox.play("say One.")
     session_id = sandbox.launch("Hello")
     sandbox.ok("wait", session_id)
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     leave_log(sandbox, disk, log)
     prevent_writes, reason = FAULTS[fault]
     prevent_writes(disk)
@@ -127,7 +127,7 @@ def test_read_only_disk_can_be_read_completely(sandbox: Sandbox, disk: SmallDisk
     assert ("The newest title" in sandbox.ok("ls")) == (log != "no log")
     assert ("The newest title" in sandbox.ok("export", session_id)) == (log != "no log")
     completed = sandbox.ok("show", session_id[:4], environment={"_HLDCTL_COMPLETE": "zsh"})
-    # Completion is quick rather than complete: it leaves out what only the log has.
+    # Completion is fast rather than complete: it leaves out rows that only the log contains.
     assert completed.startswith(session_id[:8]) or log == "log alone"
     for command in (["launch", "Hi"], ["set", session_id, "--title", "x"]):
         assert_refused(sandbox.run(*command), str(sandbox.state.root), reason if command[0] == "set" else "")
@@ -139,8 +139,8 @@ def test_read_only_disk_can_be_read_completely(sandbox: Sandbox, disk: SmallDisk
     for reading, before in zip(READING[_AGES:], shown[_AGES:], strict=True):
         assert sandbox.ok(*reading.replace("ID", session_id).split()) == before
     assert sandbox.show(session_id)["end_reason"] == "success"
-    disk.carry_out()
-    assert_recorded_whole(sandbox, session_id)
+    disk.copy_out()
+    assert_fully_recorded(sandbox, session_id)
 
 
 @pytest.mark.parametrize("log", LOGS)
@@ -149,7 +149,7 @@ def test_deletion_frees_space_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, 
     sandbox.claude(SMALL + LARGE_ANSWER)
     ids = [sandbox.launch("Hello") for _ in range(2)]
     sandbox.ok("wait", *ids)
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     leave_log(sandbox, disk, log)
     disk.fill()
     words = ["rm", *ids] if command == "rm" else ["prune", "--keep", "0"]
@@ -159,11 +159,11 @@ def test_deletion_frees_space_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, 
 
 
 def test_rows_kept_by_a_full_disk_are_deleted_by_the_next_removal(sandbox: Sandbox, disk: SmallDisk) -> None:
-    """The files of the session gave no room for the log; nothing is left half-deleted for good."""
+    """Deleting the session's files frees too little space for the log, but nothing stays half-deleted."""
     sandbox.claude(SMALL)
     session_id = sandbox.launch("Hello")
     sandbox.ok("wait", session_id)
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     assert disk.run(f"find {sandbox.state.session(session_id).directory} -type f -size +0 -delete")
     disk.fill()
     assert_refused(sandbox.run("rm", session_id), str(sandbox.state.root), "is full")
@@ -179,7 +179,7 @@ def test_follower_sees_new_lines_once_a_full_disk_has_space(sandbox: Sandbox, di
     session_id = sandbox.launch("Hello")
     eventually(lambda: "One." in sandbox.ok("tail", session_id), "what was said to be recorded")
     sandbox.power_off()
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     assert disk.run(f"rm {sandbox.state.database}-shm")
     disk.fill()
     with sandbox.popen("tail", "-f", session_id) as follower:
@@ -187,7 +187,7 @@ def test_follower_sees_new_lines_once_a_full_disk_has_space(sandbox: Sandbox, di
         seen = [follower.stdout.readline(), follower.stdout.readline()]
         assert "One." in "".join(seen), seen
         disk.make_room()
-        # It is adopted by the follower itself, and ends.
+        # The follower adopts the session, which then ends.
         rest, errors = follower.communicate(timeout=PATIENCE)
     assert (follower.returncode, errors) == (0, ""), rest
     assert sandbox.show(session_id)["end_reason"] in ("killed", "lost")
@@ -196,14 +196,14 @@ def test_follower_sees_new_lines_once_a_full_disk_has_space(sandbox: Sandbox, di
 def test_orphan_on_a_read_only_disk_is_adopted_later(sandbox: Sandbox, disk: SmallDisk) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    disk.has(session_id, "go-on")
+    disk.wait_for_text(session_id, "go-on")
     sandbox.power_off()
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     disk.make_read_only()
     assert "running" in sandbox.ok("ls")
     assert sandbox.show(session_id)["status"] == "running"
     disk.remount("rw")
     assert sandbox.show(session_id)["status"] == "failed"
-    assert_nobody_is_left(sandbox)
-    disk.carry_out()
-    assert_recorded_whole(sandbox, session_id)
+    assert_no_process_is_left(sandbox)
+    disk.copy_out()
+    assert_fully_recorded(sandbox, session_id)

@@ -1,16 +1,16 @@
-"""The journal damaged, cut short, or at the end of what it may grow to: what can be read of it is recorded."""
+"""A damaged, truncated or size-limited journal: everything that can be read is recorded."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.faults.outcome import assert_nobody_is_left, assert_recorded_whole, supervisor_of
+from tests.faults.outcome import assert_fully_recorded, assert_no_process_is_left, supervisor_process
 from tests.helpers.sandbox import GATED, Sandbox, claude_binary, eventually
 
 
 @pytest.fixture
 def session_id(sandbox: Sandbox) -> str:
-    """Of a session in the midst of its work, with all that it said so far recorded."""
+    """Return the id of a session whose tool runs and whose output so far is recorded."""
     sandbox.play(GATED)
     launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually(lambda: "go-on" in sandbox.ok("tail", launched), "the tool call to be recorded")
@@ -22,7 +22,7 @@ def go_on(sandbox: Sandbox, session_id: str) -> None:
     sandbox.ok("wait", session_id)
     session = sandbox.show(session_id)
     assert (session["end_reason"], session["result_content"]) == ("success", "Two.")
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
 
 
 def test_overwriting_recorded_bytes_changes_nothing(sandbox: Sandbox, session_id: str) -> None:
@@ -36,7 +36,7 @@ def test_overwriting_recorded_bytes_changes_nothing(sandbox: Sandbox, session_id
     assert sandbox.events(session_id)[: len(before) - 1] == before[:-1]
     with journal.open("r+b") as file:
         file.write(whole)
-    assert_recorded_whole(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 def test_unreadable_bytes_are_noted_and_the_rest_is_recorded(sandbox: Sandbox, session_id: str) -> None:
@@ -44,7 +44,7 @@ def test_unreadable_bytes_are_noted_and_the_rest_is_recorded(sandbox: Sandbox, s
         file.write(b"\0\xff{[" * 1000 + b"\n" + b"\0" * 4096 + b"\n")
     go_on(sandbox, session_id)
     assert [event["content"] for event in sandbox.events(session_id) if "cannot be read" in (event["content"] or "")]
-    assert_recorded_whole(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 @pytest.mark.parametrize("size", [0, 700])
@@ -61,7 +61,7 @@ def test_truncated_journal_is_read_from_its_new_end(sandbox: Sandbox, session_id
 
 
 def test_journal_at_its_size_limit_ends_claude_code_and_is_recorded(sandbox: Sandbox) -> None:
-    """Its own words are lost to it, as they would be in a shell."""
+    """Claude Code's remaining output is lost, as it would be in a shell."""
     sandbox.play(f"say One.\n\nsay {'word ' * 20_000}")
     wrapper = sandbox.root / "claude-limited"
     wrapper.write_text(f'#!/bin/sh\ntrap "" XFSZ\nulimit -f 8\nexec {claude_binary()} "$@"\n')
@@ -69,7 +69,7 @@ def test_journal_at_its_size_limit_ends_claude_code_and_is_recorded(sandbox: San
     sandbox.environment["HLDCTL_CLAUDE"] = str(wrapper)
     session_id = sandbox.launch("Hello")
     assert sandbox.run("wait", session_id).returncode == 1
-    assert_recorded_whole(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 def test_deleted_journal_ends_the_session_and_keeps_its_events(sandbox: Sandbox, session_id: str) -> None:
@@ -77,13 +77,13 @@ def test_deleted_journal_ends_the_session_and_keeps_its_events(sandbox: Sandbox,
     sandbox.files(session_id).journal.unlink()
     sandbox.go_on()
     sandbox.run("wait", session_id)
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     assert sandbox.show(session_id)["completed_at"] is not None
     assert len(sandbox.events(session_id)) >= len(before)
 
 
 def test_session_adopted_with_a_shorter_journal_continues(sandbox: Sandbox, session_id: str) -> None:
-    supervisor_of(sandbox, session_id).kill()
+    supervisor_process(sandbox, session_id).kill()
     with sandbox.files(session_id).journal.open("r+b") as file:
         file.truncate(0)
     sandbox.ok("show", session_id)

@@ -1,4 +1,4 @@
-"""Lines of any size: recorded within bounded memory, and read again so."""
+"""Lines of any size: recorded and read again within bounded memory."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from tests.faults.outcome import assert_nobody_is_left
+from tests.faults.outcome import assert_no_process_is_left
 from tests.helpers.sandbox import Sandbox
 
 MEGABYTE = 1 << 20
+# Bytes for each process; the 250 MB line alone took 1.3 GB before it was truncated.
 ADDRESS_SPACE = 1 << 30
-"""Bytes for each process; the 250 MB line alone took 1.3 GB before it was cut."""
-# The middle of the line is a hole in the file: nothing of it has to be written.
+# The middle of the line is a hole in the file, which does not have to be written.
 LONG_LINE = """
 def say(**event):
     print(json.dumps(event), flush=True)
@@ -30,7 +30,7 @@ say(type="result", subtype="success", is_error=False, result="Two.")
 
 
 def limited(sandbox: Sandbox) -> None:
-    """What the sandbox runs from now on, supervisors included, gets no more memory than that."""
+    """Limit the address space of all processes that the sandbox starts from now on, including supervisors."""
     limit = f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_AS, ({ADDRESS_SPACE},) * 2)"
     sandbox.prefix = (sys.executable, "-c", f"{limit}; os.execvp(sys.argv[1], sys.argv[1:])")
 
@@ -58,12 +58,12 @@ def test_line_of_any_size_is_recorded_and_the_session_ends(sandbox: Sandbox, siz
     for command in (["tail"], ["export"], ["export", "--format", "json"], ["show", "--events", "--json"]):
         assert "Two." in sandbox.ok(*command, session_id)
     assert sandbox.files(session_id).log.read_text() == ""
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     assert count_raw(sandbox, session_id) == journal.stat().st_size
 
 
 def count_raw(sandbox: Sandbox, session_id: str) -> int:
-    """The bytes that `tail --raw` prints, within the same limit."""
+    """Return the bytes that `tail --raw` prints within the same limit."""
     command = [*sandbox.prefix, sys.executable, "-m", "hldctl", "tail", "--raw", session_id]
     with subprocess.Popen(command, cwd=sandbox.work, env=sandbox.environment, stdout=subprocess.PIPE) as tail:
         assert tail.stdout is not None

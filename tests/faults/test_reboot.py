@@ -1,4 +1,4 @@
-"""After a reboot pids are another's, and a clock may jump either way: sessions end rightly, nobody else is harmed."""
+"""Reused pids after a reboot, and clock jumps: sessions end correctly, and other processes are not affected."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from hldctl.system.processes import identify
 from tests.faults.outcome import (
-    assert_nobody_is_left,
-    assert_recorded_whole,
+    assert_fully_recorded,
+    assert_no_process_is_left,
     assert_succeeded,
-    claude_of,
-    supervisor_of,
+    claude_process,
+    supervisor_process,
 )
 from tests.helpers.sandbox import GATED, PATIENCE, Sandbox, eventually
 
@@ -31,7 +31,7 @@ def session_id(sandbox: Sandbox) -> str:
 
 @pytest.fixture
 def innocent() -> Iterator[subprocess.Popen[bytes]]:
-    """A process of somebody else, with a child."""
+    """Start a process with a child that does not belong to a session."""
     with subprocess.Popen(["sh", "-c", "sleep 1000 & wait"], start_new_session=True) as process:
         eventually(lambda: psutil.Process(process.pid).children(), "its child")
         yield process
@@ -57,7 +57,7 @@ def test_pid_reused_after_a_reboot_is_not_the_session(
     assert sandbox.run("wait", session_id).returncode == 1
     assert innocent.poll() is None
     assert psutil.Process(innocent.pid).children()
-    assert_recorded_whole(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 def test_conversation_can_be_continued_after_a_reboot(sandbox: Sandbox, session_id: str) -> None:
@@ -72,12 +72,12 @@ def test_conversation_can_be_continued_after_a_reboot(sandbox: Sandbox, session_
     sandbox.go_on()
     continuation = sandbox.ok("continue", session_id, "Go on", "--allowed-tools", "Bash").strip()
     assert sandbox.ended(continuation)["end_reason"] == "success"
-    assert_recorded_whole(sandbox, continuation)
+    assert_fully_recorded(sandbox, continuation)
 
 
 def test_session_finished_before_the_reboot_is_recorded_as_finished(sandbox: Sandbox, session_id: str) -> None:
-    claude = claude_of(sandbox, session_id)
-    supervisor_of(sandbox, session_id).kill()
+    claude = claude_process(sandbox, session_id)
+    supervisor_process(sandbox, session_id).kill()
     sandbox.go_on()
     claude.wait(PATIENCE)
     sandbox.power_off()
@@ -89,7 +89,7 @@ def test_session_finished_before_the_reboot_is_recorded_as_finished(sandbox: San
 @pytest.mark.parametrize("adopted", [False, True], ids=["supervised", "adopted"])
 def test_clock_jump_does_not_disturb_a_session(sandbox: Sandbox, session_id: str, jump: int, adopted: bool) -> None:
     if adopted:
-        supervisor_of(sandbox, session_id).kill()
+        supervisor_process(sandbox, session_id).kill()
     sandbox.sql("UPDATE sessions SET created_at = created_at - ?, last_activity_at = last_activity_at - ?", jump, jump)
     sandbox.sql("UPDATE conversation_events SET created_at = created_at - ?", jump)
     assert session_id in sandbox.ok("ls", "-q")
@@ -106,4 +106,4 @@ def test_lost_session_has_no_negative_duration_after_a_clock_jump(sandbox: Sandb
     session = sandbox.show(session_id)
     assert session["status"] == "failed"
     assert session["duration_ms"] >= 0
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)

@@ -1,4 +1,4 @@
-"""Watches, descriptors, memory, processes: where there are no more, there is a sentence, or a wait."""
+"""Exhausted watches, descriptors, memory and processes: commands print an error, supervisors wait."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from hldctl.system import file_lock
 from tests.faults.injection import Injection
 from tests.faults.namespace import Namespace
 from tests.faults.outcome import (
-    assert_nobody_is_left,
-    assert_recorded_whole,
+    assert_fully_recorded,
+    assert_no_process_is_left,
     assert_refused,
     assert_succeeded,
-    has_trouble,
-    supervisor_of,
+    supervisor_process,
+    wait_for_trouble,
 )
 from tests.helpers.sandbox import GATED, Completed, Sandbox, eventually, is_dead, kill_and_wait
 
 
 @pytest.fixture
 def session_id(sandbox: Sandbox) -> str:
-    """Of a session in the midst of its work, with all that it said so far recorded."""
+    """Return the id of a session whose tool runs and whose output so far is recorded."""
     sandbox.play(GATED)
     launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually(lambda: "go-on" in sandbox.ok("tail", launched), "the tool call to be recorded")
@@ -61,11 +61,11 @@ def test_session_can_be_interrupted_without_inotify(sandbox: Sandbox) -> None:
     sandbox.journal_has(session_id, "One.")
     sandbox.ok("interrupt", session_id)
     assert sandbox.show(session_id)["end_reason"] == "interrupted"
-    assert_recorded_whole(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 def few_descriptors(process: psutil.Process) -> None:
-    """What is open stays open."""
+    """Open files stay open."""
     process.rlimit(psutil.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
@@ -78,28 +78,28 @@ def enough(process: psutil.Process, kind: int) -> None:
 @pytest.mark.parametrize("adopted", [False, True], ids=["spawned", "adopted"])
 def test_supervisor_out_of_descriptors_waits_for_some(sandbox: Sandbox, session_id: str, adopted: bool) -> None:
     if adopted:
-        supervisor_of(sandbox, session_id).kill()
+        supervisor_process(sandbox, session_id).kill()
         sandbox.ok("show", session_id)
-    supervisor = supervisor_of(sandbox, session_id)
+    supervisor = supervisor_process(sandbox, session_id)
     few_descriptors(supervisor)
     sandbox.files(session_id).wake_signal.touch()
     sandbox.go_on()
     sandbox.journal_has(session_id, '"type":"result"')
-    has_trouble(sandbox, session_id, "Too many open files")
+    wait_for_trouble(sandbox, session_id, "Too many open files")
     assert sandbox.show(session_id)["status"] == "running"
     enough(supervisor, psutil.RLIMIT_NOFILE)
     assert_succeeded(sandbox, session_id, "Two.")
 
 
 def test_interrupt_reaches_a_supervisor_out_of_descriptors(sandbox: Sandbox, session_id: str) -> None:
-    supervisor = supervisor_of(sandbox, session_id)
+    supervisor = supervisor_process(sandbox, session_id)
     few_descriptors(supervisor)
     with sandbox.popen("interrupt", session_id) as interrupting:
-        has_trouble(sandbox, session_id, "Too many open files")
+        wait_for_trouble(sandbox, session_id, "Too many open files")
         enough(supervisor, psutil.RLIMIT_NOFILE)
         assert interrupting.wait() == 0
     assert sandbox.show(session_id)["end_reason"] == "interrupted"
-    assert_recorded_whole(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 def limited(sandbox: Sandbox, limit: str, *arguments: str) -> Completed:
@@ -116,24 +116,24 @@ def limited(sandbox: Sandbox, limit: str, *arguments: str) -> Completed:
 
 @pytest.mark.parametrize("number", range(5, 14))
 def test_command_with_few_descriptors_works_or_prints_an_error(sandbox: Sandbox, number: int) -> None:
-    """With fewer Python itself does not start."""
+    # With fewer descriptors Python itself does not start.
     sandbox.claude("")
     sandbox.ok("ls")
     for command in (["ls"], ["launch", "Hello"], ["events"]):
         done = limited(sandbox, f"-n {number}", *command)
         if done.returncode != 0:
             assert_refused(done)
-    assert_nobody_is_left(sandbox)
+    assert_no_process_is_left(sandbox)
     for session_id in sandbox.ok("ls", "--all", "-q").split():
         assert sandbox.show(session_id)["completed_at"] is not None
 
 
 def test_supervisor_out_of_memory_waits_for_some(sandbox: Sandbox, session_id: str) -> None:
-    supervisor = supervisor_of(sandbox, session_id)
+    supervisor = supervisor_process(sandbox, session_id)
     supervisor.rlimit(psutil.RLIMIT_AS, (supervisor.memory_info().vms, resource.RLIM_INFINITY))
     with sandbox.files(session_id).journal.open("ab") as journal:
         journal.write(b'{"type": "long", "text": "' + b"x" * (16 << 20) + b'"}\n')
-    has_trouble(sandbox, session_id, "MemoryError")
+    wait_for_trouble(sandbox, session_id, "MemoryError")
     sandbox.go_on()
     sandbox.journal_has(session_id, '"type":"result"')
     enough(supervisor, psutil.RLIMIT_AS)
@@ -148,13 +148,13 @@ def test_failed_fork_of_claude_code_fails_the_session(sandbox: Sandbox) -> None:
     injection.end()
     session_id = sandbox.ok("ls", "--all", "-q").strip()
     assert sandbox.show(session_id)["end_reason"] == "spawn_failed"
-    assert_recorded_whole(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)
 
 
 @pytest.mark.parametrize("command", ["launch", "ls", "show"])
 def test_failed_fork_of_a_supervisor_gives_an_error_message(sandbox: Sandbox, session_id: str, command: str) -> None:
     if command != "launch":
-        supervisor_of(sandbox, session_id).kill()
+        supervisor_process(sandbox, session_id).kill()
     injection = Injection(sandbox)
     environment = injection.environment("fork-of-commands")
     arguments = {"launch": ["launch", "Hello"], "ls": ["ls"], "show": ["show", session_id]}[command]
@@ -174,7 +174,7 @@ def test_launch_with_a_small_file_size_limit_is_refused(sandbox: Sandbox) -> Non
 
 
 def test_command_with_a_small_file_size_limit_adopts_no_session(sandbox: Sandbox, session_id: str) -> None:
-    kill_and_wait(supervisor_of(sandbox, session_id))
+    kill_and_wait(supervisor_process(sandbox, session_id))
     assert limited(sandbox, "-f 100", "ls", "-q").stdout.split() == [session_id]
     eventually(lambda: file_lock.is_free(sandbox.files(session_id).lock), "the lock to be free")
     assert "ulimit -f" in sandbox.files(session_id).log.read_text()
@@ -183,10 +183,10 @@ def test_command_with_a_small_file_size_limit_adopts_no_session(sandbox: Sandbox
 
 
 def test_interrupt_replaces_a_supervisor_that_cannot_write(sandbox: Sandbox, session_id: str) -> None:
-    supervisor = supervisor_of(sandbox, session_id)
+    supervisor = supervisor_process(sandbox, session_id)
     _, most = supervisor.rlimit(psutil.RLIMIT_FSIZE)
     supervisor.rlimit(psutil.RLIMIT_FSIZE, (1 << 10, most))
     assert sandbox.ok("interrupt", session_id) == f"{session_id} interrupted\n"
     assert is_dead(supervisor)
     assert "ulimit -f" in sandbox.files(session_id).log.read_text()
-    assert_recorded_whole(sandbox, session_id)
+    assert_fully_recorded(sandbox, session_id)

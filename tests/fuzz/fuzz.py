@@ -21,9 +21,9 @@ from pathlib import Path
 import hldctl
 from hldctl.ingest.reducer import Fold
 from hldctl.ingest.state import FoldState
-from tests.fixtures.streams.expected import lines_of
+from tests.fixtures.streams.expected import split_lines
 from tests.fixtures.streams.record import indexes
-from tests.fuzz.mutation import mutated
+from tests.fuzz.mutation import mutate
 from tests.fuzz.targets import ARRIVED, TARGETS, Bench, Target
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -51,7 +51,7 @@ class Run:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
+def open_bench() -> Iterator[Bench]:
     with tempfile.TemporaryDirectory() as directory:
         made = Bench(Path(directory))
         try:
@@ -77,12 +77,12 @@ def seeds(target: str) -> list[bytes]:
 
 def _state_after(stream: bytes) -> bytes:
     fold = Fold("session", FoldState())
-    for line in lines_of(stream):
+    for line in split_lines(stream):
         fold.add(line, ARRIVED)
     return json.dumps(fold.state.as_json()).encode()
 
 
-def fault(target: Target, place: Bench, data: bytes) -> str | None:
+def find_fault(target: Target, place: Bench, data: bytes) -> str | None:
     """Where and how the target fails on these bytes; None if it does not."""
     try:
         target(place, data)
@@ -98,17 +98,17 @@ def fuzz(name: str, inputs: int, seed: int, place: Bench) -> Run:
     chance, given, target = random.Random(f"{seed} {name}"), seeds(name), TARGETS[name]
     run, begun = Run(name), time.monotonic()
     for _ in range(inputs):
-        data = mutated(chance, given)
+        data = mutate(chance, given)
         run.inputs += 1
-        if (where := fault(target, place, data)) is not None:
+        if (where := find_fault(target, place, data)) is not None:
             run.failing += 1
             if where not in run.failures:
-                run.failures[where] = Failure(name, where, minimized(target, place, data, where))
+                run.failures[where] = Failure(name, where, minimize(target, place, data, where))
     run.seconds = time.monotonic() - begun
     return run
 
 
-def minimized(target: Target, place: Bench, data: bytes, where: str) -> bytes:
+def minimize(target: Target, place: Bench, data: bytes, where: str) -> bytes:
     """A smaller input that fails alike."""
     tries, size = 0, max(1, len(data) // 2)
     while tries < _MINIMIZING_TRIES:
@@ -116,7 +116,7 @@ def minimized(target: Target, place: Bench, data: bytes, where: str) -> bytes:
         while start < len(data) and tries < _MINIMIZING_TRIES:
             tries += 1
             shorter = data[:start] + data[start + size :]
-            if fault(target, place, shorter) == where:
+            if find_fault(target, place, shorter) == where:
                 data = shorter
             else:
                 start += size
@@ -137,7 +137,7 @@ def main() -> int:
     shares = {name: _SHARES.get(name, 1) for name in names}
     runs = []
     for name in names:
-        with bench() as place:
+        with open_bench() as place:
             runs.append(fuzz(name, wanted.inputs * shares[name] // sum(shares.values()), wanted.seed, place))
         _print(runs[-1], wanted.save)
     inputs, kinds = sum(run.inputs for run in runs), sum(len(run.failures) for run in runs)

@@ -54,7 +54,7 @@ _BYTES = (
 Change = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
 
 
-def mutated(chance: random.Random, inputs: Sequence[bytes]) -> bytes:
+def mutate(chance: random.Random, inputs: Sequence[bytes]) -> bytes:
     data = _window(chance, chance.choice(inputs))
     for _ in range(chance.choice((1, 1, 2, 2, 3, 5))):
         data = chance.choice(_CHANGES)(chance, data, inputs)

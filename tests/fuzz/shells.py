@@ -33,7 +33,7 @@ _NOTHING = "/nonexistent"
 _LONGEST = 100_000
 
 
-def parsed_words(command: str) -> list[str] | None:
+def parse_words(command: str) -> list[str] | None:
     """Return the words of what is one plain command to the parser; None for anything else."""
     root = _parsed(command)
     nodes = list(_walked(root))
@@ -59,7 +59,7 @@ def _walked(node: Node) -> Iterator[Node]:
 
 
 @dataclass(frozen=True)
-class Traced:
+class Trace:
     commands: int | None
     """Simple commands that the shell ran; None where it cannot tell."""
     called: list[str]
@@ -68,7 +68,7 @@ class Traced:
     """Files in the directory afterwards."""
 
 
-def traced(shell: str, command: str, directory: Path) -> Traced:
+def trace(shell: str, command: str, directory: Path) -> Trace:
     """Return what a real shell makes of the command, in a directory of its own and where no program is found."""
     work = directory / "traced"
     work.mkdir(exist_ok=True)
@@ -91,7 +91,7 @@ def traced(shell: str, command: str, directory: Path) -> Traced:
         (work / name).unlink()
     # The `eval` itself is one.
     commands = lines.count("ran") - 1 if shell == "bash" else None
-    return Traced(commands, [line.partition("\t")[2] for line in lines if line.startswith("called")], made)
+    return Trace(commands, [line.partition("\t")[2] for line in lines if line.startswith("called")], made)
 
 
 def assert_one_command(prefix: str, command: str, directory: Path) -> None:
@@ -99,13 +99,13 @@ def assert_one_command(prefix: str, command: str, directory: Path) -> None:
     words = prefix.split(" ")
     assert "\0" not in command
     if is_understood(command):
-        parsed = parsed_words(command)
+        parsed = parse_words(command)
         assert parsed is not None, f"no plain command: {command!r}"
         assert parsed[: len(words)] == words, f"{parsed}: {command!r}"
     if len(command) > _LONGEST:
         return
     for shell in ("bash", "zsh"):
-        ran = traced(shell, command, directory)
+        ran = trace(shell, command, directory)
         assert ran.commands in (None, 1), f"{shell} ran {ran.commands} commands: {command!r}"
         assert ran.made == [], f"{shell} made {ran.made}: {command!r}"
         # A pattern that fits no file may be an error to zsh, which runs nothing then.

@@ -36,7 +36,7 @@ from hldctl.store.session import COLUMNS as SESSION_COLUMNS
 from hldctl.store.session import Session
 from hldctl.supervisor.input_files import write_inputs
 from hldctl.system.clock import rfc3339
-from tests.fixtures.streams.expected import lines_of
+from tests.fixtures.streams.expected import split_lines
 from tests.fuzz import damage
 from tests.fuzz.shells import assert_one_command
 from tests.helpers.exported_markdown import assert_contained
@@ -111,7 +111,7 @@ class Given:
 def stream(bench: Bench, data: bytes) -> None:
     """The journal: decoded and folded, in one piece and in many, stored and printed."""
     fold = Fold("session", FoldState())
-    for line in lines_of(data):
+    for line in split_lines(data):
         fold.add(line, ARRIVED)
     fold.state.offset = len(data)
     whole = Given()

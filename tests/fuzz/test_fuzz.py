@@ -8,8 +8,8 @@ import pytest
 
 from hldctl.errors import ExitCode
 from hldctl.protocol.launch_report import Report
-from tests.fuzz.fuzz import CORPUS, bench, corpus, fault, fuzz, seeds
-from tests.fuzz.mutation import mutated
+from tests.fuzz.fuzz import CORPUS, corpus, find_fault, fuzz, open_bench, seeds
+from tests.fuzz.mutation import mutate
 from tests.fuzz.targets import TARGETS, Bench
 
 INPUTS = {"stream": 1000, "covered_command": 100, "damaged_database": 30}
@@ -19,13 +19,13 @@ KEPT = [pytest.param(name, path, id=f"{name}-{path.name}") for name in TARGETS f
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Bench]:
-    with bench() as made:
+    with open_bench() as made:
         yield made
 
 
 @pytest.mark.parametrize(("name", "path"), KEPT)
 def test_corpus_inputs_no_longer_fail(name: str, path: Path, place: Bench) -> None:
-    assert fault(TARGETS[name], place, path.read_bytes()) is None
+    assert find_fault(TARGETS[name], place, path.read_bytes()) is None
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -44,7 +44,7 @@ def test_unparseable_report_is_a_failure_report() -> None:
 def test_same_seed_gives_the_same_inputs() -> None:
     once, again, other = (Random(seed) for seed in (1, 1, 2))
     given = seeds("stream")
-    made = [[mutated(chance, given) for _ in range(50)] for chance in (once, again, other)]
+    made = [[mutate(chance, given) for _ in range(50)] for chance in (once, again, other)]
     assert made[0] == made[1] != made[2]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hldctl.ingest.reducer import Fold
 from hldctl.ingest.state import FoldState
-from tests.fixtures.streams.expected import collected, expected, folded, lines_of
+from tests.fixtures.streams.expected import collect_lists, reduce_lines, render_expected, split_lines
 from tests.fixtures.streams.record import Index, indexes
 from tests.fixtures.streams.recordings import RECORDINGS
 from tests.fixtures.streams.scrub import START_MS, scrub
@@ -31,7 +31,7 @@ def given(*folds: Fold) -> dict[str, list[Any]]:
     """All that folds gave, one after the other."""
     together: dict[str, list[Any]] = {"rows": [row for fold in folds for row in fold.rows]}
     for fold in folds:
-        for name, items in collected(fold).items():
+        for name, items in collect_lists(fold).items():
             together.setdefault(name, []).extend(items)
     return together
 
@@ -39,19 +39,19 @@ def given(*folds: Fold) -> dict[str, list[Any]]:
 @recorded
 def test_reduced_stream_matches_the_expected_text(index: Index, name: str) -> None:
     """Where a difference is meant: python -m tests.fixtures.streams.record --expected."""
-    assert expected(index.stream(name).read_bytes()) == index.expected(name).read_text(encoding="utf-8")
+    assert render_expected(index.stream(name).read_bytes()) == index.expected(name).read_text(encoding="utf-8")
 
 
 @recorded
 def test_every_line_is_readable(index: Index, name: str) -> None:
-    lines = lines_of(index.stream(name).read_bytes())
-    state = folded(lines).state
+    lines = split_lines(index.stream(name).read_bytes())
+    state = reduce_lines(lines).state
     assert (state.lines, state.unreadable_lines) == (len(lines), 0)
 
 
 @recorded
 def test_reducing_line_by_line_equals_reducing_at_once(index: Index, name: str) -> None:
-    lines = lines_of(index.stream(name).read_bytes())
+    lines = split_lines(index.stream(name).read_bytes())
     state = FoldState()
     folds: list[Fold] = []
     columns: dict[str, Any] = {}
@@ -60,7 +60,7 @@ def test_reducing_line_by_line_equals_reducing_at_once(index: Index, name: str) 
         folds[-1].add(line, arrived_at=START_MS)
         state = folds[-1].state
         columns |= state.columns()
-    whole = folded(lines)
+    whole = reduce_lines(lines)
     assert given(*folds) == given(whole)
     assert through_json(state) == through_json(whole.state)
     assert columns == whole.state.columns()
@@ -69,12 +69,12 @@ def test_reducing_line_by_line_equals_reducing_at_once(index: Index, name: str) 
 @recorded
 def test_stream_may_end_anywhere(index: Index, name: str) -> None:
     stream = index.stream(name).read_bytes()
-    lines = lines_of(stream)
+    lines = split_lines(stream)
     for count in range(len(lines)):
-        assert folded(lines[:count]).state.unreadable_lines == 0
+        assert reduce_lines(lines[:count]).state.unreadable_lines == 0
     for part in range(20):
-        cut = lines_of(stream[: len(stream) * part // 20])
-        state = folded(cut).state
+        cut = split_lines(stream[: len(stream) * part // 20])
+        state = reduce_lines(cut).state
         assert state.lines == len(cut)
         assert state.unreadable_lines <= 1
 
@@ -99,7 +99,7 @@ def test_index_describes_how_each_stream_was_made(index: Index) -> None:
     assert {name: stream["arguments"] for name, stream in index.streams.items()} == made
     assert all(isinstance(stream["exit_code"], int) for stream in index.streams.values())
     for name in index.streams:
-        events = [json.loads(line) for line in lines_of(index.stream(name).read_bytes())]
+        events = [json.loads(line) for line in split_lines(index.stream(name).read_bytes())]
         assert {event.get("claude_code_version", index.claude_version) for event in events} == {index.claude_version}
 
 

@@ -1,7 +1,7 @@
-"""Sessions that last: one of a million events, one of a journal of two gigabytes.
+"""Measurement of long sessions: one with a million events, one with a journal of two gigabytes.
 
-`python -m tests.soak.measure` prints what they cost the supervisor, the database and those who look at them, and
-exits with 1 if memory grew, the write-ahead log was not checkpointed, or anything is not recorded as it was written.
+`python -m tests.soak.measure` prints the resources used by the supervisor, the database and reading commands. It exits
+with 1 if memory grew, the write-ahead log was not checkpointed, or a line is not recorded as it was written.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.helpers.sandbox import Sandbox
-from tests.soak.life import Life, live
+from tests.soak.long_session import LongSession, run_long_session
 
 _MEGABYTE = 1_000_000
-_MOST_GROWTH = 4 * _MEGABYTE
-_LARGEST_LOG = 64 * _MEGABYTE
+_GROWTH_LIMIT = 4 * _MEGABYTE
+_LOG_LIMIT = 64 * _MEGABYTE
 _LONG_TEXT = 64_000
 _TIMES = 5
 
 
 @contextmanager
-def a_sandbox() -> Iterator[Sandbox]:
+def temporary_sandbox() -> Iterator[Sandbox]:
     with tempfile.TemporaryDirectory() as directory:
         sandbox = Sandbox(Path(directory) / "sandbox")
         try:
@@ -44,8 +44,8 @@ def commands(session_id: str) -> dict[str, list[str]]:
     }
 
 
-def seconds(sandbox: Sandbox, session_id: str) -> dict[str, float]:
-    """How long each command takes: the median of several times."""
+def measure_commands(sandbox: Sandbox, session_id: str) -> dict[str, float]:
+    """Return the seconds that each command takes: the median of several runs."""
     return {
         name: statistics.median(_seconds(sandbox, command) for _ in range(_TIMES))
         for name, command in commands(session_id).items()
@@ -53,25 +53,25 @@ def seconds(sandbox: Sandbox, session_id: str) -> dict[str, float]:
 
 
 def _seconds(sandbox: Sandbox, command: list[str]) -> float:
-    begun = time.monotonic()
+    started = time.monotonic()
     sandbox.ok(*command)
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
-def seconds_of_a_short_session() -> dict[str, float]:
-    with a_sandbox() as sandbox:
+def measure_short_session() -> dict[str, float]:
+    with temporary_sandbox() as sandbox:
         sandbox.claude('print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "x"}))')
-        session_id = sandbox.launch("Live shortly")
+        session_id = sandbox.launch("A short session")
         sandbox.ended(session_id)
-        return seconds(sandbox, session_id)
+        return measure_commands(sandbox, session_id)
 
 
-def early_of(events: int) -> int:
-    """After how many the supervisor has had batches of every size, and goes on as it will."""
+def warm_up_events(events: int) -> int:
+    """Return the number of events after which the supervisor has had batches of all sizes and is in a steady state."""
     return max(events // 20, min(events // 2, 20_000))
 
 
-def described(name: str, life: Life, took: dict[str, float], short: dict[str, float]) -> str:
+def render_report(name: str, life: LongSession, took: dict[str, float], short: dict[str, float]) -> str:
     times = [
         f"{command}: {took[command] * 1000:.0f} ms (short session: {short[command] * 1000:.0f})" for command in took
     ]
@@ -88,23 +88,23 @@ def described(name: str, life: Life, took: dict[str, float], short: dict[str, fl
     )
 
 
-def is_sound(life: Life) -> bool:
-    return life.growth <= _MOST_GROWTH and life.largest_log <= _LARGEST_LOG and not life.faults
+def is_sound(life: LongSession) -> bool:
+    return life.growth <= _GROWTH_LIMIT and life.largest_log <= _LOG_LIMIT and not life.faults
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.measure", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="of the session of many events")
     parser.add_argument("--bytes", type=int, default=2_000_000_000, help="of the session with a large journal")
-    wanted = parser.parse_args()
-    short = seconds_of_a_short_session()
-    with a_sandbox() as sandbox:
-        many = live(sandbox, wanted.events, length=50, early=early_of(wanted.events))
-        print(described("many events", many, seconds(sandbox, many.session_id), short), flush=True)
-        # Eight lines of ten are texts.
-        count = max(20, wanted.bytes * 10 // 8 // _LONG_TEXT)
-        large = live(sandbox, count, _LONG_TEXT, early=early_of(count))
-        print(described("large journal", large, seconds(sandbox, large.session_id), short), flush=True)
+    options = parser.parse_args()
+    short = measure_short_session()
+    with temporary_sandbox() as sandbox:
+        many = run_long_session(sandbox, options.events, length=50, early=warm_up_events(options.events))
+        print(render_report("many events", many, measure_commands(sandbox, many.session_id), short), flush=True)
+        # Eight of ten lines are texts.
+        count = max(20, options.bytes * 10 // 8 // _LONG_TEXT)
+        large = run_long_session(sandbox, count, _LONG_TEXT, early=warm_up_events(count))
+        print(render_report("large journal", large, measure_commands(sandbox, large.session_id), short), flush=True)
     return 0 if is_sound(many) and is_sound(large) else 1
 
 

@@ -1,4 +1,4 @@
-"""A long session costs its supervisor no more than a short one; tests.soak.measure has the full size."""
+"""A supervisor uses no more resources for a long session than for a short one; tests.soak.measure runs full sizes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from hldctl.ingest.file_snapshots import Snapshots
 from hldctl.ingest.reducer import Snapshot
 from hldctl.store.session import Session
 from tests.helpers.sandbox import Sandbox, eventually
-from tests.soak.life import live
+from tests.soak.long_session import run_long_session
 
 MEGABYTE = 1 << 20
 
 
 def test_many_events_do_not_grow_the_supervisor_or_the_log(sandbox: Sandbox) -> None:
-    # The first part is long enough for batches of all sizes, up to the largest, to have been met in it.
-    life = live(sandbox, events=160_000, length=50, early=80_000)
+    # The first part is long enough to have batches of all sizes, up to the largest.
+    life = run_long_session(sandbox, events=160_000, length=50, early=80_000)
     assert life.events == 160_001
     assert life.growth < 2 * MEGABYTE
     assert life.late.descriptors <= life.early.descriptors
@@ -24,7 +24,7 @@ def test_many_events_do_not_grow_the_supervisor_or_the_log(sandbox: Sandbox) -> 
 
 
 def test_long_lines_do_not_grow_the_supervisor_or_the_log(sandbox: Sandbox) -> None:
-    life = live(sandbox, events=500, length=100_000, early=150)
+    life = run_long_session(sandbox, events=500, length=100_000, early=150)
     assert life.journal > 35 * MEGABYTE
     assert life.growth < 4 * MEGABYTE
     assert life.late.descriptors <= life.early.descriptors
@@ -53,7 +53,7 @@ def test_memory_of_a_burst_is_returned(sandbox: Sandbox) -> None:
     (sandbox.work / "go").touch()
     last = "SELECT max(sequence) FROM conversation_events"
     eventually(lambda: sandbox.sql(last) == [(lines + 1,)], "the burst to be recorded")
-    eventually(lambda: supervisor.memory_full_info().uss < before + MEGABYTE, "its memory to be given back")
+    eventually(lambda: supervisor.memory_full_info().uss < before + MEGABYTE, "its memory to be returned")
     (sandbox.work / "end").touch()
     sandbox.ended(session_id)
 
@@ -61,11 +61,12 @@ def test_memory_of_a_burst_is_returned(sandbox: Sandbox) -> None:
 def test_reading_directories_and_missing_files_leaks_no_descriptor(sandbox: Sandbox) -> None:
     files = sandbox.files("session")
     files.directory.mkdir(parents=True)
-    taken = Snapshots(
-        Session.from_columns({"id": "session", "working_dir": str(sandbox.work), "additional_directories": ()}), files
-    )
+    columns = {"id": "session", "working_dir": str(sandbox.work), "additional_directories": ()}
+    snapshots = Snapshots(Session.from_columns(columns), files)
     before = psutil.Process().num_fds()
     for number in range(50):
         for path in (".", "gone"):
-            assert taken.row(Snapshot(f"{path}{number}", path, "shown", whole=False, created_at=0)).content == "shown"
+            assert (
+                snapshots.row(Snapshot(f"{path}{number}", path, "shown", whole=False, created_at=0)).content == "shown"
+            )
     assert psutil.Process().num_fds() == before
