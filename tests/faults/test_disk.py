@@ -98,8 +98,8 @@ database = sqlite3.connect(sys.argv[1], isolation_level=None)
 database.execute("UPDATE sessions SET title = 'The newest title'")
 os.kill(os.getpid(), signal.SIGKILL)
 """
+# Files that a process that died left next to the database: none, both files of the write-ahead log, or only the log.
 LOGS = ["no log", "log", "log alone"]
-"""What a process that died left beside the database: nothing, both files of the write-ahead log, only the changes."""
 
 
 def leave_log(sandbox: Sandbox, disk: SmallDisk, log: str) -> None:

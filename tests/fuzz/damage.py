@@ -1,4 +1,4 @@
-"""Damaging a database, and whether it can be repaired: the input says by which random numbers."""
+"""Random damage to a database, and checks that it can be repaired; the input is the seed of the random numbers."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from tests.helpers.seed_database import session_row
 PAGE = 4096
 SESSIONS = 6
 WITHOUT_FILES = 5
-"""The number of the session of which only the database knows."""
-_MOMENT = 1_795_377_072_000
+"""The number of the session that has no files, only rows in the database."""
+_TIME_MS = 1_795_377_072_000
 _LONGEST_STREAM = 20_000
 COMMANDS = (
     *("ls", "ls --json --all", "ls --tree", "show ID", "show ID --json", "show ID --events --json", "tail ID"),
@@ -45,11 +45,11 @@ COMMANDS = (
     *("stats", "stats --by model --json", "approvals", "approvals --all --json", "events", "events --json", "wait ID"),
 )
 _COMMANDS_EACH = 6
-_ENDINGS = (ExitCode.DONE, ExitCode.NO_SUCH_SESSION, ExitCode.ENVIRONMENT)
+_EXIT_CODES = (ExitCode.DONE, ExitCode.NO_SUCH_SESSION, ExitCode.ENVIRONMENT)
 
 
 class Template:
-    """A state directory with sessions that have ended, whole, to be damaged again and again."""
+    """An intact state directory with ended sessions, of which damaged copies can be made."""
 
     def __init__(self, root: Path) -> None:
         self.state = StateDirectory(root)
@@ -60,33 +60,33 @@ class Template:
         )
         with opened(self.state):
             for number, session_id in enumerate(self.ids):
-                self._make(session_id, number, streams[number])
-            # The same bytes each time: what was folded has the time at which that was done.
+                self._create_session(session_id, number, streams[number])
+            # Replace the times of recording, so that the bytes are always the same.
             for table, column in (("conversation_events", "created_at"), ("feed", "timestamp")):
-                execute(f"UPDATE {table} SET {column} = {_MOMENT}")
-            execute(f"UPDATE sessions SET last_activity_at = {_MOMENT}, host = 'host'")
+                execute(f"UPDATE {table} SET {column} = {_TIME_MS}")
+            execute(f"UPDATE sessions SET last_activity_at = {_TIME_MS}, host = 'host'")
             execute("VACUUM")
         shutil.rmtree(self.state.session(self.ids[WITHOUT_FILES]).directory)
-        self.whole = self.state.database.read_bytes()
+        self.intact = self.state.database.read_bytes()
         self.events = self._events()
         with opened(self.state):
             with transaction():
                 execute("UPDATE sessions SET title = 'In the log'")
                 execute("UPDATE approvals SET comment = 'In the log, too'")
-            self.unfinished = self.state.database.read_bytes()
+            self.intact_with_log = self.state.database.read_bytes()
             self.log = Path(f"{self.state.database}-wal").read_bytes()
 
-    def _make(self, session_id: str, number: int, stream: Path) -> None:
+    def _create_session(self, session_id: str, number: int, stream: Path) -> None:
         files = self.state.session(session_id)
         files.directory.mkdir(parents=True)
-        made = session_row(session_id, _MOMENT + number)
-        ended = {name: made.pop(name) for name in ("completed_at", "end_reason", "duration_ms", "exit_code")}
-        made |= {"status": str(Status.RUNNING), "title": f"Number {number}", "working_dir": str(files.directory)}
-        files.prompt.write_text(str(made["query"]))
+        row = session_row(session_id, _TIME_MS + number)
+        ended = {name: row.pop(name) for name in ("completed_at", "end_reason", "duration_ms", "exit_code")}
+        row |= {"status": str(Status.RUNNING), "title": f"Number {number}", "working_dir": str(files.directory)}
+        files.prompt.write_text(str(row["query"]))
         shutil.copyfile(stream, files.journal)
         for path in (files.lock, files.log, files.errors, files.wake_signal, files.change_signal):
             make(path)
-        session_record.create(session_record.new_session(made, None))
+        session_record.create(session_record.new_session(row, None))
         session = sessions.get(session_id)
         assert session is not None
         recorder = Recorder(session, files)
@@ -94,19 +94,19 @@ class Template:
         recorder.close()
         with transaction():
             for request in range(5):
-                self._ask(session_id, f"{number}{request}-0000", str(ApprovalStatus.APPROVED))
+                self._add_request(session_id, f"{number}{request}-0000", str(ApprovalStatus.APPROVED))
             approvals.add_rule(current(), session_id, ("Bash", "exact", f"ls {number}"))
         sessions.end(session_id, sessions.Ending(Status.COMPLETED, EndReason.SUCCESS, exit_code=0), 1_795_377_099_000)
         assert ended
         session_record.keep_current(session_id, files)
         os.utime(files.directory, (1, 1))
 
-    def _ask(self, session_id: str, approval_id: str, status: str) -> None:
-        asked = Approval(
+    def _add_request(self, session_id: str, approval_id: str, status: str) -> None:
+        request = Approval(
             *(approval_id, session_id, session_id, None, "Bash", '{"command": "ls"}', None, status, "Why not", "{}"),
             *("root", 1_795_377_073_000, 1_795_377_074_000, 1, 1, "boot"),
         )
-        approvals.ask(current(), asked, "/")
+        approvals.ask(current(), request, "/")
 
     def _events(self) -> dict[str, list[Any]]:
         with opened(self.state):
@@ -122,29 +122,29 @@ class Template:
 
 
 def damage(chance: random.Random, template: Template) -> str:
-    """Put a database in place with one to eight damaged spots, and say which."""
+    """Write a database with one to eight kinds of damage; return the kinds."""
     has_log = chance.random() < 0.3
-    template.put(template.unfinished if has_log else template.whole, template.log if has_log else None)
-    kinds = chance.choices(list(_SPOTS), k=chance.randint(1, 8))
-    for kind in sorted(kinds, key=list(_SPOTS).index):
-        _SPOTS[kind](chance, template.state.database)
+    template.put(template.intact_with_log if has_log else template.intact, template.log if has_log else None)
+    kinds = chance.choices(list(_DAMAGES), k=chance.randint(1, 8))
+    for kind in sorted(kinds, key=list(_DAMAGES).index):
+        _DAMAGES[kind](chance, template.state.database)
     return ", ".join(kinds)
 
 
 def _statement(chance: random.Random, path: Path) -> None:
-    """A value that hldctl would never write, in a file that is whole for SQLite."""
+    """Write a value that hldctl would never write, in a file that is intact for SQLite."""
     with (
         contextlib.suppress(apsw.Error, UnicodeDecodeError, IndexError),
-        contextlib.closing(apsw.Connection(str(path))) as made,
+        contextlib.closing(apsw.Connection(str(path))) as database,
     ):
         table = chance.choice(TABLES)
-        rows = [found[0] for found in made.execute(f"SELECT rowid FROM {table}")]
-        column = chance.choice([str(found[1]) for found in made.execute(f"PRAGMA table_info({table})")])
+        rows = [row[0] for row in database.execute(f"SELECT rowid FROM {table}")]
+        column = chance.choice([str(row[1]) for row in database.execute(f"PRAGMA table_info({table})")])
         text = chance.choice(("x'54ff'", "x'ff'", "x'edb080'", "x'7b22'", "x'66616c736500'"))
         value = chance.choice(
             (*(f"CAST({text} AS TEXT)",) * 4, "NULL", "-1", "1e300", "9e999", "''", "x'00ff'", "1 << 61")
         )
-        made.execute(f"UPDATE {table} SET {column} = {value} WHERE rowid = ?", (chance.choice(rows),))
+        database.execute(f"UPDATE {table} SET {column} = {value} WHERE rowid = ?", (chance.choice(rows),))
 
 
 def _bytes(chance: random.Random, path: Path) -> None:
@@ -157,13 +157,12 @@ def _bytes(chance: random.Random, path: Path) -> None:
 
 
 def _text(chance: random.Random, path: Path) -> None:
-    """Within what is text."""
+    """Damage bytes of texts."""
     data = bytearray(path.read_bytes())
-    places = [
-        place for place in (chance.randrange(len(data) or 1) for _ in range(60)) if data[place : place + 3].isalpha()
-    ]
-    for place in places[:3]:
-        data[place] = chance.choice((0xFF, 0x80, 0, 0xED))
+    offsets = (chance.randrange(len(data) or 1) for _ in range(60))
+    text_offsets = [offset for offset in offsets if data[offset : offset + 3].isalpha()]
+    for offset in text_offsets[:3]:
+        data[offset] = chance.choice((0xFF, 0x80, 0, 0xED))
     path.write_bytes(data)
 
 
@@ -171,14 +170,14 @@ def _page(chance: random.Random, path: Path) -> None:
     data = bytearray(path.read_bytes())
     pages = len(data) // PAGE
     if pages > 1:
-        place, other = (chance.randrange(pages) * PAGE for _ in range(2))
+        offset, other = (chance.randrange(pages) * PAGE for _ in range(2))
         content = (bytes(PAGE), b"\xa5" * PAGE, chance.randbytes(PAGE), data[other : other + PAGE])
-        data[place : place + PAGE] = chance.choice(content)
+        data[offset : offset + PAGE] = chance.choice(content)
     path.write_bytes(data)
 
 
 def _page_header(chance: random.Random, path: Path) -> None:
-    """Of a table's or an index's page: its kind, its cells, what is behind it."""
+    """Damage the header of a table's or an index's page: its type, its cells, or the right-most child."""
     with path.open("r+b") as file:
         pages = os.fstat(file.fileno()).st_size // PAGE
         if pages:
@@ -209,7 +208,7 @@ def _log(chance: random.Random, path: Path) -> None:
         _bytes(chance, log)
 
 
-_SPOTS = {
+_DAMAGES = {
     "statement": _statement,
     "text": _text,
     "bytes": _bytes,
@@ -221,19 +220,19 @@ _SPOTS = {
 }
 
 
-def run(*words: str) -> tuple[int, str, str]:
-    """Run the command in this process; returns its exit code, standard output and standard error."""
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Run the command in this process; return its exit code, standard output and standard error."""
     output, errors = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
     code = -1
     umask = os.umask(0o077)
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
-            app.main(words)
+            app.main(arguments)
         except SystemExit as end:
             code = int(end.code or 0)
         finally:
             os.umask(umask)
-    # A generator that met an exception may hold the connection until it is collected.
+    # A generator that was left by an exception may keep the connection until it is collected.
     if connection.is_open():
         gc.collect()
     for stream in (output, errors):
@@ -243,22 +242,22 @@ def run(*words: str) -> tuple[int, str, str]:
 
 
 def read_all(template: Template, ids: list[str], commands: list[str]) -> Iterator[tuple[str, int, str]]:
-    """Each reading command with its exit code and what it said of it."""
+    """Run each command, also shell completion; yield its arguments, exit code and standard error."""
     for command in commands:
         for session_id in ids if "ID" in command else ("",):
-            words = command.replace("ID", session_id)
-            code, _, said = run(*words.split())
-            assert code in _ENDINGS, (words, code, said)
-            assert code == ExitCode.DONE or said, (words, code)
-            # A note may come before the sentence that ends the command.
-            assert all(line.startswith("hldctl: ") for line in said.splitlines()), (words, said)
-            yield words, code, said
+            arguments = command.replace("ID", session_id)
+            code, _, errors = run(*arguments.split())
+            assert code in _EXIT_CODES, (arguments, code, errors)
+            assert code == ExitCode.DONE or errors, (arguments, code)
+            # A note may come before the error message.
+            assert all(line.startswith("hldctl: ") for line in errors.splitlines()), (arguments, errors)
+            yield arguments, code, errors
     with contextlib.redirect_stdout(io.StringIO()):
         main.main("zsh", ["show", ""])
 
 
 def check(template: Template, data: bytes) -> None:
-    """Reading says what is wrong or succeeds; the repair does, and then all is read."""
+    """Damage the database; assert that commands succeed or print an error, and all succeed after the repair."""
     home = os.environ.get("HLDCTL_HOME")
     os.environ["HLDCTL_HOME"] = str(template.state.root)
     try:
@@ -272,11 +271,11 @@ def check(template: Template, data: bytes) -> None:
 def _check(template: Template, chance: random.Random) -> None:
     kinds = damage(chance, template)
     ids, commands = [chance.choice(template.ids)], chance.sample(COMMANDS, _COMMANDS_EACH)
-    refused = [said for _, code, said in read_all(template, ids, commands) if code == ExitCode.ENVIRONMENT]
+    refusals = [errors for _, code, errors in read_all(template, ids, commands) if code == ExitCode.ENVIRONMENT]
     (finding,) = doctor.examine(template.state)
-    assert (finding.level is Level.OK) <= (refused == []), (kinds, finding, refused[:3])
+    assert (finding.level is Level.OK) <= (refusals == []), (kinds, finding, refusals[:3])
     if finding.fix is None and "newer hldctl" in finding.message:
-        # Nobody can tell a damaged number of the schema from that of a later version.
+        # A damaged schema version cannot be told apart from that of a later version.
         return
     with_files = {session_id for session_id in template.ids if template.state.session(session_id).directory.exists()}
     if finding.level is not Level.OK:
@@ -285,23 +284,23 @@ def _check(template: Template, chance: random.Random) -> None:
         (finding,) = doctor.examine(template.state)
         assert finding.level is Level.OK, (kinds, finding)
         with opened(template.state):
-            recorded = {found[0] for found in execute("SELECT id FROM sessions").fetchall()}
-        # The id of the session without files may be damaged, too: nobody can tell it from another's.
+            recorded = {row[0] for row in execute("SELECT id FROM sessions").fetchall()}
+        # The id of the session without files may be damaged too, and then counts as another session.
         assert with_files <= recorded, (kinds, recorded)
         assert len(recorded) <= SESSIONS, (kinds, recorded)
         for session_id in with_files:
-            found = template._events()[session_id]
-            assert len(found) == len(template.events[session_id]), (kinds, session_id)
+            events = template._events()[session_id]
+            assert len(events) == len(template.events[session_id]), (kinds, session_id)
     with opened(template.state):
-        recorded = {found[0] for found in execute("SELECT id FROM sessions").fetchall()}
+        recorded = {row[0] for row in execute("SELECT id FROM sessions").fetchall()}
     if not with_files <= recorded:
-        # The file is whole, and of an earlier moment; that sessions are missing is found by the next part.
+        # The file is intact but older; the checks of the sessions find that some are missing.
         by_subject = {finding.subject: finding for finding in sessions_doctor.examine(template.state)}
         assert by_subject["lost rows"].fix is not None, (kinds, by_subject)
         return
-    missing = [
-        (words, said)
-        for words, code, said in read_all(template, ids, commands)
-        if code != ExitCode.DONE and template.ids[WITHOUT_FILES] not in words
+    failures = [
+        (arguments, errors)
+        for arguments, code, errors in read_all(template, ids, commands)
+        if code != ExitCode.DONE and template.ids[WITHOUT_FILES] not in arguments
     ]
-    assert missing == [], (kinds, missing[:3])
+    assert failures == [], (kinds, failures[:3])

@@ -1,7 +1,8 @@
-"""Fuzzes the decoder of the stream, and each place that reads a file of its own.
+"""Fuzzer for the stream decoder and for each reader of hldctl's own files.
 
-`python -m tests.fuzz.fuzz --inputs 1000000 --seed 1` prints what was run and each kind of failure, saves an input of
-each kind where `--save` says, and exits with 1 if there was any. tests/fuzz/corpus has inputs worth keeping.
+`python -m tests.fuzz.fuzz --inputs 1000000 --seed 1` prints the number of inputs and each kind of failure, saves an
+input of each kind in the directory of `--save`, and exits with 1 if there was a failure. tests/fuzz/corpus contains
+inputs worth keeping.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from tests.fuzz.mutation import mutate
 from tests.fuzz.targets import ARRIVED, TARGETS, Bench, Target
 
 CORPUS = Path(__file__).parent / "corpus"
+# Shares of the inputs; each other target has a share of 1.
 _SHARES = {"stream": 4}
-"""Of the inputs; the other targets have one each."""
 _MINIMIZING_TRIES = 300
 _PACKAGE = str(Path(hldctl.__file__).parent)
 
@@ -37,7 +38,7 @@ _PACKAGE = str(Path(hldctl.__file__).parent)
 class Failure:
     target: str
     where: str
-    """The kind of the failure: two inputs that fail at the same place are one finding."""
+    """The kind of the failure; two inputs that fail at the same place have the same kind."""
     data: bytes
 
 
@@ -53,11 +54,11 @@ class Run:
 @contextmanager
 def open_bench() -> Iterator[Bench]:
     with tempfile.TemporaryDirectory() as directory:
-        made = Bench(Path(directory))
+        bench = Bench(Path(directory))
         try:
-            yield made
+            yield bench
         finally:
-            made.close()
+            bench.close()
 
 
 def corpus(target: str) -> list[Path]:
@@ -65,14 +66,14 @@ def corpus(target: str) -> list[Path]:
 
 
 def seeds(target: str) -> list[bytes]:
-    """The corpus, and what the recorded streams give."""
-    found = [path.read_bytes() for path in corpus(target)]
+    """Return the inputs of the corpus, and those made from the recorded streams."""
+    inputs = [path.read_bytes() for path in corpus(target)]
     recorded = [index.stream(name).read_bytes() for index in indexes() for name in index.streams]
     if target == "stream":
-        return found + recorded
+        return inputs + recorded
     if target == "fold_state":
-        return found + [_state_after(stream) for stream in recorded]
-    return found
+        return inputs + [_state_after(stream) for stream in recorded]
+    return inputs
 
 
 def _state_after(stream: bytes) -> bytes:
@@ -82,10 +83,10 @@ def _state_after(stream: bytes) -> bytes:
     return json.dumps(fold.state.as_json()).encode()
 
 
-def find_fault(target: Target, place: Bench, data: bytes) -> str | None:
-    """Where and how the target fails on these bytes; None if it does not."""
+def find_fault(target: Target, bench: Bench, data: bytes) -> str | None:
+    """Return where and how the target fails on these bytes; None if it does not."""
     try:
-        target(place, data)
+        target(bench, data)
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         frame = ([frame for frame in frames if frame.filename.startswith(_PACKAGE)] or frames)[-1]
@@ -93,30 +94,30 @@ def find_fault(target: Target, place: Bench, data: bytes) -> str | None:
     return None
 
 
-def fuzz(name: str, inputs: int, seed: int, place: Bench) -> Run:
-    """That many inputs, made from the seeds; the same for the same seed."""
-    chance, given, target = random.Random(f"{seed} {name}"), seeds(name), TARGETS[name]
-    run, begun = Run(name), time.monotonic()
+def fuzz(name: str, inputs: int, seed: int, bench: Bench) -> Run:
+    """Run the target with N inputs made from its seeds; the same number gives the same inputs."""
+    chance, seed_inputs, target = random.Random(f"{seed} {name}"), seeds(name), TARGETS[name]
+    run, started = Run(name), time.monotonic()
     for _ in range(inputs):
-        data = mutate(chance, given)
+        data = mutate(chance, seed_inputs)
         run.inputs += 1
-        if (where := find_fault(target, place, data)) is not None:
+        if (where := find_fault(target, bench, data)) is not None:
             run.failing += 1
             if where not in run.failures:
-                run.failures[where] = Failure(name, where, minimize(target, place, data, where))
-    run.seconds = time.monotonic() - begun
+                run.failures[where] = Failure(name, where, minimize(target, bench, data, where))
+    run.seconds = time.monotonic() - started
     return run
 
 
-def minimize(target: Target, place: Bench, data: bytes, where: str) -> bytes:
-    """A smaller input that fails alike."""
+def minimize(target: Target, bench: Bench, data: bytes, where: str) -> bytes:
+    """Return a smaller input that fails in the same way."""
     tries, size = 0, max(1, len(data) // 2)
     while tries < _MINIMIZING_TRIES:
         start = 0
         while start < len(data) and tries < _MINIMIZING_TRIES:
             tries += 1
             shorter = data[:start] + data[start + size :]
-            if find_fault(target, place, shorter) == where:
+            if find_fault(target, bench, shorter) == where:
                 data = shorter
             else:
                 start += size
@@ -128,20 +129,20 @@ def minimize(target: Target, place: Bench, data: bytes, where: str) -> bytes:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.fuzz", description=__doc__)
-    parser.add_argument("--inputs", type=int, default=100_000, help="in all")
+    parser.add_argument("--inputs", type=int, default=100_000, help="total number of inputs")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--target", choices=TARGETS, help="only this one")
-    parser.add_argument("--save", type=Path, metavar="DIRECTORY", help="where inputs that fail are written")
-    wanted = parser.parse_args()
-    names = [wanted.target] if wanted.target else list(TARGETS)
+    parser.add_argument("--target", choices=TARGETS, help="run only this target")
+    parser.add_argument("--save", type=Path, metavar="DIRECTORY", help="write failing inputs to this directory")
+    options = parser.parse_args()
+    names = [options.target] if options.target else list(TARGETS)
     shares = {name: _SHARES.get(name, 1) for name in names}
     runs = []
     for name in names:
-        with open_bench() as place:
-            runs.append(fuzz(name, wanted.inputs * shares[name] // sum(shares.values()), wanted.seed, place))
-        _print(runs[-1], wanted.save)
+        with open_bench() as bench:
+            runs.append(fuzz(name, options.inputs * shares[name] // sum(shares.values()), options.seed, bench))
+        _print(runs[-1], options.save)
     inputs, kinds = sum(run.inputs for run in runs), sum(len(run.failures) for run in runs)
-    print(f"seed {wanted.seed}: {inputs} inputs, {kinds} kinds of failures")
+    print(f"seed {options.seed}: {inputs} inputs, {kinds} kinds of failures")
     return 1 if any(run.failures for run in runs) else 0
 
 

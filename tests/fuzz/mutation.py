@@ -1,4 +1,4 @@
-"""Inputs made of others: deterministic for a given random.Random."""
+"""Mutation of inputs, deterministic for a given random.Random."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 _LONGEST = 64 << 10
-_MOST_LINES = 12
+_LINE_LIMIT = 12
 
 _KINDS = (
     "assistant user system result rate_limit_event stream_event message_delta text thinking redacted_thinking tool_use"
@@ -62,9 +62,9 @@ def mutate(chance: random.Random, inputs: Sequence[bytes]) -> bytes:
 
 
 def _window(chance: random.Random, data: bytes) -> bytes:
-    """Some neighbouring lines: most of what can go wrong takes few."""
+    """Return some neighbouring lines: most failures need only a few."""
     lines = data.split(b"\n")
-    count = chance.randint(1, _MOST_LINES)
+    count = chance.randint(1, _LINE_LIMIT)
     start = chance.randrange(max(1, len(lines) - count + 1))
     return b"\n".join(lines[start : start + count])
 
@@ -106,42 +106,42 @@ def _digits(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
 
 
 def _lines(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
-    """One line doubled, dropped, moved, or cut."""
+    """Duplicate, drop, move or truncate a line."""
     lines = data.split(b"\n")
-    place, other = chance.randrange(len(lines)), chance.randrange(len(lines))
+    index, other = chance.randrange(len(lines)), chance.randrange(len(lines))
     match chance.randrange(4):
         case 0:
-            lines.insert(other, lines[place])
+            lines.insert(other, lines[index])
         case 1:
-            del lines[place]
+            del lines[index]
         case 2:
-            lines[place], lines[other] = lines[other], lines[place]
+            lines[index], lines[other] = lines[other], lines[index]
         case _:
-            lines[place] = lines[place][: chance.randrange(len(lines[place]) + 1)]
+            lines[index] = lines[index][: chance.randrange(len(lines[index]) + 1)]
     return b"\n".join(lines)
 
 
 def _json(chance: random.Random, data: bytes, inputs: Sequence[bytes]) -> bytes:
-    """A value somewhere within a line of JSON is another, or its key is."""
+    """Replace a value or a key in a line of JSON."""
     lines = data.split(b"\n")
-    place = chance.randrange(len(lines))
+    index = chance.randrange(len(lines))
     try:
-        value = json.loads(lines[place])
-        lines[place] = _dumped(chance, _changed(chance, value))
+        value = json.loads(lines[index])
+        lines[index] = _dump(chance, _change_value(chance, value))
     except (ValueError, RecursionError):
         return _flip(chance, data, inputs)
     return b"\n".join(lines)
 
 
-def _dumped(chance: random.Random, value: Any) -> bytes:
+def _dump(chance: random.Random, value: Any) -> bytes:
     text = json.dumps(value, ensure_ascii=chance.random() < 0.5)
     if chance.random() < 0.1 and text.startswith("{") and len(text) > 2:
-        # The same key twice: the later one counts.
+        # A duplicate key: the later one counts.
         text = f'{{"{chance.choice(_KEYS)}": {json.dumps(chance.choice(NASTY))}, {text[1:]}'
     return text.encode("utf-8", "surrogatepass")
 
 
-def _changed(chance: random.Random, value: Any) -> Any:
+def _change_value(chance: random.Random, value: Any) -> Any:
     if isinstance(value, dict) and value and chance.random() < 0.9:
         key = chance.choice(list(value))
         match chance.randrange(12):
@@ -152,20 +152,20 @@ def _changed(chance: random.Random, value: Any) -> Any:
             case 2:
                 return value | {chance.choice(_KEYS): value[key]}
             case 3:
-                return value | {chance.choice(_KEYS): _other(chance)}
-        return value | {key: _changed(chance, value[key])}
+                return value | {chance.choice(_KEYS): _random_value(chance)}
+        return value | {key: _change_value(chance, value[key])}
     if isinstance(value, list) and value and chance.random() < 0.9:
-        place = chance.randrange(len(value))
+        index = chance.randrange(len(value))
         match chance.randrange(6):
             case 0:
-                return [*value[:place], *value[place + 1 :]]
+                return [*value[:index], *value[index + 1 :]]
             case 1:
-                return [*value, value[place]]
-        return [*value[:place], _changed(chance, value[place]), *value[place + 1 :]]
-    return _other(chance)
+                return [*value, value[index]]
+        return [*value[:index], _change_value(chance, value[index]), *value[index + 1 :]]
+    return _random_value(chance)
 
 
-def _other(chance: random.Random) -> Any:
+def _random_value(chance: random.Random) -> Any:
     return chance.choice(_KINDS) if chance.random() < 0.3 else chance.choice(NASTY)
 
 

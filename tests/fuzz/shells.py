@@ -1,4 +1,4 @@
-"""What a command is to those who know: a parser of bash's grammar, bash itself, and zsh."""
+"""How a parser of bash's grammar, bash itself and zsh interpret a command."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tree_sitter import Language, Node, Parser
 
 _PARSER = Parser(Language(tree_sitter_bash.language()))
 
+# Nodes of one plain command: no redirection, assignment, expansion or substitution.
 _ALLOWED = {"program", "command", "command_name", "word", "number", "string", "string_content", "raw_string"}
 _ALLOWED |= {"concatenation", "comment", "extglob_pattern", "regex", "test_operator"}
-"""Nodes of one plain command: no redirection, assignment, expansion or substitution."""
 
 _BASH = """
 exec 3>"$2"
@@ -28,15 +28,15 @@ exec 3>"$2"
 command_not_found_handler() { printf 'called' >&3; printf '\\t%s' "${(q)@}" >&3; printf '\\n' >&3; return 0; }
 eval "$1"
 """
+# The PATH: programs are not found, but noted; only builtins run.
 _NOTHING = "/nonexistent"
-"""Instead of a PATH: what is not of the shell itself is not found, and noted."""
 _LONGEST = 100_000
 
 
 def parse_words(command: str) -> list[str] | None:
-    """Return the words of what is one plain command to the parser; None for anything else."""
-    root = _parsed(command)
-    nodes = list(_walked(root))
+    """Return the words if the command is one plain command for the parser; None otherwise."""
+    root = _parse(command)
+    nodes = list(_walk(root))
     commands = [node for node in root.named_children if node.type != "comment"]
     if root.has_error or len(commands) != 1 or any(node.is_named and node.type not in _ALLOWED for node in nodes):
         return None
@@ -44,32 +44,32 @@ def parse_words(command: str) -> list[str] | None:
 
 
 def is_understood(command: str) -> bool:
-    """Return whether the parser finds no error; it takes some words for operators (`==`, `=~`) or numbers (`0#`)."""
-    return not _parsed(command).has_error
+    """Return whether the parser finds no error; it mistakes some words for operators (`==`, `=~`) or numbers (`0#`)."""
+    return not _parse(command).has_error
 
 
-def _parsed(command: str) -> Node:
+def _parse(command: str) -> Node:
     return _PARSER.parse(command.encode("utf-8", errors="surrogatepass")).root_node
 
 
-def _walked(node: Node) -> Iterator[Node]:
+def _walk(node: Node) -> Iterator[Node]:
     yield node
     for child in node.children:
-        yield from _walked(child)
+        yield from _walk(child)
 
 
 @dataclass(frozen=True)
 class Trace:
     commands: int | None
-    """Simple commands that the shell ran; None where it cannot tell."""
+    """Number of simple commands that the shell ran; None if it does not report it."""
     called: list[str]
-    """Programs that it looked for, with their words as it would quote them."""
+    """Programs that the shell looked for, with their arguments as it would quote them."""
     made: list[str]
-    """Files in the directory afterwards."""
+    """Names of the files in the directory afterwards."""
 
 
 def trace(shell: str, command: str, directory: Path) -> Trace:
-    """Return what a real shell makes of the command, in a directory of its own and where no program is found."""
+    """Run the command in a real shell that finds no programs, in a private directory; return what it did."""
     work = directory / "traced"
     work.mkdir(exist_ok=True)
     notes = directory / "notes"
@@ -89,13 +89,13 @@ def trace(shell: str, command: str, directory: Path) -> Trace:
     made = sorted(path.name for path in work.iterdir())
     for name in made:
         (work / name).unlink()
-    # The `eval` itself is one.
+    # The `eval` itself counts as one.
     commands = lines.count("ran") - 1 if shell == "bash" else None
     return Trace(commands, [line.partition("\t")[2] for line in lines if line.startswith("called")], made)
 
 
 def assert_one_command(prefix: str, command: str, directory: Path) -> None:
-    """Fails where a command that a rule covers is more, or something else, than the prefix says."""
+    """Assert that a command covered by a rule is one plain command that starts with the prefix."""
     words = prefix.split(" ")
     assert "\0" not in command
     if is_understood(command):
@@ -108,7 +108,7 @@ def assert_one_command(prefix: str, command: str, directory: Path) -> None:
         ran = trace(shell, command, directory)
         assert ran.commands in (None, 1), f"{shell} ran {ran.commands} commands: {command!r}"
         assert ran.made == [], f"{shell} made {ran.made}: {command!r}"
-        # A pattern that fits no file may be an error to zsh, which runs nothing then.
+        # A pattern that matches no file may be an error for zsh, which then runs nothing.
         assert len(ran.called) == 1 or (shell == "zsh" and not ran.called), f"{shell} ran {ran.called}: {command!r}"
         for called in ran.called:
             assert called.split("\t")[: len(words)] == words, f"{shell} ran {called}: {command!r}"

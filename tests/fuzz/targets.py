@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes any bytes, and raises where a promise is broken."""
+"""Fuzz targets: each one takes any bytes, and raises if a property does not hold."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ ARRIVED = 1795377072000
 _INSERT = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _COMPLETE = "UPDATE conversation_events SET is_completed = 1 WHERE session_id = ? AND tool_id = ?"
 _EVENTS = f"SELECT {', '.join(Event._fields)} FROM conversation_events ORDER BY sequence"
-_OBEYED = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What a terminal acts upon; a tab is let through."""
+# Characters that a terminal acts on; a tab is allowed.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass
 class Bench:
-    """A directory and a database to work with."""
+    """A directory and a database for the targets."""
 
     directory: Path
     database: apsw.Connection = field(default_factory=lambda: apsw.Connection(":memory:"))
@@ -92,8 +92,8 @@ class Bench:
 
 
 @dataclass
-class Given:
-    """All that folds gave, one after the other."""
+class Output:
+    """The collected output of several reducers."""
 
     items: list[Any] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
@@ -109,30 +109,30 @@ class Given:
 
 
 def stream(bench: Bench, data: bytes) -> None:
-    """The journal: decoded and folded, in one piece and in many, stored and printed."""
+    """Decode and reduce a journal, in one piece and in many, then store and print the events."""
     fold = Fold("session", FoldState())
     for line in split_lines(data):
         fold.add(line, ARRIVED)
     fold.state.offset = len(data)
-    whole = Given()
+    whole = Output()
     whole.take(fold)
-    pieces, state = _folded_in_pieces(bench, data)
-    assert pieces == whole
-    assert _stored(state) == _stored(fold.state)
+    output, state = _reduce_in_pieces(bench, data)
+    assert output == whole
+    assert _dump_state(state) == _dump_state(fold.state)
     assert [row[1] for row in whole.rows] == list(range(2, len(whole.rows) + 2))
-    for event in _stored_events(bench, whole):
+    for event in _store_events(bench, whole):
         json.dumps(json_view.event_object(event), allow_nan=False).encode()
-        assert not any(_OBEYED.search(line) for line in printed_lines(event))
+        assert not any(_CONTROL.search(line) for line in printed_lines(event))
     json.dumps(whole.columns, allow_nan=False)
 
 
-def _stored(state: FoldState) -> str:
+def _dump_state(state: FoldState) -> str:
     return json.dumps(state.as_json(), allow_nan=False)
 
 
-def _folded_in_pieces(bench: Bench, data: bytes) -> tuple[Given, FoldState]:
+def _reduce_in_pieces(bench: Bench, data: bytes) -> tuple[Output, FoldState]:
     chance = random.Random(zlib.crc32(data))
-    given, state = Given(), FoldState()
+    output, state = Output(), FoldState()
     path = bench.session_files.journal
     path.write_bytes(b"")
     reader = JournalReader(path, 0)
@@ -140,17 +140,17 @@ def _folded_in_pieces(bench: Bench, data: bytes) -> tuple[Given, FoldState]:
         for piece in _pieces(chance, data):
             file.write(piece)
             while (batch := reader.next_batch()) is not None:
-                state = _step(batch, state, given)
+                state = _reduce_batch(batch, state, output)
             if chance.random() < 0.2:
                 reader.close()
                 reader = JournalReader(path, state.offset)
-                # What it had of a line that is not complete, it has to find again.
+                # It has to read the beginning of an incomplete line again.
                 while (batch := reader.next_batch()) is not None:
-                    state = _step(batch, state, given)
+                    state = _reduce_batch(batch, state, output)
     if (batch := reader.last_batch()) is not None:
-        state = _step(batch, state, given)
+        state = _reduce_batch(batch, state, output)
     reader.close()
-    return given, state
+    return output, state
 
 
 def _pieces(chance: random.Random, data: bytes) -> Iterator[bytes]:
@@ -159,27 +159,29 @@ def _pieces(chance: random.Random, data: bytes) -> Iterator[bytes]:
         yield data[start:end]
 
 
-def _step(batch: Batch, state: FoldState, given: Given) -> FoldState:
+def _reduce_batch(batch: Batch, state: FoldState, output: Output) -> FoldState:
     fold = Fold("session", state)
     for _, line in batch.ends():
         assert isinstance(line, bytes)
         fold.add(line, ARRIVED)
     fold.state.offset = batch.end
-    given.take(fold)
-    return FoldState.from_json(json.loads(_stored(fold.state)), fold.state.result_content)
+    output.take(fold)
+    return FoldState.from_json(json.loads(_dump_state(fold.state)), fold.state.result_content)
 
 
-def _stored_events(bench: Bench, given: Given) -> list[Event]:
-    """The events as they come out of the database, into which all that was given goes."""
+def _store_events(bench: Bench, output: Output) -> list[Event]:
+    """Write the whole output to the database; return the events as read from it."""
     cursor = bench.database.cursor()
     cursor.execute("BEGIN")
     try:
-        cursor.executemany(_INSERT, given.rows)
-        cursor.executemany(mcp_servers.SET_STATUS, [("session", *pair) for pair in given.mcp_states])
-        cursor.executemany(_COMPLETE, [("session", tool) for tool in given.completed_tools])
-        cursor.executemany(file_snapshots.INSERT, [("session", *snapshot[:3], ARRIVED) for snapshot in given.snapshots])
-        if given.columns:
-            values = tuple(given.columns.values())
+        cursor.executemany(_INSERT, output.rows)
+        cursor.executemany(mcp_servers.SET_STATUS, [("session", *pair) for pair in output.mcp_states])
+        cursor.executemany(_COMPLETE, [("session", tool) for tool in output.completed_tools])
+        cursor.executemany(
+            file_snapshots.INSERT, [("session", *snapshot[:3], ARRIVED) for snapshot in output.snapshots]
+        )
+        if output.columns:
+            values = tuple(output.columns.values())
             assert cursor.execute(f"SELECT {', '.join('?' * len(values))}", values).fetchone() == values
         return [Event._make(row) for row in cursor.execute(_EVENTS)]
     finally:
@@ -187,26 +189,26 @@ def _stored_events(bench: Bench, given: Given) -> list[Event]:
 
 
 def arrivals(bench: Bench, data: bytes) -> None:
-    """The file of marks: whatever it holds, every byte has a time, the same for each fold."""
+    """Read a file of arrival times: whatever its content, each byte has a time, always the same one."""
     chance = random.Random(zlib.crc32(data))
     path = bench.session_files.arrival_times
     path.write_bytes(data)
     offsets = sorted(chance.randint(1, 1 << chance.choice((4, 10, 40))) for _ in range(5))
-    first = _times(path, offsets, folded=0)
-    assert all(isinstance(moment, int) and len(rfc3339(moment) or "") == 24 for moment in first)
-    again = chance.randrange(len(offsets))
-    assert _times(path, offsets[again:], folded=offsets[again] - 1) == first[again:]
-    assert _times(path, offsets, folded=0) == first
+    first = _times(path, offsets, start=0)
+    assert all(isinstance(time_ms, int) and len(rfc3339(time_ms) or "") == 24 for time_ms in first)
+    index = chance.randrange(len(offsets))
+    assert _times(path, offsets[index:], start=offsets[index] - 1) == first[index:]
+    assert _times(path, offsets, start=0) == first
 
 
-def _times(path: Path, offsets: list[int], folded: int) -> list[int]:
-    marks = Arrivals(path, folded)
+def _times(path: Path, offsets: list[int], start: int) -> list[int]:
+    marks = Arrivals(path, start)
     try:
-        moments = []
+        times = []
         for offset in offsets:
             marks.cover(offset)
-            moments.append(marks.mark_of(offset)[1])
-        return moments
+            times.append(marks.mark_of(offset)[1])
+        return times
     finally:
         marks.close()
 
@@ -223,12 +225,12 @@ _LINES = tuple(
 
 
 def fold_state(_: Bench, data: bytes) -> None:
-    """The state in the database: one of an older or newer hldctl, too, is gone on with."""
+    """Load a reducer state from the database, also of an older or newer hldctl, and continue with it."""
     try:
         stored = json.loads(data)
     except (ValueError, RecursionError):
         return
-    if not isinstance(stored, dict) or not _is_of_this_kind(stored):
+    if not isinstance(stored, dict) or not _has_valid_types(stored):
         return
     state = FoldState.from_json(stored, None)
     assert FoldState.from_json(json.loads(json.dumps(state.as_json())), None) == state
@@ -240,8 +242,8 @@ def fold_state(_: Bench, data: bytes) -> None:
     state.columns()
 
 
-def _is_of_this_kind(stored: dict[str, Any]) -> bool:
-    """Whether each value that a fold knows is one that a fold could have stored."""
+def _has_valid_types(stored: dict[str, Any]) -> bool:
+    """Return whether each known value has a type that a reducer could have stored."""
     return all(_fits(stored[member.name], str(member.type)) for member in fields(FoldState) if member.name in stored)
 
 
@@ -279,7 +281,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
 
 
 def inherited(bench: Bench, data: bytes) -> None:
-    """The private files that `continue` inherits: UnfitEnvironment, or a request that can be carried out."""
+    """Load the private files that `continue` inherits: UnfitEnvironment, or a valid launch request."""
     files = bench.session_files
     sources = (files.environment, files.mcp_config, files.claude_settings)
     for path in sources:
@@ -303,59 +305,59 @@ def inherited(bench: Bench, data: bytes) -> None:
 
 
 def report(_: Bench, data: bytes) -> None:
-    """What a supervisor says: a report, or one that it said none."""
-    said = Report.from_bytes(data)
-    assert isinstance(said.session_id, str)
-    if said.error is not None:
-        assert isinstance(error_for(said.exit_code, said.error), HldctlError)
+    """Parse the output of a supervisor: its report, or a report that there was none."""
+    parsed = Report.from_bytes(data)
+    assert isinstance(parsed.session_id, str)
+    if parsed.error is not None:
+        assert isinstance(error_for(parsed.exit_code, parsed.error), HldctlError)
 
 
 def script(_: Bench, data: bytes) -> None:
-    """A rehearsal's script: one that can be played, or ScriptError."""
+    """Parse a rehearsal script: a valid one, or ScriptError."""
     try:
-        made = parse(data.decode("utf-8", errors="replace"))
+        parsed = parse(data.decode("utf-8", errors="replace"))
     except ScriptError:
         return
-    for turn in (*made.turns, *made.turns_for("Hello")):
+    for turn in (*parsed.turns, *parsed.turns_for("Hello")):
         for step in turn:
             assert not isinstance(step, Wait) or step.seconds < 1e9
             assert not isinstance(step, Call) or json.dumps(step.input)
 
 
 def kept_snapshot(bench: Bench, data: bytes) -> None:
-    """A file that was read in part: kept as it was, or as much of it as was shown."""
-    taken = Snapshots(bench.session, bench.session_files)
-    half = Snapshot("toolu_1", "part.txt", "shown", whole=False, created_at=ARRIVED)
+    """Keep a file that was read in part: the whole content, or only the part that was shown."""
+    snapshots = Snapshots(bench.session, bench.session_files)
+    partial = Snapshot("toolu_1", "part.txt", "shown", whole=False, created_at=ARRIVED)
     for path in bench.session_files.snapshots.iterdir():
         path.unlink()
     (bench.work / "part.txt").write_bytes(data)
-    content = taken.row(half).content
+    content = snapshots.row(partial).content
     assert content in (data.decode("utf-8", errors="replace"), "shown")
     (kept,) = bench.session_files.snapshots.iterdir()
     kept.write_bytes(data)
     (bench.work / "part.txt").write_bytes(b"changed since")
-    again = taken.row(half).content
-    assert again in (data.decode("utf-8", errors="replace"), "changed since")
-    assert taken.row(half).content == again
+    second = snapshots.row(partial).content
+    assert second in (data.decode("utf-8", errors="replace"), "changed since")
+    assert snapshots.row(partial).content == second
 
 
 def permission_request(bench: Bench, data: bytes) -> None:
-    """What Claude Code asks of the hook: a request that can be recorded and compared, or ValueError."""
+    """Parse a request to the hook: one that can be recorded and compared, or ValueError."""
     try:
-        asked = permission_hook.request(data)
+        request = permission_hook.request(data)
     except ValueError:
         return
-    tool_input = json.dumps(asked.tool_input, ensure_ascii=False, allow_nan=False)
-    bench.database.execute("SELECT ?, ?, ?", (asked.tool_name, tool_input, asked.suggested_rule))
-    rule = permission_hook.lasting_rule(asked.tool_name, asked.tool_input, asked.suggested_rule)
-    # What is allowed for good allows at the least what it was said to.
-    assert permission_hook.is_allowed(rule, asked.tool_name, asked.tool_input)
-    assert approvals.is_same_input(asked.tool_input, asked.tool_input, "/work")
-    command = asked.tool_input.get("command")
+    tool_input = json.dumps(request.tool_input, ensure_ascii=False, allow_nan=False)
+    bench.database.execute("SELECT ?, ?, ?", (request.tool_name, tool_input, request.suggested_rule))
+    rule = permission_hook.lasting_rule(request.tool_name, request.tool_input, request.suggested_rule)
+    # A lasting rule allows at least the call that it was made for.
+    assert permission_hook.is_allowed(rule, request.tool_name, request.tool_input)
+    assert approvals.is_same_input(request.tool_input, request.tool_input, "/work")
+    command = request.tool_input.get("command")
     for prefix in ("ls *", "ls:*"):
-        if asked.tool_name == "Bash" and isinstance(command, str) and set(";|&$`\n") & set(command):
+        if request.tool_name == "Bash" and isinstance(command, str) and set(";|&$`\n") & set(command):
             assert not permission_hook.is_allowed(
-                permission_hook.Rule("Bash", "suggested", prefix), "Bash", asked.tool_input
+                permission_hook.Rule("Bash", "suggested", prefix), "Bash", request.tool_input
             )
 
 
@@ -363,22 +365,22 @@ PREFIXES = ("npm run", "git status", "ls", "cargo test", "pytest")
 
 
 def covered_command(bench: Bench, data: bytes) -> None:
-    """A command that a rule with a prefix covers: to a parser, to bash and to zsh one plain command that starts so."""
-    given = data.decode("utf-8", errors="replace")
-    # One of them: each command that is covered takes a run of two shells.
+    """Check commands against a prefix: a covered one is one plain command for a parser, bash and zsh."""
+    text = data.decode("utf-8", errors="replace")
+    # Only one prefix, since two shells are run for each covered command.
     prefix = PREFIXES[zlib.crc32(data) % len(PREFIXES)]
-    for command in {given, prefix + given, f"{prefix} {given}"}:
+    for command in {text, prefix + text, f"{prefix} {text}"}:
         if command_prefixes.covers(prefix, command):
             assert_one_command(prefix, command, bench.directory)
 
 
 def damaged_database(bench: Bench, data: bytes) -> None:
-    """The data decide what is damaged: nothing ends in a traceback, and after the repair all is read."""
+    """Damage a database, as decided by the data: no command ends in a traceback, and all work after the repair."""
     damage.check(bench.template, data)
 
 
 def message(bench: Bench, data: bytes) -> None:
-    """What a model says, in an exported Markdown document."""
+    """Export a message of the model in a Markdown document."""
     assert_contained(safe_markdown.contained(data.decode("utf-8", "replace")))
 
 

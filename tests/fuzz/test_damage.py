@@ -1,4 +1,4 @@
-"""Damaged databases under the real command, as `damaged_database` does it within one process."""
+"""Damaged databases and the real command; the target `damaged_database` does the same within one process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.helpers.sandbox import Sandbox
 from tests.helpers.seed_database import fill
 
 INTERIOR = 5
-"""The first byte of a table's page that has others below it."""
+"""The first byte of a table's page that has child pages."""
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -22,28 +22,28 @@ def test_doctor_command_repairs_a_damaged_database(sandbox: Sandbox, seed: int) 
     sandbox.ok("ls")
     template = Template(sandbox.state.root)
     kinds = damage(chance, template)
-    words = [command.replace("ID", template.ids[0]).split() for command in chance.sample(COMMANDS, 3)]
-    for command in [["doctor"], *words]:
+    commands = [command.replace("ID", template.ids[0]).split() for command in chance.sample(COMMANDS, 3)]
+    for command in [["doctor"], *commands]:
         done = sandbox.run(*command)
         assert "Traceback" not in done.stderr, (kinds, command)
         assert done.returncode in (ExitCode.DONE, ExitCode.NO_SUCH_SESSION, ExitCode.ENVIRONMENT), (kinds, command)
     fixed = sandbox.run("doctor", "--fix")
     assert "Traceback" not in fixed.stderr, kinds
     assert "error    database" not in fixed.stdout, (kinds, fixed.stdout)
-    for command in words:
+    for command in commands:
         sandbox.ok(*command)
 
 
 @pytest.mark.parametrize(("table", "command"), [("feed", "events --json"), ("conversation_events", "tail --json ID")])
 def test_cyclic_database_pages_are_not_read_forever(sandbox: Sandbox, table: str, command: str) -> None:
-    # With fewer events, the table's first page would have no others below it.
+    # With fewer events, the table's first page would have no child pages.
     (session_id,) = fill(sandbox.state.root, 1, 12_000)
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = ?", table)
     data = bytearray(sandbox.state.database.read_bytes())
     start = (page - 1) * PAGE
     assert data[start] == INTERIOR
-    # Those children that are read last are the page itself.
+    # The last children point back to the page itself.
     (cells,) = struct.unpack_from(">H", data, start + 3)
     pointers = struct.unpack_from(f">{cells}H", data, start + 12)
     for pointer in pointers[-3:]:
@@ -54,5 +54,5 @@ def test_cyclic_database_pages_are_not_read_forever(sandbox: Sandbox, table: str
     assert (done.returncode, len(done.stderr.splitlines())) == (5, 1), done.stderr
     assert "`hldctl doctor --fix`" in done.stderr
     assert "Traceback" not in sandbox.run("doctor", "--fix").stderr
-    for words in (command, "ls --json", "events"):
-        sandbox.ok(*words.replace("ID", session_id).split())
+    for arguments in (command, "ls --json", "events"):
+        sandbox.ok(*arguments.replace("ID", session_id).split())

@@ -18,34 +18,34 @@ KEPT = [pytest.param(name, path, id=f"{name}-{path.name}") for name in TARGETS f
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Bench]:
-    with open_bench() as made:
-        yield made
+def bench() -> Iterator[Bench]:
+    with open_bench() as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(("name", "path"), KEPT)
-def test_corpus_inputs_no_longer_fail(name: str, path: Path, place: Bench) -> None:
-    assert find_fault(TARGETS[name], place, path.read_bytes()) is None
+def test_corpus_inputs_no_longer_fail(name: str, path: Path, bench: Bench) -> None:
+    assert find_fault(TARGETS[name], bench, path.read_bytes()) is None
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_random_inputs_break_no_property(name: str, place: Bench) -> None:
-    run = fuzz(name, INPUTS.get(name, OTHERS), 1, place)
+def test_random_inputs_break_no_property(name: str, bench: Bench) -> None:
+    run = fuzz(name, INPUTS.get(name, OTHERS), 1, bench)
     assert [f"{failure.where}: {failure.data!r}" for failure in run.failures.values()] == []
 
 
 def test_unparseable_report_is_a_failure_report() -> None:
-    said = Report.from_bytes(b"Loading site packages...\n")
-    assert said.exit_code == ExitCode.ENVIRONMENT
-    assert said.error is not None
-    assert "Loading site packages..." in said.error
+    report = Report.from_bytes(b"Loading site packages...\n")
+    assert report.exit_code == ExitCode.ENVIRONMENT
+    assert report.error is not None
+    assert "Loading site packages..." in report.error
 
 
 def test_same_seed_gives_the_same_inputs() -> None:
     once, again, other = (Random(seed) for seed in (1, 1, 2))
-    given = seeds("stream")
-    made = [[mutate(chance, given) for _ in range(50)] for chance in (once, again, other)]
-    assert made[0] == made[1] != made[2]
+    seed_inputs = seeds("stream")
+    inputs = [[mutate(chance, seed_inputs) for _ in range(50)] for chance in (once, again, other)]
+    assert inputs[0] == inputs[1] != inputs[2]
 
 
 def test_corpus_is_small_and_belongs_to_existing_targets() -> None:
