@@ -16,6 +16,7 @@ from hldctl.cli.launch_options import OPTIONS
 from hldctl.config import schema
 from hldctl.store.completion import Which
 
+# Which sessions a command does something with; any, unless named here.
 _SESSIONS = {
     "interrupt": Which.ALIVE,
     "wait": Which.ALIVE,
@@ -25,7 +26,6 @@ _SESSIONS = {
     "approve": Which.ASKING,
     "deny": Which.ASKING,
 }
-"""Which sessions a command does something with; any, unless named here."""
 
 _OPTIONS: dict[str, Takes] = {
     "--name": Kind.NAME,

@@ -34,8 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 _CHANGES = ROOT / "CHANGELOG.md"
 
 _BEFORE_THE_FIRST_RELEASE = "2026-11-01"
+# All that this script writes into man/, so that the page of a command that is gone goes too.
 _PAGES = "man/**/hldctl*.[15]"
-"""All that this script writes into man/, so that the page of a command that is gone goes too."""
 
 _ENVIRONMENT = {
     "HLDCTL_HOME": "The state directory.",

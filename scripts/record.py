@@ -30,8 +30,8 @@ COMMANDS = (
 
 _COLUMNS, _LINES = 80, 24
 _PROMPT = "$ "
+# Seconds: from key to key, before a command is entered, and to read what it has said.
 _KEYSTROKE, _BEFORE_ENTER, _AFTERWARDS = 0.035, 0.3, 1.1
-"""Seconds: from key to key, before a command is entered, and to read what it has said."""
 _SHORTEST_FRAME = 0.1
 _PATIENCE = 60.0
 

@@ -13,8 +13,8 @@ Frame = tuple[float, list[Text]]
 """When it came, in seconds since the beginning, and what stood on the screen then."""
 
 _LINE_HEIGHT = 24.4
+# Where rich puts what it draws, counted from the top of a line.
 _TEXT_BELOW, _BACKGROUND_BELOW = 20, 1.5
-"""Where rich puts what it draws, counted from the top of a line."""
 
 _DRAWN = re.compile(r'<(text|rect) [^>]*?\by="([\d.]+)"[^>]*?(?:/>|>[^<]*</text>)')
 
@@ -34,6 +34,7 @@ def render_animation(frames: list[Frame], columns: int, lines: int, theme: Theme
     return re.sub("@[a-z]+@", lambda found: film[found[0]], window)
 
 
+# The window is put in by rich, the film here.
 _FORM = f"""\
 <svg viewBox="0 0 {{width}} {{height}}" width="{{width}}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -50,7 +51,6 @@ _FORM = f"""\
 </svg>
 </svg>
 """
-"""The window is put in by rich, the film here."""
 
 
 class _Lines:

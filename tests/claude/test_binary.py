@@ -32,28 +32,33 @@ def test_path_is_searched_in_order_except_project_directories(tmp_path: Path) ->
     program(tmp_path / "node_modules" / ".bin" / "claude")
     (tmp_path / "not-executable").mkdir()
     (tmp_path / "not-executable" / "claude").touch()
-    wanted = program(tmp_path / "bin" / "claude")
-    directories = [tmp_path / "node_modules" / ".bin", tmp_path / "not-executable", tmp_path / "missing", wanted.parent]
-    assert binary.find({"PATH": ":".join(map(str, directories))}) == wanted
+    expected = program(tmp_path / "bin" / "claude")
+    directories = [
+        tmp_path / "node_modules" / ".bin",
+        tmp_path / "not-executable",
+        tmp_path / "missing",
+        expected.parent,
+    ]
+    assert binary.find({"PATH": ":".join(map(str, directories))}) == expected
 
 
 def test_usual_install_paths_are_searched_under_cron(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    wanted = program(tmp_path / ".local" / "bin" / "claude")
-    assert binary.find({"PATH": "/nowhere"}) == wanted
+    expected = program(tmp_path / ".local" / "bin" / "claude")
+    assert binary.find({"PATH": "/nowhere"}) == expected
 
 
 @pytest.mark.usefixtures("genuine_claude")
 def test_bundled_binary_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    found = binary.find({"PATH": "/nowhere"})
-    assert found.parts[-3:] == ("claude_agent_sdk", "_bundled", "claude")
+    path = binary.find({"PATH": "/nowhere"})
+    assert path.parts[-3:] == ("claude_agent_sdk", "_bundled", "claude")
 
 
 def test_login_shell_is_asked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    wanted = program(tmp_path / "tools" / "claude")
+    expected = program(tmp_path / "tools" / "claude")
     shell = program(tmp_path / "shell")
-    shell.write_text(f"#!/bin/sh\necho Welcome!\necho {wanted}\n")
-    assert binary.find({"PATH": "/nowhere", "SHELL": str(shell)}) == wanted
+    shell.write_text(f"#!/bin/sh\necho Welcome!\necho {expected}\n")
+    assert binary.find({"PATH": "/nowhere", "SHELL": str(shell)}) == expected

@@ -105,16 +105,16 @@ eslint|./run.sh|scripts/test|gh pr|hldctl ls|echo
 """
 
 
-def listed(text: str) -> list[str]:
+def split_list(text: str) -> list[str]:
     return [word for line in text.strip().splitlines() for word in line.split("|")]
 
 
-@pytest.mark.parametrize("prefix", listed(WIDE))
+@pytest.mark.parametrize("prefix", split_list(WIDE))
 def test_command_that_can_run_anything_has_no_prefix(prefix: str) -> None:
     assert not is_narrow(prefix)
 
 
-@pytest.mark.parametrize("prefix", listed(NARROW))
+@pytest.mark.parametrize("prefix", split_list(NARROW))
 def test_command_that_names_what_it_runs_has_a_prefix(prefix: str) -> None:
     assert is_narrow(prefix)
     assert covers(prefix, prefix)
@@ -133,7 +133,7 @@ def test_covered_command_is_one_plain_command_to_a_parser(rest: str) -> None:
 
 
 def test_covered_command_is_one_plain_command_to_two_shells(tmp_path: Path) -> None:
-    """Each fragment on its own, between plain words."""
+    """Each fragment is tested on its own, between plain words."""
     covered = [command for each in FRAGMENTS if covers("npm run", command := f"npm run a {each} b")]
     assert len(covered) > 20
     for command in covered:

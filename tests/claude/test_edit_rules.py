@@ -14,9 +14,9 @@ from hldctl.claude.permission_hook import EDITS, FILE, INPUT, Rule, is_allowed, 
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    made = tmp_path / "work"
-    made.mkdir()
-    return made
+    directory = tmp_path / "work"
+    directory.mkdir()
+    return directory
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_symlinks_are_followed_in_each_component(work: Path, tmp_path: Path, are
         assert not accepts(work / name, area), name
     assert not accepts(work / "loop", area)
     assert accepts(work / "within" / "x", area)
-    # To who follows links first this is another file than to who shortens the path first.
+    # A program that resolves symlinks first reads another file than one that normalises the path first.
     assert not accepts(f"{work}/within/../x/../../x", area)
     (tmp_path / "alias").symlink_to(work)
     assert accepts(tmp_path / "alias" / "x", area)

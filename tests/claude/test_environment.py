@@ -13,9 +13,9 @@ def environment(launcher: dict[str, str], chosen: dict[str, str] | None = None) 
 
 
 def test_environment_is_the_launchers_plus_the_chosen_variables() -> None:
-    made = environment({"A": "1", "B": "2", "CLAUDE_CODE_USE_BEDROCK": "1"}, {"B": "3"})
+    result = environment({"A": "1", "B": "2", "CLAUDE_CODE_USE_BEDROCK": "1"}, {"B": "3"})
     ours = {"HLDCTL_HOME": "/state", "HLDCTL_SESSION_ID": "s", "HLDCTL_RUN_ID": "r"}
-    assert made == {"A": "1", "B": "3", "CLAUDE_CODE_USE_BEDROCK": "1"} | ours
+    assert result == {"A": "1", "B": "3", "CLAUDE_CODE_USE_BEDROCK": "1"} | ours
 
 
 def test_session_markers_win_over_chosen_variables() -> None:
@@ -47,10 +47,10 @@ def test_variables_of_an_enclosing_claude_code_are_dropped() -> None:
             "HLDCTL_SESSION_ID": "outer",
         }
         eventually(Path(f"/proc/{enclosing.pid}/environ").read_bytes, "its environment")
-        made = environment(nested)
+        result = environment(nested)
         enclosing.kill()
-    assert {name for name in made if name.startswith("CLAUDE")} == {"CLAUDE_CODE_USE_BEDROCK"}
-    assert made["HLDCTL_SESSION_ID"] == "s"
+    assert {name for name in result if name.startswith("CLAUDE")} == {"CLAUDE_CODE_USE_BEDROCK"}
+    assert result["HLDCTL_SESSION_ID"] == "s"
 
 
 def test_without_enclosing_claude_code_only_known_names_are_dropped() -> None:

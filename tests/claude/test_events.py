@@ -10,7 +10,7 @@ HUNK = {"oldStart": 1, "oldLines": 2, "newStart": 1, "newLines": 2, "lines": ["-
 
 
 @pytest.mark.parametrize(
-    ("shown", "structured", "recorded"),
+    ("text", "structured", "recorded"),
     [
         ("out", {"stdout": "out", "stderr": ""}, "out"),
         ("updated", {"structuredPatch": [HUNK]}, "updated\n@@ -1,2 +1,2 @@\n-a\n+c\n b"),
@@ -33,5 +33,5 @@ HUNK = {"oldStart": 1, "oldLines": 2, "newStart": 1, "newLines": 2, "lines": ["-
         ("x", {"structuredPatch": [7, {"lines": "no"}]}, "x\n@@ -None,None +None,None @@\n@@ -None,None +None,None @@"),
     ],
 )
-def test_structured_data_is_used_if_it_has_more_details(shown: Any, structured: dict[str, Any], recorded: str) -> None:
-    assert content({"type": "tool_result", "content": shown}, structured) == recorded
+def test_structured_data_is_used_if_it_has_more_details(text: Any, structured: dict[str, Any], recorded: str) -> None:
+    assert content({"type": "tool_result", "content": text}, structured) == recorded

@@ -16,7 +16,7 @@ VALUES = st.recursive(
 
 
 def is_beginning(part: object, whole: object) -> bool:
-    """Whether the part is the whole with some of its end left out."""
+    """Return whether the part is the whole, truncated at some point."""
     if isinstance(part, dict) and isinstance(whole, dict):
         return all(name in whole and is_beginning(value, whole[name]) for name, value in part.items())
     if isinstance(part, list) and isinstance(whole, list):
@@ -31,7 +31,7 @@ def test_head_gives_the_beginning_of_the_object(whole: dict[str, object], ascii:
     line = json.dumps(whole, ensure_ascii=ascii).encode("utf-8", "surrogatepass")
     end = data.draw(st.integers(1, len(line)))
     part = decode_head(line[:end])
-    # An escaped half of a surrogate pair is replaced.
+    # An escaped lone surrogate is replaced.
     if "\\ud" not in json.dumps(whole):
         assert part is not None
         assert is_beginning(part, whole)

@@ -24,26 +24,26 @@ def bash(command: str) -> dict[str, Any]:
     return {"command": command}
 
 
-def asked(tool: str, tool_input: dict[str, Any], *suggestions: Any) -> str | None:
-    told = {"tool_name": tool, "tool_input": tool_input, "permission_suggestions": suggestions}
-    return request(json.dumps(told).encode()).suggested_rule
+def suggested_rule(tool: str, tool_input: dict[str, Any], *suggestions: Any) -> str | None:
+    hook_input = {"tool_name": tool, "tool_input": tool_input, "permission_suggestions": suggestions}
+    return request(json.dumps(hook_input).encode()).suggested_rule
 
 
-def adding(*contents: str, tool: str = "Bash", **more: Any) -> dict[str, Any]:
+def suggestion(*contents: str, tool: str = "Bash", **more: Any) -> dict[str, Any]:
     rules = [{"toolName": tool, "ruleContent": content} for content in contents]
     return {"type": "addRules", "behavior": "allow", "rules": rules, **more}
 
 
 def test_suggestion_counts_if_it_would_allow_the_same_call() -> None:
     build = bash("npm run build")
-    assert asked("Bash", build, adding("npm run *")) == "npm run *"
-    assert asked("Bash", build, adding("npm run:*")) == "npm run:*"
-    assert asked("Bash", build, adding("cd *", "npm run *")) == "npm run *"
-    assert asked("Bash", build, adding("npm test *")) is None
-    assert asked("Bash", build, adding("npm run *", behavior="deny")) is None
-    assert asked("Bash", build, adding("npm run *", type="removeRules")) is None
-    assert asked("Bash", build, adding("npm run *", tool="Write")) is None
-    assert asked("Read", {"file_path": "/tmp/a"}, adding("//tmp/**", tool="Read")) is None
+    assert suggested_rule("Bash", build, suggestion("npm run *")) == "npm run *"
+    assert suggested_rule("Bash", build, suggestion("npm run:*")) == "npm run:*"
+    assert suggested_rule("Bash", build, suggestion("cd *", "npm run *")) == "npm run *"
+    assert suggested_rule("Bash", build, suggestion("npm test *")) is None
+    assert suggested_rule("Bash", build, suggestion("npm run *", behavior="deny")) is None
+    assert suggested_rule("Bash", build, suggestion("npm run *", type="removeRules")) is None
+    assert suggested_rule("Bash", build, suggestion("npm run *", tool="Write")) is None
+    assert suggested_rule("Read", {"file_path": "/tmp/a"}, suggestion("//tmp/**", tool="Read")) is None
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_prefix_rule_covers_one_plain_command(ending: str) -> None:
 def test_too_wide_suggestion_is_narrowed_to_the_command(suggested: str) -> None:
     command = (suggested[:-2] or "x") + " touch made"
     assert lasting_rule("Bash", bash(command), suggested) == Rule("Bash", EXACT, command)
-    # Of an earlier version, too, a rule like that allows no more than the command that it spells.
+    # Such a rule from an earlier version allows nothing either.
     assert not is_allowed(Rule("Bash", SUGGESTED, suggested), "Bash", bash(command))
 
 
@@ -152,7 +152,7 @@ def test_old_rule_for_a_whole_tool_allows_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "words"),
+    ("rule", "description"),
     [
         (Rule("Bash", SUGGESTED, "npm run *"), "Bash commands that start with `npm run`"),
         (Rule("Monitor", SUGGESTED, "npm run:*"), "Monitor commands that start with `npm run`"),
@@ -165,8 +165,8 @@ def test_old_rule_for_a_whole_tool_allows_nothing() -> None:
         (Rule("Bash", WHOLE_TOOL), "no Bash calls: the rule is from an earlier version, which allowed all of them"),
     ],
 )
-def test_rule_describes_what_it_allows(rule: Rule, words: str) -> None:
-    assert rule.words() == f"{words}, in this session"
+def test_rule_describes_what_it_allows(rule: Rule, description: str) -> None:
+    assert rule.words() == f"{description}, in this session"
 
 
 def test_domain_rule_covers_its_pages_but_not_lookalikes() -> None:
@@ -200,7 +200,7 @@ def test_hook_is_added_after_the_users_hooks() -> None:
     first, ours = merged["hooks"]["PermissionRequest"]
     assert first == {"matcher": "Bash"}
     assert ours["hooks"][0]["command"] == "run me"
-    # More milliseconds than that are no time at all to some timers.
+    # Some timers overflow at more milliseconds.
     assert ours["hooks"][0]["timeout"] * 1000 < 2**31
     assert own["hooks"]["PermissionRequest"] == [{"matcher": "Bash"}]
     assert with_hook({"hooks": "no object"}, "x")["hooks"].keys() == {"PermissionRequest"}

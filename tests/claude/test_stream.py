@@ -69,9 +69,9 @@ def test_each_block_names_its_subagent() -> None:
         {"type": "image", "source": {"media_type": "image/png"}},
     ]
     event = {"type": "assistant", "parent_tool_use_id": "toolu_1", "message": {"content": content}}
-    found = list(entries(event))
-    assert [entry.parent_tool_use_id for entry in found] == ["toolu_1"] * 5
-    assert [entry.event_type for entry in found] == ["message", "thinking", "tool_call", "tool_result", "message"]
+    blocks = list(entries(event))
+    assert [entry.parent_tool_use_id for entry in blocks] == ["toolu_1"] * 5
+    assert [entry.event_type for entry in blocks] == ["message", "thinking", "tool_call", "tool_result", "message"]
 
 
 def test_block_that_is_not_text_is_named() -> None:

@@ -1,4 +1,4 @@
-"""A supervisor that dies costs nothing: whoever comes next starts another."""
+"""Adoption: after the death of a supervisor, the next command starts another one and nothing is lost."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ say Three.
 VOLATILE = {"session_id", "sequence", "created_at", "tool_id", "tool_result_for_id"}
 
 
-def story(events: list[Json]) -> list[Json]:
-    """The events without what differs from run to run, the notes on how long a tool takes among it."""
-    spoken = [event for event in events if event["event_type"] != "system"]
-    return [{name: value for name, value in event.items() if name not in VOLATILE} for event in spoken]
+def stable_events(events: list[Json]) -> list[Json]:
+    """Return the events without the values and notes that differ from run to run, such as durations of tools."""
+    without_notes = [event for event in events if event["event_type"] != "system"]
+    return [{name: value for name, value in event.items() if name not in VOLATILE} for event in without_notes]
 
 
 def kill_supervisor(sandbox: Sandbox, session_id: str) -> None:
@@ -47,8 +47,8 @@ def test_next_command_adopts_a_session_killed_in_mid_stream(sandbox: Sandbox, ne
     sandbox.journal_has(session_id, "One.")
     before = sandbox.show(session_id)
     kill_supervisor(sandbox, session_id)
-    words = [*next_command.split(), *([] if next_command == "ls" else [session_id])]
-    with sandbox.popen(*words, stdout=subprocess.DEVNULL) as command:
+    arguments = [*next_command.split(), *([] if next_command == "ls" else [session_id])]
+    with sandbox.popen(*arguments, stdout=subprocess.DEVNULL) as command:
         eventually(lambda: not file_lock.is_free(sandbox.files(session_id).lock), "another supervisor")
         sandbox.go_on()
         assert command.wait(PATIENCE) == 0
@@ -58,7 +58,7 @@ def test_next_command_adopts_a_session_killed_in_mid_stream(sandbox: Sandbox, ne
     assert (after["status"], after["end_reason"]) == ("completed", "success")
     sandbox.ended(unharmed)
     events = sandbox.events(session_id)
-    assert story(events) == story(sandbox.events(unharmed))
+    assert stable_events(events) == stable_events(sandbox.events(unharmed))
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
 
 
@@ -117,15 +117,15 @@ def test_follower_adopts_an_orphaned_session(sandbox: Sandbox) -> None:
         sandbox.journal_has(session_id, "One.")
         os.kill(sandbox.show(session_id)["supervisor_pid"], signal.SIGKILL)
         sandbox.go_on()
-        told, _ = follower.communicate(timeout=PATIENCE)
-        assert [line for line in told.splitlines() if line.startswith(("user:", "claude:"))] == [
+        output, _ = follower.communicate(timeout=PATIENCE)
+        assert [line for line in output.splitlines() if line.startswith(("user:", "claude:"))] == [
             *("user: Hello", "claude: One.", "claude: Two.")
         ]
     assert follower.returncode == 0
 
 
 def test_unproven_pid_is_never_killed(sandbox: Sandbox) -> None:
-    """After a reboot the recorded pid is another's: neither it nor its children are this session's."""
+    """After a reboot the recorded pid belongs to another process; neither it nor its children are this session's."""
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
@@ -170,7 +170,7 @@ def test_death_before_the_pid_is_recorded_is_handled(sandbox: Sandbox, alive: bo
 
 
 def test_many_commands_can_read_a_dead_session_at_once(sandbox: Sandbox) -> None:
-    """Those that wait for the lock are not the session's strays."""
+    """Commands that wait for the lock are not leftover processes of the session."""
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
@@ -216,7 +216,7 @@ def test_session_of_another_host_is_not_adopted(sandbox: Sandbox) -> None:
     pid = sandbox.show(session_id)["pid"]
     kill_supervisor(sandbox, session_id)
     sandbox.sql("UPDATE sessions SET host = 'elsewhere' WHERE id = ?", session_id)
-    # Another name and the same boot: this machine, renamed.
+    # Another host name with the same boot id is this machine, renamed.
     assert sandbox.show(session_id)["status"] == "running"
     assert not file_lock.is_free(sandbox.files(session_id).lock)
     kill_supervisor(sandbox, session_id)

@@ -1,4 +1,4 @@
-"""Permission requests of the genuine Claude Code, answered from the shell, by rules, or by nobody."""
+"""Permission requests of the real Claude Code, answered by a command, by a rule, or not at all."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_feed_has_requests_answers_and_status_changes(sandbox: Sandbox) -> None:
     (request,) = waiting(sandbox)
     sandbox.ok("approve", request["id"])
     sandbox.ended(session_id)
-    told = feed(sandbox)
-    assert [event["data"]["approval_id"] for event in told if event["type"] == "new_approval"] == [request["id"]]
-    (resolved,) = (event["data"] for event in told if event["type"] == "approval_resolved")
+    events = feed(sandbox)
+    assert [event["data"]["approval_id"] for event in events if event["type"] == "new_approval"] == [request["id"]]
+    (resolved,) = (event["data"] for event in events if event["type"] == "approval_resolved")
     assert (resolved["approval_id"], resolved["status"]) == (request["id"], "approved")
-    statuses = [event["data"]["new_status"] for event in told if event["type"] == "session_status_changed"]
+    statuses = [event["data"]["new_status"] for event in events if event["type"] == "session_status_changed"]
     assert statuses == ["starting", "running", "waiting_input", "running", "completed"]
 
 
@@ -101,11 +101,11 @@ def test_second_answer_reports_the_first_one(sandbox: Sandbox) -> None:
     (request,) = waiting(sandbox)
     commands = [sandbox.popen("approve", request["id"]) for _ in range(3)]
     commands += [sandbox.popen("deny", request["id"]) for _ in range(3)]
-    said = [command.communicate(timeout=PATIENCE)[1] for command in commands]
+    errors = [command.communicate(timeout=PATIENCE)[1] for command in commands]
     codes = [command.returncode for command in commands]
     assert sorted(codes) == [0, 4, 4, 4, 4, 4]
     (answered,) = asked(sandbox)
-    assert all(f"was {answered['status']} by" in text for text, code in zip(said, codes, strict=True) if code == 4)
+    assert all(f"was {answered['status']} by" in text for text, code in zip(errors, codes, strict=True) if code == 4)
     sandbox.ended(session_id)
     assert (sandbox.work / "made").exists() == (answered["status"] == "approved")
 
@@ -181,11 +181,11 @@ def test_new_setting_answers_pending_requests(sandbox: Sandbox) -> None:
     assert [approval["comment"] for approval in asked(sandbox)] == [f"allowed by {rule}" for rule in rules]
 
 
-@pytest.mark.parametrize(("outcome", "made"), [("allow", True), ("deny", False)])
-def test_unanswered_request_gets_the_configured_answer(sandbox: Sandbox, outcome: str, made: bool) -> None:
+@pytest.mark.parametrize(("outcome", "is_allowed"), [("allow", True), ("deny", False)])
+def test_unanswered_request_gets_the_configured_answer(sandbox: Sandbox, outcome: str, is_allowed: bool) -> None:
     session_id = asking(sandbox, BASH, "--approval-timeout", f"1s={outcome}")
     assert sandbox.ended(session_id)["end_reason"] == "success"
-    assert (sandbox.work / "made").exists() == made
+    assert (sandbox.work / "made").exists() == is_allowed
     (answered,) = asked(sandbox)
     assert "--approval-timeout" in answered["comment"]
 
@@ -201,8 +201,8 @@ def test_claude_code_decides_as_usual_without_approvals(sandbox: Sandbox) -> Non
 def test_session_without_a_hook_rejects_rules(sandbox: Sandbox) -> None:
     sandbox.play("say Hi.\nhang")
     session_id = sandbox.launch("Hi")
-    told = sandbox.run("set", session_id, "--auto-accept-edits")
-    assert (told.returncode, "continuations" in told.stderr) == (0, True)
+    done = sandbox.run("set", session_id, "--auto-accept-edits")
+    assert (done.returncode, "continuations" in done.stderr) == (0, True)
     assert sandbox.run("set", session_id, "--title", "New").stderr == ""
     sandbox.ok("interrupt", session_id)
 
@@ -212,9 +212,9 @@ def test_wait_reports_that_the_session_waits_for_approval(sandbox: Sandbox) -> N
     with sandbox.popen("launch", "Hi", "--approvals", "--wait") as launched:
         (request,) = waiting(sandbox)
         sandbox.ok("approve", request["id"])
-        answer, told = launched.communicate(timeout=PATIENCE)
+        answer, errors = launched.communicate(timeout=PATIENCE)
     assert (answer, launched.returncode) == ("Done.\n", 0)
-    assert f"hldctl approve {request['id'][:8]}" in told
+    assert f"hldctl approve {request['id'][:8]}" in errors
 
 
 def test_followers_see_requests_and_answers(sandbox: Sandbox) -> None:
@@ -246,16 +246,16 @@ def test_rules_alone_create_no_requests(sandbox: Sandbox) -> None:
 
 
 def test_users_settings_and_hooks_are_kept(sandbox: Sandbox) -> None:
-    told = sandbox.work / "told"
-    own = {"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": f"cat >> {told}"}]}]}, "env": {"A": "b"}}
+    log = sandbox.work / "told"
+    own = {"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": f"cat >> {log}"}]}]}, "env": {"A": "b"}}
     session_id = asking(sandbox, BASH.replace("touch made", "touch made$A"), "--settings", json.dumps(own))
     sandbox.ok("approve", waiting(sandbox)[0]["id"])
     sandbox.ended(session_id)
-    assert "PreToolUse" in told.read_text()
+    assert "PreToolUse" in log.read_text()
     assert (sandbox.work / "madeb").exists()
     assert not list(sandbox.work.glob(".claude*"))
     child = sandbox.ok("continue", session_id, "More").strip()
-    # Inherited once: the hook is not stacked upon itself.
+    # The inherited settings contain the hook only once.
     hooked = json.loads(sandbox.files(child).settings_with_hook.read_text())
     assert len(hooked["hooks"]["PermissionRequest"]) == 1
     assert sandbox.show(child)["id"] == child
@@ -350,8 +350,8 @@ def test_answer_during_a_kill_of_the_hook_is_recorded_once(sandbox: Sandbox) -> 
                     answer.communicate(timeout=PATIENCE)
     statuses = {approval["id"]: approval["status"] for approval in asked(sandbox)}
     assert set(statuses.values()) <= {"approved", "expired"}
-    told = [event["data"] for event in feed(sandbox, "approval_resolved")]
-    assert sorted((data["approval_id"], data["status"]) for data in told) == sorted(statuses.items())
+    resolved = [event["data"] for event in feed(sandbox, "approval_resolved")]
+    assert sorted((data["approval_id"], data["status"]) for data in resolved) == sorted(statuses.items())
 
 
 def test_waiting_hook_uses_no_cpu(sandbox: Sandbox) -> None:
@@ -366,12 +366,12 @@ def test_waiting_hook_uses_no_cpu(sandbox: Sandbox) -> None:
 
 
 def test_on_approval_command_is_run(sandbox: Sandbox) -> None:
-    told = sandbox.root / "told"
-    command = f'cat > {told}; echo "$HLDCTL_TOOL_NAME $HLDCTL_APPROVAL_ID" > {told}.names'
+    output = sandbox.root / "told"
+    command = f'cat > {output}; echo "$HLDCTL_TOOL_NAME $HLDCTL_APPROVAL_ID" > {output}.names'
     session_id = asking(sandbox, BASH, "--on-approval", command)
     (request,) = waiting(sandbox)
-    eventually(lambda: (sandbox.root / "told.names").exists() and told.read_text(), "the notice")
-    assert json.loads(told.read_text()) == request | {"tool_use_id": None}
+    eventually(lambda: (sandbox.root / "told.names").exists() and output.read_text(), "the notice")
+    assert json.loads(output.read_text()) == request | {"tool_use_id": None}
     assert (sandbox.root / "told.names").read_text() == f"Bash {request['id']}\n"
     sandbox.ok("approve", request["id"])
     assert sandbox.ended(session_id)["end_reason"] == "success"
@@ -403,12 +403,12 @@ def test_claude_code_without_permission_hooks_is_refused(sandbox: Sandbox) -> No
     assert sandbox.run("launch", "Hi").returncode == 0
 
 
-def hook_says(sandbox: Sandbox, told: str, session_id: str = "none") -> Json:
-    """What the hook answers when it is run as Claude Code runs it."""
+def run_hook(sandbox: Sandbox, hook_input: str, session_id: str = "none") -> Json:
+    """Run the hook as Claude Code does; return its answer."""
     done = subprocess.run(
         command(session_id, sandbox.state.root),
         shell=True,
-        input=told,
+        input=hook_input,
         env={},
         capture_output=True,
         text=True,
@@ -419,23 +419,23 @@ def hook_says(sandbox: Sandbox, told: str, session_id: str = "none") -> Json:
     return decision
 
 
-NO_REQUESTS = ["", "{", "[]", "{}", '{"tool_name": 1, "tool_input": {}}', "\xff" * 10, "[" * 100_000]
+INVALID_REQUESTS = ["", "{", "[]", "{}", '{"tool_name": 1, "tool_input": {}}', "\xff" * 10, "[" * 100_000]
 
 
-@pytest.mark.parametrize("told", NO_REQUESTS, ids=range(len(NO_REQUESTS)))
-def test_invalid_request_is_denied(sandbox: Sandbox, told: str) -> None:
+@pytest.mark.parametrize("hook_input", INVALID_REQUESTS, ids=range(len(INVALID_REQUESTS)))
+def test_invalid_request_is_denied(sandbox: Sandbox, hook_input: str) -> None:
     sandbox.ok("ls")
-    decision = hook_says(sandbox, told)
+    decision = run_hook(sandbox, hook_input)
     assert (decision["behavior"], "could not read" in decision["message"]) == ("deny", True)
 
 
 def test_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
-    assert hook_says(sandbox, REQUEST)["behavior"] == "deny"
+    assert run_hook(sandbox, REQUEST)["behavior"] == "deny"
     sandbox.ok("ls")
-    assert "has no session" in hook_says(sandbox, REQUEST)["message"]
-    assert "outside" in hook_says(sandbox, REQUEST, "")["message"]
+    assert "has no session" in run_hook(sandbox, REQUEST)["message"]
+    assert "outside" in run_hook(sandbox, REQUEST, "")["message"]
     sandbox.state.database.write_bytes(b"this is no database" * 100)
-    assert "hldctl doctor" in hook_says(sandbox, REQUEST)["message"]
+    assert "hldctl doctor" in run_hook(sandbox, REQUEST)["message"]
 
 
 def test_request_that_cannot_be_recorded_is_denied(sandbox: Sandbox) -> None:
@@ -448,7 +448,7 @@ def test_request_that_cannot_be_recorded_is_denied(sandbox: Sandbox) -> None:
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        decision = hook_says(sandbox, REQUEST, session_id)
+        decision = run_hook(sandbox, REQUEST, session_id)
         assert (decision["behavior"], "locked" in decision["message"]) == ("deny", True)
         holder.kill()
     assert asked(sandbox) == []
@@ -459,7 +459,7 @@ def test_request_of_an_ended_session_is_denied(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     sandbox.ok("launch", "Hi", "--approvals", "--wait")
     (session_id,) = sandbox.ok("ls", "-q").split()
-    assert "has ended" in hook_says(sandbox, REQUEST, session_id)["message"]
+    assert "has ended" in run_hook(sandbox, REQUEST, session_id)["message"]
 
 
 def test_configuration_gives_the_defaults(sandbox: Sandbox) -> None:
@@ -504,7 +504,7 @@ def test_references_that_match_nothing_are_errors(sandbox: Sandbox, arguments: l
 
 
 def test_request_after_the_end_is_denied_without_approvals_too(sandbox: Sandbox) -> None:
-    """Otherwise the decision is left to Claude Code."""
+    """Otherwise Claude Code would decide."""
     sandbox.play("say Done.")
     session_id = sandbox.launch("Hi", "--no-approvals", "--auto-accept-edits")
     sandbox.ended(session_id)

@@ -1,4 +1,4 @@
-"""Sessions launched by the genuine cron daemon: with next to no environment, and no terminal."""
+"""Sessions launched by the real cron daemon, with a minimal environment and no terminal."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ say Finished.
 
 
 def test_cron_launches_sessions_that_outlive_it(sandbox: Sandbox) -> None:
-    """One test of both ways to launch: cron begins its jobs at full minutes only."""
+    """Both ways to launch are in one test, since cron starts jobs only at full minutes."""
     sandbox.play(SCRIPT)
-    # Nobody sets these in a crontab.
+    # Crontabs do not set these.
     variables = {name: value for name, value in sandbox.environment.items() if name not in ("LANG", "PATH", "TERM")}
     (sandbox.home / "project").mkdir()
     (sandbox.home / ".local" / "bin").mkdir(parents=True)
     (sandbox.home / ".local" / "bin" / "hldctl").symlink_to(Path(sys.executable).with_name("hldctl"))
-    # Of the fields of its line those for the time are left out.
+    # A crontab line without the fields for the time.
     documented = block("how-to/recipes.md", "crontab").splitlines()[1].split(maxsplit=5)[5]
     jobs = {
         "documented": documented,
@@ -42,10 +42,10 @@ def test_cron_launches_sessions_that_outlive_it(sandbox: Sandbox) -> None:
     }
     with Cron(sandbox.root / "cron", variables, jobs) as cron:
         cron.tick()
-        shown = cron.ended("documented")
-        assert (shown.returncode, shown.stdout, shown.stderr) == (0, "Updated.\n", "")
-        waited = cron.ended("waited")
-        assert (waited.returncode, waited.stdout) == (0, "Grüß Gott.\n"), waited.stderr
+        done = cron.ended("documented")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "Updated.\n", "")
+        waiting = cron.ended("waited")
+        assert (waiting.returncode, waiting.stdout) == (0, "Grüß Gott.\n"), waiting.stderr
         launched = cron.ended("left")
         assert (launched.returncode, launched.stderr) == (0, "")
     assert sandbox.show("nightly")["working_dir"] == str(sandbox.home / "project")
@@ -56,8 +56,8 @@ def test_cron_launches_sessions_that_outlive_it(sandbox: Sandbox) -> None:
     (sandbox.home / "go-on").touch()
     assert sandbox.ended(session_id)["end_reason"] == "success"
     results = [event for event in sandbox.events(session_id) if event["event_type"] == "tool_result"]
-    told, terminal = (result["tool_result_content"] for result in results)
-    environment = dict(line.split("=", 1) for line in told.splitlines())
+    variables, terminal = (result["tool_result_content"] for result in results)
+    environment = dict(line.split("=", 1) for line in variables.splitlines())
     assert (environment["PATH"], environment["SHELL"]) == ("/usr/bin:/bin", "/bin/sh")
     assert not {"LANG", "TERM"} & environment.keys()
     assert terminal == "no terminal"

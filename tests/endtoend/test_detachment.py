@@ -1,4 +1,4 @@
-"""A session needs nobody: not its launcher, not its terminal, not its supervisor."""
+"""Independence of a session from its launcher, its terminal and its supervisor."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def test_session_survives_the_closing_of_its_terminal(sandbox: Sandbox) -> None:
         os.chdir(sandbox.work)
         command = f"{sys.executable} -m hldctl launch Hello --allowed-tools Bash > {sandbox.root}/id; sleep 60"
         os.execve("/bin/sh", ["sh", "-c", command], sandbox.environment)
-    noted = Path(sandbox.root / "id")
-    eventually(lambda: noted.exists() and noted.read_text().strip(), "the id")
+    id_file = Path(sandbox.root / "id")
+    eventually(lambda: id_file.exists() and id_file.read_text().strip(), "the id")
     os.close(terminal)
     os.waitpid(pid, 0)
     sandbox.go_on()
-    assert sandbox.ended(noted.read_text().strip())["end_reason"] == "success"
+    assert sandbox.ended(id_file.read_text().strip())["end_reason"] == "success"
 
 
 def test_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) -> None:
@@ -68,7 +68,7 @@ def test_supervisor_keeps_no_descriptor_of_its_launcher(sandbox: Sandbox) -> Non
     done = sandbox.popen("launch", "Hello", "--allowed-tools", "Bash", pass_fds=[write])
     os.close(write)
     session_id = done.communicate(timeout=PATIENCE)[0].strip()
-    # End of file: no process holds the other end any more.
+    # End of file: no process has the other end open.
     assert os.read(read, 1) == b""
     os.close(read)
     session = sandbox.show(session_id)
@@ -93,7 +93,7 @@ def test_supervisor_ignores_sighup_sigint_and_sigterm(sandbox: Sandbox, number: 
 
 
 def test_claude_has_default_signals_and_the_launchers_umask(sandbox: Sandbox) -> None:
-    # Claude Code blocks all signals while it starts a tool, which can be running before that is undone.
+    # Claude Code blocks all signals while it starts a tool, and the tool may run before they are unblocked.
     unblocked = "for try in $(seq 50); do grep -q 'SigBlk:.0*$' /proc/$PPID/status && break; sleep 0.1; done"
     look = f"{unblocked}; grep -E ^Sig /proc/$PPID/status; umask; touch made"
     sandbox.play(f"call Bash {json.dumps({'command': look})}\n\nsay Done.")
@@ -116,14 +116,14 @@ def test_silent_session_costs_its_supervisor_nothing(sandbox: Sandbox) -> None:
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
     falls_asleep(supervisor)
     before = wakeups(supervisor)
-    # A second of silence, passed by another process of the session's own: no wake-up of ours may fall into it.
+    # A second of silence, measured by another process of the session; hldctl must not wake up in it.
     subprocess.run(["sleep", "2"], check=True)
     assert wakeups(supervisor) - before <= 2
     sandbox.ok("interrupt", session_id)
 
 
 def test_follower_checks_a_silent_session_once_a_second(sandbox: Sandbox) -> None:
-    """Whether its supervisor lives: nothing else would tell."""
+    """The follower checks whether the supervisor is alive, since nothing reports its death."""
     sandbox.play("hang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, '"init"')

@@ -1,4 +1,4 @@
-"""How sessions end, each on the genuine Claude Code: the table in which exit code and last result contradict."""
+"""Outcomes of sessions with the real Claude Code, including cases in which exit code and last result disagree."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def ending(session: Json) -> tuple[str, str]:
     return session["status"], session["end_reason"]
 
 
-def until_it_plays(sandbox: Sandbox, session_id: str, script: str) -> None:
-    """In the instant between a tool call and the tool, Claude Code leaves an interrupt without a trace."""
+def wait_until_it_plays(sandbox: Sandbox, session_id: str, script: str) -> None:
+    """Wait until the script plays; between a tool call and the tool's start, an interrupt would leave no trace."""
     sandbox.journal_has(session_id, {"hang": '"init"', SLOW: "One moment", IN_TOOL: "tool-runs"}[script])
     if script == IN_TOOL:
         eventually((sandbox.work / "tool-runs").exists, "the tool to run")
@@ -28,9 +28,9 @@ def until_it_plays(sandbox: Sandbox, session_id: str, script: str) -> None:
 def test_success_completes(sandbox: Sandbox) -> None:
     sandbox.play("say All is well.")
     session_id = sandbox.launch("Hello")
-    waited = sandbox.run("wait", session_id)
+    done = sandbox.run("wait", session_id)
     session = sandbox.show(session_id)
-    assert waited.returncode == 0
+    assert done.returncode == 0
     assert ending(session) == ("completed", "success")
     assert session["result_content"] == "All is well."
     assert session["exit_code"] == 0
@@ -42,9 +42,9 @@ def test_success_completes(sandbox: Sandbox) -> None:
 def test_api_error_fails(sandbox: Sandbox) -> None:
     sandbox.play("fail 400 no such luck")
     session_id = sandbox.launch("Hello")
-    waited = sandbox.run("wait", session_id)
+    done = sandbox.run("wait", session_id)
     session = sandbox.show(session_id)
-    assert waited.returncode == 1
+    assert done.returncode == 1
     assert ending(session) == ("failed", "api_error")
     assert "no such luck" in session["error_message"]
 
@@ -82,7 +82,7 @@ def test_interrupt_before_the_first_answer_is_recorded(sandbox: Sandbox) -> None
 def test_interrupt_after_the_first_answer_is_recorded(sandbox: Sandbox, script: str) -> None:
     sandbox.play(script)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    until_it_plays(sandbox, session_id, script)
+    wait_until_it_plays(sandbox, session_id, script)
     sandbox.ok("interrupt", session_id)
     assert ending(sandbox.show(session_id)) == ("interrupted", "interrupted")
 
@@ -91,7 +91,7 @@ def test_interrupt_after_the_first_answer_is_recorded(sandbox: Sandbox, script: 
 def test_sigint_from_outside_counts_as_an_interrupt(sandbox: Sandbox, script: str) -> None:
     sandbox.play(script)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    until_it_plays(sandbox, session_id, script)
+    wait_until_it_plays(sandbox, session_id, script)
     os.kill(sandbox.show(session_id)["pid"], signal.SIGINT)
     assert ending(sandbox.ended(session_id)) == ("interrupted", "interrupted")
 

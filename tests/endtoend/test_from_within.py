@@ -1,4 +1,4 @@
-"""A session does not answer its own permission requests, nor widen permissions, unless it was launched to."""
+"""Commands run by a session: it can answer its own requests and widen permissions only with --from-session."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.helpers.approvals import BASH, asked, asking, by_type, feed, waiting
 from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
 from tests.helpers.terminal import Terminal
 
+# The marker of a session that is deleted or belongs to another state directory.
 UNKNOWN = {"HLDCTL_SESSION_ID": "11111111-1111-4111-8111-111111111111"}
-"""The mark of a session that has been deleted, or is another state directory's."""
 OUTSIDE = "from a shell outside the session"
 USER = pwd.getpwuid(os.getuid()).pw_name
 
@@ -65,18 +65,18 @@ REFUSED: list[list[str]] = [
 
 def test_commands_that_widen_permissions_are_refused_in_a_session(sandbox: Sandbox) -> None:
     ended_session(sandbox)
-    for words in REFUSED:
-        refused = sandbox.run(*words, environment={**UNKNOWN, "EDITOR": "true"})
-        assert (refused.returncode, refused.stdout) == (4, ""), (words, refused.stderr)
+    for arguments in REFUSED:
+        refused = sandbox.run(*arguments, environment={**UNKNOWN, "EDITOR": "true"})
+        assert (refused.returncode, refused.stdout) == (4, ""), (arguments, refused.stderr)
         assert refused.stderr.count("\n") == 1, refused.stderr
-        assert OUTSIDE in refused.stderr, words
+        assert OUTSIDE in refused.stderr, arguments
     assert len(sandbox.ok("ls", "-q", "--all").split()) == 1
     assert not (sandbox.home / ".config").exists()
 
 
 def test_commands_that_do_not_widen_permissions_still_work(sandbox: Sandbox) -> None:
     session_id = ended_session(sandbox)
-    for words in (
+    for arguments in (
         ["set", "last", "--no-auto-accept-edits", "--no-dangerously-skip-permissions", "--title", "narrow"],
         ["config", "set", "model", "opus"],
         ["config", "get", "approvals"],
@@ -84,56 +84,56 @@ def test_commands_that_do_not_widen_permissions_still_work(sandbox: Sandbox) -> 
         ["launch", "Hi", "--approval-timeout", "5m=deny", "--permission-mode", "plan", "--wait"],
         ["continue", session_id, "Hi", "--wait"],
     ):
-        sandbox.ok(*words, environment=UNKNOWN)
+        sandbox.ok(*arguments, environment=UNKNOWN)
 
 
 def test_continuation_does_not_inherit_another_sessions_permissions(sandbox: Sandbox) -> None:
     wide = ended_session(sandbox, "--auto-accept-edits")
     refused = sandbox.run("continue", wide, "Hi", environment=UNKNOWN)
     assert (refused.returncode, OUTSIDE in refused.stderr) == (4, True)
-    # What a session has it may hand on to its own continuation.
+    # A session may pass on its permissions to its own continuation.
     sandbox.ok("continue", wide, "Hi", "--wait", environment={"HLDCTL_SESSION_ID": wide})
 
 
-def from_tool(sandbox: Sandbox, *commands: str) -> str:
-    """A script in which a tool runs these commands, and the file says how each ended."""
+def tool_script(sandbox: Sandbox, *commands: str) -> str:
+    """Return a script whose tool runs these commands and writes their exit codes to a file."""
     lines = [f'{command} > /dev/null 2> said; echo $? "$(cat said)" >> codes' for command in commands]
     (sandbox.work / "t.sh").write_text("\n".join([*lines, "touch over", ""]))
     return 'call Bash {"command": "sh t.sh"}\n\nsay Done.'
 
 
-def codes(sandbox: Sandbox) -> list[str]:
+def exit_codes(sandbox: Sandbox) -> list[str]:
     return (sandbox.work / "codes").read_text().splitlines()
 
 
 CLEAN = 'env -u HLDCTL_SESSION_ID -u CLAUDE_PID PATH="$PATH"'
 
 
-def asking_beside(sandbox: Sandbox, script: str) -> Json:
-    """The request of a session beside one, to be launched as two, that plays the script."""
+def launch_pair(sandbox: Sandbox, script: str) -> Json:
+    """Script the sessions "one" and "two", launch the first one and return its request; the second plays `script`."""
     sandbox.play(f"[one]\n{BASH}\n\n[two]\n{script}")
     sandbox.launch("one", "--approvals")
     return waiting(sandbox)[0]
 
 
 def test_tool_without_its_marker_is_known_by_its_ancestors(sandbox: Sandbox) -> None:
-    script = from_tool(
+    script = tool_script(
         sandbox,
         "hldctl approve --all",
         f"{CLEAN} hldctl approve --all",
         f"{CLEAN} setsid -w hldctl approve --all",
         f"{CLEAN} HLDCTL_SESSION_ID= hldctl set last --auto-accept-edits",
         f"{CLEAN} hldctl config set on_end true",
-        # An orphan has the supervisor as its parent.
+        # The supervisor is the parent of an orphan.
         f"({CLEAN} setsid sh -c 'sleep 1; hldctl approve --all 2> orphan; echo $? >> orphan; touch orphaned' &)",
         "until [ -e orphaned ]; do sleep 0.1; done",
     )
-    request = asking_beside(sandbox, script)
+    request = launch_pair(sandbox, script)
     session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)", "--approvals")
     assert sandbox.ended(session_id)["end_reason"] == "success"
-    told = codes(sandbox)
-    assert [line.split()[0] for line in told] == ["4"] * 5 + ["0"] * 2
-    assert all(OUTSIDE in line for line in told[:5])
+    results = exit_codes(sandbox)
+    assert [line.split()[0] for line in results] == ["4"] * 5 + ["0"] * 2
+    assert all(OUTSIDE in line for line in results[:5])
     assert (sandbox.work / "orphan").read_text().endswith("4\n")
     assert [(each["id"], each["status"]) for each in asked(sandbox)] == [(request["id"], "pending")]
     sandbox.ok("interrupt", request["session_id"])
@@ -141,22 +141,22 @@ def test_tool_without_its_marker_is_known_by_its_ancestors(sandbox: Sandbox) -> 
 
 def test_tool_is_known_by_claude_code_if_the_supervisor_is_dead(sandbox: Sandbox) -> None:
     wait = "touch begun; until [ -e go-on ]; do sleep 0.1; done"
-    request = asking_beside(sandbox, from_tool(sandbox, wait, f"{CLEAN} hldctl approve --all"))
+    request = launch_pair(sandbox, tool_script(sandbox, wait, f"{CLEAN} hldctl approve --all"))
     session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)")
     eventually((sandbox.work / "begun").exists, "the tool to run")
     kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
     sandbox.go_on()
     eventually((sandbox.work / "over").exists, "the tool to end")
-    assert [line.split()[0] for line in codes(sandbox)] == ["0", "4"]
+    assert [line.split()[0] for line in exit_codes(sandbox)] == ["0", "4"]
     assert [each["status"] for each in asked(sandbox)] == ["pending"]
     sandbox.ok("interrupt", request["session_id"])
 
 
 def test_session_with_the_right_answers_and_is_recorded(sandbox: Sandbox) -> None:
-    request = asking_beside(sandbox, from_tool(sandbox, "hldctl approve --all", "hldctl set last --auto-accept-edits"))
+    request = launch_pair(sandbox, tool_script(sandbox, "hldctl approve --all", "hldctl set last --auto-accept-edits"))
     session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)", "--from-session")
     assert sandbox.ended(session_id)["from_session"] is True
-    assert [line.split()[0] for line in codes(sandbox)] == ["0"] * 2
+    assert [line.split()[0] for line in exit_codes(sandbox)] == ["0"] * 2
     sandbox.ended(request["session_id"])
     (request,) = asked(sandbox)
     assert (request["status"], request["answered_by"]) == ("approved", USER)
@@ -193,16 +193,16 @@ def test_users_command_run_by_hldctl_can_answer_and_launch(sandbox: Sandbox) -> 
     sandbox.ended(after)
     variables = by_type(sandbox, after, "tool_result")[0]["tool_result_content"]
     assert f"HLDCTL_SESSION_ID={after}" in variables
-    # No tool gets the token.
+    # Tools do not get the token.
     assert "HLDCTL_COMMAND_TOKEN" not in variables
 
 
 def test_commands_chosen_by_a_session_cannot_answer(sandbox: Sandbox) -> None:
     chosen = "hldctl approve --all 2> chosen; echo $? >> chosen"
     launch = f"hldctl launch three --approvals --on-approval {shlex.quote(chosen)} --on-end {shlex.quote(chosen)}"
-    request = asking_beside(sandbox, f"{from_tool(sandbox, launch)}\n\n[three]\n{BASH}")
+    request = launch_pair(sandbox, f"{tool_script(sandbox, launch)}\n\n[three]\n{BASH}")
     sandbox.ended(sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)"))
-    assert codes(sandbox)[0].startswith("0 ")
+    assert exit_codes(sandbox)[0].startswith("0 ")
     file = sandbox.work / "chosen"
     eventually(lambda: file.exists() and file.read_text().endswith("4\n"), "the command for the request")
     assert OUTSIDE in file.read_text()
@@ -238,15 +238,15 @@ def test_record_has_who_answered_and_from_where(sandbox: Sandbox) -> None:
     exported = json.loads(sandbox.ok("export", session_id, "--format", "json"))
     assert exported["approvals"] == [request]
     assert f"approved by {USER} (ssh from 192.0.2.7)" in sandbox.ok("approvals", "--all")
-    again = sandbox.run("deny", request["id"])
-    assert (again.returncode, f"approved by {USER}" in again.stderr) == (4, True)
+    second = sandbox.run("deny", request["id"])
+    assert (second.returncode, f"approved by {USER}" in second.stderr) == (4, True)
 
 
-@pytest.mark.parametrize(("words", "command"), [(["approve"], "approve"), (["tail", "-f", "last"], "tail")])
-def test_record_has_the_terminal_and_the_command(sandbox: Sandbox, words: list[str], command: str) -> None:
+@pytest.mark.parametrize(("arguments", "command"), [(["approve"], "approve"), (["tail", "-f", "last"], "tail")])
+def test_record_has_the_terminal_and_the_command(sandbox: Sandbox, arguments: list[str], command: str) -> None:
     session_id = asking(sandbox, BASH)
     waiting(sandbox)
-    with Terminal(sandbox, *words) as terminal:
+    with Terminal(sandbox, *arguments) as terminal:
         terminal.shows("[q]uit")
         terminal.enter("y\n")
         assert terminal.ended()[0] == 0

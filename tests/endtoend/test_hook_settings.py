@@ -1,4 +1,4 @@
-"""No settings of a project or user redirect, fake or switch off the permission hook of the genuine Claude Code."""
+"""Settings of a project or user cannot redirect, replace or disable the permission hook."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from tests.helpers.sandbox import Json, Sandbox
 MARKS = 'call Bash {"command": "printenv HLDCTL_SESSION_ID HLDCTL_RUN_ID HLDCTL_HOME"}\n\n'
 SCRIPT = f'{MARKS}call Bash {{"command": "touch made"}}\n\nsay Done.'
 OPTIONS = ("--allowed-tools", "Bash(printenv *)")
-PLACES = ["project", "local", "user", "--settings"]
+LOCATIONS = ["project", "local", "user", "--settings"]
 
 
-def settings_file(sandbox: Sandbox, place: str) -> Path:
-    directory = sandbox.home if place == "user" else sandbox.work
-    name = "settings.local.json" if place == "local" else "settings.json"
+def settings_file(sandbox: Sandbox, location: str) -> Path:
+    directory = sandbox.home if location == "user" else sandbox.work
+    name = "settings.local.json" if location == "local" else "settings.json"
     return directory / ".claude" / name
 
 
-def configure(sandbox: Sandbox, place: str, settings: Json) -> list[str]:
-    """Writes the settings into that place; returns the options of launch that they need."""
-    if place == "--settings":
+def configure(sandbox: Sandbox, location: str, settings: Json) -> list[str]:
+    """Write the settings to this location; return the options that launch needs for them."""
+    if location == "--settings":
         return ["--settings", json.dumps(settings)]
-    file = settings_file(sandbox, place)
+    file = settings_file(sandbox, location)
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(settings))
     return []
 
 
 def permissive_elsewhere(sandbox: Sandbox) -> dict[str, str]:
-    """Variables that name another state directory and a session in it that allows everything."""
+    """Return variables that name a session in another state directory that allows everything."""
     other = sandbox.root / "other"
     script = sandbox.root / "other.txt"
     script.write_text("say Done.")
@@ -55,10 +55,10 @@ def marks(sandbox: Sandbox, session_id: str) -> list[str]:
     return [session_id, sandbox.show(session_id)["run_id"], str(sandbox.state.root)]
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_hook_asks_for_its_own_session_whatever_the_settings(sandbox: Sandbox, place: str) -> None:
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_hook_asks_for_its_own_session_whatever_the_settings(sandbox: Sandbox, location: str) -> None:
     variables = permissive_elsewhere(sandbox)
-    more = configure(sandbox, place, {"env": {**variables, "KEPT": "yes"}})
+    more = configure(sandbox, location, {"env": {**variables, "KEPT": "yes"}})
     script = sandbox.root / "script.txt"
     script.write_text(SCRIPT.replace("HLDCTL_HOME", "HLDCTL_HOME KEPT"))
     options = [*OPTIONS, "--approvals", "--approval-timeout", "2s=deny", *more]
@@ -70,19 +70,19 @@ def test_hook_asks_for_its_own_session_whatever_the_settings(sandbox: Sandbox, p
     assert marks_seen(sandbox, session_id) == [*marks(sandbox, session_id), "yes"]
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_session_without_a_hook_keeps_its_markers(sandbox: Sandbox, place: str) -> None:
-    more = configure(sandbox, place, {"env": {"HLDCTL_SESSION_ID": "x", "HLDCTL_RUN_ID": "x", "HLDCTL_HOME": "/x"}})
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_session_without_a_hook_keeps_its_markers(sandbox: Sandbox, location: str) -> None:
+    more = configure(sandbox, location, {"env": {"HLDCTL_SESSION_ID": "x", "HLDCTL_RUN_ID": "x", "HLDCTL_HOME": "/x"}})
     sandbox.play(f"{MARKS}say Done.")
     session_id = sandbox.launch("Hi", *OPTIONS, *more, "--env", "HLDCTL_SESSION_ID=y")
     assert sandbox.ended(session_id)["end_reason"] == "success"
     assert marks_seen(sandbox, session_id) == marks(sandbox, session_id)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_disabled_hooks_allow_nothing(sandbox: Sandbox, place: str) -> None:
-    """Claude Code runs no hook then, and denies what it would have asked about."""
-    more = configure(sandbox, place, {"disableAllHooks": True})
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_disabled_hooks_allow_nothing(sandbox: Sandbox, location: str) -> None:
+    """Claude Code then runs no hook, and denies calls that would need permission."""
+    more = configure(sandbox, location, {"disableAllHooks": True})
     sandbox.play(SCRIPT)
     session_id = sandbox.launch("Hi", *OPTIONS, "--approvals", "--dangerously-skip-permissions", *more)
     ended = sandbox.ended(session_id)

@@ -1,4 +1,4 @@
-"""Answers that meet a hook at its end, or while it does not look."""
+"""Answers that arrive while a hook ends or does not check."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.helpers.approvals import REQUEST, asked, asking, waiting
 from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually
 
 
-def hook_of(sandbox: Sandbox, session_id: str) -> subprocess.Popen[str]:
-    """A hook that has got its request, as Claude Code runs it."""
+def start_hook(sandbox: Sandbox, session_id: str) -> subprocess.Popen[str]:
+    """Start a hook as Claude Code does, and send its request."""
     hook = subprocess.Popen(
         shlex.split(command(session_id, sandbox.state.root)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # Marked, so that the sandbox finds it.
+        # With the marker, so that the sandbox finds the process.
         env={"HLDCTL_HOME": str(sandbox.state.root)},
         text=True,
     )
@@ -40,16 +40,16 @@ def stop(hook: subprocess.Popen[str]) -> None:
 def decision(hook: subprocess.Popen[str]) -> Json:
     assert hook.stdout is not None
     with hook.stdout as stdout:
-        said: Json = json.loads(stdout.read())["hookSpecificOutput"]["decision"]
+        decision: Json = json.loads(stdout.read())["hookSpecificOutput"]["decision"]
     assert hook.wait(PATIENCE) == 0
-    return said
+    return decision
 
 
 def test_last_moment_answer_wins_over_the_expiry(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, "say Hi.\nhang")
-    hook = hook_of(sandbox, session_id)
+    hook = start_hook(sandbox, session_id)
     (request,) = waiting(sandbox)
-    # It is answered, and Claude Code takes the request back, before the hook looks again.
+    # The request is answered, and Claude Code withdraws it, before the hook checks again.
     stop(hook)
     sandbox.ok("approve", request["id"])
     os.kill(hook.pid, signal.SIGTERM)
@@ -61,7 +61,7 @@ def test_last_moment_answer_wins_over_the_expiry(sandbox: Sandbox) -> None:
 
 def test_answer_with_always_wakes_pending_requests(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, "say Hi.\nhang")
-    hooks = [hook_of(sandbox, session_id), hook_of(sandbox, session_id)]
+    hooks = [start_hook(sandbox, session_id), start_hook(sandbox, session_id)]
     requests = waiting(sandbox, count=2)
     pids = {
         request["id"]: sandbox.sql("SELECT hook_pid FROM approvals WHERE id = ?", request["id"])[0][0]

@@ -1,4 +1,4 @@
-"""How long a session may run, and how long it may be idle."""
+"""The limits --timeout and --idle-timeout."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from tests.crash.audit import faults
 from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
 
+# Longer than Claude Code takes to start on a loaded machine, and shorter than the timeouts of these tests.
 IDLE = "18s"
-"""More than Claude Code takes to start on a machine with much else to do, and less than what is waited for here."""
 
 
 def ending(session: Json) -> tuple[str, str]:

@@ -13,9 +13,9 @@ def test_twenty_concurrent_launches_lose_and_duplicate_nothing(sandbox: Sandbox)
     ids = [launcher.communicate(timeout=PATIENCE)[0].strip() for launcher in launchers]
     assert [launcher.returncode for launcher in launchers] == [0] * COUNT
     assert len(set(ids)) == COUNT
-    waited = sandbox.popen("wait", *ids)
-    assert waited.communicate(timeout=4 * PATIENCE) == ("", "")
-    assert waited.returncode == 0
+    wait = sandbox.popen("wait", *ids)
+    assert wait.communicate(timeout=4 * PATIENCE) == ("", "")
+    assert wait.returncode == 0
     for number, session_id in enumerate(ids):
         events = sandbox.events(session_id)
         assert sandbox.show(session_id)["end_reason"] == "success"
@@ -28,5 +28,5 @@ def test_twenty_concurrent_launches_lose_and_duplicate_nothing(sandbox: Sandbox)
             "once",
             "Last.",
         ]
-    listed = json.loads(sandbox.ok("ls", "--json"))
-    assert {session["id"] for session in listed} == set(ids)
+    listing = json.loads(sandbox.ok("ls", "--json"))
+    assert {session["id"] for session in listing} == set(ids)

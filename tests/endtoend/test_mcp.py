@@ -1,4 +1,4 @@
-"""MCP servers: known to their session, inherited by continuations, their secrets nowhere but in private files."""
+"""MCP servers: recorded with their session, inherited by continuations, with secrets only in private files."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CONFIG = {
 SCRIPT = "call mcp__mine__whoami {}\n\nsay Done."
 
 
-def told(sandbox: Sandbox, session: Json) -> Json:
-    """What the server of that session found in its environment."""
+def server_environment(sandbox: Sandbox, session: Json) -> Json:
+    """Return the environment of the server of this session."""
     results = [event for event in sandbox.events(session["id"]) if event["event_type"] == "tool_result"]
     environment: Json = json.loads(results[0]["tool_result_content"])
     return environment
@@ -40,7 +40,7 @@ def test_servers_know_their_session_and_are_inherited(sandbox: Sandbox) -> None:
     config.unlink()
     child = sandbox.ended(sandbox.ok("continue", parent["id"], "Who now?").strip())
     for session in (parent, child):
-        assert told(sandbox, session) == {
+        assert server_environment(sandbox, session) == {
             "HUMANLAYER_RUN_ID": session["run_id"],
             "HLDCTL_RUN_ID": session["run_id"],
             "HLDCTL_SESSION_ID": session["id"],
@@ -65,13 +65,13 @@ def test_secrets_of_servers_are_only_in_private_files(sandbox: Sandbox) -> None:
     sandbox.play(f"{SCRIPT}\nwait 3s\nsay More.")
     session_id = sandbox.launch("Who?", "--mcp-config", _file(sandbox), "--allowed-tools", "mcp__mine__whoami")
     sandbox.journal_has(session_id, "tool_result")
-    # The tool of this test tells its environment: that is the conversation's own, and not ours to hide.
+    # The tool of this test prints its environment; that is part of the conversation, which hldctl does not censor.
     sandbox.ok("interrupt", session_id)
     sandbox.sql("DELETE FROM conversation_events WHERE event_type = 'tool_result'")
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     sandbox.sql("VACUUM")
-    shown = [sandbox.ok("show", session_id), sandbox.ok("show", session_id, "--json"), sandbox.ok("ls", "--json")]
-    assert SECRET not in "".join([*shown, sandbox.ok("events", "--json")])
+    outputs = [sandbox.ok("show", session_id), sandbox.ok("show", session_id, "--json"), sandbox.ok("ls", "--json")]
+    assert SECRET not in "".join([*outputs, sandbox.ok("events", "--json")])
     for path in sandbox.state.root.rglob("*"):
         if path.is_file() and SECRET.encode() in path.read_bytes():
             assert path.name in ("mcp.json", "stdout.jsonl")

@@ -1,4 +1,4 @@
-"""One session at a time runs with a name, whoever launches how many."""
+"""Names: only one session at a time runs with a name."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_queue_starts_sessions_one_by_one_in_order(sandbox: Sandbox) -> None:
     ended = [sandbox.ended(session_id) for session_id in ids]
     assert [session["result_content"] for session in ended] == ["Done."] * 3
     changes = sandbox.ok("events", "--json", "--type", "session_status_changed")
-    told = [json.loads(line) for line in changes.splitlines()]
-    story = [(ids.index(event["session_id"]), event["data"]["new_status"]) for event in told]
+    events = [json.loads(line) for line in changes.splitlines()]
+    story = [(ids.index(event["session_id"]), event["data"]["new_status"]) for event in events]
     assert [step for step in story if step[1] in ("running", "completed")] == [
         (number, status) for number in range(3) for status in ("running", "completed")
     ]
@@ -62,7 +62,7 @@ def test_replace_ends_the_running_and_all_queued_sessions(sandbox: Sandbox) -> N
 
 
 def test_session_replaced_in_the_queue_says_so(sandbox: Sandbox) -> None:
-    # One that takes its time to end.
+    # A session that takes a while to end.
     sandbox.claude("""
 signal.signal(signal.SIGINT, lambda *_: None)
 print(json.dumps({"type": "system", "subtype": "init"}), flush=True)
@@ -87,16 +87,16 @@ def test_only_one_of_many_concurrent_launches_runs(sandbox: Sandbox) -> None:
     printed = [process.communicate(timeout=PATIENCE)[0].strip() for process in racing]
     (winner,) = statuses(sandbox)
     assert {process.returncode for process in racing} <= {0, 4}
-    assert {words for words in printed if words} == {winner}
-    assert all(words for words, process in zip(printed, racing, strict=True) if process.returncode == 0)
+    assert {session_id for session_id in printed if session_id} == {winner}
+    assert all(session_id for session_id, process in zip(printed, racing, strict=True) if process.returncode == 0)
     assert len(list(sandbox.state.sessions.iterdir())) == 1
 
 
 def test_lost_session_does_not_block_its_name(sandbox: Sandbox) -> None:
     sandbox.play(WAITING)
     first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
-    shown = sandbox.show(first)
-    for pid in (shown["supervisor_pid"], shown["pid"]):
+    session = sandbox.show(first)
+    for pid in (session["supervisor_pid"], session["pid"]):
         process = psutil.Process(pid)
         kill_and_wait(process)
     second = sandbox.launch("Go", "--name", "nightly", "--if-running", "skip", *TOOLS)
@@ -126,8 +126,8 @@ def test_interrupt_removes_a_session_from_the_queue(sandbox: Sandbox) -> None:
         queued = next(session_id for session_id, status in statuses(sandbox).items() if status == "queued")
         assert sandbox.run("interrupt", queued).returncode == 0
         assert waits.wait(PATIENCE) == 130
-    shown = sandbox.show(queued)
-    assert (shown["status"], shown["end_reason"], shown["pid"]) == ("interrupted", "interrupted", None)
+    session = sandbox.show(queued)
+    assert (session["status"], session["end_reason"], session["pid"]) == ("interrupted", "interrupted", None)
     assert statuses(sandbox)[first] == "running"
 
 

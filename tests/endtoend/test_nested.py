@@ -1,4 +1,4 @@
-"""What a session has started ends with it, whatever it says of itself; what another session has started does not."""
+"""Nested sessions: a session's processes end with it, whatever their environment; those of other sessions do not."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import pytest
 from hldctl.system import cgroup
 from tests.helpers.sandbox import Sandbox, eventually, is_dead, kill, kill_and_wait
 
+# The command of a tool that runs until the test ends it.
 STAY = "until [ -e {0}-go-on ]; do sleep 0.1; done"
-"""A tool that runs until the test ends it."""
+# The command of a detached process; the prefix may change its environment.
 ESCAPE = "(%s setsid sh -c 'echo $$ > {0}.new; mv {0}.new {0}.pid; exec sleep 7445' > /dev/null 2>&1 < /dev/null &)"
-"""A process with a process session and a parent of its own; a prefix says what becomes of its environment."""
 
 
 @dataclass
 class Stage:
-    """Rehearsed sessions that launch each other."""
+    """A set of rehearsed sessions that launch each other."""
 
     sandbox: Sandbox
 
     def script(self, name: str, *commands: str, mark: str = "") -> Path:
-        """Whose tool leaves a process in the background, does that, and waits."""
+        """Write a script whose tool leaves a process in the background, runs the commands, and waits."""
         command = "\n".join([ESCAPE.replace("%s", mark), *commands, STAY]).replace("{0}", name)
         path = self.sandbox.work / f"{name}.txt"
         path.write_text(f"call Bash {json.dumps({'command': command})}\n\nsay Done.")
@@ -36,8 +36,8 @@ class Stage:
     def launch(self, script: Path) -> str:
         return self.sandbox.launch("Hello", "--rehearse", script, "--allowed-tools", "Bash")
 
-    def escaped(self, name: str) -> psutil.Process:
-        """The process that its tool has left in the background."""
+    def background_process(self, name: str) -> psutil.Process:
+        """Wait for the process that the tool of the script leaves in the background; return it."""
         file = self.sandbox.work / f"{name}.pid"
         eventually(file.exists, f"the tool of {name}")
         return psutil.Process(int(file.read_text()))
@@ -48,18 +48,22 @@ class Stage:
 
 @pytest.fixture
 def stage(sandbox: Sandbox) -> Iterator[Stage]:
-    made = Stage(sandbox)
-    yield made
-    # Those that have cleared their environment, or have another state directory, the sandbox does not find.
+    stage = Stage(sandbox)
+    yield stage
+    # The sandbox does not find processes that cleared their environment or have another state directory.
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.environ().get("HLDCTL_HOME", "").startswith(str(sandbox.root)):
                 process.kill()
-    kill(made.escaped(path.stem) for path in sandbox.work.glob("*.pid") if psutil.pid_exists(int(path.read_text())))
+    kill(
+        stage.background_process(path.stem)
+        for path in sandbox.work.glob("*.pid")
+        if psutil.pid_exists(int(path.read_text()))
+    )
 
 
-def launching(script: Path, environment: str = "") -> str:
-    """The command of a tool that launches a session."""
+def launch_command(script: Path, environment: str = "") -> str:
+    """Return the command of a tool that launches a session."""
     return f"{environment} hldctl launch Hello --rehearse {script} --allowed-tools Bash > {script.stem}.id"
 
 
@@ -67,9 +71,9 @@ def launching(script: Path, environment: str = "") -> str:
 @pytest.mark.parametrize("mark", ["other", "supervisor", "6ad3c9a6-2b1c-4d3e-8f4a-5b6c7d8e9f00"])
 def test_unknown_marker_does_not_protect_from_an_interrupt(stage: Stage, mark: str, grace: str) -> None:
     session_id = stage.launch(stage.script("outer", mark=f"HLDCTL_SESSION_ID={mark}"))
-    escaped = stage.escaped("outer")
+    background_process = stage.background_process("outer")
     stage.sandbox.ok("interrupt", session_id, "--timeout", grace)
-    assert is_dead(escaped)
+    assert is_dead(background_process)
     eventually(lambda: not stage.sandbox.processes(), "all to leave")
 
 
@@ -78,26 +82,26 @@ def test_marker_in_project_settings_does_not_protect_a_tool(stage: Stage) -> Non
     settings.parent.mkdir()
     settings.write_text(json.dumps({"env": {"HLDCTL_SESSION_ID": "whatever"}}))
     session_id = stage.launch(stage.script("outer"))
-    escaped = stage.escaped("outer")
+    background_process = stage.background_process("outer")
     kill(stage.sandbox.processes(lambda process: process.pid == stage.sandbox.show(session_id)["pid"]))
     assert stage.sandbox.ended(session_id)["end_reason"] == "killed"
-    assert is_dead(escaped)
+    assert is_dead(background_process)
     eventually(lambda: not stage.sandbox.processes(), "all to leave")
 
 
 def can_make_cgroups(record: Path) -> bool:
-    """Whether the kernel lets this user have one below that of this process, as the docs ask for."""
+    """Return whether this user may create a cgroup below that of this process, as the docs require."""
     with psutil.Popen(["sleep", "60"]) as process:
         cgroup.enclose(process.pid, "trial", record)
-        made = cgroup.members("trial", record)
+        members = cgroup.members("trial", record)
         process.kill()
         cgroup.release("trial", record)
-    return made == {process.pid}
+    return members == {process.pid}
 
 
 def test_orphan_without_environment_ends_with_an_adopted_session(stage: Stage) -> None:
     session_id = stage.launch(stage.script("outer", mark="env -i"))
-    escaped = stage.escaped("outer")
+    background_process = stage.background_process("outer")
     group = stage.sandbox.files(session_id).cgroup
     is_enclosed = can_make_cgroups(stage.sandbox.root / "trial")
     if is_enclosed:
@@ -106,8 +110,8 @@ def test_orphan_without_environment_ends_with_an_adopted_session(stage: Stage) -
     assert stage.sandbox.show(session_id)["status"] == "running"
     directory = Path(group.read_text()) if is_enclosed else None
     stage.sandbox.ok("interrupt", session_id)
-    # Without a cgroup it escapes, as the docs say.
-    assert is_dead(escaped) == is_enclosed
+    # Without a cgroup it survives, as documented.
+    assert is_dead(background_process) == is_enclosed
     assert directory is None or not directory.exists()
 
 
@@ -116,8 +120,8 @@ def test_orphan_without_environment_ends_with_an_adopted_session(stage: Stage) -
 def test_nested_session_outlives_the_outer_one(stage: Stage, supervised: bool, other_state: bool) -> None:
     inner = stage.script("inner")
     environment = f"HLDCTL_HOME={stage.sandbox.state.root}/../other" if other_state else ""
-    outer = stage.launch(stage.script("outer", launching(inner, environment)))
-    escaped, of_outer = stage.escaped("inner"), stage.escaped("outer")
+    outer = stage.launch(stage.script("outer", launch_command(inner, environment)))
+    background_process, of_outer = stage.background_process("inner"), stage.background_process("outer")
     around = stage.sandbox.environment
     if other_state:
         stage.sandbox.environment = around | {"HLDCTL_HOME": str(stage.sandbox.root / "other")}
@@ -127,30 +131,30 @@ def test_nested_session_outlives_the_outer_one(stage: Stage, supervised: bool, o
         kill_and_wait(psutil.Process(session["supervisor_pid"]))
     stage.sandbox.ok("interrupt", outer, environment=around)
     assert not is_dead(psutil.Process(session["pid"]))
-    assert not is_dead(escaped)
+    assert not is_dead(background_process)
     assert is_dead(of_outer)
     stage.go_on("inner")
     assert stage.sandbox.ended(inner_id)["end_reason"] == "success"
 
 
 def test_doubly_nested_sessions_outlive_the_outer_ones(stage: Stage) -> None:
-    middle = stage.script("middle", launching(stage.script("inner", mark="env -i")))
-    outer = stage.launch(stage.script("outer", launching(middle)))
-    escaped = {name: stage.escaped(name) for name in ("outer", "middle", "inner")}
+    middle = stage.script("middle", launch_command(stage.script("inner", mark="env -i")))
+    outer = stage.launch(stage.script("outer", launch_command(middle)))
+    background_process = {name: stage.background_process(name) for name in ("outer", "middle", "inner")}
     ids = {name: (stage.sandbox.work / f"{name}.id").read_text().strip() for name in ("middle", "inner")}
     kill(stage.sandbox.processes(lambda process: process.pid == stage.sandbox.show(outer)["pid"]))
     assert stage.sandbox.ended(outer)["end_reason"] == "killed"
-    assert {name for name in escaped if is_dead(escaped[name])} == {"outer"}
+    assert {name for name in background_process if is_dead(background_process[name])} == {"outer"}
     stage.sandbox.ok("interrupt", ids["middle"])
-    assert {name for name in escaped if is_dead(escaped[name])} == {"outer", "middle"}
+    assert {name for name in background_process if is_dead(background_process[name])} == {"outer", "middle"}
     stage.go_on("inner")
     assert stage.sandbox.ended(ids["inner"])["end_reason"] == "success"
 
 
 def test_ended_session_leaves_no_cgroup(stage: Stage) -> None:
-    """Nor do the processes that an orderly end leaves running keep it: they are the user's."""
+    """Processes left by a normal end do not keep the cgroup either: they belong to the user."""
     session_id = stage.launch(stage.script("outer"))
-    escaped = stage.escaped("outer")
+    background_process = stage.background_process("outer")
     group = stage.sandbox.files(session_id).cgroup
     directory = None
     if can_make_cgroups(stage.sandbox.root / "trial"):
@@ -159,7 +163,7 @@ def test_ended_session_leaves_no_cgroup(stage: Stage) -> None:
     stage.go_on("outer")
     session = stage.sandbox.ended(session_id)
     assert session["end_reason"] == "success"
-    assert [process["pid"] for process in session["left_running"]] == [escaped.pid]
-    assert not is_dead(escaped)
+    assert [process["pid"] for process in session["left_running"]] == [background_process.pid]
+    assert not is_dead(background_process)
     assert directory is None or not directory.exists()
     assert not group.exists()

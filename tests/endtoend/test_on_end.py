@@ -1,4 +1,4 @@
-"""The command for the end of a session is run once, whoever dies meanwhile."""
+"""The `on_end` command: it runs once, whichever process is killed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_command_gets_the_session_as_json_and_in_variables(sandbox: Sandbox) -> 
     session_id = sandbox.launch("Go", "--name", "nightly", "--on-end", command, "--wait", "-q")
     assert session_id == "Done."
     session = sandbox.show("last")
-    told = json.loads("".join(lines(sandbox, "told")))
-    assert told == {name: session[name] for name in told}
-    assert {"id", "status", "result_content", "cost_usd"} <= told.keys()
+    received = json.loads("".join(lines(sandbox, "told")))
+    assert received == {name: session[name] for name in received}
+    assert {"id", "status", "result_content", "cost_usd"} <= received.keys()
     variables = dict(line.partition("=")[::2] for line in lines(sandbox, "variables"))
     assert variables["HLDCTL_SESSION_ID"] == session["id"]
     assert (variables["HLDCTL_STATUS"], variables["HLDCTL_END_REASON"]) == ("completed", "success")
@@ -90,7 +90,7 @@ def test_command_is_not_repeated_after_a_kill_while_it_runs(sandbox: Sandbox) ->
 def test_next_supervisor_runs_the_command_after_a_kill_before_it(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     session_id = sandbox.launch("Go", "--on-end", "echo begun >> told", "--wait", "-q")
-    # As if it had died with the commit of the end.
+    # As if the supervisor had died right after committing the end.
     session_id = sandbox.show("last")["id"]
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
     (sandbox.work / "told").unlink()
@@ -115,7 +115,7 @@ def test_killed_supervisors_run_the_command_once_each(sandbox: Sandbox) -> None:
         sandbox.ok("ls")
     sandbox.run("wait", *ids)
     eventually(lambda: sandbox.ok("ls", "-q") and pending(sandbox) == 0, "all commands")
-    # One whose supervisor was killed meanwhile may be at it yet.
+    # A new supervisor may still be running the command of one that was killed.
     eventually(lambda: len(lines(sandbox, "told")) >= len(ids), "the last words")
     assert sorted(lines(sandbox, "told")) == sorted(ids)
 
@@ -144,7 +144,7 @@ def test_any_shell_command_is_accepted(sandbox: Sandbox, command: str) -> None:
 
 
 def test_wait_also_waits_for_the_command(sandbox: Sandbox) -> None:
-    """A CI job ends with its last command, and its runner ends what is left."""
+    """A CI job ends with its last command, and its runner kills the remaining processes."""
     sandbox.play("say Done.")
     command = "until [ -e go-on ]; do sleep 0.1; done; touch done"
     with sandbox.popen("launch", "Go", "--on-end", command, "--wait") as waits:

@@ -1,4 +1,4 @@
-"""A permission hook of the user's or of the project beside hldctl's: the record says what it decided."""
+"""A permission hook of the user or the project next to hldctl's: its decision is recorded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.helpers.sandbox import Sandbox, eventually
 
 
 def another_hook(sandbox: Sandbox, behavior: str) -> None:
-    """Decides once `decide` is there."""
+    """Add a hook that decides as soon as there is a file `decide`."""
     decision = {"hookEventName": "PermissionRequest", "decision": {"behavior": behavior}}
     command = f"cat >&-; until [ -e decide ]; do sleep 0.1; done; echo '{json.dumps({'hookSpecificOutput': decision})}'"
     hook = {"hooks": [{"type": "command", "command": command}]}

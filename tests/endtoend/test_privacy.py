@@ -1,4 +1,4 @@
-"""Secrets stay in private files; what a model or a tool says never reaches a terminal raw."""
+"""Privacy: secrets stay in private files, and output of a model or a tool never reaches a terminal unescaped."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MCP_CONFIG = {
         },
     }
 }
+# The files that Claude Code and continuations need, and the secrets that each may contain.
 MAY_HOLD = {
     "environment.json": {"variable"},
     "settings.json": {"setting"},
     "settings-with-marks.json": {"setting"},
     "mcp.json": {"server", "header", "url"},
 }
-"""The files that Claude Code and continuations need, and which of the secrets each is for."""
 
 READING = (
     ["ls"],
@@ -69,7 +69,7 @@ def test_secrets_are_in_no_argument_log_database_or_output(sandbox: Sandbox) -> 
         *("--mcp-config", json.dumps(MCP_CONFIG)),
     )
     sandbox.journal_has(session_id, "Hello.")
-    # The launcher had them in its arguments, for it was given them so; nothing else has.
+    # Only the launcher has them in its arguments, since the user passed them there.
     assert sandbox.processes(lambda process: secrets_in(" ".join(process.cmdline())) != set()) == []
     sandbox.ok("interrupt", session_id)
     child = sandbox.ok("continue", session_id, "Go on").strip()
@@ -81,21 +81,21 @@ def test_secrets_are_in_no_argument_log_database_or_output(sandbox: Sandbox) -> 
     for path in sandbox.state.root.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
         if path.is_file():
-            found = secrets_in(path.read_bytes().decode(errors="replace"))
-            assert found == MAY_HOLD.get(path.name, set()), path
+            secrets = secrets_in(path.read_bytes().decode(errors="replace"))
+            assert secrets == MAY_HOLD.get(path.name, set()), path
 
 
 PRIVATE = {name: f"hunter3-{name}-hunter3" for name in ("system", "append", "instructions", "on-approval", "on-end")}
 
 
-def shown_to_all() -> set[str]:
-    """What of it is in the arguments of any process, which every local user can read."""
-    found = set()
+def private_texts_in_arguments() -> set[str]:
+    """Return the names of the private texts in the arguments of any process, which every local user can read."""
+    names = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             line = " ".join(process.cmdline())
-            found |= {name for name, text in PRIVATE.items() if text in line}
-    return found
+            names |= {name for name, text in PRIVATE.items() if text in line}
+    return names
 
 
 def test_prompts_and_commands_are_in_no_process_list(sandbox: Sandbox) -> None:
@@ -108,15 +108,15 @@ def test_prompts_and_commands_are_in_no_process_list(sandbox: Sandbox) -> None:
     )
     began, files = sandbox.work / "began", sandbox.files(session_id)
     eventually(began.exists, "the command for the request")
-    assert shown_to_all() == set()
+    assert private_texts_in_arguments() == set()
     sandbox.go_on()
     eventually(lambda: not began.exists(), "its end")
     sandbox.ok("approve", "--all")
     eventually(began.exists, "the command for the end")
-    assert shown_to_all() == set()
+    assert private_texts_in_arguments() == set()
     sandbox.go_on()
     assert sandbox.ended(session_id)["result_content"] == "Done."
-    # They reach Claude Code all the same.
+    # They still reach Claude Code.
     assert sandbox.server is not None
     system = json.dumps(sandbox.server.requests[-1]["system"])
     assert [name for name in ("system", "append", "instructions") if PRIVATE[name] in system] == [
@@ -165,23 +165,23 @@ print(evil, file=sys.stderr)
 @pytest.mark.parametrize("end", ["sys.exit(1)", ""])
 def test_each_command_escapes_control_characters(sandbox: Sandbox, end: str) -> None:
     sandbox.claude(STREAM + end)
-    words = ["--title", EVIL, "--env", "A=b", "--allowed-tools", EVIL.replace("\r", "")]
-    followed = sandbox.run("launch", f"Hello {EVIL}", *words, "--follow")
-    waited = sandbox.run("launch", f"Hello {EVIL}", *words, "--wait", "--json")
+    options = ["--title", EVIL, "--env", "A=b", "--allowed-tools", EVIL.replace("\r", "")]
+    followed = sandbox.run("launch", f"Hello {EVIL}", *options, "--follow")
+    waiting = sandbox.run("launch", f"Hello {EVIL}", *options, "--wait", "--json")
     for command in READING:
         done = sandbox.run(*command)
         assert not UNPRINTABLE & set(done.stdout + done.stderr), command
         assert done.stdout or done.stderr
-    assert not UNPRINTABLE & set(followed.stdout + followed.stderr + waited.stdout + waited.stderr)
+    assert not UNPRINTABLE & set(followed.stdout + followed.stderr + waiting.stdout + waiting.stderr)
     assert "\\x1b[31mred" in sandbox.ok("tail", "last")
 
 
-def elsewhere(sandbox: Sandbox) -> set[Path]:
+def files_outside(sandbox: Sandbox) -> set[Path]:
     return {path for path in sandbox.root.rglob("*") if sandbox.state.root not in path.parents}
 
 
 def test_name_from_the_stream_does_not_lead_outside_the_session(sandbox: Sandbox) -> None:
-    """Ids and paths are the model's words: files of ours are named by none of them."""
+    """Ids and paths come from the model; hldctl never uses them as names of its files."""
     outside = sandbox.root / "outside"
     sandbox.claude(
         f"""
@@ -193,10 +193,10 @@ for tool in ("../../../../outside", "/{outside}", "a/../../b", "x" * 5000, "\\0"
 """
     )
     (sandbox.work / "part").write_text("one\ntwo\n")
-    before = elsewhere(sandbox)
+    before = files_outside(sandbox)
     session_id = sandbox.launch("Hi")
     sandbox.run("wait", session_id)
-    assert elsewhere(sandbox) - before <= {sandbox.state.root}
+    assert files_outside(sandbox) - before <= {sandbox.state.root}
     assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
-    kept = list(sandbox.files(session_id).snapshots.iterdir())
-    assert [path.read_text() for path in kept] == ["one\ntwo\n"] * 5
+    snapshots = list(sandbox.files(session_id).snapshots.iterdir())
+    assert [path.read_text() for path in snapshots] == ["one\ntwo\n"] * 5

@@ -1,4 +1,4 @@
-"""The recipes of docs/how-to/, run as they stand there, but for the names of places."""
+"""The recipes of docs/how-to/, run unchanged except for paths."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HLDCTL = Path(sys.executable).with_name("hldctl")
 
 @pytest.fixture
 def machine(sandbox: Sandbox) -> Sandbox:
-    """With hldctl where pipx puts it, a project, and a model that is content."""
+    """Install hldctl where pipx does, create a project, and script a model that succeeds."""
     programs = sandbox.home / ".local" / "bin"
     programs.mkdir(parents=True)
     (programs / "hldctl").symlink_to(HLDCTL)
@@ -34,16 +34,16 @@ def machine(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def bare(machine: Sandbox) -> dict[str, str]:
-    """What cron, systemd and launchd give, and what leads to the model."""
+def bare_environment(machine: Sandbox) -> dict[str, str]:
+    """Return the environment of cron, systemd and launchd, with the variables that lead to the model."""
     needed = {name: value for name, value in machine.environment.items() if name not in ("LANG", "PATH", "TERM")}
     return {**needed, "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
 
 
 def run(machine: Sandbox, command: str | list[str], **options: Any) -> Completed:
-    words = ["/bin/sh", "-ec", command] if isinstance(command, str) else command
-    given = {"cwd": machine.work, "env": machine.environment, "stdin": subprocess.DEVNULL, "timeout": PATIENCE}
-    return subprocess.run(words, capture_output=True, text=True, check=False, **{**given, **options})
+    argv = ["/bin/sh", "-ec", command] if isinstance(command, str) else command
+    defaults = {"cwd": machine.work, "env": machine.environment, "stdin": subprocess.DEVNULL, "timeout": PATIENCE}
+    return subprocess.run(argv, capture_output=True, text=True, check=False, **{**defaults, **options})
 
 
 def test_recipe_instead_of_claude_p(machine: Sandbox) -> None:
@@ -123,19 +123,21 @@ def test_systemd_accepts_the_units_and_the_service_runs(machine: Sandbox) -> Non
         ["systemd-analyze", "--user", "--man=no", "verify", *map(str, sorted(units.iterdir()))],
         env={**machine.environment, "XDG_RUNTIME_DIR": str(runtime)},
     )
-    # It speaks of the machine's own units, too.
+    # It also reports problems of the machine's own units.
     assert (verified.returncode, "nightly" in verified.stderr) == (0, False)
     service = unit("## systemd", 0)["Service"]
-    # What ends with the unit has to be waited for, and a stop is for hldctl alone.
+    # The unit has to wait for the session, and a stop must signal only hldctl.
     assert (service["KillMode"], "--wait" in service["ExecStart"]) == ("mixed", True)
-    words = [word.replace("%h", str(machine.home)) for word in shlex.split(service["ExecStart"])]
-    done = run(machine, words, env=bare(machine), cwd=service["WorkingDirectory"].replace("%h", str(machine.home)))
+    argv = [word.replace("%h", str(machine.home)) for word in shlex.split(service["ExecStart"])]
+    done = run(
+        machine, argv, env=bare_environment(machine), cwd=service["WorkingDirectory"].replace("%h", str(machine.home))
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "Done.\n", "")
     assert machine.show("nightly")["working_dir"] == str(machine.home / "project")
 
 
-def ci(steps: list[str], machine: Sandbox) -> None:
-    """Runs the steps of a job, but for the installation, as a runner does."""
+def run_steps(steps: list[str], machine: Sandbox) -> None:
+    """Run the steps of a job as a runner does, except the installation."""
     for step in steps:
         if step.startswith("pip install"):
             extra = step.split("[")[1].split("]")[0]
@@ -149,31 +151,31 @@ def ci(steps: list[str], machine: Sandbox) -> None:
 
 def test_github_actions_job_works(machine: Sandbox) -> None:
     job = yaml.safe_load(block(RECIPES, "yaml", section="## GitHub Actions"))["jobs"]["review"]
-    ci([step["run"] for step in job["steps"] if "run" in step], machine)
+    run_steps([step["run"] for step in job["steps"] if "run" in step], machine)
     (uploaded,) = (step["with"]["path"].split() for step in job["steps"] if "upload" in step.get("uses", ""))
     assert all((machine.work / name).exists() for name in uploaded)
 
 
 def test_gitlab_job_works(machine: Sandbox) -> None:
     job = yaml.safe_load(block(RECIPES, "yaml", section="## GitLab"))["review"]
-    ci([*job["script"], *job["after_script"]], machine)
+    run_steps([*job["script"], *job["after_script"]], machine)
     assert all((machine.work / name).exists() for name in job["artifacts"]["paths"])
 
 
 def test_launchd_agent_is_valid(machine: Sandbox) -> None:
     agent = plistlib.loads(block(RECIPES, "xml", section="## launchd").encode())
-    done = run(machine, agent["ProgramArguments"], env=bare(machine), cwd="/")
+    done = run(machine, agent["ProgramArguments"], env=bare_environment(machine), cwd="/")
     assert (done.returncode, done.stdout, done.stderr) == (0, "Done.\n", "")
     assert machine.show("nightly")["working_dir"] == str(machine.home / "project")
 
 
 def test_ssh_command_returns_while_the_session_runs(machine: Sandbox) -> None:
-    """As sshd runs it: by the login shell, with pipes that are to be closed before the connection is."""
+    """sshd runs the command with the login shell, and closes the connection only after the pipes are closed."""
     line = block(RECIPES, "sh", section="## ssh")
     program, _, command = shlex.split(line)
     assert program == "ssh"
     machine.claude('while not os.path.exists("go-on"): time.sleep(0.05)')
-    done = run(machine, ["/bin/sh", "-c", command], env=bare(machine), cwd=machine.home)
+    done = run(machine, ["/bin/sh", "-c", command], env=bare_environment(machine), cwd=machine.home)
     assert (done.returncode, done.stderr) == (0, "")
     session = machine.show(done.stdout.strip())
     assert (session["status"], session["working_dir"]) == ("running", str(machine.home / "project"))
@@ -182,11 +184,11 @@ def test_ssh_command_returns_while_the_session_runs(machine: Sandbox) -> None:
 
 
 def test_missing_login_is_explained(sandbox: Sandbox) -> None:
-    bare = {"HOME": str(sandbox.home), "PATH": "/usr/bin:/bin", "IS_SANDBOX": "1"}
-    bare |= {"HLDCTL_HOME": str(sandbox.state.root)}
+    environment = {"HOME": str(sandbox.home), "PATH": "/usr/bin:/bin", "IS_SANDBOX": "1"}
+    environment |= {"HLDCTL_HOME": str(sandbox.state.root)}
     done = subprocess.run(
         [HLDCTL, "launch", "Go", "--wait", "--retries", "2"],
-        env=bare,
+        env=environment,
         cwd=sandbox.work,
         stdin=subprocess.DEVNULL,
         capture_output=True,

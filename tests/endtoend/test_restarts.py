@@ -1,4 +1,4 @@
-"""After API errors, crashes and limits a session can go on by itself, in the same conversation."""
+"""Restarts: after API errors, crashes and limits a session can continue by itself in the same conversation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOOLS = ("--allowed-tools", "Bash")
 
 
 def notes(sandbox: Sandbox, session_id: str) -> list[str]:
-    """What the conversation says of restarts."""
+    """Return the notes on restarts in the conversation."""
     query = "SELECT content FROM conversation_events WHERE session_id = ? AND note_kind = 'restart' ORDER BY sequence"
     return [content for (content,) in sandbox.sql(query, session_id)]
 
@@ -59,11 +59,11 @@ def test_permanent_error_is_not_retried(sandbox: Sandbox, script: str) -> None:
     assert (session["end_reason"], notes(sandbox, session["id"])) == ("api_error", [])
 
 
-@pytest.mark.parametrize("moment", ["before it begins", "in a tool"])
-def test_session_continues_after_a_crash(sandbox: Sandbox, moment: str) -> None:
+@pytest.mark.parametrize("crash", ["before it begins", "in a tool"])
+def test_session_continues_after_a_crash(sandbox: Sandbox, crash: str) -> None:
     sandbox.play(WORK + 'call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo two"}\n\nsay Done.')
     session_id = sandbox.launch("Go", "--retries", "1", *TOOLS)
-    if moment == "in a tool":
+    if crash == "in a tool":
         sandbox.journal_has(session_id, "until [")
     claude = psutil.Process(sandbox.show(session_id)["pid"])
     claude.kill()
@@ -117,7 +117,7 @@ def test_session_sleeps_until_a_limit_is_reset(sandbox: Sandbox) -> None:
     assert session["status"] == "starting"
     (stored,) = sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0]
     (restart,) = json.loads(stored)
-    # The minute, and a margin.
+    # A minute, and a margin.
     assert 65 < restart["due"] / 1000 - before < 130
     assert str(rfc3339(restart["due"])) in notes(sandbox, session_id)[0]
     sandbox.ok("interrupt", session_id)
@@ -139,8 +139,8 @@ def test_limit_ends_the_session_without_the_option(sandbox: Sandbox) -> None:
 
 
 def test_partial_line_of_a_first_run_is_replayed_the_same_way(sandbox: Sandbox) -> None:
-    """As `doctor --fix` does for a lost database."""
-    # Dies in the midst of a line; started again it is another.
+    """`doctor --fix` replays a journal like this after the loss of the database."""
+    # The first run dies in the middle of a line; the second one is another program.
     sandbox.claude("""
 said = {"type": "assistant", "session_id": "s", "message": {"id": "m", "content": [{"type": "text", "text": "Hm."}]}}
 if os.path.exists("died"):
@@ -162,9 +162,9 @@ else:
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
     for file in sandbox.state.root.glob("hldctl.db*"):
         file.unlink()
-    # What is young may be about to be recorded.
+    # doctor ignores recent sessions, which may be about to be recorded.
     os.utime(sandbox.files(session_id).directory, (0, 0))
-    # It complains of the stand-in, which tells no version.
+    # doctor reports that the fake Claude Code has no version.
     assert "error: " not in sandbox.run("doctor", "--fix").stderr
     assert sandbox.events(session_id) == before
     assert sandbox.show(session_id) == session

@@ -1,4 +1,4 @@
-"""Which calls of the genuine Claude Code a rule allows, and which are asked."""
+"""Rules: which calls of the real Claude Code they allow, and which still need approval."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.helpers.approvals import asked, asking, feed, waiting
 from tests.helpers.sandbox import Json, Sandbox, eventually
 from tests.helpers.terminal import Terminal
 
+# Requests are denied after a moment, so that the whole script runs.
 UNANSWERED = ("--approval-timeout", "1s=deny")
-"""What is asked is denied a moment later, so that a whole script runs through."""
 
 
 def script(*calls: tuple[str, dict[str, Any]]) -> str:
-    """A conversation that makes these calls one after another."""
+    """Return the script of a conversation that makes these calls one after the other."""
     return "".join(f"call {tool} {json.dumps(tool_input)}\n\n" for tool, tool_input in calls) + "say Done."
 
 
@@ -34,23 +34,24 @@ def comments(sandbox: Sandbox) -> list[str | None]:
 
 
 def approve(sandbox: Sandbox, session_id: str, *options: str) -> str:
-    """Answers the one request that waits; returns what the command says beside the id."""
+    """Approve the only pending request; return the command's standard error."""
     (request,) = waiting(sandbox, session_id)
     done = sandbox.run("approve", request["id"], *options)
     assert (done.returncode, done.stdout) == (0, f"{request['id']}\n")
     return done.stderr
 
 
-def waiting_for(sandbox: Sandbox, name: str, value: Any) -> Json:
-    """The request that waits with that in its input, once there is one."""
+def wait_for_request(sandbox: Sandbox, name: str, value: Any) -> Json:
+    """Wait for a pending request with this value in its input; return it."""
     return eventually(
-        lambda: [found for found in waiting(sandbox) if found["tool_input"].get(name) == value], f"a request: {value}"
+        lambda: [request for request in waiting(sandbox) if request["tool_input"].get(name) == value],
+        f"a request: {value}",
     )[0]
 
 
 def rules(sandbox: Sandbox, session_id: str) -> list[Json]:
-    found: list[Json] = sandbox.show(session_id)["rules"]
-    return found
+    rules: list[Json] = sandbox.show(session_id)["rules"]
+    return rules
 
 
 def test_edits_are_accepted_in_the_project_only(sandbox: Sandbox) -> None:
@@ -115,8 +116,8 @@ def test_always_for_an_edit_allows_no_command(sandbox: Sandbox) -> None:
         write(sandbox.root / "other"),
     ]
     session_id = asking(sandbox, script(*calls))
-    said = approve(sandbox, session_id, "--always")
-    assert "edits in the session's directories, as with --auto-accept-edits, in this session" in said
+    message = approve(sandbox, session_id, "--always")
+    assert "edits in the session's directories, as with --auto-accept-edits, in this session" in message
     (request,) = waiting(sandbox)
     assert request["tool_name"] == "Bash"
     sandbox.ok("deny", request["id"])
@@ -134,7 +135,7 @@ def test_always_for_an_edit_elsewhere_allows_only_that_file(sandbox: Sandbox) ->
     session_id = asking(sandbox, script(*calls))
     assert f"edits of {elsewhere}, in this session" in approve(sandbox, session_id, "--always")
     for path in (sandbox.root / "another", sandbox.work / "plain"):
-        sandbox.ok("deny", waiting_for(sandbox, "file_path", str(path))["id"])
+        sandbox.ok("deny", wait_for_request(sandbox, "file_path", str(path))["id"])
     sandbox.ended(session_id)
     assert [request["status"] for request in asked(sandbox)] == ["approved", "approved", "denied", "denied"]
 
@@ -144,7 +145,7 @@ def test_command_that_ends_in_a_star_is_allowed_literally(sandbox: Sandbox, comm
     other = command.replace("*", "-c 'touch pwned'")
     session_id = asking(sandbox, script(bash(command), bash(command), bash(other)))
     assert f"the Bash command `{command}`, in this session" in approve(sandbox, session_id, "--always")
-    request = waiting_for(sandbox, "command", other)
+    request = wait_for_request(sandbox, "command", other)
     sandbox.ok("deny", request["id"])
     sandbox.ended(session_id)
     assert comments(sandbox)[1] == f"allowed always: Bash({command})"
@@ -156,9 +157,9 @@ def test_safe_suggested_prefix_is_allowed_as_a_prefix(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, script(bash("npm run build"), bash("npm run build -- --all"), bash("npm exec other")))
     (request,) = waiting(sandbox)
     sandbox.sql("UPDATE approvals SET suggested_rule = 'npm run *'")
-    said = approve(sandbox, session_id, "--always")
-    assert "Bash commands that start with `npm run`, in this session" in said
-    request = waiting_for(sandbox, "command", "npm exec other")
+    message = approve(sandbox, session_id, "--always")
+    assert "Bash commands that start with `npm run`, in this session" in message
+    request = wait_for_request(sandbox, "command", "npm exec other")
     sandbox.ok("deny", request["id"])
     sandbox.ended(session_id)
     assert comments(sandbox)[1] == "allowed always: Bash(npm run *)"
@@ -169,7 +170,7 @@ def test_unsafe_suggested_prefix_allows_only_the_command(sandbox: Sandbox) -> No
     waiting(sandbox)
     sandbox.sql("UPDATE approvals SET suggested_rule = 'xargs *'")
     assert "the Bash command `xargs touch one`" in approve(sandbox, session_id, "--always")
-    request = waiting_for(sandbox, "command", "xargs touch pwned")
+    request = wait_for_request(sandbox, "command", "xargs touch pwned")
     sandbox.ok("deny", request["id"])
     sandbox.ended(session_id)
 
@@ -178,7 +179,7 @@ def test_rule_includes_how_a_command_runs(sandbox: Sandbox) -> None:
     calls = [bash("touch made"), bash("touch made", timeout=9000), bash("touch made", run_in_background=True)]
     session_id = asking(sandbox, script(*calls))
     approve(sandbox, session_id, "--always")
-    request = waiting_for(sandbox, "run_in_background", True)
+    request = wait_for_request(sandbox, "run_in_background", True)
     sandbox.ok("deny", request["id"])
     sandbox.ended(session_id)
     assert [each["status"] for each in asked(sandbox)] == ["approved", "approved", "denied"]
@@ -189,9 +190,9 @@ def test_monitor_is_allowed_only_for_its_command(sandbox: Sandbox) -> None:
         return "Monitor", {"command": command, "description": "Look", "timeout_ms": 5000, "persistent": False}
 
     session_id = asking(sandbox, script(monitor("touch one"), monitor("id > pwned")))
-    said = approve(sandbox, session_id, "--always")
-    assert "touch one" in said
-    request = waiting_for(sandbox, "command", "id > pwned")
+    message = approve(sandbox, session_id, "--always")
+    assert "touch one" in message
+    request = wait_for_request(sandbox, "command", "id > pwned")
     sandbox.ok("deny", request["id"])
     sandbox.ended(session_id)
     assert not (sandbox.work / "pwned").exists()
@@ -213,25 +214,25 @@ def test_rule_applies_to_one_session(sandbox: Sandbox) -> None:
 def test_rules_can_be_listed_and_revoked(sandbox: Sandbox) -> None:
     calls = [bash("touch one"), bash("touch two"), bash("touch two"), bash("touch one")]
     session_id = asking(sandbox, script(*calls))
-    said = approve(sandbox, session_id, "--always")
+    message = approve(sandbox, session_id, "--always")
     waiting(sandbox)
     approve(sandbox, session_id, "--always")
     sandbox.ended(session_id)
-    one, two = rules(sandbox, session_id)
-    assert (one["tool_name"], one["kind"], one["content"]) == ("Bash", "exact", "touch one")
-    assert one["words"] == "the Bash command `touch one`, in this session"
-    assert f"--forget-rule {one['id']}" in said
-    assert f"{one['id']}: {one['words']}" in sandbox.ok("show", session_id)
+    first, second = rules(sandbox, session_id)
+    assert (first["tool_name"], first["kind"], first["content"]) == ("Bash", "exact", "touch one")
+    assert first["words"] == "the Bash command `touch one`, in this session"
+    assert f"--forget-rule {first['id']}" in message
+    assert f"{first['id']}: {first['words']}" in sandbox.ok("show", session_id)
     assert comments(sandbox) == [None, None, *(f"allowed always: Bash({name})" for name in ("touch two", "touch one"))]
-    assert two["content"] == "touch two"
+    assert second["content"] == "touch two"
     with Terminal(sandbox, "show", session_id, columns=120) as terminal:
-        terminal.shows(f"{one['id']}: {one['words']}")
+        terminal.shows(f"{first['id']}: {first['words']}")
         assert terminal.ended()[0] == 0
     assert sandbox.run("set", session_id, "--forget-rule", "none").returncode == 2
-    sandbox.ok("set", session_id, "--forget-rule", one["id"][:4])
-    assert rules(sandbox, session_id) == [two]
+    sandbox.ok("set", session_id, "--forget-rule", first["id"][:4])
+    assert rules(sandbox, session_id) == [second]
     (change,) = feed(sandbox, "session_settings_changed")
-    assert change["data"] == {"forgotten_rules": [one["id"]]}
+    assert change["data"] == {"forgotten_rules": [first["id"]]}
     sandbox.ok("set", session_id, "--forget-rule", "all")
     assert rules(sandbox, session_id) == []
 
@@ -239,12 +240,12 @@ def test_rules_can_be_listed_and_revoked(sandbox: Sandbox) -> None:
 def test_revoked_rule_allows_nothing(sandbox: Sandbox) -> None:
     session_id = asking(sandbox, script(bash("touch one"), bash("touch two"), bash("touch one")))
     approve(sandbox, session_id, "--always")
-    request = waiting_for(sandbox, "command", "touch two")
+    request = wait_for_request(sandbox, "command", "touch two")
     sandbox.ok("set", session_id, "--forget-rule", "all")
-    # What waits goes on waiting.
+    # The pending request stays pending.
     assert sandbox.ok("approvals", "--json") != "[]\n"
     sandbox.ok("approve", request["id"])
-    request = waiting_for(sandbox, "command", "touch one")
+    request = wait_for_request(sandbox, "command", "touch one")
     sandbox.ok("deny", request["id"])
     sandbox.ended(session_id)
     assert [each["status"] for each in asked(sandbox)] == ["approved", "approved", "denied"]
@@ -256,7 +257,7 @@ def test_old_rule_for_a_whole_tool_allows_no_command(sandbox: Sandbox) -> None:
     for tool in ("Bash", "Write"):
         sandbox.sql("INSERT INTO approval_rules VALUES (?, ?, 'tool', '')", session_id, tool)
     sandbox.ok("approve", request["id"])
-    request = waiting_for(sandbox, "command", "touch made")
+    request = wait_for_request(sandbox, "command", "touch made")
     sandbox.ok("deny", request["id"])
     sandbox.ended(session_id)
     assert [each["status"] for each in asked(sandbox)] == ["approved", "denied", "approved"]

@@ -1,4 +1,4 @@
-"""No more sessions run at once than there are slots; the others wait, first come, first served."""
+"""Slots: a limited number of sessions runs at once; the others wait in order."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def go_on(sandbox: Sandbox, number: int) -> None:
     (sandbox.work / f"go-on-{number}").touch()
 
 
-def numbered(numbers: range) -> str:
-    """For each number a conversation that ends once it may."""
+def numbered_script(numbers: range) -> str:
+    """Return a script with a conversation for each number that ends when the test allows it."""
     return "".join(f"[number {n}]\n{WAITING.replace('go-on', f'go-on-{n}')}\n" for n in numbers)
 
 
@@ -29,7 +29,7 @@ def launch(sandbox: Sandbox, number: int, *options: str) -> str:
 
 def test_excess_sessions_wait_in_order(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 2")
-    sandbox.play(numbered(range(5)))
+    sandbox.play(numbered_script(range(5)))
     ids = [launch(sandbox, number) for number in range(5)]
     assert states(sandbox, ids) == ["running", "running", "queued", "queued", "queued"]
     go_on(sandbox, 1)
@@ -43,9 +43,9 @@ def test_excess_sessions_wait_in_order(sandbox: Sandbox) -> None:
 
 def test_group_has_its_own_slots(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 3\n[groups]\nbuild = 1")
-    sandbox.play(numbered(range(4)))
+    sandbox.play(numbered_script(range(4)))
     ids = [launch(sandbox, number, *(["--group", "build"] if number < 2 else [])) for number in range(4)]
-    # The second waits for its group, which keeps nobody else from a slot.
+    # The second session waits for its group, and does not block the others.
     assert states(sandbox, ids) == ["running", "queued", "running", "running"]
     go_on(sandbox, 0)
     reaches(sandbox, ids[1], "running")
@@ -54,10 +54,10 @@ def test_group_has_its_own_slots(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("killed", [["supervisor_pid", "pid"], ["pid"]])
 def test_crash_frees_the_slot_without_any_command(sandbox: Sandbox, killed: list[str]) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.play(numbered(range(3)))
+    sandbox.play(numbered_script(range(3)))
     ids = [launch(sandbox, number) for number in range(3)]
-    shown = sandbox.show(ids[0])
-    for process in [psutil.Process(shown[name]) for name in killed]:
+    session = sandbox.show(ids[0])
+    for process in [psutil.Process(session[name]) for name in killed]:
         process.kill()
     journal = sandbox.files(ids[1]).journal
     eventually(lambda: journal.stat().st_size > 0, "the next to run")
@@ -66,12 +66,12 @@ def test_crash_frees_the_slot_without_any_command(sandbox: Sandbox, killed: list
 
 def test_queued_session_keeps_its_place_after_a_kill(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.play(numbered(range(3)))
+    sandbox.play(numbered_script(range(3)))
     ids = [launch(sandbox, number) for number in range(3)]
     supervisor = psutil.Process(sandbox.show(ids[1])["supervisor_pid"])
     kill_and_wait(supervisor)
     go_on(sandbox, 0)
-    # Who stands behind it in the queue has seen it die.
+    # The next session in the queue has noticed its death.
     journal = sandbox.files(ids[1]).journal
     eventually(lambda: journal.stat().st_size > 0, "the next to run")
     assert states(sandbox, ids) == ["completed", "running", "queued"]
@@ -79,7 +79,7 @@ def test_queued_session_keeps_its_place_after_a_kill(sandbox: Sandbox) -> None:
 
 def test_session_waiting_for_a_slot_uses_no_cpu(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.play(numbered(range(2)))
+    sandbox.play(numbered_script(range(2)))
     ids = [launch(sandbox, number) for number in range(2)]
     supervisor = psutil.Process(sandbox.show(ids[1])["supervisor_pid"])
     falls_asleep(supervisor)
@@ -91,7 +91,7 @@ def test_session_waiting_for_a_slot_uses_no_cpu(sandbox: Sandbox) -> None:
 
 def test_time_in_the_queue_does_not_count_for_the_session(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.play(numbered(range(1)) + "[number 1]\nsay Done.")
+    sandbox.play(numbered_script(range(1)) + "[number 1]\nsay Done.")
     first = launch(sandbox, 0)
     second = launch(sandbox, 1, "--timeout", "1h")
     sandbox.sql("UPDATE sessions SET created_at = created_at - 7200000 WHERE id = ?", second)

@@ -1,4 +1,4 @@
-"""The state directory is its owner's alone, is nobody else's to write, and is made once."""
+"""The state directory: private to its owner, not writable by others, and created only once."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ COMMANDS = (
 )
 
 
-def owed_its_command(sandbox: Sandbox) -> str:
-    """A session that has ended, and whose `on_end` command the next supervisor is to run."""
+def session_with_pending_command(sandbox: Sandbox) -> str:
+    """Create an ended session whose `on_end` command has to be run by the next supervisor."""
     sandbox.play("say Done.")
     sandbox.ok("launch", "Go", "--on-end", "touch ran", "--retries", "1", "--wait")
     session_id: str = sandbox.show("last")["id"]
@@ -53,14 +53,14 @@ def owed_its_command(sandbox: Sandbox) -> str:
 
 
 def tree(root: Path) -> dict[Path, tuple[int, int, int]]:
-    """What is there, and what tells that it has changed."""
-    found = {path: path.lstat() for path in (root, *root.rglob("*"))}
-    return {path: (status.st_uid, status.st_mode, status.st_mtime_ns) for path, status in found.items()}
+    """Return all paths below the root with owner, mode and modification time."""
+    statuses = {path: path.lstat() for path in (root, *root.rglob("*"))}
+    return {path: (status.st_uid, status.st_mode, status.st_mtime_ns) for path, status in statuses.items()}
 
 
 @pytest.mark.parametrize("is_linked", [False, True])
 def test_commands_refuse_another_users_state_and_run_nothing_of_it(sandbox: Sandbox, is_linked: bool) -> None:
-    session_id = owed_its_command(sandbox)
+    session_id = session_with_pending_command(sandbox)
     link = sandbox.root / "link"
     link.symlink_to(sandbox.state.root)
     profile = sandbox.home / ".profile"
@@ -69,7 +69,7 @@ def test_commands_refuse_another_users_state_and_run_nothing_of_it(sandbox: Sand
     with given_away(sandbox.state.root):
         before = tree(sandbox.state.root)
         for command in COMMANDS:
-            # Without HLDCTL_CLAUDE a launch asks the login shell, which runs the profile.
+            # Without HLDCTL_CLAUDE, launch asks the login shell, which runs the profile.
             done = sandbox.run(*command, environment=environment | {"HLDCTL_CLAUDE": "", "PATH": "/usr/bin:/bin"})
             assert_refused(done, f"belongs to user {OTHER}")
         adoption = subprocess.run(
@@ -114,7 +114,7 @@ def test_hook_denies_what_another_users_database_would_allow(sandbox: Sandbox) -
 
 @pytest.mark.parametrize("part", ["directory", "request", "session_record"])
 def test_file_put_into_a_session_by_another_user_is_not_run(sandbox: Sandbox, part: str) -> None:
-    session_id = owed_its_command(sandbox)
+    session_id = session_with_pending_command(sandbox)
     files = sandbox.files(session_id)
     path: Path = getattr(files, part)
     if not path.exists():
@@ -123,7 +123,7 @@ def test_file_put_into_a_session_by_another_user_is_not_run(sandbox: Sandbox, pa
         sandbox.ok("ls")
         assert_no_process_is_left(sandbox)
         assert not (sandbox.work / "ran").exists()
-        # Its row may be lost, too.
+        # Its row may be lost too.
         sandbox.sql("DELETE FROM sessions WHERE id = ?", session_id)
         os.utime(files.directory, (0, 0))
         sandbox.run("doctor", "--fix")
@@ -133,7 +133,7 @@ def test_file_put_into_a_session_by_another_user_is_not_run(sandbox: Sandbox, pa
 
 @pytest.mark.parametrize("part", ["database", "sessions"])
 def test_commands_refuse_a_part_of_the_state_of_another_user(sandbox: Sandbox, part: str) -> None:
-    owed_its_command(sandbox)
+    session_with_pending_command(sandbox)
     path: Path = getattr(sandbox.state, part)
     with given_away(path):
         for command in COMMANDS:
@@ -165,7 +165,7 @@ def test_commands_ignore_a_session_in_another_users_directory(sandbox: Sandbox, 
     files = sandbox.files(session_id)
     treasure = sandbox.home / "treasure"
     treasure.write_text("gold")
-    # Root would follow it, and write the session's title into another file.
+    # Root would follow it and write the session's title into another file.
     files.session_record.with_name(f"session.json.{os.getpid()}.tmp").symlink_to(treasure)
     sandbox.prefix = prefix
     with given_away(files.directory):
@@ -185,8 +185,8 @@ def test_request_in_another_users_directory_is_not_answered(sandbox: Sandbox) ->
     session_id = sandbox.launch("Go", "--approvals")
 
     def requests() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(sandbox.ok("approvals", "--all", "--json"))
-        return found
+        approvals: list[dict[str, Any]] = json.loads(sandbox.ok("approvals", "--all", "--json"))
+        return approvals
 
     (request,) = eventually(requests, "the request")
     directory = sandbox.files(session_id).directory
@@ -231,7 +231,7 @@ def test_session_in_another_users_directory_is_not_continued(
     sandbox.prefix = prefix
     with given_away(getattr(sandbox.files(session_id), part)):
         assert_refused(sandbox.run("continue", "last", "Go on"), "belongs to")
-    # What is the user's own and cannot be read is a sentence, too.
+    # A file that the user owns but cannot read gives an error message too.
     own = sandbox.files(session_id).rehearsal
     own.chmod(0)
     if prefix:
@@ -267,7 +267,7 @@ def test_supervisors_do_not_recreate_a_deleted_state_directory(sandbox: Sandbox)
     assert len(sandbox.supervisors()) == 2
 
     def delete() -> bool:
-        # What is written in its midst keeps it from being deleted at once.
+        # Files written meanwhile can prevent its deletion at first.
         shutil.rmtree(sandbox.state.root, ignore_errors=True)
         return not sandbox.state.root.exists()
 

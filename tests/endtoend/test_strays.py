@@ -1,4 +1,4 @@
-"""What a session has started ends with it, however it ends; what an orderly end leaves running is the user's."""
+"""Descendants: a session's processes end with it, except those that a normal end leaves running."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tails(sandbox: Sandbox) -> list[psutil.Process]:
 
 
 def test_no_process_outlives_an_interrupt(sandbox: Sandbox) -> None:
-    """Neither a tool, nor what a tool put into a process session of its own, nor what forked twice."""
+    """The tool, its child in a new process session, and a process that forked twice are all terminated."""
     sandbox.play(
         'say Here.\ncall Bash {"command": "setsid tail -f /dev/null & (tail -f /dev/zero > /dev/null &) ;'
         ' echo started; tail -f /dev/null"}\n\nsay Never said.'
@@ -81,15 +81,15 @@ def orphan(sandbox: Sandbox) -> psutil.Process:
     return psutil.Process(int(file.read_text()))
 
 
-def leaves_an_orphan(environment: str) -> str:
-    """A tool that goes on, after what it has started in the background has lost its parent."""
+def script_with_orphan(environment: str) -> str:
+    """Return a script whose tool continues after its background process has lost its parent."""
     command = f"({environment} setsid sh -c '{ORPHAN}' > /dev/null 2>&1 < /dev/null &); tail -f /dev/null"
     return f"call Bash {json.dumps({'command': command})}\n\nsay Never said."
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system makes a supervisor the parent of orphans")
 def test_orphan_without_environment_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
-    sandbox.play(leaves_an_orphan('env -i PATH="$PATH"'))
+    sandbox.play(script_with_orphan('env -i PATH="$PATH"'))
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     stray = orphan(sandbox)
     try:
@@ -102,7 +102,7 @@ def test_orphan_without_environment_does_not_outlive_an_interrupt(sandbox: Sandb
 
 
 def test_orphan_of_a_dead_supervisor_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
-    sandbox.play(leaves_an_orphan("env"))
+    sandbox.play(script_with_orphan("env"))
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     stray = orphan(sandbox)
     kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
@@ -113,7 +113,7 @@ def test_orphan_of_a_dead_supervisor_does_not_outlive_an_interrupt(sandbox: Sand
 def test_interrupt_of_an_outer_session_spares_the_inner_one(
     sandbox: Sandbox,
 ) -> None:
-    """Also what has no mark, and comes of a supervisor that the outer one has become the parent of."""
+    """This includes a process without a marker, whose supervisor has become a child of the outer supervisor."""
     inner = f"env -i PATH=\"$PATH\" sh -c '{ORPHAN}'"
     launch = f"{sys.executable} -m hldctl launch --allowed-tools Bash inner; tail -f /dev/null"
     sandbox.play(
@@ -121,12 +121,12 @@ def test_interrupt_of_an_outer_session_spares_the_inner_one(
         f"[inner]\ncall Bash {json.dumps({'command': inner})}\n\nsay Never said."
     )
     outer = sandbox.launch("Hi", "--allowed-tools", "Bash")
-    kept = orphan(sandbox)
+    inner_process = orphan(sandbox)
     try:
         sandbox.ok("interrupt", outer)
-        assert not is_dead(kept)
-        (within,) = sandbox.ok("ls", "-q", "--status", "running").split()
-        sandbox.ok("interrupt", within)
-        assert is_dead(kept)
+        assert not is_dead(inner_process)
+        (inner_id,) = sandbox.ok("ls", "-q", "--status", "running").split()
+        sandbox.ok("interrupt", inner_id)
+        assert is_dead(inner_process)
     finally:
-        kill([kept])
+        kill([inner_process])

@@ -1,4 +1,4 @@
-"""What befalls sessions that wait, are started again or have a command at their end, at moments nobody would choose."""
+"""Unusual timing: sessions that wait, are restarted or run an `on_end` command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def column(sandbox: Sandbox, session_id: str, name: str) -> Any:
 
 
 def kill(sandbox: Sandbox, session_id: str, *names: str) -> None:
-    """The processes that these columns name."""
+    """Kill the processes whose pids are in these columns."""
     for process in [psutil.Process(column(sandbox, session_id, name)) for name in names]:
         kill_and_wait(process)
 
@@ -36,13 +36,13 @@ def go_on(sandbox: Sandbox) -> None:
     sandbox.go_on()
 
 
-def is_kept_asleep(sandbox: Sandbox, session_id: str, meanwhile: str) -> bool:
-    """Whether its supervisor is not woken while a command is run, which takes a while."""
+def stays_asleep(sandbox: Sandbox, session_id: str, command: str) -> bool:
+    """Return whether the supervisor hardly wakes up while the command is run three times."""
     supervisor = psutil.Process(column(sandbox, session_id, "supervisor_pid"))
     falls_asleep(supervisor)
     before = wakeups(supervisor)
     for _ in range(3):
-        sandbox.ok(meanwhile)
+        sandbox.ok(command)
     return wakeups(supervisor) - before < 5
 
 
@@ -100,14 +100,14 @@ def test_relative_home_works_for_processes_of_supervisors(sandbox: Sandbox) -> N
     relative = {"HLDCTL_HOME": "../state"}
     first, second = (sandbox.launch("Go", environment=relative) for _ in range(2))
     kill(sandbox, first, "supervisor_pid", "pid")
-    reaches_by_itself(sandbox, second, "running")
-    # The sandbox would not know its processes by such a home.
+    reaches_without_commands(sandbox, second, "running")
+    # The sandbox would not recognise processes with such a home.
     go_on(sandbox)
     sandbox.ok("wait", second, environment=relative)
 
 
-def reaches_by_itself(sandbox: Sandbox, session_id: str, status: str) -> None:
-    """No command is run that would help."""
+def reaches_without_commands(sandbox: Sandbox, session_id: str, status: str) -> None:
+    """Wait for the status without running a command, which could help to reach it."""
     eventually(lambda: column(sandbox, session_id, "status") == status, f"it to be {status}")
 
 
@@ -120,7 +120,7 @@ def test_session_elsewhere_uses_no_slot_and_wakes_no_supervisor(sandbox: Sandbox
     sandbox.sql("UPDATE sessions SET host = 'elsewhere', boot_id = 'another' WHERE id = ?", foreign)
     first, waits = sandbox.launch("Go"), sandbox.launch("Go")
     assert (column(sandbox, first, "status"), column(sandbox, waits, "status")) == ("running", "queued")
-    assert is_kept_asleep(sandbox, waits, "ls")
+    assert stays_asleep(sandbox, waits, "ls")
 
 
 def test_session_with_deleted_files_frees_its_slot(sandbox: Sandbox) -> None:
@@ -133,7 +133,7 @@ def test_session_with_deleted_files_frees_its_slot(sandbox: Sandbox) -> None:
     shutil.rmtree(sandbox.files(first).directory)
     kill(sandbox, first, "pid")
     kill(sandbox, first, "supervisor_pid")
-    reaches_by_itself(sandbox, waits, "running")
+    reaches_without_commands(sandbox, waits, "running")
     assert (column(sandbox, first, "end_reason"), column(sandbox, first, "on_end_pending")) == ("lost", 0)
 
 
@@ -166,7 +166,7 @@ def test_queued_session_survives_a_new_host_name(sandbox: Sandbox) -> None:
     sandbox.sql("UPDATE sessions SET host = 'as-it-was-before', created_at = created_at - 7200000")
     kill(sandbox, last, "supervisor_pid")
     go_on(sandbox)
-    reaches_by_itself(sandbox, last, "completed")
+    reaches_without_commands(sandbox, last, "completed")
     assert column(sandbox, first, "status") == "completed"
 
 
@@ -205,28 +205,28 @@ def test_past_reset_time_is_retried_with_growing_pauses(sandbox: Sandbox) -> Non
     restarted(sandbox, session_id)
     pauses = []
     for number in range(3):
-        found = eventually(lambda number=number: at_least(sandbox, session_id, number + 1), "one more")  # type: ignore[misc]
-        pauses.append(round((found[-1]["due"] - found[-1]["at"]) / 1000))
-        advance(sandbox, session_id)
+        restarts = eventually(lambda number=number: restarts_if_at_least(sandbox, session_id, number + 1), "one more")  # type: ignore[misc]
+        pauses.append(round((restarts[-1]["due"] - restarts[-1]["at"]) / 1000))
+        end_pause(sandbox, session_id)
     assert pauses == [10, 20, 40]
     sandbox.ok("interrupt", session_id)
 
 
-def at_least(sandbox: Sandbox, session_id: str, count: int) -> list[dict[str, Any]]:
+def restarts_if_at_least(sandbox: Sandbox, session_id: str, count: int) -> list[dict[str, Any]]:
     import json
 
-    found: list[dict[str, Any]] = json.loads(column(sandbox, session_id, "restarts") or "[]")
-    return found if len(found) >= count else []
+    restarts: list[dict[str, Any]] = json.loads(column(sandbox, session_id, "restarts") or "[]")
+    return restarts if len(restarts) >= count else []
 
 
-def advance(sandbox: Sandbox, session_id: str) -> None:
-    """Makes what the session waits for due now."""
+def end_pause(sandbox: Sandbox, session_id: str) -> None:
+    """Make the pause of the session end now."""
     import json
     import time
 
-    found = at_least(sandbox, session_id, 1)
-    found[-1]["due"] = int(time.time() * 1000)
-    sandbox.sql("UPDATE sessions SET restarts = ? WHERE id = ?", json.dumps(found), session_id)
+    restarts = restarts_if_at_least(sandbox, session_id, 1)
+    restarts[-1]["due"] = int(time.time() * 1000)
+    sandbox.sql("UPDATE sessions SET restarts = ? WHERE id = ?", json.dumps(restarts), session_id)
     sandbox.files(session_id).wake_signal.touch()
 
 
@@ -263,7 +263,7 @@ def test_failed_prune_does_not_prevent_a_launch(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("options", [("--name", "nightly"), ("--retries", "1")])
 def test_claude_code_started_by_a_script_starts_once(sandbox: Sandbox, options: tuple[str, str]) -> None:
-    """As asdf and mise put one before it; the supervisor dies before it has noted the pid."""
+    """asdf and mise put such a script in front of it; the supervisor dies before it has recorded the pid."""
     real = sandbox.claude('open("runs", "a").write("x")\n' + WAITS)
     real = real.rename(real.with_name("real"))
     shim = Path(sandbox.environment["HLDCTL_CLAUDE"])

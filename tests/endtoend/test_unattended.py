@@ -1,4 +1,4 @@
-"""What a CI step or a script relies on: words, exit codes, and that nothing hangs."""
+"""Unattended use in CI and scripts: messages, exit codes, and no hanging."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_second_session_in_a_directory_is_warned(sandbox: Sandbox) -> None:
 
 
 def test_ten_agents_run_in_ten_directories(sandbox: Sandbox) -> None:
-    """The pattern of docs/how-to/many-at-once.md."""
+    """This is the recipe of docs/how-to/many-at-once.md."""
     sandbox.play("".join(f"[part-{number}]\nsay Result {number}.\n\n" for number in range(10)))
     for number in range(10):
         (sandbox.work / f"part-{number}").mkdir()
@@ -108,8 +108,8 @@ def test_invalid_options_are_refused_before_the_start(sandbox: Sandbox, options:
     eventually(lambda: not sandbox.processes(), "a supervisor that was started early to leave")
 
 
-def rehearsed(sandbox: Sandbox, script: str) -> str:
-    """A file with the script, which the README's format allows."""
+def write_script(sandbox: Sandbox, script: str) -> str:
+    """Check the script, write it to a file and return its path."""
     parse(script)
     file = sandbox.root / "script.txt"
     file.write_text(script)
@@ -117,7 +117,7 @@ def rehearsed(sandbox: Sandbox, script: str) -> str:
 
 
 def test_rehearsal_runs_real_claude_code_without_account_or_network(sandbox: Sandbox) -> None:
-    script = rehearsed(sandbox, 'call Bash {"command": "echo $PWD"}\n\nsay Rehearsed.')
+    script = write_script(sandbox, 'call Bash {"command": "echo $PWD"}\n\nsay Rehearsed.')
     elsewhere = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     elsewhere |= {"CLAUDE_CODE_USE_BEDROCK": "1", "ANTHROPIC_AUTH_TOKEN": "x"}
     done = sandbox.run("launch", "Go", "--rehearse", script, "--wait", *TOOLS, environment=elsewhere)
@@ -129,20 +129,20 @@ def test_rehearsal_runs_real_claude_code_without_account_or_network(sandbox: San
 
 
 def test_rehearsal_is_independent_of_user_settings(sandbox: Sandbox) -> None:
-    """They may name a gateway that costs."""
+    """Settings may name a gateway that charges for requests."""
     settings = sandbox.home / ".claude" / "settings.json"
     settings.parent.mkdir()
     gateway = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "ANTHROPIC_API_KEY": "real", "CLAUDE_CODE_USE_BEDROCK": "1"}
     settings.write_text(json.dumps({"env": gateway, "apiKeyHelper": "touch helper-was-asked"}))
-    script = rehearsed(sandbox, "say Rehearsed.")
-    given = json.dumps({"env": {"PLANET": "Mars"}})
-    done = sandbox.run("launch", "Go", "--rehearse", script, "--settings", given, "--wait")
+    script = write_script(sandbox, "say Rehearsed.")
+    extra_settings = json.dumps({"env": {"PLANET": "Mars"}})
+    done = sandbox.run("launch", "Go", "--rehearse", script, "--settings", extra_settings, "--wait")
     assert (done.returncode, done.stdout) == (0, "Rehearsed.\n")
     assert not (sandbox.work / "helper-was-asked").exists()
 
 
 def test_approvals_and_continuations_can_be_rehearsed(sandbox: Sandbox) -> None:
-    script = rehearsed(sandbox, 'call Bash {"command": "touch made"}\n\nsay Done.\n\n[Thanks]\nsay Welcome.')
+    script = write_script(sandbox, 'call Bash {"command": "touch made"}\n\nsay Done.\n\n[Thanks]\nsay Welcome.')
     session_id = sandbox.launch("Go", "--rehearse", script, "--approvals")
     eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "a request")
     sandbox.ok("approve", "--all")
@@ -153,7 +153,7 @@ def test_approvals_and_continuations_can_be_rehearsed(sandbox: Sandbox) -> None:
 
 
 def test_rehearsal_outlives_its_supervisor_until_an_interrupt(sandbox: Sandbox) -> None:
-    script = rehearsed(sandbox, WAITING)
+    script = write_script(sandbox, WAITING)
     session_id = sandbox.launch("Go", "--rehearse", script, *TOOLS)
     sandbox.journal_has(session_id, "go-on")
     (supervisor,) = sandbox.supervisors()
@@ -165,7 +165,7 @@ def test_rehearsal_outlives_its_supervisor_until_an_interrupt(sandbox: Sandbox) 
 
 
 def test_limits_can_be_rehearsed(sandbox: Sandbox) -> None:
-    script = rehearsed(sandbox, "limit 1s\n\nsay After the night.")
+    script = write_script(sandbox, "limit 1s\n\nsay After the night.")
     assert sandbox.launch("Go", "--rehearse", script, "--wait-for-reset", "--wait") == "After the night."
 
 

@@ -1,4 +1,4 @@
-"""A claude that does what the genuine one cannot be made to do: the session goes on, and its end is told truly."""
+"""A fake Claude Code with streams that the real one cannot be made to write: sessions continue and end correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hldctl upgraded while sessions of the older one run."""
+"""Upgrades of hldctl while sessions of the older version run."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from tests.helpers.sandbox import GATED, Sandbox, eventually, kill_and_wait
 NOVELTY = '\nMIGRATIONS = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN novelty TEXT",))\n'
 
 
-def installed(sandbox: Sandbox) -> Path:
-    """A copy of hldctl that can be upgraded."""
-    place = sandbox.root / "installed"
-    shutil.copytree(Path(hldctl.__file__).parent, place / "hldctl")
-    sandbox.environment["PYTHONPATH"] = str(place)
-    return place
+def install_copy(sandbox: Sandbox) -> Path:
+    """Create a copy of hldctl that can be upgraded."""
+    package_root = sandbox.root / "installed"
+    shutil.copytree(Path(hldctl.__file__).parent, package_root / "hldctl")
+    sandbox.environment["PYTHONPATH"] = str(package_root)
+    return package_root
 
 
-def upgrade(place: Path) -> None:
-    """To one that knows one migration more."""
-    migrations = place / "hldctl" / "store" / "migrations.py"
+def upgrade(package_root: Path) -> None:
+    """Upgrade the copy to a version with one more migration."""
+    migrations = package_root / "hldctl" / "store" / "migrations.py"
     migrations.write_text(migrations.read_text() + NOVELTY)
 
 
 def test_older_versions_session_continues_and_is_readable(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
-    place = installed(sandbox)
+    package_root = install_copy(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
-    upgrade(place)
+    upgrade(package_root)
     before = sandbox.show(session_id)
     assert sandbox.sql("PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
     sandbox.go_on()
@@ -48,12 +48,12 @@ def test_older_versions_session_continues_and_is_readable(sandbox: Sandbox) -> N
 
 def test_newer_version_adopts_an_older_orphan(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
-    place = installed(sandbox)
+    package_root = install_copy(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
     kill_and_wait(supervisor)
-    upgrade(place)
+    upgrade(package_root)
     assert sandbox.show(session_id)["supervisor_pid"] != supervisor.pid
     sandbox.go_on()
     assert sandbox.ended(session_id)["end_reason"] == "success"
@@ -61,14 +61,14 @@ def test_newer_version_adopts_an_older_orphan(sandbox: Sandbox) -> None:
 
 
 def test_supervisor_of_a_removed_version_becomes_the_newer(sandbox: Sandbox) -> None:
-    """A migration may take away what the older one needs; then it goes on in the same process, as the newer one."""
+    """A migration may remove what the older version needs; its supervisor then re-executes as the newer one."""
     sandbox.play(GATED)
-    place = installed(sandbox)
+    package_root = install_copy(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
-    upgrade(place)
+    upgrade(package_root)
     supervisor = sandbox.show(session_id)["supervisor_pid"]
-    # The older one's next commit fails, and no later one.
+    # Only the next commit of the older version fails.
     refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF fold_state ON sessions BEGIN SELECT RAISE(ABORT, 'not so'); END"
     sandbox.sql(refuse)
     sandbox.go_on()
@@ -80,8 +80,8 @@ def test_supervisor_of_a_removed_version_becomes_the_newer(sandbox: Sandbox) -> 
     assert faults(sandbox, session_id) == []
 
 
-def downgraded(sandbox: Sandbox, session_id: str) -> None:
-    """The database as the first version made it, with the state of a fold that knew less."""
+def downgrade(sandbox: Sandbox, session_id: str) -> None:
+    """Turn the database into one of the first version, with an older reducer state."""
     first = sandbox.root / "first.db"
     with sqlite3.connect(first) as database:
         for statement in MIGRATIONS[0]:
@@ -107,7 +107,7 @@ def test_session_of_the_first_version_is_adopted(sandbox: Sandbox) -> None:
     sandbox.journal_has(session_id, "go-on")
     eventually(lambda: len(sandbox.events(session_id)) >= 3, "what is there to be recorded")
     os.kill(sandbox.show(session_id)["supervisor_pid"], 9)
-    downgraded(sandbox, session_id)
+    downgrade(sandbox, session_id)
     assert sandbox.show(session_id)["status"] == "running"
     sandbox.go_on()
     assert sandbox.ended(session_id)["end_reason"] == "success"

@@ -46,10 +46,10 @@ _AGES = 4
 
 @pytest.fixture
 def disk(sandbox: Sandbox) -> Iterator[SmallDisk]:
-    made = SmallDisk(sandbox, LARGE)
-    yield made
+    disk = SmallDisk(sandbox, LARGE)
+    yield disk
     sandbox.close()
-    made.close()
+    disk.close()
 
 
 @pytest.mark.parametrize("room", SIZES + INODES)
@@ -122,7 +122,7 @@ def test_read_only_disk_can_be_read_completely(sandbox: Sandbox, disk: SmallDisk
     leave_log(sandbox, disk, log)
     prevent_writes, reason = FAULTS[fault]
     prevent_writes(disk)
-    shown = [sandbox.ok(*command.replace("ID", session_id).split()) for command in READING]
+    outputs = [sandbox.ok(*command.replace("ID", session_id).split()) for command in READING]
     assert "One." in sandbox.ok("tail", session_id)
     assert ("The newest title" in sandbox.ok("ls")) == (log != "no log")
     assert ("The newest title" in sandbox.ok("export", session_id)) == (log != "no log")
@@ -136,7 +136,7 @@ def test_read_only_disk_can_be_read_completely(sandbox: Sandbox, disk: SmallDisk
         disk.make_room()
     else:
         disk.remount("rw")
-    for reading, before in zip(READING[_AGES:], shown[_AGES:], strict=True):
+    for reading, before in zip(READING[_AGES:], outputs[_AGES:], strict=True):
         assert sandbox.ok(*reading.replace("ID", session_id).split()) == before
     assert sandbox.show(session_id)["end_reason"] == "success"
     disk.copy_out()
@@ -152,8 +152,8 @@ def test_deletion_frees_space_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, 
     assert_no_process_is_left(sandbox)
     leave_log(sandbox, disk, log)
     disk.fill()
-    words = ["rm", *ids] if command == "rm" else ["prune", "--keep", "0"]
-    assert sorted(sandbox.ok(*words).split()) == sorted(ids)
+    arguments = ["rm", *ids] if command == "rm" else ["prune", "--keep", "0"]
+    assert sorted(sandbox.ok(*arguments).split()) == sorted(ids)
     assert sandbox.ok("ls", "--all", "-q") == ""
     assert disk.sessions == []
 

@@ -29,7 +29,7 @@ say(type="result", subtype="success", is_error=False, result="Two.")
 """
 
 
-def limited(sandbox: Sandbox) -> None:
+def limit_memory(sandbox: Sandbox) -> None:
     """Limit the address space of all processes that the sandbox starts from now on, including supervisors."""
     limit = f"import os, resource, sys; resource.setrlimit(resource.RLIMIT_AS, ({ADDRESS_SPACE},) * 2)"
     sandbox.prefix = (sys.executable, "-c", f"{limit}; os.execvp(sys.argv[1], sys.argv[1:])")
@@ -37,7 +37,7 @@ def limited(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("size", [70 * MEGABYTE, 250 * MEGABYTE, 1024 * MEGABYTE])
 def test_line_of_any_size_is_recorded_and_the_session_ends(sandbox: Sandbox, size: int) -> None:
-    limited(sandbox)
+    limit_memory(sandbox)
     sandbox.claude(LONG_LINE.replace("SIZE", str(size)))
     session_id = sandbox.launch("Hello")
     sandbox.ok("wait", session_id)
@@ -75,7 +75,7 @@ def count_raw(sandbox: Sandbox, session_id: str) -> int:
 
 
 def test_largest_line_recorded_whole_fits_in_memory(sandbox: Sandbox) -> None:
-    limited(sandbox)
+    limit_memory(sandbox)
     sandbox.claude(f"""
 print(json.dumps({{"type": "assistant", "message": {{"content": "x" * {60 * MEGABYTE}}}}}), flush=True)
 print(json.dumps({{"type": "result", "subtype": "success", "is_error": False, "result": "ok"}}), flush=True)

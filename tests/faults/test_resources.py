@@ -48,8 +48,8 @@ def test_sessions_are_recorded_and_followed_without_inotify(sandbox: Sandbox) ->
     with sandbox.popen("tail", "-f", session_id) as follower, sandbox.popen("wait", session_id) as waiting:
         eventually(lambda: "go-on" in sandbox.ok("tail", session_id), "the tool call to be recorded")
         sandbox.go_on()
-        said, _ = follower.communicate()
-        assert said.splitlines()[-1] == "claude: Two."
+        output, _ = follower.communicate()
+        assert output.splitlines()[-1] == "claude: Two."
         assert waiting.wait() == 0
     assert_succeeded(sandbox, session_id, "Two.")
 
@@ -64,12 +64,12 @@ def test_session_can_be_interrupted_without_inotify(sandbox: Sandbox) -> None:
     assert_fully_recorded(sandbox, session_id)
 
 
-def few_descriptors(process: psutil.Process) -> None:
+def limit_descriptors(process: psutil.Process) -> None:
     """Open files stay open."""
     process.rlimit(psutil.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
-def enough(process: psutil.Process, kind: int) -> None:
+def remove_limit(process: psutil.Process, kind: int) -> None:
     limits = process.rlimit(kind)
     assert limits is not None
     process.rlimit(kind, (limits[1], limits[1]))
@@ -81,28 +81,28 @@ def test_supervisor_out_of_descriptors_waits_for_some(sandbox: Sandbox, session_
         supervisor_process(sandbox, session_id).kill()
         sandbox.ok("show", session_id)
     supervisor = supervisor_process(sandbox, session_id)
-    few_descriptors(supervisor)
+    limit_descriptors(supervisor)
     sandbox.files(session_id).wake_signal.touch()
     sandbox.go_on()
     sandbox.journal_has(session_id, '"type":"result"')
     wait_for_trouble(sandbox, session_id, "Too many open files")
     assert sandbox.show(session_id)["status"] == "running"
-    enough(supervisor, psutil.RLIMIT_NOFILE)
+    remove_limit(supervisor, psutil.RLIMIT_NOFILE)
     assert_succeeded(sandbox, session_id, "Two.")
 
 
 def test_interrupt_reaches_a_supervisor_out_of_descriptors(sandbox: Sandbox, session_id: str) -> None:
     supervisor = supervisor_process(sandbox, session_id)
-    few_descriptors(supervisor)
+    limit_descriptors(supervisor)
     with sandbox.popen("interrupt", session_id) as interrupting:
         wait_for_trouble(sandbox, session_id, "Too many open files")
-        enough(supervisor, psutil.RLIMIT_NOFILE)
+        remove_limit(supervisor, psutil.RLIMIT_NOFILE)
         assert interrupting.wait() == 0
     assert sandbox.show(session_id)["end_reason"] == "interrupted"
     assert_fully_recorded(sandbox, session_id)
 
 
-def limited(sandbox: Sandbox, limit: str, *arguments: str) -> Completed:
+def run_limited(sandbox: Sandbox, limit: str, *arguments: str) -> Completed:
     command = f'ulimit {limit}; exec {sys.executable} -m hldctl "$@"'
     return subprocess.run(
         ["sh", "-c", command, "sh", *arguments],
@@ -120,7 +120,7 @@ def test_command_with_few_descriptors_works_or_prints_an_error(sandbox: Sandbox,
     sandbox.claude("")
     sandbox.ok("ls")
     for command in (["ls"], ["launch", "Hello"], ["events"]):
-        done = limited(sandbox, f"-n {number}", *command)
+        done = run_limited(sandbox, f"-n {number}", *command)
         if done.returncode != 0:
             assert_refused(done)
     assert_no_process_is_left(sandbox)
@@ -136,7 +136,7 @@ def test_supervisor_out_of_memory_waits_for_some(sandbox: Sandbox, session_id: s
     wait_for_trouble(sandbox, session_id, "MemoryError")
     sandbox.go_on()
     sandbox.journal_has(session_id, '"type":"result"')
-    enough(supervisor, psutil.RLIMIT_AS)
+    remove_limit(supervisor, psutil.RLIMIT_AS)
     assert_succeeded(sandbox, session_id, "Two.")
 
 
@@ -168,14 +168,14 @@ def test_failed_fork_of_a_supervisor_gives_an_error_message(sandbox: Sandbox, se
 def test_launch_with_a_small_file_size_limit_is_refused(sandbox: Sandbox) -> None:
     sandbox.play("say One.")
     for _ in range(2):
-        assert_refused(limited(sandbox, "-f 100", "launch", "Hello"), "ulimit -f")
+        assert_refused(run_limited(sandbox, "-f 100", "launch", "Hello"), "ulimit -f")
         assert sandbox.ok("ls", "-q") == ""
-    assert limited(sandbox, "-f 1000000", "launch", "Hello", "--wait").stdout == "One.\n"
+    assert run_limited(sandbox, "-f 1000000", "launch", "Hello", "--wait").stdout == "One.\n"
 
 
 def test_command_with_a_small_file_size_limit_adopts_no_session(sandbox: Sandbox, session_id: str) -> None:
     kill_and_wait(supervisor_process(sandbox, session_id))
-    assert limited(sandbox, "-f 100", "ls", "-q").stdout.split() == [session_id]
+    assert run_limited(sandbox, "-f 100", "ls", "-q").stdout.split() == [session_id]
     eventually(lambda: file_lock.is_free(sandbox.files(session_id).lock), "the lock to be free")
     assert "ulimit -f" in sandbox.files(session_id).log.read_text()
     sandbox.go_on()
@@ -184,8 +184,8 @@ def test_command_with_a_small_file_size_limit_adopts_no_session(sandbox: Sandbox
 
 def test_interrupt_replaces_a_supervisor_that_cannot_write(sandbox: Sandbox, session_id: str) -> None:
     supervisor = supervisor_process(sandbox, session_id)
-    _, most = supervisor.rlimit(psutil.RLIMIT_FSIZE)
-    supervisor.rlimit(psutil.RLIMIT_FSIZE, (1 << 10, most))
+    _, hard_limit = supervisor.rlimit(psutil.RLIMIT_FSIZE)
+    supervisor.rlimit(psutil.RLIMIT_FSIZE, (1 << 10, hard_limit))
     assert sandbox.ok("interrupt", session_id) == f"{session_id} interrupted\n"
     assert is_dead(supervisor)
     assert "ulimit -f" in sandbox.files(session_id).log.read_text()

@@ -35,8 +35,8 @@ from tests.helpers.seed_database import session_row
 
 PAGE = 4096
 SESSIONS = 6
+# The number of the session that has no files, only rows in the database.
 WITHOUT_FILES = 5
-"""The number of the session that has no files, only rows in the database."""
 _TIME_MS = 1_795_377_072_000
 _LONGEST_STREAM = 20_000
 COMMANDS = (

@@ -86,12 +86,12 @@ def trace(shell: str, command: str, directory: Path) -> Trace:
         check=False,
     )
     lines = notes.read_text(errors="replace").splitlines()
-    made = sorted(path.name for path in work.iterdir())
-    for name in made:
+    files = sorted(path.name for path in work.iterdir())
+    for name in files:
         (work / name).unlink()
     # The `eval` itself counts as one.
     commands = lines.count("ran") - 1 if shell == "bash" else None
-    return Trace(commands, [line.partition("\t")[2] for line in lines if line.startswith("called")], made)
+    return Trace(commands, [line.partition("\t")[2] for line in lines if line.startswith("called")], files)
 
 
 def assert_one_command(prefix: str, command: str, directory: Path) -> None:

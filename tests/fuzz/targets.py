@@ -248,7 +248,7 @@ def _has_valid_types(stored: dict[str, Any]) -> bool:
 
 
 def _fits(value: Any, kind: str) -> bool:
-    return any(_KINDS[one](value) for one in kind.split(" | "))
+    return any(_KINDS[name](value) for name in kind.split(" | "))
 
 
 def _is_number(value: Any) -> bool:
@@ -333,8 +333,8 @@ def kept_snapshot(bench: Bench, data: bytes) -> None:
     (bench.work / "part.txt").write_bytes(data)
     content = snapshots.row(partial).content
     assert content in (data.decode("utf-8", errors="replace"), "shown")
-    (kept,) = bench.session_files.snapshots.iterdir()
-    kept.write_bytes(data)
+    (file,) = bench.session_files.snapshots.iterdir()
+    file.write_bytes(data)
     (bench.work / "part.txt").write_bytes(b"changed since")
     second = snapshots.row(partial).content
     assert second in (data.decode("utf-8", errors="replace"), "changed since")

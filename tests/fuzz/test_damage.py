@@ -12,8 +12,8 @@ from tests.fuzz.damage import COMMANDS, PAGE, Template, damage
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.seed_database import fill
 
+# The first byte of a table's page that has child pages.
 INTERIOR = 5
-"""The first byte of a table's page that has child pages."""
 
 
 @pytest.mark.parametrize("seed", range(4))

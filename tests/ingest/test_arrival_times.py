@@ -14,7 +14,7 @@ def test_replay_gets_the_same_arrival_times_in_any_pieces(tmp_path: Path) -> Non
     path.write_text("\n10 1795377071000\n25 1795377072000\n40 1795377073000")
     arrivals = Arrivals(path, folded=0)
     arrivals.cover(40)
-    # What lies between two marks came with the later one.
+    # Bytes between two marks arrived with the later one.
     assert times(arrivals, 5, 10, 11, 25, 40) == [
         1795377071000,
         1795377071000,
@@ -45,7 +45,7 @@ def test_truncated_mark_does_not_affect_later_marks(tmp_path: Path) -> None:
     arrivals.cover(20)
     (new,) = times(arrivals, 20)
     arrivals.close()
-    again = Arrivals(path, folded=0)
-    again.cover(20)
-    assert times(again, 10, 20) == [1795377071000, new]
-    again.close()
+    later = Arrivals(path, folded=0)
+    later.cover(20)
+    assert times(later, 10, 20) == [1795377071000, new]
+    later.close()

@@ -50,19 +50,19 @@ def test_structured_result_has_more_details() -> None:
 def test_read_is_partial_according_to_its_input() -> None:
     assert called('{"file_path": "f"}') == Read("f", partial=False)
     assert called('{"file_path": "f", "limit": 3}') == Read("f", partial=True)
-    assert [called(words) for words in (None, "[]", "{}", '{"file_path": 7}')] == [None] * 4
+    assert [called(tool_input) for tool_input in (None, "[]", "{}", '{"file_path": 7}')] == [None] * 4
 
 
 def snapshots(sandbox: Sandbox, *calls: Json) -> dict[str, str]:
-    """What is kept of each file after these calls of Read, by the genuine Claude Code."""
+    """Return the kept content of each file after these calls of Read, by the real Claude Code."""
     turn = "\n".join(f"call Read {json.dumps(call)}" for call in calls)
     sandbox.play(f"{turn}\n\nsay Done.")
     session_id = sandbox.launch("Read", "--allowed-tools", "Read")
     assert sandbox.ended(session_id)["end_reason"] == "success"
-    kept: list[Json] = json.loads(sandbox.ok("show", session_id, "--snapshots", "--json"))
+    rows: list[Json] = json.loads(sandbox.ok("show", session_id, "--snapshots", "--json"))
     tool_ids = {event["tool_id"] for event in sandbox.events(session_id)}
-    assert all(snapshot["tool_id"] in tool_ids for snapshot in kept)
-    return {snapshot["file_path"]: snapshot["content"] for snapshot in kept}
+    assert all(snapshot["tool_id"] in tool_ids for snapshot in rows)
+    return {snapshot["file_path"]: snapshot["content"] for snapshot in rows}
 
 
 def test_content_shown_by_read_is_kept(sandbox: Sandbox) -> None:
@@ -76,7 +76,7 @@ def test_content_shown_by_read_is_kept(sandbox: Sandbox) -> None:
         name: str(sandbox.work / name) for name in ("whole.txt", "part.txt", "picture.png", "data.bin", "gone.txt")
     }
     outside = str(sandbox.root / "outside.txt")
-    kept = snapshots(
+    contents = snapshots(
         sandbox,
         {"file_path": paths["whole.txt"]},
         {"file_path": paths["part.txt"], "offset": 10, "limit": 2},
@@ -85,11 +85,11 @@ def test_content_shown_by_read_is_kept(sandbox: Sandbox) -> None:
         {"file_path": paths["gone.txt"]},
         {"file_path": outside, "limit": 2},
     )
-    assert kept == {
+    assert contents == {
         paths["whole.txt"]: "a\nb → c\n",
         paths["part.txt"]: lines,
         paths["picture.png"]: "[image image/png 1x1]",
-        # Not below the session's directories: what was shown of it, and no more.
+        # Outside the session's directories, only the part that was shown is kept.
         outside: "line 0\nline 1",
     }
     shown_text = sandbox.ok("show", "last", "--snapshots")
@@ -116,17 +116,17 @@ def test_missing_large_or_special_files_have_no_snapshot(sandbox: Sandbox) -> No
     calls = "".join(f"read('../../{number}', {name!r}, '1\\tshown')\n" for number, name in enumerate(names))
     sandbox.claude(FAKE + calls)
     sandbox.run("launch", "Hi", "--wait")
-    kept = json.loads(sandbox.ok("show", "last", "--snapshots", "--json"))
-    contents = {snapshot["file_path"]: snapshot["content"] for snapshot in kept}
+    rows = json.loads(sandbox.ok("show", "last", "--snapshots", "--json"))
+    contents = {snapshot["file_path"]: snapshot["content"] for snapshot in rows}
     assert contents == {name: "all of it" if name == "relative" else "shown" for name in names}
     session_id = sandbox.ok("ls", "-q").strip()
-    # A tool id is the model's word, and no path.
+    # A tool id comes from the model and is not a path.
     assert not (sandbox.state.root / "0").exists()
     assert all(Path(path.name).suffix == "" for path in sandbox.files(session_id).snapshots.iterdir())
 
 
 def test_pipe_with_the_name_of_a_file_is_not_read(tmp_path: Path) -> None:
-    """What is in it is for somebody else."""
+    """The content of a pipe is for another reader."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     session = Session.from_columns({"id": "s", "working_dir": str(tmp_path), "additional_directories": ()})

@@ -8,7 +8,7 @@ FOLDED = "SELECT * FROM conversation_events WHERE session_id = ? ORDER BY sequen
 
 
 def test_replay_from_the_beginning_gives_the_same_rows(sandbox: Sandbox) -> None:
-    """The journal is the truth: with rows and numbers deleted, a new supervisor makes them anew."""
+    """If rows and counters are deleted, a new supervisor recreates them from the journal."""
     sandbox.play('think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nfail 529 x1 busy\n\nsay Two.')
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     before = sandbox.ended(session_id)

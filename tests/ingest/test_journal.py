@@ -80,8 +80,8 @@ def test_lines_come_once_and_complete_however_they_are_written(
         lines += batch.lines
         ends.append(batch.end)
     reader.close()
-    written = b"".join(pieces)
-    assert lines == (written.removesuffix(b"\n").split(b"\n") if written else [])
+    data = b"".join(pieces)
+    assert lines == (data.removesuffix(b"\n").split(b"\n") if data else [])
     assert ends == sorted(ends)
-    assert ends[-1] == len(written)
-    assert seen == [index + 1 for index, byte in enumerate(written) if byte == ord("\n")]
+    assert ends[-1] == len(data)
+    assert seen == [index + 1 for index, byte in enumerate(data) if byte == ord("\n")]

@@ -1,4 +1,4 @@
-"""What the fold makes of streams that genuine Claude Code binaries wrote; tests/fixtures/streams has them."""
+"""The reducer on streams written by real Claude Code binaries, which are in tests/fixtures/streams."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ recorded = pytest.mark.parametrize(("index", "name"), RECORDED)
 
 
 def through_json(state: FoldState) -> FoldState:
-    """The state as a supervisor would find it in the database."""
+    """Return the state as a supervisor would read it from the database."""
     return FoldState.from_json(json.loads(json.dumps(state.as_json())), state.result_content)
 
 
-def given(*folds: Fold) -> dict[str, list[Any]]:
-    """All that folds gave, one after the other."""
+def collected(*folds: Fold) -> dict[str, list[Any]]:
+    """The collected output of several reducers."""
     together: dict[str, list[Any]] = {"rows": [row for fold in folds for row in fold.rows]}
     for fold in folds:
         for name, items in collect_lists(fold).items():
@@ -38,7 +38,7 @@ def given(*folds: Fold) -> dict[str, list[Any]]:
 
 @recorded
 def test_reduced_stream_matches_the_expected_text(index: Index, name: str) -> None:
-    """Where a difference is meant: python -m tests.fixtures.streams.record --expected."""
+    """If a difference is intended, run `python -m tests.fixtures.streams.record --expected`."""
     assert render_expected(index.stream(name).read_bytes()) == index.expected(name).read_text(encoding="utf-8")
 
 
@@ -61,7 +61,7 @@ def test_reducing_line_by_line_equals_reducing_at_once(index: Index, name: str) 
         state = folds[-1].state
         columns |= state.columns()
     whole = reduce_lines(lines)
-    assert given(*folds) == given(whole)
+    assert collected(*folds) == collected(whole)
     assert through_json(state) == through_json(whole.state)
     assert columns == whole.state.columns()
 
@@ -95,8 +95,8 @@ def test_index_and_files_agree(index: Index) -> None:
 
 @versions
 def test_index_describes_how_each_stream_was_made(index: Index) -> None:
-    made = {recording.name: [*recording.arguments, "--", recording.prompt] for recording in RECORDINGS}
-    assert {name: stream["arguments"] for name, stream in index.streams.items()} == made
+    arguments = {recording.name: [*recording.arguments, "--", recording.prompt] for recording in RECORDINGS}
+    assert {name: stream["arguments"] for name, stream in index.streams.items()} == arguments
     assert all(isinstance(stream["exit_code"], int) for stream in index.streams.values())
     for name in index.streams:
         events = [json.loads(line) for line in split_lines(index.stream(name).read_bytes())]

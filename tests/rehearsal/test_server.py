@@ -32,15 +32,19 @@ say Otherwise.
 
 @pytest.fixture
 def server() -> Iterator[RehearsalServer]:
-    made = RehearsalServer(parse(SCRIPT))
-    threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    server = RehearsalServer(parse(SCRIPT))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 def ask(server: RehearsalServer, *messages: tuple[str, Any], path: str = "/v1/messages", stream: bool = False) -> Any:
-    body = {"model": "m", "stream": stream, "messages": [{"role": role, "content": said} for role, said in messages]}
+    body = {
+        "model": "m",
+        "stream": stream,
+        "messages": [{"role": role, "content": content} for role, content in messages],
+    }
     request = urllib.request.Request(server.url + path, json.dumps(body).encode(), {"x-api-key": server.key})
     with urllib.request.urlopen(request) as response:
         answer = response.read()
@@ -50,7 +54,7 @@ def ask(server: RehearsalServer, *messages: tuple[str, Any], path: str = "/v1/me
 def test_turns_are_counted_per_conversation(server: RehearsalServer) -> None:
     assert ask(server, ("user", "hello"))["content"] == [{"type": "text", "text": "First."}]
     assert ask(server, ("user", "some other"))["content"][0]["text"] == "Otherwise."
-    # The prompt that is being answered, not the one before.
+    # The prompt that is being answered, not the previous one.
     assert ask(server, ("user", "other"), ("assistant", "x"), ("user", "hello"))["content"][0]["text"] == "First."
 
 
@@ -75,8 +79,8 @@ def test_streamed_events_add_up_to_the_answer(server: RehearsalServer) -> None:
     events = [
         json.loads(line[6:]) for line in ask(server, ("user", "hello"), stream=True).split("\n") if "data:" in line
     ]
-    said = "".join(event["delta"]["text"] for event in events if event["type"] == "content_block_delta")
-    assert said == "First."
+    text = "".join(event["delta"]["text"] for event in events if event["type"] == "content_block_delta")
+    assert text == "First."
     assert [events[0]["type"], events[-1]["type"]] == ["message_start", "message_stop"]
 
 
@@ -103,14 +107,14 @@ def test_notification_does_not_restart_the_script(server: RehearsalServer) -> No
 
 def test_only_the_loopback_address_is_served(server: RehearsalServer) -> None:
     assert server.socket.getsockname()[0] == "127.0.0.1"
-    # Linux answers on the whole of 127.0.0.0/8 for a server that listens everywhere.
+    # On Linux a server that listens on all addresses answers on all of 127.0.0.0/8.
     with socket.socket() as elsewhere:
         elsewhere.settimeout(5)
         assert elsewhere.connect_ex(("127.0.0.2", server.server_address[1])) != 0
 
 
 def status(server: RehearsalServer, method: str, path: str, headers: dict[str, str]) -> int:
-    """What is answered; nothing of the body is sent."""
+    """Send a request without its body; return the response."""
     connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=PATIENCE)
     try:
         connection.putrequest(method, path)
@@ -148,7 +152,7 @@ def test_each_rehearsal_has_its_own_key_also_valid_as_a_login(server: RehearsalS
 def test_request_too_long_for_memory_is_refused(server: RehearsalServer, length: str, answered: int) -> None:
     headers = {"x-api-key": server.key, "Content-Length": length}
     assert status(server, "POST", "/v1/messages", headers) == answered
-    # Without the key it is not even looked at.
+    # Without the key the request is not parsed.
     assert status(server, "POST", "/v1/messages", {"Content-Length": length}) == 401
 
 
@@ -164,7 +168,7 @@ def test_only_the_rehearsed_session_can_read_its_script(sandbox: Sandbox, limit:
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hello"}]}).encode()
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(settings["ANTHROPIC_BASE_URL"] + "/v1/messages", body)
-    # What presents the key is in a file of the user's alone.
+    # The key is in a file that only the user can read.
     assert files.settings_for_rehearsal.stat().st_mode & 0o077 == 0
     sandbox.go_on()
     assert sandbox.ended(session_id)["result_content"] == "Two."

@@ -31,7 +31,7 @@ time.sleep(3600)
 """
 
 
-def now(sandbox: Sandbox) -> dict[str, Activity]:
+def current_activities(sandbox: Sandbox) -> dict[str, Activity]:
     with opened(sandbox.state):
         return activity.of_all()
 
@@ -46,30 +46,37 @@ def test_each_session_has_an_activity(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     ids |= {f"slot {n}": sandbox.launch("Hi") for n in (1, 2)}
     sandbox.run("interrupt", ids["stops"], "--no-wait", "--timeout", "1h")
-    found = eventually(lambda: _all_folded(sandbox, ids), "all to be told")
-    assert found is not None
-    assert (found["works"].doing, found["works"].tool, found["works"].argument) == (Doing.TOOL, "Task", "Look around")
-    # The subagent's call is not told, for the main conversation's own is.
-    assert found["works"].more == 0
-    assert found["speaks"].doing == Doing.ANSWERING
-    assert found["tries"].note == "API error 529; attempt 2 of 10 in 1.5 s"
-    assert found["thinks"].doing == Doing.THINKING
-    assert found["stops"].doing == Doing.STOPPING
-    assert [(found[f"behind {n}"].name, found[f"behind {n}"].ahead) for n in (1, 2)] == [("works", 1), ("works", 2)]
-    assert [(found[f"slot {n}"].name, found[f"slot {n}"].ahead) for n in (1, 2)] == [(None, 2), (None, 3)]
+    activities = eventually(lambda: _activities_when_complete(sandbox, ids), "all to be told")
+    assert activities is not None
+    assert (activities["works"].doing, activities["works"].tool, activities["works"].argument) == (
+        Doing.TOOL,
+        "Task",
+        "Look around",
+    )
+    # The subagent's call is not shown, since the main conversation has a call of its own.
+    assert activities["works"].more == 0
+    assert activities["speaks"].doing == Doing.ANSWERING
+    assert activities["tries"].note == "API error 529; attempt 2 of 10 in 1.5 s"
+    assert activities["thinks"].doing == Doing.THINKING
+    assert activities["stops"].doing == Doing.STOPPING
+    assert [(activities[f"behind {n}"].name, activities[f"behind {n}"].ahead) for n in (1, 2)] == [
+        ("works", 1),
+        ("works", 2),
+    ]
+    assert [(activities[f"slot {n}"].name, activities[f"slot {n}"].ahead) for n in (1, 2)] == [(None, 2), (None, 3)]
     with opened(sandbox.state):
         assert [activity.last_words(ids[name]) for name in ("speaks", "thinks")] == ["Well …", None]
 
 
-def _all_folded(sandbox: Sandbox, ids: dict[str, str]) -> dict[str, Activity] | None:
-    found = now(sandbox)
-    named = {name: found[session_id] for name, session_id in ids.items()}
+def _activities_when_complete(sandbox: Sandbox, ids: dict[str, str]) -> dict[str, Activity] | None:
+    activities = current_activities(sandbox)
+    named = {name: activities[session_id] for name, session_id in ids.items()}
     expected = {"works": Doing.TOOL, "speaks": Doing.ANSWERING, "tries": Doing.RETRYING, "stops": Doing.STOPPING}
     return named if all(named[name].doing == doing for name, doing in expected.items()) else None
 
 
 @pytest.mark.parametrize(
-    ("tool_input", "told"),
+    ("tool_input", "argument"),
     [
         ('{"description": "Runs the tests", "command": "npm test"}', "npm test"),
         ('{"limit": 3, "file_path": "a.py"}', "a.py"),
@@ -80,5 +87,5 @@ def _all_folded(sandbox: Sandbox, ids: dict[str, str]) -> dict[str, Activity] | 
         (None, ""),
     ],
 )
-def test_most_informative_input_is_shown(tool_input: str | None, told: str) -> None:
-    assert activity.argument(tool_input) == told
+def test_most_informative_input_is_shown(tool_input: str | None, argument: str) -> None:
+    assert activity.argument(tool_input) == argument

@@ -10,7 +10,7 @@ def session(name: str, created_at: int, parent: str | None = None) -> Session:
 
 
 def test_children_are_below_their_parents() -> None:
-    listed = [
+    sessions = [
         session("newest", 9),
         session("grandchild", 8, "younger"),
         session("younger", 7, "root"),
@@ -18,7 +18,7 @@ def test_children_are_below_their_parents() -> None:
         session("root", 5),
         session("orphan", 4, "deleted"),
     ]
-    assert [(depth, found.id) for depth, found in by_family(listed)] == [
+    assert [(depth, child.id) for depth, child in by_family(sessions)] == [
         (0, "newest"),
         (0, "root"),
         (1, "older"),

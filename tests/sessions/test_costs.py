@@ -1,4 +1,4 @@
-"""What was spent, by model and by run."""
+"""Costs by model and by run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def costs(sandbox: Sandbox, session_id: str) -> dict[str, Any]:
     return spent
 
 
-def by_model(spent: dict[str, Any]) -> dict[str, tuple[int, int, float | None]]:
+def costs_by_model(spent: dict[str, Any]) -> dict[str, tuple[int, int, float | None]]:
     return {
         model["model_id"]: (model["input_tokens"], model["output_tokens"], model["cost_usd"])
         for model in spent["models"]
@@ -44,7 +44,7 @@ def test_each_model_has_its_own_cost(sandbox: Sandbox) -> None:
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
     spent = costs(sandbox, session_id)
-    assert by_model(spent) == {"big": (1000, 100, 0.5), "small": (2000, 50, 0.25)}
+    assert costs_by_model(spent) == {"big": (1000, 100, 0.5), "small": (2000, 50, 0.25)}
     markdown = sandbox.ok("export", session_id)
     assert "| big | 1,000 | 100 | 7 | 3 | $0.50 |" in markdown
     assert "| all | 3,000 | 150 | 14 | 6 | $0.75 |" in markdown
@@ -62,7 +62,7 @@ result(0.75, both, model_usage_since_last_result=new)
     )
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
-    assert by_model(costs(sandbox, session_id)) == {"big": (10, 5, 0.125)}
+    assert costs_by_model(costs(sandbox, session_id)) == {"big": (10, 5, 0.125)}
 
 
 def test_each_run_has_its_own_cost(sandbox: Sandbox) -> None:
@@ -80,7 +80,7 @@ else:
     session_id = sandbox.launch("Go", "--retries", "1")
     assert sandbox.ended(session_id)["status"] == "completed"
     spent = costs(sandbox, session_id)
-    assert by_model(spent) == {"big": (3000, 300, 0.75)}
+    assert costs_by_model(spent) == {"big": (3000, 300, 0.75)}
     assert [(run["input_tokens"], run["cost_usd"]) for run in spent["runs"]] == [(1000, 0.5), (2000, 0.25)]
     assert "| run 2 | 2,000 | 200 | 0 | 0 | $0.25 |" in sandbox.ok("export", session_id)
     assert "By run of Claude Code" in sandbox.ok("export", session_id, "--format", "html")
@@ -91,7 +91,7 @@ def test_interrupted_answer_counts_without_a_result(sandbox: Sandbox) -> None:
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
     spent = costs(sandbox, session_id)
-    assert by_model(spent) == {"big": (30000, 2000, None)}
+    assert costs_by_model(spent) == {"big": (30000, 2000, None)}
     assert spent["runs"] == [None]
 
 
@@ -108,4 +108,4 @@ def test_session_without_a_journal_keeps_its_own_numbers(sandbox: Sandbox) -> No
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
     sandbox.files(session_id).journal.unlink()
-    assert by_model(costs(sandbox, session_id)) == {"big": (3000, 150, 0.75)}
+    assert costs_by_model(costs(sandbox, session_id)) == {"big": (3000, 150, 0.75)}

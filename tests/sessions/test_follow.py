@@ -20,8 +20,8 @@ def state(tmp_path: Path) -> StateDirectory:
     return StateDirectory(tmp_path / "state")
 
 
-def said(state: StateDirectory, lengths: list[int]) -> None:
-    """A session with events whose texts have these lengths, behind the query of one letter."""
+def create_session(state: StateDirectory, lengths: list[int]) -> None:
+    """Create a session with a prompt of one letter, followed by events whose texts have these lengths."""
     with opened(state):
         request = LaunchRequest("s", "r", "q", "q", "/claude", 0, ClaudeSettings(working_dir="/"))
         session_record.create(session_record.new_session(session_record.from_request(request), None))
@@ -37,12 +37,12 @@ LENGTHS = [[], [1], [1] * 498, [1] * 499, [1] * 1203, [700_000] * 7, [3_000_000,
 
 @pytest.mark.parametrize("lengths", LENGTHS, ids=len)
 def test_all_events_are_read_with_any_page_size(state: StateDirectory, lengths: list[int]) -> None:
-    said(state, lengths)
+    create_session(state, lengths)
     assert [len(event.content or "") for event in follow.events(state, ["s"])] == [1, *lengths]
 
 
 def test_long_events_come_in_short_pages(state: StateDirectory) -> None:
-    said(state, [700_000] * 5)
+    create_session(state, [700_000] * 5)
     with opened(state):
         page = events.after("s", 1)
         assert (len(page.events), page.is_last) == (2, False)

@@ -72,15 +72,15 @@ def test_models_and_migrations_agree(state: StateDirectory, table: type[Model]) 
 
 
 def test_row_is_read_as_it_was_written(state: StateDirectory) -> None:
-    """Whether peewee composes the query, or it is the driver's."""
+    """A row is the same whether peewee or the driver runs the query."""
     kinds = {name: type(field) for name, field in SessionTable._meta.columns.items()}
     assert {name for name, kind in kinds.items() if kind is JsonField} == JSON_COLUMNS
     assert {name for name, kind in kinds.items() if kind is BooleanField} == BOOLEAN_COLUMNS
     fill(state.root, 1, 1)
     with opened(state):
-        (listed,) = matching(Listing())
-        assert sessions.get(listed.id) == listed
-        assert (listed.archived, listed.allowed_tools) == (False, ())
+        (session,) = matching(Listing())
+        assert sessions.get(session.id) == session
+        assert (session.archived, session.allowed_tools) == (False, ())
 
 
 AT_VERSION_1 = """
@@ -130,7 +130,7 @@ def test_database_of_each_earlier_version_keeps_its_data(state: StateDirectory) 
 
 
 def test_newest_of_two_running_sessions_keeps_the_name(state: StateDirectory) -> None:
-    """Before version 6 both could run; the index of that version does not allow it."""
+    """Before version 6 both could run; the index of version 6 does not allow it."""
     state.prepare()
     running = AT_VERSION_1.replace("'completed'", "'running'").replace("1, 1, 2, '[]'", "{created}, 1, NULL, '[]'")
     with sqlite3.connect(state.database) as old:
@@ -182,10 +182,10 @@ def test_newer_database_is_refused(state: StateDirectory) -> None:
 
 
 def test_writer_waits_for_the_lock(state: StateDirectory) -> None:
-    """The ancestor's lost rows: a deferred transaction that begins with a read fails instead of waiting."""
+    """A deferred transaction that begins with a read fails instead of waiting; the ancestor lost rows that way."""
     with opened(state):
         assert execute("PRAGMA busy_timeout").fetchone() == (30_000,)
-    # Another process: two SQLite libraries in one do not see each other's locks.
+    # Use another process: two SQLite libraries in one process do not see each other's locks.
     writer = subprocess.Popen([sys.executable, "-c", HOLD_THE_LOCK, str(state.database)], stdout=subprocess.PIPE)
     assert writer.stdout is not None
     writer.stdout.readline()

@@ -27,18 +27,18 @@ ODD = 'toolu_"1"\\\n\x00\x1f\u2028\U0001f600'
 )
 def test_feed_has_all_fields_of_an_event_except_its_text(tmp_path: Path, known: dict[str, str]) -> None:
     (session_id,) = fill(tmp_path, 1, 1)
-    told = {"sequence": 7, "event_type": str(EventType.TOOL_CALL), **known}
+    expected = {"sequence": 7, "event_type": str(EventType.TOOL_CALL), **known}
     rest = {"session_id": session_id, "is_error": False, "is_completed": False, "created_at": 5}
-    row = tuple((told | rest).get(name) for name in COLUMNS)
+    row = tuple((expected | rest).get(name) for name in COLUMNS)
     with opened(StateDirectory(tmp_path)):
         events.record(session_id, "run", Step([row], [], [], [], {"journal_offset": 0}), 9)
-        written = execute("SELECT timestamp, data FROM feed ORDER BY id DESC LIMIT 1").fetchone()
-    told.pop("tool_result_content", None)
-    assert (written[0], json.loads(written[1])) == (9, told)
+        stored = execute("SELECT timestamp, data FROM feed ORDER BY id DESC LIMIT 1").fetchone()
+    expected.pop("tool_result_content", None)
+    assert (stored[0], json.loads(stored[1])) == (9, expected)
 
 
 def test_requests_of_equal_calls_swap_calls_if_the_results_show_it(tmp_path: Path) -> None:
-    """The hooks of equal calls may have asked in another order than the calls have."""
+    """The hooks of equal calls may run in another order than the calls."""
     (session_id,) = fill(tmp_path, 1, 1)
     tool_input = {"command": "make"}
 
@@ -47,16 +47,33 @@ def test_requests_of_equal_calls_swap_calls_if_the_results_show_it(tmp_path: Pat
         return tuple((rest | columns).get(name) for name in COLUMNS)
 
     def call(sequence: int, tool: str) -> tuple[object, ...]:
-        said = {"event_type": "tool_call", "tool_id": tool, "tool_name": "Bash", "tool_input": json.dumps(tool_input)}
-        return event(sequence, **said)
+        columns = {
+            "event_type": "tool_call",
+            "tool_id": tool,
+            "tool_name": "Bash",
+            "tool_input": json.dumps(tool_input),
+        }
+        return event(sequence, **columns)
 
     def end(sequence: int, tool: str, *, allowed: bool) -> None:
         row = event(sequence, event_type="tool_result", tool_result_for_id=tool)
         events.record(session_id, "run", Step([row], [tool], [], [], {"journal_offset": 0}, {tool: allowed}), 9)
 
     def request(approval_id: str) -> Approval:
-        told = (approval_id, session_id, "run", None, "Bash", json.dumps(tool_input), None, "pending", None, None, None)
-        return Approval(*told, 6, None, 0, 0, "")
+        values = (
+            approval_id,
+            session_id,
+            "run",
+            None,
+            "Bash",
+            json.dumps(tool_input),
+            None,
+            "pending",
+            None,
+            None,
+            None,
+        )
+        return Approval(*values, 6, None, 0, 0, "")
 
     def answer(approval_id: str, status: ApprovalStatus) -> None:
         with transaction() as connection:
@@ -70,11 +87,13 @@ def test_requests_of_equal_calls_swap_calls_if_the_results_show_it(tmp_path: Pat
                 approvals.ask(connection, request(approval_id), "/")
         answer("first", ApprovalStatus.DENIED)
         end(9, "b", allowed=False)
-        # It waits on, now for the other call.
+        # The request stays pending, now for the other call.
         assert approvals.get(current(), "second") == request("second")._replace(tool_use_id="a")
         answer("second", ApprovalStatus.APPROVED)
         end(10, "a", allowed=True)
-        found = {each.tool_use_id: (each.id, each.status, each.answered_by) for each in approvals.newest(current(), 9)}
-        assert found == {"b": ("first", "denied", "ada"), "a": ("second", "approved", "ada")}
+        requests = {
+            each.tool_use_id: (each.id, each.status, each.answered_by) for each in approvals.newest(current(), 9)
+        }
+        assert requests == {"b": ("first", "denied", "ada"), "a": ("second", "approved", "ada")}
         marked = execute("SELECT tool_id, approval_id, approval_status FROM conversation_events WHERE tool_id > ''")
         assert {*marked} >= {("a", "second", "approved"), ("b", "first", "denied")}

@@ -1,4 +1,4 @@
-"""What a supervisor asks of the database while nothing happens."""
+"""Database queries of a supervisor while nothing happens."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def statements() -> Iterator[list[str]]:
     current().trace_v2(0, None)
 
 
-def look(supervision: Supervision) -> int:
-    """How many statements a wake-up takes."""
+def run_check(supervision: Supervision) -> int:
+    """Return the number of statements that a wake-up runs."""
     with statements() as run:
         supervision._handle_requests()
     return len(run)
@@ -60,53 +60,53 @@ def pass_time(supervision: Supervision) -> None:
 
 
 def test_check_without_a_signal_runs_two_statements(supervision: Supervision) -> None:
-    assert look(supervision) == 2
-    assert look(supervision) == 0
+    assert run_check(supervision) == 2
+    assert run_check(supervision) == 0
     pass_time(supervision)
-    assert look(supervision) == 2
-    assert look(supervision) == 0
+    assert run_check(supervision) == 2
+    assert run_check(supervision) == 0
 
 
 def test_signal_is_checked_at_once_and_acknowledged(supervision: Supervision) -> None:
     files = supervision._files
-    look(supervision)
+    run_check(supervision)
     assert files.wake_answer.stat().st_mtime_ns == EXACT
     touch(files.wake_signal, EXACT - 1)
-    assert look(supervision) == 2
+    assert run_check(supervision) == 2
     assert files.wake_answer.stat().st_mtime_ns == EXACT - 1
 
 
 def test_each_wake_up_is_a_check_if_mtimes_are_whole_seconds(supervision: Supervision) -> None:
     touch(supervision._files.wake_signal, WHOLE_SECOND)
-    assert [look(supervision), look(supervision)] == [2, 2]
+    assert [run_check(supervision), run_check(supervision)] == [2, 2]
 
 
 def test_failed_check_is_not_acknowledged_and_is_repeated(supervision: Supervision) -> None:
     files = supervision._files
     current().execute("ALTER TABLE approvals RENAME TO gone")
     with pytest.raises(apsw.SQLError):
-        look(supervision)
+        run_check(supervision)
     assert files.wake_answer.stat().st_mtime_ns != EXACT
     current().execute("ALTER TABLE gone RENAME TO approvals")
-    assert look(supervision) == 2
+    assert run_check(supervision) == 2
     assert files.wake_answer.stat().st_mtime_ns == EXACT
 
 
 def test_hook_of_an_answered_request_is_woken_again(supervision: Supervision) -> None:
-    """The command that answered it may have died before it woke anybody."""
+    """The command that answered the request may have died before it woke the hook."""
     with subprocess.Popen(["sleep", "1000"]) as hook:
         answer = request(supervision, hook.pid)
-        look(supervision)
+        run_check(supervision)
         before = answer.stat().st_mtime_ns
         current().execute("UPDATE approvals SET status = 'approved'")
         pass_time(supervision)
-        look(supervision)
+        run_check(supervision)
         assert answer.stat().st_mtime_ns != before
         hook.kill()
 
 
 def request(supervision: Supervision, pid: int) -> Path:
-    """One that waits for its answer; the file that wakes who asked."""
+    """Add a pending request; return the file that wakes its hook."""
     process = identify(pid)
     assert process is not None
     answer = supervision._files.answer("a")
@@ -127,5 +127,5 @@ def request(supervision: Supervision, pid: int) -> Path:
     }
     marks = ", ".join("?" * len(values))
     current().execute(f"INSERT INTO approvals ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
-    assert [found.id for found in approvals.pending(current())] == ["a"]
+    assert [approval.id for approval in approvals.pending(current())] == ["a"]
     return answer

@@ -16,7 +16,7 @@ SUCCESS = Outcome("success", False, "completed", None, (), 1, 10, [])
 ABORTED = SUCCESS._replace(subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming")
 
 
-def decided(code: int | None, outcome: Outcome | None = None, **how: Any) -> tuple[Status, EndReason]:
+def decide_status(code: int | None, outcome: Outcome | None = None, **how: Any) -> tuple[Status, EndReason]:
     values = {"stop_reason": None, "signalled": False} | how
     state = FoldState(last_result=None if outcome is None else tuple(outcome), interrupted=values.pop("said", False))
     ending = decide(Exit(code), state, "", **values)
@@ -48,11 +48,11 @@ def decided(code: int | None, outcome: Outcome | None = None, **how: Any) -> tup
 def test_outcome_without_an_intent(
     code: int | None, outcome: Outcome | None, expected: tuple[Status, EndReason]
 ) -> None:
-    assert decided(code, outcome) == expected
+    assert decide_status(code, outcome) == expected
 
 
 def test_final_interrupt_message_without_a_result_is_an_interrupt() -> None:
-    assert decided(0, said=True) == (Status.INTERRUPTED, EndReason.INTERRUPTED)
+    assert decide_status(0, said=True) == (Status.INTERRUPTED, EndReason.INTERRUPTED)
 
 
 def test_answer_cut_off_after_the_last_result_is_lost() -> None:
@@ -64,19 +64,19 @@ def test_answer_cut_off_after_the_last_result_is_lost() -> None:
 @pytest.mark.parametrize("code", [0, 1, 143, -9, -2, None])
 @pytest.mark.parametrize("outcome", [None, ABORTED])
 def test_session_with_an_intent_is_interrupted(code: int | None, outcome: Outcome | None) -> None:
-    assert decided(code, outcome, stop_reason=EndReason.INTERRUPTED, signalled=True)[0] is Status.INTERRUPTED
+    assert decide_status(code, outcome, stop_reason=EndReason.INTERRUPTED, signalled=True)[0] is Status.INTERRUPTED
 
 
 def test_late_intent_does_not_undo_a_success() -> None:
-    assert decided(0, SUCCESS, stop_reason=EndReason.INTERRUPTED)[0] is Status.COMPLETED
-    assert decided(0, SUCCESS, stop_reason=EndReason.INTERRUPTED, signalled=True)[0] is Status.INTERRUPTED
+    assert decide_status(0, SUCCESS, stop_reason=EndReason.INTERRUPTED)[0] is Status.COMPLETED
+    assert decide_status(0, SUCCESS, stop_reason=EndReason.INTERRUPTED, signalled=True)[0] is Status.INTERRUPTED
 
 
 @pytest.mark.parametrize("reason", [EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT])
 def test_reached_limit_is_a_failure_of_its_own(reason: EndReason) -> None:
     for code in (0, 143, -9, None):
-        assert decided(code, ABORTED, stop_reason=reason, signalled=True) == (Status.FAILED, reason)
-    assert decided(0, SUCCESS, stop_reason=reason) == (Status.COMPLETED, EndReason.SUCCESS)
+        assert decide_status(code, ABORTED, stop_reason=reason, signalled=True) == (Status.FAILED, reason)
+    assert decide_status(0, SUCCESS, stop_reason=reason) == (Status.COMPLETED, EndReason.SUCCESS)
 
 
 FAILED = SUCCESS._replace(subtype="error_during_execution", is_error=True)
@@ -125,14 +125,14 @@ def test_message_names_the_cause(
 def test_denial_fails_a_success_only_with_fail_on_denial(tools: list[str], message: str) -> None:
     denials = [{"tool_name": tool} for tool in tools]
 
-    def ended(outcome: Outcome, *, fail_on_denial: bool, code: int = 0) -> Ending:
+    def decide_ending(outcome: Outcome, *, fail_on_denial: bool, code: int = 0) -> Ending:
         state = FoldState(last_result=tuple(outcome), permission_denials=denials)
         return decide(Exit(code), state, "", stop_reason=None, signalled=False, fail_on_denial=fail_on_denial)
 
-    failed = ended(SUCCESS, fail_on_denial=True)
+    failed = decide_ending(SUCCESS, fail_on_denial=True)
     assert (failed.status, failed.reason, failed.error_message) == (Status.FAILED, EndReason.ERROR, message)
-    assert ended(SUCCESS, fail_on_denial=False).status is Status.COMPLETED
-    assert ended(SUCCESS._replace(is_error=True), fail_on_denial=True, code=1).reason is EndReason.API_ERROR
+    assert decide_ending(SUCCESS, fail_on_denial=False).status is Status.COMPLETED
+    assert decide_ending(SUCCESS._replace(is_error=True), fail_on_denial=True, code=1).reason is EndReason.API_ERROR
 
 
 def test_session_without_denial_or_option_is_completed() -> None:

@@ -1,4 +1,4 @@
-"""A file of the user's is written wholly or not at all."""
+"""Atomic writes of a user's file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hldctl.system import atomic_write
 
 
-def breaking() -> Iterator[bytes]:
+def interrupted_chunks() -> Iterator[bytes]:
     yield b"begun"
     raise ValueError("in the middle")
 
@@ -23,7 +23,7 @@ def test_interrupted_write_leaves_the_file_and_no_temporary_file(tmp_path: Path)
     file.write_text("old")
     for chosen in (file, tmp_path / "other"):
         with pytest.raises(ValueError, match="in the middle"):
-            atomic_write.write(chosen, breaking(), 0o022)
+            atomic_write.write(chosen, interrupted_chunks(), 0o022)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"file": "old"}
 
 
@@ -32,12 +32,12 @@ def test_file_is_never_seen_half_written(tmp_path: Path) -> None:
     file.write_text("old")
     seen = []
 
-    def looking() -> Iterator[bytes]:
+    def observed_chunks() -> Iterator[bytes]:
         for part in (b"a", b"b"):
             seen.append(file.read_text())
             yield part
 
-    atomic_write.write(file, looking(), 0o022)
+    atomic_write.write(file, observed_chunks(), 0o022)
     assert (seen, file.read_text()) == (["old", "old"], "ab")
 
 
@@ -83,7 +83,7 @@ def shared(tmp_path: Path) -> Path:
 
 
 def as_another_user(make: Callable[[], None]) -> None:
-    """Run this as a user who has no rights here."""
+    """Run the block as a user without permissions."""
 
     def act() -> None:
         os.setgroups([])
@@ -99,7 +99,7 @@ def as_another_user(make: Callable[[], None]) -> None:
 
 @pytest.fixture(autouse=True)
 def reachable(tmp_path: Path) -> None:
-    """Let others into the directory of a test, which pytest keeps for itself."""
+    """Let other users enter the directory of a test, which pytest makes private."""
     for directory in (tmp_path, *tmp_path.parents):
         if directory.name.startswith(("pytest-", "popen-")) or directory == tmp_path:
             directory.chmod(0o711)
@@ -128,7 +128,7 @@ def test_directory_linked_by_another_user_is_not_entered(tmp_path: Path, shared:
     with pytest.raises(PermissionError, match="another user"):
         atomic_write.write(shared / "out" / "run.md", [b"transcript"], 0o022)
     assert names(tmp_path / "mine") == []
-    # In a directory of one's own, nobody else makes links: there another's has been accepted.
+    # Other users cannot create links in one's own directory, so another user's link there is followed.
     os.chown(tmp_path / "mine", OTHER, OTHER)
     shared.chmod(0o755)
     atomic_write.write(shared / "out" / "run.md", [b"transcript"], 0o022)

@@ -44,13 +44,13 @@ def test_probes_do_not_disturb_each_other_or_the_holder(tmp_path: Path) -> None:
     probes = [threading.Thread(target=probe) for _ in range(4)]
     for thread in probes:
         thread.start()
-    taken = [file_lock.acquire(path, 5) for _ in range(1)]
+    descriptors = [file_lock.acquire(path, 5) for _ in range(1)]
     stop.set()
     for thread in probes:
         thread.join()
-    assert taken != [None]
+    assert descriptors != [None]
     assert True in answers or not file_lock.is_free(path)
-    for descriptor in taken:
+    for descriptor in descriptors:
         assert descriptor is not None
         assert not os.get_inheritable(descriptor)
         os.close(descriptor)
