@@ -1,1 +1,1 @@
-"""The database: models, migrations, queries. It knows nothing of Claude Code."""
+"""The database: models, migrations and queries, independent of Claude Code."""

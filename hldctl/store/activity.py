@@ -1,4 +1,4 @@
-"""What the sessions that have not ended are at: a few rows each, found by indexes that hold no more than these."""
+"""Queries on running sessions, served by partial indexes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ LIVE = (
     " FROM sessions WHERE completed_at IS NULL ORDER BY created_at, rowid"
 )
 
-# Of a subagent's calls the main conversation's own is told, which has them done. Beside min() SQLite gives the other
-# columns of the row that has it.
+# A subagent's calls are left out: the call in the main conversation that started the subagent is reported instead. With
+# min() in the query, SQLite takes the other columns from the row that has the minimum.
 OLDEST_OPEN_CALLS = """
 SELECT session_id, tool_name, tool_input, created_at, count(*), min(sequence) FROM conversation_events
 WHERE session_id IN (SELECT id FROM sessions WHERE completed_at IS NULL)
@@ -53,7 +53,7 @@ class Live(NamedTuple):
 
 
 class OpenCall(NamedTuple):
-    """The oldest of a session's tool calls without a result, and how many there are."""
+    """The oldest of a session's tool calls without a result, and the number of such calls."""
 
     session_id: str
     tool_name: str | None
@@ -63,29 +63,33 @@ class OpenCall(NamedTuple):
 
 
 class LastEvent(NamedTuple):
+    """The newest event of a session."""
+
     session_id: str
     event_type: str
     role: str | None
     created_at: int
     note_kind: str | None
     note: str | None
-    """What a system event says."""
+    """The first 200 characters of a system event; None for other events."""
 
 
 def live() -> list[Live]:
-    """The oldest first."""
+    """Return the sessions that have not ended, oldest first."""
     return [Live._make((*row[:-1], json.loads(row[-1] or "[]"))) for row in execute(LIVE)]
 
 
 def oldest_open_calls() -> dict[str, OpenCall]:
+    """Return the oldest open tool call of each running session, by session id."""
     return {row[0]: OpenCall(*row[:-1]) for row in execute(OLDEST_OPEN_CALLS)}
 
 
 def last_events() -> dict[str, LastEvent]:
+    """Return the newest event of each running session, by session id."""
     return {row[0]: LastEvent(*row) for row in execute(LAST_EVENTS)}
 
 
 def last_words(session_id: str) -> str | None:
-    """What Claude said last in the main conversation."""
+    """Return Claude's last message in the main conversation; None if there is none."""
     row = execute(LAST_WORDS, (session_id,)).fetchone()
     return None if row is None else str(row[0])

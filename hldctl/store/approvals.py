@@ -1,6 +1,6 @@
-"""Permission requests and their answers, by the driver alone: the permission hook has no time to load peewee.
+"""Queries on permission requests and their answers, without peewee: the permission hook has no time to load it.
 
-What writes is to be called inside of a transaction that began as a writer's (BEGIN IMMEDIATE).
+Functions that write must be called inside a transaction that began with BEGIN IMMEDIATE.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hldctl.store import feed_writer
 
 
 class Approval(NamedTuple):
-    """A row. `answer` is what Claude Code is told, `answered_by` a person or a rule."""
+    """A row. `answer` is the decision sent to Claude Code, `answered_by` a person or a rule."""
 
     id: str
     session_id: str
@@ -36,11 +36,11 @@ class Approval(NamedTuple):
     hook_started: int
     boot_id: str
     answered_from: str | None = None
-    """A JSON object: the process that answered, where a person's command did."""
+    """A JSON object that describes the process that answered; None unless a command gave the answer."""
 
 
 class SessionSettings(NamedTuple):
-    """What decides a request, as it is at this moment."""
+    """The current settings of a session that decide a request."""
 
     run_id: str
     status: str
@@ -68,14 +68,14 @@ FIELDS = (
     "comment",
     "created_at",
     "responded_at",
-    # Beyond the contract's.
+    # Not part of the contract.
     "answered_by",
     "answered_from",
 )
-"""What of an approval the world sees."""
+"""The fields of an approval in its JSON object."""
 
 ANOTHER_HOOK = "another hook"
-"""Who answered a request that a hook of the user's or of the project decided."""
+"""`answered_by` of a request that a hook of the user or of the project decided."""
 
 _COLUMNS = ", ".join(Approval._fields)
 _INSERT = f"INSERT INTO approvals ({_COLUMNS}) VALUES ({', '.join('?' * len(Approval._fields))})"
@@ -83,28 +83,29 @@ _SETTINGS = f"SELECT {', '.join(SessionSettings._fields)} FROM sessions WHERE id
 
 
 def as_object(approval: Approval) -> dict[str, Any]:
-    """As the contract has it in JSON."""
-    # Not for the hook that answers by a rule.
+    """Return the JSON object that the contract specifies for an approval."""
+    # Imported here: a hook that answers by a rule does not need it.
     from hldctl.system.clock import rfc3339
 
-    shown = {name: getattr(approval, name) for name in FIELDS}
-    shown |= {name: rfc3339(shown[name]) for name in ("created_at", "responded_at")}
-    return shown | {"tool_input": json.loads(approval.tool_input), "answered_from": origin(approval)}
+    columns = {name: getattr(approval, name) for name in FIELDS}
+    columns |= {name: rfc3339(columns[name]) for name in ("created_at", "responded_at")}
+    return columns | {"tool_input": json.loads(approval.tool_input), "answered_from": origin(approval)}
 
 
 def origin(approval: Approval) -> dict[str, Any] | None:
-    """Return where the answer came from: the process of the command that gave it; None where no command did."""
-    told: dict[str, Any] | None = None if approval.answered_from is None else json.loads(approval.answered_from)
-    return told
+    """Return the process of the command that gave the answer; None if no command did."""
+    process: dict[str, Any] | None = None if approval.answered_from is None else json.loads(approval.answered_from)
+    return process
 
 
 def settings(connection: apsw.Connection, session_id: str) -> SessionSettings | None:
+    """Return the session's current settings; None if the session does not exist."""
     row = connection.execute(_SETTINGS, (session_id,)).fetchone()
     return None if row is None else SessionSettings._make(row)
 
 
 def rules(connection: apsw.Connection, session_id: str) -> list[tuple[str, str, str]]:
-    """What was allowed for the rest of the session: tool, kind and content of each rule."""
+    """Return the tool, kind and content of each rule that allows calls for the rest of the session."""
     query = "SELECT tool_name, kind, content FROM approval_rules WHERE session_id = ? ORDER BY rowid"
     return [(str(tool), str(kind), str(content)) for tool, kind, content in connection.execute(query, (session_id,))]
 
@@ -124,39 +125,40 @@ def remove_rule(connection: apsw.Connection, session_id: str, rule: tuple[str, s
 
 
 def get(connection: apsw.Connection, approval_id: str) -> Approval | None:
+    """Return the approval with this id; None if it does not exist."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM approvals WHERE id = ?", (approval_id,)).fetchone()
     return None if row is None else Approval._make(row)
 
 
 def ids_with_prefix(connection: apsw.Connection, prefix: str) -> list[str]:
-    """Two at the most: more are as ambiguous."""
+    """Return at most two ids with this prefix: two are enough to see that it is ambiguous."""
     query = "SELECT id FROM approvals WHERE id >= ? AND id < ? LIMIT 2"
     return [row[0] for row in connection.execute(query, (prefix, prefix + "\x7f"))]
 
 
 def pending(connection: apsw.Connection, session_id: str | None = None) -> list[Approval]:
-    """What waits, the longest first."""
+    """Return the pending requests of one session or of all, oldest first."""
     condition, parameters = ("AND session_id = ?", (session_id,)) if session_id is not None else ("", ())
     query = f"SELECT {_COLUMNS} FROM approvals WHERE status = 'pending' {condition} ORDER BY created_at, rowid"
     return [Approval._make(row) for row in connection.execute(query, parameters)]
 
 
 def of_session(connection: apsw.Connection, session_id: str) -> list[Approval]:
-    """All, the oldest first."""
+    """Return all requests of a session, oldest first."""
     query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? ORDER BY created_at, rowid"
     return [Approval._make(row) for row in connection.execute(query, (session_id,))]
 
 
 def newest(connection: apsw.Connection, limit: int, before: int = 2**63 - 1) -> list[Approval]:
-    """Of all sessions, the oldest of them first; `before` is a row."""
+    """Return the newest requests of all sessions, the oldest of them first; `before` is an exclusive rowid."""
     query = f"SELECT {_COLUMNS} FROM approvals WHERE rowid < ? ORDER BY rowid DESC LIMIT ?"
     return [Approval._make(row) for row in connection.execute(query, (before, limit))][::-1]
 
 
 def ask(connection: apsw.Connection, approval: Approval, working_dir: str) -> bool:
-    """Records a request, already answered or not, finds the tool call that it is about, and tells the feed.
+    """Record a request, already answered or not, find the tool call that it is about, and publish it to the feed.
 
-    False, and nothing is recorded, for a session that has ended by now.
+    Return False without recording anything if the session has ended.
     """
     current = settings(connection, approval.session_id)
     if current is None or current.status in ENDED:
@@ -166,7 +168,7 @@ def ask(connection: apsw.Connection, approval: Approval, working_dir: str) -> bo
     session_id, run_id = approval.session_id, approval.run_id
     feed_writer.publish(connection, [(FeedType.NEW_APPROVAL, session_id, run_id, approval.created_at, data)])
     if approval.status != ApprovalStatus.PENDING:
-        _tell_resolved(connection, approval)
+        _publish_resolved(connection, approval)
     correlate(connection, session_id, working_dir)
     refresh_session(connection, session_id, approval.created_at)
     return True
@@ -183,7 +185,7 @@ def resolve(
     comment: str | None = None,
     answered_from: str | None = None,
 ) -> bool:
-    """Answers a request, or lets it expire; False if that had been done before. Of several at once one succeeds."""
+    """Answer or expire a request. Return False if it was resolved before; of several concurrent calls one succeeds."""
     connection.execute(
         "UPDATE approvals SET status = ?, answer = ?, comment = ?, answered_by = ?, answered_from = ?, responded_at = ?"
         " WHERE id = ? AND status = 'pending'",
@@ -196,27 +198,28 @@ def resolve(
 
 
 def settle(
-    connection: apsw.Connection, session_id: str, asked: Mapping[str, str], decisions: Mapping[str, bool], now: int
+    connection: apsw.Connection, session_id: str, recorded: Mapping[str, str], decisions: Mapping[str, bool], now: int
 ) -> None:
-    """Correct what is recorded of requests whose calls have a result: that proves what was decided.
+    """Correct the recorded status of requests whose calls have a result, which proves the decision.
 
     Claude Code runs all hooks at once and takes the first decision. It terminates the others only when the call has
-    ended (2.1.331), so a request that another hook has decided may be pending, expired or answered in vain by then.
-    `asked` are the calls with a request and its status, `decisions` whether calls were allowed.
+    ended (2.1.331), so a request that another hook decided may by then be pending, expired or answered without effect.
+    `asked` maps the id of each call with a request to the recorded status, `decisions` maps calls to whether they were
+    allowed.
     """
     statuses = {True: ApprovalStatus.APPROVED, False: ApprovalStatus.DENIED}
-    decided = {tool: statuses[decisions[tool]] for tool in asked if tool in decisions}
-    contradicted = [tool for tool, status in decided.items() if asked[tool] != status]
-    for tool in contradicted:
-        found = _of_call(connection, session_id, tool)
+    decided = {tool_use_id: statuses[decisions[tool_use_id]] for tool_use_id in recorded if tool_use_id in decisions}
+    contradicted = [tool_use_id for tool_use_id, status in decided.items() if recorded[tool_use_id] != status]
+    for tool_use_id in contradicted:
+        approval = _call_approval(connection, session_id, tool_use_id)
         # The exchange for another call may have settled this one, too.
-        if found is None or found.status == decided[tool]:
+        if approval is None or approval.status == decided[tool_use_id]:
             continue
-        if not _exchange_calls(connection, found, decided[tool], contradicted):
-            _correct(connection, found, decided[tool], now)
+        if not _exchange_calls(connection, approval, decided[tool_use_id], contradicted):
+            _correct(connection, approval, decided[tool_use_id], now)
 
 
-def _of_call(connection: apsw.Connection, session_id: str, tool_use_id: str) -> Approval | None:
+def _call_approval(connection: apsw.Connection, session_id: str, tool_use_id: str) -> Approval | None:
     query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? AND tool_use_id = ?"
     row = connection.execute(query, (session_id, tool_use_id)).fetchone()
     return None if row is None else Approval._make(row)
@@ -225,8 +228,9 @@ def _of_call(connection: apsw.Connection, session_id: str, tool_use_id: str) -> 
 def _exchange_calls(
     connection: apsw.Connection, approval: Approval, status: ApprovalStatus, contradicted: Collection[str]
 ) -> bool:
-    """Equal calls get the requests in their order, which may not be the order of the hooks: whether the answer to
-    another request explains the result. The two requests then exchange their calls.
+    """Exchange the calls of two requests if the answer to the other one explains the result; return whether it does.
+
+    Equal calls get the requests in their order, which may differ from the order of the hooks.
     """
     query = (
         f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? AND tool_name = ? AND tool_input = ? AND status = ?"
@@ -241,18 +245,18 @@ def _exchange_calls(
     if row is None:
         return False
     other = Approval._make(row)
-    for each, tool_use_id in ((approval, other.tool_use_id), (other, approval.tool_use_id)):
-        connection.execute("UPDATE approvals SET tool_use_id = ? WHERE id = ?", (tool_use_id, each.id))
-        _mark_event(connection, each._replace(tool_use_id=tool_use_id))
+    for request, tool_use_id in ((approval, other.tool_use_id), (other, approval.tool_use_id)):
+        connection.execute("UPDATE approvals SET tool_use_id = ? WHERE id = ?", (tool_use_id, request.id))
+        _mark_event(connection, request._replace(tool_use_id=tool_use_id))
     return True
 
 
 def _correct(connection: apsw.Connection, approval: Approval, status: ApprovalStatus, now: int) -> None:
-    in_vain = f"{approval.status} in vain by {approval.answered_by}" if approval.answer is not None else None
+    comment = f"{approval.status} by {approval.answered_by} without effect" if approval.answer is not None else None
     connection.execute(
         "UPDATE approvals SET status = ?, comment = ?, answered_by = ?, answered_from = NULL, responded_at = ?"
         " WHERE id = ?",
-        (str(status), in_vain, ANOTHER_HOOK, now, approval.id),
+        (str(status), comment, ANOTHER_HOOK, now, approval.id),
     )
     _publish_answer(connection, approval.id, now)
 
@@ -260,22 +264,22 @@ def _correct(connection: apsw.Connection, approval: Approval, status: ApprovalSt
 def _publish_answer(connection: apsw.Connection, approval_id: str, now: int) -> None:
     resolved = get(connection, approval_id)
     assert resolved is not None
-    _tell_resolved(connection, resolved)
+    _publish_resolved(connection, resolved)
     _mark_event(connection, resolved)
     refresh_session(connection, resolved.session_id, now)
 
 
 def expire_all(connection: apsw.Connection, session_id: str, now: int, comment: str) -> None:
-    """For a session that ends: nobody waits for an answer any more."""
+    """Expire all pending requests of a session: its hooks no longer wait for an answer."""
     expired = ApprovalStatus.EXPIRED
     for approval in pending(connection, session_id):
         resolve(connection, approval.id, expired, now=now, answered_by="the session's end", comment=comment)
 
 
 def correlate(connection: apsw.Connection, session_id: str, working_dir: str) -> None:
-    """Finds the tool calls of requests that have none yet.
+    """Find the tool calls of requests that have none yet.
 
-    A request does not name its call, and either may be recorded first. Of equal calls each gets one, in their order.
+    A request does not name its call, and either may be recorded first. Equal calls get one request each, in order.
     """
     query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? AND tool_use_id IS NULL ORDER BY created_at, rowid"
     for row in connection.execute(query, (session_id,)).fetchall():
@@ -285,32 +289,32 @@ def correlate(connection: apsw.Connection, session_id: str, working_dir: str) ->
             " AND tool_name = ? AND is_completed = 0 AND tool_id IS NOT NULL AND approval_id IS NULL ORDER BY sequence",
             (session_id, approval.tool_name),
         ).fetchall()
-        asked = json.loads(approval.tool_input)
+        requested = json.loads(approval.tool_input)
         for tool_id, tool_input in calls:
-            if is_same_input(json.loads(str(tool_input)), asked, working_dir):
+            if is_same_input(json.loads(str(tool_input)), requested, working_dir):
                 connection.execute("UPDATE approvals SET tool_use_id = ? WHERE id = ?", (tool_id, approval.id))
                 _mark_event(connection, approval._replace(tool_use_id=str(tool_id)))
                 break
 
 
-def is_same_input(called: Any, asked: Any, working_dir: str) -> bool:
-    """Whether a request is about that call: Claude Code 2.1.330 makes paths whole in it and adds defaults."""
-    if not isinstance(called, dict) or not isinstance(asked, dict):
-        return bool(called == asked)
+def is_same_input(called: Any, requested: Any, working_dir: str) -> bool:
+    """Return whether a request is about that call: Claude Code 2.1.330 makes paths absolute in it and adds defaults."""
+    if not isinstance(called, dict) or not isinstance(requested, dict):
+        return bool(called == requested)
     return all(
-        name in asked and (asked[name] == value or _is_path_of(value, asked[name], working_dir))
+        name in requested and (requested[name] == value or _is_same_path(value, requested[name], working_dir))
         for name, value in called.items()
     )
 
 
-def _is_path_of(short: Any, whole: Any, working_dir: str) -> bool:
-    if not isinstance(short, str) or not isinstance(whole, str):
+def _is_same_path(path: Any, absolute: Any, working_dir: str) -> bool:
+    if not isinstance(path, str) or not isinstance(absolute, str):
         return False
-    return os.path.normpath(os.path.join(working_dir, os.path.expanduser(short))) == whole
+    return os.path.normpath(os.path.join(working_dir, os.path.expanduser(path))) == absolute
 
 
 def mark_events(connection: apsw.Connection, session_id: str) -> None:
-    """Once more, for events that were folded again."""
+    """Set the approval columns of the session's tool calls, after their events were written again."""
     for approval in of_session(connection, session_id):
         _mark_event(connection, approval)
 
@@ -324,7 +328,7 @@ def _mark_event(connection: apsw.Connection, approval: Approval) -> None:
         )
 
 
-def _tell_resolved(connection: apsw.Connection, approval: Approval) -> None:
+def _publish_resolved(connection: apsw.Connection, approval: Approval) -> None:
     data = {
         "approval_id": approval.id,
         "tool_name": approval.tool_name,
@@ -333,12 +337,14 @@ def _tell_resolved(connection: apsw.Connection, approval: Approval) -> None:
         "answered_by": approval.answered_by,
         "answered_from": origin(approval),
     }
-    moment = approval.responded_at or approval.created_at
-    feed_writer.publish(connection, [(FeedType.APPROVAL_RESOLVED, approval.session_id, approval.run_id, moment, data)])
+    timestamp = approval.responded_at or approval.created_at
+    feed_writer.publish(
+        connection, [(FeedType.APPROVAL_RESOLVED, approval.session_id, approval.run_id, timestamp, data)]
+    )
 
 
 def refresh_session(connection: apsw.Connection, session_id: str, now: int) -> None:
-    """How many wait, and the status that follows from it."""
+    """Update the number of pending requests of a session, and the status that follows from it."""
     waiting = len(pending(connection, session_id))
     row = connection.execute("SELECT status, run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
     if row is None:

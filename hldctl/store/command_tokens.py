@@ -1,6 +1,6 @@
 """Tokens that identify the commands of the user that hldctl runs for a session; the database holds only their hashes.
 
-By the driver alone, as in `approvals`.
+Without peewee, as `approvals`.
 """
 
 from __future__ import annotations

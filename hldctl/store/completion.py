@@ -1,4 +1,4 @@
-"""What a shell may offer while somebody types: read only, by the driver alone, since nobody waits for a TAB."""
+"""Read-only queries for shell completion, without peewee so that a TAB is answered quickly."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import apsw
 
 from hldctl.paths import StateDirectory
 
-_MOST = 100
+_LIMIT = 100
 _TITLE_LENGTH = 200
 _BUSY_TIMEOUT_MS = 50
 
 
 class Which(StrEnum):
-    """Sessions, by what can be done with them."""
+    """The kinds of sessions that an argument accepts."""
 
     ANY = "session"
     ALIVE = "session that has not ended"
@@ -51,9 +51,9 @@ class RequestLine(NamedTuple):
 
 @contextmanager
 def reading(state: StateDirectory) -> Iterator[apsw.Connection]:
-    """Raises apsw.Error without a database. No file is made, and none changed but the memory that readers share.
+    """Open the database for reading; no file is created, and none changed except the memory that readers share.
 
-    Raise UnfitEnvironment if the state directory is another user's.
+    Raise apsw.Error if there is no database, UnfitEnvironment if the state directory belongs to another user.
     """
     state.require_own()
     connection = _connect(state)
@@ -64,9 +64,9 @@ def reading(state: StateDirectory) -> Iterator[apsw.Connection]:
 
 
 def _connect(state: StateDirectory) -> apsw.Connection:
-    # A reader of a database in WAL mode makes the files for it if they are missing, unless it is told that nothing will
-    # change; and where they are missing nobody else has it open. A full or read-only disk has no room for them: there
-    # what is newest, in the write-ahead log, is not offered.
+    # A reader of a database in WAL mode creates the WAL files if they are missing, unless the database is opened as
+    # immutable; if they are missing, no other process has the database open. A full or read-only disk has no room for
+    # them: the newest changes, in the write-ahead log, are then not offered.
     if state.database.with_name(f"{state.database.name}-wal").exists():
         connection = _open(state, "mode=ro")
         try:
@@ -86,42 +86,45 @@ def _open(state: StateDirectory, mode: str) -> apsw.Connection:
 
 
 def sessions(connection: apsw.Connection, which: Which, beginning: str) -> list[SessionLine]:
-    """Whose id or name begins like that, the newest first; archived ones only if something has been typed."""
+    """Return the sessions whose id or name begins with `beginning`, newest first.
+
+    Archived sessions are included only if `beginning` is not empty.
+    """
     query = (
         f"SELECT id, name, status, substr(coalesce(title, summary), 1, {_TITLE_LENGTH}),"
         " NOT EXISTS (SELECT 1 FROM sessions AS other WHERE other.id >= substr(sessions.id, 1, 8)"
         " AND other.id < substr(sessions.id, 1, 8) || char(127) AND other.id != sessions.id)"
         f" FROM sessions WHERE {_CONDITIONS[which]} AND (archived = 0 OR :typed != '')"
         " AND (substr(id, 1, length(:typed)) = :typed OR substr(name, 1, length(:typed)) = :typed)"
-        f" ORDER BY created_at DESC, rowid DESC LIMIT {_MOST}"
+        f" ORDER BY created_at DESC, rowid DESC LIMIT {_LIMIT}"
     )
     return [SessionLine._make(row) for row in connection.execute(query, {"typed": beginning})]
 
 
 def newest(connection: apsw.Connection) -> str | None:
-    """The id that `last` stands for."""
+    """Return the id that `last` refers to; None if there are no sessions."""
     row = connection.execute("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1").fetchone()
     return None if row is None else str(row[0])
 
 
 def names(connection: apsw.Connection) -> list[str]:
-    """The last used first."""
+    """Return the names in use, the last used first."""
     query = (
-        f"SELECT name FROM sessions WHERE name IS NOT NULL GROUP BY name ORDER BY max(created_at) DESC LIMIT {_MOST}"
+        f"SELECT name FROM sessions WHERE name IS NOT NULL GROUP BY name ORDER BY max(created_at) DESC LIMIT {_LIMIT}"
     )
     return [str(name) for (name,) in connection.execute(query)]
 
 
 def requests(connection: apsw.Connection) -> list[RequestLine]:
-    """What waits for permission, the longest first."""
+    """Return the pending permission requests, oldest first."""
     query = (
         f"SELECT id, tool_name, substr(tool_input, 1, {_TITLE_LENGTH}) FROM approvals WHERE status = 'pending'"
-        f" ORDER BY created_at, rowid LIMIT {_MOST}"
+        f" ORDER BY created_at, rowid LIMIT {_LIMIT}"
     )
     return [RequestLine._make(row) for row in connection.execute(query)]
 
 
 def tools(connection: apsw.Connection) -> list[str]:
-    """For which permission is waited."""
+    """Return the names of the tools with pending permission requests."""
     query = "SELECT DISTINCT tool_name FROM approvals WHERE status = 'pending' ORDER BY tool_name"
     return [str(name) for (name,) in connection.execute(query)]

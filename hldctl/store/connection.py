@@ -1,6 +1,6 @@
-"""The connection to the database, by the driver alone: a supervisor or a hook has neither time nor memory for more.
+"""The connection to the database, without peewee: a supervisor or a hook has neither the time nor the memory for it.
 
-peewee's queries, where a command composes one, go over the same connection: see `models`.
+Queries that a command composes with peewee use the same connection: see `models`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import apsw
 
 Parameters = tuple[Any, ...] | dict[str, Any]
 
+# Each supervisor has a cache. A small one is enough: each write is near the previous one.
 _CACHE_KB = 512
-"""Each supervisor has one; what is written is always near what was written last."""
 
+# At most one connection.
 _open: list[apsw.Connection] = []
-"""One at most."""
 
 
 def is_open() -> bool:
@@ -25,15 +25,15 @@ def is_open() -> bool:
 
 
 def connect(path: str, busy_timeout_seconds: float, *, may_create: bool = True) -> None:
-    """Raises apsw.Error."""
+    """Open the connection; raise apsw.Error if that fails."""
     assert not _open, "one connection at a time"
     create = apsw.SQLITE_OPEN_CREATE if may_create else 0
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | create)
     try:
         connection.set_busy_timeout(int(busy_timeout_seconds * 1000))
-        # Otherwise a query with an order is planned anew for each value that is bound: with each line of a session.
+        # Otherwise a query with ORDER BY is planned again for each bound value, that is for each line of a session.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        # WAL is not among them: it stays with the file, and setting it again asks for a lock.
+        # The WAL mode is not set here: it is stored in the file, and setting it again needs a lock.
         connection.execute(f"PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{_CACHE_KB}")
     except BaseException:
         connection.close(True)
@@ -48,16 +48,17 @@ def use(connection: apsw.Connection) -> None:
 
 
 def is_read_only() -> bool:
-    """Return whether the open connection cannot write, because the disk takes no writes."""
+    """Return whether the open connection is read-only because the disk cannot be written to."""
     return current().readonly("main")
 
 
 def disconnect() -> None:
-    """Raises apsw.Error, as for a full disk: it tidies up on the way."""
+    """Close the connection; raise apsw.Error if SQLite cannot clean up its files, for example on a full disk."""
     _open.pop().close(True)
 
 
 def current() -> apsw.Connection:
+    """Return the open connection."""
     assert _open, "no connection is open"
     return _open[0]
 
@@ -67,22 +68,23 @@ def execute(sql: str, parameters: Parameters = ()) -> Any:
 
 
 def require_order(is_ordered: bool) -> None:
-    """Raise CorruptError for rows that are not in the order of their key: a damaged page leads back to one before it,
-    and a reader would go round for ever.
+    """Raise CorruptError if `is_ordered` is False: rows were not in the order of their key.
+
+    A damaged page can point back to an earlier one, and a reader would loop forever.
     """
     if not is_ordered:
         raise apsw.CorruptError("rows are out of order")
 
 
 def insert(table: str, columns: dict[str, Any]) -> None:
-    """One row, by its columns, with the values as the database holds them."""
+    """Insert one row; `columns` maps names to values as the database stores them."""
     marks = ", ".join("?" * len(columns))
     execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", tuple(columns.values()))
 
 
 @contextmanager
 def transaction() -> Iterator[apsw.Connection]:
-    """A writer's from its beginning (BEGIN IMMEDIATE); within another it is a part of that one."""
+    """Run the block in a transaction that begins with BEGIN IMMEDIATE, or in the current one if there is one."""
     connection = current()
     if connection.in_transaction:
         yield connection
@@ -92,7 +94,7 @@ def transaction() -> Iterator[apsw.Connection]:
         yield connection
         connection.execute("COMMIT")
     except BaseException:
-        # SQLite has done it already after some failures.
+        # After some failures SQLite has rolled back already.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise

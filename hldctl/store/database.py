@@ -1,4 +1,4 @@
-"""Opening the database: made when absent, migrated when old, refused when newer or none at all."""
+"""Opening of the database: create it if absent, migrate an old one, refuse a newer or invalid one."""
 
 from __future__ import annotations
 
@@ -20,77 +20,78 @@ from hldctl.system import file_lock
 
 BUSY_TIMEOUT_SECONDS = 30
 _MIGRATION_TIMEOUT_SECONDS = 60
-_FAULTS_OF_OURS = (
+_PROGRAMMING_ERRORS = (
     *(apsw.ConstraintError, apsw.MismatchError, apsw.MisuseError, apsw.RangeError, apsw.TooBigError),
     *(apsw.BindingsError, apsw.ConnectionClosedError, apsw.CursorClosedError, apsw.ThreadingViolationError),
 )
 
 UNWRITABLE = (apsw.CantOpenError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError)
-"""What SQLite raises where the disk takes no writes, among other reasons."""
+"""What SQLite raises, for example, if the disk cannot be written to."""
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
 _DAMAGE_RESULTS = (apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS)
-_DAMAGE_WORDS = re.compile("^no such|^unsupported file format|^malformed|^duplicate column|already exists$")
-"""What SQLite says when the schema, or its number, is not what hldctl wrote."""
-_LATEST_SCHEMA = 10_000
-"""No later version of hldctl has that many migrations; a higher number is damage."""
-_LONGEST_MESSAGE = 200
-_LITTLE_SPACE = 128 << 10
-"""Bytes; the files beside the database take 32 KB before anything is written."""
+# SQLite's messages if the schema, or its number, is not the one that hldctl wrote.
+_DAMAGE_MESSAGE = re.compile("^no such|^unsupported file format|^malformed|^duplicate column|already exists$")
+# No later version of hldctl has this many migrations; a higher number is damage.
+_MAX_SCHEMA = 10_000
+_MAX_MESSAGE_LENGTH = 200
+# The files beside the database take 32 KB before anything is written.
+_MIN_FREE_BYTES = 128 << 10
 
 Condition = tuple[object, ...]
 
+# At most one item: the condition of the database when a read-only view of it was opened.
 _fallback: list[Condition] = []
-"""One at most: how the database was when a read-only view of it was opened."""
 
 
 @contextmanager
 def opened(state: StateDirectory) -> Iterator[None]:
-    """A connection for the block, the one that is open already if there is; raises UnfitEnvironment if the database
-    cannot be used.
+    """Open the database for the block, or use the connection that is open already.
+
+    Raise UnfitEnvironment if the database cannot be used.
     """
     if connection.is_open():
         yield
         return
     state.prepare()
-    with _explained(state):
+    with _translate_errors(state):
         _connect(state)
         yield
 
 
 @contextmanager
 def reading(state: StateDirectory) -> Iterator[None]:
-    """Open the database for a block that only reads: a disk that is full or read-only does not prevent that.
+    """Open the database for a block that only reads, which also works if the disk is full or read-only.
 
-    `connection.is_read_only` says whether what is open can be written to.
+    `connection.is_read_only` returns whether the open connection cannot write.
     """
     if connection.is_open():
         yield
         return
     state.prepare()
-    with _explained(state):
+    with _translate_errors(state):
         _connect_for_reading(state)
         yield
 
 
 def refresh(state: StateDirectory) -> None:
-    """Read what is new in the next queries, also where the open connection is to a copy of the database."""
+    """Let the next queries see new changes, even if the open connection is to a copy of the database."""
     if _fallback and _fallback[-1] != _condition(state):
         connection.disconnect()
         _connect_for_reading(state)
 
 
 @contextmanager
-def _explained(state: StateDirectory) -> Iterator[None]:
-    """Turn the driver's errors into sentences, and close the connection at the end."""
+def _translate_errors(state: StateDirectory) -> Iterator[None]:
+    """Turn the driver's errors into UnfitEnvironment, and close the connection at the end."""
     try:
         yield
-    except _FAULTS_OF_OURS:
+    except _PROGRAMMING_ERRORS:
         raise
     except apsw.Error as error:
         raise unusable(state, error) from error
     finally:
         _fallback.clear()
-        # It tidies up on the way, for which a full disk has no room; what was committed is safe.
+        # SQLite cleans up its files here, which can fail on a full disk; committed changes are safe.
         if connection.is_open():
             with suppress(apsw.Error):
                 connection.disconnect()
@@ -111,7 +112,7 @@ def _connect_for_reading(state: StateDirectory) -> None:
                 connection.disconnect()
         if not state.database.exists():
             raise
-        # Only here: it loads what copies files.
+        # Imported only here: it loads the modules that copy files.
         from hldctl.store import read_only
 
         condition = _condition(state)
@@ -121,30 +122,30 @@ def _connect_for_reading(state: StateDirectory) -> None:
 
 
 def _condition(state: StateDirectory) -> Condition:
-    """Return what changes when the database does, or when its disk may take writes again."""
+    """Return values that change when the database does, or when its disk may be writable again."""
     disk = os.statvfs(state.root)
-    found: list[object] = [disk.f_flag, disk.f_bavail]
+    condition: list[object] = [disk.f_flag, disk.f_bavail]
     for path in (state.database, f"{state.database}-wal"):
         try:
             status = os.stat(path)
-            found += [status.st_ino, status.st_size, status.st_mtime_ns]
+            condition += [status.st_ino, status.st_size, status.st_mtime_ns]
         except FileNotFoundError:
-            found.append(None)
-    return tuple(found)
+            condition.append(None)
+    return tuple(condition)
 
 
 def one_line(error: object) -> str:
-    """Return what SQLite says on one line, without control characters: it quotes from the file."""
-    said = " ".join(str(error).split())[:_LONGEST_MESSAGE]
-    return "".join(character if character.isprintable() else "\ufffd" for character in said)
+    """Return SQLite's message on one line, without control characters: it may quote from the file."""
+    line = " ".join(str(error).split())[:_MAX_MESSAGE_LENGTH]
+    return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
 def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
-    """Return the sentence for an error of the driver: what is wrong with the file or its disk, and what to do."""
+    """Return an exception for a driver's error: what is wrong with the file or its disk, and what to do."""
     path = state.database
     if (
         isinstance(error, _DAMAGE)
-        or _DAMAGE_WORDS.search(str(error))
+        or _DAMAGE_MESSAGE.search(str(error))
         or getattr(error, "extendedresult", 0) in _DAMAGE_RESULTS
     ):
         return DamagedDatabase(f"The database {path} is damaged: {one_line(error)}. Run `hldctl doctor --fix`.")
@@ -157,7 +158,7 @@ def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
 
 
 def _refusal(state: StateDirectory, error: apsw.Error) -> str | None:
-    """Return why the disk takes no writes, and what to do about it; None if it seems to take them."""
+    """Return why the disk cannot be written to, and what to do; None if it seems to be writable."""
     system_error = connection.current().system_errno if connection.is_open() else 0
     try:
         disk = os.statvfs(state.root)
@@ -165,7 +166,7 @@ def _refusal(state: StateDirectory, error: apsw.Error) -> str | None:
         return None
     if disk.f_flag & os.ST_RDONLY or system_error == errno.EROFS:
         return f"the disk that holds {state.root} is mounted read-only. Mount it for writing to change anything there."
-    is_full = disk.f_bavail * disk.f_frsize < _LITTLE_SPACE or (disk.f_files and not disk.f_favail)
+    is_full = disk.f_bavail * disk.f_frsize < _MIN_FREE_BYTES or (disk.f_files and not disk.f_favail)
     if is_full or isinstance(error, apsw.FullError) or system_error in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"the disk that holds {state.root} is full. "
@@ -182,7 +183,7 @@ def _bring_up_to_date(state: StateDirectory) -> None:
 
 
 def _refuse_newer(state: StateDirectory, version: int) -> None:
-    if not 0 <= version < _LATEST_SCHEMA:
+    if not 0 <= version < _MAX_SCHEMA:
         raise DamagedDatabase(
             f"The database {state.database} is damaged: its schema has the number {version}. Run `hldctl doctor --fix`."
         )
@@ -198,7 +199,7 @@ def _version() -> int:
 
 
 def _migrate(state: StateDirectory) -> None:
-    with _alone(state):
+    with _migration_lock(state):
         execute("PRAGMA journal_mode = WAL")
         for migration in migrations_from(_version()):
             with transaction():
@@ -207,22 +208,22 @@ def _migrate(state: StateDirectory) -> None:
 
 
 @contextmanager
-def _alone(state: StateDirectory) -> Iterator[None]:
-    """No other process migrates meanwhile; raises UnfitEnvironment for one that does not come to an end."""
+def _migration_lock(state: StateDirectory) -> Iterator[None]:
+    """Lock out other processes that migrate; raise UnfitEnvironment if one does not finish in a minute."""
     try:
-        held = file_lock.acquire(state.migration_lock, _MIGRATION_TIMEOUT_SECONDS)
+        lock = file_lock.acquire(state.migration_lock, _MIGRATION_TIMEOUT_SECONDS)
     except OSError as error:
         raise UnfitEnvironment(f"{state.migration_lock} cannot be locked: {error.strerror or error}.") from None
-    if held is None:
+    if lock is None:
         raise UnfitEnvironment(
             f"Another process has been upgrading {state.database} for more than a minute; look for it, then try again."
         )
     try:
         yield
     finally:
-        os.close(held)
+        os.close(lock)
 
 
 def changing_files(state: StateDirectory) -> list[Path]:
-    """Return what a process has to watch to see each change: each commit writes or makes one of these files."""
+    """Return the files to watch for changes: each commit writes or creates one of them."""
     return [state.root, state.database.with_name(f"{state.database.name}-wal")]

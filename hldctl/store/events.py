@@ -1,4 +1,4 @@
-"""Queries on the conversation: appended by the fold, read by those who follow it."""
+"""Queries on the events of conversations: written by the reducer, read by followers."""
 
 from __future__ import annotations
 
@@ -32,58 +32,63 @@ COLUMNS = (
     "is_completed",
     "created_at",
 )
-"""What the fold writes of an event, in this order."""
+"""The columns of an event that the reducer writes, in this order."""
 
 _INSERT = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _COMPLETE = (
     "UPDATE conversation_events SET is_completed = 1 WHERE session_id = ? AND tool_id = ?"
-    # One statement for the many calls that nobody was asked about.
+    # So that calls without a permission request need no second statement.
     " RETURNING tool_id, approval_id, approval_status"
 )
-_IN_FEED = ("sequence", "event_type", "role", "tool_id", "tool_name", "tool_result_for_id", "parent_tool_use_id")
-"""Enough to know what came; the content is one query away and not stored twice."""
-# By the database itself, from the rows it has just been given: a third of what each line would cost otherwise. What is
-# null is left out.
-_OPTIONAL = "".join(f""" || iif({name} IS NULL, '', ',"{name}":' || json_quote({name}))""" for name in _IN_FEED[1:])
+# Enough to identify the event; its content is one query away and not stored twice.
+_FEED_FIELDS = ("sequence", "event_type", "role", "tool_id", "tool_name", "tool_result_for_id", "parent_tool_use_id")
+# SQLite builds the JSON from the rows just inserted: otherwise that would be a third of the cost of each line. Null
+# columns are left out.
+_OPTIONAL = "".join(f""" || iif({name} IS NULL, '', ',"{name}":' || json_quote({name}))""" for name in _FEED_FIELDS[1:])
 _PUBLISH = f"""
 INSERT INTO feed (type, session_id, run_id, timestamp, data)
 SELECT ?, session_id, ?, ?, '{{"sequence":' || sequence{_OPTIONAL} || '}}'
 FROM conversation_events WHERE session_id = ? AND sequence BETWEEN ? AND ? ORDER BY sequence
 """
-_type_of = itemgetter(COLUMNS.index("event_type"))
+_get_event_type = itemgetter(COLUMNS.index("event_type"))
 _SEQUENCE = COLUMNS.index("sequence")
 
 
 @dataclass(frozen=True)
 class Step:
-    """What some lines of a journal add."""
+    """The changes that some lines of a journal make."""
 
     rows: Sequence[Row]
     completed_tools: Sequence[str]
     snapshots: Sequence[SnapshotRow]
     mcp_states: Sequence[tuple[str, str]]
     columns: dict[str, Any]
-    """Of the session, the place in the journal among them."""
+    """The session's changed columns, including the offset in the journal."""
     decisions: Mapping[str, bool] = field(default_factory=dict)
-    """Of completed tools: whether they were allowed, as far as the results tell."""
+    """Whether completed tool calls were allowed, by their id, if their results show it."""
 
 
 def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: str = "", told: int = 0) -> None:
-    """One step of the fold and its feed, in one transaction; the feed has the events up to `told` already.
+    """Write the changes of some lines and publish them to the feed, in one transaction.
 
-    A tool call among them may be one that a permission request waits for.
+    The feed already has the events up to the sequence number `told`. A new tool call may be the one that a permission
+    request is about.
     """
     with transaction() as connection:
         if step.rows:
             connection.executemany(_INSERT, step.rows)
             first, last = max(step.rows[0][_SEQUENCE], told + 1), step.rows[-1][_SEQUENCE]
             connection.execute(_PUBLISH, (str(FeedType.CONVERSATION_UPDATED), run_id, now, session_id, first, last))
-            if EventType.TOOL_CALL in map(_type_of, step.rows):
+            if EventType.TOOL_CALL in map(_get_event_type, step.rows):
                 approvals.correlate(connection, session_id, working_dir)
         if step.completed_tools:
             completed = connection.executemany(_COMPLETE, [(session_id, tool) for tool in step.completed_tools])
-            asked = {str(tool): str(status) for tool, approval_id, status in completed if approval_id is not None}
-            approvals.settle(connection, session_id, asked, step.decisions, now)
+            recorded = {
+                str(tool_use_id): str(status)
+                for tool_use_id, approval_id, status in completed
+                if approval_id is not None
+            }
+            approvals.settle(connection, session_id, recorded, step.decisions, now)
         if step.snapshots:
             connection.executemany(file_snapshots.INSERT, step.snapshots)
         if step.mcp_states:
@@ -93,7 +98,7 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
 
 
 def begin_anew(query_event: dict[str, Any], fold_state: dict[str, Any]) -> None:
-    """Forgets what was folded of a session, all but the query; the journal has it."""
+    """Delete the events of a session, except its query, so that its journal is replayed from the beginning."""
     session_id = query_event["session_id"]
     with transaction():
         for table in ("conversation_events", "file_snapshots"):
@@ -104,12 +109,12 @@ def begin_anew(query_event: dict[str, Any], fold_state: dict[str, Any]) -> None:
 
 
 def add(event: dict[str, Any]) -> None:
-    """Within a transaction: one event, by its columns."""
+    """Insert one event, given by its columns; call it inside a transaction."""
     insert("conversation_events", event)
 
 
 class Event(NamedTuple):
-    """A row. A tuple: followers ask for the next ones each time that something comes."""
+    """A row of the table. A tuple because followers read many of them."""
 
     session_id: str
     sequence: int
@@ -128,50 +133,50 @@ class Event(NamedTuple):
     approval_id: str | None
     created_at: int
     note_kind: str | None
-    """A NoteKind, of a note."""
+    """A NoteKind if the event is a note; otherwise None."""
 
 
-_PAGE = 500
-_PAGE_LENGTH = 1 << 20
-"""Characters of text after which a page ends."""
+_PAGE_EVENTS = 500
+# A page ends after this many characters of text.
+_PAGE_CHARACTERS = 1 << 20
 
-_NEXT = f"""SELECT {", ".join(Event._fields)} FROM conversation_events
+_SELECT_NEXT = f"""SELECT {", ".join(Event._fields)} FROM conversation_events
 WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
 
 
 class Page(NamedTuple):
-    """Some events; `is_last` if there are no more behind them at present."""
+    """Consecutive events; `is_last` if there are no more after them at present."""
 
     events: list[Event]
     is_last: bool
 
 
 def after(session_id: str, sequence: int) -> Page:
-    """The next events behind `sequence`: some hundred, or fewer where they are long.
+    """Return the next events after `sequence`: at most 500, or fewer if they are long.
 
-    So that no reader holds all memory, nor for long the state of the database that it reads: what was written since
-    could not leave the write-ahead log.
+    The limits bound a reader's memory, and how long it holds a snapshot of the database: until then, newer changes
+    cannot leave the write-ahead log.
     """
     events: list[Event] = []
     length = 0
-    for row in execute(_NEXT, (session_id, sequence, _PAGE)):
+    for row in execute(_SELECT_NEXT, (session_id, sequence, _PAGE_EVENTS)):
         event = Event._make(row)
         require_order(event.sequence > sequence)
         events.append(event)
         length += len(event.content or "") + len(event.tool_input or "") + len(event.tool_result_content or "")
-        if length > _PAGE_LENGTH:
+        if length > _PAGE_CHARACTERS:
             return Page(events, is_last=False)
-    return Page(events, is_last=len(events) < _PAGE)
+    return Page(events, is_last=len(events) < _PAGE_EVENTS)
 
 
 class Line(NamedTuple):
-    """What an outline needs of an event."""
+    """The parts of an event that an outline needs."""
 
     sequence: int
     event_type: str
     role: str | None
     beginning: str
-    """Of what a user said; of anything else nothing."""
+    """The first 200 characters of a user message; empty for other events."""
     tool_id: str | None
     tool_name: str | None
     parent_tool_use_id: str | None
@@ -179,40 +184,40 @@ class Line(NamedTuple):
     is_error: bool
 
 
-_BEGINNING = 200
-"""Characters."""
-_OUTLINE = f"""SELECT sequence, event_type, role,
-CASE WHEN event_type = 'message' AND role = 'user' THEN substr(content, 1, {_BEGINNING}) ELSE '' END,
+_BEGINNING_CHARACTERS = 200
+_SELECT_OUTLINE = f"""SELECT sequence, event_type, role,
+CASE WHEN event_type = 'message' AND role = 'user' THEN substr(content, 1, {_BEGINNING_CHARACTERS}) ELSE '' END,
 tool_id, tool_name, parent_tool_use_id, tool_result_for_id, is_error
 FROM conversation_events WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
-_AT = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND sequence = ?"
+_SELECT_ONE = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND sequence = ?"
 
 
 def outline(session_id: str) -> Iterator[Line]:
-    """All events without what makes them long."""
-    lines = [Line._make(row) for row in execute(_OUTLINE, (session_id, 0, _PAGE))]
+    """Yield all events without their long columns."""
+    lines = [Line._make(row) for row in execute(_SELECT_OUTLINE, (session_id, 0, _PAGE_EVENTS))]
     while lines:
         require_order(lines[0].sequence <= lines[-1].sequence)
         yield from lines
         last = lines[-1].sequence
-        lines = [Line._make(row) for row in execute(_OUTLINE, (session_id, last, _PAGE))]
+        lines = [Line._make(row) for row in execute(_SELECT_OUTLINE, (session_id, last, _PAGE_EVENTS))]
         require_order(not lines or lines[-1].sequence > last)
 
 
 def at(session_id: str, sequence: int) -> Event | None:
-    row = execute(_AT, (session_id, sequence)).fetchone()
+    """Return the event with this sequence number; None if it does not exist."""
+    row = execute(_SELECT_ONE, (session_id, sequence)).fetchone()
     return None if row is None else Event._make(row)
 
 
 def call(session_id: str, tool_id: str) -> Event | None:
-    """The tool call with that id."""
+    """Return the tool call with this id; None if it does not exist."""
     query = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND tool_id = ? LIMIT 1"
     row = execute(query, (session_id, tool_id)).fetchone()
     return None if row is None else Event._make(row)
 
 
 def oldest_open_call(session_id: str) -> int | None:
-    """When the first of the tool calls began that have no result yet, in milliseconds since 1970."""
+    """Return when the oldest open tool call began, in milliseconds since 1970; None if no call is open."""
     row = execute(
         "SELECT min(created_at) FROM conversation_events"
         " WHERE session_id = ? AND event_type = 'tool_call' AND is_completed = 0",
@@ -222,5 +227,6 @@ def oldest_open_call(session_id: str) -> int | None:
 
 
 def last_sequence(session_id: str) -> int:
+    """Return the highest sequence number among the session's events; 0 if there are none."""
     row = execute("SELECT max(sequence) FROM conversation_events WHERE session_id = ?", (session_id,)).fetchone()
     return int(row[0] or 0)

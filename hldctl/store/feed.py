@@ -1,4 +1,4 @@
-"""The feed: one row for each change, written in the transaction that makes the change; `changes` writes it."""
+"""The feed: one row for each change, written in the transaction that makes the change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hldctl.store.feed_writer import Change
 
 
 class FeedEvent(NamedTuple):
-    """A row."""
+    """A row; `timestamp` is in milliseconds since 1970."""
 
     id: int
     type: str
@@ -23,13 +23,13 @@ class FeedEvent(NamedTuple):
     data: dict[str, Any]
 
 
-def publish(news: Iterable[Change]) -> None:
-    """Adds to the feed; to be called inside of the transaction that makes the changes."""
-    feed_writer.publish(current(), news)
+def publish(changes: Iterable[Change]) -> None:
+    """Add changes to the feed; call it inside the transaction that makes them."""
+    feed_writer.publish(current(), changes)
 
 
 def last_event_told(session_id: str) -> int:
-    """The highest number among the session's events that the feed has."""
+    """Return the highest sequence number among the session's events in the feed; 0 if there are none."""
     row = execute(
         "SELECT max(json_extract(data, '$.sequence')) FROM feed WHERE session_id = ? AND type = ?",
         (session_id, str(FeedType.CONVERSATION_UPDATED)),
@@ -38,26 +38,27 @@ def last_event_told(session_id: str) -> int:
 
 
 def last_id() -> int:
+    """Return the highest id in the feed; 0 if it is empty."""
     return int(execute("SELECT coalesce(max(id), 0) FROM feed").fetchone()[0])
 
 
 def after(
     feed_id: int, limit: int, *, types: Sequence[FeedType] = (), session_id: str | None = None
 ) -> list[FeedEvent]:
-    """The next events behind that id."""
+    """Return the next events after `feed_id`, at most `limit`, optionally of some types or of one session."""
     conditions: list[str] = ["id > ?"]
     values: list[Any] = [feed_id]
     if types:
         conditions.append(f"type IN ({', '.join('?' * len(types))})")
         values += [str(kind) for kind in types]
         if FeedType.CONVERSATION_UPDATED not in types:
-            # In the words of the index that has all others.
+            # The same condition as that of the partial index on all other types, so that SQLite uses it.
             conditions.append("type <> 'conversation_updated'")
     if session_id is not None:
         conditions.append("session_id = ?")
         values.append(session_id)
     columns, condition = ", ".join(FeedEvent._fields), " AND ".join(conditions)
     rows = execute(f"SELECT {columns} FROM feed WHERE {condition} ORDER BY id LIMIT ?", (*values, limit))
-    found = [FeedEvent._make((*row[:-1], json.loads(row[-1]))) for row in rows]
-    require_order(not found or feed_id < found[0].id <= found[-1].id)
-    return found
+    events = [FeedEvent._make((*row[:-1], json.loads(row[-1]))) for row in rows]
+    require_order(not events or feed_id < events[0].id <= events[-1].id)
+    return events

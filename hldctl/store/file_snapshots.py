@@ -1,4 +1,4 @@
-"""What files held when the Read tool showed them."""
+"""Queries on snapshots of files, taken when the Read tool read them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from hldctl.store.connection import execute
 
 
 class SnapshotRow(NamedTuple):
+    """A row of the table."""
+
     session_id: str
     tool_id: str
     file_path: str
@@ -21,6 +23,6 @@ INSERT = (
 
 
 def of_session(session_id: str) -> list[SnapshotRow]:
-    """In the order in which they were taken."""
+    """Return the snapshots of a session in the order in which they were taken."""
     query = f"SELECT {', '.join(SnapshotRow._fields)} FROM file_snapshots WHERE session_id = ? ORDER BY id"
     return [SnapshotRow._make(row) for row in execute(query, (session_id,))]

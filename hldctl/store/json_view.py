@@ -1,4 +1,4 @@
-"""Sessions and events as the contract's JSON objects."""
+"""JSON objects of sessions, events and related rows, as the contract specifies them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SNAPSHOT_FIELDS = ("session_id", "tool_id", "file_path", "content", "created_at"
 
 MCP_SERVER_FIELDS = ("name", "transport", "command", "url", "env_names", "header_names", "status")
 
-_TRUTHS = frozenset({"is_error", "is_completed"})
-"""Which the database holds as numbers."""
+# The database stores them as numbers.
+_BOOLEANS = frozenset({"is_error", "is_completed"})
 
 _TIMES = frozenset(
     {
@@ -39,7 +39,7 @@ def session_object(session: Session) -> dict[str, Any]:
 
 
 def session_samples() -> dict[str, Any]:
-    """For each field of a session a value of its kind."""
+    """Return a sample value of the right type for each field of a session."""
     from hldctl.store.models import sample
 
     return {name: "" if name in _TIMES else sample(name) for name in EXPOSED_COLUMNS}
@@ -65,7 +65,7 @@ def _value(row: Session | Event | FeedEvent | SnapshotRow, name: str) -> Any:
     value = getattr(row, name)
     if name in _TIMES:
         return rfc3339(value)
-    if name in _TRUTHS:
+    if name in _BOOLEANS:
         return bool(value)
     if isinstance(value, tuple):
         return list(value)

@@ -1,4 +1,4 @@
-"""The space that the database takes: of deleted rows, and of the write-ahead log."""
+"""Disk space of the database: deleted rows and the write-ahead log."""
 
 from __future__ import annotations
 
@@ -10,64 +10,65 @@ import apsw
 from hldctl.store.connection import current, execute
 from hldctl.store.database import BUSY_TIMEOUT_SECONDS
 
-_WORTH_IT = 4 << 20
-"""Bytes; less is filled by the next sessions anyway."""
-_LONG_LOG_PAGES = 4000
-"""16 MB: a line takes some eight pages of it, and each time the disk is waited for, for a tenth of a second maybe."""
-_LONGEST_LOG = 32 << 20
-"""Bytes; SQLite itself begins anew, but only if it meets nobody who reads."""
-_PATIENCE_MILLISECONDS = 500
-"""To wait for readers; they read for milliseconds."""
+# The next sessions fill less than this anyway.
+_MIN_VACUUM_BYTES = 4 << 20
+# 16 MB. A line takes about eight pages, and each checkpoint waits for the disk, for perhaps a tenth of a second.
+_CHECKPOINT_PAGES = 4000
+# SQLite restarts the log by itself, but only while nobody reads.
+_MAX_LOG_BYTES = 32 << 20
+# How long to wait for readers, which read for milliseconds.
+_READER_TIMEOUT_MS = 500
 
 
 def give_back() -> None:
-    """To the file system, where it is much and a quarter of the file: that means to write the rest anew."""
-    free, pages, size = (_number(name) for name in ("freelist_count", "page_count", "page_size"))
-    if free * size >= _WORTH_IT and free * 4 >= pages:
+    """Return free space to the file system if it is at least 4 MB and a quarter of the file: that rewrites the rest."""
+    free, pages, size = (_read_number(name) for name in ("freelist_count", "page_count", "page_size"))
+    if free * size >= _MIN_VACUUM_BYTES and free * 4 >= pages:
         execute("VACUUM")
     execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 class Log:
-    """The write-ahead log, for one that writes all the time and has somebody wait for each commit.
+    """Checkpoints of the write-ahead log outside of commits, for a process that writes all the time.
 
-    SQLite brings the log into the database as a part of the commit that makes it long, and waits for the disk: here
-    that is done by `tend`, after those who wait were told.
+    By default SQLite runs a checkpoint, and waits for the disk, within the commit that makes the log long. Here `tend`
+    runs it after the commit, when those who wait for the commit have been notified.
     """
 
     def __init__(self) -> None:
         self._pages = 0
-        current().set_wal_hook(self._has_grown)
+        current().set_wal_hook(self._note_pages)
 
     def tend(self) -> None:
-        if self._pages < _LONG_LOG_PAGES:
+        """Run a checkpoint if the log is long."""
+        if self._pages < _CHECKPOINT_PAGES:
             return
         self._pages = 0
-        # As little a fault as it is in a commit: another may be at it, or the disk full; the log has all.
+        # A failure is harmless, as in a commit: another process may run one, or the disk be full; the log has all data.
         with suppress(apsw.Error):
             current().wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         shorten_log()
 
-    def _has_grown(self, connection: apsw.Connection, database: str, pages: int) -> int:
+    def _note_pages(self, connection: apsw.Connection, database: str, pages: int) -> int:
         self._pages = pages
         return apsw.SQLITE_OK
 
 
 def shorten_log() -> None:
-    """Empties a write-ahead log that followers have kept from being begun anew, waiting for them if need be."""
+    """Truncate a write-ahead log that followers kept from being restarted; wait up to 0.5 s for them."""
     try:
         length = os.stat(f"{current().filename}-wal").st_size
     except FileNotFoundError:
         return
-    if length <= _LONGEST_LOG:
+    if length <= _MAX_LOG_BYTES:
         return
     connection = current()
-    connection.set_busy_timeout(_PATIENCE_MILLISECONDS)
+    connection.set_busy_timeout(_READER_TIMEOUT_MS)
     try:
         execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         connection.set_busy_timeout(BUSY_TIMEOUT_SECONDS * 1000)
 
 
-def _number(pragma: str) -> int:
+def _read_number(pragma: str) -> int:
     return int(execute(f"PRAGMA {pragma}").fetchone()[0])

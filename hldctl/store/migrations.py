@@ -1,6 +1,6 @@
-"""The schema, as a numbered list of steps; a database's `user_version` says how many it has had.
+"""The schema, as a numbered list of migrations; `user_version` is the number that a database has had.
 
-Steps are only ever appended.
+Migrations are only ever appended.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ CREATE TABLE mcp_servers (
 )
 """
 
-# AUTOINCREMENT: an id that was given is never given again, also after the newest rows were pruned.
+# AUTOINCREMENT: an id is never reused, not even after the newest rows were pruned.
 _FEED = """
 CREATE TABLE feed (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -220,18 +220,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN was_queued INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE sessions ADD COLUMN started_at INTEGER",
         "ALTER TABLE sessions ADD COLUMN restarts TEXT",
-        # Before this version two sessions of one name could run, which the index does not allow: the newest keeps it.
+        # Before this version two sessions of one name could run, which the index forbids: the newest keeps the name.
         f"UPDATE sessions SET title = coalesce(title, name), name = NULL WHERE {_RUNS} AND EXISTS ("
         f"SELECT 1 FROM sessions AS newer WHERE newer.name = sessions.name AND {_RUNS.replace('sessions.', 'newer.')}"
         " AND (newer.created_at, newer.rowid) > (sessions.created_at, sessions.rowid))",
-        # What the one who lets sessions start decides is decided by the database, too.
+        # Enforce in the database what the scheduler decides.
         "CREATE UNIQUE INDEX sessions_running_by_name ON sessions (name)"
         " WHERE name IS NOT NULL AND completed_at IS NULL AND status NOT IN ('queued', 'interrupting')",
         "CREATE INDEX sessions_on_end_pending ON sessions (created_at) WHERE on_end_pending = 1",
     ),
     (
         "CREATE INDEX sessions_by_status ON sessions (status, archived, created_at)",
-        # Most of the feed is of that type, and an index of it is one more page to write with each event.
+        # Most feed rows have that type, and indexing them would write one more page with each event.
         "DROP INDEX feed_by_type",
         "CREATE INDEX feed_of_changes ON feed (type, id) WHERE type <> 'conversation_updated'",
     ),
@@ -247,6 +247,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def migrations_from(version: int) -> Iterator[tuple[str, ...]]:
-    """Return what brings a database of that version up to date: the statements of each migration, its number last."""
+    """Yield the statements of each migration after `version`; the last one of each sets `user_version`."""
     for number in range(version, len(MIGRATIONS)):
         yield (*MIGRATIONS[number], f"PRAGMA user_version = {number + 1}")

@@ -1,4 +1,4 @@
-"""Which processes another session has, of this or of another state directory: read only, by a connection of its own."""
+"""Processes of another session, in this or another state directory, read through a separate read-only connection."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ SELECT completed_at IS NOT NULL AND on_end_pending = 0, boot_id, coalesce(left_r
 
 
 class Claim(NamedTuple):
+    """The processes that a session claims."""
+
     has_ended: bool
     boot_id: str | None
     left_running: list[tuple[int, int]]
-    """Pid and start of each process that it left running."""
+    """Pid and start time of each process that the session left running."""
 
 
 def of_session(state: StateDirectory, session_id: str) -> Claim | None:
-    """Return None where no such session is known, or the database cannot be read."""
+    """Return the claim of a session; None if the session is unknown or the database cannot be read."""
     try:
         with completion.reading(state) as connection:
             row = connection.execute(_QUERY, (session_id,)).fetchone()

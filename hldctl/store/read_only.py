@@ -1,7 +1,7 @@
-"""Reading the database where its disk takes no writes: SQLite needs a file beside it otherwise, or has to make one.
+"""Read-only connections for a disk that cannot be written to: SQLite otherwise needs to create files beside the database.
 
-Measured with SQLite 3.54: without that file, opening a database in WAL mode fails with SQLITE_IOERR on a full disk and
-with SQLITE_CANTOPEN on one that is read-only. If both files of the write-ahead log are there, it opens as usual.
+Measured with SQLite 3.54: without these files, opening a database in WAL mode fails with SQLITE_IOERR on a full disk and
+with SQLITE_CANTOPEN on a read-only one. If both files of the write-ahead log exist, it opens as usual.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from pathlib import Path
 
 import apsw
 
-_DIRECTORIES = (None, "/dev/shm")  # noqa: S108  the system's usual one, then memory
+_DIRECTORIES = (None, "/dev/shm")  # noqa: S108  the system's default, then memory
 
 OUTDATED = (
-    "The disk takes no writes, and there is no room to copy the database: the newest changes may be missing from what "
-    "was printed."
+    "The disk cannot be written to, and there is no room to copy the database: the newest changes may be missing from "
+    "the output."
 )
 
 _outdated: list[Path] = []
 
 
 def is_outdated() -> bool:
-    """Return whether something was read without the newest changes, for want of room to copy them."""
+    """Return whether a read missed the newest changes because there was no room to copy the database."""
     return bool(_outdated)
 
 
 def connect(database: Path, schema: int) -> apsw.Connection:
-    """Return a connection that cannot write, to the database as it is now; raises apsw.Error.
+    """Return a read-only connection to the database as it is now; raise apsw.Error if that fails.
 
-    A database with changes in its write-ahead log, or of another schema, is copied to a private directory first and
-    brought up to date there: for the former SQLite would need to write beside it.
+    A database with changes in its write-ahead log, or with another schema, is copied to a private directory first and
+    brought up to date there: to read the log, SQLite would need to write beside the database.
     """
     if not _has_log(database):
-        connection = _immutable(database)
+        connection = _open_immutable(database)
         try:
             if _version(connection) >= schema:
                 return connection
@@ -47,11 +47,11 @@ def connect(database: Path, schema: int) -> apsw.Connection:
         connection.close()
     for directory in _DIRECTORIES:
         try:
-            return _copied(database, directory)
+            return _open_copy(database, directory)
         except (OSError, apsw.FullError, apsw.IOError, apsw.CantOpenError):
             continue
     _outdated.append(database)
-    return _immutable(database)
+    return _open_immutable(database)
 
 
 def _has_log(database: Path) -> bool:
@@ -65,17 +65,17 @@ def _version(connection: apsw.Connection) -> int:
     return int(connection.pragma("user_version"))
 
 
-def _immutable(path: Path) -> apsw.Connection:
-    """Open a file that SQLite is told nobody writes to: it takes no locks then, and needs no other file."""
+def _open_immutable(path: Path) -> apsw.Connection:
+    """Open a file as immutable: SQLite then takes no locks and needs no other file."""
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     connection = apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
-    # What is sorted may be long, and the directory for temporary files may be on the same disk.
+    # A sort may be large, and the directory for temporary files may be on the same disk.
     connection.execute("PRAGMA temp_store = MEMORY").fetchall()
     return connection
 
 
-def _copied(database: Path, parent: str | None) -> apsw.Connection:
-    """Open a copy that is deleted at once: the open descriptor keeps it until the connection is closed."""
+def _open_copy(database: Path, parent: str | None) -> apsw.Connection:
+    """Open a copy, and delete it at once: the open descriptor keeps it until the connection is closed."""
     directory = Path(tempfile.mkdtemp(prefix="hldctl-", dir=parent))
     try:
         copy = directory / "hldctl.db"
@@ -83,7 +83,7 @@ def _copied(database: Path, parent: str | None) -> apsw.Connection:
         with suppress(FileNotFoundError):
             shutil.copyfile(f"{database}-wal", f"{copy}-wal")
         _bring_up_to_date(copy)
-        connection = _immutable(copy)
+        connection = _open_immutable(copy)
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         except BaseException:
@@ -95,7 +95,7 @@ def _copied(database: Path, parent: str | None) -> apsw.Connection:
 
 
 def _bring_up_to_date(copy: Path) -> None:
-    """Take the write-ahead log into the copy, and make the schema this version's."""
+    """Merge the write-ahead log into the copy, and migrate it to this version's schema."""
     from hldctl.store.migrations import migrations_from
 
     connection = apsw.Connection(str(copy))

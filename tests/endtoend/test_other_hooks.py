@@ -50,4 +50,4 @@ def test_answer_after_another_hooks_is_recorded_as_unused(sandbox: Sandbox) -> N
     assert sandbox.ended(session_id)["permission_denials"] == []
     (request,) = asked(sandbox)
     assert (request["status"], request["answered_by"]) == ("approved", "another hook")
-    assert request["comment"].startswith("denied in vain by ")
+    assert request["comment"].startswith("denied by ")
