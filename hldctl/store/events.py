@@ -42,8 +42,8 @@ _COMPLETE = (
 )
 # Enough to identify the event; its content is one query away and not stored twice.
 _FEED_FIELDS = ("sequence", "event_type", "role", "tool_id", "tool_name", "tool_result_for_id", "parent_tool_use_id")
-# SQLite builds the JSON from the rows just inserted: otherwise that would be a third of the cost of each line. Null
-# columns are left out.
+# SQLite builds the JSON from the rows just inserted, at a third of what each line would cost otherwise. Null columns
+# are left out.
 _OPTIONAL = "".join(f""" || iif({name} IS NULL, '', ',"{name}":' || json_quote({name}))""" for name in _FEED_FIELDS[1:])
 _PUBLISH = f"""
 INSERT INTO feed (type, session_id, run_id, timestamp, data)

@@ -1,7 +1,7 @@
-"""The tables as peewee sees them, for queries that a command composes; `migrations` makes the tables.
+"""peewee models of the tables, for queries that a command composes; `migrations` creates the tables.
 
-The table of sessions follows from `session.Session`, which a supervisor can load without peewee (20 ms and 5 MB). What
-the driver reads and writes of the other tables is compared with these models by a test.
+The table of sessions is derived from `session.Session`, which a supervisor can load without peewee (20 ms and 5 MB). A
+test compares these models with the queries on the other tables.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hldctl.store.session import BOOLEAN_COLUMNS, JSON_COLUMNS, TYPES, decode_va
 
 
 class _OpenConnection(APSWDatabase):  # type: ignore[misc]  # playhouse has no stubs for it
-    """Makes SQL of queries, and runs it on the connection that is open; errors are the driver's."""
+    """Runs peewee's SQL on the open connection; errors are those of the driver."""
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         return connection.execute(sql, tuple(params or ()))
@@ -40,7 +40,7 @@ class JsonField(TextField):
 
 
 def _session_fields() -> Iterator[tuple[str, Field]]:
-    """Yield a field for each column of a session: its type, and whether it can be null, follow from the annotation."""
+    """Yield a field for each column of a session; its type and whether it can be null follow from the annotation."""
     for name, type_ in TYPES.items():
         kind = type_.removesuffix(" | None")
         if name in JSON_COLUMNS:
@@ -175,7 +175,7 @@ TABLES = (
 
 
 def sample(column: str) -> Any:
-    """Return a value of the kind that a column of a session has."""
+    """Return a sample value of the type of a session's column."""
     field = getattr(SessionTable, column)
     if isinstance(field, JsonField):
         return []

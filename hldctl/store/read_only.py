@@ -1,7 +1,7 @@
-"""Read-only connections for a disk that cannot be written to: SQLite otherwise needs to create files beside the database.
+"""Read-only connections for a disk that cannot be written to: SQLite normally creates files beside the database.
 
-Measured with SQLite 3.54: without these files, opening a database in WAL mode fails with SQLITE_IOERR on a full disk and
-with SQLITE_CANTOPEN on a read-only one. If both files of the write-ahead log exist, it opens as usual.
+Measured with SQLite 3.54: without these files, opening a database in WAL mode fails with SQLITE_IOERR on a full disk,
+and with SQLITE_CANTOPEN on a read-only one. If both files of the write-ahead log exist, it opens as usual.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Who may start: of one name one session at a time, of all and of each group as many as there are slots.
+"""Scheduling of sessions: one running session per name, a limited number in total and per group.
 
-First come, first served; but who waits for a name, or for a slot in a group, keeps nobody else from a slot.
+First in, first out; a session blocked by its name or group does not hold up those after it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _REPLACED_GRACE_MS = 10_000
 
 @dataclass(frozen=True)
 class Slots:
-    """How many sessions may run at once on this machine; None for any number."""
+    """Limits on the sessions that run at once on this machine, in total and per group; None if there is no limit."""
 
     all: int | None = None
     groups: Mapping[str, int] = field(default_factory=dict)
 
     def concern(self, group: str | None) -> bool:
-        """Whether a session of that group may have to wait for one."""
+        """Return whether a session of this group may have to wait for a slot."""
         return self.all is not None or group in self.groups
 
 
 class NameTaken(Exception):
-    """Another session of that name has not ended."""
+    """Raised if another session with the same name has not ended."""
 
     def __init__(self, session_id: str) -> None:
         super().__init__(session_id)
@@ -51,7 +51,7 @@ class Live(NamedTuple):
 
 @dataclass(frozen=True)
 class NewSession:
-    """The rows of a session that is launched."""
+    """The rows of a session to be launched."""
 
     row: dict[str, Any]
     query_event: dict[str, Any]
@@ -60,67 +60,72 @@ class NewSession:
 
 @dataclass(frozen=True)
 class Admission:
+    """The result of `admit`."""
+
     status: Status
     replaced: tuple[str, ...] = ()
-    """The sessions that were asked to end for this one."""
+    """The sessions that this one interrupts."""
 
 
 def admit(new: NewSession, if_running: IfRunning, slots: Slots) -> Admission:
-    """Insert a new session with the status that it may have: starting, or queued. Raise NameTaken.
+    """Insert a new session as starting or queued; raise NameTaken if its name is taken and it may not wait.
 
-    The sessions that it replaces are asked to end in the same transaction, so that nothing can come between.
+    The sessions that it replaces are interrupted in the same transaction, so that no other session gets in between.
     """
     row = new.row
     with transaction():
-        others = _live() if row["name"] is not None or slots.concern(row["group_name"]) else []
+        others = _live_sessions() if row["name"] is not None or slots.concern(row["group_name"]) else []
         rivals = [other.id for other in others if other.name is not None and other.name == row["name"]]
         if rivals and if_running in (IfRunning.FAIL, IfRunning.SKIP):
             raise NameTaken(rivals[0])
         if if_running is IfRunning.REPLACE:
             for rival in rivals:
                 sessions.request_interrupt(rival, row["created_at"], _REPLACED_GRACE_MS, EndReason.INTERRUPTED)
-        itself = Live(row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"])
-        status = Status.STARTING if itself.id in _starters([*others, itself], slots) else Status.QUEUED
+        session = Live(row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"])
+        status = Status.STARTING if session.id in _eligible_ids([*others, session], slots) else Status.QUEUED
         admitted = {**row, "status": str(status), "was_queued": status is Status.QUEUED}
         sessions.create(admitted, new.query_event, new.mcp_servers)
     return Admission(status, tuple(rivals) if if_running is IfRunning.REPLACE else ())
 
 
 def start(session_id: str, slots: Slots, now: int) -> bool:
-    """Whether a queued session has a slot and its name now; it is starting then."""
+    """Let a queued session leave the queue if it has a slot and its name; return whether it is starting now."""
     with transaction():
-        if session_id not in _starters(_live(), slots):
+        if session_id not in _eligible_ids(_live_sessions(), slots):
             return False
         return sessions.leave_queue(session_id, now)
 
 
 def ahead_of(session_id: str) -> list[str]:
-    """Whose end, or death, lets a queued session go on: of this machine's the one before it, or all that run.
+    """Return the sessions that a queued session has to watch: the one before it in the queue, or all running ones.
 
-    So each is watched by somebody, and nobody watches many.
+    Only sessions on this machine count. Each session is thus watched by another one, and none watches many.
     """
-    here = [other for other in _live() if is_this_machine(other.host, other.boot_id)]
+    here = [other for other in _live_sessions() if is_this_machine(other.host, other.boot_id)]
     waiting = [other.id for other in here if other.status == Status.QUEUED]
     if session_id not in waiting:
         return []
-    place = waiting.index(session_id)
-    return waiting[place - 1 : place] if place else [other.id for other in here if other.status != Status.QUEUED]
+    position = waiting.index(session_id)
+    running = [other.id for other in here if other.status != Status.QUEUED]
+    return waiting[position - 1 : position] if position else running
 
 
 def queued() -> list[str]:
-    return [other.id for other in _live() if other.status == Status.QUEUED]
+    """Return the ids of the queued sessions, oldest first."""
+    return [other.id for other in _live_sessions() if other.status == Status.QUEUED]
 
 
 def may_start(session_id: str, slots: Slots) -> bool:
-    return session_id in _starters(_live(), slots)
+    """Return whether a queued session has a slot and its name now."""
+    return session_id in _eligible_ids(_live_sessions(), slots)
 
 
 def with_name(name: str | None) -> list[str]:
-    """Those of that name that have not ended, oldest first."""
-    return [other.id for other in _live() if name is not None and other.name == name]
+    """Return the ids of the sessions with this name that have not ended, oldest first; none if `name` is None."""
+    return [other.id for other in _live_sessions() if name is not None and other.name == name]
 
 
-def _live() -> list[Live]:
+def _live_sessions() -> list[Live]:
     rows = execute(
         "SELECT id, name, group_name, status, host, boot_id FROM sessions WHERE completed_at IS NULL"
         " ORDER BY created_at, rowid"
@@ -128,13 +133,13 @@ def _live() -> list[Live]:
     return [Live(*row) for row in rows]
 
 
-def _starters(live: Iterable[Live], slots: Slots) -> set[str]:
-    """The queued sessions that may start now."""
+def _eligible_ids(live: Iterable[Live], slots: Slots) -> set[str]:
+    """Return the ids of the queued sessions that may start now."""
     live = list(live)
     running = [session for session in live if session.status != Status.QUEUED]
     here = [session for session in running if is_this_machine(session.host, session.boot_id)]
     taken = len(here)
-    in_groups = Counter(session.group for session in here)
+    taken_by_group = Counter(session.group for session in here)
     names = {session.name for session in running if session.name is not None}
     starters = set()
     for session in live:
@@ -144,10 +149,10 @@ def _starters(live: Iterable[Live], slots: Slots) -> set[str]:
         if session.name is not None:
             names.add(session.name)
         has_slot = slots.all is None or taken < slots.all
-        places = None if session.group is None else slots.groups.get(session.group)
-        has_place = places is None or in_groups[session.group] < places
-        if has_name and has_slot and has_place:
+        group_slots = None if session.group is None else slots.groups.get(session.group)
+        has_group_slot = group_slots is None or taken_by_group[session.group] < group_slots
+        if has_name and has_slot and has_group_slot:
             starters.add(session.id)
             taken += 1
-            in_groups[session.group] += 1
+            taken_by_group[session.group] += 1
     return starters

@@ -35,9 +35,9 @@ class _Identity:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
-    """Its columns as attributes. Times are whole milliseconds since 1970, UTC.
+    """A session with its columns as attributes. Times are whole milliseconds since 1970, UTC.
 
-    A query may have read some columns only: any other raises AttributeError.
+    A query may read only some columns; any other attribute raises AttributeError.
     """
 
     archived: bool = column(exposure=FIRST)
@@ -67,22 +67,22 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     interrupt_requested_at: int | None = column()
     interrupt_grace_ms: int | None = column()
     left_running: list[list[int]] | None = column()
-    """Pairs of pid and start of what Claude Code left running when it ended in good order; see ProcessIdentity."""
+    """Pid and start time of each process that Claude Code left running when it exited normally; see ProcessIdentity."""
     pending_approvals: int = column(exposure=FIRST)
     permission_denials: list[dict[str, Any]] = column(exposure=FIRST)
     stop_reason: str | None = column()
-    """Why it has to stop, as an EndReason: decided before it is signalled."""
+    """Why the session has to stop, as an EndReason; set before it is signalled."""
     on_end_pending: bool = column()
-    """Whether it has ended and its `on_end` has not been run yet."""
+    """True if the session has ended and its `on_end` has not been run yet."""
     rehearsed: bool = column(exposure=LAST)
     was_queued: bool = column()
-    """Whether it has been queued, or is."""
+    """True if the session is or was queued."""
     started_at: int | None = column(exposure=LAST)
-    """When Claude Code started first; a session may have been queued before."""
+    """When Claude Code first started; a session may have been queued before."""
     restarts: list[dict[str, Any]] | None = column()
     """Each a Restart, as an object."""
     launched_within: str | None = column(trusted=True)
-    """The session that launched it with commands of its own choice and without that right: they get no token."""
+    """The session that launched it with its own commands, but had no right to answer: the commands get no token."""
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> Session:
@@ -109,16 +109,16 @@ TYPES = {each.name: str(each.type) for each in fields(Session)}
 COLUMNS = tuple(TYPES)
 JSON_COLUMNS = frozenset(name for name, type_ in TYPES.items() if type_.startswith(("tuple[", "list[", "dict[")))
 BOOLEAN_COLUMNS = frozenset(name for name, type_ in TYPES.items() if type_.startswith("bool"))
-"""SQLite holds them as numbers."""
+"""Columns that SQLite stores as numbers."""
 _TUPLES = frozenset(name for name, type_ in TYPES.items() if type_.startswith("tuple["))
 EXPOSED_COLUMNS = tuple(
     each.name for exposure in (FIRST, LAST) for each in fields(Session) if each.metadata["exposure"] is exposure
 )
-"""In the JSON of a session, in this order."""
+"""The columns in the JSON object of a session, in this order."""
 TRUSTED_COLUMNS = _where("trusted")
-"""What allows or runs something: a damaged database is not believed if the session's own files say otherwise."""
+"""Columns that allow or run something: the session's own files take precedence over a damaged database."""
 OUTCOME_COLUMNS = _where("outcome")
-"""Decided once; the files have it from then on."""
+"""Columns that are set once, when the session ends, and from then on are in its files."""
 
 
 def decode_row(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which sessions a listing shows: queries composed of what was asked for."""
+"""Queries for lists of sessions, composed from filters."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hldctl.store.connection import require_order
 from hldctl.store.models import SessionTable
 from hldctl.store.session import Session
 
-_AT_A_TIME = 200
+_BATCH_SIZE = 200
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What `ls` asks for."""
+    """The filters and the order of a list of sessions."""
 
     archived: bool = False
     statuses: tuple[Status, ...] = ()
@@ -27,11 +27,11 @@ class Listing:
     sort: str = "created_at"
     limit: int | None = None
     columns: tuple[str, ...] | None = None
-    """All, unless named: queries and results can be long."""
+    """The columns to read; None for all. Prompts and results can be long."""
 
 
 def matching(listing: Listing) -> list[Session]:
-    """Newest, or largest, first."""
+    """Return the sessions that match, newest or largest first."""
     query = SessionTable.select(*(getattr(SessionTable, name) for name in listing.columns or ()))
     if not listing.archived:
         query = query.where(SessionTable.archived == False)  # noqa: E712  peewee builds SQL of it
@@ -44,28 +44,28 @@ def matching(listing: Listing) -> list[Session]:
             SessionTable.title.contains(word) | SessionTable.summary.contains(word) | SessionTable.query.contains(word)
         )
     query = query.order_by(getattr(SessionTable, listing.sort).desc(), SQL("rowid").desc())
-    return _found(query.limit(listing.limit) if listing.limit is not None else query)
+    return _fetch_sessions(query.limit(listing.limit) if listing.limit is not None else query)
 
 
 def read(ids: Sequence[str], columns: Sequence[str]) -> Iterator[Session]:
-    """Read these sessions, in this order; one that was deleted is left out.
+    """Yield these sessions in this order, without those that were deleted.
 
-    They are read some at a time: neither are all in memory at once, nor does a slow reader hold a transaction.
+    They are read in batches, so that not all are in memory at once, and a slow reader does not hold a transaction.
     """
-    for start in range(0, len(ids), _AT_A_TIME):
-        some = ids[start : start + _AT_A_TIME]
+    for start in range(0, len(ids), _BATCH_SIZE):
+        batch = ids[start : start + _BATCH_SIZE]
         query = SessionTable.select(*(getattr(SessionTable, name) for name in columns))
-        found = {session.id: session for session in _found(query.where(SessionTable.id.in_(some)))}
-        yield from (found[session_id] for session_id in some if session_id in found)
+        sessions = {session.id: session for session in _fetch_sessions(query.where(SessionTable.id.in_(batch)))}
+        yield from (sessions[session_id] for session_id in batch if session_id in sessions)
 
 
-def _found(query: Any) -> list[Session]:
-    found: list[Session] = []
+def _fetch_sessions(query: Any) -> list[Session]:
+    sessions: list[Session] = []
     ids = set[str]()
     for row in query.dicts().iterator():
         session = Session.from_columns(row)
-        found.append(session)
+        sessions.append(session)
         if "id" in row:
             ids.add(session.id)
-            require_order(len(ids) == len(found))
-    return found
+            require_order(len(ids) == len(sessions))
+    return sessions

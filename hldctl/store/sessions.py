@@ -15,33 +15,30 @@ from hldctl.store.feed_writer import Change
 from hldctl.store.session import Session, decode_row, encode_value
 from hldctl.system.processes import ProcessIdentity
 
-_DELETED_AT_ONCE = 5000
-"""Rows."""
-_WHERE_IT_RUNS = (
+_DELETE_BATCH_ROWS = 5000
+# Where a session runs, and what it may still have to start there.
+_RUN_FIELDS = (
     *("id", "host", "pid", "pid_started", "supervisor_pid", "boot_id", "completed_at"),
     *("on_end", "retries", "wait_for_reset"),
 )
-"""And what it may still have to start there."""
-
-
-_PROGRESS = (
+_PROGRESS_FIELDS = (
     *("id", "name", "working_dir", "status", "end_reason", "error_message", "created_at", "started_at"),
     *("duration_ms", "num_turns", "cost_usd", "effective_context_tokens", "context_window", "extra_arguments"),
 )
 
 
 def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[dict[str, Any]]) -> None:
-    """The row, its MCP servers and its first event, the user's query, together."""
+    """Insert a session's row, its MCP servers and its first event, which is the user's query."""
     run_id, now = session["run_id"], session["created_at"]
     with transaction():
         insert("sessions", {name: encode_value(name, value) for name, value in session.items()})
         mcp_servers.create(session["id"], servers)
         events.add(query_event)
-        said = {"sequence": 1, "event_type": query_event["event_type"], "role": query_event["role"]}
+        event = {"sequence": 1, "event_type": query_event["event_type"], "role": query_event["role"]}
         feed.publish(
             [
                 _status_change(session["id"], run_id, None, session["status"], now),
-                (FeedType.CONVERSATION_UPDATED, session["id"], run_id, now, said),
+                (FeedType.CONVERSATION_UPDATED, session["id"], run_id, now, event),
             ]
         )
 
@@ -58,7 +55,7 @@ def _status_change(session_id: str, run_id: str, old: str | None, new: str, now:
 
 
 def _change_status(session_id: str, new: Status, now: int, columns: dict[str, Any], **more: Any) -> bool:
-    """Within a transaction: sets the status and publishes it; False if the session has ended or is not there."""
+    """Set the status and publish it; return False if the session has ended or does not exist. Needs a transaction."""
     row = execute("SELECT status, run_id FROM sessions WHERE id = ? AND completed_at IS NULL", (session_id,)).fetchone()
     if row is None:
         return False
@@ -69,34 +66,37 @@ def _change_status(session_id: str, new: Status, now: int, columns: dict[str, An
 
 
 def get(session_id: str) -> Session | None:
+    """Return the session; None if it does not exist."""
     row = as_row(session_id)
     return None if row is None else Session.from_columns(row)
 
 
 def as_row(session_id: str) -> dict[str, Any] | None:
-    """All columns, as `create` takes them."""
+    """Return all columns of a session in the form that `create` takes; None if it does not exist."""
     return next(iter(_rows("SELECT * FROM sessions WHERE id = ?", (session_id,))), None)
 
 
 def _rows(query: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
     cursor = execute(query, parameters)
-    found = cursor.fetchone()
-    if found is None:
+    first = cursor.fetchone()
+    if first is None:
         return []
     names = [column[0] for column in cursor.get_description()]
-    return [decode_row(names, row) for row in (found, *cursor)]
+    return [decode_row(names, row) for row in (first, *cursor)]
 
 
 def ids_with_prefix(prefix: str, limit: int = 2) -> list[str]:
-    """As a range, so that the primary key serves it."""
+    """Return at most `limit` ids with this prefix; the query is a range so that it uses the primary key."""
     return _ids("SELECT id FROM sessions WHERE id >= ? AND id < ? LIMIT ?", prefix, prefix + "\x7f", limit)
 
 
 def newest_with_name(name: str) -> str | None:
+    """Return the id of the newest session with this name; None if there is none."""
     return next(iter(_ids("SELECT id FROM sessions WHERE name = ? ORDER BY created_at DESC LIMIT 1", name)), None)
 
 
 def newest() -> str | None:
+    """Return the id of the newest session; None if there are no sessions."""
     return next(iter(_ids("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1")), None)
 
 
@@ -111,46 +111,46 @@ WHERE id IN (SELECT value FROM json_each(?)) AND completed_at IS NOT NULL
 
 
 def outcomes(session_ids: Iterable[str], length: int) -> dict[str, str]:
-    """The beginning of what each of these ended with: an error or, of one that has done its work, the result."""
+    """Return the first `length` characters of the error, or of the result, of each of these sessions that has ended."""
     return dict(execute(OUTCOMES, (length, json.dumps(list(session_ids)))).fetchall())
 
 
 def unattended(session_ids: Iterable[str]) -> list[Session]:
-    """Those of these that need a supervisor: not ended, or with something still to be done after their end.
+    """Return those of these sessions that need a supervisor: they have not ended, or their `on_end` has not been run.
 
-    With no more than says where they run, and whether they have ended.
+    Only the columns that say where a session runs, and whether it has ended, are read.
     """
-    return _where_they_run(session_ids, "(completed_at IS NULL OR on_end_pending = 1)")
+    return _read_process_columns(session_ids, "(completed_at IS NULL OR on_end_pending = 1)")
 
 
 def not_ended(session_ids: Iterable[str]) -> list[Session]:
-    """Those of these that have not ended, with no more than says where they run."""
-    return _where_they_run(session_ids, "completed_at IS NULL")
+    """Return those of these sessions that have not ended, with the same columns as `unattended`."""
+    return _read_process_columns(session_ids, "completed_at IS NULL")
 
 
-def _where_they_run(session_ids: Iterable[str], condition: str) -> list[Session]:
+def _read_process_columns(session_ids: Iterable[str], condition: str) -> list[Session]:
     query = (
-        f"SELECT {', '.join(_WHERE_IT_RUNS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND {condition}"
+        f"SELECT {', '.join(_RUN_FIELDS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND {condition}"
     )
     return [Session.from_columns(row) for row in _rows(query, (json.dumps(list(session_ids)),))]
 
 
 def to_be_attended() -> list[str]:
-    """The ids of all such, by two partial indexes that hold only these."""
+    """Return the ids of all sessions that need a supervisor, by two partial indexes that hold only these."""
     return _ids(
         "SELECT id FROM sessions WHERE completed_at IS NULL UNION ALL"
-        # The plus keeps SQLite from the index of all that have ended.
+        # The plus keeps SQLite from using the index of all ended sessions.
         " SELECT id FROM sessions WHERE on_end_pending = 1 AND +completed_at IS NOT NULL"
     )
 
 
 def alive() -> list[str]:
-    """The ids of those that have not ended, oldest first, by a partial index that holds only these."""
+    """Return the ids of the sessions that have not ended, oldest first, by a partial index that holds only these."""
     return _ids("SELECT id FROM sessions WHERE completed_at IS NULL ORDER BY created_at")
 
 
 def with_right_to_answer(session_ids: Collection[str]) -> set[str]:
-    """Those of these that were launched with --from-session."""
+    """Return the ids of those of these sessions that were launched with --from-session."""
     return set(
         _ids(
             "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND from_session = 1",
@@ -160,7 +160,7 @@ def with_right_to_answer(session_ids: Collection[str]) -> set[str]:
 
 
 def working_in(directory: str, *, but: str) -> list[str]:
-    """Those of this machine that run there, but for one."""
+    """Return the ids of the sessions that run in a directory on this machine, except one."""
     return _ids(
         "SELECT id FROM sessions WHERE completed_at IS NULL AND working_dir = ? AND host = ? AND id <> ?"
         " AND status NOT IN (?, ?) ORDER BY created_at",
@@ -169,28 +169,28 @@ def working_in(directory: str, *, but: str) -> list[str]:
 
 
 def progress(session_ids: Collection[str]) -> dict[str, Session]:
-    """How far each has come: what changes while it runs, and what tells it from others."""
-    query = f"SELECT {', '.join(_PROGRESS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
+    """Return the columns that change while a session runs, and those that identify it, by session id."""
+    query = f"SELECT {', '.join(_PROGRESS_FIELDS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
     return {row["id"]: Session.from_columns(row) for row in _rows(query, (json.dumps(list(session_ids)),))}
 
 
 def statuses(session_ids: Collection[str]) -> dict[str, Status]:
-    """Of those that exist."""
+    """Return the status of each of these sessions that exists, by session id."""
     marks = ", ".join("?" * len(session_ids))
     rows = execute(f"SELECT id, status FROM sessions WHERE id IN ({marks})", tuple(session_ids))
     return {session_id: Status(status) for session_id, status in rows}
 
 
 def request_interrupt(session_id: str, now: int, grace_ms: int, reason: EndReason = EndReason.INTERRUPTED) -> bool:
-    """Records the intent; False if the session has ended. A second request may change the grace period only."""
+    """Record a request to interrupt a session; return False if it has ended. A later request keeps the first reason."""
     intent = {"interrupt_requested_at": now, "interrupt_grace_ms": grace_ms, "last_activity_at": now}
     with transaction():
-        _keep_first(session_id, "stop_reason", str(reason))
+        _set_if_null(session_id, "stop_reason", str(reason))
         return _change_status(session_id, Status.INTERRUPTING, now, intent)
 
 
-def _keep_first(session_id: str, column: str, value: Any) -> None:
-    """Sets what has not been set before, of a session that has not ended."""
+def _set_if_null(session_id: str, column: str, value: Any) -> None:
+    """Set a column if it is null and the session has not ended."""
     execute(
         f"UPDATE sessions SET {column} = ? WHERE id = ? AND {column} IS NULL AND completed_at IS NULL",
         (value, session_id),
@@ -199,61 +199,66 @@ def _keep_first(session_id: str, column: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class Interrupt:
+    """A request to interrupt a session; `requested_at` is in milliseconds since 1970."""
+
     requested_at: int
     grace_ms: int
     reason: EndReason
 
 
 def interrupt_request(session_id: str) -> Interrupt | None:
+    """Return the request to interrupt a session; None if there is none."""
     row = execute(
         "SELECT interrupt_requested_at, interrupt_grace_ms, stop_reason FROM sessions WHERE id = ?", (session_id,)
     ).fetchone()
     if row is None or row[0] is None:
         return None
-    # Of a session that an older version was asked to interrupt nothing more is said.
+    # Older versions recorded no reason.
     return Interrupt(row[0], row[1], EndReason(row[2] or EndReason.INTERRUPTED))
 
 
 def move_to_host(session_ids: Sequence[str], host: str) -> None:
-    """Whatever ran under the pids that are recorded of them, no process of this boot did."""
+    """Move sessions to this host. Their recorded pids are invalid then, so the boot id is cleared."""
     with transaction():
         ids = json.dumps(list(session_ids))
         execute("UPDATE sessions SET host = ?, boot_id = '' WHERE id IN (SELECT value FROM json_each(?))", (host, ids))
 
 
 def supervised_by(session_id: str, pid: int) -> None:
+    """Record the pid of the session's supervisor."""
     with transaction():
         execute("UPDATE sessions SET supervisor_pid = ? WHERE id = ?", (pid, session_id))
 
 
 def leave_queue(session_id: str, now: int) -> bool:
-    """Within a transaction; False if the session is to be stopped, or has been."""
+    """Set the status to starting; return False if the session has ended. Needs a transaction."""
     return _change_status(session_id, Status.STARTING, now, {"last_activity_at": now})
 
 
 def started(session_id: str, process: ProcessIdentity, now: int) -> None:
-    """Claude Code runs. An interrupt that came meanwhile keeps its status."""
+    """Record that Claude Code runs. A session that was interrupted in between keeps its status."""
     identity = {"pid": process.pid, "pid_started": process.started, "boot_id": process.boot_id}
     with transaction():
         row = execute("SELECT status FROM sessions WHERE id = ?", (session_id,)).fetchone()
-        begins = row is None or row[0] in (Status.STARTING, Status.QUEUED)
-        status = Status.RUNNING if begins else Status(row[0])
-        _keep_first(session_id, "started_at", now)
+        is_starting = row is None or row[0] in (Status.STARTING, Status.QUEUED)
+        status = Status.RUNNING if is_starting else Status(row[0])
+        _set_if_null(session_id, "started_at", now)
         _change_status(session_id, status, now, identity)
 
 
 def restart(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
-    """Its Claude Code is gone, and another is to go on; an interrupt that came meanwhile keeps its status."""
-    gone = {"pid": None, "pid_started": None, "restarts": restarts}
+    """Record that Claude Code has exited and will be started again. An interrupted session keeps its status."""
+    columns = {"pid": None, "pid_started": None, "restarts": restarts}
     with transaction():
         approvals.expire_all(current(), session_id, now, "Claude Code is started again")
         row = execute("SELECT interrupt_requested_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
         status = Status.STARTING if row is None or row[0] is None else Status.INTERRUPTING
-        if _change_status(session_id, status, now, gone):
+        if _change_status(session_id, status, now, columns):
             _close_tool_calls(session_id)
 
 
 def on_end_done(session_id: str) -> None:
+    """Record that the session's `on_end` has been run."""
     with transaction():
         _update(session_id, {"on_end_pending": False})
 
@@ -276,9 +281,9 @@ WHERE id = :id AND completed_at IS NULL
 
 
 def end(session_id: str, ending: Ending, now: int, left_running: Sequence[ProcessIdentity] = ()) -> None:
-    """Decided once: a session that has ended is left as it is. Tool calls left without a result are closed with it.
+    """Record how a session ended, and close its open tool calls. A session that has ended already is not changed.
 
-    The clock may have been set back since the launch: a duration is never negative.
+    The clock may have been set back since the launch; the duration is never negative.
     """
     assert ending.status.has_ended
     outcome = {
@@ -289,7 +294,7 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
         "left_running": [(process.pid, process.started) for process in left_running] or None,
     }
     with transaction():
-        # First: those who wait for an answer are told before they are told that all is over.
+        # First, so that the feed reports the expired requests before the end of the session.
         approvals.expire_all(current(), session_id, now, "the session has ended")
         execute(_LAST_NUMBERS, {"id": session_id, "now": now})
         if _change_status(session_id, ending.status, now, outcome, end_reason=str(ending.reason)):
@@ -297,7 +302,7 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
 
 
 def refolded(session_id: str, last_activity_at: int) -> None:
-    """An ended session's events are there again: its end is once more the last that happened."""
+    """Correct an ended session after its journal was replayed: its end is its last activity, all calls are closed."""
     with transaction():
         activity = "UPDATE sessions SET last_activity_at = max(last_activity_at, ?) WHERE id = ?"
         execute(activity, (last_activity_at, session_id))
@@ -306,7 +311,7 @@ def refolded(session_id: str, last_activity_at: int) -> None:
 
 
 def _close_tool_calls(session_id: str) -> None:
-    """Of a session that has ended: what has no result gets none any more."""
+    """Mark all open tool calls of a session as completed: they will not get a result."""
     execute(
         "UPDATE conversation_events SET is_completed = 1"
         " WHERE session_id = ? AND tool_id IS NOT NULL AND event_type = 'tool_call' AND is_completed = 0",
@@ -315,13 +320,13 @@ def _close_tool_calls(session_id: str) -> None:
 
 
 ForgottenRule = tuple[str, tuple[str, str, str]]
-"""The id of a rule, and the rule: tool, kind and content."""
+"""The id of a rule, and its tool, kind and content."""
 
 
 def change_settings(
     session_id: str, changes: dict[str, Any], now: int, forgotten_rules: Sequence[ForgottenRule] = ()
 ) -> None:
-    """Settings that can change at any time; `changes` are columns, `forgotten_rules` are deleted."""
+    """Change settings of a session at any time: set the columns in `changes`, and delete `forgotten_rules`."""
     with transaction():
         row = execute("SELECT run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
         if row is None:
@@ -338,7 +343,10 @@ def change_settings(
 
 
 def ended_before(moment: int, *, keep: int) -> list[str]:
-    """Those that had ended by then, but for the newest `keep` of all that have ended; oldest first."""
+    """Return the ids of sessions that ended at or before `moment`, in milliseconds since 1970, oldest first.
+
+    The newest `keep` of all ended sessions are left out.
+    """
     return _ids(
         "SELECT id FROM sessions WHERE completed_at <= ? AND on_end_pending = 0 AND id NOT IN"
         " (SELECT id FROM sessions WHERE completed_at IS NOT NULL ORDER BY created_at DESC, rowid DESC LIMIT ?)"
@@ -348,23 +356,23 @@ def ended_before(moment: int, *, keep: int) -> list[str]:
 
 
 def delete(session_id: str) -> None:
-    """With all that belongs to it. The many rows of a long session go in parts, so that nobody waits for long."""
+    """Delete a session and all its rows, in batches so that other writers do not wait long."""
     for table in ("conversation_events", "feed"):
         query = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE session_id = ? LIMIT ?)"
-        deleted = _DELETED_AT_ONCE
-        while deleted == _DELETED_AT_ONCE:
+        deleted = _DELETE_BATCH_ROWS
+        while deleted == _DELETE_BATCH_ROWS:
             with transaction():
-                execute(query, (session_id, _DELETED_AT_ONCE))
+                execute(query, (session_id, _DELETE_BATCH_ROWS))
                 deleted = int(execute("SELECT changes()").fetchone()[0])
     with transaction():
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 
 def runs() -> list[tuple[str, str]]:
-    """The id and the run's id of each."""
+    """Return the id and the run id of each session."""
     return [(row[0], row[1]) for row in execute("SELECT id, run_id FROM sessions")]
 
 
 def children(session_id: str) -> list[str]:
-    """The sessions that continue it, oldest first."""
+    """Return the ids of the sessions that continue it, oldest first."""
     return _ids("SELECT id FROM sessions WHERE parent_session_id = ? ORDER BY created_at", session_id)

@@ -1,4 +1,4 @@
-"""Sums over sessions."""
+"""Totals over sessions, by group."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hldctl.store.models import SessionTable
 
 
 class By(StrEnum):
-    """What sessions are grouped by."""
+    """The property that sessions are grouped by."""
 
     DAY = "day"
     MODEL = "model"
@@ -25,7 +25,7 @@ class By(StrEnum):
 
 
 _KEYS = {
-    # The user's own days: SQLite asks the C library, which obeys TZ.
+    # Days in the user's time zone: SQLite uses the C library, which obeys TZ.
     By.DAY: fn.date(SessionTable.created_at / 1000, "unixepoch", "localtime"),
     By.MODEL: SessionTable.model,
     By.DIRECTORY: SessionTable.working_dir,
@@ -35,12 +35,12 @@ _KEYS = {
     By.GROUP: SessionTable.group_name,
 }
 
-_DIGITS = 10
-"""Of a sum of dollars; what lies behind is the rounding of floating point."""
+# Decimals of a sum of dollars; any later digits are floating-point errors.
+_COST_DECIMALS = 10
 
 
 class Sums(NamedTuple):
-    """Of the sessions that have the key in common; a sum of nothing that is known is None."""
+    """Totals of the sessions with the same key; a total is None if no session has the value."""
 
     key: str | None
     sessions: int
@@ -48,7 +48,7 @@ class Sums(NamedTuple):
     failed: int
     interrupted: int
     running: int
-    """All that have not ended, the queued ones too."""
+    """Sessions that have not ended, including queued ones."""
     cost_usd: float | None
     input_tokens: int | None
     output_tokens: int | None
@@ -59,20 +59,20 @@ class Sums(NamedTuple):
 
     @property
     def success_rate(self) -> float | None:
-        """The share of those that have ended."""
+        """The share of completed sessions among those that have ended; None if none has."""
         ended = self.sessions - self.running
         return round(self.completed / ended, 4) if ended else None
 
 
 def sums(by: By, *, created_since: int | None = None, archived: bool = False) -> list[Sums]:
-    """Days in their order; of all else the dearest first."""
+    """Return the totals of each group: days in order, other groups by cost, highest first."""
     ends = [
         fn.SUM(SessionTable.status == str(status)) for status in (Status.COMPLETED, Status.FAILED, Status.INTERRUPTED)
     ]
     sums = [fn.SUM(getattr(SessionTable, name)) for name in Sums._fields[Sums._fields.index("input_tokens") :]]
     cost, count, key = fn.SUM(SessionTable.cost_usd), fn.COUNT(SQL("*")), _KEYS[by]
     running = fn.SUM(SessionTable.completed_at.is_null())
-    query = SessionTable.select(key, count, *ends, running, fn.ROUND(cost, _DIGITS), *sums).group_by(SQL("1"))
+    query = SessionTable.select(key, count, *ends, running, fn.ROUND(cost, _COST_DECIMALS), *sums).group_by(SQL("1"))
     if not archived:
         query = query.where(SessionTable.archived == False)  # noqa: E712  peewee builds SQL of it
     if created_since is not None:
@@ -82,7 +82,7 @@ def sums(by: By, *, created_since: int | None = None, archived: bool = False) ->
 
 
 def total(parts: Sequence[Sums]) -> Sums:
-    """The sum of sums."""
+    """Return the totals over all groups."""
     columns = zip(*(part[1:] for part in parts), strict=True)
     known = ([value for value in column if value is not None] for column in columns)
     return Sums(None, *(sum(values) if values else None for values in known))  # type: ignore[arg-type]  # counts are known

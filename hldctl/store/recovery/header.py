@@ -1,12 +1,12 @@
-"""The first bytes of the database's file, on which the rest depends."""
+"""Repair of the header of the database file, on which the rest of the file depends."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-# https://www.sqlite.org/fileformat2.html#the_database_header, with the values of each database that hldctl makes. The
-# sizes that are in doubt are zero: SQLite then goes by the file's own.
+# The header fields that have the same value in all databases of hldctl. Sizes that cannot be known are zero: SQLite then
+# uses the size of the file. See https://www.sqlite.org/fileformat2.html#the_database_header.
 _PAGE_SIZE = 4096
 _HEADER = {
     0: b"SQLite format 3\0" + _PAGE_SIZE.to_bytes(2, "big"),
@@ -20,7 +20,7 @@ _WAL_MODE = bytes([2, 2])
 
 
 def repair(path: Path) -> None:
-    """Write into the file's header what each database of hldctl has there."""
+    """Overwrite the fields of the header that are the same in each database of hldctl."""
     with path.open("r+b") as file:
         if os.fstat(file.fileno()).st_size < _PAGE_SIZE:
             return

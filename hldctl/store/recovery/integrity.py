@@ -1,4 +1,4 @@
-"""Whether the database is whole, and making room for a new one where it is not; `salvage` reads what is left."""
+"""Integrity checks of the database, and replacement of a damaged one; `salvage` reads what is left of it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from hldctl.store.recovery import header, schema, valid_values
 
 WITHOUT_BUG = (3, 51, 3)
 """The first SQLite without the WAL-reset bug: https://sqlite.org/wal.html#walresetbug."""
-_MOST_PROBLEMS = 20
-_IN_USE_SECONDS = 5
+_MAX_PROBLEMS = 20
+_BUSY_TIMEOUT_SECONDS = 5
 
 
 def sqlite_version() -> tuple[int, ...]:
@@ -29,23 +29,25 @@ def sqlite_version() -> tuple[int, ...]:
 
 
 def damage() -> list[str]:
-    """Return what is wrong with the open database; empty if it is whole and each of its rows can be read."""
+    """Return the problems of the open database; empty if it is intact and each of its rows can be read."""
     try:
-        said = [str(row[0]) for row in execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")]
+        results = [str(row[0]) for row in execute(f"PRAGMA integrity_check({_MAX_PROBLEMS})")]
         # The first row has a heading, and may have several lines.
-        lines = [line for text in said for line in text.splitlines()]
-        found = [line for line in lines if line != "ok" and not line.startswith("***")] or schema.differences(current())
-        if not found:
-            found = schema.index_problems(current()) or list(islice(valid_values.unsound(current()), _MOST_PROBLEMS))
-        return [one_line(problem) for problem in found]
+        lines = [line for text in results for line in text.splitlines()]
+        problems = [line for line in lines if line != "ok" and not line.startswith("***")] or schema.differences(
+            current()
+        )
+        if not problems:
+            problems = schema.index_problems(current()) or list(islice(valid_values.unsound(current()), _MAX_PROBLEMS))
+        return [one_line(problem) for problem in problems]
     except (apsw.Error, ValueError, MemoryError) as error:
-        # What SQLite quotes from a damaged file need not be UTF-8: UnicodeDecodeError is a ValueError.
+        # SQLite may quote text that is not UTF-8 from a damaged file: UnicodeDecodeError is a ValueError.
         return [one_line(error) or type(error).__name__]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a session is folded, by its row and by its events; these agree unless something was lost."""
+    """How far a session's journal is recorded, by its row and by its events; these agree unless something was lost."""
 
     session_id: str
     has_ended: bool
@@ -65,13 +67,13 @@ FROM sessions s LEFT JOIN (
 
 
 def progress() -> Iterator[Progress]:
-    """Of all sessions, as of one moment."""
+    """Yield the progress of all sessions, from one query."""
     for session_id, has_ended, offset, sequence, events, last_event in execute(_PROGRESS).fetchall():
         yield Progress(session_id, bool(has_ended), offset, sequence or 0, events, last_event)
 
 
 def set_aside(state: StateDirectory) -> Path:
-    """Copy the database, its write-ahead log included, to a new name beside it; raises UnfitEnvironment."""
+    """Copy the database, its write-ahead log included, to a new name beside it. Raise UnfitEnvironment."""
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     names = (f"hldctl.db.damaged-{stamp}{'' if number == 1 else f'-{number}'}" for number in count(1))
     aside = next(path for name in names if not (path := state.database.with_name(name)).exists())
@@ -89,17 +91,17 @@ def set_aside(state: StateDirectory) -> Path:
 
 
 def forget(aside: Path) -> None:
-    """Deletes a copy that was made in vain."""
+    """Delete a copy of the database."""
     for suffix in ("", "-wal", "-shm"):
         Path(f"{aside}{suffix}").unlink(missing_ok=True)
 
 
 def make_empty(state: StateDirectory) -> None:
-    """Take all out of the database, however damaged, in its place; raises apsw.BusyError while another has it open."""
+    """Empty the database in place, even if it is damaged; raise apsw.BusyError while another process has it open."""
     try:
         _reset(state)
     except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError):
-        # SQLite 3.54 cannot, for instance, where header and write-ahead log disagree about the size of pages.
+        # SQLite 3.54 fails, for example, if the header and the write-ahead log have different page sizes.
         header.repair(state.database)
         _reset(state)
 
@@ -107,8 +109,8 @@ def make_empty(state: StateDirectory) -> None:
 def _reset(state: StateDirectory) -> None:
     connection = apsw.Connection(str(state.database))
     try:
-        connection.set_busy_timeout(_IN_USE_SECONDS * 1000)
-        # The way that SQLite has for it: https://sqlite.org/c3ref/c_dbconfig_defensive.html
+        connection.set_busy_timeout(_BUSY_TIMEOUT_SECONDS * 1000)
+        # SQLite's documented way to do it: https://sqlite.org/c3ref/c_dbconfig_defensive.html
         connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 1)
         connection.execute("VACUUM")
         connection.config(apsw.SQLITE_DBCONFIG_RESET_DATABASE, 0)
@@ -117,7 +119,7 @@ def _reset(state: StateDirectory) -> None:
 
 
 def continue_feed_at(feed_id: int) -> None:
-    """The next event of the feed gets a higher id than this."""
+    """Make the next feed event get an id greater than `feed_id`."""
     with transaction():
         execute("DELETE FROM sqlite_sequence WHERE name = 'feed'")
         execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('feed', ?)", (feed_id,))

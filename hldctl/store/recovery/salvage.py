@@ -1,4 +1,4 @@
-"""What can still be read of a damaged database: from a copy of it, row by row, around what is damaged."""
+"""Recovery of rows from a copy of a damaged database, skipping the damaged parts."""
 
 from __future__ import annotations
 
@@ -21,23 +21,22 @@ from hldctl.store.recovery.valid_values import Column
 from hldctl.store.session import JSON_COLUMNS, decode_row
 from hldctl.system.clock import now
 
-_ABOUT_PERMISSIONS = ("approvals", "approval_rules", "command_tokens")
-_ALLOWING = ("approval_rules", "command_tokens")
-"""A row of these allows something: it is what was written, or it is not there."""
-_OF_CONVERSATIONS = ("conversation_events", "file_snapshots")
-_LARGEST_ROWID = (1 << 63) - 1
-_SMALLEST_ROW = 8
-"""Bytes: of a damaged file no more rows are read than it has room for."""
-
-_MOST_UNSOUND = 5
-"""Values of a session's row."""
+_PERMISSION_TABLES = ("approvals", "approval_rules", "command_tokens")
+# A row of these tables allows something: it is recovered exactly as it was written, or not at all.
+_GRANTING_TABLES = ("approval_rules", "command_tokens")
+_CONVERSATION_TABLES = ("conversation_events", "file_snapshots")
+_MAX_ROWID = (1 << 63) - 1
+# No more rows are read from a damaged file than it has room for.
+_MIN_ROW_BYTES = 8
+# A session's row with more invalid values than this is not a session.
+_MAX_UNSOUND_VALUES = 5
 
 Row = dict[str, Any]
 
 
 @dataclass
 class SessionRow:
-    """What could be read of a session's row, by column, as the models give it."""
+    """The readable values of a session's row, by column, decoded."""
 
     certain: Row = field(default_factory=dict)
     doubtful: Row = field(default_factory=dict)
@@ -46,19 +45,21 @@ class SessionRow:
 
 @dataclass
 class Salvage:
+    """The rows that could be read from a damaged database."""
+
     sessions: dict[str, SessionRow] = field(default_factory=dict)
     permissions: dict[str, list[Row]] = field(default_factory=dict)
-    """What no journal has: the rows of each table about permissions."""
+    """The rows of each table about permissions, which no journal has."""
     last_feed_id: int | None = None
     incomplete: set[str] = field(default_factory=set)
-    """The tables of which something could not be read."""
+    """The tables that could not be read completely."""
 
 
 class DamagedCopy:
-    """A private copy of a damaged database, opened as far as it goes."""
+    """A private copy of a damaged database, opened with as few checks as possible."""
 
     def __init__(self, damaged: Path) -> None:
-        # Beside the database, where there was room for the first copy.
+        # Beside the database: there was room for the first copy.
         self._directory = Path(tempfile.mkdtemp(prefix="salvage-", dir=damaged.parent))
         self._connection: apsw.Connection | None = None
         self._reference = schema.reference()
@@ -68,9 +69,9 @@ class DamagedCopy:
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(f"{damaged}{suffix}", f"{self._path}{suffix}")
             header.repair(self._path)
-            self._most_rows = 1 + sum(path.stat().st_size for path in self._directory.iterdir()) // _SMALLEST_ROW
+            self._max_rows = 1 + sum(path.stat().st_size for path in self._directory.iterdir()) // _MIN_ROW_BYTES
             self._connection = apsw.Connection(str(self._path))
-            # One line of the schema that cannot be read is then no reason to refuse the others.
+            # With this, an unreadable line of the schema does not make the other tables unreadable.
             self._connection.config(apsw.SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1)
             self._connection.execute("PRAGMA cell_size_check = ON").fetchall()
         except BaseException:
@@ -78,6 +79,7 @@ class DamagedCopy:
             raise
 
     def close(self) -> None:
+        """Close and delete the copy."""
         if self._connection is not None:
             with contextlib.suppress(apsw.Error):
                 self._connection.close(True)
@@ -85,25 +87,25 @@ class DamagedCopy:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def columns(self, table: str) -> list[Column]:
-        """Return the columns that both the copy and this version's table have."""
+        """Return the columns that are both in the copy and in this version's table."""
         try:
-            there = {column.name for column in valid_values.columns(self._open, table)}
+            names = {column.name for column in valid_values.columns(self._open, table)}
         except (apsw.Error, ValueError):
             return []
-        return [column for column in valid_values.columns(self._reference, table) if column.name in there]
+        return [column for column in valid_values.columns(self._reference, table) if column.name in names]
 
     def rows(self, table: str, incomplete: set[str]) -> Iterator[Row]:
-        """Give the rows that can be read, by column and raw; adds the table to `incomplete` if it met damage."""
+        """Yield the readable rows as raw values by column; add the table to `incomplete` if there is damage."""
         names = [column.name for column in self.columns(table)]
         if not names:
             incomplete.add(table)
             return
         query = f"{valid_values.query(table, names)} WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
         position, step, seen = 1, 1, set[int]()
-        while position <= _LARGEST_ROWID and len(seen) <= self._most_rows:
+        while position <= _MAX_ROWID and len(seen) <= self._max_rows:
             try:
-                for rowid, *values in self._open.execute(query, (position, _LARGEST_ROWID)):
-                    # A damaged page may lead back to one before it, again and again.
+                for rowid, *values in self._open.execute(query, (position, _MAX_ROWID)):
+                    # A damaged page may point back to an earlier one, in a loop.
                     require_order(rowid >= position)
                     if rowid not in seen:
                         seen.add(rowid)
@@ -111,22 +113,23 @@ class DamagedCopy:
                     position, step = rowid + 1, 1
                 return
             except (apsw.Error, MemoryError):
-                # The next page that can be read is looked for with ever longer steps.
+                # Look for the next readable page in increasing steps.
                 incomplete.add(table)
                 position += step
                 step *= 2
 
     def by_id(self, session_id: str) -> Row | None:
-        """Return a session's raw row by the index of ids, which may lead past what is damaged."""
+        """Return a session's raw row through the index of ids, which may bypass the damage; None if that fails."""
         names = [column.name for column in self.columns("sessions")]
         query = valid_values.query("sessions", names).removesuffix("NOT INDEXED") + "WHERE id = ?"
         try:
-            found = self._open.execute(query, (session_id,)).fetchone() if names else None
+            row = self._open.execute(query, (session_id,)).fetchone() if names else None
         except (apsw.Error, MemoryError):
             return None
-        return None if found is None else dict(zip(names, found[1:], strict=True))
+        return None if row is None else dict(zip(names, row[1:], strict=True))
 
     def last_feed_id(self) -> int | None:
+        """Return the highest id that the feed has had; None if it cannot be read."""
         for query in ("SELECT seq FROM sqlite_sequence WHERE name = 'feed'", "SELECT max(id) FROM feed"):
             with contextlib.suppress(apsw.Error, ValueError):
                 for (value,) in self._open.execute(query):
@@ -141,64 +144,64 @@ class DamagedCopy:
 
 
 def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> Salvage:
-    """Return what the copy has of these sessions, and of those that it names itself."""
-    found = Salvage()
-    kinds = damaged.columns("sessions")
-    raw = list(damaged.rows("sessions", found.incomplete))
-    named = {row.get("id") for row in raw}
+    """Return the rows that can be read of these sessions, and of all others in the copy."""
+    salvaged = Salvage()
+    session_columns = damaged.columns("sessions")
+    raw_rows = list(damaged.rows("sessions", salvaged.incomplete))
+    known_ids = {row.get("id") for row in raw_rows}
     for session_id in session_ids:
-        if session_id.encode() not in named and (row := damaged.by_id(session_id)) is not None:
-            raw.append(row)
-    for row in raw:
-        session = _session(kinds, row)
+        if session_id.encode() not in known_ids and (row := damaged.by_id(session_id)) is not None:
+            raw_rows.append(row)
+    for row in raw_rows:
+        session = _session_row(session_columns, row)
         if session is not None and "id" in session.certain:
-            found.sessions.setdefault(session.certain["id"], session)
-    for table in _ABOUT_PERMISSIONS:
+            salvaged.sessions.setdefault(session.certain["id"], session)
+    for table in _PERMISSION_TABLES:
         columns = damaged.columns(table)
-        rows = (_permission_row(columns, row) for row in damaged.rows(table, found.incomplete))
-        found.permissions[table] = [row for row in rows if row is not None]
-    found.last_feed_id = damaged.last_feed_id()
-    return found
+        rows = (_permission_row(columns, row) for row in damaged.rows(table, salvaged.incomplete))
+        salvaged.permissions[table] = [row for row in rows if row is not None]
+    salvaged.last_feed_id = damaged.last_feed_id()
+    return salvaged
 
 
-def _readable(raw: Any) -> tuple[Any, bool]:
-    """Return a raw value with its text decoded, and whether that was UTF-8; if not it has replacement characters."""
+def _decode_lossy(raw: Any) -> tuple[Any, bool]:
+    """Return a raw value with its text decoded, and whether it was UTF-8; if not, it has replacement characters."""
     try:
         return valid_values.decode(raw), True
     except UnicodeDecodeError:
         return raw.decode("utf-8", errors="replace"), False
 
 
-def _session(columns: list[Column], row: Row) -> SessionRow | None:
-    """Return what can be read of the row; None for what is none, as where another page was written over this one."""
-    found = SessionRow()
+def _session_row(columns: list[Column], row: Row) -> SessionRow | None:
+    """Return the readable values of a row; None if it is not a session, for example if its page was overwritten."""
+    session = SessionRow()
     unsound = 0
     for column in columns:
-        value, is_certain = _readable(row[column.name])
+        value, is_certain = _decode_lossy(row[column.name])
         if column.is_sound(value):
-            kept = found.certain if is_certain else found.doubtful
-            kept |= decode_row([column.name], [value])
+            values = session.certain if is_certain else session.doubtful
+            values |= decode_row([column.name], [value])
         else:
             unsound += 1
-    return found if unsound <= _MOST_UNSOUND else None
+    return session if unsound <= _MAX_UNSOUND_VALUES else None
 
 
 def _permission_row(columns: list[Column], row: Row) -> Row | None:
-    """Return what is to be recorded again, with text as it can be read; None where it cannot be a row."""
-    found: Row = {}
+    """Return the row to record again, with text as far as it can be read; None if it is not a valid row."""
+    valid_row: Row = {}
     for column in columns:
-        value, is_certain = _readable(row[column.name])
-        if not is_certain and column.table in _ALLOWING:
+        value, is_certain = _decode_lossy(row[column.name])
+        if not is_certain and column.table in _GRANTING_TABLES:
             return None
         if not column.is_sound(value):
-            value = _replaced(column, value)
+            value = _replacement(column, value)
         if value is None and column.is_required:
             return None
-        found[column.name] = value
-    return found
+        valid_row[column.name] = value
+    return valid_row
 
 
-def _replaced(column: Column, value: Any) -> Any:
+def _replacement(column: Column, value: Any) -> Any:
     if column.table == "approvals" and column.name == "status":
         return str(ApprovalStatus.EXPIRED)
     if column.table == "approvals" and column.name == "tool_input":
@@ -207,11 +210,11 @@ def _replaced(column: Column, value: Any) -> Any:
 
 
 def put_back(rows: dict[str, list[Row]]) -> None:
-    """Record the rows about permissions again, of sessions that are there again."""
+    """Record the rows about permissions again whose sessions have been recovered."""
     ids = {row[0] for row in execute("SELECT id FROM sessions").fetchall()}
     with transaction():
-        for table, found in rows.items():
-            for row in found:
+        for table, table_rows in rows.items():
+            for row in table_rows:
                 if row.get("session_id") in ids:
                     _insert_if_absent(table, row)
         for session_id in ids:
@@ -220,29 +223,29 @@ def put_back(rows: dict[str, list[Row]]) -> None:
 
 
 def put_conversation_back(damaged: DamagedCopy, session_id: str, session: SessionRow) -> None:
-    """Record the events of a session again whose journal does not have them any more."""
+    """Record the events of a session again whose journal no longer has them."""
     with transaction():
-        for table in _OF_CONVERSATIONS:
+        for table in _CONVERSATION_TABLES:
             columns = damaged.columns(table)
             for row in damaged.rows(table, set()):
-                if row.get("session_id") == session_id.encode() and (found := _event(columns, row)) is not None:
-                    _insert_if_absent(table, found)
-        known = {name: session.certain[name] for name in ("journal_offset", "fold_state") if name in session.certain}
-        for name, value in known.items():
+                if row.get("session_id") == session_id.encode() and (event_row := _event_row(columns, row)) is not None:
+                    _insert_if_absent(table, event_row)
+        progress = {name: session.certain[name] for name in ("journal_offset", "fold_state") if name in session.certain}
+        for name, value in progress.items():
             stored = json.dumps(value) if name in JSON_COLUMNS else value
             execute(f"UPDATE sessions SET {name} = ? WHERE id = ?", (stored, session_id))
 
 
-def _event(columns: list[Column], row: Row) -> Row | None:
-    found: Row = {}
+def _event_row(columns: list[Column], row: Row) -> Row | None:
+    valid_row: Row = {}
     for column in columns:
-        value, _ = _readable(row[column.name])
+        value, _ = _decode_lossy(row[column.name])
         if not column.is_sound(value):
             if column.is_required:
                 return None
             value = None
-        found[column.name] = value
-    return found
+        valid_row[column.name] = value
+    return valid_row
 
 
 def _insert_if_absent(table: str, row: Row) -> None:

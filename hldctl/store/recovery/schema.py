@@ -1,4 +1,4 @@
-"""The schema that this version's migrations make, to compare a database with."""
+"""Comparison of a database with the schema of this version's migrations."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import apsw
 
 from hldctl.store.migrations import migrations_from
 
-_OBJECTS = (
+_SELECT_OBJECTS = (
     "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('table', 'index') AND name NOT LIKE 'sqlite_%'"
 )
 
-_INDEXES = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index'"
+_SELECT_INDEXES = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index'"
 
 
 def reference() -> apsw.Connection:
-    """Return a connection to an empty database in memory that has the schema."""
+    """Return a connection to an empty in-memory database with this version's schema."""
     connection = apsw.Connection(":memory:")
     for statement in chain.from_iterable(migrations_from(0)):
         connection.execute(statement)
@@ -25,44 +25,44 @@ def reference() -> apsw.Connection:
 
 
 def differences(connection: apsw.Connection) -> list[str]:
-    """Say which tables and indexes are missing or have other columns; what else is there is left out."""
+    """Return which tables and indexes are missing or have other columns; additional ones are ignored."""
     expected = reference()
     try:
-        wanted, found = _shapes(expected), _shapes(connection)
+        required, actual = _shapes(expected), _shapes(connection)
     finally:
         expected.close()
-    return [f"{' '.join(key)} is missing or different" for key in wanted if wanted[key] != found.get(key)]
+    return [f"{' '.join(key)} is missing or different" for key in required if required[key] != actual.get(key)]
 
 
 def _shapes(connection: apsw.Connection) -> dict[tuple[str, str], Any]:
-    found = {}
-    for kind, name, table in connection.execute(_OBJECTS).fetchall():
+    shapes = {}
+    for kind, name, table in connection.execute(_SELECT_OBJECTS).fetchall():
         pragma = f"PRAGMA {kind}_info('{str(name).replace(chr(39), chr(39) * 2)}')"
-        found[str(kind), str(name)] = (table, connection.execute(pragma).fetchall())
-    return found
+        shapes[str(kind), str(name)] = (table, connection.execute(pragma).fetchall())
+    return shapes
 
 
 def index_problems(connection: apsw.Connection) -> list[str]:
-    """Say which indexes do not have what their tables have; may raise apsw.CorruptError for one that is none.
+    """Return which indexes do not match their tables; may raise apsw.CorruptError for an index that cannot be read.
 
-    `PRAGMA integrity_check` of SQLite 3.54 does not see entries too many in a partial index, nor a first page that is
-    none if the index has no entries.
+    `PRAGMA integrity_check` of SQLite 3.54 does not detect surplus entries in a partial index, nor an invalid first
+    page of an index without entries.
     """
     expected = reference()
     try:
-        indexes = expected.execute(_INDEXES).fetchall()
+        indexes = expected.execute(_SELECT_INDEXES).fetchall()
     finally:
         expected.close()
-    found = []
+    problems = []
     for name, table, sql in indexes:
         condition = str(sql or "").partition(" WHERE ")[2]
         if not condition:
             connection.execute(f"SELECT 1 FROM {table} INDEXED BY {name} LIMIT 1").fetchall()
             continue
         counts = {
-            connection.execute(f"SELECT count(*) FROM {table} {how} WHERE {condition}").fetchall()[0]
-            for how in (f"INDEXED BY {name}", "NOT INDEXED")
+            connection.execute(f"SELECT count(*) FROM {table} {access} WHERE {condition}").fetchall()[0]
+            for access in (f"INDEXED BY {name}", "NOT INDEXED")
         }
         if len(counts) > 1:
-            found.append(f"wrong number of entries in index {name}")
-    return found
+            problems.append(f"wrong number of entries in index {name}")
+    return problems

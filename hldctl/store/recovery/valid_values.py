@@ -1,4 +1,4 @@
-"""Which values of a row the rest of hldctl can read: a damaged file may hold any, in rows that SQLite finds whole."""
+"""Validation of the values in a row: a damaged file may hold any value in rows that SQLite considers intact."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TABLES = (
     *("sessions", "conversation_events", "file_snapshots", "mcp_servers", "feed"),
     *("approvals", "approval_rules", "command_tokens"),
 )
-_YEAR_10000 = 253_402_300_800_000
-"""In milliseconds since 1970; no later time can be shown."""
+# No later time can be formatted.
+_YEAR_10000_MS = 253_402_300_800_000
 _TIMES = frozenset(
     {
         *("created_at", "last_activity_at", "completed_at", "started_at", "responded_at", "timestamp"),
@@ -26,8 +26,8 @@ _TIMES = frozenset(
     }
 )
 _PATHS = frozenset({("sessions", "working_dir"), ("sessions", "claude_path")})
-_LARGEST = 1 << 62
-"""More than any count, offset or process id."""
+# More than any count, offset or process id.
+_MAX_INTEGER = 1 << 62
 
 
 def _is_object(value: Any) -> bool:
@@ -45,25 +45,25 @@ def _is_fold_state(value: Any) -> bool:
     return isinstance(counts, dict) and all(type(count) is int for count in counts.values())
 
 
-def _are_restarts(value: Any) -> bool:
+def _is_restart_list(value: Any) -> bool:
     kinds = {"kind": str, "at": int, "due": int, "reason": str, "note": str, "offset": int}
     return isinstance(value, list) and all(
         isinstance(item, dict) and all(type(item.get(name)) is kind for name, kind in kinds.items()) for item in value
     )
 
 
-def _are_processes(value: Any) -> bool:
+def _is_process_list(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(item, list) and list(map(type, item)) == [int] * 2 for item in value
     )
 
 
-_JSON: dict[tuple[str, str], Callable[[Any], bool]] = {
+_JSON_CHECKS: dict[tuple[str, str], Callable[[Any], bool]] = {
     **{("sessions", name): _is_list_of(str) for name in JSON_COLUMNS},
     ("sessions", "permission_denials"): _is_list_of(dict),
     ("sessions", "fold_state"): _is_fold_state,
-    ("sessions", "left_running"): _are_processes,
-    ("sessions", "restarts"): _are_restarts,
+    ("sessions", "left_running"): _is_process_list,
+    ("sessions", "restarts"): _is_restart_list,
     ("conversation_events", "tool_input"): lambda _: True,
     ("mcp_servers", "env_names"): _is_list_of(str),
     ("mcp_servers", "header_names"): _is_list_of(str),
@@ -72,7 +72,7 @@ _JSON: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("approvals", "answer"): _is_object,
     ("approvals", "answered_from"): _is_object,
 }
-_WORDS: dict[tuple[str, str], frozenset[str]] = {
+_ENUMS: dict[tuple[str, str], frozenset[str]] = {
     ("sessions", "status"): frozenset(map(str, Status)),
     ("sessions", "end_reason"): frozenset(map(str, EndReason)),
     ("sessions", "stop_reason"): frozenset(map(str, EndReason)),
@@ -85,14 +85,16 @@ _WORDS: dict[tuple[str, str], frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Column:
+    """A column of a table."""
+
     table: str
     name: str
     kind: str
-    """As it was declared: TEXT, INTEGER or REAL."""
+    """The declared type: TEXT, INTEGER or REAL."""
     is_required: bool
 
     def is_sound(self, value: Any) -> bool:
-        """Return whether the value, with text decoded, is one that hldctl could have written."""
+        """Return whether hldctl could have written the value; text must be decoded already."""
         if value is None:
             return not self.is_required
         if self.kind == "TEXT":
@@ -101,46 +103,46 @@ class Column:
             return math.isfinite(value)
         if type(value) is not int:
             return False
-        return 0 <= value < _YEAR_10000 if self.name in _TIMES else abs(value) < _LARGEST
+        return 0 <= value < _YEAR_10000_MS if self.name in _TIMES else abs(value) < _MAX_INTEGER
 
     def _is_sound_text(self, value: str) -> bool:
-        place = (self.table, self.name)
-        if place in _WORDS:
-            return value in _WORDS[place]
-        if "\0" in value and (self.name.endswith("id") or place in _PATHS):
+        column = (self.table, self.name)
+        if column in _ENUMS:
+            return value in _ENUMS[column]
+        if "\0" in value and (self.name.endswith("id") or column in _PATHS):
             return False
-        if place not in _JSON:
+        if column not in _JSON_CHECKS:
             return True
         try:
-            return _JSON[place](json.loads(value))
+            return _JSON_CHECKS[column](json.loads(value))
         except (ValueError, RecursionError):
             return False
 
 
 def columns(connection: apsw.Connection, table: str) -> list[Column]:
-    """Return the table's columns; raises apsw.Error."""
-    found = connection.execute(f"PRAGMA table_info({table})").fetchall()
-    # A primary key of text may be null for SQLite, and is not for hldctl.
-    return [Column(table, str(row[1]), str(row[2]), bool(row[3] or row[5])) for row in found]
+    """Return the table's columns; raise apsw.Error if they cannot be read."""
+    rows = connection.execute(f"PRAGMA table_info({table})").fetchall()
+    # SQLite allows a text primary key to be null; hldctl does not.
+    return [Column(table, str(row[1]), str(row[2]), bool(row[3] or row[5])) for row in rows]
 
 
 def query(table: str, names: list[str]) -> str:
-    """Return the beginning of a query of raw rows."""
+    """Return the beginning of a query for raw rows, whose text is bytes."""
     values = ", ".join(f"CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END" for name in names)
     return f"SELECT rowid, {values} FROM {table} NOT INDEXED"
 
 
 def decode(value: Any) -> Any:
-    """Return a raw value with its text decoded; raises UnicodeDecodeError."""
+    """Return a raw value with its text decoded; raise UnicodeDecodeError if it is not UTF-8."""
     return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
 def unsound(connection: apsw.Connection) -> Iterator[str]:
-    """Say of each row with a value that cannot be read which it is; raises apsw.Error."""
+    """Yield a message for each value that cannot be read; raise apsw.Error if the table cannot be read."""
     for table in TABLES:
-        found = columns(connection, table)
-        for rowid, *values in connection.execute(query(table, [column.name for column in found])):
-            for column, value in zip(found, values, strict=True):
+        table_columns = columns(connection, table)
+        for rowid, *values in connection.execute(query(table, [column.name for column in table_columns])):
+            for column, value in zip(table_columns, values, strict=True):
                 try:
                     is_sound = column.is_sound(decode(value))
                 except UnicodeDecodeError:
@@ -148,13 +150,13 @@ def unsound(connection: apsw.Connection) -> Iterator[str]:
                 if not is_sound:
                     yield f"{column.name} of row {rowid} in {table} cannot be read"
         if table == "sessions":
-            yield from _undecided(connection)
+            yield from _contradictory_rows(connection)
 
 
-_UNDECIDED = "SELECT rowid FROM sessions WHERE (completed_at IS NULL) = (status IN (?, ?, ?))"
+_SELECT_CONTRADICTORY = "SELECT rowid FROM sessions WHERE (completed_at IS NULL) = (status IN (?, ?, ?))"
 
 
-def _undecided(connection: apsw.Connection) -> Iterator[str]:
+def _contradictory_rows(connection: apsw.Connection) -> Iterator[str]:
     ended = (str(Status.COMPLETED), str(Status.FAILED), str(Status.INTERRUPTED))
-    for (rowid,) in connection.execute(_UNDECIDED, ended):
-        yield f"row {rowid} in sessions has ended by its status or its time of end, and not by the other"
+    for (rowid,) in connection.execute(_SELECT_CONTRADICTORY, ended):
+        yield f"row {rowid} in sessions has a status and a time of end that contradict each other"
