@@ -1,4 +1,4 @@
-"""The options of `launch` and `continue`, made of the declarations in `hldctl.settings` and `SessionOptions`."""
+"""The options of `launch` and `continue`, generated from `hldctl.settings` and `SessionOptions`."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 
 
-def _declared() -> Iterator[tuple[type, Field[Any], Option]]:
-    """Yield all options of a session with the dataclass and the field that declare them, in the order of the help."""
+def _declared_options() -> Iterator[tuple[type, Field[Any], Option]]:
+    """Yield all options of a session with the dataclass and field that declare them, in the order of the help."""
     for part in (SessionOptions, ClaudeSettings, Permissions, RunPolicy):
         for field, option in options(part):
             yield part, field, option
 
 
-OPTIONS = {option.name: option for _, _, option in _declared()}
+OPTIONS = {option.name: option for _, _, option in _declared_options()}
 
 
 def _annotation(name: str) -> Any:
-    """Return the annotation from which typer makes an option; its value is None if it is not given."""
+    """Return the annotation of an option for typer; the option's value is None if it is not given."""
     option = OPTIONS[name]
     kind = option.kind
-    described: dict[str, Any] = {"help": option.help, "metavar": option.metavar or kind.metavar}
+    attributes: dict[str, Any] = {"help": option.help, "metavar": option.metavar or kind.metavar}
     type_: Any = str
     if kind.is_flag:
-        type_, described["metavar"] = bool, None
+        type_, attributes["metavar"] = bool, None
     elif kind.is_list:
         type_ = list[str]
     elif isinstance(kind.parse, EnumMeta):
         type_ = kind.parse
     elif kind.parse is not None:
-        described["parser"] = parser(kind.parse)
-    return Annotated[type_ | None, typer.Option(*option.all_flags, **described)]
+        attributes["parser"] = parser(kind.parse)
+    return Annotated[type_ | None, typer.Option(*option.all_flags, **attributes)]
 
 
 AutoAcceptEdits = _annotation("auto_accept_edits")
@@ -55,6 +55,8 @@ SkipTimeout = _annotation("dangerously_skip_permissions_timeout")
 
 @dataclass(frozen=True)
 class AttachOptions:
+    """What `launch` and `continue` do after the launch: wait, follow, or print."""
+
     wait: bool
     follow: bool
     as_json: bool
@@ -62,16 +64,17 @@ class AttachOptions:
 
     def __post_init__(self) -> None:
         if self.follow and self.as_json and self.wait:
-            raise BadUsage("--follow prints events and --wait --json the session; choose one of them.")
+            raise BadUsage("--follow prints events, but --wait --json prints the session; choose one of them.")
 
     @property
     def is_drawn(self) -> bool:
+        """True if the conversation is formatted for a terminal."""
         return self.follow and not self.as_json and rich_console.is_drawn()
 
 
 @dataclass(frozen=True)
-class _Attach:
-    """What else `launch` and `continue` take, as typer declares it."""
+class _AttachParameters:
+    """The other options of `launch` and `continue`, as typer declares them."""
 
     query_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from a file.")] = None
     wait: Annotated[
@@ -84,17 +87,17 @@ class _Attach:
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """The options as they were given."""
+    """The options given on the command line."""
 
     values: dict[str, Any]
-    """Of the session, by name; None if not given."""
+    """Values of the session's options, by name; None if not given."""
     query_file: Path | None
     attach: AttachOptions
 
     def session_options(self, extra_arguments: tuple[str, ...]) -> SessionOptions:
         """Return the options of the session; `extra_arguments` are passed to Claude Code unchanged."""
         own, others = {}, {}
-        for part, field, option in _declared():
+        for part, field, option in _declared_options():
             value = self.values[option.name]
             if option.kind.is_list:
                 value = option.from_texts(value) if value else None
@@ -106,9 +109,9 @@ class LaunchOptions:
 
 
 def takes_session_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with these options after its own arguments; `function` gets them as `options`."""
+    """Return a command that takes these options after its own parameters and passes them to `function` as `options`."""
     own = [parameter for parameter in _parameters(function) if parameter.name != "options"]
-    hints = get_type_hints(_Attach, include_extras=True)
+    hints = get_type_hints(_AttachParameters, include_extras=True)
     session = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name))
         for name in OPTIONS
@@ -117,7 +120,7 @@ def takes_session_options(function: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
         )
-        for field in fields(_Attach)
+        for field in fields(_AttachParameters)
     ]
 
     def command(**values: Any) -> None:
@@ -126,7 +129,7 @@ def takes_session_options(function: Callable[..., None]) -> Callable[..., None]:
         function(**values, options=LaunchOptions(given, query_file, AttachOptions(*rest)))
 
     command.__doc__ = function.__doc__
-    # Both are what typer reads.
+    # typer reads both of them.
     parameters = [*own, *session, *attach]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # a convention of inspect
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

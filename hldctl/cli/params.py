@@ -13,7 +13,7 @@ from hldctl.settings.values import integer
 
 
 def parser(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a parser for typer, which names the option in the error, from one that raises BadUsage."""
+    """Convert a parser that raises BadUsage to one for typer, which names the option in the error."""
 
     def parse_option(text: str) -> Any:
         try:
@@ -27,7 +27,7 @@ def parser(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 def bounded_int(minimum: int, maximum: int = 2**53) -> Callable[[str], Any]:
     """Return a parser of integers within these bounds.
 
-    typer's own would show the range in signs, and a bound that only SQLite sets.
+    typer's own would show the range in symbols, and a maximum that exists only because of SQLite.
     """
     return parser(integer(minimum, maximum))
 

@@ -1,4 +1,4 @@
-"""The configuration file, read and validated."""
+"""Reading and validation of the configuration file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hldctl.errors import BadUsage
 
 
 def load() -> Configuration:
-    """Return what is configured; raise BadUsage for a file, or a text in it, that cannot be parsed."""
+    """Return the configuration; raise BadUsage if the file, or a text in it, cannot be parsed."""
     return validate(schema.load())
 
 
 def validate(configuration: Configuration) -> Configuration:
-    """Return the configuration; raise BadUsage for a text in it that cannot be parsed."""
+    """Return the configuration unchanged; raise BadUsage if a text in it cannot be parsed."""
     options(configuration)
     older_than = (configuration.prune or {}).get("older_than")
     if older_than is not None:
@@ -25,7 +25,7 @@ def validate(configuration: Configuration) -> Configuration:
 
 
 def options(configuration: Configuration) -> dict[str, Any]:
-    """Return the options of `launch` that are configured, by name; raise BadUsage for a text that cannot be parsed."""
+    """Return the configured options of `launch`, by name; raise BadUsage if a text cannot be parsed."""
     return {
         name: _parse(name, option.from_toml, configuration.values[name])
         for name, (_, option) in schema.OPTIONS.items()

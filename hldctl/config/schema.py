@@ -1,4 +1,4 @@
-"""Defaults for options, from `$XDG_CONFIG_HOME/hldctl/config.toml`."""
+"""The keys of the configuration file, `$XDG_CONFIG_HOME/hldctl/config.toml`, and its parser."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from hldctl.settings.run_policy import RunPolicy
 
 @dataclass(frozen=True)
 class Key:
-    """A key of the file."""
+    """A key of the configuration file."""
 
     help: str
     expected: str
     """Completes "must be …"."""
     is_valid: Callable[[Any], bool]
     example: str
-    """In TOML; a table's without its heading."""
+    """An example in TOML; for a table, without its heading."""
 
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and value > 0
 
 
-def _is_prune(value: Any) -> bool:
+def _is_prune_table(value: Any) -> bool:
     if type(value) is not dict or not value or value.keys() - {"older_than", "keep"}:
         return False
     keep = value.get("keep", 0)
@@ -44,7 +44,7 @@ OPTIONS = {
     for _, option in options(part)
     if option.config is not None
 }
-"""Options of `launch` that the file can set, each with the part of the settings that it belongs to."""
+"""Options of `launch` that the file can set, each with the settings class that it belongs to."""
 
 KEYS = {
     **{
@@ -67,7 +67,7 @@ KEYS = {
         "What is deleted once a day, when a session is launched, as `hldctl prune` would: `older_than` is its "
         "--older-than, `keep` its --keep. Without it, nothing is deleted.",
         'a table with older_than, a text such as "30d", or keep, a whole number, or both',
-        _is_prune,
+        _is_prune_table,
         'older_than = "30d"\nkeep = 100',
     ),
 }
@@ -76,28 +76,29 @@ TABLES = ("groups", "prune")
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the file says."""
+    """The contents of the configuration file."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
-    """By key, as TOML has them."""
+    """Values by key, as parsed from TOML."""
 
     @property
     def max_running(self) -> int | None:
+        """The number of sessions that may run at once; None for no limit."""
         return self.values.get("max_running")
 
     @property
     def groups(self) -> dict[str, int]:
-        """How many sessions of each group may run at once."""
+        """The number of sessions that may run at once, by group."""
         return dict(self.values.get("groups", {}))
 
     @property
     def prune(self) -> dict[str, Any] | None:
-        """`older_than`, a duration, and `keep`, a number; either alone, or both."""
+        """`older_than`, a duration, and `keep`, a number, or one of them; None if nothing is pruned."""
         return self.values.get("prune")
 
 
 def default(key: str) -> Any:
-    """Return what a session has if nothing sets the key; None if there is no such value."""
+    """Return the value of a session if nothing sets the key; None if there is none."""
     part, option = OPTIONS.get(key, (None, None))
     if part is not RunPolicy or option is None:
         return {} if key == "groups" else None
@@ -105,21 +106,22 @@ def default(key: str) -> Any:
 
 
 def path(environment: Mapping[str, str] = os.environ) -> Path:
-    chosen = Path(environment.get("XDG_CONFIG_HOME", ""))
-    # The XDG specification: a relative path is to be ignored.
-    directory = chosen if chosen.is_absolute() else Path(os.path.expanduser("~/.config"))
+    """Return the path of the configuration file."""
+    config_home = Path(environment.get("XDG_CONFIG_HOME", ""))
+    # The XDG specification says to ignore a relative path.
+    directory = config_home if config_home.is_absolute() else Path(os.path.expanduser("~/.config"))
     return directory / "hldctl" / "config.toml"
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Configuration:
-    """Return the configuration, empty without a file; raises BadUsage for one that cannot be understood."""
+    """Return the configuration, empty if there is no file; raise BadUsage if it is not valid."""
     file = path(environment)
     text = read(file)
     return Configuration() if text is None else understood(file, text)
 
 
 def read(file: Path) -> str | None:
-    """The file's text to the letter, None where there is no file; raises BadUsage for one that cannot be read."""
+    """Return the file's text unchanged, None if there is no file; raise BadUsage if it cannot be read."""
     try:
         return file.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -129,29 +131,30 @@ def read(file: Path) -> str | None:
 
 
 def understood(file: Path, text: str) -> Configuration:
-    """What the file's text says; raises BadUsage for what cannot be understood."""
-    return Configuration(_checked(file, parsed(file, text)))
+    """Parse and validate the text of a configuration file; raise BadUsage if it is not valid."""
+    return Configuration(_validate(file, parsed(file, text)))
 
 
 def parsed(file: Path, text: str) -> dict[str, Any]:
-    """Any TOML; raises BadUsage for what is none."""
-    # Only here: most have no such file.
+    """Parse TOML; raise BadUsage if it is not valid. The keys are not checked."""
+    # Imported only here: most users have no such file.
     import tomllib
 
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadUsage(f"{file} is no valid TOML: {error}.") from None
+        raise BadUsage(f"{file} is not valid TOML: {error}.") from None
 
 
 def is_understood(key: str, value: Any) -> bool:
+    """Return whether the value is valid for the key."""
     return KEYS[key].is_valid(value)
 
 
-def _checked(file: Path, values: dict[str, Any]) -> dict[str, Any]:
+def _validate(file: Path, values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if name not in KEYS:
-            raise BadUsage(f"{file} sets {name!r}, which hldctl does not know; it knows {', '.join(KEYS)}.")
+            raise BadUsage(f"{file}: unknown key {name!r}; the keys are {', '.join(KEYS)}.")
         if not is_understood(name, value):
             raise BadUsage(f"{file}: {name} must be {KEYS[name].expected}, not {value!r}.")
     return values

@@ -1,4 +1,4 @@
-"""A session's row: made of its launch request, and made again from the session's own files should it be lost."""
+"""The row of a session: created from its launch request, and restored from the session's own files if it is lost."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from hldctl.system.clock import now
 from hldctl.system.error_log import log_trouble
 from hldctl.system.processes import scope
 
-_UNTOLD = {"journal_offset": 0, "pending_approvals": 0}
-"""What follows from other rows and from the journal."""
+# Columns that follow from other rows and from the journal.
+_DERIVED_COLUMNS = {"journal_offset": 0, "pending_approvals": 0}
 
 Row = dict[str, Any]
 
 
 def from_request(request: LaunchRequest) -> Row:
-    """Return the row of a session that is launched now."""
+    """Return the row of a session to be launched now."""
     created_at = now()
     return dict.fromkeys(COLUMNS) | {
         **stored(request.settings),
@@ -61,13 +61,13 @@ def from_request(request: LaunchRequest) -> Row:
 
 
 def keep(row: Row, files: SessionFiles) -> None:
-    """Beside the journal, so that both together are all that a lost database held of the session."""
-    # The query has a file of its own, and may be long; the fold is done again.
+    """Write the row beside the journal: both together can replace all that a lost database had of the session."""
+    # The query has its own file, and may be long; the reducer's state is computed again from the journal.
     replace_private(files.session_record, json.dumps({**row, "query": None, "fold_state": None}).encode())
 
 
 def keep_current(session_id: str, files: SessionFiles) -> None:
-    """After a change that no journal tells, such as how the session ended; a disk that is full is no reason to fail."""
+    """Save the current row after a change that is not in the journal, such as the outcome; only log a write error."""
     try:
         keep_as_recorded(session_id, files)
     except OSError:
@@ -75,24 +75,24 @@ def keep_current(session_id: str, files: SessionFiles) -> None:
 
 
 def keep_as_recorded(session_id: str, files: SessionFiles) -> None:
-    """Keep the row as it is in the database; raise OSError where the file cannot be written."""
+    """Save the row as it is in the database; raise OSError if the file cannot be written."""
     if (row := sessions.as_row(session_id)) is not None:
         keep(row, files)
 
 
 def new_session(row: Row, mcp_config: dict[str, Any] | None) -> scheduler.NewSession:
-    """Return all rows that a session begins with, however it came into the database."""
+    """Return the rows of a new or restored session."""
     query = query_event(row["id"], row["query"], row["created_at"])
     return scheduler.NewSession(row, query, [asdict(server) for server in mcp.servers(mcp_config)])
 
 
 def create(new: scheduler.NewSession) -> None:
-    """Insert a session as its row says, without a look at names and slots."""
+    """Insert a session without checking names and slots."""
     sessions.create(new.row, new.query_event, new.mcp_servers)
 
 
 def query_event(session_id: str, query: str, created_at: int) -> dict[str, Any]:
-    """The first event of each conversation, which Claude Code does not repeat in its stream."""
+    """Return the first event of a conversation, which Claude Code does not repeat in its stream."""
     return {
         "session_id": session_id,
         "sequence": 1,
@@ -106,20 +106,20 @@ def query_event(session_id: str, query: str, created_at: int) -> dict[str, Any]:
 
 
 def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None = None) -> bool:
-    """Makes the row as it was kept, with what else is known of it; False where nothing tells what it was.
+    """Insert the saved row, completed by `known` values; return False if there is not enough to restore it.
 
-    What the journal holds is for the one who adopts or rebuilds the session: it is folded from the beginning. What is
-    `doubtful` counts only where nothing was kept.
+    The journal is left to the supervisor that adopts the session, or to its rebuild: it is replayed from the beginning.
+    `doubtful` values are used only for columns without a saved value.
     """
-    kept = _kept(files)
+    saved = _read_saved_row(files)
     row = {
-        **kept,
-        **{name: value for name, value in (doubtful or {}).items() if kept.get(name) is None},
+        **saved,
+        **{name: value for name, value in (doubtful or {}).items() if saved.get(name) is None},
         **(known or {}),
     }
-    row |= {name: kept[name] for name in TRUSTED_COLUMNS if name in kept}
-    if kept.get("completed_at") is not None:
-        row |= {name: kept[name] for name in OUTCOME_COLUMNS if name in kept}
+    row |= {name: saved[name] for name in TRUSTED_COLUMNS if name in saved}
+    if saved.get("completed_at") is not None:
+        row |= {name: saved[name] for name in OUTCOME_COLUMNS if name in saved}
     try:
         row["query"] = files.prompt.read_bytes().decode("utf-8", errors="replace")
     except OSError:
@@ -127,20 +127,20 @@ def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None 
             row["query"] = row.get("summary")
     if row.get("id") != files.directory.name or row["query"] is None:
         return False
-    row = {**_when_unknown(files, row), **row, **_UNTOLD, "fold_state": FoldState().as_json()}
-    row |= _decided(row)
+    row = {**_default_columns(files, row), **row, **_DERIVED_COLUMNS, "fold_state": FoldState().as_json()}
+    row |= _consistent_status(row)
     if row["status"] == Status.WAITING_INPUT:
-        # Whoever waited waits no more, or says so again.
+        # No hook is waiting any more; one that is will set this again.
         row["status"] = str(Status.RUNNING)
     if row.get("was_queued") and row.get("completed_at") is None and files.request.exists():
-        # It may have left the queue since; if it has not, it is not to start before its turn.
+        # It may have left the queue since; if not, it must not start before those ahead of it.
         row["status"] = str(Status.QUEUED)
-    create(new_session(row, _mcp_config(files)))
+    create(new_session(row, _read_mcp_config(files)))
     return True
 
 
-def _when_unknown(files: SessionFiles, row: Row) -> Row:
-    """What stands in for required columns of which neither the files nor the database tell."""
+def _default_columns(files: SessionFiles, row: Row) -> Row:
+    """Return defaults for required columns that are neither in the files nor in the database."""
     created_at = row.get("created_at") or row.get("completed_at") or now()
     return {
         **{name: [] for name in ("additional_directories", "allowed_tools", "disallowed_tools", "extra_arguments")},
@@ -158,24 +158,24 @@ def _when_unknown(files: SessionFiles, row: Row) -> Row:
     }
 
 
-def _decided(row: Row) -> Row:
-    """Make the status and the time of the end agree, where one of them is lost; whoever adopts it sees the rest."""
+def _consistent_status(row: Row) -> Row:
+    """Return a status and time of end that agree, if one of them is lost; adoption corrects the rest."""
     status, completed_at = row.get("status"), row.get("completed_at")
     if status is not None and Status(status).has_ended:
         return {"completed_at": row["last_activity_at"] if completed_at is None else completed_at}
     if completed_at is None:
         return {"status": status or str(Status.RUNNING)}
     reason = row.get("end_reason") or str(EndReason.LOST)
-    endings = {EndReason.SUCCESS: Status.COMPLETED, EndReason.INTERRUPTED: Status.INTERRUPTED}
-    return {"status": str(endings.get(EndReason(reason), Status.FAILED)), "end_reason": reason}
+    statuses = {EndReason.SUCCESS: Status.COMPLETED, EndReason.INTERRUPTED: Status.INTERRUPTED}
+    return {"status": str(statuses.get(EndReason(reason), Status.FAILED)), "end_reason": reason}
 
 
 def is_kept(files: SessionFiles) -> bool:
-    """Whether the files tell what the row was."""
-    return _kept(files).get("id") == files.directory.name and os.path.exists(files.prompt)
+    """Return whether the row can be restored from the files."""
+    return _read_saved_row(files).get("id") == files.directory.name and os.path.exists(files.prompt)
 
 
-def _kept(files: SessionFiles) -> Row:
+def _read_saved_row(files: SessionFiles) -> Row:
     try:
         files.require_own()
         row = json.loads(files.session_record.read_bytes())
@@ -184,7 +184,7 @@ def _kept(files: SessionFiles) -> Row:
     return row if isinstance(row, dict) else {}
 
 
-def _mcp_config(files: SessionFiles) -> dict[str, Any] | None:
+def _read_mcp_config(files: SessionFiles) -> dict[str, Any] | None:
     try:
         config = json.loads(files.mcp_config.read_bytes())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What `launch` hands to the supervisor that it starts: by a pipe, since it holds secrets and can be long."""
+"""The request that `launch` sends to a new supervisor through a pipe, because it holds secrets and can be long."""
 
 from __future__ import annotations
 
@@ -12,43 +12,46 @@ from hldctl.states import IfRunning
 
 
 def asks_by_hook(permissions: Permissions, settings: ClaudeSettings) -> bool:
-    """Whether Claude Code is to ask hldctl; a tool of the user's that answers takes its place."""
+    """Return whether Claude Code shall ask hldctl for permission; a `permission_prompt_tool` replaces hldctl."""
     rules = permissions.auto_accept_edits or permissions.dangerously_skip_permissions
     return (permissions.approvals or rules) and settings.permission_prompt_tool is None
 
 
 @dataclass(frozen=True)
 class LaunchRequest:
+    """A session to be launched."""
+
     session_id: str
     run_id: str
     query: str
     summary: str
     claude_path: str
     umask: int
-    """The launcher's, for Claude Code: hldctl's own files are private whatever it is."""
+    """The launcher's umask, for Claude Code; hldctl's own files are always private."""
     settings: ClaudeSettings
     title: str | None = None
     parent_session_id: str | None = None
     resume: str | None = None
-    """The Claude session to take up."""
+    """The id of the Claude session to continue."""
     permissions: Permissions = field(default_factory=Permissions)
     run_policy: RunPolicy = field(default_factory=RunPolicy)
     name: str | None = None
     if_running: IfRunning = IfRunning.FAIL
     rehearsal: str | None = None
-    """The script that is played to Claude Code in place of a model."""
+    """The script that replaces the model."""
     launched_within: str | None = None
-    """The session without the right to answer that launches it with commands of its own choice."""
+    """The session that launches it with its own commands, but has no right to answer permission requests."""
     environment: dict[str, str] = field(default_factory=dict, repr=False)
-    """The launcher's."""
+    """The launcher's environment."""
 
     @property
     def is_hooked(self) -> bool:
+        """True if Claude Code gets the permission hook."""
         return asks_by_hook(self.permissions, self.settings)
 
     @property
     def is_needed_later(self) -> bool:
-        """Whether it is also when Claude Code runs."""
+        """True if the request is still needed when Claude Code runs."""
         return self.run_policy.retries > 0 or self.run_policy.wait_for_reset or self.run_policy.on_end is not None
 
     def to_bytes(self) -> bytes:
@@ -67,6 +70,8 @@ class LaunchRequest:
 
 
 def name_taken(name: str | None, running: str) -> str:
+    """Return the error message for a name that the session `running` has already."""
     return (
-        f"{name} runs already, as {running}; --if-running skip, queue or replace says what else should become of this."
+        f"A session named {name} is already running: {running}. "
+        "Use --if-running skip, queue or replace to choose what happens."
     )

@@ -1,6 +1,4 @@
-"""New sessions, and what all new ones have in common.
-
-A line that recalls what a session was asked."""
+"""Launch of new sessions, and the steps that `continue` shares."""
 
 from __future__ import annotations
 
@@ -27,46 +25,49 @@ from hldctl.system.clock import now
 
 @dataclass(frozen=True)
 class Launched:
+    """The result of a launch."""
+
     session_id: str
     is_new: bool = True
-    """Otherwise it is a session of the same name that runs already."""
+    """False if it is a running session with the same name."""
     is_queued: bool = False
     replaces: bool = False
-    """Whether it is queued until those of its name have ended that it replaces."""
+    """True if it is queued until the sessions with its name that it replaces have ended."""
     sharing: tuple[str, ...] = ()
-    """Others that work in the same directory."""
+    """Ids of other sessions that work in the same directory."""
 
 
 def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int, *, attended: bool) -> Launched:
-    """Starts a session; returns once Claude Code runs, or it is queued. `attended` by somebody who can give permission.
+    """Launch a session, and return when Claude Code runs or the session is queued.
 
-    Raises BadUsage or UnfitEnvironment before anything is made, or the supervisor's report if Claude Code cannot run.
+    `attended` says whether a person can give permission. Raise BadUsage or UnfitEnvironment before anything is created,
+    or the error that the supervisor reports if Claude Code cannot run.
     """
     query = validate_query(query)
-    # First: what follows runs programs, such as the user's login shell.
+    # First, because the next steps run programs, such as the user's login shell.
     state.require_own()
     configuration = load.load()
     configured = load.options(configuration)
     widens = policies.ask_for_wide_permissions(options)
     permissions = policies.new_permissions(options, configured, attended=attended, now=now())
-    complete = with_defaults(options, configured)
-    values = validate(complete)
+    all_options = with_defaults(options, configured)
+    values = validate(all_options)
     name, if_running = naming(options)
     claude_path = str(binary.find())
-    chosen = ClaudeSettings(working_dir=options.working_dir or ".", **values)
-    run_policy = policies.new_run_policy(complete, configuration)
-    within = policies.launcher_without_right(
+    settings = ClaudeSettings(working_dir=options.working_dir or ".", **values)
+    run_policy = policies.new_run_policy(all_options, configuration)
+    launcher_id = policies.launcher_without_right(
         state, widens=widens or permissions.from_session, permissions=permissions, run_policy=run_policy
     )
     rehearsal = rehearsal_of(options)
-    require_on_end(options, run_policy, chosen.working_dir)
-    preflight.require_hook(state, claude_path, permissions, chosen)
+    require_on_end(options, run_policy, settings.working_dir)
+    preflight.require_hook(state, claude_path, permissions, settings)
     if rehearsal is not None:
-        preflight.require_settings(chosen)
+        preflight.require_settings(settings)
     if (running := running_instead(state, name, if_running)) is not None:
         return Launched(running, is_new=False)
-    working_dir = directory(chosen.working_dir, create_with=umask if options.create_dir else None)
-    request = request_of(query, claude_path, umask, replace(chosen, working_dir=working_dir), title=options.title)
+    working_dir = directory(settings.working_dir, create_with=umask if options.create_dir else None)
+    request = request_of(query, claude_path, umask, replace(settings, working_dir=working_dir), title=options.title)
     return start(
         state,
         replace(
@@ -76,23 +77,24 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
             rehearsal=rehearsal,
             name=name,
             if_running=if_running,
-            launched_within=within,
+            launched_within=launcher_id,
         ),
         auto_prune.options(configuration),
     )
 
 
 def naming(options: SessionOptions) -> tuple[str | None, IfRunning]:
+    """Return the name of a new session, and what to do if it is taken; raise BadUsage for an invalid name."""
     if options.name is None and options.if_running is not None:
-        raise BadUsage("--if-running goes with --name: it says what happens if a session of that name runs already.")
+        raise BadUsage("--if-running needs --name: it says what to do if a session with that name is already running.")
     return None if options.name is None else validate_name(options.name), options.if_running or IfRunning.FAIL
 
 
 def running_instead(state: StateDirectory, name: str | None, if_running: IfRunning, but: str = "") -> str | None:
-    """The session of that name, `but` for one, in whose favour none is started; raises WrongState if that is a failure.
+    """Return the running session with that name, except `but`, if none shall be started because of it.
 
-    Whether one runs is decided as the row is made. This is for one that has lost all that would have ended it, as by a
-    reboot, and so that nothing is made in vain.
+    Raise WrongState if `if_running` is FAIL. The final check is made when the row is inserted. This one adopts sessions
+    that have lost their processes, for example by a reboot, and avoids creating anything for a launch that will fail.
     """
     if name is None or if_running not in (IfRunning.FAIL, IfRunning.SKIP):
         return None
@@ -105,14 +107,14 @@ def running_instead(state: StateDirectory, name: str | None, if_running: IfRunni
 
 
 def require_on_end(options: SessionOptions, run_policy: RunPolicy, working_dir: str) -> None:
-    """Before anything is made, so that the directory may be missing yet."""
+    """Check the `on_end` command before anything is created; the directory may not exist yet. Raise BadUsage."""
     if run_policy.on_end is not None:
         option = "--on-end" if "on_end" in options.given else "on_end"
         preflight.require_command(option, run_policy.on_end, working_dir)
 
 
 def rehearsal_of(options: SessionOptions) -> str | None:
-    """The script's text; raises BadUsage for one that cannot be played."""
+    """Return the text of the rehearsal script, None without one; raise BadUsage if it cannot be read or parsed."""
     if options.rehearse is None:
         return None
     from hldctl.rehearsal import script
@@ -129,6 +131,7 @@ def rehearsal_of(options: SessionOptions) -> str | None:
 
 
 def request_of(query: str, claude_path: str, umask: int, chosen: ClaudeSettings, title: str | None) -> LaunchRequest:
+    """Return a launch request with new ids."""
     return LaunchRequest(
         session_id=str(uuid.uuid4()),
         run_id=str(uuid.uuid4()),
@@ -142,10 +145,11 @@ def request_of(query: str, claude_path: str, umask: int, chosen: ClaudeSettings,
 
 
 def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> Launched:
+    """Start a supervisor for the request, and the daily prune if it is due."""
     try:
         report = supervisors.launch(state, request)
     finally:
-        # Also beside a launch that a full disk prevents: the next one may have the room.
+        # Also if a full disk prevents the launch: after pruning, the next one may have room.
         auto_prune.start_if_due(state, pruning)
     if report.running is not None:
         return Launched(report.running, is_new=False)
@@ -153,24 +157,24 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
     return Launched(report.session_id, True, report.is_queued, replaces, tuple(report.sharing))
 
 
-_LENGTH = 50
+_SUMMARY_LENGTH = 50
 _ELLIPSIS = "..."
 
 
 def summarize(query: str) -> str:
-    """The query on one line; if it has more than 50 characters, its first 47 and three dots.
+    """Return the query on one line; if it has more than 50 characters, its first 47 and three dots.
 
-    Characters as a person counts them: an emoji made of several code points, or a letter and its accents, is one.
+    Characters are graphemes: an emoji of several code points, or a letter with its accents, counts as one.
     """
     line = " ".join(query.split())
-    if len(line) <= _LENGTH:
+    if len(line) <= _SUMMARY_LENGTH:
         return line
     if line.isascii():
-        return line[: _LENGTH - len(_ELLIPSIS)] + _ELLIPSIS
-    # Only here: its tables take 40 ms to load.
+        return line[: _SUMMARY_LENGTH - len(_ELLIPSIS)] + _ELLIPSIS
+    # Imported only here: its tables take 40 ms to load.
     from wcwidth import iter_graphemes
 
-    characters = list(islice(iter_graphemes(line), _LENGTH + 1))
-    if len(characters) <= _LENGTH:
+    characters = list(islice(iter_graphemes(line), _SUMMARY_LENGTH + 1))
+    if len(characters) <= _SUMMARY_LENGTH:
         return line
-    return "".join(characters[: _LENGTH - len(_ELLIPSIS)]) + _ELLIPSIS
+    return "".join(characters[: _SUMMARY_LENGTH - len(_ELLIPSIS)]) + _ELLIPSIS

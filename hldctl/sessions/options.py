@@ -1,4 +1,4 @@
-"""What a user chooses for a new session, and its validation."""
+"""The options of a new session, and their validation."""
 
 from __future__ import annotations
 
@@ -53,21 +53,21 @@ class SessionOptions:
     extra_arguments: tuple[str, ...] | None = None
     """Passed to Claude Code unchanged."""
     given: Mapping[str, Any] = field(default_factory=dict)
-    """The other options, by name, as their kinds parse them: see `hldctl.settings`."""
+    """The values of the other options, by name; see `hldctl.settings`."""
 
 
 def with_defaults(options: SessionOptions, configured: Mapping[str, Any]) -> SessionOptions:
-    """Return the options with those of the configuration file for the ones not given."""
+    """Return the options, completed by those of the configuration file."""
     return replace(options, given={**configured, **options.given})
 
 
 def validate(options: SessionOptions) -> dict[str, Any]:
-    """Return the fields of ClaudeSettings that the options set; raise BadUsage for values that cannot work."""
+    """Return the fields of ClaudeSettings that the options set; raise BadUsage for invalid values."""
     values = chosen(ClaudeSettings, options.given, 0)
     if options.extra_arguments is not None:
         values["extra_arguments"] = options.extra_arguments
     if "additional_directories" in values:
-        values["additional_directories"] = tuple(map(_existing, values["additional_directories"]))
+        values["additional_directories"] = tuple(map(_existing_directory, values["additional_directories"]))
     if "mcp_config" in values:
         values["mcp_config"] = _mcp_config(values["mcp_config"])
     if "claude_settings" in values:
@@ -78,45 +78,45 @@ def validate(options: SessionOptions) -> dict[str, Any]:
 
 
 def validate_query(query: str) -> str:
-    """Return the query as it can be stored; raise BadUsage for an empty one."""
-    # Bytes from a shell that are not UTF-8 would not fit into the database.
+    """Return the query as valid UTF-8; raise BadUsage if it is empty."""
+    # The database cannot store bytes from a shell that are not UTF-8.
     query = query.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if not query.strip():
-        raise BadUsage("The query is empty; say what Claude Code should do.")
+        raise BadUsage("The query is empty. Describe what Claude Code should do.")
     return query
 
 
 def directory(path: str, *, create_with: int | None = None) -> str:
-    """The absolute path of a working directory; raises BadUsage unless one can work there.
+    """Return the absolute path of a working directory; raise BadUsage if it cannot be used.
 
-    `create_with` is the umask with which a missing one is to be made: it is the user's, not one of hldctl's files.
+    `create_with` is the user's umask with which to create a missing directory; None if it must exist.
     """
     absolute = _absolute(path)
     if create_with is not None and not os.path.lexists(absolute):
-        _make(absolute, create_with)
+        _create(absolute, create_with)
     if not os.path.exists(absolute):
-        raise BadUsage(f"The working directory {absolute} does not exist; --create-dir makes it.")
+        raise BadUsage(f"The working directory {absolute} does not exist; add --create-dir to create it.")
     if not os.path.isdir(absolute):
-        raise BadUsage(f"The working directory {absolute} is a file.")
+        raise BadUsage(f"The working directory {absolute} is not a directory.")
     if not os.access(absolute, os.X_OK):
-        raise BadUsage(f"The working directory {absolute} may not be entered.")
+        raise BadUsage(f"You have no permission to enter the working directory {absolute}.")
     return str(absolute)
 
 
-def _make(directory: Path, umask: int) -> None:
-    ours = os.umask(umask)
+def _create(directory: Path, umask: int) -> None:
+    own_umask = os.umask(umask)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadUsage(f"The working directory {directory} cannot be made: {error.strerror or error}.") from None
+        raise BadUsage(f"The working directory {directory} cannot be created: {error.strerror or error}.") from None
     finally:
-        os.umask(ours)
+        os.umask(own_umask)
 
 
-def _existing(path: str) -> str:
+def _existing_directory(path: str) -> str:
     absolute = _absolute(path)
     if not os.path.isdir(absolute):
-        raise BadUsage(f"The additional directory {absolute} is no directory.")
+        raise BadUsage(f"The additional directory {absolute} is not a directory.")
     return str(absolute)
 
 
@@ -124,9 +124,9 @@ def _absolute(path: str) -> Path:
     try:
         absolute = Path(path).expanduser().absolute()
     except (RuntimeError, OSError):
-        raise BadUsage(f"{path} cannot be made out: no such user, or the current directory is gone.") from None
+        raise BadUsage(f"{path} cannot be resolved: no such user, or the current directory was deleted.") from None
     if not _is_utf8(str(absolute)):
-        raise BadUsage(f"The name of the directory {str(absolute)!r} is no UTF-8, and cannot be recorded.")
+        raise BadUsage(f"The path {str(absolute)!r} is not valid UTF-8, so it cannot be stored.")
     return absolute
 
 
@@ -144,35 +144,35 @@ def _mcp_config(source: str) -> dict[str, Any]:
     if not isinstance(servers, dict):
         raise BadUsage('--mcp-config needs an object "mcpServers" with an object for each server in it.')
     for name, server in servers.items():
-        if (fault := mcp.fault(server)) is not None:
-            # Never its values: they may be secrets.
-            raise BadUsage(f"--mcp-config: the server {name!r} {fault}.")
+        if (problem := mcp.fault(server)) is not None:
+            # Never show its values: they may be secrets.
+            raise BadUsage(f"--mcp-config: the server {name!r} {problem}.")
     return config
 
 
 def _json_object(option: str, source: str) -> dict[str, Any]:
     if not source.strip():
-        raise BadUsage(f"{option} wants a file or JSON.")
+        raise BadUsage(f"{option} needs a file or JSON.")
     is_json = source.lstrip()[0] in '{["'
-    where = option if is_json else f"{option} {source}"
+    source_name = option if is_json else f"{option} {source}"
     try:
         value = json.loads(source if is_json else Path(source).expanduser().read_text(encoding="utf-8"))
     except (OSError, RuntimeError) as error:
-        raise BadUsage(f"{where} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+        raise BadUsage(f"{source_name} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     except (ValueError, RecursionError) as error:
-        raise BadUsage(f"{where} is no valid JSON: {error}.") from None
+        raise BadUsage(f"{source_name} is not valid JSON: {error}.") from None
     if not isinstance(value, dict):
-        raise BadUsage(f"{where} must be a JSON object.")
+        raise BadUsage(f"{source_name} must be a JSON object.")
     return value
 
 
-def _variables(words: Sequence[str], launcher: Mapping[str, str]) -> dict[str, str]:
+def _variables(assignments: Sequence[str], launcher: Mapping[str, str]) -> dict[str, str]:
     variables = {}
-    for word in words:
-        name, has_value, value = word.partition("=")
+    for assignment in assignments:
+        name, has_value, value = assignment.partition("=")
         if not name:
-            raise BadUsage("--env wants NAME or NAME=VALUE.")
+            raise BadUsage("--env needs NAME or NAME=VALUE.")
         if not has_value and name not in launcher:
-            raise BadUsage(f"--env {name}: there is no such variable here; give it a value with {name}=VALUE.")
+            raise BadUsage(f"--env {name}: this variable is not set; write {name}=VALUE to set it.")
         variables[name] = value if has_value else launcher[name]
     return variables

@@ -1,4 +1,4 @@
-"""How a new session is to run, from the options, the configuration and the session that it continues."""
+"""The run policy and permissions of a new session, from its options, the configuration and its parent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hldctl.store.session import Session
 
 
 def new_run_policy(options: SessionOptions, configuration: Configuration) -> RunPolicy:
-    """Return the run policy of a session that continues no other; `options` have the configured defaults."""
+    """Return the run policy of a session without a parent; `options` include the configured defaults."""
     return _run_policy({}, options, configuration)
 
 
@@ -33,28 +33,27 @@ def _run_policy(base: dict[str, Any], options: SessionOptions, configuration: Co
     group = options.given.get("group")
     if group is not None and group not in configuration.groups:
         raise BadUsage(
-            f"There is no group {group!r}; {schema.path()} says how many sessions each may run: "
-            f"[groups] and a line such as {group} = 2."
+            f"There is no group {group!r}. Define it in {schema.path()}: under [groups], set how many of its sessions "
+            f"may run, as in {group} = 2."
         )
     values = base | chosen(RunPolicy, options.given, 0)
     if not (values.get("on_end") or "").strip():
-        # An empty command: the one that is configured or inherited is not wanted.
+        # An empty command turns off the configured or inherited one.
         values["on_end"] = None
     return RunPolicy(**values)
 
 
 def new_permissions(options: SessionOptions, configured: Mapping[str, Any], *, attended: bool, now: int) -> Permissions:
-    """Return the permissions of a session that continues no other.
+    """Return the permissions of a session without a parent.
 
-    `configured` are options of the configuration file; `attended` says whether a person sits at a terminal and can be
-    asked.
+    `configured` are the options of the configuration file; `attended` says whether a person at a terminal can be asked.
     """
     base = {"approvals": attended} | chosen(Permissions, configured, now)
     return _permissions(base, options, now)
 
 
 def continued_permissions(options: SessionOptions, parent: Session, now: int) -> Permissions:
-    """Return the parent's permissions, as they are now, with the options given."""
+    """Return the parent's current permissions with the options given."""
     return _permissions(inherited(Permissions, parent), options, now)
 
 
@@ -70,24 +69,24 @@ def _permissions(base: dict[str, Any], options: SessionOptions, now: int) -> Per
 
 
 _WIDE_MODES = ("acceptEdits", "bypassPermissions")
-_WIDE_WORDS = ("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
-_MODE = "--permission-mode"
+_WIDE_FLAGS = ("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
+_MODE_OPTION = "--permission-mode"
 
 
 def are_wide(permissions: Permissions, settings: ClaudeSettings) -> bool:
-    """Return whether calls are allowed that nobody has seen, or the session may allow them itself."""
+    """Return whether calls are allowed without anybody seeing them, or the session may allow them itself."""
     return (
         permissions.auto_accept_edits
         or permissions.dangerously_skip_permissions
         or bool(permissions.approval_timeout_allows)
         or permissions.from_session
         or settings.permission_mode in _WIDE_MODES
-        or _ask_for_wide_permissions(settings.extra_arguments)
+        or _arguments_are_wide(settings.extra_arguments)
     )
 
 
 def ask_for_wide_permissions(options: SessionOptions) -> bool:
-    """Return whether the options for a new session ask for such permissions."""
+    """Return whether the options of a new session request wide permissions."""
     given = options.given
     timeout = given.get("approval_timeout")
     return (
@@ -95,27 +94,29 @@ def ask_for_wide_permissions(options: SessionOptions) -> bool:
         or "dangerously_skip_permissions_timeout" in given
         or (timeout is not None and timeout.allows)
         or given.get("permission_mode") in _WIDE_MODES
-        or _ask_for_wide_permissions(options.extra_arguments or ())
+        or _arguments_are_wide(options.extra_arguments or ())
     )
 
 
-def _ask_for_wide_permissions(words: Sequence[str]) -> bool:
-    """Return whether arguments for Claude Code ask for such permissions."""
-    modes = [word.partition("=")[2] for word in words if word.startswith(f"{_MODE}=")]
-    modes += [mode for name, mode in itertools.pairwise(words) if name == _MODE]
-    return bool({*modes} & {*_WIDE_MODES}) or any(word in _WIDE_WORDS for word in words)
+def _arguments_are_wide(arguments: Sequence[str]) -> bool:
+    """Return whether arguments for Claude Code request wide permissions."""
+    modes = [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{_MODE_OPTION}=")]
+    modes += [mode for name, mode in itertools.pairwise(arguments) if name == _MODE_OPTION]
+    return bool({*modes} & {*_WIDE_MODES}) or any(argument in _WIDE_FLAGS for argument in arguments)
 
 
 def launcher_without_right(
     state: StateDirectory, *, widens: bool, permissions: Permissions, run_policy: RunPolicy
 ) -> str | None:
-    """Return the session without the right to answer that launches a new one, where that one has commands that get a
-    token; raises WrongState where such a session widens permissions.
+    """Return the session that launches a new one but has no right to answer permission requests.
+
+    None if there is no such session, or if the new session has no commands that would get a token. Raise WrongState if
+    such a session widens permissions.
     """
     has_commands = permissions.on_approval is not None or run_policy.on_end is not None
     if not widens and not has_commands:
         return None
-    within = caller.session_without_right(state)
+    launcher_id = caller.session_without_right(state)
     if widens:
-        caller.refuse(within, "Widening permissions")
-    return within
+        caller.refuse(launcher_id, "Widening permissions")
+    return launcher_id

@@ -1,4 +1,4 @@
-"""Checks of a launch before anything is made: the user's commands, and whether Claude Code would ask hldctl."""
+"""Checks before a launch: the user's commands, and whether Claude Code would ask hldctl for permission."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ from hldctl.paths import StateDirectory, write_private
 from hldctl.protocol.launch_request import asks_by_hook
 from hldctl.settings.permissions import Permissions
 
+# The first word of a simple command, after assignments. A word that a shell would expand is not checked.
 _PLAIN_WORD = re.compile(r"\s*(?:[A-Za-z_]\w*=[\w./:-]*\s+)*([\w./+~-]+)(?=\s|;|$)")
-"""The first word of a simple command, behind assignments; anything that a shell would do something to is left to it."""
-_LOOK = 'case $1 in "~/"*) set -- "$HOME/${1#\\~/}";; esac; command -v -- "$1" >/dev/null'
+_LOOKUP_SCRIPT = 'case $1 in "~/"*) set -- "$HOME/${1#\\~/}";; esac; command -v -- "$1" >/dev/null'
 
 
 def require_command(option: str, command: str, working_dir: str) -> None:
-    """Raises BadUsage for what no shell could run there: wrong words, or a command that does not exist."""
+    """Raise BadUsage if no shell could run the command there: wrong syntax, or a program that does not exist."""
     if "\0" in command:
-        raise BadUsage(f"{option} holds a NUL byte, which no command can.")
-    # By standard input: every local user can read the arguments of a process.
-    parsed = _sh("-n", working_dir=working_dir, script=f"{command}\n")
+        raise BadUsage(f"{option} contains a NUL byte, which a command cannot have.")
+    # On standard input, because every local user can read the arguments of a process.
+    parsed = _run_sh("-n", working_dir=working_dir, script=f"{command}\n")
     if parsed.returncode != 0:
-        raise BadUsage(f"{option} is no command that /bin/sh understands: {parsed.stderr.strip().splitlines()[-1]}.")
+        raise BadUsage(f"{option} is not a command that /bin/sh can parse: {parsed.stderr.strip().splitlines()[-1]}.")
     word = _PLAIN_WORD.match(command)
-    if word is not None and _sh("-c", _LOOK, "sh", word[1], working_dir=working_dir).returncode != 0:
-        raise BadUsage(f"{option} begins with {word[1]}, which is no command here; name one on PATH, or its path.")
+    if word is not None and _run_sh("-c", _LOOKUP_SCRIPT, "sh", word[1], working_dir=working_dir).returncode != 0:
+        raise BadUsage(
+            f"{option} begins with {word[1]}, which is not a command here; use one on PATH, or give its path."
+        )
 
 
-def _sh(*arguments: str, working_dir: str, script: str = "") -> subprocess.CompletedProcess[str]:
+def _run_sh(*arguments: str, working_dir: str, script: str = "") -> subprocess.CompletedProcess[str]:
     expanded = os.path.expanduser(working_dir)
-    # The directory may still have to be made, or be refused for other reasons.
+    # The directory may still have to be created, or be rejected for other reasons.
     directory = expanded if os.path.isdir(expanded) and os.access(expanded, os.X_OK) else "/"
     return subprocess.run(
         ["/bin/sh", *arguments],
@@ -51,64 +53,67 @@ def _sh(*arguments: str, working_dir: str, script: str = "") -> subprocess.Compl
 
 
 def require_settings(settings: ClaudeSettings) -> None:
-    """Raises BadUsage where a rehearsal would not be one."""
-    if _names_settings(settings):
-        raise BadUsage("--settings behind -- would take the place of the rehearsal's; give it before --.")
+    """Raise BadUsage if arguments for Claude Code would override the settings of a rehearsal."""
+    if _has_settings_argument(settings):
+        raise BadUsage("--settings after -- would replace the settings of the rehearsal; write it before --.")
 
 
-def _names_settings(settings: ClaudeSettings) -> bool:
+def _has_settings_argument(settings: ClaudeSettings) -> bool:
     return any(word.partition("=")[0] == "--settings" for word in settings.extra_arguments)
 
 
 def require_hook(state: StateDirectory, claude_path: str, permissions: Permissions, settings: ClaudeSettings) -> None:
-    """Raises BadUsage where something answers in place of the hook though somebody is to be asked, UnfitEnvironment for
-    a Claude Code that would not ask: it would deny, and nobody would know.
+    """Raise BadUsage if the options would bypass the hook although permission is to be asked.
+
+    Raise UnfitEnvironment if Claude Code is too old to ask: it would deny each call without anybody knowing.
     """
     if permissions.approvals and settings.permission_prompt_tool is not None:
-        raise BadUsage("--permission-prompt-tool answers in place of hldctl; it does not go with --approvals.")
+        raise BadUsage(
+            "--permission-prompt-tool cannot be used with --approvals: it answers requests instead of hldctl."
+        )
     if asks_by_hook(permissions, settings):
-        _require_that_it_is_heeded(settings)
+        _require_no_settings_argument(settings)
         _require_version(state, claude_path)
 
 
-def _require_that_it_is_heeded(settings: ClaudeSettings) -> None:
-    if _names_settings(settings):
+def _require_no_settings_argument(settings: ClaudeSettings) -> None:
+    if _has_settings_argument(settings):
         raise BadUsage(
-            "--settings behind -- would take the place of the hook; give it before --, or say --no-approvals."
+            "--settings after -- would replace the permission hook; write it before --, or add --no-approvals."
         )
 
 
 def _require_version(state: StateDirectory, claude_path: str) -> None:
-    told = _noted_version(state, claude_path)
-    if told is None or told < OLDEST_WITH_APPROVALS:
-        # The file may be a script that runs another one by now.
-        told = _note_version(state, claude_path)
-    if told is not None and told < OLDEST_WITH_APPROVALS:
-        here, oldest = (".".join(map(str, numbers)) for numbers in (told, OLDEST_WITH_APPROVALS))
+    found_version = _cached_version(state, claude_path)
+    if found_version is None or found_version < OLDEST_WITH_APPROVALS:
+        # The file may be a script that by now runs another version.
+        found_version = _cache_version(state, claude_path)
+    if found_version is not None and found_version < OLDEST_WITH_APPROVALS:
+        here, oldest = (".".join(map(str, numbers)) for numbers in (found_version, OLDEST_WITH_APPROVALS))
         raise UnfitEnvironment(
-            f"Claude Code {here} at {claude_path} cannot ask for permission in the background, {oldest} can. "
-            "Upgrade it, or launch with --no-approvals and without rules for permissions."
+            f"Claude Code {here} at {claude_path} cannot ask for permission in the background. "
+            f"Upgrade it to {oldest} or later, or launch with --no-approvals and without permission rules."
         )
 
 
-def _noted_version(state: StateDirectory, claude_path: str) -> tuple[int, ...] | None:
-    """As the binary said when last asked: asking takes longer than the rest of a launch. None if it is another now."""
-    known = _noted(state.claude_version)
-    version = known.get("version")
-    if known.get("of") != _identity(claude_path) or not isinstance(version, list):
+def _cached_version(state: StateDirectory, claude_path: str) -> tuple[int, ...] | None:
+    """Return the cached version, None if the binary changed: running it takes longer than the rest of a launch."""
+    entry = _read_object(state.claude_version)
+    version = entry.get("version")
+    if entry.get("of") != _identity(claude_path) or not isinstance(version, list):
         return None
     return tuple(number for number in version if isinstance(number, int))
 
 
-def _note_version(state: StateDirectory, claude_path: str) -> tuple[int, ...] | None:
-    told = version(Path(claude_path))
-    if told is not None:
+def _cache_version(state: StateDirectory, claude_path: str) -> tuple[int, ...] | None:
+    found_version = version(Path(claude_path))
+    if found_version is not None:
         state.prepare()
-        # A full disk is for the launch itself to report.
+        # The launch itself reports a full disk.
         with contextlib.suppress(OSError):
-            noted = {"of": _identity(claude_path), "version": told}
-            write_private(state.claude_version, json.dumps(noted).encode())
-    return told
+            entry = {"of": _identity(claude_path), "version": found_version}
+            write_private(state.claude_version, json.dumps(entry).encode())
+    return found_version
 
 
 def _identity(claude_path: str) -> list[str | int]:
@@ -119,7 +124,7 @@ def _identity(claude_path: str) -> list[str | int]:
     return [claude_path, status.st_mtime_ns, status.st_size]
 
 
-def _noted(file: Path) -> dict[str, Any]:
+def _read_object(file: Path) -> dict[str, Any]:
     try:
         value = json.loads(file.read_bytes())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""New sessions that take up the conversation of another."""
+"""Continuation of a session: a new session with the same conversation."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
 
 
 def resume(state: StateDirectory, words: str, query: str, options: SessionOptions, umask: int) -> Launched:
-    """Starts a session that takes up the conversation of another, with its settings but for those given anew and for
-    its name.
+    """Launch a session that continues the conversation of another, with its settings except its name and those given.
 
-    A session that still runs is interrupted first. Raises WrongState for one that never had a conversation.
+    A session that is still running is interrupted first. Raise WrongState if it never had a conversation.
     """
     query = validate_query(query)
     state.require_own()
@@ -39,7 +38,7 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     name, if_running = naming(options)
     claude_path = str(binary.find())
     if command_line.names_conversation(values.get("extra_arguments", ())):
-        raise BadUsage("continue chooses the conversation itself; --resume, --continue and --session-id have no place.")
+        raise BadUsage("continue chooses the conversation itself; remove --resume, --continue and --session-id.")
     with opened(state):
         parent_id = lookup.find_session(words).id
     # Its settings and environment become the new session's.
@@ -58,25 +57,25 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     working_dir = directory(
         options.working_dir or parent.working_dir, create_with=umask if options.create_dir else None
     )
-    before = _inherited_settings(state, parent)
-    values["environment"] = before.environment | values.get("environment", {})
-    chosen = replace(before, working_dir=working_dir, **values)
-    # What a session has it may hand on to its own continuation.
+    inherited_settings = _inherited_settings(state, parent)
+    values["environment"] = inherited_settings.environment | values.get("environment", {})
+    new_settings = replace(inherited_settings, working_dir=working_dir, **values)
+    # A session may pass the permissions that it has to its own continuation.
     widens = policies.ask_for_wide_permissions(options) or (
-        policies.are_wide(permissions, chosen) and caller.session_without_right(state) != parent.id
+        policies.are_wide(permissions, new_settings) and caller.session_without_right(state) != parent.id
     )
-    within = policies.launcher_without_right(state, widens=widens, permissions=permissions, run_policy=run_policy)
-    preflight.require_hook(state, claude_path, permissions, chosen)
+    launcher_id = policies.launcher_without_right(state, widens=widens, permissions=permissions, run_policy=run_policy)
+    preflight.require_hook(state, claude_path, permissions, new_settings)
     if rehearsal is not None:
-        preflight.require_settings(chosen)
+        preflight.require_settings(new_settings)
     if (running := running_instead(state, name, if_running, but=parent.id)) is not None:
         return Launched(running, is_new=False)
     if parent.completed_at is None:
-        # Last: what would stop the continuation must not have stopped its parent already.
+        # Last, so that an error in the continuation does not stop its parent.
         interrupt.interrupt(state, [parent.id])
-    if any(getattr(chosen, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
-        chosen = replace(chosen, fresh_system_prompt=True)
-    request = request_of(query, claude_path, umask, chosen, title=options.title or parent.title)
+    if any(getattr(new_settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
+        new_settings = replace(new_settings, fresh_system_prompt=True)
+    request = request_of(query, claude_path, umask, new_settings, title=options.title or parent.title)
     continuation = replace(
         request,
         parent_session_id=parent.id,
@@ -85,38 +84,38 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
         rehearsal=rehearsal,
         name=name,
         if_running=if_running,
-        # The commands may be those that the parent's launcher chose.
-        launched_within=within or parent.launched_within,
+        # The commands may be inherited from the parent, whose launcher chose them.
+        launched_within=launcher_id or parent.launched_within,
     )
-    return start(state, _with_permissions(state, continuation, parent.id, options), auto_prune.options(configuration))
+    return start(state, _add_permissions(state, continuation, parent.id, options), auto_prune.options(configuration))
 
 
-def _with_permissions(
+def _add_permissions(
     state: StateDirectory, request: LaunchRequest, parent_id: str, options: SessionOptions
 ) -> LaunchRequest:
-    """What was set of permissions while the parent ran; what has expired is dropped, from the parent, too."""
+    """Return the request with the parent's current permissions; expired ones are dropped, in the parent's row too."""
     with opened(state):
         parent = lookup.find_session(parent_id)
-        moment = now()
-        if settings.has_expired(parent, moment):
-            sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, moment)
+        now_ms = now()
+        if settings.has_expired(parent, now_ms):
+            sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, now_ms)
             parent = lookup.find_session(parent_id)
-    return replace(request, permissions=policies.continued_permissions(options, parent, moment))
+    return replace(request, permissions=policies.continued_permissions(options, parent, now_ms))
 
 
 def _inherited_settings(state: StateDirectory, parent: Session) -> ClaudeSettings:
-    """The parent's settings; max_turns is not among them, for it counts anew."""
+    """Return the parent's settings, except max_turns: the new session counts from zero."""
     files = state.session(parent.id)
     values = inherited(ClaudeSettings, parent) | {
         "extra_arguments": command_line.without_conversation(parent.extra_arguments),
-        "mcp_config": _read(files.mcp_config),
-        "claude_settings": _read(files.claude_settings),
-        "environment": _read(files.environment) or {},
+        "mcp_config": _read_json(files.mcp_config),
+        "claude_settings": _read_json(files.claude_settings),
+        "environment": _read_json(files.environment) or {},
     }
     return ClaudeSettings.from_values(values)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         value: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:

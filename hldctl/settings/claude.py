@@ -1,4 +1,4 @@
-"""What a session asks of Claude Code, as far as the database holds it."""
+"""Settings that a session passes to Claude Code and that the database stores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hldctl.settings.option import DOLLARS, FIRST, HIDDEN, TEXT, TEXTS, TOOLS, Option, column, number, setting
 
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "auto", "dontAsk", "manual", "bypassPermissions")
-"""Of Claude Code 2.1.330."""
+"""The permission modes of Claude Code 2.1.330."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class ClaudeOptions:
         ),
         exposure=HIDDEN,
     )
-    """The `model` of a session is the one that it has."""
+    """The model that was requested; `model` is the one that the session has."""
     working_dir: str = column(exposure=FIRST)
     additional_directories: tuple[str, ...] = setting(
         (),
@@ -95,6 +95,6 @@ class ClaudeOptions:
         (), Option("disallowed_tools", TOOLS, "Forbid this tool; repeatable."), trusted=True, exposure=FIRST
     )
     fresh_system_prompt: bool = setting(False, exposure=HIDDEN)
-    """Whether a resumed conversation gets a new prompt: it keeps the one that it began with otherwise (2.1.330)."""
+    """True if a resumed conversation gets a new system prompt; otherwise it keeps its first one (2.1.330)."""
     extra_arguments: tuple[str, ...] = setting((), exposure=HIDDEN, trusted=True)
     """Passed to Claude Code unchanged."""

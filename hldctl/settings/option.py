@@ -1,4 +1,4 @@
-"""How a setting of a session is declared: at a field of a dataclass, once.
+"""Declaration of session settings, each once, as a field of a dataclass.
 
 The command line, its help and man page, the configuration file, inheritance by a continuation, the launch request, the
 database and the JSON of a session follow from the declaration. A setting that needs nothing else is one field, in
@@ -18,7 +18,7 @@ from hldctl.settings.values import approval_timeout, dollars, integer, limit_ms,
 
 @dataclass(frozen=True)
 class Kind:
-    """How values are written.
+    """The type and syntax of an option's values.
 
     `is_valid` says whether a value of TOML has the right type; `expected` completes "must be …" and may hold
     `{example}`. `parse` turns text, on the command line or in TOML, into the value; without it the text is the value.
@@ -30,7 +30,7 @@ class Kind:
     metavar: str | None = None
     is_flag: bool = False
     is_list: bool = False
-    """Whether the option can be repeated; the value is a tuple."""
+    """True if the option can be repeated; the value is a tuple."""
 
 
 def _is_text(value: Any) -> bool:
@@ -63,7 +63,7 @@ TEXTS = Kind(
     is_list=True,
 )
 TOOLS = Kind(TEXTS.expected, TEXTS.is_valid, tool_names, "TOOL", is_list=True)
-"""Each text may name several."""
+"""Each text may name several tools."""
 
 
 def number(minimum: int, maximum: int) -> Kind:
@@ -85,7 +85,7 @@ class Option:
     kind: Kind
     help: str
     flags: tuple[str, ...] = ()
-    """Unless they follow from the name."""
+    """The flags on the command line; empty if they follow from the name."""
     metavar: str | None = None
     config: str | None = None
     """What the key means in the configuration file; None if the file cannot set it."""
@@ -94,9 +94,12 @@ class Option:
     suggestions: tuple[str, ...] = ()
     """For shell completion."""
     is_inherited: bool = True
-    """Whether a continuation has its parent's value."""
+    """True if a continuation inherits its parent's value."""
     resolve: Callable[[Any, int], dict[str, Any]] | None = None
-    """Returns the fields that a value sets, at a time in milliseconds since 1970; None if it is the field's value."""
+    """Returns the fields that a value sets; called with the value and the time in milliseconds since 1970.
+
+    None if the value is that of the field itself.
+    """
 
     @property
     def parameter(self) -> str:
@@ -111,7 +114,7 @@ class Option:
 
     @property
     def expected(self) -> str:
-        """What a value in the configuration file has to be."""
+        """The description of a valid value in the configuration file."""
         return self.kind.expected.format(example=self.example)
 
     def from_toml(self, value: Any) -> Any:
@@ -121,7 +124,7 @@ class Option:
         return self.kind.parse(value) if self.kind.parse is not None and isinstance(value, str) else value
 
     def from_texts(self, texts: list[str]) -> tuple[str, ...]:
-        """Return the values of an option that was given repeatedly; with one empty text there is none."""
+        """Return the values of a repeatable option; empty texts have none."""
         parse = self.kind.parse
         return tuple(texts) if parse is None else tuple(part for text in texts for part in parse(text))
 
@@ -140,10 +143,9 @@ HIDDEN, FIRST, LAST = Exposure
 def setting(default: Any, option: Option | None = None, *, exposure: Exposure = LAST, trusted: bool = False) -> Any:
     """Declare a field that is a column of the table of sessions too, and with `option` can be chosen for a session.
 
-    A `trusted` field allows or runs something: a damaged database is not believed if the session's own files say
-    otherwise.
+    A `trusted` field allows or runs something: the session's own files take precedence over a damaged database.
     """
-    # By a factory: a default on the class would stand in for a column that was not read.
+    # A factory, because a default on the class would hide that a column was not read.
     metadata = {"column": True, "option": option, "exposure": exposure, "trusted": trusted}
     return field(default_factory=lambda: default, metadata=metadata)
 
@@ -151,7 +153,7 @@ def setting(default: Any, option: Option | None = None, *, exposure: Exposure = 
 def column(*, exposure: Exposure = HIDDEN, trusted: bool = False, outcome: bool = False) -> Any:
     """Declare a field without a default that is a column of the table of sessions.
 
-    An `outcome` is decided once, when a session ends, and is in the session's own files from then on.
+    An `outcome` is set once, when a session ends, and from then on is in the session's own files.
     """
     return field(metadata={"column": True, "exposure": exposure, "trusted": trusted, "outcome": outcome})
 
@@ -169,7 +171,7 @@ def options(part: type) -> Iterator[tuple[Field[Any], Option]]:
 
 
 def chosen(part: type, given: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """Return what the options given, by name, set of a part's fields. `now` is in milliseconds since 1970."""
+    """Return the fields of `part` that the given options, by name, set. `now` is in milliseconds since 1970."""
     values: dict[str, Any] = {}
     for each, option in options(part):
         if (value := given.get(option.name)) is not None:
@@ -178,7 +180,7 @@ def chosen(part: type, given: Mapping[str, Any], now: int) -> dict[str, Any]:
 
 
 def inherited(part: type, parent: Any) -> dict[str, Any]:
-    """Return the columns of a part that a continuation has from its parent's row."""
+    """Return the columns of `part` that a continuation inherits from its parent's row."""
     return {
         each.name: getattr(parent, each.name)
         for each in fields(part)
@@ -187,5 +189,5 @@ def inherited(part: type, parent: Any) -> dict[str, Any]:
 
 
 def stored(part: Any) -> dict[str, Any]:
-    """Return the columns of a part, by name."""
+    """Return the columns of `part`, by name."""
     return {each.name: getattr(part, each.name) for each in fields(part) if each.metadata.get("column")}

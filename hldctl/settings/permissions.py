@@ -1,4 +1,4 @@
-"""What happens to a tool call that needs permission."""
+"""Settings of permissions for tool calls."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Permissions:
         exposure=HIDDEN,
         trusted=True,
     )
-    """Whether somebody is asked; otherwise Claude Code decides as it does without hldctl."""
+    """True if hldctl asks for permission; otherwise Claude Code decides as it does without hldctl."""
     auto_accept_edits: bool = setting(
         False,
         Option("auto_accept_edits", FLAG, "Allow edits of the project's plain files without asking."),
@@ -100,4 +100,4 @@ class Permissions:
         ),
         trusted=True,
     )
-    """Whether the session itself may answer permission requests and widen permissions."""
+    """True if the session itself may answer permission requests and widen permissions."""

@@ -1,4 +1,4 @@
-"""How a session runs while nobody watches it: timeouts, retries, slots, and what happens at its end."""
+"""Settings of unattended runs: timeouts, retries, slots, and the command to run at the end."""
 
 from __future__ import annotations
 
@@ -79,4 +79,4 @@ class RunPolicy:
         ),
         trusted=True,
     )
-    """For /bin/sh."""
+    """A command for /bin/sh."""

@@ -17,7 +17,7 @@ from hldctl.system.processes import ProcessIdentity
 
 _DELETE_BATCH_ROWS = 5000
 # Where a session runs, and what it may still have to start there.
-_RUN_FIELDS = (
+_RUN_STATE = (
     *("id", "host", "pid", "pid_started", "supervisor_pid", "boot_id", "completed_at"),
     *("on_end", "retries", "wait_for_reset"),
 )
@@ -129,9 +129,7 @@ def not_ended(session_ids: Iterable[str]) -> list[Session]:
 
 
 def _read_process_columns(session_ids: Iterable[str], condition: str) -> list[Session]:
-    query = (
-        f"SELECT {', '.join(_RUN_FIELDS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND {condition}"
-    )
+    query = f"SELECT {', '.join(_RUN_STATE)} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND {condition}"
     return [Session.from_columns(row) for row in _rows(query, (json.dumps(list(session_ids)),))]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# The header fields that have the same value in all databases of hldctl. Sizes that cannot be known are zero: SQLite then
-# uses the size of the file. See https://www.sqlite.org/fileformat2.html#the_database_header.
+# The header fields that have the same value in all databases of hldctl. Sizes that cannot be known are zero: SQLite
+# then uses the size of the file. See https://www.sqlite.org/fileformat2.html#the_database_header.
 _PAGE_SIZE = 4096
 _HEADER = {
     0: b"SQLite format 3\0" + _PAGE_SIZE.to_bytes(2, "big"),

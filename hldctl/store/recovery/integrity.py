@@ -34,9 +34,8 @@ def damage() -> list[str]:
         results = [str(row[0]) for row in execute(f"PRAGMA integrity_check({_MAX_PROBLEMS})")]
         # The first row has a heading, and may have several lines.
         lines = [line for text in results for line in text.splitlines()]
-        problems = [line for line in lines if line != "ok" and not line.startswith("***")] or schema.differences(
-            current()
-        )
+        reported = [line for line in lines if line != "ok" and not line.startswith("***")]
+        problems = reported or schema.differences(current())
         if not problems:
             problems = schema.index_problems(current()) or list(islice(valid_values.unsound(current()), _MAX_PROBLEMS))
         return [one_line(problem) for problem in problems]
