@@ -102,7 +102,7 @@ def default(key: str) -> Any:
     part, option = OPTIONS.get(key, (None, None))
     if part is not RunPolicy or option is None:
         return {} if key == "groups" else None
-    return next(getattr(RunPolicy(), each.name) for each, other in options(RunPolicy) if other is option)
+    return next(getattr(RunPolicy(), entry.name) for entry, other in options(RunPolicy) if other is option)
 
 
 def path(environment: Mapping[str, str] = os.environ) -> Path:

@@ -63,7 +63,7 @@ def _has_settings_argument(settings: ClaudeSettings) -> bool:
 
 
 def require_hook(state: StateDirectory, claude_path: str, permissions: Permissions, settings: ClaudeSettings) -> None:
-    """Raise BadUsage if the options would bypass the hook although permission is to be asked.
+    """Raise BadUsage if the options ask for permission but would bypass the hook.
 
     Raise UnfitEnvironment if Claude Code is too old to ask: it would deny each call without anybody knowing.
     """

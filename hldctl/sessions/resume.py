@@ -26,7 +26,7 @@ from hldctl.system.clock import now
 _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
 
 
-def resume(state: StateDirectory, words: str, query: str, options: SessionOptions, umask: int) -> Launched:
+def resume(state: StateDirectory, session_ref: str, query: str, options: SessionOptions, umask: int) -> Launched:
     """Launch a session that continues the conversation of another, with its settings except its name and those given.
 
     A session that is still running is interrupted first. Raise WrongState if it never had a conversation.
@@ -40,7 +40,7 @@ def resume(state: StateDirectory, words: str, query: str, options: SessionOption
     if command_line.names_conversation(values.get("extra_arguments", ())):
         raise BadUsage("continue chooses the conversation itself; remove --resume, --continue and --session-id.")
     with opened(state):
-        parent_id = lookup.find_session(words).id
+        parent_id = lookup.find_session(session_ref).id
     # Its settings and environment become the new session's.
     state.session(parent_id).require_own()
     parent = wait.until_conversation(state, parent_id)

@@ -204,8 +204,8 @@ def settle(
 
     Claude Code runs all hooks at once and takes the first decision. It terminates the others only when the call has
     ended (2.1.331), so a request that another hook decided may by then be pending, expired or answered without effect.
-    `asked` maps the id of each call with a request to the recorded status, `decisions` maps calls to whether they were
-    allowed.
+    `recorded` maps the id of each call with a request to the recorded status, `decisions` maps each call to whether it
+    was allowed.
     """
     statuses = {True: ApprovalStatus.APPROVED, False: ApprovalStatus.DENIED}
     decided = {tool_use_id: statuses[decisions[tool_use_id]] for tool_use_id in recorded if tool_use_id in decisions}

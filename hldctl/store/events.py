@@ -65,7 +65,7 @@ class Step:
     columns: dict[str, Any]
     """The session's changed columns, including the offset in the journal."""
     decisions: Mapping[str, bool] = field(default_factory=dict)
-    """Whether completed tool calls were allowed, by their id, if their results show it."""
+    """Whether each completed tool call was allowed, by its id, as far as the results show it."""
 
 
 def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: str = "", told: int = 0) -> None:

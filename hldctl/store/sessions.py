@@ -340,8 +340,8 @@ def change_settings(
             feed.publish([(FeedType.SESSION_SETTINGS_CHANGED, session_id, row[0], now, published)])
 
 
-def ended_before(moment: int, *, keep: int) -> list[str]:
-    """Return the ids of sessions that ended at or before `moment`, in milliseconds since 1970, oldest first.
+def ended_before(end_ms: int, *, keep: int) -> list[str]:
+    """Return the ids of sessions that ended at or before `end_ms`, in milliseconds since 1970, oldest first.
 
     The newest `keep` of all ended sessions are left out.
     """
@@ -349,7 +349,7 @@ def ended_before(moment: int, *, keep: int) -> list[str]:
         "SELECT id FROM sessions WHERE completed_at <= ? AND on_end_pending = 0 AND id NOT IN"
         " (SELECT id FROM sessions WHERE completed_at IS NOT NULL ORDER BY created_at DESC, rowid DESC LIMIT ?)"
         " ORDER BY completed_at",
-        *(moment, keep),
+        *(end_ms, keep),
     )
 
 
