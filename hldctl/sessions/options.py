@@ -124,7 +124,7 @@ def _absolute(path: str) -> Path:
     try:
         absolute = Path(path).expanduser().absolute()
     except (RuntimeError, OSError):
-        raise BadUsage(f"{path} cannot be resolved: no such user, or the current directory was deleted.") from None
+        raise BadUsage(f"{path} cannot be resolved: no such user, or the current directory is gone.") from None
     if not _is_utf8(str(absolute)):
         raise BadUsage(f"The path {str(absolute)!r} is not valid UTF-8, so it cannot be stored.")
     return absolute

@@ -199,7 +199,7 @@ def test_create_dir_makes_the_working_directory_with_the_users_umask(sandbox: Sa
     ("arguments", "words"),
     [
         (["Hi", "-C", "missing"], ["missing", "--create-dir"]),
-        (["Hi", "-C", "a-file"], ["a-file", "is a file"]),
+        (["Hi", "-C", "a-file"], ["a-file", "is not a directory"]),
         (["Hi", "--add-dir", "missing"], ["missing"]),
         ([""], ["empty"]),
         (["   \n "], ["empty"]),
