@@ -11,7 +11,7 @@ _MAX_SECONDS = 100 * 366 * 86400
 _PATTERN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
-def seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """Return `90`, `90s`, `15m`, `2h`, `1h30m` or `7d` in seconds. Raise BadUsage for anything else."""
     match = _PATTERN.fullmatch(text.strip())
     if not text.strip() or match is None:
@@ -22,9 +22,9 @@ def seconds(text: str) -> float:
     return float(total)
 
 
-def limit(text: str) -> float:
+def parse_timeout_seconds(text: str) -> float:
     """Return a duration for use as a timeout, in seconds. Raise BadUsage if it is zero or not a duration."""
-    timeout_seconds = seconds(text)
+    timeout_seconds = parse_seconds(text)
     if timeout_seconds == 0:
         raise BadUsage("must be greater than zero.")
     return timeout_seconds

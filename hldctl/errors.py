@@ -47,7 +47,7 @@ class UnfitEnvironment(HldctlError):
     exit_code = ExitCode.ENVIRONMENT
 
 
-class WasInterrupted(HldctlError):
+class Interrupted(HldctlError):
     """A command that the user interrupted."""
 
     exit_code = ExitCode.INTERRUPTED
@@ -61,7 +61,7 @@ class NewerDatabase(UnfitEnvironment):
     """A database written by a later version of hldctl."""
 
 
-def error_for(exit_code: int, message: str) -> HldctlError:
+def error_from_exit_code(exit_code: int, message: str) -> HldctlError:
     """Return the error that another process reported by its exit code and message."""
-    classes: tuple[type[HldctlError], ...] = (BadUsage, NoSuchSession, WrongState, UnfitEnvironment, WasInterrupted)
+    classes: tuple[type[HldctlError], ...] = (BadUsage, NoSuchSession, WrongState, UnfitEnvironment, Interrupted)
     return next((cls(message) for cls in classes if cls.exit_code == exit_code), HldctlError(message))

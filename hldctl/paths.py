@@ -18,7 +18,7 @@ PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
 COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
 """Environment variable that holds the token of a user command run by hldctl; see `store.command_tokens`."""
-OF_OTHERS = 0o077
+MODE_BITS_OF_OTHERS = 0o077
 """The mode bits that give access to other users."""
 
 _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -181,7 +181,7 @@ class SessionFiles:
                     for entry in entries:
                         _require_own(entry.path, entry.stat(follow_symlinks=False))
             except PermissionError as error:
-                raise unusable(self.directory, error) from None
+                raise unusable_path_error(self.directory, error) from None
 
     def require_own_directory(self) -> None:
         """Raise UnfitEnvironment if the directory belongs to another user. This costs one stat(2)."""
@@ -261,9 +261,9 @@ class StateDirectory:
             if not stat.S_ISDIR(status.st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         except OSError as error:
-            raise unusable(self.root, error) from None
+            raise unusable_path_error(self.root, error) from None
         self._require_own(status)
-        if status.st_mode & OF_OTHERS:
+        if status.st_mode & MODE_BITS_OF_OTHERS:
             self._close_to_others()
 
     def require_own(self) -> None:
@@ -297,11 +297,11 @@ class StateDirectory:
                 is_shared = bool(status.st_mode & stat.S_ISVTX)
                 is_closed = not is_shared and _is_clearly_own(directory, status)
                 if is_closed:
-                    os.fchmod(directory, stat.S_IMODE(status.st_mode) & ~OF_OTHERS)
+                    os.fchmod(directory, stat.S_IMODE(status.st_mode) & ~MODE_BITS_OF_OTHERS)
             finally:
                 os.close(directory)
         except OSError as error:
-            raise unusable(self.root, error) from None
+            raise unusable_path_error(self.root, error) from None
         if is_closed:
             return
         advice = f"Set HLDCTL_HOME to a directory of its own, such as {self.root / 'hldctl'}"
@@ -350,7 +350,7 @@ def _status(directory: Path) -> os.stat_result | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
-        raise unusable(directory, error) from None
+        raise unusable_path_error(directory, error) from None
 
 
 def _require_own(path: Path | str, status: os.stat_result) -> None:
@@ -389,7 +389,7 @@ def _user(number: int) -> str:
     return user_name(number) or f"user {number}"
 
 
-def unusable(path: Path, error: OSError) -> UnfitEnvironment:
+def unusable_path_error(path: Path, error: OSError) -> UnfitEnvironment:
     """Return the error for a path that the operating system refused."""
     reason = error.strerror or str(error)
     return UnfitEnvironment(f"Cannot use {path}: {reason}. Fix this, or set HLDCTL_HOME to another directory.")
@@ -409,12 +409,12 @@ def replace_private(path: Path, data: bytes) -> None:
     temp_path.replace(path)
 
 
-def make(path: Path) -> None:
+def ensure_exists(path: Path) -> None:
     """Create an empty file that only its owner can read, unless it exists."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
 
 
-def modified_at(path: Path) -> int | None:
+def modification_time_ns(path: Path) -> int | None:
     """Return the modification time in nanoseconds since 1970; None if the file is missing."""
     try:
         return path.stat().st_mtime_ns

@@ -14,17 +14,17 @@ from hldctl.cli import app
 from hldctl.cli.completion.parser import Kind, Takes
 from hldctl.cli.launch_options import OPTIONS
 from hldctl.config import schema
-from hldctl.store.completion import Which
+from hldctl.store.completion import SessionFilter
 
 # Which sessions a command does something with; any, unless named here.
 _SESSIONS = {
-    "interrupt": Which.ALIVE,
-    "wait": Which.ALIVE,
-    "continue": Which.BEGUN,
-    "rm": Which.ENDED,
-    "approvals": Which.ASKING,
-    "approve": Which.ASKING,
-    "deny": Which.ASKING,
+    "interrupt": SessionFilter.ALIVE,
+    "wait": SessionFilter.ALIVE,
+    "continue": SessionFilter.BEGUN,
+    "rm": SessionFilter.ENDED,
+    "approvals": SessionFilter.ASKING,
+    "approve": SessionFilter.ASKING,
+    "deny": SessionFilter.ASKING,
 }
 
 _OPTIONS: dict[str, Takes] = {
@@ -54,7 +54,7 @@ _METAVARS: dict[str, Takes | dict[str, Takes]] = {
 
 
 def render_table() -> str:
-    commands = {name: _command(name, app.load(name)) for name in app.COMMANDS}
+    commands = {name: _command(name, app.load_command(name)) for name in app.COMMANDS}
     return _row("hldctl", typer.main.get_command(app.app), commands) + "\n"
 
 
@@ -100,5 +100,5 @@ def _takes(command: str, parameter: TyperOption | TyperArgument, names: list[str
     metavar = (parameter.metavar or "").strip("[]…")
     # The feed's events have ids of their own.
     if metavar == "ID" and "--after" not in names:
-        return _SESSIONS.get(command, Which.ANY)
+        return _SESSIONS.get(command, SessionFilter.ANY)
     return _METAVARS.get(metavar, Kind.TEXT)

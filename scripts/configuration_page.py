@@ -33,6 +33,6 @@ def render_page(date: str) -> str:
 
 def _entry(name: str) -> tuple[str, str]:
     key = schema.KEYS[name]
-    default = schema.default(name)
+    default = schema.default_value(name)
     written = "absent" if default in (None, {}) else str(default)
     return roff.bold(name), roff.prose(f"{key.help} Form: {key.expected}. Default: {written}.")

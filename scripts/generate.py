@@ -14,7 +14,7 @@ from typer.core import TyperArgument, TyperOption
 from hldctl import __version__
 from hldctl.cli import app
 from hldctl.cli.completion import install
-from hldctl.cli.help_text import EXAMPLES, EXIT_CODES, SECTIONS, TOP
+from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, MAIN_EXAMPLES, SECTIONS
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
 from scripts import completion_table, configuration_page, reference, roff
@@ -91,7 +91,7 @@ def stale(root: Path) -> list[str]:
 def generated() -> dict[str, str]:
     """What each generated file has to hold, by its path below the root."""
     return (
-        {f"completions/{file}": install.script(shell) for shell, file in install.FILES.items()}
+        {f"completions/{file}": install.read_script(shell) for shell, file in install.SCRIPT_FILES.items()}
         | {"hldctl/cli/completion/table.json": completion_table.render_table()}
         | {"man/man1/hldctl.1": main_page(), "man/man5/hldctl-config.5": configuration_page.render_page(_date())}
         | {f"man/man1/hldctl-{name}.1": command_page(name) for name in app.COMMANDS}
@@ -124,7 +124,7 @@ def main_page() -> str:
             "ENVIRONMENT": roff.entries((roff.bold(name), roff.prose(text)) for name, text in _ENVIRONMENT.items()),
             "FILES": roff.entries((roff.italic(str(path)), roff.prose(text)) for path, text in _FILES.items()),
             "EXIT STATUS": _exit_status(),
-            "EXAMPLES": roff.examples(TOP),
+            "EXAMPLES": roff.examples(MAIN_EXAMPLES),
             "SEE ALSO": ",\n".join(
                 [*(roff.reference(f"hldctl-{name}") for name in sorted(app.COMMANDS)), _CONFIGURATION]
             ),
@@ -133,7 +133,7 @@ def main_page() -> str:
 
 
 def command_page(name: str) -> str:
-    context = make_context(app.load(name), name)
+    context = make_context(app.load_command(name), name)
     return _page(
         f"hldctl-{name}",
         {
@@ -212,12 +212,12 @@ def _commands() -> str:
 
 
 def _section(commands: Sequence[str]) -> str:
-    contexts = {name: make_context(app.load(name), name) for name in commands}
+    contexts = {name: make_context(app.load_command(name), name) for name in commands}
     return roff.entries((roff.reference(f"hldctl-{name}"), _summary(each) + ".") for name, each in contexts.items())
 
 
 def _exit_status() -> str:
-    return roff.entries((roff.bold(str(code.value)), roff.prose(EXIT_CODES[code])) for code in ExitCode)
+    return roff.entries((roff.bold(str(code.value)), roff.prose(EXIT_CODE_MEANINGS[code])) for code in ExitCode)
 
 
 if __name__ == "__main__":

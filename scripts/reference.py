@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperOption
 
 from hldctl.cli import app
-from hldctl.cli.help_text import EXAMPLES, EXIT_CODES, SECTIONS
+from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, SECTIONS
 from hldctl.config import schema
 from hldctl.errors import ExitCode
 from scripts import configuration_page
@@ -42,7 +42,7 @@ def commands() -> str:
         _parameters(root),
         *(_command(name) for name in app.COMMANDS),
         "## Exit codes",
-        _table(("code", "means"), ((f"`{code.value}`", _cell(EXIT_CODES[code])) for code in ExitCode)),
+        _table(("code", "means"), ((f"`{code.value}`", _cell(EXIT_CODE_MEANINGS[code])) for code in ExitCode)),
     )
 
 
@@ -51,7 +51,7 @@ def _links(names: Sequence[str]) -> str:
 
 
 def _command(name: str) -> str:
-    context = make_context(app.load(name), name)
+    context = make_context(app.load_command(name), name)
     below = (_subcommand(name, each) for each in subcommands(context))
     return "\n\n".join([f"## hldctl {name}", _described(name, context), _examples(name), *below])
 

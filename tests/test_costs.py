@@ -15,12 +15,12 @@ from typing import Any
 import apsw
 import pytest
 
-from hldctl.ingest.ingester import Recorder
-from hldctl.ingest.journal import CHUNK
-from hldctl.paths import StateDirectory, make
+from hldctl.ingest.ingester import Ingester
+from hldctl.ingest.journal import CHUNK_BYTES
+from hldctl.paths import StateDirectory, ensure_exists
 from hldctl.store import sessions
-from hldctl.store.connection import current
-from hldctl.store.database import opened
+from hldctl.store.connection import current_connection
+from hldctl.store.database import open_database
 from tests.helpers.seed_database import fill
 
 _FEW, _MANY = 60, 1200
@@ -126,7 +126,7 @@ class Recording:
     """A recorder and its journal, and what it has the database do."""
 
     journal: Path
-    recorder: Recorder
+    recorder: Ingester
     statements: list[str]
 
     def record(self, *lines: dict[str, Any]) -> list[str]:
@@ -144,13 +144,13 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
     (session_id,) = fill(tmp_path, 1, 1)
     files = state.session(session_id)
     files.directory.mkdir(parents=True)
-    make(files.journal)
+    ensure_exists(files.journal)
     statements: list[str] = []
-    with opened(state):
+    with open_database(state):
         session = sessions.get(session_id)
         assert session is not None
-        with closing(Recorder(session, files)) as recorder:
-            current().trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: statements.append(event["sql"]))
+        with closing(Ingester(session, files)) as recorder:
+            current_connection().trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: statements.append(event["sql"]))
             yield Recording(files.journal, recorder, statements)
 
 
@@ -169,7 +169,7 @@ def test_no_statement_is_planned_again_for_another_value(recording: Recording) -
         planned.append(str(what))
         return apsw.SQLITE_OK
 
-    current().authorizer = note
+    current_connection().authorizer = note
     lines = [{**SAID, "timestamp": f"2026-11-22T19:51:{second}Z"} for second in range(10, 15)]
     for line in lines[:-1]:
         recording.record(line)
@@ -197,7 +197,7 @@ def test_a_line_writes_only_the_columns_that_it_changes(recording: Recording) ->
 
 def test_a_burst_takes_a_transaction_for_some_hundred_lines(recording: Recording) -> None:
     done = recording.record(*[SAID] * 2000)
-    batches = 2000 * (len(json.dumps(SAID)) + 1) // CHUNK + 1
+    batches = 2000 * (len(json.dumps(SAID)) + 1) // CHUNK_BYTES + 1
     assert 1 < batches <= 20
     assert done.count("COMMIT") == batches
     # For each line the insertion is run again, and nothing else.

@@ -67,6 +67,6 @@ def test_light_and_dark_are_of_one_session() -> None:
 def test_its_commands_are_those_of_today(command: str) -> None:
     program, name, *words = shlex.split(command)
     assert program == "hldctl"
-    known = parser.load().commands[name]
+    known = parser.load_commands().commands[name]
     for word in words:
         assert not word.startswith("-") or known.option(word), word

@@ -56,7 +56,7 @@ def test_every_command_and_option_is_in_the_reference(command: str) -> None:
     _, found, rest = REFERENCE["commands"].partition(f"\n## hldctl {command}\n")
     assert found
     told = rest.partition("\n## ")[0]
-    for option in parser.load().commands[command].options:
+    for option in parser.load_commands().commands[command].options:
         for name in option.names:
             assert re.search(rf"^\| .*`{re.escape(name)}[` ].* \| \S", told, re.MULTILINE), name
 
@@ -64,7 +64,7 @@ def test_every_command_and_option_is_in_the_reference(command: str) -> None:
 def test_every_option_of_launch_is_told_in_a_how_to() -> None:
     """Those of `launch` are what people look for; `--help` alone would leave them without a purpose."""
     pages = "".join(path.read_text() for path in (DOCS / "how-to").glob("*.md"))
-    for option in parser.load().commands["launch"].options:
+    for option in parser.load_commands().commands["launch"].options:
         told = [name for name in option.names if re.search(rf"{re.escape(name)}(?![\w-])", pages)]
         assert told or option.names[-1] == "--help", option.names
 
@@ -101,7 +101,7 @@ def test_every_variable_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_commands_that_are_shown_can_be_typed(document: Path) -> None:
-    known = parser.load().commands
+    known = parser.load_commands().commands
     for listing in re.findall(r"^```(?:sh|console)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE):
         for line in re.findall(r"^(?:\$ )?hldctl ([a-z].*)$", listing, re.MULTILINE):
             name, *words = _words(line)

@@ -65,7 +65,7 @@ def test_a_stale_tree_fails_the_check_and_is_named(
 @pytest.mark.parametrize("name", app.COMMANDS)
 def test_a_page_names_each_long_option(name: str) -> None:
     page = generate.command_page(name)
-    command = app.load(name)
+    command = app.load_command(name)
     commands = [command, *getattr(command, "commands", {}).values()]
     parameters = [parameter for each in commands for parameter in each.params]
     options = [option for parameter in parameters for option in parameter.opts + parameter.secondary_opts]
@@ -76,7 +76,7 @@ def test_a_page_names_each_long_option(name: str) -> None:
 
 def test_the_page_of_a_group_has_its_commands() -> None:
     page = generate.command_page("config")
-    for name in app.load("config").commands:
+    for name in app.load_command("config").commands:
         assert f"hldctl config {name}" in page
         assert f'.SS "hldctl config {name}"' in page
 

@@ -31,12 +31,12 @@ OLDEST_WITH_APPROVALS = (2, 1, 268)
 """The first version that runs the PermissionRequest hook with -p."""
 
 
-def find(environment: Mapping[str, str] = os.environ) -> Path:
+def find_binary(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the binary to run. Raise UnfitEnvironment, with the locations searched, if there is none."""
-    return located(environment)[0]
+    return locate_binary(environment)[0]
 
 
-def located(environment: Mapping[str, str] = os.environ) -> tuple[Path, str]:
+def locate_binary(environment: Mapping[str, str] = os.environ) -> tuple[Path, str]:
     """Return the binary to run, and how it was found. Raise UnfitEnvironment if there is none.
 
     The order is: $HLDCTL_CLAUDE, PATH, the standard locations, the binary in the package claude-agent-sdk, and last the
@@ -110,14 +110,14 @@ def _login_shell_binaries(environment: Mapping[str, str]) -> Iterator[Path]:
             return
 
 
-def version(binary: Path) -> tuple[int, ...] | None:
+def read_version(binary: Path) -> tuple[int, ...] | None:
     """Return the binary's version; None if it cannot be run or prints none."""
     output = _run(binary, "--version", environment=os.environ)
     match = re.match(r"(\d+)\.(\d+)\.(\d+)", output or "")
     return tuple(map(int, match.groups())) if match else None
 
 
-def login(binary: Path, environment: Mapping[str, str]) -> str | None:
+def read_login_method(binary: Path, environment: Mapping[str, str]) -> str | None:
     """Return the login method in this environment, or `none` if nobody is logged in; None if it is unknown."""
     try:
         status = json.loads(_run(binary, "auth", "status", environment=environment) or "")

@@ -25,7 +25,7 @@ _CONVERSATION_OPTIONS = {
 }
 
 
-def command(
+def build_command(
     binary: str,
     settings: ClaudeSettings,
     files: SessionFiles,
@@ -71,12 +71,12 @@ def _list_options(settings: ClaudeSettings) -> Iterator[str]:
             yield from values
 
 
-def new_conversation(session_id: str, settings: ClaudeSettings) -> list[str]:
+def new_conversation_arguments(session_id: str, settings: ClaudeSettings) -> list[str]:
     """Return the arguments for a new conversation; none if the user's own arguments select one."""
-    return [] if names_conversation(settings.extra_arguments) else ["--session-id", session_id]
+    return [] if has_conversation_option(settings.extra_arguments) else ["--session-id", session_id]
 
 
-def forked_conversation(of: str, session_id: str) -> list[str]:
+def fork_arguments(of: str, session_id: str) -> list[str]:
     """Return the arguments for a copy of another conversation.
 
     Without --fork-session two runs would write to the same transcript.
@@ -84,17 +84,17 @@ def forked_conversation(of: str, session_id: str) -> list[str]:
     return ["--resume", of, "--fork-session", "--session-id", session_id]
 
 
-def same_conversation(claude_session_id: str) -> list[str]:
+def resume_arguments(claude_session_id: str) -> list[str]:
     """Return the arguments that continue the session's own conversation, which no other run writes to."""
     return ["--resume", claude_session_id]
 
 
-def names_conversation(arguments: Sequence[str]) -> bool:
+def has_conversation_option(arguments: Sequence[str]) -> bool:
     """Return whether the user's own arguments select the conversation, in which case hldctl must not."""
     return any(argument.partition("=")[0] in _CONVERSATION_OPTIONS for argument in arguments)
 
 
-def without_conversation(arguments: Sequence[str]) -> tuple[str, ...]:
+def remove_conversation_options(arguments: Sequence[str]) -> tuple[str, ...]:
     """Return the arguments without those that select the conversation.
 
     A continuation inherits the rest. With the others it would write to its parent's transcript.

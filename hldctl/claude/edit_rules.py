@@ -54,7 +54,7 @@ class Area(NamedTuple):
     """Home directories, whose hidden files are the configuration of some program."""
 
 
-def file(tool_name: str, tool_input: dict[str, Any]) -> str | None:
+def edited_file(tool_name: str, tool_input: dict[str, Any]) -> str | None:
     """Return the real path of the file that the call would edit, existing or not; None if it is not certain."""
     path = tool_input.get(EDITED_PATHS.get(tool_name, ""))
     if not isinstance(path, str) or not path.startswith("/") or not path.isprintable() or path != path.strip():
@@ -69,7 +69,7 @@ def file(tool_name: str, tool_input: dict[str, Any]) -> str | None:
 
 def is_accepted(tool_name: str, tool_input: dict[str, Any], area: Area) -> bool:
     """Return whether the call edits a plain file of the area; any other edit needs a decision by the user."""
-    path = file(tool_name, tool_input)
+    path = edited_file(tool_name, tool_input)
     if path is None or not _is_plain(path):
         return False
     roots = [root for root in map(os.path.realpath, area.directories) if root != "/" and _is_below(path, root)]

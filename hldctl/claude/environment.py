@@ -28,7 +28,7 @@ _SET_BY_CLAUDE_CODE = frozenset(
 )
 
 
-def for_session(
+def session_environment(
     launcher: Mapping[str, str], chosen: Mapping[str, str], *, session_id: str, run_id: str, state_directory: Path
 ) -> dict[str, str]:
     """Return the environment of a session's Claude Code.
@@ -41,15 +41,15 @@ def for_session(
     environment |= chosen
     # The token is only for the user's commands; tools must not have it.
     environment.pop(COMMAND_TOKEN, None)
-    return environment | marks(session_id=session_id, run_id=run_id, state_directory=state_directory)
+    return environment | session_variables(session_id=session_id, run_id=run_id, state_directory=state_directory)
 
 
-def marks(*, session_id: str, run_id: str, state_directory: Path) -> dict[str, str]:
+def session_variables(*, session_id: str, run_id: str, state_directory: Path) -> dict[str, str]:
     """Return the variables that identify a session to its tools and to hldctl."""
     return {"HLDCTL_HOME": str(state_directory), "HLDCTL_SESSION_ID": session_id, "HLDCTL_RUN_ID": run_id}
 
 
-def with_marks(settings: dict[str, Any] | None, marks: Mapping[str, str]) -> dict[str, Any]:
+def add_session_variables(settings: dict[str, Any] | None, marks: Mapping[str, str]) -> dict[str, Any]:
     """Return the user's settings with the session's variables added to their `env`.
 
     The `env` in the settings files of a project and of the user overrides Claude Code's environment, and the `env` of

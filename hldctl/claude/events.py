@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from hldctl.claude.stream import JsonObject, block_text, blocks, mapping, sequence, text, whole_number
+from hldctl.claude.stream import JsonObject, block_text, content_blocks, mapping, sequence, text, whole_number
 from hldctl.states import EventType, NoteKind
 
 # Claude Code 2.1.330 writes this in a user line when a signal ends it, followed by "for tool use" during a tool call.
@@ -52,14 +52,14 @@ class Entry(NamedTuple):
     note_kind: NoteKind | None = None
 
 
-def entries(event: JsonObject) -> list[Entry]:
+def parse_entries(event: JsonObject) -> list[Entry]:
     """Return the events in a line, in order; an empty list for a line that is not part of the conversation."""
     kind = event.get("type")
     parent = text(event.get("parent_tool_use_id"))
     if kind in ("assistant", "user"):
         message = mapping(event.get("message"))
         role = text(message.get("role")) or str(kind)
-        message_blocks = blocks(message)
+        message_blocks = content_blocks(message)
         structured = _structured_data(event, message_blocks)
         # An API error comes in the form of a message of the model.
         is_api_error = event.get("is_api_error_message") is True
@@ -79,7 +79,7 @@ def is_known(event: JsonObject) -> bool:
 
 def structured_result(event: JsonObject) -> JsonObject:
     """Return the structured data of a tool result; empty if the line holds several, since it belongs to one of them."""
-    return _structured_data(event, blocks(mapping(event.get("message"))))
+    return _structured_data(event, content_blocks(mapping(event.get("message"))))
 
 
 def _structured_data(event: JsonObject, message_blocks: list[JsonObject]) -> JsonObject:
@@ -113,7 +113,7 @@ def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObj
             role,
             parent_tool_use_id=parent,
             tool_result_for_id=text(block.get("tool_use_id")),
-            tool_result_content=content(block, structured),
+            tool_result_content=tool_result_text(block, structured),
             is_error=block.get("is_error") is True,
         )
     return Entry(_MESSAGE, role, block_text([block]), parent_tool_use_id=parent)
@@ -129,7 +129,7 @@ def _as_json(value: Any) -> str:
 def _notes(event: JsonObject, parent: str | None) -> list[Entry]:
     """Return the note for a line without a message, if any."""
     if event.get("type") == "rate_limit_event":
-        kind, note_text = NoteKind.RATE_LIMIT, note(event)
+        kind, note_text = NoteKind.RATE_LIMIT, rate_limit_note(event)
     elif event.get("type") == "system" and (known := _NOTES.get(text(event.get("subtype")) or "")) is not None:
         kind, note_text = known[0], known[1](event)
     else:
@@ -180,7 +180,7 @@ _NOTES: dict[str, tuple[NoteKind, Callable[[JsonObject], str]]] = {
 }
 
 
-class Outcome(NamedTuple):
+class ResultMessage(NamedTuple):
     """The contents of a `result` line, which is about one part of the run."""
 
     subtype: str
@@ -195,9 +195,9 @@ class Outcome(NamedTuple):
     """The HTTP status if the API refused the request."""
 
 
-def outcome(event: JsonObject) -> Outcome:
+def parse_result(event: JsonObject) -> ResultMessage:
     """Return the contents of a `result` line."""
-    return Outcome(
+    return ResultMessage(
         subtype=text(event.get("subtype")) or "",
         is_error=event.get("is_error") is True,
         terminal_reason=text(event.get("terminal_reason")) or "",
@@ -214,14 +214,14 @@ def outcome(event: JsonObject) -> Outcome:
 _TRUNCATED = "<persisted-output>"
 
 
-def content(block: JsonObject, structured: JsonObject) -> str:
+def tool_result_text(block: JsonObject, structured: JsonObject) -> str:
     """Return the text of a tool result as the model saw it, or more if the structured data contains more.
 
     `structured` is the line's `tool_use_result`, or empty if it does not belong to a single result.
     """
     result_text = block_text(block.get("content"))
     if structured.get("type") == "image":
-        return image(mapping(structured.get("file")))
+        return image_placeholder(mapping(structured.get("file")))
     if result_text.startswith(_TRUNCATED) or not result_text:
         return _output(structured) or result_text
     patch = _patch(structured)
@@ -243,7 +243,7 @@ def is_allowed(event: JsonObject, tool_id: str, *, is_error: bool) -> bool | Non
     return None if is_error else True
 
 
-def image(file: JsonObject) -> str:
+def image_placeholder(file: JsonObject) -> str:
     """Return a placeholder with an image's type and size: `[image image/png 800x600]`."""
     dimensions = mapping(file.get("dimensions"))
     width, height = (whole_number(dimensions.get(f"original{side}")) for side in ("Width", "Height"))
@@ -276,13 +276,13 @@ def _patch(structured: JsonObject) -> str:
 _PLAUSIBLE_SECONDS = range(10**9, 10**10)
 
 
-def note(event: JsonObject) -> str | None:
+def rate_limit_note(event: JsonObject) -> str | None:
     """Return the note for a `rate_limit_event`; None if no limit is near."""
     status = _status(event)
     return None if status in (None, "allowed") else f"Rate limit: {status}"
 
 
-def resets_at(event: JsonObject) -> int | None:
+def limit_resets_at(event: JsonObject) -> int | None:
     """Return when the limit resets, in milliseconds since 1970; None unless requests are refused until then."""
     if _status(event) != "rejected":
         return None

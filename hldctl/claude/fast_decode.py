@@ -19,7 +19,7 @@ def decode(line: bytes) -> JsonObject | None:
     if len(line) > _MAX_BYTES:
         return stream.decode(line)
     shape = line.translate(_SHAPE)
-    if _LONG_NUMBER in shape or shape.count(b"{") > stream.DEEPEST:
+    if _LONG_NUMBER in shape or shape.count(b"{") > stream.MAX_NESTING:
         return stream.decode(line)
     try:
         value = orjson.loads(line)

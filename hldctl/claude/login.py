@@ -8,7 +8,7 @@ ADVICE = (
 )
 
 
-def is_missing(result: str | None, api_error_status: int | None) -> bool:
+def is_login_missing(result: str | None, api_error_status: int | None) -> bool:
     """Return whether a run failed because nobody is logged in.
 
     The result is then "Not logged in · Please run /login" (2.1.330), and no API request was made.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hldctl.claude.stream import JsonObject, mapping, sequence, text, without_surrogates
+from hldctl.claude.stream import JsonObject, mapping, replace_surrogates, sequence, text
 
 # The variables set for each stdio server, the first with the name used by hldctl's ancestor. A continuation inherits
 # them in its configuration.
@@ -28,7 +28,7 @@ class McpServer:
     header_names: tuple[str, ...]
 
 
-def fault(server: Any) -> str | None:
+def configuration_error(server: Any) -> str | None:
     """Return what is wrong with a server's configuration, as words to follow its name; None if it is valid."""
     if not isinstance(server, dict):
         return "must be an object"
@@ -49,13 +49,15 @@ def fault(server: Any) -> str | None:
     return None
 
 
-def servers(config: Mapping[str, Any] | None) -> list[McpServer]:
+def parse_servers(config: Mapping[str, Any] | None) -> list[McpServer]:
     """Return the configured servers, with names that a database can hold."""
-    configured = without_surrogates(mapping((config or {}).get("mcpServers")))
+    configured = replace_surrogates(mapping((config or {}).get("mcpServers")))
     return [_server(name, mapping(server)) for name, server in configured.items()]
 
 
-def with_variables(config: Mapping[str, Any], *, session_id: str, run_id: str, state_directory: Path) -> JsonObject:
+def add_server_variables(
+    config: Mapping[str, Any], *, session_id: str, run_id: str, state_directory: Path
+) -> JsonObject:
     """Return the configuration with the session's variables for each stdio server; other servers are not started."""
     variables = dict(zip(_SESSION_VARIABLES, (run_id, run_id, session_id, str(state_directory)), strict=True))
     prepared = {
@@ -65,7 +67,7 @@ def with_variables(config: Mapping[str, Any], *, session_id: str, run_id: str, s
     return {**config, "mcpServers": prepared}
 
 
-def states(event: JsonObject) -> list[tuple[str, str]]:
+def server_states(event: JsonObject) -> list[tuple[str, str]]:
     """Return the name and state of each server in an `init` line."""
     listed = [mapping(server) for server in sequence(event.get("mcp_servers"))]
     pairs = [(text(server.get("name")), text(server.get("status"))) for server in listed]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from hldctl.claude.stream import blocks, decode, mapping, text
+from hldctl.claude.stream import content_blocks, decode, mapping, text
 
 _LINE_TYPES = (b"stream_event", b"assistant")
 
@@ -23,7 +23,7 @@ class Piece(NamedTuple):
     text: str = ""
 
 
-def piece(line: bytes) -> Piece | None:
+def parse_piece(line: bytes) -> Piece | None:
     """Return the piece of text in a line of the stream; None for most lines."""
     if not any(line_type in line for line_type in _LINE_TYPES) or (event := decode(line)) is None:
         return None
@@ -31,7 +31,7 @@ def piece(line: bytes) -> Piece | None:
         return None
     if event.get("type") == "assistant":
         # This line comes before the end of its block, and contains the complete text.
-        has_text = any(block.get("type") == "text" for block in blocks(mapping(event.get("message"))))
+        has_text = any(block.get("type") == "text" for block in content_blocks(mapping(event.get("message"))))
         return Piece(PieceKind.END) if has_text else None
     if event.get("type") != "stream_event":
         return None

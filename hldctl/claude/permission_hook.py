@@ -34,7 +34,7 @@ class Request(NamedTuple):
     """Claude Code's suggestion for a permanent rule, such as `npm run *`; it covers this call."""
 
 
-def request(line: bytes) -> Request:
+def parse_request(line: bytes) -> Request:
     """Return the request in the hook's input. Raise ValueError if it is not a request."""
     values = decode(line)
     if values is None:
@@ -66,7 +66,7 @@ def denial(message: str, *, interrupt: bool = False) -> dict[str, Any]:
     return {"behavior": "deny", "message": message, "interrupt": interrupt}
 
 
-def answer(decision: dict[str, Any]) -> str:
+def hook_output(decision: dict[str, Any]) -> str:
     """Return the output of the hook for a decision."""
     return json.dumps({"hookSpecificOutput": {"hookEventName": _EVENT, "decision": decision}})
 
@@ -147,7 +147,7 @@ def _edits_rule(tool_name: str, tool_input: dict[str, Any], area: Area | None) -
 
     if area is not None and edit_rules.is_accepted(tool_name, tool_input, area):
         return Rule("Edit", EDITS)
-    file = edit_rules.file(tool_name, tool_input)
+    file = edit_rules.edited_file(tool_name, tool_input)
     return Rule(tool_name, INPUT, _canonical(tool_input)) if file is None else Rule("Edit", FILE, file)
 
 
@@ -171,7 +171,7 @@ def _allows_edit(rule: Rule, tool_name: str, tool_input: dict[str, Any], area: A
     from hldctl.claude import edit_rules
 
     if rule.kind == FILE:
-        return rule.content == edit_rules.file(tool_name, tool_input)
+        return rule.content == edit_rules.edited_file(tool_name, tool_input)
     is_anywhere = rule.kind in (EDITS, WHOLE_TOOL)
     return is_anywhere and area is not None and edit_rules.is_accepted(tool_name, tool_input, area)
 
@@ -230,7 +230,7 @@ def _host(url: str) -> str | None:
     return parts.hostname if parts.scheme in ("http", "https") else None
 
 
-def with_hook(settings: dict[str, Any] | None, command: str) -> dict[str, Any]:
+def add_hook(settings: dict[str, Any] | None, command: str) -> dict[str, Any]:
     """Return the user's settings with hldctl's hook added after the user's own hooks."""
     merged = dict(settings or {})
     hooks = merged.get("hooks")

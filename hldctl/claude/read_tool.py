@@ -13,40 +13,40 @@ from hldctl.claude.stream import JsonObject, mapping, text, whole_number
 _NUMBERED_LINE = re.compile(r"\s*\d+(?:\t|→)(.*)", re.DOTALL)
 
 
-class Read(NamedTuple):
+class ReadCall(NamedTuple):
     """A call of the Read tool."""
 
     path: str
     partial: bool
 
 
-class Shown(NamedTuple):
+class FileExcerpt(NamedTuple):
     """The content that the tool returned; `whole` is True if it is the complete file."""
 
     content: str
     whole: bool
 
 
-def called(tool_input: str | None) -> Read | None:
+def parse_read_call(tool_input: str | None) -> ReadCall | None:
     """Return the call with this input, which is JSON; None if it has no path."""
     values = mapping(json.loads(tool_input or "null"))
     path = text(values.get("file_path"))
-    return None if path is None else Read(path, "limit" in values or "offset" in values or "pages" in values)
+    return None if path is None else ReadCall(path, "limit" in values or "offset" in values or "pages" in values)
 
 
-def shown(read: Read, structured: JsonObject, result: str) -> Shown:
+def file_excerpt(read: ReadCall, structured: JsonObject, result: str) -> FileExcerpt:
     """Return the content from the structured result if there is one, else from the numbered lines of the text."""
     file = mapping(structured.get("file"))
     kind = text(structured.get("type"))
     if kind == "text" and (content := text(file.get("content"))) is not None:
         starts_at_first_line = (whole_number(file.get("startLine")) or 1) == 1
         lines, total = (whole_number(file.get(name)) for name in ("numLines", "totalLines"))
-        return Shown(content, starts_at_first_line and lines == total)
+        return FileExcerpt(content, starts_at_first_line and lines == total)
     if kind == "image":
-        return Shown(events.image(file), whole=True)
+        return FileExcerpt(events.image_placeholder(file), whole=True)
     if kind is not None and kind != "text":
-        return Shown(f"[{kind}]", whole=True)
-    return Shown(_remove_line_numbers(result), whole=not read.partial)
+        return FileExcerpt(f"[{kind}]", whole=True)
+    return FileExcerpt(_remove_line_numbers(result), whole=not read.partial)
 
 
 def _remove_line_numbers(result: str) -> str:

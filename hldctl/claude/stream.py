@@ -10,7 +10,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-LARGEST_COUNT = 2**53
+MAX_COUNT = 2**53
 """The largest valid count: more than any real one, and sums of many still fit into a database's 63 bits."""
 _YEAR_10000_MS = 253_402_300_800_000
 
@@ -24,7 +24,7 @@ def _finite(number: str) -> float | None:
 
 # NaN and Infinity, as names or by overflow, are not valid JSON for other programs.
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite)
-DEEPEST = 200
+MAX_NESTING = 200
 """Maximum levels of nesting: a value decoded here, at a shallow stack, must also be decodable at a deeper one."""
 
 
@@ -36,11 +36,11 @@ def decode(line: bytes) -> JsonObject | None:
         value, end = _DECODER.raw_decode(document)
         if end != len(document):
             return None
-        if line.count(b"{") + line.count(b"[") > DEEPEST and is_deep(value):
+        if line.count(b"{") + line.count(b"[") > MAX_NESTING and is_deep(value):
             return None
         # An escaped unpaired surrogate is valid in JSON, but not in a database.
         if b"\\u" in line and (b"\\ud" in line or b"\\uD" in line):
-            value = without_surrogates(value)
+            value = replace_surrogates(value)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -49,7 +49,7 @@ def decode(line: bytes) -> JsonObject | None:
 def is_deep(value: Any) -> bool:
     """Return whether the value is nested more deeply than can be read and written at any stack depth."""
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_NESTING):
         inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
         level = [item for items in inner for item in items]
         if not level:
@@ -57,14 +57,14 @@ def is_deep(value: Any) -> bool:
     return True
 
 
-def without_surrogates(value: Any) -> Any:
+def replace_surrogates(value: Any) -> Any:
     """Return a copy in which each unpaired surrogate is replaced."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [without_surrogates(item) for item in value]
+        return [replace_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+        return {replace_surrogates(key): replace_surrogates(item) for key, item in value.items()}
     return value
 
 
@@ -76,14 +76,14 @@ def whole_number(value: Any) -> int | None:
     """Return a number as an integer; None for other types and for one that is too large for the database."""
     if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | float)):
         return None
-    return int(value) if -LARGEST_COUNT <= value <= LARGEST_COUNT else None
+    return int(value) if -MAX_COUNT <= value <= MAX_COUNT else None
 
 
 def number(value: Any) -> float | None:
     """Return a number as a float; None for other types and for one that is too large to be added up."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) <= LARGEST_COUNT else None
+    return float(value) if abs(value) <= MAX_COUNT else None
 
 
 def mapping(value: Any) -> JsonObject:
@@ -94,7 +94,7 @@ def sequence(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def milliseconds(timestamp: Any) -> int | None:
+def parse_timestamp_ms(timestamp: Any) -> int | None:
     """Return a line's timestamp in milliseconds since 1970; None if it is missing or invalid.
 
     2.1.330 writes timestamps in `assistant` and `user` lines.
@@ -111,7 +111,7 @@ def milliseconds(timestamp: Any) -> int | None:
     return time_ms if 0 <= time_ms < _YEAR_10000_MS else None
 
 
-def blocks(message: JsonObject) -> list[JsonObject]:
+def content_blocks(message: JsonObject) -> list[JsonObject]:
     """Return the content blocks of a message; a plain string counts as one text block."""
     content = message.get("content")
     if isinstance(content, str):
@@ -130,7 +130,7 @@ def block_text(content: Any) -> str:
     """Return the text of a tool result or message part, with a placeholder for each block that is not text."""
     if isinstance(content, str):
         return content
-    return "\n".join(_text_or_placeholder(block) for block in blocks({"content": content}))
+    return "\n".join(_text_or_placeholder(block) for block in content_blocks({"content": content}))
 
 
 def _text_or_placeholder(block: JsonObject) -> str:

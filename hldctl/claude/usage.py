@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from hldctl.claude.stream import LARGEST_COUNT, JsonObject, mapping, number, whole_number
+from hldctl.claude.stream import MAX_COUNT, JsonObject, mapping, number, whole_number
 
 
 class Tokens(NamedTuple):
@@ -38,7 +38,7 @@ class Tokens(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Spent:
+class Spending:
     """Tokens, and their cost in US dollars if it is known."""
 
     tokens: Tokens = field(default_factory=Tokens)
@@ -49,7 +49,7 @@ class Spent:
 _MESSAGE_FIELDS = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
-def of_message(message: JsonObject) -> Tokens | None:
+def message_tokens(message: JsonObject) -> Tokens | None:
     """Return the tokens in a message's `usage`; None if it has none."""
     usage = message.get("usage")
     if not isinstance(usage, dict):
@@ -57,52 +57,52 @@ def of_message(message: JsonObject) -> Tokens | None:
     return Tokens._make(
         [
             # The common case comes first, for speed: this reads some ten thousand lines a second.
-            count if type(count := usage.get(name)) is int and 0 <= count <= LARGEST_COUNT else whole_number(count) or 0
+            count if type(count := usage.get(name)) is int and 0 <= count <= MAX_COUNT else whole_number(count) or 0
             for name in _MESSAGE_FIELDS
         ]
     )
 
 
-def total(result: JsonObject) -> Spent:
+def conversation_spending(result: JsonObject) -> Spending:
     """Return the usage of the whole conversation so far, from a `result` line."""
     tokens = _sum_tokens(result.get("modelUsage"))
-    return Spent(tokens, number(result.get("total_cost_usd")))
+    return Spending(tokens, number(result.get("total_cost_usd")))
 
 
-def by_model(result: JsonObject) -> dict[str, Spent]:
+def spending_by_model(result: JsonObject) -> dict[str, Spending]:
     """Return the usage of the whole conversation so far for each model, from a `result` line."""
     return _parse_models(result.get("modelUsage"))
 
 
-def inherited_by_model(result: JsonObject) -> dict[str, Spent]:
+def inherited_spending_by_model(result: JsonObject) -> dict[str, Spending]:
     """Return the usage before the run for each model, like `inherited`."""
     if "model_usage_since_last_result" not in result:
         return {}
-    return less(by_model(result), _parse_models(result["model_usage_since_last_result"]))
+    return subtract_spending(spending_by_model(result), _parse_models(result["model_usage_since_last_result"]))
 
 
-def less(later: dict[str, Spent], earlier: dict[str, Spent]) -> dict[str, Spent]:
+def subtract_spending(later: dict[str, Spending], earlier: dict[str, Spending]) -> dict[str, Spending]:
     """Return the difference for each model, without the models that have none."""
-    differences = {model: _difference(spent, earlier.get(model, Spent())) for model, spent in later.items()}
+    differences = {model: _difference(spent, earlier.get(model, Spending())) for model, spent in later.items()}
     return {model: spent for model, spent in differences.items() if any(spent.tokens) or spent.cost_usd}
 
 
-def _difference(later: Spent, earlier: Spent) -> Spent:
+def _difference(later: Spending, earlier: Spending) -> Spending:
     cost = None if later.cost_usd is None else later.cost_usd - (earlier.cost_usd or 0.0)
-    return Spent(later.tokens.minus(earlier.tokens), cost)
+    return Spending(later.tokens.minus(earlier.tokens), cost)
 
 
-def inherited(result: JsonObject) -> Spent:
+def inherited_spending(result: JsonObject) -> Spending:
     """Return the usage before the run that is included in the run's first `result`; zero if it is unknown."""
     if "model_usage_since_last_result" not in result:
-        return Spent()
+        return Spending()
     new = mapping(result["model_usage_since_last_result"])
     new_cost = sum(number(mapping(usage).get("costUSD")) or 0.0 for usage in new.values())
-    conversation = total(result)
+    conversation = conversation_spending(result)
     cost_before = (conversation.cost_usd or 0.0) - new_cost
     # A smaller difference is a rounding error of the sum; the cost of a first run remains exactly that of its result.
     cost = cost_before if cost_before > 1e-9 else 0.0
-    return Spent(conversation.tokens.minus(_sum_tokens(new)), cost)
+    return Spending(conversation.tokens.minus(_sum_tokens(new)), cost)
 
 
 def context_window(result: JsonObject, model_id: str | None) -> int | None:
@@ -121,15 +121,15 @@ def _sum_tokens(models: Any) -> Tokens:
     return tokens
 
 
-def _parse_models(models: Any) -> dict[str, Spent]:
+def _parse_models(models: Any) -> dict[str, Spending]:
     return {model: _parse_model(mapping(usage)) for model, usage in mapping(models).items()}
 
 
-def _parse_model(usage: JsonObject) -> Spent:
+def _parse_model(usage: JsonObject) -> Spending:
     tokens = Tokens(
         whole_number(usage.get("inputTokens")) or 0,
         whole_number(usage.get("outputTokens")) or 0,
         whole_number(usage.get("cacheCreationInputTokens")) or 0,
         whole_number(usage.get("cacheReadInputTokens")) or 0,
     )
-    return Spent(tokens, number(usage.get("costUSD")))
+    return Spending(tokens, number(usage.get("costUSD")))

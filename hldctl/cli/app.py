@@ -45,14 +45,14 @@ _SIGPIPE_EXIT_CODE = 141
 _WRITE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-class _LazyCommands(click_classes.Suggesting, TyperGroup):
+class _LazyCommands(click_classes.SuggestionsMixin, TyperGroup):
     """Command group that imports a command's module on first use, to keep the start-up time of the others low."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        return load(cmd_name) if cmd_name in COMMANDS else None
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         # For the suggestions after a mistyped command. Only the names are read.
@@ -62,7 +62,7 @@ class _LazyCommands(click_classes.Suggesting, TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         from hldctl.cli.help_text import SECTIONS
 
-        rows = {name: load(name).get_short_help_str(formatter.width) for name in COMMANDS}
+        rows = {name: load_command(name).get_short_help_str(formatter.width) for name in COMMANDS}
         for title, names in SECTIONS.items():
             with formatter.section(title):
                 # The same width in each section.
@@ -72,14 +72,14 @@ class _LazyCommands(click_classes.Suggesting, TyperGroup):
                 formatter.write_dl(list(rows.items()))
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        from hldctl.cli.help_text import EXIT_CODES, TOP
+        from hldctl.cli.help_text import EXIT_CODE_MEANINGS, MAIN_EXAMPLES
 
-        click_classes.write_examples(formatter, TOP)
+        click_classes.write_examples(formatter, MAIN_EXAMPLES)
         with formatter.section("Exit codes"):
-            formatter.write_dl([(f"{code.value:<9}", meaning) for code, meaning in EXIT_CODES.items()])
+            formatter.write_dl([(f"{code.value:<9}", meaning) for code, meaning in EXIT_CODE_MEANINGS.items()])
 
 
-def load(name: str) -> Any:
+def load_command(name: str) -> Any:
     """Import the command `name` and return it, ready to run.
 
     If the module has SUBCOMMANDS, its `command` runs before each of them, and also without a subcommand.
@@ -125,7 +125,7 @@ def _show_completion(is_requested: bool) -> None:
     if is_requested:
         from hldctl.cli.completion import install
 
-        print(install.script(install.shell()), end="")
+        print(install.read_script(install.detect_shell()), end="")
         raise typer.Exit
 
 
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if sys.platform == "win32":
         print("hldctl does not run on Windows; use it in WSL.", file=sys.stderr)
         sys.exit(ExitCode.ENVIRONMENT)
-    standard_streams.prepare()
+    standard_streams.replace_streams()
     # Claude Code gets the launcher's umask; hldctl's own files are always private.
     umask = os.umask(0o077)
     try:
@@ -169,17 +169,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except OSError as error:
         # Handle failed writes to standard output and disk errors without a file name. An error that names a file is
         # handled where the file is opened.
-        if error is not standard_streams.failure() and (error.errno not in _WRITE_ERRNOS or error.filename is not None):
+        if error is not standard_streams.write_error() and (
+            error.errno not in _WRITE_ERRNOS or error.filename is not None
+        ):
             raise
-        output.note_unwritable(error)
+        output.print_write_error(error)
         code = ExitCode.ENVIRONMENT
     except Exception as error:
         # The cause may be a damaged database, which not every reader checks for.
         from hldctl.cli import damaged_database
 
-        if (message := damaged_database.sentence(error)) is None:
+        if (message := damaged_database.damage_message(error)) is None:
             raise
-        output.note(message)
+        output.print_note(message)
         code = ExitCode.ENVIRONMENT
     if code == ExitCode.DONE:
         _note_old_data()
@@ -192,7 +194,7 @@ def _note_old_data() -> None:
     """Print a note if a full or read-only disk made part of the database unreadable."""
     fallback = sys.modules.get("hldctl.store.read_only")
     if fallback is not None and fallback.is_outdated():
-        output.note(fallback.OUTDATED)
+        output.print_note(fallback.OUTDATED)
 
 
 def _run(arguments: list[str], umask: int) -> int:
@@ -206,12 +208,12 @@ def _run(arguments: list[str], umask: int) -> int:
         return _SIGPIPE_EXIT_CODE
     except HldctlError as error:
         # Keep the message on one line: text after a newline could pass for another message.
-        output.note(str(error).replace("\n", "\\n"))
+        output.print_note(str(error).replace("\n", "\\n"))
         return error.exit_code
     except ClickException as error:
         message = io.StringIO()
         error.show(message)
-        print(output.harmless(message.getvalue()), end="", file=sys.stderr)
+        print(output.escape_control_chars(message.getvalue()), end="", file=sys.stderr)
         return error.exit_code
     except typer.Abort:
         return ExitCode.INTERRUPTED
@@ -221,9 +223,9 @@ def _exit_code(failure: OSError) -> int:
     """Return the exit code of a command that succeeded, but whose output could not be written."""
     if failure.errno == errno.EPIPE:
         return _SIGPIPE_EXIT_CODE
-    if standard_streams.keeps_going():
+    if standard_streams.are_write_errors_tolerated():
         return ExitCode.UNWRITABLE
-    output.note_unwritable(failure)
+    output.print_write_error(failure)
     return ExitCode.ENVIRONMENT
 
 

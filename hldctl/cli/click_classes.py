@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hldctl.cli.help_text import Example
 
 
-class Suggesting:
+class SuggestionsMixin:
     """Mixin for typer's command classes: suggest similar options for an unknown one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -24,7 +24,7 @@ class Suggesting:
         return remaining
 
 
-class _ExamplesMixin(Suggesting):
+class _ExamplesMixin(SuggestionsMixin):
     """Mixin that appends a command's examples to its help."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:

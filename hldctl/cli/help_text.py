@@ -19,7 +19,7 @@ class Example(NamedTuple):
     line: str
 
 
-TOP = (
+MAIN_EXAMPLES = (
     Example("Start a session", 'hldctl launch "Fix the failing test"'),
     Example("Follow its conversation; Ctrl-C stops following, not the session", "hldctl tail -f last"),
     Example("Wait for it and print its result", "hldctl wait last --results"),
@@ -120,7 +120,7 @@ EXAMPLES = {
 }
 
 
-EXIT_CODES = {
+EXIT_CODE_MEANINGS = {
     ExitCode.DONE: "Success. If the command waited for sessions: all completed.",
     ExitCode.FAILED: "A session that the command waited for failed.",
     ExitCode.USAGE: "Usage error.",

@@ -69,7 +69,7 @@ class AttachOptions:
     @property
     def is_drawn(self) -> bool:
         """True if the conversation is formatted for a terminal."""
-        return self.follow and not self.as_json and rich_console.is_drawn()
+        return self.follow and not self.as_json and rich_console.can_draw()
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class LaunchOptions:
         return SessionOptions(**own, extra_arguments=extra_arguments or None, given=others)
 
 
-def takes_session_options(function: Callable[..., None]) -> Callable[..., None]:
+def add_session_options(function: Callable[..., None]) -> Callable[..., None]:
     """Return a command that takes these options after its own parameters and passes them to `function` as `options`."""
     own = [parameter for parameter in _parameters(function) if parameter.name != "options"]
     hints = get_type_hints(_AttachParameters, include_extras=True)

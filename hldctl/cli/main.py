@@ -16,13 +16,13 @@ _EXHAUSTION_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def main() -> NoReturn:
-    interpreter.collect_rarely()
-    standard_streams.prepare()
+    interpreter.reduce_garbage_collection()
+    standard_streams.replace_streams()
     try:
         _run()
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
-            interpreter.leave(end.code or 0)
+            interpreter.exit_fast(end.code or 0)
         raise
     except OSError as error:
         # Exhausted resources can fail anywhere: Python itself opens a file for each module.

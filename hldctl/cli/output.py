@@ -23,12 +23,12 @@ _INVISIBLE = frozenset(
 )
 
 
-def harmless(text: str) -> str:
+def escape_control_chars(text: str) -> str:
     """Return the text with control characters escaped: text from a model or tool must not control the terminal."""
     return _UNPRINTABLE.sub(_escape_match, text.replace("\r\n", "\n"))
 
 
-def quoted(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """Return the text of a permission request, with all invisible characters except blanks escaped.
 
     Tabs and newlines stay. Joiners within an emoji are escaped too: here it matters more that nothing is hidden.
@@ -38,12 +38,12 @@ def quoted(text: str) -> str:
     return "".join(character if _is_visible(character) else _escape(character) for character in text)
 
 
-def quoted_line(text: str) -> str:
+def escape_invisible_line(text: str) -> str:
     """Return `quoted(text)` on one line, with newlines and tabs as `\\n` and `\\t`."""
-    return quoted(text).replace("\n", "\\n").replace("\t", "\\t")
+    return escape_invisible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def cut(line: str, width: int) -> str:
+def truncate_to_width(line: str, width: int) -> str:
     """Truncate the line to `width` columns; `…` marks a truncated line."""
     if line.isascii():
         return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
@@ -57,9 +57,9 @@ def _is_visible(character: str) -> bool:
     return character in "\n\t" or (character.isprintable() and character not in _INVISIBLE)
 
 
-def for_reader(result: str) -> str:
+def escape_at_terminal(result: str) -> str:
     """Return the result for standard output: escaped at a terminal; in a pipe unchanged, as `claude -p` prints it."""
-    return harmless(result) if sys.stdout.isatty() else result
+    return escape_control_chars(result) if sys.stdout.isatty() else result
 
 
 def _escape_match(match: re.Match[str]) -> str:
@@ -73,16 +73,16 @@ def _escape(character: str) -> str:
 
 def one_line(text: str) -> str:
     """Return the text on one line, with runs of white space collapsed and control characters escaped."""
-    return harmless(" ".join(text.split()))
+    return escape_control_chars(" ".join(text.split()))
 
 
-def shortened(text: str, width: int) -> str:
+def truncate(text: str, width: int) -> str:
     """Return the text on one line of at most `width` characters; `…` marks a truncated one."""
     line = one_line(text)
     return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
-def styled(text: str, **attributes: Any) -> str:
+def style(text: str, **attributes: Any) -> str:
     """Return the text bold or in colour; unchanged if NO_COLOR is set (https://no-color.org) or in a pipe."""
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return text
@@ -91,11 +91,11 @@ def styled(text: str, **attributes: Any) -> str:
     return typer.style(text, **attributes)
 
 
-def data(text: str) -> None:
+def print_data(text: str) -> None:
     print(text)
 
 
-def json_value(value: Any, *, compact: bool = False) -> None:
+def print_json(value: Any, *, compact: bool = False) -> None:
     """Print a JSON value. `compact`: print it on one line and flush, for streams."""
     import json
 
@@ -103,7 +103,7 @@ def json_value(value: Any, *, compact: bool = False) -> None:
     print(json.dumps(value, indent=None if compact else 2, allow_nan=False), flush=compact)
 
 
-def json_array(objects: Iterable[dict[str, Any]]) -> None:
+def print_json_array(objects: Iterable[dict[str, Any]]) -> None:
     """Print an array as `json_value` does, one object at a time, so that a long one needs little memory."""
     import json
 
@@ -121,17 +121,17 @@ def json_array(objects: Iterable[dict[str, Any]]) -> None:
     print("[]" if opening == "[" else "\n]")
 
 
-def note(text: str) -> None:
+def print_note(text: str) -> None:
     """Print a message to standard error, with control characters escaped."""
-    print(f"hldctl: {harmless(text)}", file=sys.stderr)
+    print(f"hldctl: {escape_control_chars(text)}", file=sys.stderr)
 
 
-def note_unwritable(failure: OSError) -> None:
+def print_write_error(failure: OSError) -> None:
     """Print the error message for output that cannot be written."""
-    note(f"Cannot write output: {failure.strerror}.")
+    print_note(f"Cannot write output: {failure.strerror}.")
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table whose columns are as wide as their longest cell."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]

@@ -32,4 +32,4 @@ def bounded_int(minimum: int, maximum: int = 2**53) -> Callable[[str], Any]:
     return parser(integer(minimum, maximum))
 
 
-seconds = parser(durations.seconds)
+seconds_parser = parser(durations.parse_seconds)

@@ -71,7 +71,7 @@ _outputs: list[_Output] = []
 _replaced_streams: list[TextIO] = []
 
 
-def prepare() -> None:
+def replace_streams() -> None:
     """Replace the standard streams, before anything is opened, started or printed. A second call does nothing."""
     if _replaced_streams:
         return
@@ -89,7 +89,7 @@ def prepare() -> None:
         sys.stderr, _ = stderr
 
 
-def failure() -> OSError | None:
+def write_error() -> OSError | None:
     """Return the error of the first failed write to standard output, or None."""
     return _outputs[0].failure if _outputs else None
 
@@ -103,10 +103,10 @@ def flush() -> OSError | None:
             raise
         # The failure is recorded by now, so this drops what is still in the buffer.
         sys.stdout.flush()
-    return failure()
+    return write_error()
 
 
-def keep_going(report: Callable[[OSError], None], *, reader_may_leave: bool = False) -> None:
+def tolerate_write_errors(report: Callable[[OSError], None], *, reader_may_leave: bool = False) -> None:
     """Let the command continue after a failed write to standard output; `report` is then called once.
 
     With `reader_may_leave`, EPIPE is still raised.
@@ -121,7 +121,7 @@ def keep_going(report: Callable[[OSError], None], *, reader_may_leave: bool = Fa
         _outputs[0].on_failure = handle
 
 
-def keeps_going() -> bool:
+def are_write_errors_tolerated() -> bool:
     """Return whether `keep_going` was called."""
     return bool(_outputs) and _outputs[0].on_failure is not None
 

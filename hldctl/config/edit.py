@@ -31,10 +31,10 @@ def remove(key: str) -> bool:
     """Remove the key from the file; return False if it is not in the file."""
     table, name = parts(key)
     file = schema.path()
-    values = schema.parsed(file, schema.read(file) or "")
+    values = schema.parse_toml(file, schema.read(file) or "")
     if table not in values or (name is not None and name not in _require_table(values[table])):
         return False
-    removes_table = name is None or not schema.is_understood(table, _without(name, values[table]))
+    removes_table = name is None or not schema.is_valid_value(table, _without(name, values[table]))
 
     def change(values: dict[str, Any]) -> None:
         if removes_table:
@@ -59,7 +59,7 @@ def _without(name: str, table: dict[str, Any]) -> dict[str, Any]:
 def _parse_value(key: str, name: str | None, text: str) -> Any:
     """Return the first valid reading of the text: as is, as a TOML value, or as tool names; else the text."""
     for value in (text, _parse_toml(text), tool_names(text)):
-        if schema.is_understood(key, value if name is None else {name: value}):
+        if schema.is_valid_value(key, value if name is None else {name: value}):
             return value
     return text
 
@@ -106,16 +106,16 @@ def _changed_text(text: str, change: Callable[[Any], None]) -> str:
     from tomlkit.exceptions import TOMLKitError
 
     file = schema.path()
-    expected = copy.deepcopy(schema.parsed(file, text))
+    expected = copy.deepcopy(schema.parse_toml(file, text))
     change(expected)
     try:
         document = tomlkit.parse(text)
         change(document)
         changed = tomlkit.dumps(document)
-        is_as_expected = schema.parsed(file, changed) == expected
+        is_as_expected = schema.parse_toml(file, changed) == expected
     except (TOMLKitError, BadUsage):
         is_as_expected = False
     if not is_as_expected:
         raise BadUsage(f"{file} cannot be changed automatically because of its format; use `hldctl config edit`.")
-    load.validate(schema.understood(file, changed))
+    load.validate(schema.parse_config(file, changed))
     return changed

@@ -17,14 +17,14 @@ def load() -> Configuration:
 
 def validate(configuration: Configuration) -> Configuration:
     """Return the configuration unchanged; raise BadUsage if a text in it cannot be parsed."""
-    options(configuration)
+    configured_options(configuration)
     older_than = (configuration.prune or {}).get("older_than")
     if older_than is not None:
-        _parse("prune.older_than", durations.seconds, older_than)
+        _parse("prune.older_than", durations.parse_seconds, older_than)
     return configuration
 
 
-def options(configuration: Configuration) -> dict[str, Any]:
+def configured_options(configuration: Configuration) -> dict[str, Any]:
     """Return the configured options of `launch`, by name; raise BadUsage if a text cannot be parsed."""
     return {
         name: _parse(name, option.from_toml, configuration.values[name])

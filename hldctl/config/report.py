@@ -67,7 +67,7 @@ def _state_directory_setting() -> Setting:
 
 def _claude_setting() -> Setting:
     try:
-        path, location = binary.located()
+        path, location = binary.locate_binary()
     except HldctlError as error:
         return Setting("claude", None, Source.MISSING, str(error))
     source = Source.ENVIRONMENT if location in ("HLDCTL_CLAUDE", "PATH") else Source.FOUND
@@ -84,11 +84,11 @@ _FROM_ENVIRONMENT = {
 def _file_settings() -> Iterator[Setting]:
     file = schema.path()
     text = schema.read(file)
-    file_values = {} if text is None else schema.parsed(file, text)
+    file_values = {} if text is None else schema.parse_toml(file, text)
     load.load()
     for key in schema.KEYS:
         if key not in file_values:
-            yield Setting(key, schema.default(key), Source.DEFAULT)
+            yield Setting(key, schema.default_value(key), Source.DEFAULT)
         elif key in schema.TABLES and file_values[key]:
             for name, value in file_values[key].items():
                 yield Setting(f"{key}.{name}", value, Source.FILE, str(file))

@@ -97,7 +97,7 @@ class Configuration:
         return self.values.get("prune")
 
 
-def default(key: str) -> Any:
+def default_value(key: str) -> Any:
     """Return the value of a session if nothing sets the key; None if there is none."""
     part, option = OPTIONS.get(key, (None, None))
     if part is not RunPolicy or option is None:
@@ -117,7 +117,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Configuration:
     """Return the configuration, empty if there is no file; raise BadUsage if it is not valid."""
     file = path(environment)
     text = read(file)
-    return Configuration() if text is None else understood(file, text)
+    return Configuration() if text is None else parse_config(file, text)
 
 
 def read(file: Path) -> str | None:
@@ -130,12 +130,12 @@ def read(file: Path) -> str | None:
         raise BadUsage(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
 
 
-def understood(file: Path, text: str) -> Configuration:
+def parse_config(file: Path, text: str) -> Configuration:
     """Parse and validate the text of a configuration file; raise BadUsage if it is not valid."""
-    return Configuration(_validate(file, parsed(file, text)))
+    return Configuration(_validate(file, parse_toml(file, text)))
 
 
-def parsed(file: Path, text: str) -> dict[str, Any]:
+def parse_toml(file: Path, text: str) -> dict[str, Any]:
     """Parse TOML; raise BadUsage if it is not valid. The keys are not checked."""
     # Imported only here: most users have no such file.
     import tomllib
@@ -146,7 +146,7 @@ def parsed(file: Path, text: str) -> dict[str, Any]:
         raise BadUsage(f"{file} is not valid TOML: {error}.") from None
 
 
-def is_understood(key: str, value: Any) -> bool:
+def is_valid_value(key: str, value: Any) -> bool:
     """Return whether the value is valid for the key."""
     return KEYS[key].is_valid(value)
 
@@ -155,6 +155,6 @@ def _validate(file: Path, values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if name not in KEYS:
             raise BadUsage(f"{file}: unknown key {name!r}; the keys are {', '.join(KEYS)}.")
-        if not is_understood(name, value):
+        if not is_valid_value(name, value):
             raise BadUsage(f"{file}: {name} must be {KEYS[name].expected}, not {value!r}.")
     return values

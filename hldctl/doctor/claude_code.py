@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from hldctl.claude import binary
-from hldctl.claude.binary import OLDEST_WITH_APPROVALS, login, version
+from hldctl.claude.binary import OLDEST_WITH_APPROVALS, read_login_method, read_version
 from hldctl.doctor.check import Finding, Findings, Level, fine
 from hldctl.errors import HldctlError
 
@@ -17,12 +17,12 @@ _CRON_PATH = "/usr/bin:/bin"
 
 def examine() -> Findings:
     try:
-        claude = binary.find()
+        claude = binary.find_binary()
     except HldctlError as error:
         yield Finding("Claude Code", Level.ERROR, str(error))
         return
     yield _check_version(claude)
-    method = login(claude, os.environ)
+    method = read_login_method(claude, os.environ)
     yield _check_login(claude, method)
     yield _check_cron_path(claude)
     if method not in (None, "none"):
@@ -30,7 +30,7 @@ def examine() -> Findings:
 
 
 def _check_version(claude: Path) -> Finding:
-    installed = version(claude)
+    installed = read_version(claude)
     if installed is None:
         return Finding(
             "Claude Code", Level.ERROR, f"{claude} does not print its version", "Run it to see why, and fix that."
@@ -65,7 +65,7 @@ def _check_login(claude: Path, method: str | None) -> Finding:
 def _check_cron_path(claude: Path) -> Finding:
     advice = []
     try:
-        claude_under_cron = binary.find(_cron_environment())
+        claude_under_cron = binary.find_binary(_cron_environment())
     except HldctlError:
         claude_under_cron = None
     if claude_under_cron != claude:
@@ -84,7 +84,7 @@ def _check_cron_path(claude: Path) -> Finding:
 
 
 def _check_cron_login(claude: Path, method: str | None) -> Finding:
-    cron_method = login(claude, _cron_environment())
+    cron_method = read_login_method(claude, _cron_environment())
     if cron_method not in (None, "none"):
         return fine("login under cron", f"by {cron_method}")
     return Finding(

@@ -13,10 +13,10 @@ from hldctl.ingest.replay import recover
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.store import sessions
-from hldctl.store.database import opened, reading
+from hldctl.store.database import open_database, open_for_reading
 from hldctl.store.recovery import integrity, salvage
-from hldctl.store.recovery.salvage import DamagedCopy, Salvage, SessionRow
-from hldctl.supervisor.pending_hooks import expire_unheard
+from hldctl.store.recovery.salvage import DamagedCopy, RecoveredRows, SessionRow
+from hldctl.supervisor.pending_hooks import expire_abandoned
 
 _ADVICE = "Run `hldctl doctor --fix`: it sets the file aside and rebuilds the database from the sessions' journals."
 # The data that only the database holds, not the journals.
@@ -30,8 +30,8 @@ _CONTENTS = {
 
 def examine(state: StateDirectory) -> Findings:
     try:
-        with reading(state):
-            damage = integrity.damage()
+        with open_for_reading(state):
+            damage = integrity.find_problems()
     except DamagedDatabase as error:
         yield Finding("database", Level.ERROR, str(error), _ADVICE, lambda: rebuild(state))
     except HldctlError as error:
@@ -52,9 +52,9 @@ def rebuild(state: StateDirectory) -> str:
     """
     supervisors.end_all(state)
     message = rebuild_rows(state)
-    with opened(state):
+    with open_database(state):
         supervisors.adopt_all_lost(state)
-        expire_unheard(state)
+        expire_abandoned(state)
     return message
 
 
@@ -66,7 +66,7 @@ def rebuild_rows(state: StateDirectory) -> str:
         damaged = DamagedCopy(backup)
         salvaged = salvage.salvage(damaged, supervisors.ids_with_files(state))
         _make_empty(state, backup)
-        with opened(state):
+        with open_database(state):
             # If the last id is unknown, the time in milliseconds is certainly greater.
             integrity.continue_feed_at(salvaged.last_feed_id or time.time_ns() // 1_000_000)
             failed = _restore(state, salvaged, damaged)
@@ -93,7 +93,7 @@ def _make_empty(state: StateDirectory, backup: Path) -> None:
     try:
         integrity.make_empty(state)
     except apsw.BusyError:
-        integrity.forget(backup)
+        integrity.delete_copy(backup)
         raise UnfitEnvironment(
             f"The database {state.database} is in use; stop other hldctl commands, such as tail -f, and try again."
         ) from None
@@ -103,7 +103,7 @@ def _make_empty(state: StateDirectory, backup: Path) -> None:
         ) from None
 
 
-def _restore(state: StateDirectory, salvaged: Salvage, damaged: DamagedCopy) -> list[str]:
+def _restore(state: StateDirectory, salvaged: RecoveredRows, damaged: DamagedCopy) -> list[str]:
     """Return the sessions that could not be restored, each with the reason."""
     failed = list[str]()
     ids = {*salvaged.sessions, *supervisors.ids_with_files(state)}
@@ -112,18 +112,18 @@ def _restore(state: StateDirectory, salvaged: Salvage, damaged: DamagedCopy) -> 
         files, session = state.session(session_id), rows[session_id]
         try:
             if _recover(files, session) and _journal_size(files) < session.certain.get("journal_offset", 0):
-                salvage.put_conversation_back(damaged, session_id, session)
+                salvage.restore_conversation(damaged, session_id, session)
         except Exception as error:
             # Restore the others even if one session is unreadable; the copy still has it.
             failed.append(f"{session_id} ({type(error).__name__}: {error})")
     _delete_misnamed(state)
-    salvage.put_back(salvaged.permissions)
+    salvage.restore_permissions(salvaged.permissions)
     return failed
 
 
 def _delete_misnamed(state: StateDirectory) -> None:
     """Delete rows whose id was damaged: their sessions exist under the right id, with the files."""
-    runs = sessions.runs()
+    runs = sessions.run_ids()
     with_files = {run for session_id, run in runs if state.session(session_id).directory.is_dir()}
     for session_id, run in runs:
         if run in with_files and not state.session(session_id).directory.is_dir():

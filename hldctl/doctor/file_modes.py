@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hldctl.doctor.check import Finding, Findings, Level, fine
-from hldctl.paths import OF_OTHERS, StateDirectory
+from hldctl.paths import MODE_BITS_OF_OTHERS, StateDirectory
 from hldctl.sessions import supervisors
 
 
@@ -23,7 +23,9 @@ def examine(state: StateDirectory) -> Findings:
             "Move them away; or, if you trust their contents, take them over with `chown -R`.",
         )
     accessible = [
-        path for path, status in statuses.items() if status.st_mode & OF_OTHERS and status.st_uid == os.geteuid()
+        path
+        for path, status in statuses.items()
+        if status.st_mode & MODE_BITS_OF_OTHERS and status.st_uid == os.geteuid()
     ]
     if not accessible:
         yield fine("modes", "only the owner has access")
@@ -61,7 +63,7 @@ def _status(path: Path) -> os.stat_result | None:
 def _restrict(paths: list[Path]) -> None:
     for path in paths:
         if (status := _status(path)) is not None:
-            path.chmod(stat.S_IMODE(status.st_mode) & ~OF_OTHERS)
+            path.chmod(stat.S_IMODE(status.st_mode) & ~MODE_BITS_OF_OTHERS)
 
 
 def _summary(paths: list[Path]) -> str:

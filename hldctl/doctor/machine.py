@@ -40,7 +40,7 @@ def examine(state: StateDirectory) -> Findings:
 
 def _check_sqlite() -> Finding:
     version = ".".join(map(str, integrity.sqlite_version()))
-    if integrity.sqlite_version() >= integrity.WITHOUT_BUG:
+    if integrity.sqlite_version() >= integrity.FIRST_FIXED_SQLITE:
         return fine("SQLite", version)
     return Finding(
         "SQLite",

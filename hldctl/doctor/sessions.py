@@ -15,12 +15,12 @@ from hldctl.ingest.replay import rebuild
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.sessions import supervisor_health, supervisors
 from hldctl.store import sessions
-from hldctl.store.database import opened, reading
+from hldctl.store.database import open_database, open_for_reading
 from hldctl.store.recovery import integrity
 from hldctl.store.session import Session
 from hldctl.supervisor import other_namespaces
 from hldctl.system import file_lock
-from hldctl.system.processes import is_of_another_namespace
+from hldctl.system.processes import is_in_another_namespace
 
 # How long a supervisor may take to respond.
 _RESPONSE_SECONDS = 10.0
@@ -38,7 +38,7 @@ def examine(state: StateDirectory) -> Findings:
             f"Run `chown -R` and `chmod -R u+rwX` on them in {state.sessions}.",
         )
     try:
-        with reading(state):
+        with open_for_reading(state):
             findings = [*_check_supervisors(state, closed), *_check_responses(state, closed), *_check_hosts(state)]
             findings += [
                 *_check_containers(state, closed),
@@ -65,7 +65,7 @@ def _is_closed(files: SessionFiles) -> bool:
 def _check_supervisors(state: StateDirectory, closed: Container[str]) -> Findings:
     ids = [
         session.id
-        for session in sessions.not_ended(sessions.alive())
+        for session in sessions.live_sessions(sessions.live_ids())
         if session.id not in closed
         and supervisors.is_here(session)
         and file_lock.is_free(state.session(session.id).lock)
@@ -94,7 +94,7 @@ def _check_responses(state: StateDirectory, closed: Container[str]) -> Findings:
 
 
 def _replace(state: StateDirectory, ids: list[str]) -> None:
-    with opened(state):
+    with open_database(state):
         supervisors.replace(state, ids)
         unresponsive = supervisor_health.unanswering(state, ids, _RESPONSE_SECONDS)
     if unresponsive:
@@ -104,9 +104,11 @@ def _replace(state: StateDirectory, ids: list[str]) -> None:
 
 
 def _adopt(state: StateDirectory, ids: list[str]) -> None:
-    with opened(state):
+    with open_database(state):
         supervisors.adopt_lost(state, ids)
-        alone = [session.id for session in sessions.not_ended(ids) if file_lock.is_free(state.session(session.id).lock)]
+        alone = [
+            session.id for session in sessions.live_sessions(ids) if file_lock.is_free(state.session(session.id).lock)
+        ]
     if alone:
         raise UnfitEnvironment(
             f"No supervisor keeps running for {_count_and_ids(alone)}; see supervisor.log in their directories."
@@ -114,11 +116,11 @@ def _adopt(state: StateDirectory, ids: list[str]) -> None:
 
 
 def _check_hosts(state: StateDirectory) -> Findings:
-    alive = sessions.not_ended(sessions.alive())
+    alive = sessions.live_sessions(sessions.live_ids())
     others = [
         session
         for session in alive
-        if not supervisors.is_here(session) and not is_of_another_namespace(session.boot_id)
+        if not supervisors.is_here(session) and not is_in_another_namespace(session.boot_id)
     ]
     if not others:
         return
@@ -138,8 +140,8 @@ def _check_hosts(state: StateDirectory) -> Findings:
 
 def _check_containers(state: StateDirectory, closed: Container[str]) -> Findings:
     """Check sessions that were launched on this machine, but in another container, or outside this one."""
-    alive = sessions.unattended(sessions.to_be_attended())
-    others = [session for session in alive if session.id not in closed and is_of_another_namespace(session.boot_id)]
+    alive = sessions.needing_supervisor(sessions.ids_needing_supervisor())
+    others = [session for session in alive if session.id not in closed and is_in_another_namespace(session.boot_id)]
     finished = [session for session in others if other_namespaces.is_over(session, state.session(session.id))]
     if finished:
         yield Finding(
@@ -168,7 +170,7 @@ def _check_containers(state: StateDirectory, closed: Container[str]) -> Findings
 
 
 def _take_over(state: StateDirectory, others: list[Session]) -> None:
-    with opened(state):
+    with open_database(state):
         sessions.move_to_host([session.id for session in others], os.uname().nodename)
     _adopt(state, [session.id for session in others])
 
@@ -216,7 +218,7 @@ def _journal_size(state: StateDirectory, session_id: str) -> int:
 
 
 def _rebuild(state: StateDirectory, ids: list[str]) -> None:
-    with opened(state):
+    with open_database(state):
         for session_id in ids:
             session, files = sessions.get(session_id), state.session(session_id)
             if session is None:
@@ -236,7 +238,7 @@ def _check_rows(state: StateDirectory, closed: Container[str]) -> Findings:
     unknown = [session_id for session_id in supervisors.ids_with_files(state) if sessions.get(session_id) is None]
     unknown = [session_id for session_id in unknown if session_id not in closed]
     unknown = [session_id for session_id in unknown if _age(state.session(session_id)) > _LAUNCH_SECONDS]
-    restorable = [session_id for session_id in unknown if session_record.is_kept(state.session(session_id))]
+    restorable = [session_id for session_id in unknown if session_record.can_restore(state.session(session_id))]
     if restorable:
         yield Finding(
             "lost rows",
@@ -307,7 +309,7 @@ def _remove(state: StateDirectory, ids: list[str]) -> None:
 def _restore(state: StateDirectory, ids: list[str]) -> None:
     # A supervisor that is alive writes to a database that is gone.
     supervisors.end(state, ids)
-    with opened(state):
+    with open_database(state):
         supervisors.restore(state, ids)
         unrestorable = [session_id for session_id in ids if sessions.get(session_id) is None]
     if unrestorable:

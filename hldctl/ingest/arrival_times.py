@@ -11,14 +11,14 @@ from collections import deque
 from pathlib import Path
 
 from hldctl.paths import PRIVATE_FILE
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 
 # Digits of a time in milliseconds, from 2001 to 2286; with fewer, the mark is truncated.
 _TIME_DIGITS = 13
 _MAX_OFFSET_DIGITS = 18
 
 
-class Arrivals:
+class ArrivalTimes:
     """A file of marks `OFFSET MILLISECONDS`: the bytes before OFFSET after the previous mark arrived at that time."""
 
     def __init__(self, path: Path, folded: int) -> None:
@@ -36,7 +36,7 @@ class Arrivals:
     def cover(self, offset: int) -> None:
         """Mark the bytes before `offset` as seen now, except those that are already marked."""
         if offset > self._covered_offset:
-            time_ms = now()
+            time_ms = current_time_ms()
             # A leading newline, so that a mark truncated by a full disk does not damage the next one.
             os.write(self._descriptor, b"\n%d %d" % (offset, time_ms))
             self._marks.append((offset, time_ms))

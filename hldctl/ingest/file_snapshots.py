@@ -15,7 +15,7 @@ from hldctl.store.session import Session
 _MAX_FILE_BYTES = 10 << 20
 
 
-class Snapshots:
+class FileSnapshots:
     """Snapshots of one session. Files outside its directories are not read: only what was shown of them is stored."""
 
     def __init__(self, session: Session, files: SessionFiles) -> None:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from hldctl.ingest.arrival_times import Arrivals
-from hldctl.ingest.file_snapshots import Snapshots
+from hldctl.ingest.arrival_times import ArrivalTimes
+from hldctl.ingest.file_snapshots import FileSnapshots
 from hldctl.ingest.journal import Batch, JournalReader, LongLine
-from hldctl.ingest.reducer import Fold
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.reducer import Reducer
+from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles, touch
 from hldctl.protocol.restart import load_restarts
 from hldctl.store import events, maintenance
-from hldctl.store.connection import current
+from hldctl.store.connection import current_connection
 from hldctl.store.session import Session
 from hldctl.system import malloc
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 
 # After more batches than this in a row, release memory: it is not needed again soon.
 _MANY_BATCHES = 8
 
 
-class Recorder:
+class Ingester:
     """The ingester of a journal, from the offset in the database on. A batch is one transaction: a crash loses nothing.
 
     Not reusable after an exception; create a new one, which resumes from the last commit.
@@ -34,20 +34,20 @@ class Recorder:
         self._working_dir: str = session.working_dir
         self._notified_feed_id = notified_feed_id
         self._change_signal = str(files.change_signal)
-        self._reducer = Fold(session.id, FoldState.from_json(session.fold_state, session.result_content))
-        self._snapshots = Snapshots(session, files)
-        self._checkpointer = maintenance.Log()
+        self._reducer = Reducer(session.id, ReducerState.from_json(session.fold_state, session.result_content))
+        self._snapshots = FileSnapshots(session, files)
+        self._checkpointer = maintenance.WalCheckpointer()
         self._written_columns: dict[str, Any] = {}
         self._restarts = load_restarts(session)
         self._journal = JournalReader(files.journal, self.state.offset)
         try:
-            self._arrival_times = Arrivals(files.arrival_times, self.state.offset)
+            self._arrival_times = ArrivalTimes(files.arrival_times, self.state.offset)
         except BaseException:
             self._journal.close()
             raise
 
     @property
-    def state(self) -> FoldState:
+    def state(self) -> ReducerState:
         return self._reducer.state
 
     def catch_up(self) -> None:
@@ -60,8 +60,8 @@ class Recorder:
             self._ingest(batch)
             batches += 1
         if batches > _MANY_BATCHES:
-            current().release_memory()
-            malloc.give_back()
+            current_connection().release_memory()
+            malloc.release_free_memory()
 
     def finish(self) -> None:
         """Ingest the rest, including a last line without newline. Call after the process has exited."""
@@ -112,7 +112,12 @@ class Recorder:
             reducer.decisions,
         )
         events.record(
-            self._session_id, self._run_id, step, now(), working_dir=self._working_dir, told=self._notified_feed_id
+            self._session_id,
+            self._run_id,
+            step,
+            current_time_ms(),
+            working_dir=self._working_dir,
+            told=self._notified_feed_id,
         )
         self._written_columns |= columns
         reducer.begin_step()

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-CHUNK = 1 << 18
+CHUNK_BYTES = 1 << 18
 """Bytes read at a time, and so ingested in one transaction: one line of a calm session, some hundred in a backlog. A
 larger chunk would make a supervisor keep the memory of a burst, and hardly be faster."""
-LONGEST_LINE = 64 << 20
+MAX_LINE_BYTES = 64 << 20
 """Bytes; of a longer line only the head is recorded, so that it cannot exhaust memory. The API accepts requests of up
 to 32 MB, and a line has a tool's result twice."""
-HEAD = 64 << 10
+HEAD_BYTES = 64 << 10
 """Bytes recorded of a line that is too long."""
 
 
@@ -75,8 +75,8 @@ class JournalReader:
         if self._is_at_end:
             self._is_at_end = False
             return b""
-        chunk = os.read(self._descriptor, CHUNK)
-        self._is_at_end = 0 < len(chunk) < CHUNK
+        chunk = os.read(self._descriptor, CHUNK_BYTES)
+        self._is_at_end = 0 < len(chunk) < CHUNK_BYTES
         if not chunk:
             self._handle_truncation()
         return chunk
@@ -111,8 +111,8 @@ class JournalReader:
             return
         if part:
             self._partial.append(part)
-        if self._partial_length > LONGEST_LINE:
-            length = min(HEAD, LONGEST_LINE)
+        if self._partial_length > MAX_LINE_BYTES:
+            length = min(HEAD_BYTES, MAX_LINE_BYTES)
             self._head = b"".join(part[:length] for part in self._partial[:length])[:length]
             self._partial.clear()
 

@@ -6,11 +6,11 @@ import json
 from typing import Any, NamedTuple
 
 from hldctl.claude import events, mcp, read_tool, usage
-from hldctl.claude.events import Entry, entries, is_known, outcome, structured_result
+from hldctl.claude.events import Entry, is_known, parse_entries, parse_result, structured_result
 from hldctl.claude.fast_decode import decode
-from hldctl.claude.stream import JsonObject, mapping, milliseconds, text, whole_number
+from hldctl.claude.stream import JsonObject, mapping, parse_timestamp_ms, text, whole_number
 from hldctl.claude.usage import Tokens
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.state import ReducerState
 from hldctl.protocol.restart import Restart
 from hldctl.states import EventType, NoteKind
 from hldctl.store.events import Row
@@ -48,10 +48,10 @@ class Snapshot(NamedTuple):
     created_at: int
 
 
-class Fold:
+class Reducer:
     """The reducer of one session: applies lines to `state`, and collects the rows that they add."""
 
-    def __init__(self, session_id: str, state: FoldState) -> None:
+    def __init__(self, session_id: str, state: ReducerState) -> None:
         self.state = state
         self._session_id = session_id
         self._denials = {_digest(denial) for denial in state.permission_denials}
@@ -95,7 +95,7 @@ class Fold:
     def _apply_event(self, event: JsonObject, arrived_at: int) -> None:
         state = self.state
         state.lines += 1
-        created_at = milliseconds(event.get("timestamp")) or arrived_at
+        created_at = parse_timestamp_ms(event.get("timestamp")) or arrived_at
         kind = event.get("type")
         if kind == "assistant":
             self._apply_usage(event)
@@ -104,7 +104,7 @@ class Fold:
         # Not from a result: after a failed resume, it has an id that never had a conversation.
         if state.claude_session_id is None and kind != "result":
             state.claude_session_id = text(event.get("session_id"))
-        for entry in entries(event):
+        for entry in parse_entries(event):
             self._append(entry, created_at)
             if entry.tool_result_for_id is not None:
                 self._apply_decision(entry.tool_result_for_id, event, is_error=entry.is_error)
@@ -146,14 +146,14 @@ class Fold:
     def _take_snapshot(self, entry: Entry, event: JsonObject, created_at: int) -> None:
         reads = self.state.reads
         if entry.tool_name == "Read":
-            if entry.tool_id is not None and (read := read_tool.called(entry.tool_input)) is not None:
+            if entry.tool_id is not None and (read := read_tool.parse_read_call(entry.tool_input)) is not None:
                 reads[entry.tool_id] = read
                 _drop_oldest(reads, _MAX_READS)
         else:
             tool_id = entry.tool_result_for_id or ""
-            read = read_tool.Read(*reads.pop(tool_id))
+            read = read_tool.ReadCall(*reads.pop(tool_id))
             if not entry.is_error:
-                excerpt = read_tool.shown(read, structured_result(event), entry.tool_result_content or "")
+                excerpt = read_tool.file_excerpt(read, structured_result(event), entry.tool_result_content or "")
                 self.snapshots.append(Snapshot(tool_id, read.path, excerpt.content, excerpt.whole, created_at))
 
     def _count_unknown(self, event: JsonObject) -> None:
@@ -172,14 +172,14 @@ class Fold:
         elif kind == "stream_event":
             self._apply_final_output(event)
         elif kind == "rate_limit_event":
-            self.state.limit_resets_at = events.resets_at(event)
+            self.state.limit_resets_at = events.limit_resets_at(event)
         elif event.get("subtype") == "init":
             self.state.model_id = self.state.model_id or text(event.get("model")) or None
-            self.mcp_states += mcp.states(event)
+            self.mcp_states += mcp.server_states(event)
 
     def _apply_usage(self, event: JsonObject) -> None:
         message = mapping(event.get("message"))
-        tokens = usage.of_message(message)
+        tokens = usage.message_tokens(message)
         # "<synthetic>" messages come from Claude Code itself, e.g. for an API error; they used no model.
         if tokens is None or message.get("model") == "<synthetic>":
             return
@@ -209,17 +209,17 @@ class Fold:
     def _apply_result(self, event: JsonObject) -> None:
         state = self.state
         if state.results == 0:
-            inherited = usage.inherited(event)
+            inherited = usage.inherited_spending(event)
             state.inherited_cost_usd, state.inherited_tokens = inherited.cost_usd or 0.0, inherited.tokens
         state.results += 1
-        result = outcome(event)
+        result = parse_result(event)
         state.last_result = tuple(result._replace(result=None))
         state.interrupted = state.spoken_since_result = False
         state.result_content = result.result if result.result is not None else state.result_content
         state.num_turns = (state.num_turns or 0) + result.num_turns
         state.duration_ms = (state.duration_ms or 0) + result.duration_ms
         self._apply_denials(result.permission_denials)
-        spending = usage.total(event)
+        spending = usage.conversation_spending(event)
         if spending.cost_usd is not None:
             state.cost_usd = spending.cost_usd - state.inherited_cost_usd
         own = spending.tokens.minus(state.inherited_tokens)

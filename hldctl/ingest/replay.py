@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hldctl.ingest import session_record
-from hldctl.ingest.ingester import Recorder
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.ingester import Ingester
+from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles
 from hldctl.store import events, feed, sessions
 from hldctl.store.session import Session
@@ -30,14 +30,14 @@ def rebuild(session: Session, files: SessionFiles) -> None:
 
     If interrupted, the session's offset is before the end of its journal; `doctor` detects this and runs it again.
     """
-    notified_feed_id = feed.last_event_told(session.id)
+    notified_feed_id = feed.last_published_sequence(session.id)
     query = session_record.query_event(session.id, session.query, session.created_at)
-    events.begin_anew(query, FoldState().as_json())
+    events.reset_conversation(query, ReducerState().as_json())
     reset_session = sessions.get(session.id)
     assert reset_session is not None
-    ingester = Recorder(reset_session, files, notified_feed_id)
+    ingester = Ingester(reset_session, files, notified_feed_id)
     try:
         ingester.finish()
     finally:
         ingester.close()
-    sessions.refolded(session.id, session.last_activity_at)
+    sessions.mark_replayed(session.id, session.last_activity_at)

@@ -9,16 +9,16 @@ from typing import Any
 
 from hldctl.claude import mcp
 from hldctl.errors import UnfitEnvironment
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles, replace_private
 from hldctl.protocol.launch_request import LaunchRequest
-from hldctl.settings.option import stored
+from hldctl.settings.option import column_values
 from hldctl.states import EndReason, EventType, Status
 from hldctl.store import scheduler, sessions
 from hldctl.store.session import COLUMNS, OUTCOME_COLUMNS, TRUSTED_COLUMNS
-from hldctl.system.clock import now
-from hldctl.system.error_log import log_trouble
-from hldctl.system.processes import scope
+from hldctl.system.clock import current_time_ms
+from hldctl.system.error_log import log_exception
+from hldctl.system.processes import pid_scope
 
 # Columns that follow from other rows and from the journal.
 _DERIVED_COLUMNS = {"journal_offset": 0, "pending_approvals": 0}
@@ -26,13 +26,13 @@ _DERIVED_COLUMNS = {"journal_offset": 0, "pending_approvals": 0}
 Row = dict[str, Any]
 
 
-def from_request(request: LaunchRequest) -> Row:
+def row_from_request(request: LaunchRequest) -> Row:
     """Return the row of a session to be launched now."""
-    created_at = now()
+    created_at = current_time_ms()
     return dict.fromkeys(COLUMNS) | {
-        **stored(request.settings),
-        **stored(request.permissions),
-        **stored(request.run_policy),
+        **column_values(request.settings),
+        **column_values(request.permissions),
+        **column_values(request.run_policy),
         "id": request.session_id,
         "run_id": request.run_id,
         "parent_session_id": request.parent_session_id,
@@ -52,38 +52,38 @@ def from_request(request: LaunchRequest) -> Row:
         "last_activity_at": created_at,
         "permission_denials": [],
         "host": os.uname().nodename,
-        "boot_id": scope(),
+        "boot_id": pid_scope(),
         "claude_path": request.claude_path,
         "supervisor_pid": os.getpid(),
         "journal_offset": 0,
-        "fold_state": FoldState().as_json(),
+        "fold_state": ReducerState().as_json(),
     }
 
 
-def keep(row: Row, files: SessionFiles) -> None:
+def save(row: Row, files: SessionFiles) -> None:
     """Write the row beside the journal: both together can replace all that a lost database had of the session."""
     # The query has its own file, and may be long; the reducer's state is computed again from the journal.
     replace_private(files.session_record, json.dumps({**row, "query": None, "fold_state": None}).encode())
 
 
-def keep_current(session_id: str, files: SessionFiles) -> None:
+def save_current(session_id: str, files: SessionFiles) -> None:
     """Save the current row after a change that is not in the journal, such as the outcome; only log a write error."""
     try:
-        keep_as_recorded(session_id, files)
+        save_from_database(session_id, files)
     except OSError:
-        log_trouble()
+        log_exception()
 
 
-def keep_as_recorded(session_id: str, files: SessionFiles) -> None:
+def save_from_database(session_id: str, files: SessionFiles) -> None:
     """Save the row as it is in the database; raise OSError if the file cannot be written."""
-    if (row := sessions.as_row(session_id)) is not None:
-        keep(row, files)
+    if (row := sessions.get_row(session_id)) is not None:
+        save(row, files)
 
 
 def new_session(row: Row, mcp_config: dict[str, Any] | None) -> scheduler.NewSession:
     """Return the rows of a new or restored session."""
     query = query_event(row["id"], row["query"], row["created_at"])
-    return scheduler.NewSession(row, query, [asdict(server) for server in mcp.servers(mcp_config)])
+    return scheduler.NewSession(row, query, [asdict(server) for server in mcp.parse_servers(mcp_config)])
 
 
 def create(new: scheduler.NewSession) -> None:
@@ -127,7 +127,7 @@ def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None 
             row["query"] = row.get("summary")
     if row.get("id") != files.directory.name or row["query"] is None:
         return False
-    row = {**_default_columns(files, row), **row, **_DERIVED_COLUMNS, "fold_state": FoldState().as_json()}
+    row = {**_default_columns(files, row), **row, **_DERIVED_COLUMNS, "fold_state": ReducerState().as_json()}
     row |= _consistent_status(row)
     if row["status"] == Status.WAITING_INPUT:
         # No hook is waiting any more; one that is will set this again.
@@ -141,7 +141,7 @@ def restore(files: SessionFiles, known: Row | None = None, doubtful: Row | None 
 
 def _default_columns(files: SessionFiles, row: Row) -> Row:
     """Return defaults for required columns that are neither in the files nor in the database."""
-    created_at = row.get("created_at") or row.get("completed_at") or now()
+    created_at = row.get("created_at") or row.get("completed_at") or current_time_ms()
     return {
         **{name: [] for name in ("additional_directories", "allowed_tools", "disallowed_tools", "extra_arguments")},
         **dict.fromkeys(
@@ -170,7 +170,7 @@ def _consistent_status(row: Row) -> Row:
     return {"status": str(statuses.get(EndReason(reason), Status.FAILED)), "end_reason": reason}
 
 
-def is_kept(files: SessionFiles) -> bool:
+def can_restore(files: SessionFiles) -> bool:
     """Return whether the row can be restored from the files."""
     return _read_saved_row(files).get("id") == files.directory.name and os.path.exists(files.prompt)
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from hldctl.claude.events import Outcome
-from hldctl.claude.stream import LARGEST_COUNT, JsonObject
+from hldctl.claude.events import ResultMessage
+from hldctl.claude.stream import MAX_COUNT, JsonObject
 from hldctl.claude.usage import Tokens
 
 _PADDING_BYTES = 256
@@ -16,7 +16,7 @@ _FAMILY = re.compile(r"claude-(?:[\d.]+-)*([a-z]+)")
 
 
 @dataclass
-class FoldState:
+class ReducerState:
     """All that the reducer has to know about earlier lines, so that it can resume after a crash.
 
     It is stored with each step; `columns` is the part that is visible to users.
@@ -63,7 +63,7 @@ class FoldState:
     """The text of the last result that had one; it is stored in a separate column."""
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any], result_content: str | None) -> FoldState:
+    def from_json(cls, stored: dict[str, Any], result_content: str | None) -> ReducerState:
         """Return a stored state, also from an older or newer hldctl: missing fields get their initial values."""
         known = {member.name for member in fields(cls)} - {"result_content"}
         state = cls(**{name: stored[name] for name in known & stored.keys()}, result_content=result_content)
@@ -85,16 +85,16 @@ class FoldState:
         return {name: value for name, value in self.__dict__.items() if name != "result_content"}
 
     @property
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> ResultMessage | None:
         """The last `result` line; the run may have continued after it."""
-        return None if self.last_result is None else Outcome(*self.last_result)
+        return None if self.last_result is None else ResultMessage(*self.last_result)
 
     def columns(self) -> dict[str, Any]:
         """Return the session's columns that are derived from the journal, without those that are not known yet."""
         tokens = self.tokens
         known = {
             "claude_session_id": self.claude_session_id,
-            "model": None if self.model_id is None else family(self.model_id),
+            "model": None if self.model_id is None else model_family(self.model_id),
             "model_id": self.model_id,
             "num_turns": _clamp(self.num_turns),
             "duration_ms": _clamp(self.duration_ms),
@@ -114,10 +114,10 @@ class FoldState:
 
 def _clamp(count: int | None) -> int | None:
     """Limit a count to what the database can store: the sum of nonsensical counts can exceed it."""
-    return None if count is None else max(-LARGEST_COUNT, min(count, LARGEST_COUNT))
+    return None if count is None else max(-MAX_COUNT, min(count, MAX_COUNT))
 
 
-def family(model_id: str) -> str:
+def model_family(model_id: str) -> str:
     """Return the short name in a model's full id: `opus` in `claude-opus-5[1m]`; the id itself if it has none."""
     match = _FAMILY.search(model_id.lower())
     return match[1] if match else model_id

@@ -18,12 +18,12 @@ def main() -> None:
     sys.path += sys.argv[3:]
     # An import can fail, too, so all of them are inside the try statement.
     try:
-        from hldctl.claude.permission_hook import request
+        from hldctl.claude.permission_hook import parse_request
         from hldctl.permission_hook.decide import Decision, Undecided, decide
 
         decision: Decision | Undecided | None
         try:
-            permission_request = request(sys.stdin.buffer.read())
+            permission_request = parse_request(sys.stdin.buffer.read())
         except ValueError as error:
             decision = _denial(f"hldctl could not read Claude Code's permission request: {error}.")
         else:
@@ -36,9 +36,9 @@ def main() -> None:
     except Exception as error:
         decision = _denial(f"hldctl could not answer the permission request: {type(error).__name__}: {error}.")
     if decision is not None:
-        from hldctl.claude.permission_hook import answer
+        from hldctl.claude.permission_hook import hook_output
 
-        sys.stdout.write(answer(decision))
+        sys.stdout.write(hook_output(decision))
         sys.stdout.flush()
     # Skip Python's shutdown: Claude Code waits until this process has ended.
     os._exit(0)

@@ -10,7 +10,7 @@ import apsw
 import hldctl
 
 
-def command(session_id: str, state_directory: Path) -> str:
+def build_hook_command(session_id: str, state_directory: Path) -> str:
     """Return the shell command that runs the hook.
 
     The hook is started by its file: -m takes 3 ms more. With -I no variable, such as PYTHONPATH, and no working

@@ -16,7 +16,7 @@ from hldctl.states import ENDED, ApprovalStatus, FeedType
 from hldctl.store import approvals, feed_writer
 from hldctl.store.approvals import Approval, SessionSettings
 
-ENDED_MEANWHILE = "The session has ended; permission requests are no longer answered."
+SESSION_ENDED = "The session has ended; permission requests are no longer answered."
 _BUSY_MILLISECONDS = 30_000
 
 Decision = dict[str, Any]
@@ -37,27 +37,27 @@ def decide(request: Request, session_id: str, home: str) -> Decision | Undecided
     """
     if not session_id or not home:
         return permission_hook.denial("This hook belongs to hldctl, but was run outside an hldctl session.")
-    connection = opened(os.path.join(home, "hldctl.db"))
+    connection = open_database(os.path.join(home, "hldctl.db"))
     settings = approvals.settings(connection, session_id)
     if settings is None:
         return permission_hook.denial(f"hldctl has no session {session_id}, so it cannot ask for permission.")
     if settings.status in ENDED:
-        return permission_hook.denial(ENDED_MEANWHILE)
+        return permission_hook.denial(SESSION_ENDED)
     now = time.time_ns() // 1_000_000
-    if (rule := rule_for(connection, session_id, settings, request, now, home)) is not None:
+    if (rule := matching_rule(connection, session_id, settings, request, now, home)) is not None:
         approval = _pending_approval(request, session_id, settings, now)._replace(
             status=str(ApprovalStatus.APPROVED), comment=rule, answered_by="a rule", responded_at=now
         )
         with connection:
-            is_recorded = approvals.ask(connection, approval, settings.working_dir)
+            is_recorded = approvals.record_request(connection, approval, settings.working_dir)
         _signal_change(home, session_id)
-        return permission_hook.allowance() if is_recorded else permission_hook.denial(ENDED_MEANWHILE)
+        return permission_hook.allowance() if is_recorded else permission_hook.denial(SESSION_ENDED)
     if not settings.approvals:
         return None
     return Undecided(connection, _pending_approval(request, session_id, settings, now), settings)
 
 
-def opened(path: str) -> apsw.Connection:
+def open_database(path: str) -> apsw.Connection:
     """Return a connection to the database at this path.
 
     Raise PermissionError if it belongs to another user: its rows contain rules, and commands that are run.
@@ -74,7 +74,7 @@ def opened(path: str) -> apsw.Connection:
     return connection
 
 
-def rule_for(
+def matching_rule(
     connection: apsw.Connection, session_id: str, settings: SessionSettings, request: Request, now: int, home: str
 ) -> str | None:
     """Return a description of the rule that allows the call now; None if a user has to decide.
@@ -90,7 +90,7 @@ def rule_for(
     if request.tool_name in EDITING_TOOLS:
         # Imported late, with their dependencies: most calls are not edits.
         from hldctl.claude import edit_rules
-        from hldctl.permission_hook.edit_area import area as area_of
+        from hldctl.permission_hook.edit_area import session_area as area_of
 
         area = area_of(settings, home)
         if settings.auto_accept_edits and edit_rules.is_accepted(request.tool_name, request.tool_input, area):

@@ -14,7 +14,7 @@ from hldctl.claude.edit_rules import Area
 from hldctl.store.approvals import SessionSettings
 
 
-def area(settings: SessionSettings, home: str, environment: Mapping[str, str] = os.environ) -> Area:
+def session_area(settings: SessionSettings, home: str, environment: Mapping[str, str] = os.environ) -> Area:
     """Return the session's directories without those of hldctl and Claude Code; `home` is the state directory.
 
     A project's settings may have changed the environment, so it is used only to exclude directories.

@@ -8,8 +8,7 @@ import subprocess
 import tempfile
 
 from hldctl.paths import COMMAND_TOKEN, SessionFiles, replace_private
-from hldctl.store.approvals import Approval
-from hldctl.store.approvals import as_object as approval_object
+from hldctl.store.approvals import Approval, approval_object
 
 _VARIABLES = ("approval_id", "session_id", "run_id", "tool_name", "tool_input")
 _MAX_VARIABLE_BYTES = 100_000
@@ -17,7 +16,7 @@ _MAX_VARIABLE_BYTES = 100_000
 _SHELL_COMMAND = '(. "$1") || echo "on_approval: exit code $?" >&2'
 
 
-class Notice:
+class Notifier:
     """The running command. It is started at once, and its failure is only written to the session's log."""
 
     def __init__(self, command: str | None, approval: Approval, files: SessionFiles, token: str | None) -> None:

@@ -14,12 +14,12 @@ import apsw
 
 from hldctl.claude import permission_hook
 from hldctl.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, SessionFiles, StateDirectory, touch
-from hldctl.permission_hook.decide import ENDED_MEANWHILE, rule_for
-from hldctl.permission_hook.notify import Notice
+from hldctl.permission_hook.decide import SESSION_ENDED, matching_rule
+from hldctl.permission_hook.notify import Notifier
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals
 from hldctl.store.approvals import Approval, SessionSettings
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 from hldctl.system.processes import identify, is_running
 from hldctl.system.watcher import Wakeup
 
@@ -43,8 +43,8 @@ def wait_for_answer(
     try:
         _prepare(answer_file)
         with connection:
-            if not approvals.ask(connection, approval, settings.working_dir):
-                return permission_hook.denial(ENDED_MEANWHILE)
+            if not approvals.record_request(connection, approval, settings.working_dir):
+                return permission_hook.denial(SESSION_ENDED)
         _send_signals(files)
         return _wait(connection, approval, settings, files)
     except _Terminated:
@@ -75,7 +75,7 @@ def _wait(
     claude = identify(int(claude_pid) if claude_pid.isdecimal() else os.getppid())
     timeout_ms = settings.approval_timeout_ms
     deadline = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
-    notifier = Notice(settings.on_approval, approval, files, _token(connection, settings, approval))
+    notifier = Notifier(settings.on_approval, approval, files, _token(connection, settings, approval))
     wakeup = Wakeup([files.answer(approval.id)], [claude.pid] if claude is not None else [])
     try:
         while True:
@@ -115,7 +115,10 @@ def _resolve_by_new_rule(connection: apsw.Connection, approval: Approval, files:
     settings = approvals.settings(connection, approval.session_id)
     request = permission_hook.Request(approval.tool_name, json.loads(approval.tool_input), approval.suggested_rule)
     home = str(files.directory.parent.parent)
-    if settings is None or (rule := rule_for(connection, approval.session_id, settings, request, now(), home)) is None:
+    if (
+        settings is None
+        or (rule := matching_rule(connection, approval.session_id, settings, request, current_time_ms(), home)) is None
+    ):
         return False
     _resolve(connection, approval, files, ApprovalStatus.APPROVED, permission_hook.allowance(), rule)
     return True
@@ -150,7 +153,7 @@ def _resolve(
             connection,
             approval.id,
             status,
-            now=now(),
+            now=current_time_ms(),
             answered_by="a rule",
             answer=json.dumps(decision),
             comment=rule,
@@ -162,7 +165,12 @@ def _expire(connection: apsw.Connection, approval: Approval, files: SessionFiles
     """Mark the request as expired, and return the decision that is recorded: an answer may have come just before."""
     with connection:
         approvals.resolve(
-            connection, approval.id, ApprovalStatus.EXPIRED, now=now(), answered_by="Claude Code", comment=why
+            connection,
+            approval.id,
+            ApprovalStatus.EXPIRED,
+            now=current_time_ms(),
+            answered_by="Claude Code",
+            comment=why,
         )
         current = approvals.get(connection, approval.id)
     _send_signals(files)

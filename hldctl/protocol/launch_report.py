@@ -12,7 +12,7 @@ _MAX_QUOTE_BYTES = 200
 
 
 @dataclass(frozen=True)
-class Report:
+class LaunchReport:
     """A supervisor's report on a launch, one line of JSON: it succeeded, or the error and exit code of its failure."""
 
     session_id: str
@@ -28,7 +28,7 @@ class Report:
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
-    def from_bytes(cls, line: bytes) -> Report:
+    def from_bytes(cls, line: bytes) -> LaunchReport:
         """Return the report in a line; a report of failure if it holds none, e.g. an error message of Python."""
         try:
             report = cls(**json.loads(line))
@@ -47,6 +47,6 @@ class Report:
         )
 
     @classmethod
-    def _from_unexpected_output(cls, line: bytes) -> Report:
+    def _from_unexpected_output(cls, line: bytes) -> LaunchReport:
         output = line[:_MAX_QUOTE_BYTES].decode("utf-8", errors="replace").strip()
         return cls("", f"Unexpected output from the supervisor: {output!r}.", ExitCode.ENVIRONMENT)

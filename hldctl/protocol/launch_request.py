@@ -11,7 +11,7 @@ from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfRunning
 
 
-def asks_by_hook(permissions: Permissions, settings: ClaudeSettings) -> bool:
+def needs_hook(permissions: Permissions, settings: ClaudeSettings) -> bool:
     """Return whether Claude Code shall ask hldctl for permission; a `permission_prompt_tool` replaces hldctl."""
     rules = permissions.auto_accept_edits or permissions.dangerously_skip_permissions
     return (permissions.approvals or rules) and settings.permission_prompt_tool is None
@@ -47,7 +47,7 @@ class LaunchRequest:
     @property
     def is_hooked(self) -> bool:
         """True if Claude Code gets the permission hook."""
-        return asks_by_hook(self.permissions, self.settings)
+        return needs_hook(self.permissions, self.settings)
 
     @property
     def is_needed_later(self) -> bool:
@@ -69,7 +69,7 @@ class LaunchRequest:
         return cls(**(values | parsed))
 
 
-def name_taken(name: str | None, running: str) -> str:
+def name_taken_message(name: str | None, running: str) -> str:
     """Return the error message for a name that the session `running` has already."""
     return (
         f"A session named {name} is already running: {running}. "

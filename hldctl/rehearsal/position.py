@@ -24,7 +24,7 @@ class Position:
     """The number of responses since the notification."""
 
 
-def position(messages: list[dict[str, Any]]) -> Position:
+def find_position(messages: list[dict[str, Any]]) -> Position:
     """Return the position after these messages.
 
     The prompt is the last user message that is not a tool result, a reminder or a notification.

@@ -15,7 +15,7 @@ from hldctl.rehearsal.script import Call, Hang, Say, Step, Think, Turn, Wait
 Event = dict[str, Any]
 
 
-def stream(turn: Turn, request: dict[str, Any]) -> Iterator[Event | Wait | Hang]:
+def stream_events(turn: Turn, request: dict[str, Any]) -> Iterator[Event | Wait | Hang]:
     """Yield the events of a streamed response, with the script's pauses between them."""
     usage = _usage(turn, request)
     yield {"type": "message_start", "message": _message(request, [], {**usage, "output_tokens": 1})}
@@ -31,13 +31,13 @@ def stream(turn: Turn, request: dict[str, Any]) -> Iterator[Event | Wait | Hang]
     yield {"type": "message_stop"}
 
 
-def whole(turn: Turn, request: dict[str, Any]) -> dict[str, Any]:
+def complete_message(turn: Turn, request: dict[str, Any]) -> dict[str, Any]:
     """Return the response to a request that does not stream."""
     blocks = [block for step in turn if (block := _block(step)) is not None]
     return {**_message(request, blocks, _usage(turn, request)), "stop_reason": _stop_reason(turn)}
 
 
-def error(status: int, message: str) -> dict[str, Any]:
+def error_body(status: int, message: str) -> dict[str, Any]:
     """Return the body of an error response."""
     kinds = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error"}
     kinds |= {404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error"}

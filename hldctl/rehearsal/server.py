@@ -18,12 +18,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeGuard
 
 from hldctl.rehearsal import responses
-from hldctl.rehearsal.position import position
+from hldctl.rehearsal.position import find_position
 from hldctl.rehearsal.script import Fail, Hang, Limit, Say, Script, Step, Turn, Wait
-from hldctl.rehearsal.state import Memory
+from hldctl.rehearsal.state import RefusalRecord
 
 _HOST = "127.0.0.1"
-ELSEWHERE = (
+OTHER_API_VARIABLES = (
     "ANTHROPIC_AUTH_TOKEN",
     "ANTHROPIC_IDENTITY_TOKEN",
     "ANTHROPIC_IDENTITY_TOKEN_FILE",
@@ -53,7 +53,7 @@ class RehearsalServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, script: Script, port: int = 0, memory: Memory | None = None) -> None:
+    def __init__(self, script: Script, port: int = 0, memory: RefusalRecord | None = None) -> None:
         super().__init__((_HOST, port), _Handler)
         self.script = script
         self.requests: deque[dict[str, Any]] = deque(maxlen=100)
@@ -61,7 +61,7 @@ class RehearsalServer(ThreadingHTTPServer):
         self.stopping = threading.Event()
         self.key = f"sk-ant-rehearsal-{secrets.token_urlsafe(32)}"
         """The API key that Claude Code has to send; it differs in each rehearsal."""
-        self._memory = memory or Memory(None)
+        self._memory = memory or RefusalRecord(None)
 
     @property
     def url(self) -> str:
@@ -70,7 +70,7 @@ class RehearsalServer(ThreadingHTTPServer):
     def environment(self) -> dict[str, str]:
         """Return the variables that make Claude Code use only this server; empty ones count as not set."""
         return {
-            **dict.fromkeys(ELSEWHERE, ""),
+            **dict.fromkeys(OTHER_API_VARIABLES, ""),
             **self._credentials(),
             "ANTHROPIC_BASE_URL": self.url,
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -104,7 +104,7 @@ class RehearsalServer(ThreadingHTTPServer):
 
     def turn_for(self, request: dict[str, Any]) -> Turn:
         """Return the script's next turn in this conversation; temporary failures and limits are skipped when over."""
-        current = position(request.get("messages", []))
+        current = find_position(request.get("messages", []))
         user_id = str((request.get("metadata") or {}).get("user_id", ""))
         if current.notification and (turns := self.script.section_for(current.notification)) is not None:
             return self._turn((user_id, current.notification), turns, current.answers_since) or _NOTED
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self._is_admitted():
-            self._send_json(404, responses.error(404, "not part of the rehearsal"))
+            self._send_json(404, responses.error_body(404, "not part of the rehearsal"))
 
     do_HEAD = do_PUT = do_DELETE = do_GET
 
@@ -166,11 +166,11 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(step, Limit):
                 return self._send_limit(step)
             if isinstance(step, Fail):
-                return self._send_json(step.status, responses.error(step.status, step.message))
+                return self._send_json(step.status, responses.error_body(step.status, step.message))
         if request.get("stream"):
             self._send_stream(turn, request)
         else:
-            self._send_json(200, responses.whole(turn, request))
+            self._send_json(200, responses.complete_message(turn, request))
         return None
 
     def _is_admitted(self) -> bool:
@@ -193,13 +193,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int, message: str) -> None:
         # The body is not read.
         self.close_connection = True
-        self._send_json(status, responses.error(status, message), {"Connection": "close"})
+        self._send_json(status, responses.error_body(status, message), {"Connection": "close"})
 
     def _send_limit(self, limit: Limit) -> None:
         # Whole seconds, rounded up so that the limit has ended then. Claude Code 2.1.330 uses only these headers.
         headers = {"reset": str(math.ceil(time.time() + limit.seconds)), "representative-claim": "five_hour"}
         unified = {f"anthropic-ratelimit-unified-{name}": value for name, value in headers.items()}
-        self._send_json(429, responses.error(429, "a limit of the rehearsal"), unified)
+        self._send_json(429, responses.error_body(429, "a limit of the rehearsal"), unified)
 
     def _send_json(self, status: int, value: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
         payload = json.dumps(value).encode()
@@ -218,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
-        for event in responses.stream(turn, request):
+        for event in responses.stream_events(turn, request):
             if isinstance(event, Wait):
                 time.sleep(event.seconds)
             elif isinstance(event, Hang):

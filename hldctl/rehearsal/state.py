@@ -14,7 +14,7 @@ from typing import Any
 from hldctl.paths import replace_private
 
 
-class Memory:
+class RefusalRecord:
     """The counts and first times of refusals, saved to a file if there is one."""
 
     def __init__(self, file: Path | None) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from hldctl.states import EventType, NoteKind, Status
 from hldctl.store import activity, approvals
-from hldctl.store.activity import LastEvent, Live, OpenCall
+from hldctl.store.activity import LastEvent, OpenCall, RunningSession
 from hldctl.store.approvals import Approval
-from hldctl.store.connection import current
+from hldctl.store.connection import current_connection
 
 # The most informative inputs of a call, best first. Without any of them, the first text is shown.
 _KEY_INPUTS = (
@@ -59,12 +59,12 @@ class Activity:
 
 def of_all() -> dict[str, Activity]:
     """Return the activity of each session that has not ended, by id. Takes four queries, whatever their number."""
-    live = activity.live()
+    live = activity.running_sessions()
     if not live:
         return {}
     calls, last = activity.oldest_open_calls(), activity.last_events()
     waiting: dict[str, list[Approval]] = {}
-    for approval in approvals.pending(current()):
+    for approval in approvals.pending_approvals(current_connection()):
         waiting.setdefault(approval.session_id, []).append(approval)
     return {
         session.id: _queue_activity(session, live[:position])
@@ -76,10 +76,10 @@ def of_all() -> dict[str, Activity]:
 
 def last_words(session_id: str) -> str | None:
     """Return Claude's last text in the main conversation; None if there is none."""
-    return activity.last_words(session_id)
+    return activity.last_message(session_id)
 
 
-def _queue_activity(session: Live, earlier: Sequence[Live]) -> Activity:
+def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession]) -> Activity:
     same_name = [other for other in earlier if session.name is not None and other.name == session.name]
     if same_name:
         return Activity(Doing.QUEUED, session.created_at, name=session.name, ahead=len(same_name))
@@ -87,7 +87,9 @@ def _queue_activity(session: Live, earlier: Sequence[Live]) -> Activity:
     return Activity(Doing.QUEUED, session.created_at, ahead=ahead)
 
 
-def _activity(session: Live, waiting: Sequence[Approval], call: OpenCall | None, last: LastEvent | None) -> Activity:
+def _activity(
+    session: RunningSession, waiting: Sequence[Approval], call: OpenCall | None, last: LastEvent | None
+) -> Activity:
     if session.status == Status.INTERRUPTING:
         return Activity(Doing.STOPPING, session.interrupt_requested_at or session.created_at)
     if waiting:
@@ -108,14 +110,14 @@ def _activity(session: Live, waiting: Sequence[Approval], call: OpenCall | None,
     return _model_activity(session, last)
 
 
-def _start_activity(session: Live) -> Activity:
+def _start_activity(session: RunningSession) -> Activity:
     if not session.restarts:
         return Activity(Doing.STARTING, session.created_at)
     restart = session.restarts[-1]
     return Activity(Doing.RESTARTING, restart["at"], until=restart["due"], note=restart["reason"])
 
 
-def _model_activity(session: Live, last: LastEvent | None) -> Activity:
+def _model_activity(session: RunningSession, last: LastEvent | None) -> Activity:
     """Return what Claude does after its last event: Claude Code reports a message only when it is complete."""
     if last is None:
         return Activity(Doing.THINKING, session.started_at or session.created_at)

@@ -12,10 +12,10 @@ from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.sessions import interrupt, supervisors
 from hldctl.store import maintenance, sessions
-from hldctl.store.database import UNWRITABLE, opened, reading
+from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
 from hldctl.supervisor import other_namespaces
 from hldctl.system import cgroup, file_lock
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 
 # A supervisor exits within this time after the end of its session.
 _EXIT_SECONDS = 10.0
@@ -35,9 +35,9 @@ def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) ->
 
     Raise WrongState, before anything is deleted, if one has not ended; `force` interrupts it first.
     """
-    with reading(state):
+    with open_for_reading(state):
         supervisors.adopt_lost(state, ids)
-        unattended = sessions.unattended(ids)
+        unattended = sessions.needing_supervisor(ids)
         if force:
             unattended = [
                 session for session in unattended if not other_namespaces.is_over(session, state.session(session.id))
@@ -58,9 +58,9 @@ def prunable(state: StateDirectory, *, older_than_seconds: float | None, keep: i
 
     Sessions whose directory belongs to another user are skipped, so that the others can be deleted.
     """
-    before = now() if older_than_seconds is None else now() - int(older_than_seconds * 1000)
-    with reading(state):
-        ids = sessions.ended_before(before, keep=keep or 0)
+    before = current_time_ms() if older_than_seconds is None else current_time_ms() - int(older_than_seconds * 1000)
+    with open_for_reading(state):
+        ids = sessions.ids_ended_before(before, keep=keep or 0)
     return [session_id for session_id in ids if state.session(session_id).is_own_directory()]
 
 
@@ -68,8 +68,8 @@ def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
     """Delete the sessions, yield each, and return their space in the database to the file system."""
     yield from _delete_all(state, ids)
     # The sessions are deleted even if there is no room to shrink the database.
-    with opened(state), suppress(*UNWRITABLE):
-        maintenance.give_back()
+    with open_database(state), suppress(*UNWRITABLE):
+        maintenance.return_free_space()
 
 
 def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
@@ -85,7 +85,7 @@ def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
         else:
             without_row_room.append(removed)
     for removed in without_row_room:
-        with opened(state):
+        with open_database(state):
             sessions.delete(removed.session_id)
         yield removed
 
@@ -93,7 +93,7 @@ def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
 def _delete_row(state: StateDirectory, session_id: str) -> bool:
     """Delete the row; return False if the disk has no room for that."""
     try:
-        with opened(state):
+        with open_database(state):
             sessions.delete(session_id)
     except UnfitEnvironment as error:
         if isinstance(error.__cause__, UNWRITABLE):
@@ -129,8 +129,8 @@ def _delete_files(state: StateDirectory, files: SessionFiles) -> int:
 def _acquire_lock(state: StateDirectory, files: SessionFiles) -> int:
     lock_fd = file_lock.acquire(files.lock, _EXIT_SECONDS)
     if lock_fd is None:
-        with reading(state):
-            is_done = not sessions.unattended([files.directory.name])
+        with open_for_reading(state):
+            is_done = not sessions.needing_supervisor([files.directory.name])
         if is_done:
             # The supervisor has nothing left to do: it is stopped, or hangs.
             supervisors.end(state, [files.directory.name])

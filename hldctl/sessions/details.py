@@ -10,13 +10,13 @@ from hldctl.sessions import lookup, supervisors
 from hldctl.store import approvals, mcp_servers, sessions
 from hldctl.store import file_snapshots as snapshot_store
 from hldctl.store.approvals import Approval
-from hldctl.store.connection import current
-from hldctl.store.database import reading
+from hldctl.store.connection import current_connection
+from hldctl.store.database import open_for_reading
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
 from hldctl.supervisor import other_namespaces
-from hldctl.system.processes import command_line, is_running, recorded
+from hldctl.system.processes import command_line, is_running, recorded_identity
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,23 @@ class Inspection:
 
 def inspect(state: StateDirectory, ref: str) -> Inspection:
     """Return the session and its details; raise NoSuchSession if `ref` does not name exactly one session."""
-    with reading(state):
+    with open_for_reading(state):
         session_id = lookup.find_session(ref).id
         supervisors.adopt_lost(state, [session_id])
         session = lookup.find_session(session_id)
         return Inspection(
             session,
             sessions.children(session_id),
-            mcp_servers.of_session(session_id),
+            mcp_servers.session_servers(session_id),
             _left_running(session),
-            approvals.pending(current(), session_id),
+            approvals.pending_approvals(current_connection(), session_id),
             _rules(session_id),
             other_namespaces.advice(session, state.session(session_id)),
         )
 
 
 def _rules(session_id: str) -> list[dict[str, Any]]:
-    if not (rows := approvals.rules(current(), session_id)):
+    if not (rows := approvals.rules(current_connection(), session_id)):
         return []
     # Imported here: most sessions have no rules, and commands that only read load no other code about Claude Code.
     from hldctl.claude.permission_hook import Rule
@@ -71,10 +71,10 @@ def _rules(session_id: str) -> list[dict[str, Any]]:
 
 
 def _left_running(session: Session) -> list[LeftRunning]:
-    identities = [recorded(pid, session.boot_id, started) for pid, started in session.left_running or ()]
+    identities = [recorded_identity(pid, session.boot_id, started) for pid, started in session.left_running or ()]
     return [LeftRunning(process.pid, command_line(process.pid)) for process in identities if is_running(process)]
 
 
 def file_snapshots(state: StateDirectory, session_id: str) -> list[SnapshotRow]:
-    with reading(state):
-        return snapshot_store.of_session(session_id)
+    with open_for_reading(state):
+        return snapshot_store.session_snapshots(session_id)

@@ -9,7 +9,7 @@ from hldctl.sessions import supervisors
 from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.states import FeedType
 from hldctl.store import feed
-from hldctl.store.database import changing_files, reading, refresh
+from hldctl.store.database import files_to_watch, open_for_reading, refresh
 from hldctl.store.feed import FeedEvent
 from hldctl.system.watcher import Wakeup
 
@@ -25,11 +25,11 @@ def events(
     follow: bool = False,
 ) -> Iterator[FeedEvent]:
     """Yield the events after the id `after`, in order; with `follow`, forever. A slow reader does not miss any."""
-    with reading(state):
-        wakeup = Wakeup(changing_files(state)) if follow else None
+    with open_for_reading(state):
+        wakeup = Wakeup(files_to_watch(state)) if follow else None
         try:
             while True:
-                while page := feed.after(after, _PAGE, types=types, session_id=session_id):
+                while page := feed.feed_after(after, _PAGE, types=types, session_id=session_id):
                     yield from page
                     after = page[-1].id
                 if wakeup is None:

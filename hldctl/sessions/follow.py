@@ -18,8 +18,8 @@ from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed, sessions
 from hldctl.store import events as stored_events
 from hldctl.store.approvals import Approval
-from hldctl.store.connection import current
-from hldctl.store.database import reading, refresh
+from hldctl.store.connection import current_connection
+from hldctl.store.database import open_for_reading, refresh
 from hldctl.store.events import Event
 from hldctl.system.watcher import Wakeup
 
@@ -63,9 +63,11 @@ def rounds(
 
     `inputs` is called before each wait and returns file descriptors.
     """
-    with reading(state):
+    with open_for_reading(state):
         reached = dict.fromkeys(ids, feed.last_id())
-        pending = [approval for session_id in ids for approval in approvals.pending(current(), session_id)]
+        pending = [
+            approval for session_id in ids for approval in approvals.pending_approvals(current_connection(), session_id)
+        ]
         for ended, page in _event_pages(state, ids, after=after, last=last, follow=True, inputs=inputs):
             yield Round(chain(page, pending, _approvals_after(reached, {approval.id for approval in pending})), ended)
             pending = []
@@ -90,7 +92,7 @@ def _event_pages(
     inputs: Callable[[], Sequence[int]] = tuple,
 ) -> Iterator[tuple[Collection[str], Iterator[Event]]]:
     """Yield the sessions that have ended, and the new events: once at the start, then after each wake-up."""
-    with reading(state):
+    with open_for_reading(state):
         reached = {session_id: _start_sequence(session_id, after, last) for session_id in ids}
         watched: Sequence[int] = inputs()
         wakeup = Wakeup(_existing_signals(state, ids), descriptors=watched) if follow else None
@@ -131,7 +133,7 @@ def journal(
 ) -> Iterator[bytes]:
     """Yield the journal's bytes, all or the `last` N lines; with `follow`, until the session has ended."""
     path = state.session(session_id).journal
-    with reading(state), _open_journal(path) as file:
+    with open_for_reading(state), _open_journal(path) as file:
         if last is not None:
             file.seek(_start_of_last_lines(file.fileno(), last))
         wakeup = Wakeup([path, *_existing_signals(state, [session_id])]) if follow else None
@@ -175,7 +177,7 @@ def _start_sequence(session_id: str, after: int, last: int | None) -> int:
 def _events_after(session_id: str, after: int) -> Iterator[Event]:
     is_last = False
     while not is_last:
-        events, is_last = stored_events.after(session_id, after)
+        events, is_last = stored_events.events_after(session_id, after)
         yield from events
         after = events[-1].sequence if events else after
 

@@ -9,11 +9,11 @@ from hldctl.paths import StateDirectory, touch
 from hldctl.sessions import supervisors, wait
 from hldctl.sessions.supervisor_health import Attention
 from hldctl.store import sessions
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import other_namespaces
 from hldctl.supervisor.termination import GRACE_SECONDS
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 
 
 def interrupt(
@@ -26,14 +26,16 @@ def interrupt(
     Raise WrongState for a session of another host, whose processes cannot be reached from here. A session in another
     PID namespace, such as a container's, is stopped by its supervisor there, which reads the same database.
     """
-    with opened(state):
+    with open_database(state):
         # First: a session that has already ended keeps its outcome.
         supervisors.adopt_lost(state, ids)
-        for session in sessions.not_ended(ids):
+        for session in sessions.live_sessions(ids):
             if not supervisors.is_here(session):
                 _refuse_unless_supervised(session, state)
         requested = [
-            session_id for session_id in ids if sessions.request_interrupt(session_id, now(), int(grace_seconds * 1000))
+            session_id
+            for session_id in ids
+            if sessions.request_interrupt(session_id, current_time_ms(), int(grace_seconds * 1000))
         ]
         for session_id in requested:
             touch(state.session(session_id).wake_signal)

@@ -12,19 +12,19 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import load
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
-from hldctl.protocol.launch_request import LaunchRequest, name_taken
+from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.sessions import auto_prune, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
-from hldctl.sessions.options import SessionOptions, directory, validate, validate_query, with_defaults
+from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
 from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfRunning
 from hldctl.store import scheduler
-from hldctl.store.database import opened
-from hldctl.system.clock import now
+from hldctl.store.database import open_database
+from hldctl.system.clock import current_time_ms
 
 
 @dataclass(frozen=True)
-class Launched:
+class LaunchResult:
     """The result of a launch."""
 
     session_id: str
@@ -37,7 +37,7 @@ class Launched:
     """Ids of other sessions that work in the same directory."""
 
 
-def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int, *, attended: bool) -> Launched:
+def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int, *, attended: bool) -> LaunchResult:
     """Launch a session, and return when Claude Code runs or the session is queued.
 
     `attended` says whether a person can give permission. Raise BadUsage or UnfitEnvironment before anything is created,
@@ -47,27 +47,27 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     # First, because the next steps run programs, such as the user's login shell.
     state.require_own()
     configuration = load.load()
-    configured = load.options(configuration)
-    widens = policies.ask_for_wide_permissions(options)
-    permissions = policies.new_permissions(options, configured, attended=attended, now=now())
-    all_options = with_defaults(options, configured)
+    configured = load.configured_options(configuration)
+    widens = policies.has_wide_options(options)
+    permissions = policies.new_permissions(options, configured, attended=attended, now=current_time_ms())
+    all_options = add_defaults(options, configured)
     values = validate(all_options)
-    name, if_running = naming(options)
-    claude_path = str(binary.find())
+    name, if_running = name_and_if_running(options)
+    claude_path = str(binary.find_binary())
     settings = ClaudeSettings(working_dir=options.working_dir or ".", **values)
     run_policy = policies.new_run_policy(all_options, configuration)
     launcher_id = policies.launcher_without_right(
         state, widens=widens or permissions.from_session, permissions=permissions, run_policy=run_policy
     )
-    rehearsal = rehearsal_of(options)
+    rehearsal = read_rehearsal(options)
     require_on_end(options, run_policy, settings.working_dir)
     preflight.require_hook(state, claude_path, permissions, settings)
     if rehearsal is not None:
-        preflight.require_settings(settings)
-    if (running := running_instead(state, name, if_running)) is not None:
-        return Launched(running, is_new=False)
-    working_dir = directory(settings.working_dir, create_with=umask if options.create_dir else None)
-    request = request_of(query, claude_path, umask, replace(settings, working_dir=working_dir), title=options.title)
+        preflight.require_rehearsal_settings(settings)
+    if (running := find_running_session(state, name, if_running)) is not None:
+        return LaunchResult(running, is_new=False)
+    working_dir = working_directory(settings.working_dir, create_with=umask if options.create_dir else None)
+    request = new_request(query, claude_path, umask, replace(settings, working_dir=working_dir), title=options.title)
     return start(
         state,
         replace(
@@ -83,14 +83,14 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     )
 
 
-def naming(options: SessionOptions) -> tuple[str | None, IfRunning]:
+def name_and_if_running(options: SessionOptions) -> tuple[str | None, IfRunning]:
     """Return the name of a new session, and what to do if it is taken; raise BadUsage for an invalid name."""
     if options.name is None and options.if_running is not None:
         raise BadUsage("--if-running needs --name: it says what to do if a session with that name is already running.")
     return None if options.name is None else validate_name(options.name), options.if_running or IfRunning.FAIL
 
 
-def running_instead(state: StateDirectory, name: str | None, if_running: IfRunning, but: str = "") -> str | None:
+def find_running_session(state: StateDirectory, name: str | None, if_running: IfRunning, but: str = "") -> str | None:
     """Return the running session with that name, except `but`, if none shall be started because of it.
 
     Raise WrongState if `if_running` is FAIL. The final check is made when the row is inserted. This one adopts sessions
@@ -98,11 +98,11 @@ def running_instead(state: StateDirectory, name: str | None, if_running: IfRunni
     """
     if name is None or if_running not in (IfRunning.FAIL, IfRunning.SKIP):
         return None
-    with opened(state):
-        supervisors.adopt_lost(state, scheduler.with_name(name))
-        running = next((session_id for session_id in scheduler.with_name(name) if session_id != but), None)
+    with open_database(state):
+        supervisors.adopt_lost(state, scheduler.ids_with_name(name))
+        running = next((session_id for session_id in scheduler.ids_with_name(name) if session_id != but), None)
     if running is not None and if_running is IfRunning.FAIL:
-        raise WrongState(name_taken(name, running))
+        raise WrongState(name_taken_message(name, running))
     return running
 
 
@@ -113,7 +113,7 @@ def require_on_end(options: SessionOptions, run_policy: RunPolicy, working_dir: 
         preflight.require_command(option, run_policy.on_end, working_dir)
 
 
-def rehearsal_of(options: SessionOptions) -> str | None:
+def read_rehearsal(options: SessionOptions) -> str | None:
     """Return the text of the rehearsal script, None without one; raise BadUsage if it cannot be read or parsed."""
     if options.rehearse is None:
         return None
@@ -130,7 +130,7 @@ def rehearsal_of(options: SessionOptions) -> str | None:
     return text
 
 
-def request_of(query: str, claude_path: str, umask: int, chosen: ClaudeSettings, title: str | None) -> LaunchRequest:
+def new_request(query: str, claude_path: str, umask: int, chosen: ClaudeSettings, title: str | None) -> LaunchRequest:
     """Return a launch request with new ids."""
     return LaunchRequest(
         session_id=str(uuid.uuid4()),
@@ -144,7 +144,7 @@ def request_of(query: str, claude_path: str, umask: int, chosen: ClaudeSettings,
     )
 
 
-def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> Launched:
+def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> LaunchResult:
     """Start a supervisor for the request, and the daily prune if it is due."""
     try:
         report = supervisors.launch(state, request)
@@ -152,9 +152,9 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
         # Also if a full disk prevents the launch: after pruning, the next one may have room.
         auto_prune.start_if_due(state, pruning)
     if report.running is not None:
-        return Launched(report.running, is_new=False)
+        return LaunchResult(report.running, is_new=False)
     replaces = report.is_queued and request.if_running is IfRunning.REPLACE
-    return Launched(report.session_id, True, report.is_queued, replaces, tuple(report.sharing))
+    return LaunchResult(report.session_id, True, report.is_queued, replaces, tuple(report.sharing))
 
 
 _SUMMARY_LENGTH = 50

@@ -26,10 +26,10 @@ def find_session(ref: str) -> Session:
 
 def _find_id(ref: str) -> str:
     if ref == "last":
-        if (newest := sessions.newest()) is None:
+        if (newest := sessions.newest_id()) is None:
             raise NoSuchSession("There is no session yet; `hldctl launch` starts one.")
         return newest
-    if (id_by_name := sessions.newest_with_name(ref)) is not None:
+    if (id_by_name := sessions.newest_id_with_name(ref)) is not None:
         return id_by_name
     if len(ref) < SHORTEST_PREFIX:
         raise NoSuchSession(

@@ -12,7 +12,7 @@ from typing import Any
 from hldctl.claude import mcp
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage
-from hldctl.settings.option import FLAG, TEXT, Kind, Option, chosen, chosen_only
+from hldctl.settings.option import FLAG, TEXT, Kind, Option, chosen_values, unstored_setting
 from hldctl.states import IfRunning
 
 _IF_RUNNING = Kind("one of fail, skip, queue and replace", lambda value: value in tuple(IfRunning), IfRunning)
@@ -22,18 +22,18 @@ _IF_RUNNING = Kind("one of fail, skip, queue and replace", lambda value: value i
 class SessionOptions:
     """The options given for a new session. A field is None if its option was not given."""
 
-    title: str | None = chosen_only(None, Option("title", TEXT, "A title, shown in lists.", metavar="TITLE"))
-    working_dir: str | None = chosen_only(
+    title: str | None = unstored_setting(None, Option("title", TEXT, "A title, shown in lists.", metavar="TITLE"))
+    working_dir: str | None = unstored_setting(
         None,
         Option(
             "working_dir", TEXT, "Directory in which Claude Code works.", flags=("--working-dir", "-C"), metavar="DIR"
         ),
     )
-    create_dir: bool | None = chosen_only(
+    create_dir: bool | None = unstored_setting(
         None,
         Option("create_dir", FLAG, "Create the working directory if it is missing.", flags=("--create-dir",)),
     )
-    name: str | None = chosen_only(
+    name: str | None = unstored_setting(
         None,
         Option(
             "name",
@@ -42,11 +42,11 @@ class SessionOptions:
             metavar="NAME",
         ),
     )
-    if_running: IfRunning | None = chosen_only(
+    if_running: IfRunning | None = unstored_setting(
         None,
         Option("if_running", _IF_RUNNING, "What to do if a session with that name is already running. Default: fail."),
     )
-    rehearse: str | None = chosen_only(
+    rehearse: str | None = unstored_setting(
         None,
         Option("rehearse", TEXT, "Play a script in place of the model: no account, no cost.", metavar="SCRIPT"),
     )
@@ -56,14 +56,14 @@ class SessionOptions:
     """The values of the other options, by name; see `hldctl.settings`."""
 
 
-def with_defaults(options: SessionOptions, configured: Mapping[str, Any]) -> SessionOptions:
+def add_defaults(options: SessionOptions, configured: Mapping[str, Any]) -> SessionOptions:
     """Return the options, completed by those of the configuration file."""
     return replace(options, given={**configured, **options.given})
 
 
 def validate(options: SessionOptions) -> dict[str, Any]:
     """Return the fields of ClaudeSettings that the options set; raise BadUsage for invalid values."""
-    values = chosen(ClaudeSettings, options.given, 0)
+    values = chosen_values(ClaudeSettings, options.given, 0)
     if options.extra_arguments is not None:
         values["extra_arguments"] = options.extra_arguments
     if "additional_directories" in values:
@@ -86,7 +86,7 @@ def validate_query(query: str) -> str:
     return query
 
 
-def directory(path: str, *, create_with: int | None = None) -> str:
+def working_directory(path: str, *, create_with: int | None = None) -> str:
     """Return the absolute path of a working directory; raise BadUsage if it cannot be used.
 
     `create_with` is the user's umask with which to create a missing directory; None if it must exist.
@@ -144,7 +144,7 @@ def _mcp_config(source: str) -> dict[str, Any]:
     if not isinstance(servers, dict):
         raise BadUsage('--mcp-config needs an object "mcpServers" with an object for each server in it.')
     for name, server in servers.items():
-        if (problem := mcp.fault(server)) is not None:
+        if (problem := mcp.configuration_error(server)) is not None:
             # Never show its values: they may be secrets.
             raise BadUsage(f"--mcp-config: the server {name!r} {problem}.")
     return config

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hldctl.states import EventType
 from hldctl.store import events
-from hldctl.store.events import Event, Line
+from hldctl.store.events import Event, OutlineEntry
 
 # Levels of subagents; deeper ones are shown at this level.
 _MAX_DEPTH = 4
@@ -36,9 +36,9 @@ class Outline:
     """
 
     session_id: str
-    prompts: list[Line] = field(default_factory=list)
+    prompts: list[OutlineEntry] = field(default_factory=list)
     """The user's messages."""
-    failed: list[Line] = field(default_factory=list)
+    failed: list[OutlineEntry] = field(default_factory=list)
     """The calls whose result is an error."""
     tools: Counter[str] = field(default_factory=Counter)
     """The number of calls of each tool."""
@@ -54,11 +54,11 @@ class Outline:
     def _walk(self, sequences: Sequence[int]) -> Iterator[Begin | End]:
         for sequence in sequences:
             # The journal may have been replayed since.
-            if (event := events.at(self.session_id, sequence)) is None:
+            if (event := events.event_at(self.session_id, sequence)) is None:
                 continue
             inner = self._children.get(sequence, ())
             result = self._results.get(sequence)
-            yield Begin(event, events.at(self.session_id, result) if result else None, bool(inner))
+            yield Begin(event, events.event_at(self.session_id, result) if result else None, bool(inner))
             if inner:
                 yield from self._walk(inner)
                 yield End()
@@ -71,7 +71,7 @@ _NO_EVENT = 0
 def read(session_id: str) -> Outline:
     """Return the outline of the session's conversation."""
     outline = Outline(session_id)
-    calls: dict[str, Line] = {}
+    calls: dict[str, OutlineEntry] = {}
     # By call: the event that its subagent's events are nested in, and their depth.
     parents: dict[str, tuple[int, int]] = {}
     for line in events.outline(session_id):

@@ -13,9 +13,9 @@ from hldctl.sessions import activity, supervisors
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.store import sessions
-from hldctl.store.database import changing_files, reading, refresh
+from hldctl.store.database import files_to_watch, open_for_reading, refresh
 from hldctl.store.session import Session
-from hldctl.store.session_list import Listing, matching
+from hldctl.store.session_list import Listing, find_sessions
 from hldctl.system.watcher import Wakeup
 
 _OUTCOME_CHARS = 200
@@ -40,15 +40,15 @@ class Overview:
 
 def look(listing: Listing) -> Overview:
     """Return the present overview."""
-    listed = matching(listing)
+    listed = find_sessions(listing)
     return Overview(listed, activity.of_all(), sessions.outcomes([session.id for session in listed], _OUTCOME_CHARS))
 
 
 def followed(state: StateDirectory, listing: Listing, also: Sequence[Path] = ()) -> Iterator[Overview]:
     """Yield overviews forever: after each change or touch of the files `also`, and each second while a session runs."""
-    with reading(state):
+    with open_for_reading(state):
         # Wake up after a commit of any session, as in `feed`.
-        files = [*changing_files(state), *also]
+        files = [*files_to_watch(state), *also]
         with closing(Wakeup(files)) as wakeup:
             while True:
                 supervisors.adopt_all_lost(state)

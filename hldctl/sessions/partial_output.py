@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from hldctl.claude.partial_messages import Piece, piece
+from hldctl.claude.partial_messages import Piece, parse_piece
 
 # Bytes to read back, so that a text is seen from its beginning.
 _LOOK_BACK_BYTES = 1 << 18
@@ -27,7 +27,7 @@ class Writing:
         while self._file is not None and (block := self._file.read(_LOOK_BACK_BYTES)):
             *lines, self._incomplete_line = (self._incomplete_line + block).split(b"\n")
             for line in lines:
-                if (new_piece := piece(line)) is not None:
+                if (new_piece := parse_piece(line)) is not None:
                     yield new_piece
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.options import SessionOptions
 from hldctl.sessions.permissions import caller
-from hldctl.settings.option import chosen, inherited
+from hldctl.settings.option import chosen_values, inherited_values
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 from hldctl.store.session import Session
@@ -26,7 +26,7 @@ def new_run_policy(options: SessionOptions, configuration: Configuration) -> Run
 
 def continued_run_policy(options: SessionOptions, parent: Session, configuration: Configuration) -> RunPolicy:
     """Return the parent's run policy with the options given now."""
-    return _run_policy(inherited(RunPolicy, parent), options, configuration)
+    return _run_policy(inherited_values(RunPolicy, parent), options, configuration)
 
 
 def _run_policy(base: dict[str, Any], options: SessionOptions, configuration: Configuration) -> RunPolicy:
@@ -36,7 +36,7 @@ def _run_policy(base: dict[str, Any], options: SessionOptions, configuration: Co
             f"There is no group {group!r}. Define it in {schema.path()}: under [groups], set how many of its sessions "
             f"may run, as in {group} = 2."
         )
-    values = base | chosen(RunPolicy, options.given, 0)
+    values = base | chosen_values(RunPolicy, options.given, 0)
     if not (values.get("on_end") or "").strip():
         # An empty command turns off the configured or inherited one.
         values["on_end"] = None
@@ -48,13 +48,13 @@ def new_permissions(options: SessionOptions, configured: Mapping[str, Any], *, a
 
     `configured` are the options of the configuration file; `attended` says whether a person at a terminal can be asked.
     """
-    base = {"approvals": attended} | chosen(Permissions, configured, now)
+    base = {"approvals": attended} | chosen_values(Permissions, configured, now)
     return _permissions(base, options, now)
 
 
 def continued_permissions(options: SessionOptions, parent: Session, now: int) -> Permissions:
     """Return the parent's current permissions with the options given."""
-    return _permissions(inherited(Permissions, parent), options, now)
+    return _permissions(inherited_values(Permissions, parent), options, now)
 
 
 def _permissions(base: dict[str, Any], options: SessionOptions, now: int) -> Permissions:
@@ -65,7 +65,7 @@ def _permissions(base: dict[str, Any], options: SessionOptions, now: int) -> Per
         )
     if "permission_prompt_tool" in given:
         base = base | {"approvals": False}
-    return Permissions(**(base | chosen(Permissions, given, now)))
+    return Permissions(**(base | chosen_values(Permissions, given, now)))
 
 
 _WIDE_MODES = ("acceptEdits", "bypassPermissions")
@@ -85,7 +85,7 @@ def are_wide(permissions: Permissions, settings: ClaudeSettings) -> bool:
     )
 
 
-def ask_for_wide_permissions(options: SessionOptions) -> bool:
+def has_wide_options(options: SessionOptions) -> bool:
     """Return whether the options of a new session request wide permissions."""
     given = options.given
     timeout = given.get("approval_timeout")

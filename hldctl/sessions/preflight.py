@@ -10,11 +10,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from hldctl.claude.binary import OLDEST_WITH_APPROVALS, version
+from hldctl.claude.binary import OLDEST_WITH_APPROVALS, read_version
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.paths import StateDirectory, write_private
-from hldctl.protocol.launch_request import asks_by_hook
+from hldctl.protocol.launch_request import needs_hook
 from hldctl.settings.permissions import Permissions
 
 # The first word of a simple command, after assignments. A word that a shell would expand is not checked.
@@ -52,7 +52,7 @@ def _run_sh(*arguments: str, working_dir: str, script: str = "") -> subprocess.C
     )
 
 
-def require_settings(settings: ClaudeSettings) -> None:
+def require_rehearsal_settings(settings: ClaudeSettings) -> None:
     """Raise BadUsage if arguments for Claude Code would override the settings of a rehearsal."""
     if _has_settings_argument(settings):
         raise BadUsage("--settings after -- would replace the settings of the rehearsal; write it before --.")
@@ -71,7 +71,7 @@ def require_hook(state: StateDirectory, claude_path: str, permissions: Permissio
         raise BadUsage(
             "--permission-prompt-tool cannot be used with --approvals: it answers requests instead of hldctl."
         )
-    if asks_by_hook(permissions, settings):
+    if needs_hook(permissions, settings):
         _require_no_settings_argument(settings)
         _require_version(state, claude_path)
 
@@ -106,7 +106,7 @@ def _cached_version(state: StateDirectory, claude_path: str) -> tuple[int, ...] 
 
 
 def _cache_version(state: StateDirectory, claude_path: str) -> tuple[int, ...] | None:
-    found_version = version(Path(claude_path))
+    found_version = read_version(Path(claude_path))
     if found_version is not None:
         state.prepare()
         # The launch itself reports a full disk.

@@ -14,19 +14,27 @@ from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.sessions import auto_prune, interrupt, lookup, policies, preflight, settings, wait
-from hldctl.sessions.launch import Launched, naming, rehearsal_of, request_of, require_on_end, running_instead, start
-from hldctl.sessions.options import SessionOptions, directory, validate, validate_query
+from hldctl.sessions.launch import (
+    LaunchResult,
+    find_running_session,
+    name_and_if_running,
+    new_request,
+    read_rehearsal,
+    require_on_end,
+    start,
+)
+from hldctl.sessions.options import SessionOptions, validate, validate_query, working_directory
 from hldctl.sessions.permissions import caller
-from hldctl.settings.option import inherited
+from hldctl.settings.option import inherited_values
 from hldctl.store import sessions
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.store.session import Session
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 
 _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
 
 
-def resume(state: StateDirectory, session_ref: str, query: str, options: SessionOptions, umask: int) -> Launched:
+def resume(state: StateDirectory, session_ref: str, query: str, options: SessionOptions, umask: int) -> LaunchResult:
     """Launch a session that continues the conversation of another, with its settings except its name and those given.
 
     A session that is still running is interrupted first. Raise WrongState if it never had a conversation.
@@ -35,11 +43,11 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
     state.require_own()
     values = validate(options)
     configuration = load.load()
-    name, if_running = naming(options)
-    claude_path = str(binary.find())
-    if command_line.names_conversation(values.get("extra_arguments", ())):
+    name, if_running = name_and_if_running(options)
+    claude_path = str(binary.find_binary())
+    if command_line.has_conversation_option(values.get("extra_arguments", ())):
         raise BadUsage("continue chooses the conversation itself; remove --resume, --continue and --session-id.")
-    with opened(state):
+    with open_database(state):
         parent_id = lookup.find_session(session_ref).id
     # Its settings and environment become the new session's.
     state.session(parent_id).require_own()
@@ -49,33 +57,33 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
         )
     run_policy = policies.continued_run_policy(options, parent, configuration)
-    rehearsal = rehearsal_of(options)
+    rehearsal = read_rehearsal(options)
     if rehearsal is None:
         rehearsal = _read_text(state.session(parent.id).rehearsal)
-    permissions = policies.continued_permissions(options, parent, now())
+    permissions = policies.continued_permissions(options, parent, current_time_ms())
     require_on_end(options, run_policy, options.working_dir or parent.working_dir)
-    working_dir = directory(
+    working_dir = working_directory(
         options.working_dir or parent.working_dir, create_with=umask if options.create_dir else None
     )
     inherited_settings = _inherited_settings(state, parent)
     values["environment"] = inherited_settings.environment | values.get("environment", {})
     new_settings = replace(inherited_settings, working_dir=working_dir, **values)
     # A session may pass the permissions that it has to its own continuation.
-    widens = policies.ask_for_wide_permissions(options) or (
+    widens = policies.has_wide_options(options) or (
         policies.are_wide(permissions, new_settings) and caller.session_without_right(state) != parent.id
     )
     launcher_id = policies.launcher_without_right(state, widens=widens, permissions=permissions, run_policy=run_policy)
     preflight.require_hook(state, claude_path, permissions, new_settings)
     if rehearsal is not None:
-        preflight.require_settings(new_settings)
-    if (running := running_instead(state, name, if_running, but=parent.id)) is not None:
-        return Launched(running, is_new=False)
+        preflight.require_rehearsal_settings(new_settings)
+    if (running := find_running_session(state, name, if_running, but=parent.id)) is not None:
+        return LaunchResult(running, is_new=False)
     if parent.completed_at is None:
         # Last, so that an error in the continuation does not stop its parent.
         interrupt.interrupt(state, [parent.id])
     if any(getattr(new_settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
         new_settings = replace(new_settings, fresh_system_prompt=True)
-    request = request_of(query, claude_path, umask, new_settings, title=options.title or parent.title)
+    request = new_request(query, claude_path, umask, new_settings, title=options.title or parent.title)
     continuation = replace(
         request,
         parent_session_id=parent.id,
@@ -94,9 +102,9 @@ def _add_permissions(
     state: StateDirectory, request: LaunchRequest, parent_id: str, options: SessionOptions
 ) -> LaunchRequest:
     """Return the request with the parent's current permissions; expired ones are dropped, in the parent's row too."""
-    with opened(state):
+    with open_database(state):
         parent = lookup.find_session(parent_id)
-        now_ms = now()
+        now_ms = current_time_ms()
         if settings.has_expired(parent, now_ms):
             sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, now_ms)
             parent = lookup.find_session(parent_id)
@@ -106,8 +114,8 @@ def _add_permissions(
 def _inherited_settings(state: StateDirectory, parent: Session) -> ClaudeSettings:
     """Return the parent's settings, except max_turns: the new session counts from zero."""
     files = state.session(parent.id)
-    values = inherited(ClaudeSettings, parent) | {
-        "extra_arguments": command_line.without_conversation(parent.extra_arguments),
+    values = inherited_values(ClaudeSettings, parent) | {
+        "extra_arguments": command_line.remove_conversation_options(parent.extra_arguments),
         "mcp_config": _read_json(files.mcp_config),
         "claude_settings": _read_json(files.claude_settings),
         "environment": _read_json(files.environment) or {},

@@ -13,10 +13,10 @@ from hldctl.paths import StateDirectory, touch
 from hldctl.sessions import lookup
 from hldctl.sessions.permissions import caller
 from hldctl.store import sessions
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor.pending_hooks import wake_hooks
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 
 WITHOUT_SKIPPING: dict[str, Any] = {
     "dangerously_skip_permissions": False,
@@ -65,11 +65,11 @@ def change(state: StateDirectory, ref: str, changes: Changes) -> Session:
         raise BadUsage(
             "--dangerously-skip-permissions-timeout turns skipping on; it cannot be combined with turning it off."
         )
-    now_ms = now()
+    now_ms = current_time_ms()
     columns = changes.columns(now_ms)
     if not columns and not changes.forgotten_rules:
         raise BadUsage("Nothing to set; `hldctl set --help` lists the options.")
-    with opened(state):
+    with open_database(state):
         if changes.widen_permissions:
             caller.require_right(state, "Widening permissions")
         session_id = lookup.find_session(ref).id
@@ -78,7 +78,7 @@ def change(state: StateDirectory, ref: str, changes: Changes) -> Session:
         sessions.change_settings(session_id, columns, now_ms, _rules_to_forget(session_id, changes))
         # The record is needed only if the database is lost.
         with contextlib.suppress(OSError):
-            session_record.keep_as_recorded(session_id, files)
+            session_record.save_from_database(session_id, files)
         touch(files.wake_signal)
         touch(files.change_signal)
         if columns:

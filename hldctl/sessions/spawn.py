@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from hldctl.paths import COMMAND_TOKEN
-from hldctl.supervisor.command import command
+from hldctl.supervisor.command import build_supervisor_command
 
 _prestarted: list[subprocess.Popen[bytes]] = []
 
@@ -35,7 +35,7 @@ def for_adoption(session_id: str) -> subprocess.Popen[bytes]:
 
 def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command(*arguments),
+        build_supervisor_command(*arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

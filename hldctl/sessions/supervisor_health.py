@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.paths import StateDirectory, modified_at, touch
+from hldctl.paths import StateDirectory, modification_time_ns, touch
 from hldctl.sessions import supervisors
 from hldctl.store import sessions
 from hldctl.system import file_lock
@@ -76,7 +76,7 @@ def unanswering(state: StateDirectory, ids: Iterable[str], seconds: float) -> li
             wakeup.wait(min(seconds_left, 1.0))
     finally:
         wakeup.close()
-    alive = {session.id for session in sessions.not_ended(silent)}
+    alive = {session.id for session in sessions.live_sessions(silent)}
     return [
         session_id
         for session_id in silent
@@ -87,4 +87,4 @@ def unanswering(state: StateDirectory, ids: Iterable[str], seconds: float) -> li
 def _has_responded(state: StateDirectory, session_id: str) -> bool:
     """Return whether the supervisor has read the database since the last touch of its wake signal."""
     files = state.session(session_id)
-    return modified_at(files.wake_answer) == modified_at(files.wake_signal)
+    return modification_time_ns(files.wake_answer) == modification_time_ns(files.wake_signal)

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from hldctl.errors import HldctlError, UnfitEnvironment, error_for
+from hldctl.errors import HldctlError, UnfitEnvironment, error_from_exit_code
 from hldctl.paths import StateDirectory, is_session_id
-from hldctl.protocol.launch_report import Report
+from hldctl.protocol.launch_report import LaunchReport
 from hldctl.sessions import spawn
 from hldctl.store import sessions
 from hldctl.store.connection import is_read_only
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _KILL_WAIT_SECONDS = 10
 
 
-def launch(state: StateDirectory, request: LaunchRequest) -> Report:
+def launch(state: StateDirectory, request: LaunchRequest) -> LaunchReport:
     """Start a supervisor for a new session and return its report once Claude Code runs or is queued.
 
     Raise the error that the supervisor reports if Claude Code cannot be started.
@@ -55,7 +55,7 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     orphans = [session_id for session_id in ids if file_lock.is_free(state.session(session_id).lock)]
     if not orphans:
         return
-    unattended = sessions.unattended(orphans)
+    unattended = sessions.needing_supervisor(orphans)
     lost = [
         session
         for session in unattended
@@ -90,7 +90,7 @@ def adopt_all_lost(state: StateDirectory) -> None:
 
     Sessions whose directory belongs to another user are skipped, so that commands can list the others.
     """
-    ids = sessions.to_be_attended()
+    ids = sessions.ids_needing_supervisor()
     adopt_lost(state, [session_id for session_id in ids if state.session(session_id).is_own_directory()])
 
 
@@ -161,7 +161,7 @@ def _kill_holders(paths: set[str], programs: tuple[str, ...]) -> list[int]:
 
 def alive_here() -> list[str]:
     """Return the ids of the sessions that have not ended and whose processes can be reached from here."""
-    return [session.id for session in sessions.not_ended(sessions.alive()) if is_here(session)]
+    return [session.id for session in sessions.live_sessions(sessions.live_ids()) if is_here(session)]
 
 
 def is_here(session: Session) -> bool:
@@ -176,7 +176,7 @@ def _start(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> su
         raise UnfitEnvironment(f"Cannot start a supervisor: {error.strerror or error}.") from error
 
 
-def _read_report(state: StateDirectory, process: subprocess.Popen[bytes], session_id: str) -> Report:
+def _read_report(state: StateDirectory, process: subprocess.Popen[bytes], session_id: str) -> LaunchReport:
     assert process.stdout is not None
     with process.stdout as pipe:
         line = pipe.readline()
@@ -184,7 +184,7 @@ def _read_report(state: StateDirectory, process: subprocess.Popen[bytes], sessio
         raise UnfitEnvironment(
             f"The supervisor of {session_id} exited without a report; see {state.session(session_id).log}."
         )
-    report = Report.from_bytes(line)
+    report = LaunchReport.from_bytes(line)
     if report.error is not None:
-        raise error_for(report.exit_code, report.error)
+        raise error_from_exit_code(report.exit_code, report.error)
     return report

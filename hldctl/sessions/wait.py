@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from hldctl.config import schema
-from hldctl.errors import ExitCode, NoSuchSession, WasInterrupted, WrongState
+from hldctl.errors import ExitCode, Interrupted, NoSuchSession, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.supervisor_health import Attention
 from hldctl.states import EndReason, Status
 from hldctl.store import scheduler, sessions
-from hldctl.store.database import reading, refresh
+from hldctl.store.database import open_for_reading, refresh
 from hldctl.store.session import Session
 from hldctl.system.watcher import Wakeup
 
@@ -82,10 +82,10 @@ def until_replaced(state: StateDirectory, session_id: str) -> None:
     def look() -> Session | None:
         session = _get_session(session_id)
         if session.status == Status.INTERRUPTED and session.started_at is None:
-            raise WasInterrupted(f"Session {session_id} was interrupted before it started.")
+            raise Interrupted(f"Session {session_id} was interrupted before it started.")
         if session.completed_at is not None or session.pid is not None or _is_waiting_for_slot(session):
             return session
-        same_name = scheduler.with_name(session.name)
+        same_name = scheduler.ids_with_name(session.name)
         supervisors.adopt_lost(state, same_name)
         attention.look(same_name)
         return None
@@ -94,20 +94,20 @@ def until_replaced(state: StateDirectory, session_id: str) -> None:
 
 
 def _is_waiting_for_slot(session: Session) -> bool:
-    if session.status != Status.QUEUED or scheduler.with_name(session.name)[:1] != [session.id]:
+    if session.status != Status.QUEUED or scheduler.ids_with_name(session.name)[:1] != [session.id]:
         return False
     config = schema.load()
     return not scheduler.may_start(session.id, scheduler.Slots(config.max_running, config.groups))
 
 
 def has_ended(state: StateDirectory, session_id: str) -> bool:
-    with reading(state):
+    with open_for_reading(state):
         return _get_session(session_id).completed_at is not None
 
 
 def has_on_end_left(state: StateDirectory, session_id: str) -> bool:
     """Return whether the session has an `on_end` command that has not finished."""
-    with reading(state):
+    with open_for_reading(state):
         return bool(_get_session(session_id).on_end_pending)
 
 
@@ -129,7 +129,7 @@ def _wait_until(look: Callable[[], T | None], state: StateDirectory, watched: Se
     # Unlike Path.exists, os.path.exists does not raise for a directory that cannot be searched.
     wakeup = Wakeup([path for path in watched if os.path.exists(path)])
     try:
-        with reading(state):
+        with open_for_reading(state):
             while True:
                 if (result := look()) is not None:
                     return result

@@ -158,7 +158,7 @@ def column(*, exposure: Exposure = HIDDEN, trusted: bool = False, outcome: bool 
     return field(metadata={"column": True, "exposure": exposure, "trusted": trusted, "outcome": outcome})
 
 
-def chosen_only(default: Any, option: Option) -> Any:
+def unstored_setting(default: Any, option: Option) -> Any:
     """Declare a field that can be chosen for a session but is not stored in the database."""
     return field(default_factory=lambda: default, metadata={"option": option}, repr=False)
 
@@ -170,7 +170,7 @@ def options(part: type) -> Iterator[tuple[Field[Any], Option]]:
             yield each, option
 
 
-def chosen(part: type, given: Mapping[str, Any], now: int) -> dict[str, Any]:
+def chosen_values(part: type, given: Mapping[str, Any], now: int) -> dict[str, Any]:
     """Return the fields of `part` that the given options, by name, set. `now` is in milliseconds since 1970."""
     values: dict[str, Any] = {}
     for each, option in options(part):
@@ -179,7 +179,7 @@ def chosen(part: type, given: Mapping[str, Any], now: int) -> dict[str, Any]:
     return values
 
 
-def inherited(part: type, parent: Any) -> dict[str, Any]:
+def inherited_values(part: type, parent: Any) -> dict[str, Any]:
     """Return the columns of `part` that a continuation inherits from its parent's row."""
     return {
         each.name: getattr(parent, each.name)
@@ -188,6 +188,6 @@ def inherited(part: type, parent: Any) -> dict[str, Any]:
     }
 
 
-def stored(part: Any) -> dict[str, Any]:
+def column_values(part: Any) -> dict[str, Any]:
     """Return the columns of `part`, by name."""
     return {each.name: getattr(part, each.name) for each in fields(part) if each.metadata.get("column")}

@@ -23,7 +23,7 @@ def approval_timeout(text: str) -> ApprovalTimeout:
     length, _, outcome = text.partition("=")
     if outcome not in ("deny", "allow"):
         raise BadUsage(f"{text!r} is not an approval timeout; write 30m=deny or 30m=allow.")
-    return ApprovalTimeout(int(durations.seconds(length) * 1000), outcome == "allow")
+    return ApprovalTimeout(int(durations.parse_seconds(length) * 1000), outcome == "allow")
 
 
 def tool_names(text: str) -> list[str]:
@@ -52,12 +52,12 @@ def dollars(text: str) -> float:
 
 def milliseconds(text: str) -> int:
     """Parse a duration; raise BadUsage for anything else."""
-    return int(durations.seconds(text) * 1000)
+    return int(durations.parse_seconds(text) * 1000)
 
 
 def limit_ms(text: str) -> int:
     """Parse a duration longer than zero, in milliseconds; raise BadUsage for anything else."""
-    return int(durations.limit(text) * 1000)
+    return int(durations.parse_timeout_seconds(text) * 1000)
 
 
 def integer(minimum: int, maximum: int = 2**53) -> Callable[[str], int]:

@@ -37,7 +37,7 @@ ORDER BY sequence DESC LIMIT 1
 """
 
 
-class Live(NamedTuple):
+class RunningSession(NamedTuple):
     """A session that has not ended. Times are milliseconds since 1970."""
 
     id: str
@@ -74,9 +74,9 @@ class LastEvent(NamedTuple):
     """The first 200 characters of a system event; None for other events."""
 
 
-def live() -> list[Live]:
+def running_sessions() -> list[RunningSession]:
     """Return the sessions that have not ended, oldest first."""
-    return [Live._make((*row[:-1], json.loads(row[-1] or "[]"))) for row in execute(LIVE)]
+    return [RunningSession._make((*row[:-1], json.loads(row[-1] or "[]"))) for row in execute(LIVE)]
 
 
 def oldest_open_calls() -> dict[str, OpenCall]:
@@ -89,7 +89,7 @@ def last_events() -> dict[str, LastEvent]:
     return {row[0]: LastEvent(*row) for row in execute(LAST_EVENTS)}
 
 
-def last_words(session_id: str) -> str | None:
+def last_message(session_id: str) -> str | None:
     """Return Claude's last message in the main conversation; None if there is none."""
     row = execute(LAST_WORDS, (session_id,)).fetchone()
     return None if row is None else str(row[0])

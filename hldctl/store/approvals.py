@@ -82,13 +82,13 @@ _INSERT = f"INSERT INTO approvals ({_COLUMNS}) VALUES ({', '.join('?' * len(Appr
 _SETTINGS = f"SELECT {', '.join(SessionSettings._fields)} FROM sessions WHERE id = ?"
 
 
-def as_object(approval: Approval) -> dict[str, Any]:
+def approval_object(approval: Approval) -> dict[str, Any]:
     """Return the JSON object that the contract specifies for an approval."""
     # Imported here: a hook that answers by a rule does not need it.
-    from hldctl.system.clock import rfc3339
+    from hldctl.system.clock import format_rfc3339
 
     columns = {name: getattr(approval, name) for name in FIELDS}
-    columns |= {name: rfc3339(columns[name]) for name in ("created_at", "responded_at")}
+    columns |= {name: format_rfc3339(columns[name]) for name in ("created_at", "responded_at")}
     return columns | {"tool_input": json.loads(approval.tool_input), "answered_from": origin(approval)}
 
 
@@ -136,26 +136,26 @@ def ids_with_prefix(connection: apsw.Connection, prefix: str) -> list[str]:
     return [row[0] for row in connection.execute(query, (prefix, prefix + "\x7f"))]
 
 
-def pending(connection: apsw.Connection, session_id: str | None = None) -> list[Approval]:
+def pending_approvals(connection: apsw.Connection, session_id: str | None = None) -> list[Approval]:
     """Return the pending requests of one session or of all, oldest first."""
     condition, parameters = ("AND session_id = ?", (session_id,)) if session_id is not None else ("", ())
     query = f"SELECT {_COLUMNS} FROM approvals WHERE status = 'pending' {condition} ORDER BY created_at, rowid"
     return [Approval._make(row) for row in connection.execute(query, parameters)]
 
 
-def of_session(connection: apsw.Connection, session_id: str) -> list[Approval]:
+def session_approvals(connection: apsw.Connection, session_id: str) -> list[Approval]:
     """Return all requests of a session, oldest first."""
     query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? ORDER BY created_at, rowid"
     return [Approval._make(row) for row in connection.execute(query, (session_id,))]
 
 
-def newest(connection: apsw.Connection, limit: int, before: int = 2**63 - 1) -> list[Approval]:
+def newest_approvals(connection: apsw.Connection, limit: int, before: int = 2**63 - 1) -> list[Approval]:
     """Return the newest requests of all sessions, the oldest of them first; `before` is an exclusive rowid."""
     query = f"SELECT {_COLUMNS} FROM approvals WHERE rowid < ? ORDER BY rowid DESC LIMIT ?"
     return [Approval._make(row) for row in connection.execute(query, (before, limit))][::-1]
 
 
-def ask(connection: apsw.Connection, approval: Approval, working_dir: str) -> bool:
+def record_request(connection: apsw.Connection, approval: Approval, working_dir: str) -> bool:
     """Record a request, already answered or not, find the tool call that it is about, and publish it to the feed.
 
     Return False without recording anything if the session has ended.
@@ -272,7 +272,7 @@ def _publish_answer(connection: apsw.Connection, approval_id: str, now: int) -> 
 def expire_all(connection: apsw.Connection, session_id: str, now: int, comment: str) -> None:
     """Expire all pending requests of a session: its hooks no longer wait for an answer."""
     expired = ApprovalStatus.EXPIRED
-    for approval in pending(connection, session_id):
+    for approval in pending_approvals(connection, session_id):
         resolve(connection, approval.id, expired, now=now, answered_by="the session's end", comment=comment)
 
 
@@ -315,7 +315,7 @@ def _is_same_path(path: Any, absolute: Any, working_dir: str) -> bool:
 
 def mark_events(connection: apsw.Connection, session_id: str) -> None:
     """Set the approval columns of the session's tool calls, after their events were written again."""
-    for approval in of_session(connection, session_id):
+    for approval in session_approvals(connection, session_id):
         _mark_event(connection, approval)
 
 
@@ -345,7 +345,7 @@ def _publish_resolved(connection: apsw.Connection, approval: Approval) -> None:
 
 def refresh_session(connection: apsw.Connection, session_id: str, now: int) -> None:
     """Update the number of pending requests of a session, and the status that follows from it."""
-    waiting = len(pending(connection, session_id))
+    waiting = len(pending_approvals(connection, session_id))
     row = connection.execute("SELECT status, run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
     if row is None:
         return

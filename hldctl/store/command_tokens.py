@@ -17,7 +17,7 @@ def issue(connection: apsw.Connection, session_id: str) -> str:
     return token
 
 
-def session_of(connection: apsw.Connection, token: str) -> str | None:
+def token_session(connection: apsw.Connection, token: str) -> str | None:
     """Return the session whose command got this token, None for a token that was never issued."""
     row = connection.execute("SELECT session_id FROM command_tokens WHERE hash = ?", (_hash(token),)).fetchone()
     return None if row is None else str(row[0])

@@ -16,7 +16,7 @@ _TITLE_LENGTH = 200
 _BUSY_TIMEOUT_MS = 50
 
 
-class Which(StrEnum):
+class SessionFilter(StrEnum):
     """The kinds of sessions that an argument accepts."""
 
     ANY = "session"
@@ -27,11 +27,11 @@ class Which(StrEnum):
 
 
 _CONDITIONS = {
-    Which.ANY: "1",
-    Which.ALIVE: "completed_at IS NULL",
-    Which.ENDED: "completed_at IS NOT NULL",
-    Which.BEGUN: "claude_session_id IS NOT NULL",
-    Which.ASKING: "pending_approvals > 0",
+    SessionFilter.ANY: "1",
+    SessionFilter.ALIVE: "completed_at IS NULL",
+    SessionFilter.ENDED: "completed_at IS NOT NULL",
+    SessionFilter.BEGUN: "claude_session_id IS NOT NULL",
+    SessionFilter.ASKING: "pending_approvals > 0",
 }
 
 
@@ -50,7 +50,7 @@ class RequestLine(NamedTuple):
 
 
 @contextmanager
-def reading(state: StateDirectory) -> Iterator[apsw.Connection]:
+def open_for_completion(state: StateDirectory) -> Iterator[apsw.Connection]:
     """Open the database for reading; no file is created, and none changed except the memory that readers share.
 
     Raise apsw.Error if there is no database, UnfitEnvironment if the state directory belongs to another user.
@@ -85,7 +85,7 @@ def _open(state: StateDirectory, mode: str) -> apsw.Connection:
     return connection
 
 
-def sessions(connection: apsw.Connection, which: Which, beginning: str) -> list[SessionLine]:
+def sessions(connection: apsw.Connection, which: SessionFilter, beginning: str) -> list[SessionLine]:
     """Return the sessions whose id or name begins with `beginning`, newest first.
 
     Archived sessions are included only if `beginning` is not empty.
@@ -101,7 +101,7 @@ def sessions(connection: apsw.Connection, which: Which, beginning: str) -> list[
     return [SessionLine._make(row) for row in connection.execute(query, {"typed": beginning})]
 
 
-def newest(connection: apsw.Connection) -> str | None:
+def newest_id(connection: apsw.Connection) -> str | None:
     """Return the id that `last` refers to; None if there are no sessions."""
     row = connection.execute("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1").fetchone()
     return None if row is None else str(row[0])

@@ -49,7 +49,7 @@ def use(connection: apsw.Connection) -> None:
 
 def is_read_only() -> bool:
     """Return whether the open connection is read-only because the disk cannot be written to."""
-    return current().readonly("main")
+    return current_connection().readonly("main")
 
 
 def disconnect() -> None:
@@ -57,14 +57,14 @@ def disconnect() -> None:
     _open.pop().close(True)
 
 
-def current() -> apsw.Connection:
+def current_connection() -> apsw.Connection:
     """Return the open connection."""
     assert _open, "no connection is open"
     return _open[0]
 
 
 def execute(sql: str, parameters: Parameters = ()) -> Any:
-    return current().execute(sql, parameters)
+    return current_connection().execute(sql, parameters)
 
 
 def require_order(is_ordered: bool) -> None:
@@ -85,7 +85,7 @@ def insert(table: str, columns: dict[str, Any]) -> None:
 @contextmanager
 def transaction() -> Iterator[apsw.Connection]:
     """Run the block in a transaction that begins with BEGIN IMMEDIATE, or in the current one if there is one."""
-    connection = current()
+    connection = current_connection()
     if connection.in_transaction:
         yield connection
         return

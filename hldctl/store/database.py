@@ -44,7 +44,7 @@ _fallback: list[Condition] = []
 
 
 @contextmanager
-def opened(state: StateDirectory) -> Iterator[None]:
+def open_database(state: StateDirectory) -> Iterator[None]:
     """Open the database for the block, or use the connection that is open already.
 
     Raise UnfitEnvironment if the database cannot be used.
@@ -59,7 +59,7 @@ def opened(state: StateDirectory) -> Iterator[None]:
 
 
 @contextmanager
-def reading(state: StateDirectory) -> Iterator[None]:
+def open_for_reading(state: StateDirectory) -> Iterator[None]:
     """Open the database for a block that only reads, which also works if the disk is full or read-only.
 
     `connection.is_read_only` returns whether the open connection cannot write.
@@ -88,7 +88,7 @@ def _translate_errors(state: StateDirectory) -> Iterator[None]:
     except _PROGRAMMING_ERRORS:
         raise
     except apsw.Error as error:
-        raise unusable(state, error) from error
+        raise unusable_database_error(state, error) from error
     finally:
         _fallback.clear()
         # SQLite cleans up its files here, which can fail on a full disk; committed changes are safe.
@@ -134,13 +134,13 @@ def _condition(state: StateDirectory) -> Condition:
     return tuple(condition)
 
 
-def one_line(error: object) -> str:
+def format_error(error: object) -> str:
     """Return SQLite's message on one line, without control characters: it may quote from the file."""
     line = " ".join(str(error).split())[:_MAX_MESSAGE_LENGTH]
     return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
-def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
+def unusable_database_error(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
     """Return an exception for a driver's error: what is wrong with the file or its disk, and what to do."""
     path = state.database
     if (
@@ -148,18 +148,18 @@ def unusable(state: StateDirectory, error: apsw.Error) -> UnfitEnvironment:
         or _DAMAGE_MESSAGE.search(str(error))
         or getattr(error, "extendedresult", 0) in _DAMAGE_RESULTS
     ):
-        return DamagedDatabase(f"The database {path} is damaged: {one_line(error)}. Run `hldctl doctor --fix`.")
+        return DamagedDatabase(f"The database {path} is damaged: {format_error(error)}. Run `hldctl doctor --fix`.")
     if isinstance(error, UNWRITABLE) and (refusal := _refusal(state, error)):
         return UnfitEnvironment(f"The database {path} cannot be used: {refusal}")
     return UnfitEnvironment(
-        f"The database {path} cannot be used: {one_line(error)}. "
+        f"The database {path} cannot be used: {format_error(error)}. "
         "Fix that, or name another state directory in HLDCTL_HOME."
     )
 
 
 def _refusal(state: StateDirectory, error: apsw.Error) -> str | None:
     """Return why the disk cannot be written to, and what to do; None if it seems to be writable."""
-    system_error = connection.current().system_errno if connection.is_open() else 0
+    system_error = connection.current_connection().system_errno if connection.is_open() else 0
     try:
         disk = os.statvfs(state.root)
     except OSError:
@@ -224,6 +224,6 @@ def _migration_lock(state: StateDirectory) -> Iterator[None]:
         os.close(lock)
 
 
-def changing_files(state: StateDirectory) -> list[Path]:
+def files_to_watch(state: StateDirectory) -> list[Path]:
     """Return the files to watch for changes: each commit writes or creates one of them."""
     return [state.root, state.database.with_name(f"{state.database.name}-wal")]

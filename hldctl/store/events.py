@@ -97,18 +97,18 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
         connection.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*step.columns.values(), session_id))
 
 
-def begin_anew(query_event: dict[str, Any], fold_state: dict[str, Any]) -> None:
+def reset_conversation(query_event: dict[str, Any], fold_state: dict[str, Any]) -> None:
     """Delete the events of a session, except its query, so that its journal is replayed from the beginning."""
     session_id = query_event["session_id"]
     with transaction():
         for table in ("conversation_events", "file_snapshots"):
             execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
-        add(query_event)
+        add_event(query_event)
         state = encode_value("fold_state", fold_state)
         execute("UPDATE sessions SET journal_offset = 0, fold_state = ? WHERE id = ?", (state, session_id))
 
 
-def add(event: dict[str, Any]) -> None:
+def add_event(event: dict[str, Any]) -> None:
     """Insert one event, given by its columns; call it inside a transaction."""
     insert("conversation_events", event)
 
@@ -151,7 +151,7 @@ class Page(NamedTuple):
     is_last: bool
 
 
-def after(session_id: str, sequence: int) -> Page:
+def events_after(session_id: str, sequence: int) -> Page:
     """Return the next events after `sequence`: at most 500, or fewer if they are long.
 
     The limits bound a reader's memory, and how long it holds a snapshot of the database: until then, newer changes
@@ -169,7 +169,7 @@ def after(session_id: str, sequence: int) -> Page:
     return Page(events, is_last=len(events) < _PAGE_EVENTS)
 
 
-class Line(NamedTuple):
+class OutlineEntry(NamedTuple):
     """The parts of an event that an outline needs."""
 
     sequence: int
@@ -192,24 +192,24 @@ FROM conversation_events WHERE session_id = ? AND sequence > ? ORDER BY sequence
 _SELECT_ONE = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND sequence = ?"
 
 
-def outline(session_id: str) -> Iterator[Line]:
+def outline(session_id: str) -> Iterator[OutlineEntry]:
     """Yield all events without their long columns."""
-    lines = [Line._make(row) for row in execute(_SELECT_OUTLINE, (session_id, 0, _PAGE_EVENTS))]
+    lines = [OutlineEntry._make(row) for row in execute(_SELECT_OUTLINE, (session_id, 0, _PAGE_EVENTS))]
     while lines:
         require_order(lines[0].sequence <= lines[-1].sequence)
         yield from lines
         last = lines[-1].sequence
-        lines = [Line._make(row) for row in execute(_SELECT_OUTLINE, (session_id, last, _PAGE_EVENTS))]
+        lines = [OutlineEntry._make(row) for row in execute(_SELECT_OUTLINE, (session_id, last, _PAGE_EVENTS))]
         require_order(not lines or lines[-1].sequence > last)
 
 
-def at(session_id: str, sequence: int) -> Event | None:
+def event_at(session_id: str, sequence: int) -> Event | None:
     """Return the event with this sequence number; None if it does not exist."""
     row = execute(_SELECT_ONE, (session_id, sequence)).fetchone()
     return None if row is None else Event._make(row)
 
 
-def call(session_id: str, tool_id: str) -> Event | None:
+def tool_call(session_id: str, tool_id: str) -> Event | None:
     """Return the tool call with this id; None if it does not exist."""
     query = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND tool_id = ? LIMIT 1"
     row = execute(query, (session_id, tool_id)).fetchone()

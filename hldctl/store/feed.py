@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hldctl.states import FeedType
 from hldctl.store import feed_writer
-from hldctl.store.connection import current, execute, require_order
+from hldctl.store.connection import current_connection, execute, require_order
 from hldctl.store.feed_writer import Change
 
 
@@ -25,10 +25,10 @@ class FeedEvent(NamedTuple):
 
 def publish(changes: Iterable[Change]) -> None:
     """Add changes to the feed; call it inside the transaction that makes them."""
-    feed_writer.publish(current(), changes)
+    feed_writer.publish(current_connection(), changes)
 
 
-def last_event_told(session_id: str) -> int:
+def last_published_sequence(session_id: str) -> int:
     """Return the highest sequence number among the session's events in the feed; 0 if there are none."""
     row = execute(
         "SELECT max(json_extract(data, '$.sequence')) FROM feed WHERE session_id = ? AND type = ?",
@@ -42,7 +42,7 @@ def last_id() -> int:
     return int(execute("SELECT coalesce(max(id), 0) FROM feed").fetchone()[0])
 
 
-def after(
+def feed_after(
     feed_id: int, limit: int, *, types: Sequence[FeedType] = (), session_id: str | None = None
 ) -> list[FeedEvent]:
     """Return the next events after `feed_id`, at most `limit`, optionally of some types or of one session."""

@@ -22,7 +22,7 @@ INSERT = (
 )
 
 
-def of_session(session_id: str) -> list[SnapshotRow]:
+def session_snapshots(session_id: str) -> list[SnapshotRow]:
     """Return the snapshots of a session in the order in which they were taken."""
     query = f"SELECT {', '.join(SnapshotRow._fields)} FROM file_snapshots WHERE session_id = ? ORDER BY id"
     return [SnapshotRow._make(row) for row in execute(query, (session_id,))]

@@ -9,7 +9,7 @@ from hldctl.store.feed import FeedEvent
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import EXPOSED_COLUMNS, Session
-from hldctl.system.clock import rfc3339
+from hldctl.system.clock import format_rfc3339
 
 EVENT_FIELDS = tuple(name for name in Event._fields if name != "note_kind")
 
@@ -40,9 +40,9 @@ def session_object(session: Session) -> dict[str, Any]:
 
 def session_samples() -> dict[str, Any]:
     """Return a sample value of the right type for each field of a session."""
-    from hldctl.store.models import sample
+    from hldctl.store.models import sample_value
 
-    return {name: "" if name in _TIMES else sample(name) for name in EXPOSED_COLUMNS}
+    return {name: "" if name in _TIMES else sample_value(name) for name in EXPOSED_COLUMNS}
 
 
 def event_object(event: Event) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def mcp_server_object(server: McpServerRow) -> dict[str, Any]:
 def _value(row: Session | Event | FeedEvent | SnapshotRow, name: str) -> Any:
     value = getattr(row, name)
     if name in _TIMES:
-        return rfc3339(value)
+        return format_rfc3339(value)
     if name in _BOOLEANS:
         return bool(value)
     if isinstance(value, tuple):

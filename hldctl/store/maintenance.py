@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import apsw
 
-from hldctl.store.connection import current, execute
+from hldctl.store.connection import current_connection, execute
 from hldctl.store.database import BUSY_TIMEOUT_SECONDS
 
 # The next sessions fill less than this anyway.
@@ -20,7 +20,7 @@ _MAX_LOG_BYTES = 32 << 20
 _READER_TIMEOUT_MS = 500
 
 
-def give_back() -> None:
+def return_free_space() -> None:
     """Return free space to the file system if it is at least 4 MB and a quarter of the file: that rewrites the rest."""
     free, pages, size = (_read_number(name) for name in ("freelist_count", "page_count", "page_size"))
     if free * size >= _MIN_VACUUM_BYTES and free * 4 >= pages:
@@ -28,7 +28,7 @@ def give_back() -> None:
     execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-class Log:
+class WalCheckpointer:
     """Checkpoints of the write-ahead log outside of commits, for a process that writes all the time.
 
     By default SQLite runs a checkpoint, and waits for the disk, within the commit that makes the log long. Here `tend`
@@ -37,7 +37,7 @@ class Log:
 
     def __init__(self) -> None:
         self._pages = 0
-        current().set_wal_hook(self._note_pages)
+        current_connection().set_wal_hook(self._note_pages)
 
     def tend(self) -> None:
         """Run a checkpoint if the log is long."""
@@ -46,23 +46,23 @@ class Log:
         self._pages = 0
         # A failure is harmless, as in a commit: another process may run one, or the disk be full; the log has all data.
         with suppress(apsw.Error):
-            current().wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        shorten_log()
+            current_connection().wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        truncate_log()
 
     def _note_pages(self, connection: apsw.Connection, database: str, pages: int) -> int:
         self._pages = pages
         return apsw.SQLITE_OK
 
 
-def shorten_log() -> None:
+def truncate_log() -> None:
     """Truncate a write-ahead log that followers kept from being restarted; wait up to 0.5 s for them."""
     try:
-        length = os.stat(f"{current().filename}-wal").st_size
+        length = os.stat(f"{current_connection().filename}-wal").st_size
     except FileNotFoundError:
         return
     if length <= _MAX_LOG_BYTES:
         return
-    connection = current()
+    connection = current_connection()
     connection.set_busy_timeout(_READER_TIMEOUT_MS)
     try:
         execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -38,7 +38,7 @@ def create(session_id: str, servers: Iterable[dict[str, Any]]) -> None:
         insert("mcp_servers", {"session_id": session_id, **columns})
 
 
-def of_session(session_id: str) -> list[McpServerRow]:
+def session_servers(session_id: str) -> list[McpServerRow]:
     """Return the servers of a session, by name."""
     query = f"SELECT {', '.join(McpServerRow._fields)} FROM mcp_servers WHERE session_id = ? ORDER BY name"
     return [

@@ -174,7 +174,7 @@ TABLES = (
 )
 
 
-def sample(column: str) -> Any:
+def sample_value(column: str) -> Any:
     """Return a sample value of the type of a session's column."""
     field = getattr(SessionTable, column)
     if isinstance(field, JsonField):

@@ -25,10 +25,10 @@ class Claim(NamedTuple):
     """Pid and start time of each process that the session left running."""
 
 
-def of_session(state: StateDirectory, session_id: str) -> Claim | None:
+def read_claim(state: StateDirectory, session_id: str) -> Claim | None:
     """Return the claim of a session; None if the session is unknown or the database cannot be read."""
     try:
-        with completion.reading(state) as connection:
+        with completion.open_for_completion(state) as connection:
             row = connection.execute(_QUERY, (session_id,)).fetchone()
     except (apsw.Error, UnfitEnvironment):
         return None

@@ -17,7 +17,7 @@ import apsw
 
 _DIRECTORIES = (None, "/dev/shm")  # noqa: S108  the system's default, then memory
 
-OUTDATED = (
+OUTDATED_WARNING = (
     "The disk cannot be written to, and there is no room to copy the database: the newest changes may be missing from "
     "the output."
 )

@@ -38,7 +38,7 @@ class NameTaken(Exception):
         self.session_id = session_id
 
 
-class Live(NamedTuple):
+class QueueEntry(NamedTuple):
     """A session that has not ended."""
 
     id: str
@@ -81,14 +81,14 @@ def admit(new: NewSession, if_running: IfRunning, slots: Slots) -> Admission:
         if if_running is IfRunning.REPLACE:
             for rival in rivals:
                 sessions.request_interrupt(rival, row["created_at"], _REPLACED_GRACE_MS, EndReason.INTERRUPTED)
-        session = Live(row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"])
+        session = QueueEntry(row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"])
         status = Status.STARTING if session.id in _eligible_ids([*others, session], slots) else Status.QUEUED
         admitted = {**row, "status": str(status), "was_queued": status is Status.QUEUED}
         sessions.create(admitted, new.query_event, new.mcp_servers)
     return Admission(status, tuple(rivals) if if_running is IfRunning.REPLACE else ())
 
 
-def start(session_id: str, slots: Slots, now: int) -> bool:
+def try_start(session_id: str, slots: Slots, now: int) -> bool:
     """Let a queued session leave the queue if it has a slot and its name; return whether it is starting now."""
     with transaction():
         if session_id not in _eligible_ids(_live_sessions(), slots):
@@ -96,7 +96,7 @@ def start(session_id: str, slots: Slots, now: int) -> bool:
         return sessions.leave_queue(session_id, now)
 
 
-def ahead_of(session_id: str) -> list[str]:
+def sessions_ahead(session_id: str) -> list[str]:
     """Return the sessions that a queued session has to watch: the one before it in the queue, or all running ones.
 
     Only sessions on this machine count. Each session is thus watched by another one, and none watches many.
@@ -110,7 +110,7 @@ def ahead_of(session_id: str) -> list[str]:
     return waiting[position - 1 : position] if position else running
 
 
-def queued() -> list[str]:
+def queued_ids() -> list[str]:
     """Return the ids of the queued sessions, oldest first."""
     return [other.id for other in _live_sessions() if other.status == Status.QUEUED]
 
@@ -120,20 +120,20 @@ def may_start(session_id: str, slots: Slots) -> bool:
     return session_id in _eligible_ids(_live_sessions(), slots)
 
 
-def with_name(name: str | None) -> list[str]:
+def ids_with_name(name: str | None) -> list[str]:
     """Return the ids of the sessions with this name that have not ended, oldest first; none if `name` is None."""
     return [other.id for other in _live_sessions() if name is not None and other.name == name]
 
 
-def _live_sessions() -> list[Live]:
+def _live_sessions() -> list[QueueEntry]:
     rows = execute(
         "SELECT id, name, group_name, status, host, boot_id FROM sessions WHERE completed_at IS NULL"
         " ORDER BY created_at, rowid"
     )
-    return [Live(*row) for row in rows]
+    return [QueueEntry(*row) for row in rows]
 
 
-def _eligible_ids(live: Iterable[Live], slots: Slots) -> set[str]:
+def _eligible_ids(live: Iterable[QueueEntry], slots: Slots) -> set[str]:
     """Return the ids of the queued sessions that may start now."""
     live = list(live)
     running = [session for session in live if session.status != Status.QUEUED]

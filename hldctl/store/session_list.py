@@ -30,7 +30,7 @@ class Listing:
     """The columns to read; None for all. Prompts and results can be long."""
 
 
-def matching(listing: Listing) -> list[Session]:
+def find_sessions(listing: Listing) -> list[Session]:
     """Return the sessions that match, newest or largest first."""
     query = SessionTable.select(*(getattr(SessionTable, name) for name in listing.columns or ()))
     if not listing.archived:
@@ -47,7 +47,7 @@ def matching(listing: Listing) -> list[Session]:
     return _fetch_sessions(query.limit(listing.limit) if listing.limit is not None else query)
 
 
-def read(ids: Sequence[str], columns: Sequence[str]) -> Iterator[Session]:
+def read_sessions(ids: Sequence[str], columns: Sequence[str]) -> Iterator[Session]:
     """Yield these sessions in this order, without those that were deleted.
 
     They are read in batches, so that not all are in memory at once, and a slow reader does not hold a transaction.

@@ -10,7 +10,7 @@ from typing import Any
 
 from hldctl.states import EndReason, FeedType, Status
 from hldctl.store import approvals, events, feed, mcp_servers
-from hldctl.store.connection import Parameters, current, execute, insert, transaction
+from hldctl.store.connection import Parameters, current_connection, execute, insert, transaction
 from hldctl.store.feed_writer import Change
 from hldctl.store.session import Session, decode_row, encode_value
 from hldctl.system.processes import ProcessIdentity
@@ -33,7 +33,7 @@ def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[d
     with transaction():
         insert("sessions", {name: encode_value(name, value) for name, value in session.items()})
         mcp_servers.create(session["id"], servers)
-        events.add(query_event)
+        events.add_event(query_event)
         event = {"sequence": 1, "event_type": query_event["event_type"], "role": query_event["role"]}
         feed.publish(
             [
@@ -67,11 +67,11 @@ def _change_status(session_id: str, new: Status, now: int, columns: dict[str, An
 
 def get(session_id: str) -> Session | None:
     """Return the session; None if it does not exist."""
-    row = as_row(session_id)
+    row = get_row(session_id)
     return None if row is None else Session.from_columns(row)
 
 
-def as_row(session_id: str) -> dict[str, Any] | None:
+def get_row(session_id: str) -> dict[str, Any] | None:
     """Return all columns of a session in the form that `create` takes; None if it does not exist."""
     return next(iter(_rows("SELECT * FROM sessions WHERE id = ?", (session_id,))), None)
 
@@ -90,12 +90,12 @@ def ids_with_prefix(prefix: str, limit: int = 2) -> list[str]:
     return _ids("SELECT id FROM sessions WHERE id >= ? AND id < ? LIMIT ?", prefix, prefix + "\x7f", limit)
 
 
-def newest_with_name(name: str) -> str | None:
+def newest_id_with_name(name: str) -> str | None:
     """Return the id of the newest session with this name; None if there is none."""
     return next(iter(_ids("SELECT id FROM sessions WHERE name = ? ORDER BY created_at DESC LIMIT 1", name)), None)
 
 
-def newest() -> str | None:
+def newest_id() -> str | None:
     """Return the id of the newest session; None if there are no sessions."""
     return next(iter(_ids("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1")), None)
 
@@ -115,7 +115,7 @@ def outcomes(session_ids: Iterable[str], length: int) -> dict[str, str]:
     return dict(execute(OUTCOMES, (length, json.dumps(list(session_ids)))).fetchall())
 
 
-def unattended(session_ids: Iterable[str]) -> list[Session]:
+def needing_supervisor(session_ids: Iterable[str]) -> list[Session]:
     """Return those of these sessions that need a supervisor: they have not ended, or their `on_end` has not been run.
 
     Only the columns that say where a session runs, and whether it has ended, are read.
@@ -123,7 +123,7 @@ def unattended(session_ids: Iterable[str]) -> list[Session]:
     return _read_process_columns(session_ids, "(completed_at IS NULL OR on_end_pending = 1)")
 
 
-def not_ended(session_ids: Iterable[str]) -> list[Session]:
+def live_sessions(session_ids: Iterable[str]) -> list[Session]:
     """Return those of these sessions that have not ended, with the same columns as `unattended`."""
     return _read_process_columns(session_ids, "completed_at IS NULL")
 
@@ -133,7 +133,7 @@ def _read_process_columns(session_ids: Iterable[str], condition: str) -> list[Se
     return [Session.from_columns(row) for row in _rows(query, (json.dumps(list(session_ids)),))]
 
 
-def to_be_attended() -> list[str]:
+def ids_needing_supervisor() -> list[str]:
     """Return the ids of all sessions that need a supervisor, by two partial indexes that hold only these."""
     return _ids(
         "SELECT id FROM sessions WHERE completed_at IS NULL UNION ALL"
@@ -142,12 +142,12 @@ def to_be_attended() -> list[str]:
     )
 
 
-def alive() -> list[str]:
+def live_ids() -> list[str]:
     """Return the ids of the sessions that have not ended, oldest first, by a partial index that holds only these."""
     return _ids("SELECT id FROM sessions WHERE completed_at IS NULL ORDER BY created_at")
 
 
-def with_right_to_answer(session_ids: Collection[str]) -> set[str]:
+def ids_with_right_to_answer(session_ids: Collection[str]) -> set[str]:
     """Return the ids of those of these sessions that were launched with --from-session."""
     return set(
         _ids(
@@ -157,7 +157,7 @@ def with_right_to_answer(session_ids: Collection[str]) -> set[str]:
     )
 
 
-def working_in(directory: str, *, but: str) -> list[str]:
+def ids_in_directory(directory: str, *, but: str) -> list[str]:
     """Return the ids of the sessions that run in a directory on this machine, except one."""
     return _ids(
         "SELECT id FROM sessions WHERE completed_at IS NULL AND working_dir = ? AND host = ? AND id <> ?"
@@ -222,7 +222,7 @@ def move_to_host(session_ids: Sequence[str], host: str) -> None:
         execute("UPDATE sessions SET host = ?, boot_id = '' WHERE id IN (SELECT value FROM json_each(?))", (host, ids))
 
 
-def supervised_by(session_id: str, pid: int) -> None:
+def set_supervisor_pid(session_id: str, pid: int) -> None:
     """Record the pid of the session's supervisor."""
     with transaction():
         execute("UPDATE sessions SET supervisor_pid = ? WHERE id = ?", (pid, session_id))
@@ -233,7 +233,7 @@ def leave_queue(session_id: str, now: int) -> bool:
     return _change_status(session_id, Status.STARTING, now, {"last_activity_at": now})
 
 
-def started(session_id: str, process: ProcessIdentity, now: int) -> None:
+def mark_started(session_id: str, process: ProcessIdentity, now: int) -> None:
     """Record that Claude Code runs. A session that was interrupted in between keeps its status."""
     identity = {"pid": process.pid, "pid_started": process.started, "boot_id": process.boot_id}
     with transaction():
@@ -244,18 +244,18 @@ def started(session_id: str, process: ProcessIdentity, now: int) -> None:
         _change_status(session_id, status, now, identity)
 
 
-def restart(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
+def mark_restarting(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
     """Record that Claude Code has exited and will be started again. An interrupted session keeps its status."""
     columns = {"pid": None, "pid_started": None, "restarts": restarts}
     with transaction():
-        approvals.expire_all(current(), session_id, now, "Claude Code is started again")
+        approvals.expire_all(current_connection(), session_id, now, "Claude Code is started again")
         row = execute("SELECT interrupt_requested_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
         status = Status.STARTING if row is None or row[0] is None else Status.INTERRUPTING
         if _change_status(session_id, status, now, columns):
             _close_tool_calls(session_id)
 
 
-def on_end_done(session_id: str) -> None:
+def mark_on_end_done(session_id: str) -> None:
     """Record that the session's `on_end` has been run."""
     with transaction():
         _update(session_id, {"on_end_pending": False})
@@ -293,19 +293,19 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
     }
     with transaction():
         # First, so that the feed reports the expired requests before the end of the session.
-        approvals.expire_all(current(), session_id, now, "the session has ended")
+        approvals.expire_all(current_connection(), session_id, now, "the session has ended")
         execute(_LAST_NUMBERS, {"id": session_id, "now": now})
         if _change_status(session_id, ending.status, now, outcome, end_reason=str(ending.reason)):
             _close_tool_calls(session_id)
 
 
-def refolded(session_id: str, last_activity_at: int) -> None:
+def mark_replayed(session_id: str, last_activity_at: int) -> None:
     """Correct an ended session after its journal was replayed: its end is its last activity, all calls are closed."""
     with transaction():
         activity = "UPDATE sessions SET last_activity_at = max(last_activity_at, ?) WHERE id = ?"
         execute(activity, (last_activity_at, session_id))
         _close_tool_calls(session_id)
-        approvals.mark_events(current(), session_id)
+        approvals.mark_events(current_connection(), session_id)
 
 
 def _close_tool_calls(session_id: str) -> None:
@@ -334,13 +334,13 @@ def change_settings(
             _update(session_id, changes)
         if forgotten_rules:
             for _, rule in forgotten_rules:
-                approvals.remove_rule(current(), session_id, rule)
+                approvals.remove_rule(current_connection(), session_id, rule)
             published["forgotten_rules"] = [name for name, _ in forgotten_rules]
         if published:
             feed.publish([(FeedType.SESSION_SETTINGS_CHANGED, session_id, row[0], now, published)])
 
 
-def ended_before(end_ms: int, *, keep: int) -> list[str]:
+def ids_ended_before(end_ms: int, *, keep: int) -> list[str]:
     """Return the ids of sessions that ended at or before `end_ms`, in milliseconds since 1970, oldest first.
 
     The newest `keep` of all ended sessions are left out.
@@ -366,7 +366,7 @@ def delete(session_id: str) -> None:
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 
-def runs() -> list[tuple[str, str]]:
+def run_ids() -> list[tuple[str, str]]:
     """Return the id and the run id of each session."""
     return [(row[0], row[1]) for row in execute("SELECT id, run_id FROM sessions")]
 

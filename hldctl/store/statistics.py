@@ -12,7 +12,7 @@ from hldctl.states import Status
 from hldctl.store.models import SessionTable
 
 
-class By(StrEnum):
+class GroupBy(StrEnum):
     """The property that sessions are grouped by."""
 
     DAY = "day"
@@ -26,13 +26,13 @@ class By(StrEnum):
 
 _KEYS = {
     # Days in the user's time zone: SQLite uses the C library, which obeys TZ.
-    By.DAY: fn.date(SessionTable.created_at / 1000, "unixepoch", "localtime"),
-    By.MODEL: SessionTable.model,
-    By.DIRECTORY: SessionTable.working_dir,
-    By.TITLE: SessionTable.title,
-    By.STATUS: SessionTable.status,
-    By.NAME: SessionTable.name,
-    By.GROUP: SessionTable.group_name,
+    GroupBy.DAY: fn.date(SessionTable.created_at / 1000, "unixepoch", "localtime"),
+    GroupBy.MODEL: SessionTable.model,
+    GroupBy.DIRECTORY: SessionTable.working_dir,
+    GroupBy.TITLE: SessionTable.title,
+    GroupBy.STATUS: SessionTable.status,
+    GroupBy.NAME: SessionTable.name,
+    GroupBy.GROUP: SessionTable.group_name,
 }
 
 # Decimals of a sum of dollars; any later digits are floating-point errors.
@@ -64,7 +64,7 @@ class Sums(NamedTuple):
         return round(self.completed / ended, 4) if ended else None
 
 
-def sums(by: By, *, created_since: int | None = None, archived: bool = False) -> list[Sums]:
+def sums(by: GroupBy, *, created_since: int | None = None, archived: bool = False) -> list[Sums]:
     """Return the totals of each group: days in order, other groups by cost, highest first."""
     ends = [
         fn.SUM(SessionTable.status == str(status)) for status in (Status.COMPLETED, Status.FAILED, Status.INTERRUPTED)
@@ -77,7 +77,7 @@ def sums(by: By, *, created_since: int | None = None, archived: bool = False) ->
         query = query.where(SessionTable.archived == False)  # noqa: E712  peewee builds SQL of it
     if created_since is not None:
         query = query.where(SessionTable.created_at >= created_since)
-    order = [SQL("1")] if by is By.DAY else [cost.desc(), count.desc(), SQL("1 NULLS LAST")]
+    order = [SQL("1")] if by is GroupBy.DAY else [cost.desc(), count.desc(), SQL("1 NULLS LAST")]
     return [Sums(*row) for row in query.order_by(*order).tuples()]
 
 

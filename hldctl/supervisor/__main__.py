@@ -7,7 +7,7 @@ import sys
 from hldctl.system import interpreter
 
 if __name__ == "__main__":
-    interpreter.collect_rarely()
+    interpreter.reduce_garbage_collection()
     from hldctl.supervisor import main
 
     main.main(*sys.argv[1:])

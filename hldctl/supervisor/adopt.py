@@ -6,14 +6,14 @@ import os
 import time
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.paths import SessionFiles, make
+from hldctl.paths import SessionFiles, ensure_exists
 from hldctl.protocol.restart import load_restarts
 from hldctl.store import sessions
 from hldctl.store.session import Session
 from hldctl.supervisor.claude_process import AdoptedProcess
 from hldctl.supervisor.termination import find_claude
-from hldctl.system.clock import now
-from hldctl.system.processes import UNKNOWN_START, ProcessIdentity, identify, recorded
+from hldctl.system.clock import current_time_ms
+from hldctl.system.processes import UNKNOWN_START, ProcessIdentity, identify, recorded_identity
 
 _FORK_SECONDS = 0.2
 _NO_PROCESS = ProcessIdentity(0, "", 0)
@@ -34,11 +34,11 @@ def adopt(session: Session, files: SessionFiles) -> AdoptedProcess | None:
     Return None if Claude Code has yet to be started.
     """
     for path in (files.journal, files.errors, files.wake_signal, files.wake_answer, files.change_signal):
-        make(path)
+        ensure_exists(path)
     identity = _recorded_process(session) or _find_process(session) or _NO_PROCESS
     if session.pid_started in (None, UNKNOWN_START) and identity != _NO_PROCESS:
-        sessions.started(session.id, identity, now())
-    sessions.supervised_by(session.id, os.getpid())
+        sessions.mark_started(session.id, identity, current_time_ms())
+    sessions.set_supervisor_pid(session.id, os.getpid())
     if identity == _NO_PROCESS and _should_start_claude(session, files):
         return None
     return AdoptedProcess(identity)
@@ -65,7 +65,7 @@ def _has_no_output(session: Session, files: SessionFiles) -> bool:
 def _recorded_process(session: Session) -> ProcessIdentity | None:
     if session.pid is None or session.pid_started in (None, UNKNOWN_START):
         return None
-    return recorded(session.pid, session.boot_id, session.pid_started)
+    return recorded_identity(session.pid, session.boot_id, session.pid_started)
 
 
 def _find_process(session: Session) -> ProcessIdentity | None:

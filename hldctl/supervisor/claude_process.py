@@ -118,7 +118,7 @@ def _identify_child(pid: int) -> ProcessIdentity:
     return identity or ProcessIdentity(pid, "", UNKNOWN_START)
 
 
-def send(process: ClaudeProcess, number: signal.Signals) -> bool:
+def send_signal(process: ClaudeProcess, number: signal.Signals) -> bool:
     """Send a signal to the process group, unless the process has ended; return whether the signal was sent.
 
     To the group, because the binary may be a script that waits for the real one.

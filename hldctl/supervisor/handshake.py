@@ -7,10 +7,10 @@ import os
 from collections.abc import Sequence
 
 from hldctl.errors import HldctlError
-from hldctl.protocol.launch_report import Report
+from hldctl.protocol.launch_report import LaunchReport
 
 
-class Answer:
+class Handshake:
     """A reply that is sent once; later calls do nothing."""
 
     def __init__(self, session_id: str) -> None:
@@ -21,28 +21,28 @@ class Answer:
 
     def accept(self) -> None:
         """Report success."""
-        self._reply(Report(self._session_id, sharing=self.sharing))
+        self._reply(LaunchReport(self._session_id, sharing=self.sharing))
 
     def queue(self) -> None:
         """Report that the session waits in the queue."""
-        self._reply(Report(self._session_id, is_queued=True, sharing=self.sharing))
+        self._reply(LaunchReport(self._session_id, is_queued=True, sharing=self.sharing))
 
     def defer(self, running: str) -> None:
         """Report that the launch was skipped in favour of the running session of the same name."""
-        self._reply(Report(self._session_id, running=running))
+        self._reply(LaunchReport(self._session_id, running=running))
 
     def refuse(self, error: HldctlError) -> None:
         """Report failure, with the error's message and exit code."""
-        self._reply(Report(self._session_id, str(error), error.exit_code))
+        self._reply(LaunchReport(self._session_id, str(error), error.exit_code))
 
-    def _reply(self, report: Report) -> None:
+    def _reply(self, report: LaunchReport) -> None:
         if not self._is_sent:
             self._is_sent = True
             _write_report(report)
             _detach()
 
 
-def _write_report(report: Report) -> None:
+def _write_report(report: LaunchReport) -> None:
     # The command may have exited; the session continues.
     with contextlib.suppress(BrokenPipeError):
         os.write(1, report.to_bytes())

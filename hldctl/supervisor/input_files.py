@@ -7,7 +7,7 @@ from typing import Any
 
 from hldctl.claude import environment, mcp, permission_hook
 from hldctl.paths import SessionFiles, StateDirectory, replace_private, write_private
-from hldctl.permission_hook.command import command
+from hldctl.permission_hook.command import build_hook_command
 from hldctl.protocol.launch_request import LaunchRequest
 
 
@@ -34,11 +34,13 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
 
 def write_settings(request: LaunchRequest, files: SessionFiles, state: StateDirectory) -> None:
     """Write the file that Claude Code gets with --settings."""
-    variables = environment.marks(session_id=request.session_id, run_id=request.run_id, state_directory=state.root)
-    settings = environment.with_marks(request.settings.claude_settings, variables)
+    variables = environment.session_variables(
+        session_id=request.session_id, run_id=request.run_id, state_directory=state.root
+    )
+    settings = environment.add_session_variables(request.settings.claude_settings, variables)
     path = files.settings_with_marks
     if request.is_hooked:
-        settings = permission_hook.with_hook(settings, command(request.session_id, state.root))
+        settings = permission_hook.add_hook(settings, build_hook_command(request.session_id, state.root))
         path = files.settings_with_hook
     data = json.dumps(settings).encode()
     write_private(path, data)
@@ -50,7 +52,9 @@ def _mcp_config(request: LaunchRequest, state: StateDirectory) -> dict[str, Any]
     config = request.settings.mcp_config
     if config is None:
         return None
-    return mcp.with_variables(config, session_id=request.session_id, run_id=request.run_id, state_directory=state.root)
+    return mcp.add_server_variables(
+        config, session_id=request.session_id, run_id=request.run_id, state_directory=state.root
+    )
 
 
 def save_request(request: LaunchRequest, files: SessionFiles) -> None:

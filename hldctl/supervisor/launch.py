@@ -13,7 +13,15 @@ from hldctl.claude import command_line, environment
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import UnfitEnvironment
 from hldctl.ingest import session_record
-from hldctl.paths import PRIVATE_DIRECTORY, SessionFiles, StateDirectory, make, touch, unusable, write_private
+from hldctl.paths import (
+    PRIVATE_DIRECTORY,
+    SessionFiles,
+    StateDirectory,
+    ensure_exists,
+    touch,
+    unusable_path_error,
+    write_private,
+)
 from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
@@ -22,8 +30,8 @@ from hldctl.supervisor.claude_process import SpawnedProcess, spawn
 from hldctl.supervisor.input_files import save_request, write_inputs
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.system import file_lock
-from hldctl.system.clock import now
-from hldctl.system.error_log import log_trouble
+from hldctl.system.clock import current_time_ms
+from hldctl.system.error_log import log_exception
 
 _CONTINUE_PROMPT = b"Continue from where you left off."
 
@@ -51,14 +59,14 @@ def prepare_files(
             files.arrival_times,
             files.log,
         ):
-            make(path)
+            ensure_exists(path)
         write_inputs(request, files, state)
         if may_wait or request.is_needed_later:
             save_request(request, files)
-        session_record.keep(row, files)
+        session_record.save(row, files)
     except OSError as error:
         discard(files)
-        raise unusable(state.root, error) from error
+        raise unusable_path_error(state.root, error) from error
     return files
 
 
@@ -78,7 +86,7 @@ def start_claude(
     `conversation_id` is the session's own conversation if Claude Code is restarted, else None.
     """
     settings = request.settings
-    claude_environment = environment.for_session(
+    claude_environment = environment.session_environment(
         request.environment,
         request.settings.environment,
         session_id=request.session_id,
@@ -90,7 +98,7 @@ def start_claude(
     ):
         conversation_id = None
     if conversation_id is not None:
-        settings = replace(settings, extra_arguments=command_line.without_conversation(settings.extra_arguments))
+        settings = replace(settings, extra_arguments=command_line.remove_conversation_options(settings.extra_arguments))
     prompt = files.prompt if conversation_id is None else _write_continue_prompt(files)
     # Idle time counts from here, not from the launch: there was no Claude Code before.
     touch(files.journal)
@@ -110,10 +118,10 @@ def start_claude(
         conclude(state, session, Ending(Status.FAILED, EndReason.SPAWN_FAILED, message))
         raise UnfitEnvironment(f"{message} The session is recorded as {request.session_id}.") from error
     try:
-        sessions.started(request.session_id, process.identity, now())
+        sessions.mark_started(request.session_id, process.identity, current_time_ms())
     except Exception:
         # Claude Code runs. A reported failure would lead to a second launch; the process is recorded again later.
-        log_trouble()
+        log_exception()
     touch(files.change_signal)
     return process
 
@@ -122,7 +130,7 @@ def _claude_command(
     request: LaunchRequest, settings: ClaudeSettings, files: SessionFiles, conversation_id: str | None
 ) -> list[str]:
     is_rehearsal = request.rehearsal is not None
-    command = command_line.command(
+    command = command_line.build_command(
         request.claude_path,
         settings,
         files,
@@ -141,10 +149,10 @@ def _rehearsal_command(files: SessionFiles) -> list[str]:
 
 def _conversation_arguments(request: LaunchRequest, conversation_id: str | None) -> list[str]:
     if conversation_id is not None:
-        return command_line.same_conversation(conversation_id)
+        return command_line.resume_arguments(conversation_id)
     if request.resume is not None:
-        return command_line.forked_conversation(request.resume, request.session_id)
-    return command_line.new_conversation(request.session_id, request.settings)
+        return command_line.fork_arguments(request.resume, request.session_id)
+    return command_line.new_conversation_arguments(request.session_id, request.settings)
 
 
 def _write_continue_prompt(files: SessionFiles) -> Path:

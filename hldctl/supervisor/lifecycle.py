@@ -8,15 +8,15 @@ from hldctl.errors import UnfitEnvironment
 from hldctl.paths import SessionFiles, StateDirectory, touch
 from hldctl.states import EndReason, Status
 from hldctl.store import scheduler, sessions
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.supervisor import input_files, on_end, queue
 from hldctl.supervisor.claude_process import ClaudeProcess
-from hldctl.supervisor.handshake import Answer
+from hldctl.supervisor.handshake import Handshake
 from hldctl.supervisor.launch import start_claude
-from hldctl.supervisor.monitor import Supervision
-from hldctl.supervisor.queue import Neighbours
+from hldctl.supervisor.monitor import ProcessMonitor
+from hldctl.supervisor.queue import QueuePeers
 from hldctl.supervisor.record_outcome import conclude
-from hldctl.supervisor.retry_loop import persist
+from hldctl.supervisor.retry_loop import retry_until_success
 from hldctl.system import cgroup
 
 _LOST_REQUEST = sessions.Ending(
@@ -26,10 +26,10 @@ _LOST_REQUEST = sessions.Ending(
 _PRIVATE_UMASK = 0o077
 
 
-class Life:
+class SessionLifecycle:
     """The run loop of one session: start or adopt a process, monitor it, restart it if needed, finish."""
 
-    def __init__(self, state: StateDirectory, session_id: str, handshake: Answer) -> None:
+    def __init__(self, state: StateDirectory, session_id: str, handshake: Handshake) -> None:
         self._state = state
         self._session_id = session_id
         self._handshake = handshake
@@ -38,31 +38,31 @@ class Life:
     def go_on(self, process: ClaudeProcess | None) -> None:
         """Run the session to its end, starting with `process`, or with a new one if it is None."""
         # After the reply to the launch: it takes some milliseconds.
-        cgroup.leave_others()
+        cgroup.leave_foreign_cgroup()
         while (
             process is not None
-            or (process := persist(self._files, self._next_process, self._handshake.accept)) is not None
+            or (process := retry_until_success(self._files, self._next_process, self._handshake.accept)) is not None
         ):
             if process.poll() is None:
                 cgroup.enclose(process.identity.pid, self._session_id, self._files.cgroup)
-            Supervision(self._state, self._session_id, process).run(self._handshake.accept)
+            ProcessMonitor(self._state, self._session_id, process).run(self._handshake.accept)
             # The launching command must not wait for a pause before the next run, nor for the command at the end.
             self._handshake.accept()
             process = None
-        persist(self._files, self._finish, self._handshake.accept)
+        retry_until_success(self._files, self._finish, self._handshake.accept)
 
     def _next_process(self) -> ClaudeProcess | None:
         """Wait until Claude Code may start, start it and return its process; None if the session has ended."""
-        with opened(self._state):
+        with open_database(self._state):
             session = sessions.get(self._session_id)
             if session is None or session.completed_at is not None or not self._files.directory.is_dir():
                 return None
             if (request := input_files.load_request(self._files)) is None:
                 conclude(self._state, session, _LOST_REQUEST)
                 return None
-        if not queue.wait(self._state, self._files):
+        if not queue.wait_to_start(self._state, self._files):
             return None
-        with opened(self._state):
+        with open_database(self._state):
             try:
                 # They may have been written by an older hldctl.
                 input_files.write_settings(request, self._files, self._state)
@@ -76,10 +76,10 @@ class Life:
 
     def _finish(self) -> None:
         """Adopt sessions in the queue that have lost their supervisor, and run the command at the end."""
-        with opened(self._state):
+        with open_database(self._state):
             session = sessions.get(self._session_id)
             # If the supervisor of the last session in the queue has died, no other supervisor has noticed.
-            Neighbours(self._state).adopt_lost(scheduler.queued())
+            QueuePeers(self._state).adopt_lost(scheduler.queued_ids())
         if session is None or not session.on_end_pending:
             return
         request = input_files.load_request(self._files)
@@ -88,6 +88,6 @@ class Life:
         else:
             on_end.run(self._state, session, request.environment, request.umask)
         self._files.request.unlink(missing_ok=True)
-        with opened(self._state):
-            sessions.on_end_done(self._session_id)
+        with open_database(self._state):
+            sessions.mark_on_end_done(self._session_id)
         touch(self._files.change_signal)

@@ -15,19 +15,19 @@ from hldctl.errors import HldctlError, UnfitEnvironment, WrongState
 from hldctl.ingest import session_record
 from hldctl.ingest.replay import recover
 from hldctl.paths import PRIVATE_FILE, SessionFiles, StateDirectory, touch
-from hldctl.protocol.launch_request import LaunchRequest, name_taken
+from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.states import IfRunning, Status
 from hldctl.store import scheduler, sessions
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.store.scheduler import NameTaken
 from hldctl.supervisor import launch, queue
 from hldctl.supervisor.adopt import adopt, require_sight_of_processes
 from hldctl.supervisor.claude_process import ClaudeProcess
-from hldctl.supervisor.handshake import Answer
-from hldctl.supervisor.lifecycle import Life
+from hldctl.supervisor.handshake import Handshake
+from hldctl.supervisor.lifecycle import SessionLifecycle
 from hldctl.supervisor.termination import adopt_orphans
 from hldctl.system import file_lock, file_size_limit
-from hldctl.system.error_log import log, log_trouble, log_uncaught_exceptions
+from hldctl.system.error_log import log, log_exception, log_uncaught_exceptions
 
 # Timeout for the lock: longer than any probe holds it, so that one of several adopters succeeds.
 _LOCK_TIMEOUT_SECONDS = 2.0
@@ -54,7 +54,7 @@ def _state_directory() -> StateDirectory:
 
 
 def _launch(state: StateDirectory, request: LaunchRequest) -> None:
-    handshake = Answer(request.session_id)
+    handshake = Handshake(request.session_id)
     process = None
     try:
         process = _create_session(state, request, handshake)
@@ -64,7 +64,7 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     except HldctlError as error:
         handshake.refuse(error)
     except Exception as error:
-        log_trouble()
+        log_exception()
         is_system_error = isinstance(error, OSError | MemoryError)
         kind = UnfitEnvironment if is_system_error else HldctlError
         handshake.refuse(kind(f"The supervisor of {request.session_id} failed: {error!r}."))
@@ -72,29 +72,29 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     else:
         if process is not None:
             handshake.accept()
-    Life(state.settled(), request.session_id, handshake).go_on(process)
+    SessionLifecycle(state.settled(), request.session_id, handshake).go_on(process)
 
 
-def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Answer) -> ClaudeProcess | None:
+def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Handshake) -> ClaudeProcess | None:
     """Create the session; start Claude Code and return its process, or None if the session has to wait.
 
     Raise NameTaken if a session of this name runs and the request does not replace it or wait for it.
     """
     state.prepare()
-    file_size_limit.require(state.database)
-    slots = queue.slots()
+    file_size_limit.require_room(state.database)
+    slots = queue.load_slots()
     may_wait = request.name is not None or slots.concern(request.run_policy.group_name)
-    row = session_record.from_request(request)
+    row = session_record.row_from_request(request)
     files = launch.prepare_files(request, row, state, may_wait=may_wait)
     _redirect_stderr(files)
     os.chdir("/")
     is_recorded = False
     try:
-        with opened(state):
+        with open_database(state):
             new = session_record.new_session(row, request.settings.mcp_config)
             entry = scheduler.admit(new, request.if_running, slots)
             is_recorded = True
-            handshake.sharing = sessions.working_in(request.settings.working_dir, but=request.session_id)
+            handshake.sharing = sessions.ids_in_directory(request.settings.working_dir, but=request.session_id)
             for replaced_id in entry.replaced:
                 touch(state.session(replaced_id).wake_signal)
                 touch(state.session(replaced_id).change_signal)
@@ -103,7 +103,7 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: An
                 if not request.is_needed_later:
                     files.request.unlink(missing_ok=True)
                 return process
-            session_record.keep_current(request.session_id, files)
+            session_record.save_current(request.session_id, files)
     except BaseException:
         if not is_recorded:
             launch.discard(files)
@@ -112,17 +112,17 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: An
     return None
 
 
-def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Answer) -> None:
+def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Handshake) -> None:
     if request.if_running is IfRunning.SKIP:
         handshake.defer(running_id)
     else:
-        handshake.refuse(WrongState(name_taken(request.name, running_id)))
+        handshake.refuse(WrongState(name_taken_message(request.name, running_id)))
 
 
 def _adopt(state: StateDirectory, session_id: str) -> None:
     """Adopt a session, unless another supervisor holds its lock."""
     files = state.session(session_id)
-    handshake = Answer(session_id)
+    handshake = Handshake(session_id)
     try:
         # Before reading its files and its row, which say what to run.
         state.prepare()
@@ -137,13 +137,13 @@ def _adopt(state: StateDirectory, session_id: str) -> None:
     _redirect_stderr(files)
     os.chdir("/")
     try:
-        file_size_limit.require(state.database)
+        file_size_limit.require_room(state.database)
     except UnfitEnvironment as error:
         # This supervisor would hold the lock for ever without being able to record anything.
         log(str(error))
         handshake.refuse(error)
         return
-    with opened(state):
+    with open_database(state):
         if sessions.get(session_id) is None:
             recover(files)
         session = sessions.get(session_id)
@@ -151,7 +151,7 @@ def _adopt(state: StateDirectory, session_id: str) -> None:
     if process is None:
         # The session has ended, or has yet to start: the command must not wait for that.
         handshake.accept()
-    Life(state, session_id, handshake).go_on(process)
+    SessionLifecycle(state, session_id, handshake).go_on(process)
     handshake.accept()
 
 

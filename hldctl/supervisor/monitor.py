@@ -8,23 +8,23 @@ from collections.abc import Callable
 from contextlib import closing
 
 from hldctl.ingest import session_record
-from hldctl.ingest.ingester import Recorder
-from hldctl.paths import SessionFiles, StateDirectory, make, touch
+from hldctl.ingest.ingester import Ingester
+from hldctl.paths import SessionFiles, StateDirectory, ensure_exists, touch
 from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.states import EndReason
 from hldctl.store import sessions
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import retry_policy
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit, SpawnedProcess
 from hldctl.supervisor.outcome import decide
-from hldctl.supervisor.pending_hooks import expire_unheard, waiting_hooks
+from hldctl.supervisor.pending_hooks import expire_abandoned, waiting_hooks
 from hldctl.supervisor.record_outcome import conclude
-from hldctl.supervisor.retry_loop import persist
-from hldctl.supervisor.termination import GRACE_SECONDS, Stop, descendants, end_descendants, reap
-from hldctl.supervisor.timeouts import Limits
+from hldctl.supervisor.retry_loop import retry_until_success
+from hldctl.supervisor.termination import GRACE_SECONDS, StopSequence, descendants, end_descendants, reap
+from hldctl.supervisor.timeouts import Timeouts
 from hldctl.system import cgroup, malloc
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 from hldctl.system.processes import ProcessIdentity, identify, is_running
 from hldctl.system.watcher import Wakeup
 
@@ -38,7 +38,7 @@ _POLL_SECONDS = 5.0
 _NS_PER_SECOND = 1_000_000_000
 
 
-class Supervision:
+class ProcessMonitor:
     """The monitor of one Claude Code process, until it has exited."""
 
     def __init__(self, state: StateDirectory, session_id: str, process: ClaudeProcess) -> None:
@@ -46,7 +46,7 @@ class Supervision:
         self._session_id = session_id
         self._process = process
         self._files: SessionFiles = state.session(session_id)
-        self._stop = Stop(process, session_id)
+        self._stop = StopSequence(process, session_id)
         self._interrupt: sessions.Interrupt | None = None
         self._hooks: dict[str, ProcessIdentity] = {}
         self._wake_signal = str(self._files.wake_signal)
@@ -61,10 +61,10 @@ class Supervision:
         Code writes its journal itself. `on_caught_up` is called each time that the journal has been ingested, and also
         after a fault, so that a caller that waits for it does not wait as long as the fault lasts.
         """
-        persist(self._files, lambda: self._monitor_to_end(on_caught_up), on_failure=on_caught_up)
+        retry_until_success(self._files, lambda: self._monitor_to_end(on_caught_up), on_failure=on_caught_up)
 
     def _monitor_to_end(self, on_caught_up: Callable[[], None]) -> None:
-        with opened(self._state):
+        with open_database(self._state):
             # A deleted session has nothing left to record.
             if sessions.get(self._session_id) is not None:
                 self._end_session(self._wait_for_exit(on_caught_up))
@@ -74,7 +74,7 @@ class Supervision:
         self._start_timeouts()
         with closing(self._open_ingester()) as ingester:
             # Memory that only the start needed.
-            malloc.give_back()
+            malloc.release_free_memory()
             while True:
                 with closing(self._open_wakeup()) as wakeup:
                     exit = self._ingest_until_exit(ingester, wakeup, on_caught_up)
@@ -85,7 +85,7 @@ class Supervision:
         processes = [self._process.identity, *self._hooks.values()]
         return Wakeup([self._files.journal, self._files.wake_signal], [process.pid for process in processes])
 
-    def _ingest_until_exit(self, ingester: Recorder, wakeup: Wakeup, on_caught_up: Callable[[], None]) -> Exit | None:
+    def _ingest_until_exit(self, ingester: Ingester, wakeup: Wakeup, on_caught_up: Callable[[], None]) -> Exit | None:
         """Ingest the journal until the process has exited; return None earlier if the set of hooks has changed."""
         watched_hooks = self._hooks
         while True:
@@ -110,20 +110,20 @@ class Supervision:
         session = sessions.get(self._session_id)
         is_identified = isinstance(self._process, SpawnedProcess) and self._process.look_again()
         if session is not None and (session.pid is None or is_identified) and self._process.identity.pid:
-            sessions.started(self._session_id, self._process.identity, now())
+            sessions.mark_started(self._session_id, self._process.identity, current_time_ms())
 
     def _start_timeouts(self) -> None:
-        self._timeouts = Limits(self._session(), self._files, self._process)
+        self._timeouts = Timeouts(self._session(), self._files, self._process)
 
     def _session(self) -> Session:
         session = sessions.get(self._session_id)
         assert session is not None, "the session was deleted while it ran"
         return session
 
-    def _open_ingester(self) -> Recorder:
+    def _open_ingester(self) -> Ingester:
         # Recreate a journal that was removed: waiting for it would never end.
-        make(self._files.journal)
-        return Recorder(self._session(), self._files)
+        ensure_exists(self._files.journal)
+        return Ingester(self._session(), self._files)
 
     def _handle_requests(self) -> None:
         """Query the database for requests to stop and for permission: after a wake signal, and every few seconds."""
@@ -156,7 +156,7 @@ class Supervision:
     def _enforce_timeouts(self) -> None:
         """Stop the session if a timeout has expired, by recording a request to stop, as a command would."""
         if self._interrupt is None and (reason := self._timeouts.reached()) is not None:
-            sessions.request_interrupt(self._session_id, now(), int(GRACE_SECONDS * 1000), reason)
+            sessions.request_interrupt(self._session_id, current_time_ms(), int(GRACE_SECONDS * 1000), reason)
             touch(self._files.change_signal)
             self._update_interrupt()
 
@@ -168,7 +168,7 @@ class Supervision:
     def _expire_hooks(self) -> None:
         """Expire the requests of hooks that were killed, which could not report it."""
         if not all(map(is_running, self._hooks.values())):
-            expire_unheard(self._state, self._session_id)
+            expire_abandoned(self._state, self._session_id)
             self._hooks = waiting_hooks(self._session_id)
 
     def _end_session(self, exit: Exit) -> None:
@@ -183,7 +183,7 @@ class Supervision:
             signalled=self._stop.signalled,
             fail_on_denial=session.fail_on_denial,
         )
-        restart = retry_policy.after(session, ending, state, exit, now())
+        restart = retry_policy.next_restart(session, ending, state, exit, current_time_ms())
         # Processes that Claude Code left running belong to the user after a normal end; after another they are killed.
         if restart is not None or ending.reason in _ABNORMAL_REASONS:
             end_descendants(self._process, self._session_id)
@@ -199,8 +199,8 @@ class Supervision:
     def _record_restart(self, session: Session, restart: Restart) -> None:
         self._terminate_last_line()
         restarts = [*load_restarts(session), restart]
-        sessions.restart(self._session_id, [item.as_json() for item in restarts], now())
-        session_record.keep_current(self._session_id, self._files)
+        sessions.mark_restarting(self._session_id, [item.as_json() for item in restarts], current_time_ms())
+        session_record.save_current(self._session_id, self._files)
         with closing(self._open_ingester()) as ingester:
             ingester.catch_up()
         touch(self._files.change_signal)

@@ -17,7 +17,7 @@ from hldctl.errors import HldctlError
 from hldctl.paths import StateDirectory, is_session_id
 from hldctl.store import process_claims
 from hldctl.system import file_lock
-from hldctl.system.processes import is_running, recorded
+from hldctl.system.processes import is_running, recorded_identity
 
 if TYPE_CHECKING:
     import psutil
@@ -65,9 +65,9 @@ def _is_session(marker: str, home: str) -> bool:
     with contextlib.suppress(HldctlError):
         if not file_lock.is_free(state.session(marker).lock):
             return True
-    claim = process_claims.of_session(state, marker)
+    claim = process_claims.read_claim(state, marker)
     if claim is None:
         return False
     if not claim.has_ended:
         return True
-    return any(is_running(recorded(pid, claim.boot_id, started)) for pid, started in claim.left_running)
+    return any(is_running(recorded_identity(pid, claim.boot_id, started)) for pid, started in claim.left_running)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from hldctl.paths import COMMAND_TOKEN, StateDirectory, replace_private
 from hldctl.store import command_tokens
-from hldctl.store.connection import current
-from hldctl.store.database import opened
+from hldctl.store.connection import current_connection
+from hldctl.store.database import open_database
 from hldctl.store.json_view import session_object
 from hldctl.store.session import Session
-from hldctl.system.error_log import log_trouble
+from hldctl.system.error_log import log_exception
 
 # Of all shells started for one session, only the one that can create the directory runs the command; no supervisor's
 # death can come between the two. The command is in a file, because every local user can read a process's arguments.
@@ -53,7 +53,7 @@ def run(state: StateDirectory, session: Session, environment: Mapping[str, str],
     except OSError as error:
         if error.errno in _TRANSIENT_ERRORS:
             raise
-        log_trouble()
+        log_exception()
     else:
         return
     try:
@@ -62,15 +62,15 @@ def run(state: StateDirectory, session: Session, environment: Mapping[str, str],
     except OSError as error:
         if error.errno in _TRANSIENT_ERRORS:
             raise
-        log_trouble()
+        log_exception()
 
 
 def _command_token(state: StateDirectory, session: Session) -> dict[str, str]:
     """Return a token with which the command may answer and launch although it has the session's marker."""
     if session.launched_within is not None:
         return {}
-    with opened(state):
-        return {COMMAND_TOKEN: command_tokens.issue(current(), session.id)}
+    with open_database(state):
+        return {COMMAND_TOKEN: command_tokens.issue(current_connection(), session.id)}
 
 
 def _run(

@@ -11,18 +11,18 @@ import os
 from hldctl.paths import SessionFiles
 from hldctl.store.session import Session
 from hldctl.system import file_lock
-from hldctl.system.processes import is_of_another_namespace
+from hldctl.system.processes import is_in_another_namespace
 
 
 def is_supervised(session: Session, files: SessionFiles) -> bool:
     """Return whether a session in another namespace has a supervisor there, which acts on requests recorded here."""
-    return is_of_another_namespace(session.boot_id) and not file_lock.is_free(files.lock)
+    return is_in_another_namespace(session.boot_id) and not file_lock.is_free(files.lock)
 
 
 def is_over(session: Session, files: SessionFiles) -> bool:
     """Return whether a session in another namespace has neither a supervisor nor a Claude Code any more."""
     return (
-        is_of_another_namespace(session.boot_id)
+        is_in_another_namespace(session.boot_id)
         and files.journal.exists()
         and file_lock.is_free(files.lock)
         and file_lock.is_free(files.journal)
@@ -43,7 +43,7 @@ def may_conclude(session: Session, files: SessionFiles) -> bool:
 
 def advice(session: Session, files: SessionFiles) -> str:
     """Return what a user can do about a session in another namespace, as the end of a sentence; empty for others."""
-    if not is_of_another_namespace(session.boot_id) or session.completed_at is not None:
+    if not is_in_another_namespace(session.boot_id) or session.completed_at is not None:
         return ""
     if is_supervised(session, files):
         return "in another container; it can be answered and interrupted from here"

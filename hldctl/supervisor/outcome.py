@@ -9,8 +9,8 @@ from __future__ import annotations
 import signal
 
 from hldctl.claude import login
-from hldctl.claude.events import Outcome
-from hldctl.ingest.state import FoldState
+from hldctl.claude.events import ResultMessage
+from hldctl.ingest.state import ReducerState
 from hldctl.states import EndReason, Status
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
@@ -30,7 +30,7 @@ _KILL_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 
 def decide(
     exit: Exit,
-    state: FoldState,
+    state: ReducerState,
     errors: str,
     *,
     stop_reason: EndReason | None,
@@ -48,16 +48,16 @@ def decide(
     return ending
 
 
-def _denial_message(state: FoldState) -> str:
+def _denial_message(state: ReducerState) -> str:
     tools = [str(denial.get("tool_name")) for denial in state.permission_denials]
     calls = "1 tool call was" if len(tools) == 1 else f"{len(tools)} tool calls were"
     return f"{calls} denied: {', '.join(dict.fromkeys(tools))}."
 
 
-def _decide(exit: Exit, state: FoldState, errors: str, stop_reason: EndReason | None, was_signalled: bool) -> Ending:
+def _decide(exit: Exit, state: ReducerState, errors: str, stop_reason: EndReason | None, was_signalled: bool) -> Ending:
     outcome = state.outcome
     if stop_reason is not None and (was_signalled or not _succeeded(exit, outcome)):
-        return stopped(stop_reason, exit)
+        return ending_for_stop(stop_reason, exit)
     if exit.signal in _KILL_SIGNALS:
         return _failure(EndReason.KILLED, exit, f"Claude Code was killed by {signal.Signals(exit.signal).name}.")
     if _was_interrupted(exit, outcome, state):
@@ -68,18 +68,18 @@ def _decide(exit: Exit, state: FoldState, errors: str, stop_reason: EndReason | 
     return _ending_with_result(exit, outcome, state.result_content, errors)
 
 
-def stopped(reason: EndReason, exit: Exit = _NO_EXIT) -> Ending:
+def ending_for_stop(reason: EndReason, exit: Exit = _NO_EXIT) -> Ending:
     """Return the ending of a session stopped on purpose, by a timeout or a request; `exit` is its process's, if any."""
     if reason in _TIMEOUT_MESSAGES:
         return _failure(reason, exit, _TIMEOUT_MESSAGES[reason])
     return Ending(Status.INTERRUPTED, EndReason.INTERRUPTED, exit_code=exit.code)
 
 
-def _succeeded(exit: Exit, outcome: Outcome | None) -> bool:
+def _succeeded(exit: Exit, outcome: ResultMessage | None) -> bool:
     return outcome is not None and outcome.subtype == "success" and not outcome.is_error and exit.code in (0, None)
 
 
-def _was_interrupted(exit: Exit, outcome: Outcome | None, state: FoldState) -> bool:
+def _was_interrupted(exit: Exit, outcome: ResultMessage | None, state: ReducerState) -> bool:
     """Return whether somebody else sent SIGINT: Claude Code then exits with 0, with or without a `result`."""
     if exit.signal == signal.SIGINT or state.interrupted:
         return True
@@ -96,13 +96,13 @@ def _ending_without_result(exit: Exit, errors: str) -> Ending:
     return _failure(EndReason.NO_RESULT, exit, errors or "Claude Code exited with code 0 and no result.")
 
 
-def _ending_with_result(exit: Exit, outcome: Outcome, result: str | None, errors: str) -> Ending:
+def _ending_with_result(exit: Exit, outcome: ResultMessage, result: str | None, errors: str) -> Ending:
     if _succeeded(exit, outcome):
         return Ending(Status.COMPLETED, EndReason.SUCCESS, exit_code=exit.code)
     message = "; ".join(outcome.errors) or result or errors or None
     if outcome.subtype in _REASON_BY_SUBTYPE:
         return _failure(_REASON_BY_SUBTYPE[outcome.subtype], exit, message)
-    if login.is_missing(result, outcome.api_error_status) and outcome.is_error:
+    if login.is_login_missing(result, outcome.api_error_status) and outcome.is_error:
         return _failure(EndReason.API_ERROR, exit, f"{message}. {login.ADVICE}")
     if outcome.subtype == "success" and outcome.is_error:
         return _failure(EndReason.API_ERROR, exit, message)

@@ -11,20 +11,20 @@ from contextlib import closing
 
 from hldctl.config import schema
 from hldctl.errors import BadUsage
-from hldctl.paths import SessionFiles, StateDirectory, make, modified_at, touch
+from hldctl.paths import SessionFiles, StateDirectory, ensure_exists, modification_time_ns, touch
 from hldctl.protocol.restart import load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store import scheduler, sessions
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.store.session import Session
-from hldctl.supervisor.command import command
+from hldctl.supervisor.command import build_supervisor_command
 from hldctl.supervisor.other_namespaces import may_conclude
-from hldctl.supervisor.outcome import stopped
+from hldctl.supervisor.outcome import ending_for_stop
 from hldctl.supervisor.record_outcome import conclude, conclude_without_files
-from hldctl.supervisor.timeouts import deadline
+from hldctl.supervisor.timeouts import session_deadline
 from hldctl.system import file_lock
-from hldctl.system.clock import now
-from hldctl.system.error_log import log_trouble
+from hldctl.system.clock import current_time_ms
+from hldctl.system.error_log import log_exception
 from hldctl.system.processes import identify, is_this_machine
 from hldctl.system.watcher import Wakeup
 
@@ -36,34 +36,34 @@ _POLL_SECONDS = 10.0
 _ADOPTION_RETRY_SECONDS = 30.0
 
 
-def slots() -> scheduler.Slots:
+def load_slots() -> scheduler.Slots:
     """Return the slots as they are configured now."""
     try:
         config = schema.load()
     except BadUsage:
         # The next launch reports the error. Here, fall back to one slot, so that the queue does not start all at once.
-        log_trouble()
+        log_exception()
         return scheduler.Slots(all=1)
     return scheduler.Slots(config.max_running, config.groups)
 
 
-def wait(state: StateDirectory, files: SessionFiles) -> bool:
+def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
     """Wait until the session may start, and return True; return False if it has ended or was deleted."""
     session_id = files.directory.name
-    make(state.queue_signal)
-    peers = Neighbours(state)
+    ensure_exists(state.queue_signal)
+    peers = QueuePeers(state)
     while True:
-        with opened(state):
-            ahead = scheduler.ahead_of(session_id)
+        with open_database(state):
+            ahead = scheduler.sessions_ahead(session_id)
             supervisor_pids = peers.supervisors(ahead)
         with closing(Wakeup([state.queue_signal, files.wake_signal], supervisor_pids)) as wakeup:
-            with opened(state):
-                woken_at_ns = modified_at(files.wake_signal)
+            with open_database(state):
+                woken_at_ns = modification_time_ns(files.wake_signal)
                 session = sessions.get(session_id)
                 if session is None or session.completed_at is not None:
                     return False
                 if (reason := _reason_to_stop(session)) is not None:
-                    conclude(state, session, stopped(reason))
+                    conclude(state, session, ending_for_stop(reason))
                     return False
                 if _try_start(session):
                     touch(files.change_signal)
@@ -79,7 +79,7 @@ def _sleep_until_event(wakeup: Wakeup, state: StateDirectory, session: Session) 
     while (seconds_left := ends_at - time.monotonic()) > 0:
         if wakeup.wait(min(seconds_left, _POLL_SECONDS)):
             return
-        with opened(state):
+        with open_database(state):
             if sessions.interrupt_request(session.id) is not None:
                 return
 
@@ -88,22 +88,25 @@ def _reason_to_stop(session: Session) -> EndReason | None:
     request = sessions.interrupt_request(session.id)
     if request is not None:
         return request.reason
-    deadline_ms = deadline(session)
-    return EndReason.TIMEOUT if deadline_ms is not None and now() >= deadline_ms else None
+    deadline_ms = session_deadline(session)
+    return EndReason.TIMEOUT if deadline_ms is not None and current_time_ms() >= deadline_ms else None
 
 
 def _try_start(session: Session) -> bool:
     if session.status == Status.QUEUED:
-        return scheduler.start(session.id, slots(), now())
-    return now() >= _restart_due_ms(session)
+        return scheduler.try_start(session.id, load_slots(), current_time_ms())
+    return current_time_ms() >= _restart_due_ms(session)
 
 
 def _sleep_seconds(session: Session) -> float:
     """Return the seconds until the session's restart or deadline; the maximum while it is in the queue."""
     if session.status == Status.QUEUED:
         return _MAX_SLEEP_SECONDS
-    times_ms = [_restart_due_ms(session), *([deadline_ms] if (deadline_ms := deadline(session)) is not None else [])]
-    return min(max(0.0, (min(times_ms) - now()) / 1000), _MAX_SLEEP_SECONDS)
+    times_ms = [
+        _restart_due_ms(session),
+        *([deadline_ms] if (deadline_ms := session_deadline(session)) is not None else []),
+    ]
+    return min(max(0.0, (min(times_ms) - current_time_ms()) / 1000), _MAX_SLEEP_SECONDS)
 
 
 def _restart_due_ms(session: Session) -> int:
@@ -112,7 +115,7 @@ def _restart_due_ms(session: Session) -> int:
     return restarts[-1].due if restarts else 0
 
 
-class Neighbours:
+class QueuePeers:
     """The sessions that a session in the queue waits for."""
 
     def __init__(self, state: StateDirectory) -> None:
@@ -121,7 +124,7 @@ class Neighbours:
 
     def supervisors(self, ids: Iterable[str]) -> list[int]:
         """Return the pids of the live supervisors on this machine of these sessions."""
-        local_sessions = (session for session in sessions.not_ended(ids) if _is_on_this_machine(session))
+        local_sessions = (session for session in sessions.live_sessions(ids) if _is_on_this_machine(session))
         return [
             pid
             for session in local_sessions
@@ -130,7 +133,7 @@ class Neighbours:
 
     def adopt_lost(self, ids: Iterable[str]) -> None:
         """Start a supervisor for each of these sessions that has lost its own, and wait until it has taken over."""
-        for session in sessions.not_ended(ids):
+        for session in sessions.live_sessions(ids):
             files = self._state.session(session.id)
             if not file_lock.is_free(files.lock) or not (_is_on_this_machine(session) or may_conclude(session, files)):
                 continue
@@ -155,7 +158,7 @@ def _start_supervisor(session_id: str) -> None:
     import subprocess
 
     process = subprocess.Popen(
-        command("adopt", session_id),
+        build_supervisor_command("adopt", session_id),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

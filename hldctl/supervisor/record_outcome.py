@@ -9,8 +9,8 @@ from hldctl.paths import StateDirectory, touch
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.session import Session
-from hldctl.system.clock import now
-from hldctl.system.processes import ProcessIdentity, is_running, recorded
+from hldctl.system.clock import current_time_ms
+from hldctl.system.processes import ProcessIdentity, is_running, recorded_identity
 
 _FILES_GONE = sessions.Ending(
     Status.FAILED, EndReason.LOST, "The session's files were deleted; how it ended is unknown."
@@ -25,17 +25,17 @@ def conclude(
     if session.on_end is None:
         # First: nothing would delete it after the session has ended.
         files.request.unlink(missing_ok=True)
-    sessions.end(session.id, ending, now(), left_running)
-    session_record.keep_current(session.id, files)
+    sessions.end(session.id, ending, current_time_ms(), left_running)
+    session_record.save_current(session.id, files)
     touch(files.change_signal)
     touch(state.queue_signal)
 
 
 def conclude_without_files(state: StateDirectory, session: Session) -> None:
     """Record the end of a session whose files were deleted, unless its Claude Code still runs."""
-    if is_running(recorded(session.pid or 0, session.boot_id, session.pid_started or 0)):
+    if is_running(recorded_identity(session.pid or 0, session.boot_id, session.pid_started or 0)):
         return
-    sessions.end(session.id, _FILES_GONE, now())
+    sessions.end(session.id, _FILES_GONE, current_time_ms())
     # The input of the command at the end was deleted with the files.
-    sessions.on_end_done(session.id)
+    sessions.mark_on_end_done(session.id)
     touch(state.queue_signal)

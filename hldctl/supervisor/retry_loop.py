@@ -12,9 +12,9 @@ from typing import NoReturn, TypeVar
 
 from hldctl.errors import NewerDatabase
 from hldctl.paths import SessionFiles, StateDirectory
-from hldctl.supervisor.command import command
+from hldctl.supervisor.command import build_supervisor_command
 from hldctl.system import file_size_limit
-from hldctl.system.error_log import log, log_trouble
+from hldctl.system.error_log import log, log_exception
 
 _FIRST_PAUSE_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 30.0
@@ -22,7 +22,9 @@ _MAX_PAUSE_SECONDS = 30.0
 T = TypeVar("T")
 
 
-def persist(files: SessionFiles, step: Callable[[], T], on_failure: Callable[[], None] = lambda: None) -> T | None:
+def retry_until_success(
+    files: SessionFiles, step: Callable[[], T], on_failure: Callable[[], None] = lambda: None
+) -> T | None:
     """Return the result of `step`, retried until it succeeds; None if the session's files are gone.
 
     A supervisor that died of a fault would only make the next command start another one that dies of it. If the files
@@ -33,7 +35,7 @@ def persist(files: SessionFiles, step: Callable[[], T], on_failure: Callable[[],
         try:
             return step()
         except NewerDatabase:
-            log_trouble()
+            log_exception()
             _exec_adopt(files.directory.name)
         except Exception:
             if files.is_gone():
@@ -41,7 +43,7 @@ def persist(files: SessionFiles, step: Callable[[], T], on_failure: Callable[[],
                 return None
             # First, because the log itself may have little space left.
             _log_shortage(files)
-            log_trouble()
+            log_exception()
             on_failure()
             time.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
@@ -68,4 +70,4 @@ def _exec_adopt(session_id: str) -> NoReturn:
 
     If that one is not new enough either, it exits, and the next command of a newer one adopts the session.
     """
-    os.execv(sys.executable, command("adopt", session_id))
+    os.execv(sys.executable, build_supervisor_command("adopt", session_id))

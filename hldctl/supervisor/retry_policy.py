@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 
 from hldctl.claude import login
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.state import ReducerState
 from hldctl.protocol.restart import Restart, RestartKind, load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
-from hldctl.system.clock import rfc3339
+from hldctl.system.clock import format_rfc3339
 
 _FIRST_PAUSE_SECONDS = 5.0
 _MAX_PAUSE_SECONDS = 300.0
@@ -37,7 +37,7 @@ _CRASH_SIGNALS = (
 )
 
 
-def after(session: Session, ending: Ending, state: FoldState, exit: Exit, now: int) -> Restart | None:
+def next_restart(session: Session, ending: Ending, state: ReducerState, exit: Exit, now: int) -> Restart | None:
     """Return the restart that the session's run policy allows after this ending; None if the session has ended.
 
     `now` is milliseconds since 1970.
@@ -47,7 +47,7 @@ def after(session: Session, ending: Ending, state: FoldState, exit: Exit, now: i
     reason = ending.error_message or ending.reason
     if session.wait_for_reset and ending.reason is EndReason.API_ERROR and state.limit_resets_at is not None:
         due = max(state.limit_resets_at, now) + _reset_margin_ms(load_restarts(session), now)
-        note = f"A limit was reached; Claude Code continues at {rfc3339(due)}, after its reset: {reason}"
+        note = f"A limit was reached; Claude Code continues at {format_rfc3339(due)}, after its reset: {reason}"
         return Restart(RestartKind.RESET, state.offset, now, due, reason, note)
     retries_so_far = sum(restart.kind is RestartKind.RETRY for restart in load_restarts(session))
     # If Claude Code never ran, the launch reported a failure and may have been repeated by the user.
@@ -69,12 +69,12 @@ def _reset_margin_ms(restarts: list[Restart], now: int) -> int:
     return int(min(_RESET_MARGIN_MS * 2**ineffective_resets, _MAX_RESET_MARGIN_MS))
 
 
-def _is_transient(ending: Ending, state: FoldState, exit: Exit) -> bool:
+def _is_transient(ending: Ending, state: ReducerState, exit: Exit) -> bool:
     """Return whether a retry may succeed."""
     if ending.reason is EndReason.API_ERROR:
         status = None if state.outcome is None else state.outcome.api_error_status
         if status is None:
-            return not login.is_missing(state.result_content, status)
+            return not login.is_login_missing(state.result_content, status)
         return status in _TRANSIENT_STATUSES or status >= _SERVER_ERROR
     if ending.reason is EndReason.KILLED:
         return exit.signal in _CRASH_SIGNALS

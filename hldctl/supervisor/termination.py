@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hldctl.paths import StateDirectory
-from hldctl.supervisor.claude_process import AdoptedProcess, ClaudeProcess, send
+from hldctl.supervisor.claude_process import AdoptedProcess, ClaudeProcess, send_signal
 from hldctl.system import cgroup
 from hldctl.system.processes import identify
 
@@ -27,7 +27,7 @@ _CLOCKS_DIFFER_SECONDS = 1.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-class Stop:
+class StopSequence:
     """A stop in steps: SIGINT at once, SIGTERM after the grace period, SIGKILL to the whole tree soon after.
 
     `advance` takes the steps, and returns when to call it again.
@@ -65,7 +65,7 @@ class Stop:
         return _FORCE_SECONDS
 
     def _send(self, number: signal.Signals) -> None:
-        self._has_reached_process |= send(self._process, number)
+        self._has_reached_process |= send_signal(self._process, number)
         self._last_signal = number
 
 
@@ -166,11 +166,11 @@ def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
     foreign -= ancestors
     pids = {pid for pid in parents if _is_own(pid, parents, ancestors | marked, members, foreign)}
     # Orphans of a nested session without a marker may have become children of this process: check their cgroup.
-    pids -= {pid for pid in pids - marked if cgroup.is_in_anothers(pid, session_id)}
+    pids -= {pid for pid in pids - marked if cgroup.is_in_another_session(pid, session_id)}
     return sorted(pid for pid in pids - ancestors if pid > 1)
 
 
-def younger_descendants(process: ClaudeProcess, session_id: str, since: float) -> bool:
+def has_younger_descendants(process: ClaudeProcess, session_id: str, since: float) -> bool:
     """Return whether any of the session's processes started after `since`, in seconds since 1970."""
     import psutil
 

@@ -9,21 +9,21 @@ from hldctl.states import EndReason
 from hldctl.store import events
 from hldctl.store.session import Session
 from hldctl.supervisor.claude_process import ClaudeProcess
-from hldctl.supervisor.termination import younger_descendants
-from hldctl.system.clock import now
+from hldctl.supervisor.termination import has_younger_descendants
+from hldctl.system.clock import current_time_ms
 
 
-class Limits:
+class Timeouts:
     """Deadlines on the monotonic clock; after an adoption, the elapsed time comes from the wall clock."""
 
     def __init__(self, session: Session, files: SessionFiles, process: ClaudeProcess) -> None:
         self._session_id: str = session.id
         self._files = files
         self._process = process
-        self._deadline_seconds = _monotonic_deadline(deadline(session), session.timeout_ms)
+        self._deadline_seconds = _monotonic_deadline(session_deadline(session), session.timeout_ms)
         self._idle_seconds = None if session.idle_timeout_ms is None else session.idle_timeout_ms / 1000
         self._journal_stamp = _journal_stamp(files)
-        idle_seconds = max(0.0, now() / 1000 - self._journal_stamp[1] / 1e9)
+        idle_seconds = max(0.0, current_time_ms() / 1000 - self._journal_stamp[1] / 1e9)
         self._active_at_seconds = time.monotonic() - (idle_seconds if self._idle_seconds is not None else 0.0)
 
     def reached(self) -> EndReason | None:
@@ -52,10 +52,12 @@ class Limits:
 
     def _is_tool_running(self) -> bool:
         called_at_ms = events.oldest_open_call(self._session_id)
-        return called_at_ms is not None and younger_descendants(self._process, self._session_id, called_at_ms / 1000)
+        return called_at_ms is not None and has_younger_descendants(
+            self._process, self._session_id, called_at_ms / 1000
+        )
 
 
-def deadline(session: Session) -> int | None:
+def session_deadline(session: Session) -> int | None:
     """Return the session's deadline in milliseconds since 1970, or None. Time in the queue does not count."""
     # A session that runs without `started_at` was started by a version that did not record it.
     if session.timeout_ms is None or (session.started_at is None and session.pid is None):
@@ -67,7 +69,7 @@ def _monotonic_deadline(ends_at_ms: int | None, timeout_ms: int | None) -> float
     """Return the deadline on the monotonic clock: at most the timeout from now, even if the wall clock was set back."""
     if ends_at_ms is None or timeout_ms is None:
         return None
-    return time.monotonic() + min(ends_at_ms - now(), timeout_ms) / 1000
+    return time.monotonic() + min(ends_at_ms - current_time_ms(), timeout_ms) / 1000
 
 
 def _journal_stamp(files: SessionFiles) -> tuple[int, int]:

@@ -37,7 +37,7 @@ def enclose(pid: int, session_id: str, record: Path) -> None:
         _move_children(pid, group)
 
 
-def leave_others() -> None:
+def leave_foreign_cgroup() -> None:
     """Move this process out of the cgroup of the session that it was launched from: it is not part of that session."""
     with contextlib.suppress(OSError, ValueError):
         current = _cgroup_directory(os.getpid())
@@ -51,7 +51,7 @@ def members(session_id: str, record: Path) -> set[int]:
     return set() if group is None else _members(group)
 
 
-def is_in_anothers(pid: int, session_id: str) -> bool:
+def is_in_another_session(pid: int, session_id: str) -> bool:
     """Return whether a process is in the cgroup of another session."""
     with contextlib.suppress(OSError, ValueError):
         names = [name for name in _path(pid).split("/") if name.startswith(_PREFIX)]

@@ -6,12 +6,12 @@ import time
 from datetime import UTC, datetime
 
 
-def now() -> int:
+def current_time_ms() -> int:
     """Return the current time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
-def rfc3339(milliseconds: int | None) -> str | None:
+def format_rfc3339(milliseconds: int | None) -> str | None:
     """Format milliseconds since 1970 as UTC, `2026-01-31T12:00:00.000Z`; None remains None."""
     if milliseconds is None:
         return None

@@ -7,7 +7,7 @@ import os
 import sys
 from types import TracebackType
 
-from hldctl.system.clock import now, rfc3339
+from hldctl.system.clock import current_time_ms, format_rfc3339
 
 
 def log(sentence: str) -> None:
@@ -16,7 +16,7 @@ def log(sentence: str) -> None:
         os.write(2, f"{sentence}\n".encode())
 
 
-def log_trouble() -> None:
+def log_exception() -> None:
     """Write the time and the traceback of the exception that is being handled. Never raises."""
     _log_time()
     with contextlib.suppress(Exception):
@@ -36,4 +36,4 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Traceb
 
 def _log_time() -> None:
     # Without `logging`, whose import would cost each supervisor memory.
-    log(str(rfc3339(now())))
+    log(str(format_rfc3339(current_time_ms())))

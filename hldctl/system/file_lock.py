@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hldctl.paths import PRIVATE_FILE, unusable
+from hldctl.paths import PRIVATE_FILE, unusable_path_error
 
 # Longer than any probe holds a lock.
 _PROBE_SECONDS = 0.1
@@ -97,7 +97,7 @@ def is_free(path: Path) -> bool:
     except FileNotFoundError:
         return True
     except OSError as error:
-        raise unusable(path, error) from None
+        raise unusable_path_error(path, error) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -23,7 +23,7 @@ def shortage(database: Path) -> str | None:
     )
 
 
-def require(database: Path) -> None:
+def require_room(database: Path) -> None:
     """Raise UnfitEnvironment if the limit is too small for the database to grow."""
     if (message := shortage(database)) is not None:
         raise UnfitEnvironment(message)

@@ -10,12 +10,12 @@ import sys
 _GC_THRESHOLD = 50_000
 
 
-def collect_rarely() -> None:
+def reduce_garbage_collection() -> None:
     """Raise the garbage collector's threshold. Call it before large imports: their collection is 10 % of startup."""
     gc.set_threshold(_GC_THRESHOLD)
 
 
-def leave(code: int) -> None:
+def exit_fast(code: int) -> None:
     """Exit without Python's shutdown, which takes as long as a query.
 
     Standard output and standard error are flushed first. If that fails, or another thread is still running, return, so

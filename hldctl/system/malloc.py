@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 
 
-def give_back() -> None:
+def release_free_memory() -> None:
     """Return free memory to the system, after a temporary peak. Without malloc_trim(3) this does nothing."""
     _trim()(0)
 

@@ -32,11 +32,11 @@ def identify(pid: int) -> ProcessIdentity | None:
         return None
     if sys.platform == "linux":
         fields = _stat_fields(pid)
-        return None if fields is None else ProcessIdentity(pid, scope(), int(fields[19]))
+        return None if fields is None else ProcessIdentity(pid, pid_scope(), int(fields[19]))
     import psutil
 
     try:
-        return ProcessIdentity(pid, scope(), int(psutil.Process(pid).create_time() * 1000))
+        return ProcessIdentity(pid, pid_scope(), int(psutil.Process(pid).create_time() * 1000))
     except psutil.NoSuchProcess:
         return None
 
@@ -76,7 +76,7 @@ def exit_code_of_zombie(process: ProcessIdentity) -> int | None:
     return os.waitstatus_to_exitcode(int(fields[49]))
 
 
-def ancestors() -> list[int]:
+def ancestor_pids() -> list[int]:
     """Return the pids of this process's parent, its parent and so on, without process 1."""
     pids: list[int] = []
     pid: int | None = os.getppid()
@@ -99,7 +99,7 @@ def _parent(pid: int) -> int | None:
 
 
 @functools.cache
-def scope() -> str:
+def pid_scope() -> str:
     """Return the scope in which a pid is unique: the boot's id and the PID namespace.
 
     It is empty if the system has neither. Each database row that holds a pid has it in its column `boot_id`.
@@ -112,9 +112,9 @@ def scope() -> str:
         return ""
 
 
-def recorded(pid: int, boot_id: str | None, started: int) -> ProcessIdentity:
+def recorded_identity(pid: int, boot_id: str | None, started: int) -> ProcessIdentity:
     """Return the identity in a database row. A row from a version without namespaces refers to the current one."""
-    own_scope = scope()
+    own_scope = pid_scope()
     return ProcessIdentity(pid, own_scope if boot_id and boot_id == _boot(own_scope) else boot_id or "", started)
 
 
@@ -123,14 +123,14 @@ def is_this_machine(host: str, boot_id: str | None) -> bool:
 
     Another PID namespace on this machine, such as a container's, counts as another machine.
     """
-    if boot_id and boot_id in (scope(), _boot(scope())):
+    if boot_id and boot_id in (pid_scope(), _boot(pid_scope())):
         return True
-    return host == os.uname().nodename and not is_of_another_namespace(boot_id)
+    return host == os.uname().nodename and not is_in_another_namespace(boot_id)
 
 
-def is_of_another_namespace(boot_id: str | None) -> bool:
+def is_in_another_namespace(boot_id: str | None) -> bool:
     """Return whether the scope is another PID namespace of this boot."""
-    own_scope = scope()
+    own_scope = pid_scope()
     return bool(boot_id) and boot_id not in (own_scope, _boot(own_scope)) and _boot(boot_id or "") == _boot(own_scope)
 
 

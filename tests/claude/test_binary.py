@@ -19,13 +19,13 @@ def test_configured_binary_comes_first(tmp_path: Path) -> None:
     named = program(tmp_path / "named")
     program(tmp_path / "bin" / "claude")
     environment = {"HLDCTL_CLAUDE": str(named), "PATH": str(tmp_path / "bin")}
-    assert binary.find(environment) == named
+    assert binary.find_binary(environment) == named
 
 
 def test_unusable_configured_binary_is_an_error(tmp_path: Path) -> None:
     program(tmp_path / "bin" / "claude")
     with pytest.raises(UnfitEnvironment, match="HLDCTL_CLAUDE is /no/such"):
-        binary.find({"HLDCTL_CLAUDE": "/no/such", "PATH": str(tmp_path / "bin")})
+        binary.find_binary({"HLDCTL_CLAUDE": "/no/such", "PATH": str(tmp_path / "bin")})
 
 
 def test_path_is_searched_in_order_except_project_directories(tmp_path: Path) -> None:
@@ -39,19 +39,19 @@ def test_path_is_searched_in_order_except_project_directories(tmp_path: Path) ->
         tmp_path / "missing",
         expected.parent,
     ]
-    assert binary.find({"PATH": ":".join(map(str, directories))}) == expected
+    assert binary.find_binary({"PATH": ":".join(map(str, directories))}) == expected
 
 
 def test_usual_install_paths_are_searched_under_cron(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     expected = program(tmp_path / ".local" / "bin" / "claude")
-    assert binary.find({"PATH": "/nowhere"}) == expected
+    assert binary.find_binary({"PATH": "/nowhere"}) == expected
 
 
 @pytest.mark.usefixtures("genuine_claude")
 def test_bundled_binary_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    path = binary.find({"PATH": "/nowhere"})
+    path = binary.find_binary({"PATH": "/nowhere"})
     assert path.parts[-3:] == ("claude_agent_sdk", "_bundled", "claude")
 
 
@@ -61,4 +61,4 @@ def test_login_shell_is_asked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     expected = program(tmp_path / "tools" / "claude")
     shell = program(tmp_path / "shell")
     shell.write_text(f"#!/bin/sh\necho Welcome!\necho {expected}\n")
-    assert binary.find({"PATH": "/nowhere", "SHELL": str(shell)}) == expected
+    assert binary.find_binary({"PATH": "/nowhere", "SHELL": str(shell)}) == expected

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hldctl.claude.command_line import command, forked_conversation, new_conversation
+from hldctl.claude.command_line import build_command, fork_arguments, new_conversation_arguments
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.paths import SessionFiles
 
@@ -13,8 +13,8 @@ MARKED = ["--settings", "/state/sessions/s/settings-with-marks.json"]
 
 def arguments_for(resume: str | None = None, *, hooked: bool = False, **values: object) -> list[str]:
     settings = ClaudeSettings.from_values({"working_dir": "/work", **values})
-    conversation = new_conversation("s", settings) if resume is None else forked_conversation(resume, "s")
-    return command("claude", settings, FILES, conversation=conversation, hooked=hooked)
+    conversation = new_conversation_arguments("s", settings) if resume is None else fork_arguments(resume, "s")
+    return build_command("claude", settings, FILES, conversation=conversation, hooked=hooked)
 
 
 def test_prompt_is_not_in_the_arguments() -> None:

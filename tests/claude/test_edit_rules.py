@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude.edit_rules import GUARDED_DIRECTORIES, GUARDED_FILES, Area, file, is_accepted
+from hldctl.claude.edit_rules import GUARDED_DIRECTORIES, GUARDED_FILES, Area, edited_file, is_accepted
 from hldctl.claude.permission_hook import EDITS, FILE, INPUT, Rule, is_allowed, lasting_rule
 
 
@@ -217,6 +217,6 @@ def test_reference_page_lists_all_guarded_names() -> None:
 
 
 def test_new_file_has_a_path_before_it_exists(work: Path) -> None:
-    assert file("Write", write(work / "new" / "x")) == str(work / "new" / "x")
-    assert file("Write", {}) is None
-    assert file("Read", write(work / "x")) is None
+    assert edited_file("Write", write(work / "new" / "x")) == str(work / "new" / "x")
+    assert edited_file("Write", {}) is None
+    assert edited_file("Read", write(work / "x")) is None

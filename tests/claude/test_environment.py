@@ -4,12 +4,12 @@ import os
 import subprocess
 from pathlib import Path
 
-from hldctl.claude.environment import for_session, with_marks
+from hldctl.claude.environment import add_session_variables, session_environment
 from tests.helpers.sandbox import eventually
 
 
 def environment(launcher: dict[str, str], chosen: dict[str, str] | None = None) -> dict[str, str]:
-    return for_session(launcher, chosen or {}, session_id="s", run_id="r", state_directory=Path("/state"))
+    return session_environment(launcher, chosen or {}, session_id="s", run_id="r", state_directory=Path("/state"))
 
 
 def test_environment_is_the_launchers_plus_the_chosen_variables() -> None:
@@ -31,9 +31,16 @@ def test_tools_do_not_get_a_commands_token() -> None:
 
 def test_session_markers_win_in_settings_and_user_variables_stay() -> None:
     own = {"env": {"A": "b", "HLDCTL_SESSION_ID": "x"}, "hooks": {}}
-    assert with_marks(own, {"HLDCTL_SESSION_ID": "s"}) == {"env": {"A": "b", "HLDCTL_SESSION_ID": "s"}, "hooks": {}}
+    assert add_session_variables(own, {"HLDCTL_SESSION_ID": "s"}) == {
+        "env": {"A": "b", "HLDCTL_SESSION_ID": "s"},
+        "hooks": {},
+    }
     assert own == {"env": {"A": "b", "HLDCTL_SESSION_ID": "x"}, "hooks": {}}
-    assert with_marks({"env": "no object"}, {"A": "b"}) == with_marks(None, {"A": "b"}) == {"env": {"A": "b"}}
+    assert (
+        add_session_variables({"env": "no object"}, {"A": "b"})
+        == add_session_variables(None, {"A": "b"})
+        == {"env": {"A": "b"}}
+    )
 
 
 def test_variables_of_an_enclosing_claude_code_are_dropped() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude.events import content
+from hldctl.claude.events import tool_result_text
 
 HUNK = {"oldStart": 1, "oldLines": 2, "newStart": 1, "newLines": 2, "lines": ["-a", "+c", " b"]}
 
@@ -34,4 +34,4 @@ HUNK = {"oldStart": 1, "oldLines": 2, "newStart": 1, "newLines": 2, "lines": ["-
     ],
 )
 def test_structured_data_is_used_if_it_has_more_details(text: Any, structured: dict[str, Any], recorded: str) -> None:
-    assert content({"type": "tool_result", "content": text}, structured) == recorded
+    assert tool_result_text({"type": "tool_result", "content": text}, structured) == recorded

@@ -13,10 +13,10 @@ from hldctl.claude.permission_hook import (
     SUGGESTED,
     WHOLE_TOOL,
     Rule,
+    add_hook,
     is_allowed,
     lasting_rule,
-    request,
-    with_hook,
+    parse_request,
 )
 
 
@@ -26,7 +26,7 @@ def bash(command: str) -> dict[str, Any]:
 
 def suggested_rule(tool: str, tool_input: dict[str, Any], *suggestions: Any) -> str | None:
     hook_input = {"tool_name": tool, "tool_input": tool_input, "permission_suggestions": suggestions}
-    return request(json.dumps(hook_input).encode()).suggested_rule
+    return parse_request(json.dumps(hook_input).encode()).suggested_rule
 
 
 def suggestion(*contents: str, tool: str = "Bash", **more: Any) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def test_domain_rule_covers_its_pages_but_not_lookalikes() -> None:
 
 def test_hook_is_added_after_the_users_hooks() -> None:
     own: dict[str, Any] = {"hooks": {"PermissionRequest": [{"matcher": "Bash"}], "Stop": [1]}, "env": {"A": "b"}}
-    merged = with_hook(own, "run me")
+    merged = add_hook(own, "run me")
     assert merged["env"] == {"A": "b"}
     assert merged["hooks"]["Stop"] == [1]
     first, ours = merged["hooks"]["PermissionRequest"]
@@ -203,4 +203,4 @@ def test_hook_is_added_after_the_users_hooks() -> None:
     # Some timers overflow at more milliseconds.
     assert ours["hooks"][0]["timeout"] * 1000 < 2**31
     assert own["hooks"]["PermissionRequest"] == [{"matcher": "Bash"}]
-    assert with_hook({"hooks": "no object"}, "x")["hooks"].keys() == {"PermissionRequest"}
+    assert add_hook({"hooks": "no object"}, "x")["hooks"].keys() == {"PermissionRequest"}

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hldctl.claude.events import Entry, entries, is_known
-from hldctl.claude.stream import block_text, decode, milliseconds, number, whole_number
+from hldctl.claude.events import Entry, is_known, parse_entries
+from hldctl.claude.stream import block_text, decode, number, parse_timestamp_ms, whole_number
 from hldctl.states import EventType, NoteKind
 
 
 def only(event: dict[str, Any]) -> Entry:
-    (entry,) = entries(event)
+    (entry,) = parse_entries(event)
     return entry
 
 
@@ -50,9 +50,9 @@ def test_numbers_too_large_for_the_database_count_as_absent() -> None:
 
 
 def test_timestamps_are_parsed() -> None:
-    assert milliseconds("2026-11-22T19:51:12.608Z") == 1795377072608
-    assert milliseconds("2026-11-22T20:51:12.608+01:00") == 1795377072608
-    assert [milliseconds(value) for value in ("soon", None, 7, "")] == [None] * 4
+    assert parse_timestamp_ms("2026-11-22T19:51:12.608Z") == 1795377072608
+    assert parse_timestamp_ms("2026-11-22T20:51:12.608+01:00") == 1795377072608
+    assert [parse_timestamp_ms(value) for value in ("soon", None, 7, "")] == [None] * 4
 
 
 def test_plain_string_is_a_message() -> None:
@@ -69,7 +69,7 @@ def test_each_block_names_its_subagent() -> None:
         {"type": "image", "source": {"media_type": "image/png"}},
     ]
     event = {"type": "assistant", "parent_tool_use_id": "toolu_1", "message": {"content": content}}
-    blocks = list(entries(event))
+    blocks = list(parse_entries(event))
     assert [entry.parent_tool_use_id for entry in blocks] == ["toolu_1"] * 5
     assert [entry.event_type for entry in blocks] == ["message", "thinking", "tool_call", "tool_result", "message"]
 
@@ -117,18 +117,18 @@ def test_relevant_system_lines_become_notes(event: dict[str, Any], kind: NoteKin
 def test_rate_limit_is_noted_only_when_it_applies() -> None:
     limited = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected"}}
     assert only(limited).content == "Rate limit: rejected"
-    assert list(entries({"type": "rate_limit_event", "rate_limit_info": {"status": "allowed"}})) == []
+    assert list(parse_entries({"type": "rate_limit_event", "rate_limit_info": {"status": "allowed"}})) == []
 
 
 @pytest.mark.parametrize("event", [{"type": "system", "subtype": "init"}, {"type": "result"}, {"type": "stream_event"}])
 def test_known_lines_without_content_give_no_event(event: dict[str, Any]) -> None:
-    assert list(entries(event)) == []
+    assert list(parse_entries(event)) == []
     assert is_known(event)
 
 
 @pytest.mark.parametrize("event", [{}, {"type": 7}, {"type": "novelty"}, {"type": "system", "subtype": "novelty"}])
 def test_unknown_lines_are_reported_as_unknown(event: dict[str, Any]) -> None:
-    assert list(entries(event)) == []
+    assert list(parse_entries(event)) == []
     assert not is_known(event)
 
 

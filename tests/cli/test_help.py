@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from hldctl.cli import app
-from hldctl.cli.help_text import EXAMPLES, SECTIONS, TOP
+from hldctl.cli.help_text import EXAMPLES, MAIN_EXAMPLES, SECTIONS
 from hldctl.errors import ExitCode
 from tests.helpers.sandbox import Sandbox
 
@@ -27,12 +27,12 @@ def test_the_help_groups_all_commands_and_names_all_exit_codes(sandbox: Sandbox)
 def test_each_command_is_in_one_section_and_has_up_to_three_examples() -> None:
     assert sorted(name for names in SECTIONS.values() for name in names) == sorted(app.COMMANDS)
     assert EXAMPLES.keys() == app.COMMANDS.keys()
-    assert all(len(examples) in (1, 2, 3) for examples in [TOP, *EXAMPLES.values()])
+    assert all(len(examples) in (1, 2, 3) for examples in [MAIN_EXAMPLES, *EXAMPLES.values()])
 
 
 @pytest.mark.parametrize("name", app.COMMANDS)
 def test_examples_are_shown_and_can_be_typed(name: str) -> None:
-    command = app.load(name)
+    command = app.load_command(name)
     shown = command.get_help(command.make_context(name, [], resilient_parsing=True))
     for purpose, line in EXAMPLES[name]:
         assert f"  # {purpose}\n  {line}" in shown
@@ -41,9 +41,9 @@ def test_examples_are_shown_and_can_be_typed(name: str) -> None:
 
 
 def test_the_first_examples_can_be_typed() -> None:
-    for _, line in TOP:
+    for _, line in MAIN_EXAMPLES:
         name, *rest = words(line)
-        app.load(name).make_context(name, rest)
+        app.load_command(name).make_context(name, rest)
 
 
 def words(line: str) -> list[str]:

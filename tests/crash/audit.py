@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from hldctl.ingest.journal import JournalReader
-from hldctl.ingest.reducer import Fold
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.reducer import Reducer
+from hldctl.ingest.state import ReducerState
 from hldctl.protocol.restart import Restart
 from hldctl.states import Status
 from hldctl.store.events import COLUMNS
@@ -48,8 +48,8 @@ def _session(sandbox: Sandbox, session_id: str) -> dict[str, Any]:
     return dict(zip(names, row, strict=True))
 
 
-def _replay(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], FoldState]:
-    fold = Fold(session_id, FoldState())
+def _replay(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], ReducerState]:
+    fold = Reducer(session_id, ReducerState())
     reader = JournalReader(sandbox.files(session_id).journal, 0)
     restarts = json.loads(_session(sandbox, session_id)["restarts"] or "[]")
 

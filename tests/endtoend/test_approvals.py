@@ -11,7 +11,7 @@ import sys
 import psutil
 import pytest
 
-from hldctl.permission_hook.command import command
+from hldctl.permission_hook.command import build_hook_command
 from tests.helpers.approvals import BASH, REQUEST, THEN_TOUCH, THEN_WRITE, asked, asking, by_type, feed, waiting
 from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually, falls_asleep, kill, kill_and_wait, wakeups
 
@@ -406,7 +406,7 @@ def test_claude_code_without_permission_hooks_is_refused(sandbox: Sandbox) -> No
 def run_hook(sandbox: Sandbox, hook_input: str, session_id: str = "none") -> Json:
     """Run the hook as Claude Code does; return its answer."""
     done = subprocess.run(
-        command(session_id, sandbox.state.root),
+        build_hook_command(session_id, sandbox.state.root),
         shell=True,
         input=hook_input,
         env={},

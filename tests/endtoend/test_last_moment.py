@@ -10,7 +10,7 @@ import subprocess
 
 import psutil
 
-from hldctl.permission_hook.command import command
+from hldctl.permission_hook.command import build_hook_command
 from tests.helpers.approvals import REQUEST, asked, asking, waiting
 from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually
 
@@ -18,7 +18,7 @@ from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually
 def start_hook(sandbox: Sandbox, session_id: str) -> subprocess.Popen[str]:
     """Start a hook as Claude Code does, and send its request."""
     hook = subprocess.Popen(
-        shlex.split(command(session_id, sandbox.state.root)),
+        shlex.split(build_hook_command(session_id, sandbox.state.root)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         # With the marker, so that the sandbox finds the process.

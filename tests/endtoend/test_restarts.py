@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from hldctl.system.clock import rfc3339
+from hldctl.system.clock import format_rfc3339
 from tests.crash.audit import faults
 from tests.helpers.restarts import hurry, restarted
 from tests.helpers.sandbox import Sandbox, eventually, kill_and_wait
@@ -119,7 +119,7 @@ def test_session_sleeps_until_a_limit_is_reset(sandbox: Sandbox) -> None:
     (restart,) = json.loads(stored)
     # A minute, and a margin.
     assert 65 < restart["due"] / 1000 - before < 130
-    assert str(rfc3339(restart["due"])) in notes(sandbox, session_id)[0]
+    assert str(format_rfc3339(restart["due"])) in notes(sandbox, session_id)[0]
     sandbox.ok("interrupt", session_id)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hldctl.permission_hook.command import command
+from hldctl.permission_hook.command import build_hook_command
 from tests.faults.outcome import assert_no_process_is_left, assert_refused
 from tests.helpers.another_user import OTHER, UNPRIVILEGED, given_away
 from tests.helpers.sandbox import GATED, Sandbox, eventually, kill
@@ -96,7 +96,7 @@ def test_hook_denies_what_another_users_database_would_allow(sandbox: Sandbox) -
 
     def answer() -> str:
         return subprocess.run(
-            command(session_id, sandbox.state.root),
+            build_hook_command(session_id, sandbox.state.root),
             shell=True,
             input='{"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "true"}}',
             env={},

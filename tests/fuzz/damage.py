@@ -22,13 +22,13 @@ from hldctl.doctor import sessions as sessions_doctor
 from hldctl.doctor.check import Level
 from hldctl.errors import ExitCode
 from hldctl.ingest import session_record
-from hldctl.ingest.ingester import Recorder
-from hldctl.paths import StateDirectory, make
+from hldctl.ingest.ingester import Ingester
+from hldctl.paths import StateDirectory, ensure_exists
 from hldctl.states import ApprovalStatus, EndReason, Status
 from hldctl.store import approvals, connection, sessions
 from hldctl.store.approvals import Approval
-from hldctl.store.connection import current, execute, transaction
-from hldctl.store.database import opened
+from hldctl.store.connection import current_connection, execute, transaction
+from hldctl.store.database import open_database
 from hldctl.store.recovery.valid_values import TABLES
 from tests.fixtures.streams.record import indexes
 from tests.helpers.seed_database import session_row
@@ -58,7 +58,7 @@ class Template:
         streams = sorted(
             (path for path in streams if path.stat().st_size < _LONGEST_STREAM), key=lambda path: path.name
         )
-        with opened(self.state):
+        with open_database(self.state):
             for number, session_id in enumerate(self.ids):
                 self._create_session(session_id, number, streams[number])
             # Replace the times of recording, so that the bytes are always the same.
@@ -69,7 +69,7 @@ class Template:
         shutil.rmtree(self.state.session(self.ids[WITHOUT_FILES]).directory)
         self.intact = self.state.database.read_bytes()
         self.events = self._events()
-        with opened(self.state):
+        with open_database(self.state):
             with transaction():
                 execute("UPDATE sessions SET title = 'In the log'")
                 execute("UPDATE approvals SET comment = 'In the log, too'")
@@ -85,20 +85,20 @@ class Template:
         files.prompt.write_text(str(row["query"]))
         shutil.copyfile(stream, files.journal)
         for path in (files.lock, files.log, files.errors, files.wake_signal, files.change_signal):
-            make(path)
+            ensure_exists(path)
         session_record.create(session_record.new_session(row, None))
         session = sessions.get(session_id)
         assert session is not None
-        recorder = Recorder(session, files)
+        recorder = Ingester(session, files)
         recorder.finish()
         recorder.close()
         with transaction():
             for request in range(5):
                 self._add_request(session_id, f"{number}{request}-0000", str(ApprovalStatus.APPROVED))
-            approvals.add_rule(current(), session_id, ("Bash", "exact", f"ls {number}"))
+            approvals.add_rule(current_connection(), session_id, ("Bash", "exact", f"ls {number}"))
         sessions.end(session_id, sessions.Ending(Status.COMPLETED, EndReason.SUCCESS, exit_code=0), 1_795_377_099_000)
         assert ended
-        session_record.keep_current(session_id, files)
+        session_record.save_current(session_id, files)
         os.utime(files.directory, (1, 1))
 
     def _add_request(self, session_id: str, approval_id: str, status: str) -> None:
@@ -106,10 +106,10 @@ class Template:
             *(approval_id, session_id, session_id, None, "Bash", '{"command": "ls"}', None, status, "Why not", "{}"),
             *("root", 1_795_377_073_000, 1_795_377_074_000, 1, 1, "boot"),
         )
-        approvals.ask(current(), request, "/")
+        approvals.record_request(current_connection(), request, "/")
 
     def _events(self) -> dict[str, list[Any]]:
-        with opened(self.state):
+        with open_database(self.state):
             query = "SELECT * FROM conversation_events WHERE session_id = ? ORDER BY sequence"
             return {session_id: execute(query, (session_id,)).fetchall() for session_id in self.ids}
 
@@ -283,7 +283,7 @@ def _check(template: Template, chance: random.Random) -> None:
         doctor.rebuild_rows(template.state)
         (finding,) = doctor.examine(template.state)
         assert finding.level is Level.OK, (kinds, finding)
-        with opened(template.state):
+        with open_database(template.state):
             recorded = {row[0] for row in execute("SELECT id FROM sessions").fetchall()}
         # The id of the session without files may be damaged too, and then counts as another session.
         assert with_files <= recorded, (kinds, recorded)
@@ -291,7 +291,7 @@ def _check(template: Template, chance: random.Random) -> None:
         for session_id in with_files:
             events = template._events()[session_id]
             assert len(events) == len(template.events[session_id]), (kinds, session_id)
-    with opened(template.state):
+    with open_database(template.state):
         recorded = {row[0] for row in execute("SELECT id FROM sessions").fetchall()}
     if not with_files <= recorded:
         # The file is intact but older; the checks of the sessions find that some are missing.

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import hldctl
-from hldctl.ingest.reducer import Fold
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.reducer import Reducer
+from hldctl.ingest.state import ReducerState
 from tests.fixtures.streams.expected import split_lines
 from tests.fixtures.streams.record import indexes
 from tests.fuzz.mutation import mutate
@@ -77,7 +77,7 @@ def seeds(target: str) -> list[bytes]:
 
 
 def _state_after(stream: bytes) -> bytes:
-    fold = Fold("session", FoldState())
+    fold = Reducer("session", ReducerState())
     for line in split_lines(stream):
         fold.add(line, ARRIVED)
     return json.dumps(fold.state.as_json()).encode()

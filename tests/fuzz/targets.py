@@ -18,14 +18,14 @@ from hldctl.claude import command_line, command_prefixes, environment, mcp, perm
 from hldctl.claude.usage import Tokens
 from hldctl.cli.export import safe_markdown
 from hldctl.cli.render.events_plain import lines as printed_lines
-from hldctl.errors import HldctlError, UnfitEnvironment, error_for
-from hldctl.ingest.arrival_times import Arrivals
-from hldctl.ingest.file_snapshots import Snapshots
+from hldctl.errors import HldctlError, UnfitEnvironment, error_from_exit_code
+from hldctl.ingest.arrival_times import ArrivalTimes
+from hldctl.ingest.file_snapshots import FileSnapshots
 from hldctl.ingest.journal import Batch, JournalReader
-from hldctl.ingest.reducer import Fold, Snapshot
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.reducer import Reducer, Snapshot
+from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles, StateDirectory
-from hldctl.protocol.launch_report import Report
+from hldctl.protocol.launch_report import LaunchReport
 from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.rehearsal.script import Call, ScriptError, Wait, parse
 from hldctl.sessions import resume
@@ -35,7 +35,7 @@ from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.session import COLUMNS as SESSION_COLUMNS
 from hldctl.store.session import Session
 from hldctl.supervisor.input_files import write_inputs
-from hldctl.system.clock import rfc3339
+from hldctl.system.clock import format_rfc3339
 from tests.fixtures.streams.expected import split_lines
 from tests.fuzz import damage
 from tests.fuzz.shells import assert_one_command
@@ -102,7 +102,7 @@ class Output:
     completed_tools: list[str] = field(default_factory=list)
     columns: dict[str, Any] = field(default_factory=dict)
 
-    def take(self, fold: Fold) -> None:
+    def take(self, fold: Reducer) -> None:
         for name in ("rows", "snapshots", "mcp_states", "completed_tools"):
             getattr(self, name).extend(getattr(fold, name))
         self.columns |= fold.state.columns()
@@ -110,7 +110,7 @@ class Output:
 
 def stream(bench: Bench, data: bytes) -> None:
     """Decode and reduce a journal, in one piece and in many, then store and print the events."""
-    fold = Fold("session", FoldState())
+    fold = Reducer("session", ReducerState())
     for line in split_lines(data):
         fold.add(line, ARRIVED)
     fold.state.offset = len(data)
@@ -126,13 +126,13 @@ def stream(bench: Bench, data: bytes) -> None:
     json.dumps(whole.columns, allow_nan=False)
 
 
-def _dump_state(state: FoldState) -> str:
+def _dump_state(state: ReducerState) -> str:
     return json.dumps(state.as_json(), allow_nan=False)
 
 
-def _reduce_in_pieces(bench: Bench, data: bytes) -> tuple[Output, FoldState]:
+def _reduce_in_pieces(bench: Bench, data: bytes) -> tuple[Output, ReducerState]:
     chance = random.Random(zlib.crc32(data))
-    output, state = Output(), FoldState()
+    output, state = Output(), ReducerState()
     path = bench.session_files.journal
     path.write_bytes(b"")
     reader = JournalReader(path, 0)
@@ -159,14 +159,14 @@ def _pieces(chance: random.Random, data: bytes) -> Iterator[bytes]:
         yield data[start:end]
 
 
-def _reduce_batch(batch: Batch, state: FoldState, output: Output) -> FoldState:
-    fold = Fold("session", state)
+def _reduce_batch(batch: Batch, state: ReducerState, output: Output) -> ReducerState:
+    fold = Reducer("session", state)
     for _, line in batch.ends():
         assert isinstance(line, bytes)
         fold.add(line, ARRIVED)
     fold.state.offset = batch.end
     output.take(fold)
-    return FoldState.from_json(json.loads(_dump_state(fold.state)), fold.state.result_content)
+    return ReducerState.from_json(json.loads(_dump_state(fold.state)), fold.state.result_content)
 
 
 def _store_events(bench: Bench, output: Output) -> list[Event]:
@@ -195,14 +195,14 @@ def arrivals(bench: Bench, data: bytes) -> None:
     path.write_bytes(data)
     offsets = sorted(chance.randint(1, 1 << chance.choice((4, 10, 40))) for _ in range(5))
     first = _times(path, offsets, start=0)
-    assert all(isinstance(time_ms, int) and len(rfc3339(time_ms) or "") == 24 for time_ms in first)
+    assert all(isinstance(time_ms, int) and len(format_rfc3339(time_ms) or "") == 24 for time_ms in first)
     index = chance.randrange(len(offsets))
     assert _times(path, offsets[index:], start=offsets[index] - 1) == first[index:]
     assert _times(path, offsets, start=0) == first
 
 
 def _times(path: Path, offsets: list[int], start: int) -> list[int]:
-    marks = Arrivals(path, start)
+    marks = ArrivalTimes(path, start)
     try:
         times = []
         for offset in offsets:
@@ -232,9 +232,9 @@ def fold_state(_: Bench, data: bytes) -> None:
         return
     if not isinstance(stored, dict) or not _has_valid_types(stored):
         return
-    state = FoldState.from_json(stored, None)
-    assert FoldState.from_json(json.loads(json.dumps(state.as_json())), None) == state
-    fold = Fold("session", state)
+    state = ReducerState.from_json(stored, None)
+    assert ReducerState.from_json(json.loads(json.dumps(state.as_json())), None) == state
+    fold = Reducer("session", state)
     for line in _LINES:
         fold.add(line, ARRIVED)
     assert state.lines == stored.get("lines", 0) + len(_LINES)
@@ -244,7 +244,7 @@ def fold_state(_: Bench, data: bytes) -> None:
 
 def _has_valid_types(stored: dict[str, Any]) -> bool:
     """Return whether each known value has a type that a reducer could have stored."""
-    return all(_fits(stored[member.name], str(member.type)) for member in fields(FoldState) if member.name in stored)
+    return all(_fits(stored[member.name], str(member.type)) for member in fields(ReducerState) if member.name in stored)
 
 
 def _fits(value: Any, kind: str) -> bool:
@@ -295,21 +295,23 @@ def inherited(bench: Bench, data: bytes) -> None:
     received = LaunchRequest.from_bytes(request.to_bytes())
     assert json.dumps(received.settings.environment) == json.dumps(settings.environment)
     write_inputs(received, files, bench.state)
-    for server in mcp.servers(received.settings.mcp_config):
+    for server in mcp.parse_servers(received.settings.mcp_config):
         bench.database.execute("SELECT ?, ?, ?, ?", (server.name, server.transport, server.command, server.url))
-    variables = environment.for_session(
+    variables = environment.session_environment(
         {}, received.settings.environment, session_id="session", run_id="run", state_directory=bench.directory
     )
     assert not any("\0" in name + value or "=" in name for name, value in variables.items())
-    command_line.command("claude", received.settings, files, conversation=["--session-id", "session"], hooked=False)
+    command_line.build_command(
+        "claude", received.settings, files, conversation=["--session-id", "session"], hooked=False
+    )
 
 
 def report(_: Bench, data: bytes) -> None:
     """Parse the output of a supervisor: its report, or a report that there was none."""
-    parsed = Report.from_bytes(data)
+    parsed = LaunchReport.from_bytes(data)
     assert isinstance(parsed.session_id, str)
     if parsed.error is not None:
-        assert isinstance(error_for(parsed.exit_code, parsed.error), HldctlError)
+        assert isinstance(error_from_exit_code(parsed.exit_code, parsed.error), HldctlError)
 
 
 def script(_: Bench, data: bytes) -> None:
@@ -326,7 +328,7 @@ def script(_: Bench, data: bytes) -> None:
 
 def kept_snapshot(bench: Bench, data: bytes) -> None:
     """Keep a file that was read in part: the whole content, or only the part that was shown."""
-    snapshots = Snapshots(bench.session, bench.session_files)
+    snapshots = FileSnapshots(bench.session, bench.session_files)
     partial = Snapshot("toolu_1", "part.txt", "shown", whole=False, created_at=ARRIVED)
     for path in bench.session_files.snapshots.iterdir():
         path.unlink()
@@ -344,7 +346,7 @@ def kept_snapshot(bench: Bench, data: bytes) -> None:
 def permission_request(bench: Bench, data: bytes) -> None:
     """Parse a request to the hook: one that can be recorded and compared, or ValueError."""
     try:
-        request = permission_hook.request(data)
+        request = permission_hook.parse_request(data)
     except ValueError:
         return
     tool_input = json.dumps(request.tool_input, ensure_ascii=False, allow_nan=False)
@@ -381,7 +383,7 @@ def damaged_database(bench: Bench, data: bytes) -> None:
 
 def message(bench: Bench, data: bytes) -> None:
     """Export a message of the model in a Markdown document."""
-    assert_contained(safe_markdown.contained(data.decode("utf-8", "replace")))
+    assert_contained(safe_markdown.to_safe_markdown(data.decode("utf-8", "replace")))
 
 
 Target = Callable[[Bench, bytes], None]

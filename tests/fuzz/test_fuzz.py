@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from hldctl.errors import ExitCode
-from hldctl.protocol.launch_report import Report
+from hldctl.protocol.launch_report import LaunchReport
 from tests.fuzz.fuzz import CORPUS, corpus, find_fault, fuzz, open_bench, seeds
 from tests.fuzz.mutation import mutate
 from tests.fuzz.targets import TARGETS, Bench
@@ -35,7 +35,7 @@ def test_random_inputs_break_no_property(name: str, bench: Bench) -> None:
 
 
 def test_unparseable_report_is_a_failure_report() -> None:
-    report = Report.from_bytes(b"Loading site packages...\n")
+    report = LaunchReport.from_bytes(b"Loading site packages...\n")
     assert report.exit_code == ExitCode.ENVIRONMENT
     assert report.error is not None
     assert "Loading site packages..." in report.error

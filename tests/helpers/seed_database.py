@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from uuid import UUID
 
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.state import ReducerState
 from hldctl.paths import StateDirectory
 from hldctl.states import EndReason, Status
-from hldctl.store.connection import current, transaction
-from hldctl.store.database import opened
+from hldctl.store.connection import current_connection, transaction
+from hldctl.store.database import open_database
 from hldctl.store.models import SessionTable
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Times a number it is an id that has nothing to do with that of the number before."""
@@ -43,15 +43,15 @@ WHERE s.id IN (SELECT value FROM json_each(:ids)) ORDER BY s.created_at, e.seque
 def fill(home: Path, sessions: int, events_each: int) -> list[str]:
     """Ended sessions with so many events each, and their feed; gives the ids, the oldest first."""
     ids = [str(UUID(int=number * _SPREAD % (1 << 128))) for number in range(1, sessions + 1)]
-    start = now() - sessions * _APART_MS
-    with opened(StateDirectory(home)):
+    start = current_time_ms() - sessions * _APART_MS
+    with open_database(StateDirectory(home)):
         for first in range(0, sessions, _SESSIONS_AT_ONCE):
             some = ids[first : first + _SESSIONS_AT_ONCE]
             with transaction():
                 for place, session_id in enumerate(some, first):
                     SessionTable.insert(session_row(session_id, start + place * _APART_MS)).execute()
-                current().execute(_EVENTS, {"ids": json.dumps(some), "events": events_each, "text": _TEXT})
-                current().execute(_FEED, {"ids": json.dumps(some)})
+                current_connection().execute(_EVENTS, {"ids": json.dumps(some), "events": events_each, "text": _TEXT})
+                current_connection().execute(_FEED, {"ids": json.dumps(some)})
     return ids
 
 
@@ -93,5 +93,5 @@ def session_row(session_id: str, moment: int) -> dict[str, object]:
         "host": "benchmark",
         "claude_path": "/usr/bin/claude",
         "journal_offset": 0,
-        "fold_state": FoldState().as_json(),
+        "fold_state": ReducerState().as_json(),
     }

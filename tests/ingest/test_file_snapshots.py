@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hldctl.claude.read_tool import Read, called, shown
-from hldctl.ingest.file_snapshots import Snapshots
+from hldctl.claude.read_tool import ReadCall, file_excerpt, parse_read_call
+from hldctl.ingest.file_snapshots import FileSnapshots
 from hldctl.ingest.reducer import Snapshot
 from hldctl.paths import SessionFiles
 from hldctl.store.session import Session
@@ -31,7 +31,7 @@ PNG = bytes.fromhex(
     ids=["tabs", "arrows", "both inside", "a reminder behind", "empty"],
 )
 def test_both_line_number_formats_are_read(result: str, content: str) -> None:
-    assert shown(Read("f", partial=False), {}, result) == (content, True)
+    assert file_excerpt(ReadCall("f", partial=False), {}, result) == (content, True)
 
 
 def test_structured_result_has_more_details() -> None:
@@ -39,18 +39,18 @@ def test_structured_result_has_more_details() -> None:
     whole = {"type": "text", "file": file}
     part = {"type": "text", "file": file | {"totalLines": 9}}
     later = {"type": "text", "file": file | {"startLine": 4}}
-    read = Read("f", partial=False)
-    assert shown(read, whole, "1\tcut") == ("a\nb\n", True)
-    assert [shown(read, structured, "")[1] for structured in (part, later)] == [False, False]
+    read = ReadCall("f", partial=False)
+    assert file_excerpt(read, whole, "1\tcut") == ("a\nb\n", True)
+    assert [file_excerpt(read, structured, "")[1] for structured in (part, later)] == [False, False]
     image = {"type": "image", "file": {"type": "image/png", "dimensions": {"originalWidth": 8, "originalHeight": 4}}}
-    assert shown(read, image, "") == ("[image image/png 8x4]", True)
-    assert shown(read, {"type": "pdf"}, "") == ("[pdf]", True)
+    assert file_excerpt(read, image, "") == ("[image image/png 8x4]", True)
+    assert file_excerpt(read, {"type": "pdf"}, "") == ("[pdf]", True)
 
 
 def test_read_is_partial_according_to_its_input() -> None:
-    assert called('{"file_path": "f"}') == Read("f", partial=False)
-    assert called('{"file_path": "f", "limit": 3}') == Read("f", partial=True)
-    assert [called(tool_input) for tool_input in (None, "[]", "{}", '{"file_path": 7}')] == [None] * 4
+    assert parse_read_call('{"file_path": "f"}') == ReadCall("f", partial=False)
+    assert parse_read_call('{"file_path": "f", "limit": 3}') == ReadCall("f", partial=True)
+    assert [parse_read_call(tool_input) for tool_input in (None, "[]", "{}", '{"file_path": 7}')] == [None] * 4
 
 
 def snapshots(sandbox: Sandbox, *calls: Json) -> dict[str, str]:
@@ -135,7 +135,7 @@ def test_pipe_with_the_name_of_a_file_is_not_read(tmp_path: Path) -> None:
     held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
     try:
         os.write(held, b"a message")
-        row = Snapshots(session, files).row(Snapshot("t", str(pipe), "shown", whole=False, created_at=0))
+        row = FileSnapshots(session, files).row(Snapshot("t", str(pipe), "shown", whole=False, created_at=0))
         assert row.content == "shown"
         assert os.read(held, 100) == b"a message"
     finally:

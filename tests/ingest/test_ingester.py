@@ -33,6 +33,6 @@ def test_replay_from_the_beginning_gives_the_same_rows(sandbox: Sandbox) -> None
 
 
 def empty_fold() -> str:
-    from hldctl.ingest.state import FoldState
+    from hldctl.ingest.state import ReducerState
 
-    return json.dumps(FoldState().as_json())
+    return json.dumps(ReducerState().as_json())

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hldctl.ingest.reducer import Fold
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.reducer import Reducer
+from hldctl.ingest.state import ReducerState
 from tests.fixtures.streams.expected import collect_lists, reduce_lines, render_expected, split_lines
 from tests.fixtures.streams.record import Index, indexes
 from tests.fixtures.streams.recordings import RECORDINGS
@@ -22,12 +22,12 @@ versions = pytest.mark.parametrize("index", INDEXES, ids=lambda index: index.cla
 recorded = pytest.mark.parametrize(("index", "name"), RECORDED)
 
 
-def through_json(state: FoldState) -> FoldState:
+def through_json(state: ReducerState) -> ReducerState:
     """Return the state as a supervisor would read it from the database."""
-    return FoldState.from_json(json.loads(json.dumps(state.as_json())), state.result_content)
+    return ReducerState.from_json(json.loads(json.dumps(state.as_json())), state.result_content)
 
 
-def collected(*folds: Fold) -> dict[str, list[Any]]:
+def collected(*folds: Reducer) -> dict[str, list[Any]]:
     """The collected output of several reducers."""
     together: dict[str, list[Any]] = {"rows": [row for fold in folds for row in fold.rows]}
     for fold in folds:
@@ -52,11 +52,11 @@ def test_every_line_is_readable(index: Index, name: str) -> None:
 @recorded
 def test_reducing_line_by_line_equals_reducing_at_once(index: Index, name: str) -> None:
     lines = split_lines(index.stream(name).read_bytes())
-    state = FoldState()
-    folds: list[Fold] = []
+    state = ReducerState()
+    folds: list[Reducer] = []
     columns: dict[str, Any] = {}
     for line in lines:
-        folds.append(Fold("session", through_json(state)))
+        folds.append(Reducer("session", through_json(state)))
         folds[-1].add(line, arrived_at=START_MS)
         state = folds[-1].state
         columns |= state.columns()

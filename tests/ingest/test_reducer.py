@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hldctl.claude.usage import Tokens
-from hldctl.ingest.reducer import Fold
-from hldctl.ingest.state import FoldState, family
+from hldctl.ingest.reducer import Reducer
+from hldctl.ingest.state import ReducerState, model_family
 from hldctl.store.events import COLUMNS
 
 Json = dict[str, Any]
 
 
-def reduce_lines(*lines: Json | bytes) -> Fold:
-    fold = Fold("session", FoldState())
+def reduce_lines(*lines: Json | bytes) -> Reducer:
+    fold = Reducer("session", ReducerState())
     for line in lines:
         fold.add(line if isinstance(line, bytes) else json.dumps(line).encode(), arrived_at=1000)
     return fold
@@ -57,7 +57,7 @@ def test_conversation_id_and_model_come_from_the_stream() -> None:
 
 def test_model_family_is_the_short_name() -> None:
     ids = {"claude-opus-5[1m]": "opus", "claude-3-5-sonnet-20241022": "sonnet", "claude-fable-1": "fable", "gpt": "gpt"}
-    assert {model: family(model) for model in ids} == ids
+    assert {model: model_family(model) for model in ids} == ids
 
 
 def test_context_size_is_from_the_last_main_message() -> None:
@@ -169,24 +169,24 @@ def test_denial_counts_once_though_later_results_repeat_it() -> None:
     lines = [result(permission_denials=denials[:count]) for count in (1, 2, 5000, 5000)]
     fold = reduce_lines(*lines[:2])
     assert fold.state.permission_denials == denials[:2]
-    later = Fold("session", through_database(fold.state))
+    later = Reducer("session", through_database(fold.state))
     for line in lines[2:]:
         later.add(json.dumps(line).encode(), arrived_at=1000)
     assert later.state.permission_denials == denials
 
 
-def through_database(state: FoldState) -> FoldState:
+def through_database(state: ReducerState) -> ReducerState:
     """Return the state as another supervisor reads it from the database."""
-    return FoldState.from_json(json.loads(json.dumps(state.as_json())), state.result_content)
+    return ReducerState.from_json(json.loads(json.dumps(state.as_json())), state.result_content)
 
 
 def test_state_of_an_older_or_newer_version_can_be_continued() -> None:
-    assert FoldState.from_json({"sequence": 7, "tokens": [1, 2, 3, 4]}, "said") == FoldState(
+    assert ReducerState.from_json({"sequence": 7, "tokens": [1, 2, 3, 4]}, "said") == ReducerState(
         sequence=7, tokens=Tokens(1, 2, 3, 4), result_content="said"
     )
-    assert FoldState.from_json({}, None) == FoldState()
-    newer = FoldState(lines=3).as_json() | {"of_tomorrow": [1], "result_content": "not this one"}
-    assert FoldState.from_json(newer, None) == FoldState(lines=3)
+    assert ReducerState.from_json({}, None) == ReducerState()
+    newer = ReducerState(lines=3).as_json() | {"of_tomorrow": [1], "result_content": "not this one"}
+    assert ReducerState.from_json(newer, None) == ReducerState(lines=3)
 
 
 @pytest.mark.parametrize("number", [10**400, -(10**400), 2**63, 1.7e308, -1.7e308])
@@ -253,7 +253,7 @@ def test_reducing_in_pieces_equals_reducing_at_once_without_errors(stream: list[
     cut = data.draw(st.integers(0, len(stream)))
     first = reduce_lines(*stream[:cut])
     through_database = json.loads(json.dumps(first.state.as_json()))
-    second = Fold("session", FoldState.from_json(through_database, first.state.result_content))
+    second = Reducer("session", ReducerState.from_json(through_database, first.state.result_content))
     for line in stream[cut:]:
         second.add(line, arrived_at=1000)
     assert first.rows + second.rows == whole.rows

@@ -4,7 +4,7 @@ import pytest
 
 from hldctl.sessions import activity
 from hldctl.sessions.activity import Activity, Doing
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from tests.helpers.sandbox import Sandbox, eventually
 
 SPEAKS = """
@@ -32,7 +32,7 @@ time.sleep(3600)
 
 
 def current_activities(sandbox: Sandbox) -> dict[str, Activity]:
-    with opened(sandbox.state):
+    with open_database(sandbox.state):
         return activity.of_all()
 
 
@@ -64,7 +64,7 @@ def test_each_session_has_an_activity(sandbox: Sandbox) -> None:
         ("works", 2),
     ]
     assert [(activities[f"slot {n}"].name, activities[f"slot {n}"].ahead) for n in (1, 2)] == [(None, 2), (None, 3)]
-    with opened(sandbox.state):
+    with open_database(sandbox.state):
         assert [activity.last_words(ids[name]) for name in ("speaks", "thinks")] == ["Well …", None]
 
 

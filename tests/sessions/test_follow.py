@@ -11,7 +11,7 @@ from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.sessions import follow
 from hldctl.store import events
 from hldctl.store.connection import execute
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.store.events import COLUMNS
 
 
@@ -22,9 +22,9 @@ def state(tmp_path: Path) -> StateDirectory:
 
 def create_session(state: StateDirectory, lengths: list[int]) -> None:
     """Create a session with a prompt of one letter, followed by events whose texts have these lengths."""
-    with opened(state):
+    with open_database(state):
         request = LaunchRequest("s", "r", "q", "q", "/claude", 0, ClaudeSettings(working_dir="/"))
-        session_record.create(session_record.new_session(session_record.from_request(request), None))
+        session_record.create(session_record.new_session(session_record.row_from_request(request), None))
         insert = f"INSERT INTO conversation_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
         for sequence, length in enumerate(lengths, 2):
             event = dict.fromkeys(COLUMNS) | {"session_id": "s", "sequence": sequence, "event_type": "message"}
@@ -43,7 +43,7 @@ def test_all_events_are_read_with_any_page_size(state: StateDirectory, lengths: 
 
 def test_long_events_come_in_short_pages(state: StateDirectory) -> None:
     create_session(state, [700_000] * 5)
-    with opened(state):
-        page = events.after("s", 1)
+    with open_database(state):
+        page = events.events_after("s", 1)
         assert (len(page.events), page.is_last) == (2, False)
-        assert (len(events.after("s", 5).events), events.after("s", 5).is_last) == (1, True)
+        assert (len(events.events_after("s", 5).events), events.events_after("s", 5).is_last) == (1, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from hldctl.ingest.file_snapshots import Snapshots
+from hldctl.ingest.file_snapshots import FileSnapshots
 from hldctl.ingest.reducer import Snapshot
 from hldctl.store.session import Session
 from tests.helpers.sandbox import Sandbox, eventually
@@ -62,7 +62,7 @@ def test_reading_directories_and_missing_files_leaks_no_descriptor(sandbox: Sand
     files = sandbox.files("session")
     files.directory.mkdir(parents=True)
     columns = {"id": "session", "working_dir": str(sandbox.work), "additional_directories": ()}
-    snapshots = Snapshots(Session.from_columns(columns), files)
+    snapshots = FileSnapshots(Session.from_columns(columns), files)
     before = psutil.Process().num_fds()
     for number in range(50):
         for path in (".", "gone"):

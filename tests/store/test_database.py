@@ -15,7 +15,7 @@ from hldctl.paths import StateDirectory
 from hldctl.store import sessions
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import execute
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.store.events import COLUMNS
 from hldctl.store.feed import FeedEvent
 from hldctl.store.file_snapshots import SnapshotRow
@@ -24,7 +24,7 @@ from hldctl.store.migrations import MIGRATIONS
 from hldctl.store.models import TABLES, JsonField, SessionTable
 from hldctl.store.session import BOOLEAN_COLUMNS, JSON_COLUMNS
 from hldctl.store.session import COLUMNS as SESSION_COLUMNS
-from hldctl.store.session_list import Listing, matching
+from hldctl.store.session_list import Listing, find_sessions
 from tests.helpers.seed_database import fill
 
 
@@ -38,7 +38,7 @@ def test_driver_does_not_have_the_wal_reset_bug() -> None:
 
 
 def test_new_database_is_created_with_all_migrations(state: StateDirectory) -> None:
-    with opened(state):
+    with open_database(state):
         assert execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert execute("PRAGMA synchronous").fetchone() == (1,)
@@ -50,7 +50,7 @@ def columns_of(table: str) -> list[str]:
 
 
 def test_row_fields_match_the_table_columns(state: StateDirectory) -> None:
-    with opened(state):
+    with open_database(state):
         assert set(SESSION_COLUMNS) == set(columns_of("sessions"))
         assert set(COLUMNS) <= set(columns_of("conversation_events"))
         assert set(Approval._fields) == set(columns_of("approvals"))
@@ -61,7 +61,7 @@ def test_row_fields_match_the_table_columns(state: StateDirectory) -> None:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table._meta.table_name)
 def test_models_and_migrations_agree(state: StateDirectory, table: type[Model]) -> None:
-    with opened(state):
+    with open_database(state):
         made = {row[1]: row for row in execute(f"PRAGMA table_info({table._meta.table_name})").fetchall()}
     assert made.keys() == table._meta.columns.keys()
     for name, field in table._meta.columns.items():
@@ -77,8 +77,8 @@ def test_row_is_read_as_it_was_written(state: StateDirectory) -> None:
     assert {name for name, kind in kinds.items() if kind is JsonField} == JSON_COLUMNS
     assert {name for name, kind in kinds.items() if kind is BooleanField} == BOOLEAN_COLUMNS
     fill(state.root, 1, 1)
-    with opened(state):
-        (session,) = matching(Listing())
+    with open_database(state):
+        (session,) = find_sessions(Listing())
         assert sessions.get(session.id) == session
         assert (session.archived, session.allowed_tools) == (False, ())
 
@@ -108,7 +108,7 @@ def test_database_of_each_earlier_version_keeps_its_data(state: StateDirectory) 
             )
             old.execute(f"PRAGMA user_version = {version}")
         old.close()
-        with opened(state):
+        with open_database(state):
             assert execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
             session = sessions.get("old")
             assert session is not None
@@ -146,7 +146,7 @@ def test_newest_of_two_running_sessions_keeps_the_name(state: StateDirectory) ->
         old.execute("UPDATE sessions SET title = 'A title' WHERE id = 'session-0'")
         old.execute("PRAGMA user_version = 5")
     old.close()
-    with opened(state):
+    with open_database(state):
         assert execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert execute("SELECT id, name, title FROM sessions ORDER BY id").fetchall() == [
             ("old", "nightly", None),
@@ -165,7 +165,7 @@ def _open_many(state: StateDirectory) -> list[int]:
 
 
 def _open(root: Path) -> int:
-    with opened(StateDirectory(root)):
+    with open_database(StateDirectory(root)):
         return int(execute("SELECT count(*) FROM sessions").fetchone()[0])
 
 
@@ -175,21 +175,21 @@ def test_many_processes_can_create_the_database_at_once(state: StateDirectory) -
 
 
 def test_newer_database_is_refused(state: StateDirectory) -> None:
-    with opened(state):
+    with open_database(state):
         execute("PRAGMA user_version = 999")
-    with pytest.raises(UnfitEnvironment, match="newer hldctl"), opened(state):
+    with pytest.raises(UnfitEnvironment, match="newer hldctl"), open_database(state):
         pass
 
 
 def test_writer_waits_for_the_lock(state: StateDirectory) -> None:
     """A deferred transaction that begins with a read fails instead of waiting; the ancestor lost rows that way."""
-    with opened(state):
+    with open_database(state):
         assert execute("PRAGMA busy_timeout").fetchone() == (30_000,)
     # Use another process: two SQLite libraries in one process do not see each other's locks.
     writer = subprocess.Popen([sys.executable, "-c", HOLD_THE_LOCK, str(state.database)], stdout=subprocess.PIPE)
     assert writer.stdout is not None
     writer.stdout.readline()
-    with opened(state):
+    with open_database(state):
         assert sessions.request_interrupt("none", now=0, grace_ms=0) is False
         assert writer.wait(60) == 0
     writer.stdout.close()
@@ -240,7 +240,7 @@ QUERIES = {
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=list(QUERIES))
 def test_queries_do_not_scan_tables(state: StateDirectory, query: str) -> None:
-    with opened(state):
+    with open_database(state):
         plan = [row[3] for row in execute(f"EXPLAIN QUERY PLAN {query}").fetchall()]
     assert plan
     readings = [step for step in plan if step.startswith(("SCAN", "SEARCH"))]

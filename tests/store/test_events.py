@@ -9,8 +9,8 @@ from hldctl.paths import StateDirectory
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import approvals, events
 from hldctl.store.approvals import Approval
-from hldctl.store.connection import current, execute, transaction
-from hldctl.store.database import opened
+from hldctl.store.connection import current_connection, execute, transaction
+from hldctl.store.database import open_database
 from hldctl.store.events import COLUMNS, Step
 from tests.helpers.seed_database import fill
 
@@ -30,7 +30,7 @@ def test_feed_has_all_fields_of_an_event_except_its_text(tmp_path: Path, known: 
     expected = {"sequence": 7, "event_type": str(EventType.TOOL_CALL), **known}
     rest = {"session_id": session_id, "is_error": False, "is_completed": False, "created_at": 5}
     row = tuple((expected | rest).get(name) for name in COLUMNS)
-    with opened(StateDirectory(tmp_path)):
+    with open_database(StateDirectory(tmp_path)):
         events.record(session_id, "run", Step([row], [], [], [], {"journal_offset": 0}), 9)
         stored = execute("SELECT timestamp, data FROM feed ORDER BY id DESC LIMIT 1").fetchone()
     expected.pop("tool_result_content", None)
@@ -79,20 +79,21 @@ def test_requests_of_equal_calls_swap_calls_if_the_results_show_it(tmp_path: Pat
         with transaction() as connection:
             approvals.resolve(connection, approval_id, status, now=7, answered_by="ada", answer="{}")
 
-    with opened(StateDirectory(tmp_path)):
+    with open_database(StateDirectory(tmp_path)):
         execute("UPDATE sessions SET status = 'running', completed_at = NULL")
         events.record(session_id, "run", Step([call(7, "a"), call(8, "b")], [], [], [], {"journal_offset": 0}), 5)
         with transaction() as connection:
             for approval_id in ("first", "second"):
-                approvals.ask(connection, request(approval_id), "/")
+                approvals.record_request(connection, request(approval_id), "/")
         answer("first", ApprovalStatus.DENIED)
         end(9, "b", allowed=False)
         # The request stays pending, now for the other call.
-        assert approvals.get(current(), "second") == request("second")._replace(tool_use_id="a")
+        assert approvals.get(current_connection(), "second") == request("second")._replace(tool_use_id="a")
         answer("second", ApprovalStatus.APPROVED)
         end(10, "a", allowed=True)
         requests = {
-            each.tool_use_id: (each.id, each.status, each.answered_by) for each in approvals.newest(current(), 9)
+            each.tool_use_id: (each.id, each.status, each.answered_by)
+            for each in approvals.newest_approvals(current_connection(), 9)
         }
         assert requests == {"b": ("first", "denied", "ada"), "a": ("second", "approved", "ada")}
         marked = execute("SELECT tool_id, approval_id, approval_status FROM conversation_events WHERE tool_id > ''")

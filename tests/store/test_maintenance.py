@@ -8,7 +8,7 @@ import pytest
 from hldctl.paths import StateDirectory
 from hldctl.store import maintenance
 from hldctl.store.connection import execute
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 
 MEGABYTE = 1 << 20
 
@@ -29,26 +29,26 @@ def fill_log(megabytes: int) -> None:
 
 
 def test_wal_grown_by_a_reader_is_truncated_after_the_read(state: StateDirectory) -> None:
-    with opened(state):
+    with open_database(state):
         reader = apsw.Connection(str(state.database))
         reader.execute("BEGIN; SELECT count(*) FROM sessions").fetchall()
         fill_log(40)
-        maintenance.shorten_log()
+        maintenance.truncate_log()
         assert log_length(state) > 32 * MEGABYTE
         reader.execute("COMMIT")
-        maintenance.shorten_log()
+        maintenance.truncate_log()
         assert log_length(state) == 0
         assert execute("PRAGMA busy_timeout").fetchone() == (30_000,)
         reader.close()
 
 
 def test_short_wal_is_left_to_sqlite(state: StateDirectory) -> None:
-    with opened(state):
+    with open_database(state):
         reader = apsw.Connection(str(state.database))
         reader.execute("BEGIN; SELECT count(*) FROM sessions").fetchall()
         fill_log(10)
         reader.execute("COMMIT")
         before = log_length(state)
-        maintenance.shorten_log()
+        maintenance.truncate_log()
         assert log_length(state) == before > 0
         reader.close()

@@ -4,21 +4,21 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude.events import Outcome
+from hldctl.claude.events import ResultMessage
 from hldctl.claude.login import ADVICE
-from hldctl.ingest.state import FoldState
+from hldctl.ingest.state import ReducerState
 from hldctl.states import EndReason, Status
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
 from hldctl.supervisor.outcome import _MAX_MESSAGE_LENGTH, decide
 
-SUCCESS = Outcome("success", False, "completed", None, (), 1, 10, [])
+SUCCESS = ResultMessage("success", False, "completed", None, (), 1, 10, [])
 ABORTED = SUCCESS._replace(subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming")
 
 
-def decide_status(code: int | None, outcome: Outcome | None = None, **how: Any) -> tuple[Status, EndReason]:
+def decide_status(code: int | None, outcome: ResultMessage | None = None, **how: Any) -> tuple[Status, EndReason]:
     values = {"stop_reason": None, "signalled": False} | how
-    state = FoldState(last_result=None if outcome is None else tuple(outcome), interrupted=values.pop("said", False))
+    state = ReducerState(last_result=None if outcome is None else tuple(outcome), interrupted=values.pop("said", False))
     ending = decide(Exit(code), state, "", **values)
     return ending.status, ending.reason
 
@@ -46,7 +46,7 @@ def decide_status(code: int | None, outcome: Outcome | None = None, **how: Any) 
     ],
 )
 def test_outcome_without_an_intent(
-    code: int | None, outcome: Outcome | None, expected: tuple[Status, EndReason]
+    code: int | None, outcome: ResultMessage | None, expected: tuple[Status, EndReason]
 ) -> None:
     assert decide_status(code, outcome) == expected
 
@@ -56,14 +56,14 @@ def test_final_interrupt_message_without_a_result_is_an_interrupt() -> None:
 
 
 def test_answer_cut_off_after_the_last_result_is_lost() -> None:
-    state = FoldState(last_result=tuple(SUCCESS), spoken_since_result=True)
+    state = ReducerState(last_result=tuple(SUCCESS), spoken_since_result=True)
     assert decide(Exit(None), state, "", stop_reason=None, signalled=False).reason is EndReason.LOST
     assert decide(Exit(0), state, "", stop_reason=None, signalled=False).reason is EndReason.SUCCESS
 
 
 @pytest.mark.parametrize("code", [0, 1, 143, -9, -2, None])
 @pytest.mark.parametrize("outcome", [None, ABORTED])
-def test_session_with_an_intent_is_interrupted(code: int | None, outcome: Outcome | None) -> None:
+def test_session_with_an_intent_is_interrupted(code: int | None, outcome: ResultMessage | None) -> None:
     assert decide_status(code, outcome, stop_reason=EndReason.INTERRUPTED, signalled=True)[0] is Status.INTERRUPTED
 
 
@@ -107,9 +107,9 @@ NOT_LOGGED_IN = "Not logged in · Please run /login"
     ],
 )
 def test_message_names_the_cause(
-    code: int | None, outcome: Outcome | None, result: str | None, errors: str, message: str | None
+    code: int | None, outcome: ResultMessage | None, result: str | None, errors: str, message: str | None
 ) -> None:
-    state = FoldState(last_result=None if outcome is None else tuple(outcome), result_content=result)
+    state = ReducerState(last_result=None if outcome is None else tuple(outcome), result_content=result)
     ending = decide(Exit(code), state, errors, stop_reason=None, signalled=False)
     assert (ending.error_message, ending.exit_code) == (message, code)
 
@@ -125,8 +125,8 @@ def test_message_names_the_cause(
 def test_denial_fails_a_success_only_with_fail_on_denial(tools: list[str], message: str) -> None:
     denials = [{"tool_name": tool} for tool in tools]
 
-    def decide_ending(outcome: Outcome, *, fail_on_denial: bool, code: int = 0) -> Ending:
-        state = FoldState(last_result=tuple(outcome), permission_denials=denials)
+    def decide_ending(outcome: ResultMessage, *, fail_on_denial: bool, code: int = 0) -> Ending:
+        state = ReducerState(last_result=tuple(outcome), permission_denials=denials)
         return decide(Exit(code), state, "", stop_reason=None, signalled=False, fail_on_denial=fail_on_denial)
 
     failed = decide_ending(SUCCESS, fail_on_denial=True)
@@ -136,8 +136,8 @@ def test_denial_fails_a_success_only_with_fail_on_denial(tools: list[str], messa
 
 
 def test_session_without_denial_or_option_is_completed() -> None:
-    state = FoldState(last_result=tuple(SUCCESS))
+    state = ReducerState(last_result=tuple(SUCCESS))
     ending = decide(Exit(0), state, "", stop_reason=None, signalled=False, fail_on_denial=True)
     assert ending.status is Status.COMPLETED
-    denied = FoldState(last_result=tuple(SUCCESS), permission_denials=[{"tool_name": "Bash"}])
+    denied = ReducerState(last_result=tuple(SUCCESS), permission_denials=[{"tool_name": "Bash"}])
     assert decide(Exit(0), denied, "", stop_reason=None, signalled=False).status is Status.COMPLETED

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hldctl.system.error_log import log_trouble
+from hldctl.system.error_log import log_exception
 
 TIME_AND_TRACEBACK = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\nTraceback \(most recent call last\):\n(.*\n)+%s\n"
 
@@ -16,7 +16,7 @@ def test_a_handled_exception_is_logged_after_the_time(capfd: pytest.CaptureFixtu
         try:
             raise ValueError(message)
         except ValueError:
-            log_trouble()
+            log_exception()
         assert re.fullmatch(TIME_AND_TRACEBACK % f"ValueError: {message}", capfd.readouterr().err)
 
 

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from hldctl.system.processes import exit_code_of_zombie, identify, is_running, scope
+from hldctl.system.processes import exit_code_of_zombie, identify, is_running, pid_scope
 from tests.helpers.sandbox import eventually
 
 
@@ -40,7 +40,7 @@ def test_reused_pid_is_another_process() -> None:
     assert is_running(mine)
     assert not is_running(replace(mine, started=mine.started - 1))
     assert not is_running(replace(mine, boot_id="another boot"))
-    assert mine.boot_id == scope() != ""
+    assert mine.boot_id == pid_scope() != ""
 
 
 def test_process_name_with_parentheses_and_spaces_is_parsed(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from hldctl.cli import output
 from hldctl.cli.render.events_plain import answerer
 from hldctl.cli.render.format import age
 from hldctl.cli.terminal import rich_console
-from hldctl.cli.terminal.signals import left_by_signal
+from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers, requests
 from hldctl.states import ApprovalStatus
-from hldctl.store.approvals import Approval, as_object
-from hldctl.store.database import reading
+from hldctl.store.approvals import Approval, approval_object
+from hldctl.store.database import open_for_reading
 
 _HEADER = ("ID", "SESSION", "STATUS", "SINCE", "TOOL", "INPUT")
 
@@ -50,22 +50,22 @@ def command(
     if named.sessions or not listed:
         listed += answers.listed(state, named.sessions, answered_too=answered_too)
     if answered_too and not refs and len(listed) == answers.NEWEST:
-        output.note(f"only the newest {answers.NEWEST} requests; give a session id for all of its requests")
+        output.print_note(f"only the newest {answers.NEWEST} requests; give a session id for all of its requests")
     if as_json:
-        output.json_value([as_object(approval) for approval in listed])
+        output.print_json([approval_object(approval) for approval in listed])
     elif named.requests:
         _print_full(state, listed)
     elif not listed:
-        output.note("no permission requests" if answered_too else "no pending permission requests")
+        output.print_note("no permission requests" if answered_too else "no pending permission requests")
     else:
         _print_table(listed)
 
 
 def _follow(state: StateDirectory, ids: Sequence[str], *, as_json: bool) -> None:
-    with left_by_signal():
+    with exit_on_signal():
         for approval in answers.news(state, ids):
             if as_json:
-                output.json_value(as_object(approval), compact=True)
+                output.print_json(approval_object(approval), compact=True)
             else:
                 print("  ".join(_cells(approval)), flush=True)
 
@@ -73,32 +73,34 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, as_json: bool) -> None
 def _print_table(approvals: Sequence[Approval]) -> None:
     """Print one line per request, truncated at a terminal, in full in a pipe."""
     rows = list(map(_cells, approvals))
-    if rich_console.is_drawn():
+    if rich_console.can_draw():
         widths = [max(map(len, column)) for column in list(zip(_HEADER, *rows, strict=True))[:-1]]
         input_width = max(1, shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths))
-        truncated = [(*cells[:-1], output.cut(cells[-1], input_width)) for cells in rows]
+        truncated = [(*cells[:-1], output.truncate_to_width(cells[-1], input_width)) for cells in rows]
         is_truncated, rows = truncated != rows, truncated
-    output.table(_HEADER, rows)
-    if rich_console.is_drawn() and is_truncated:
-        output.note("`hldctl approvals ID` shows a request in full")
+    output.print_table(_HEADER, rows)
+    if rich_console.can_draw() and is_truncated:
+        output.print_note("`hldctl approvals ID` shows a request in full")
 
 
 def _print_full(state: StateDirectory, approvals: Iterable[Approval]) -> None:
     # Imported here: a list needs none of these.
-    from hldctl.cli.render.permission_request import described
-    from hldctl.cli.terminal.programs import paged
+    from hldctl.cli.render.permission_request import describe_request
+    from hldctl.cli.terminal.programs import open_pager
     from hldctl.store import sessions
 
-    with reading(state):
+    with open_for_reading(state):
         sessions_by_id = {approval.session_id: sessions.get(approval.session_id) for approval in approvals}
-    with paged():
+    with open_pager():
         for number, approval in enumerate(approvals):
             if number:
-                output.data("")
-            for line in described(approval, sessions_by_id[approval.session_id]):
-                output.data(line.printed)
-            comment = f": {output.quoted_line(approval.comment)}" if approval.comment else ""
-            output.data(f"{_status(approval)}, asked {age(time.time() - approval.created_at / 1000)} ago{comment}")
+                output.print_data("")
+            for line in describe_request(approval, sessions_by_id[approval.session_id]):
+                output.print_data(line.printed)
+            comment = f": {output.escape_invisible_line(approval.comment)}" if approval.comment else ""
+            output.print_data(
+                f"{_status(approval)}, asked {age(time.time() - approval.created_at / 1000)} ago{comment}"
+            )
 
 
 def _cells(approval: Approval) -> tuple[str, ...]:
@@ -107,8 +109,8 @@ def _cells(approval: Approval) -> tuple[str, ...]:
         approval.session_id[:8],
         _status(approval),
         age(time.time() - approval.created_at / 1000),
-        output.quoted_line(approval.tool_name),
-        output.quoted_line(approval.tool_input),
+        output.escape_invisible_line(approval.tool_name),
+        output.escape_invisible_line(approval.tool_input),
     )
 
 

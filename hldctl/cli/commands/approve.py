@@ -28,7 +28,7 @@ def _reject_constant(constant: str) -> None:
 
 
 def command(
-    approval: answer_requests.Approval = None,
+    approval: answer_requests.RequestArgument = None,
     comment: Annotated[str | None, typer.Option(metavar="TEXT", help="A comment, stored with the answer.")] = None,
     tool_input: Annotated[
         Any,
@@ -41,9 +41,9 @@ def command(
             help="Also allow this or similar calls for the rest of the session; print the rule.",
         ),
     ] = False,
-    all_of_them: answer_requests.AllOfThem = False,
-    session: answer_requests.OfSession = None,
-    tool: answer_requests.OfTool = None,
+    all_of_them: answer_requests.AllOption = False,
+    session: answer_requests.SessionOption = None,
+    tool: answer_requests.ToolOption = None,
 ) -> None:
     """Allow pending permission requests.
 

@@ -58,13 +58,13 @@ def command(
         return
     settings = report.settings()
     if as_json:
-        output.json_value([_object(setting) for setting in settings])
-    elif rich_console.is_drawn():
+        output.print_json([_object(setting) for setting in settings])
+    elif rich_console.can_draw():
         from hldctl.cli.render import config_rich
 
         config_rich.draw([(setting, *_cells(setting)) for setting in settings])
     else:
-        output.table(("KEY", "VALUE", "FROM"), ((setting.key, *_cells(setting)) for setting in settings))
+        output.print_table(("KEY", "VALUE", "FROM"), ((setting.key, *_cells(setting)) for setting in settings))
 
 
 def get(key: Key, as_json: AsJson = False) -> None:
@@ -74,10 +74,10 @@ def get(key: Key, as_json: AsJson = False) -> None:
     """
     value = report.setting(key).value
     if as_json:
-        output.json_value(value)
+        output.print_json(value)
         return
     for line in _lines(value):
-        output.data(output.for_reader(line))
+        output.print_data(output.escape_at_terminal(line))
 
 
 def set_(
@@ -96,7 +96,7 @@ def unset(key: Key) -> None:
     """Remove a setting from the configuration file."""
     _require_right(key)
     if not config_file.remove(key):
-        output.note(f"{key} is not in {schema.path()}")
+        output.print_note(f"{key} is not in {schema.path()}")
 
 
 def edit() -> None:
@@ -121,7 +121,7 @@ def edit() -> None:
 
 def path() -> None:
     """Print the path of the configuration file, even if it does not exist."""
-    output.data(output.for_reader(str(schema.path())))
+    output.print_data(output.escape_at_terminal(str(schema.path())))
 
 
 SUBCOMMANDS = {"get": get, "set": set_, "unset": unset, "edit": edit, "path": path}

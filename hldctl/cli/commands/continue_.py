@@ -16,7 +16,7 @@ from hldctl.sessions import resume
 COMMAND_CLASS = CommandWithRest
 
 
-@launch_options.takes_session_options
+@launch_options.add_session_options
 def command(
     ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="ID", help="The session to continue.")],

@@ -11,14 +11,14 @@ from hldctl.sessions.permissions.answers import Answer
 
 
 def command(
-    approval: answer_requests.Approval = None,
+    approval: answer_requests.RequestArgument = None,
     message: Annotated[
         str | None, typer.Option("--message", "--comment", metavar="TEXT", help="A reason, sent to the model.")
     ] = None,
     interrupt: Annotated[bool, typer.Option("--interrupt", help="Also interrupt the session.")] = False,
-    all_of_them: answer_requests.AllOfThem = False,
-    session: answer_requests.OfSession = None,
-    tool: answer_requests.OfTool = None,
+    all_of_them: answer_requests.AllOption = False,
+    session: answer_requests.SessionOption = None,
+    tool: answer_requests.ToolOption = None,
 ) -> None:
     """Deny pending permission requests.
 

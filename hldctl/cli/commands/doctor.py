@@ -27,16 +27,16 @@ def command(
         if not as_json:
             _print(finding)
     if as_json:
-        output.json_value([_object(finding) for finding in findings])
+        output.print_json([_object(finding) for finding in findings])
     if any(finding.is_open for finding in findings):
         raise typer.Exit(ExitCode.ENVIRONMENT)
 
 
 def _print(finding: Finding) -> None:
     level = "fixed" if finding.fixed else str(finding.level)
-    output.data(f"{level:<8} {finding.subject}: {output.one_line(finding.message)}")
+    output.print_data(f"{level:<8} {finding.subject}: {output.one_line(finding.message)}")
     if finding.advice and not finding.fixed:
-        output.data(f"{'':<8} → {output.one_line(finding.advice)}")
+        output.print_data(f"{'':<8} → {output.one_line(finding.advice)}")
 
 
 def _object(finding: Finding) -> dict[str, Any]:

@@ -9,14 +9,14 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.params import bounded_int
-from hldctl.cli.terminal.signals import left_by_signal
+from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.paths import StateDirectory
 from hldctl.sessions import feed, lookup
 from hldctl.states import FeedType
 from hldctl.store import json_view
-from hldctl.store.database import reading
+from hldctl.store.database import open_for_reading
 from hldctl.store.feed import FeedEvent
-from hldctl.system.clock import rfc3339
+from hldctl.system.clock import format_rfc3339
 
 
 def command(
@@ -32,17 +32,17 @@ def command(
     state = StateDirectory.from_environment()
     session_id = None
     if session is not None:
-        with reading(state):
+        with open_for_reading(state):
             session_id = lookup.find_session(session).id
-    with left_by_signal():
+    with exit_on_signal():
         for event in feed.events(state, after=after, types=types or (), session_id=session_id, follow=follow):
             _print(event, as_json=as_json, flush=follow)
 
 
 def _print(event: FeedEvent, *, as_json: bool, flush: bool) -> None:
     if as_json:
-        output.json_value(json_view.feed_object(event), compact=True)
+        output.print_json(json_view.feed_object(event), compact=True)
         return
     details = output.one_line(json.dumps(event.data, ensure_ascii=False))
-    timestamp = rfc3339(event.timestamp)
+    timestamp = format_rfc3339(event.timestamp)
     print(f"{event.id}  {timestamp}  {event.session_id[:8]}  {event.type}  {details}", flush=flush)

@@ -13,7 +13,7 @@ import typer
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import details
-from hldctl.store.database import reading
+from hldctl.store.database import open_for_reading
 
 
 class Format(StrEnum):
@@ -36,7 +36,7 @@ def command(
     The HTML page needs no network and contains no scripts; click a tool call to expand it.
     """
     state = StateDirectory.from_environment()
-    with reading(state):
+    with open_for_reading(state):
         pieces = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, format))
         if output is None:
             # Bytes, since the page declares UTF-8, whatever the locale is.
@@ -66,7 +66,7 @@ def _pieces(state: StateDirectory, session_ref: str, format: Format) -> Iterator
         return
     from hldctl.cli.export import document
 
-    content = document.of(state, inspection)
+    content = document.build_document(state, inspection)
     if format is Format.HTML:
         from hldctl.cli.export import html
 

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.params import seconds
+from hldctl.cli.params import seconds_parser
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions import interrupt, lookup, supervisors
 from hldctl.states import Status
-from hldctl.store.database import opened
+from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor.termination import GRACE_SECONDS
 
@@ -23,7 +23,7 @@ def command(
     all_of_them: Annotated[bool, typer.Option("--all", help="All running sessions.")] = False,
     timeout: Annotated[
         float,
-        typer.Option(parser=seconds, metavar="DURATION", help="How long to wait before using force."),
+        typer.Option(parser=seconds_parser, metavar="DURATION", help="How long to wait before using force."),
     ] = str(int(GRACE_SECONDS)),  # type: ignore[assignment]  # typer parses defaults too
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return without waiting for the end.")] = False,
 ) -> None:
@@ -31,11 +31,11 @@ def command(
     if bool(sessions) == all_of_them:
         raise BadUsage("Give the ids of the sessions to stop, or --all.")
     state = StateDirectory.from_environment()
-    with opened(state):
+    with open_database(state):
         ids = supervisors.alive_here() if all_of_them else [lookup.find_session(ref).id for ref in sessions or []]
     stopped = interrupt.interrupt(state, ids, grace_seconds=timeout, await_end=not no_wait)
     for session in stopped:
-        output.data(f"{session.id} {session.status}{_force_suffix(session)}")
+        output.print_data(f"{session.id} {session.status}{_force_suffix(session)}")
     already_ended = set(ids) - {session.id for session in stopped}
     if already_ended and not all_of_them:
         raise WrongState(f"{' and '.join(sorted(already_ended))}: already ended; nothing to interrupt.")

@@ -14,7 +14,7 @@ from hldctl.sessions import launch
 COMMAND_CLASS = CommandWithRest
 
 
-@launch_options.takes_session_options
+@launch_options.add_session_options
 def command(
     ctx: typer.Context,
     query: Query = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.params import bounded_int, seconds
+from hldctl.cli.params import bounded_int, seconds_parser
 from hldctl.cli.render.format import age
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
@@ -18,10 +18,10 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions import continuation_tree, supervisors
 from hldctl.states import Status
 from hldctl.store import approvals, json_view
-from hldctl.store.connection import current
-from hldctl.store.database import reading
+from hldctl.store.connection import current_connection
+from hldctl.store.database import open_for_reading
 from hldctl.store.session import EXPOSED_COLUMNS, Session
-from hldctl.store.session_list import Listing, matching, read
+from hldctl.store.session_list import Listing, find_sessions, read_sessions
 
 if TYPE_CHECKING:
     from hldctl.cli.render.format_template import Template
@@ -75,7 +75,7 @@ def command(
     ] = None,
     since: Annotated[
         float | None,
-        typer.Option(parser=seconds, metavar="DURATION", help="Only sessions started in this period, e.g. 7d."),
+        typer.Option(parser=seconds_parser, metavar="DURATION", help="Only sessions started in this period, e.g. 7d."),
     ] = None,
     search: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Only sessions whose title or query contains this.")
@@ -101,7 +101,7 @@ def command(
 ) -> None:
     """List sessions, newest first, with their activity at a terminal."""
     is_table = not (quiet or template or as_json)
-    is_drawn = is_table and rich_console.is_drawn()
+    is_drawn = is_table and rich_console.can_draw()
     if watch and not is_drawn:
         raise BadUsage(
             "--watch needs a terminal, and does not work with -q, --format or --json; "
@@ -123,16 +123,16 @@ def command(
     if is_drawn:
         _draw(state, listing, max_rows, tree=tree, watch=watch)
         return
-    with reading(state):
+    with open_for_reading(state):
         supervisors.adopt_all_lost(state)
-        sessions = matching(listing)
+        sessions = find_sessions(listing)
         rows = _arrange(sessions, max_rows, tree=tree)
         if not is_table:
             _print_each([session.id for _, session in rows], quiet=quiet, template=parsed_template)
             return
         requests = _pending_requests() if any(session.pending_approvals for session in sessions) else {}
     if not rows:
-        output.note(_NO_SESSIONS)
+        output.print_note(_NO_SESSIONS)
     else:
         _print_table(rows, requests)
         _note_more(sessions, max_rows)
@@ -142,14 +142,14 @@ def _print_each(ids: Sequence[str], *, quiet: bool, template: Template | None) -
     """Print the sessions for a script: only ids, a line per session, or JSON."""
     if quiet:
         for session_id in ids:
-            output.data(session_id)
+            output.print_data(session_id)
         return
-    objects = (json_view.session_object(session) for session in read(ids, EXPOSED_COLUMNS))
+    objects = (json_view.session_object(session) for session in read_sessions(ids, EXPOSED_COLUMNS))
     if template is None:
-        output.json_array(objects)
+        output.print_json_array(objects)
         return
     for values in objects:
-        output.data(template.line(values))
+        output.print_data(template.line(values))
 
 
 def _parse_template(text: str) -> Template:
@@ -173,11 +173,11 @@ def _draw(state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool,
 
         watch_table(state, listing, rows)
         return
-    with reading(state):
+    with open_for_reading(state):
         supervisors.adopt_all_lost(state)
         snapshot = overview.look(listing)
     if not snapshot.sessions:
-        output.note(_NO_SESSIONS)
+        output.print_note(_NO_SESSIONS)
         return
     terminal = rich_console.console()
     terminal.print(
@@ -194,13 +194,13 @@ def _arrange(sessions: Sequence[Session], max_rows: int, *, tree: bool) -> list[
 
 def _note_more(sessions: Sequence[Session], max_rows: int) -> None:
     if max_rows and len(sessions) > max_rows:
-        output.note(f"only {max_rows} shown; --limit 0 shows all")
+        output.print_note(f"only {max_rows} shown; --limit 0 shows all")
 
 
 def _pending_requests() -> dict[str, str]:
     """Return, for each session with pending requests, the tool and the age of the oldest one."""
     # Oldest last, so that it overwrites the others of its session.
-    oldest_last = reversed(approvals.pending(current()))
+    oldest_last = reversed(approvals.pending_approvals(current_connection()))
     now = time.time()
     texts = {}
     for approval in oldest_last:
@@ -222,7 +222,7 @@ def _print_table(arranged: list[tuple[int, Session]], requests: dict[str, str]) 
         )
         for depth, session in arranged
     ]
-    output.table(("ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
+    output.print_table(("ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
 
 
 def _indent(depth: int) -> str:

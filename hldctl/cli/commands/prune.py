@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.params import bounded_int, seconds
+from hldctl.cli.params import bounded_int, seconds_parser
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import delete
@@ -19,7 +19,7 @@ from hldctl.sessions.delete import Removed
 def command(
     older_than: Annotated[
         float | None,
-        typer.Option(parser=seconds, metavar="DURATION", help="Only sessions that ended longer ago than this."),
+        typer.Option(parser=seconds_parser, metavar="DURATION", help="Only sessions that ended longer ago than this."),
     ] = None,
     keep: Annotated[
         int | None, typer.Option(parser=bounded_int(0), metavar="N", help="Keep the N most recent.")
@@ -33,13 +33,13 @@ def command(
     ids = delete.prunable(state, older_than_seconds=older_than, keep=keep)
     if dry_run:
         for session_id in ids:
-            output.data(session_id)
+            output.print_data(session_id)
         return
     freed = 0
     for removed in _with_progress(delete.prune(state, ids), ids):
         freed += removed.freed
-        output.data(removed.session_id)
-    output.note(f"{len(ids)} sessions deleted, {freed / (1 << 20):.1f} MB of files")
+        output.print_data(removed.session_id)
+    output.print_note(f"{len(ids)} sessions deleted, {freed / (1 << 20):.1f} MB of files")
 
 
 def _with_progress(removals: Iterator[Removed], ids: Sequence[str]) -> Iterator[Removed]:

@@ -9,7 +9,7 @@ import typer
 from hldctl.cli import output
 from hldctl.paths import StateDirectory
 from hldctl.sessions import delete, lookup
-from hldctl.store.database import reading
+from hldctl.store.database import open_for_reading
 
 
 def command(
@@ -18,7 +18,7 @@ def command(
 ) -> None:
     """Delete sessions and everything recorded about them. Claude Code keeps its own conversations."""
     state = StateDirectory.from_environment()
-    with reading(state):
+    with open_for_reading(state):
         ids = list(dict.fromkeys(lookup.find_session(ref).id for ref in sessions))
     for removed in delete.remove(state, ids, force=force):
-        output.data(removed.session_id)
+        output.print_data(removed.session_id)

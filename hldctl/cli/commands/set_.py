@@ -36,6 +36,8 @@ def command(
     state = StateDirectory.from_environment()
     changed = settings.change(state, session, changes)
     if changes.concern_permissions and changed.completed_at is None and not settings.is_hooked(state, changed):
-        output.note("this session was launched without approvals and rules; the change only applies to continuations")
+        output.print_note(
+            "this session was launched without approvals and rules; the change only applies to continuations"
+        )
     if as_json:
-        output.json_value(json_view.session_object(changed))
+        output.print_json(json_view.session_object(changed))

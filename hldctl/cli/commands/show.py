@@ -18,7 +18,7 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions import details, follow
 from hldctl.sessions.details import Inspection
 from hldctl.store import json_view
-from hldctl.store.database import reading
+from hldctl.store.database import open_for_reading
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
@@ -52,8 +52,8 @@ def command(
         with _pager(as_json):
             _print_snapshots(details.file_snapshots(state, inspection.session.id), as_json=as_json)
     elif as_json:
-        output.json_value(_json_object(inspection))
-    elif rich_console.is_drawn():
+        output.print_json(_json_object(inspection))
+    elif rich_console.can_draw():
         _draw(inspection, state)
     else:
         _print(inspection, state)
@@ -61,11 +61,11 @@ def command(
 
 def _pager(as_json: bool) -> AbstractContextManager[None]:
     """Return a context that pages the output at a terminal; JSON, which is for programs, is never paged."""
-    if as_json or not rich_console.is_drawn():
+    if as_json or not rich_console.can_draw():
         return nullcontext()
-    from hldctl.cli.terminal.programs import paged
+    from hldctl.cli.terminal.programs import open_pager
 
-    return paged()
+    return open_pager()
 
 
 def _draw(inspection: Inspection, state: StateDirectory) -> None:
@@ -74,7 +74,7 @@ def _draw(inspection: Inspection, state: StateDirectory) -> None:
     from hldctl.sessions import activity
 
     session = inspection.session
-    with reading(state):
+    with open_for_reading(state):
         doing = activity.of_all().get(session.id)
         last_words = None if doing is None else activity.last_words(session.id)
     page = session_page.Page(inspection, str(state.session(session.id).directory), doing, last_words)
@@ -95,19 +95,19 @@ def _json_object(inspection: Inspection) -> dict[str, Any]:
 def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> None:
     conversation = follow.events(state, [session_id])
     if as_json:
-        output.json_value([json_view.event_object(event) for event in conversation])
+        output.print_json([json_view.event_object(event) for event in conversation])
     else:
         for event in conversation:
-            output.data("\n".join(lines(event)))
+            output.print_data("\n".join(lines(event)))
 
 
 def _print_snapshots(snapshots: list[SnapshotRow], *, as_json: bool) -> None:
     if as_json:
-        output.json_value([json_view.snapshot_object(snapshot) for snapshot in snapshots])
+        output.print_json([json_view.snapshot_object(snapshot) for snapshot in snapshots])
         return
     for snapshot in snapshots:
-        output.data(f"==> {output.one_line(snapshot.file_path)} <==")
-        output.data(output.harmless(snapshot.content))
+        output.print_data(f"==> {output.one_line(snapshot.file_path)} <==")
+        output.print_data(output.escape_control_chars(snapshot.content))
 
 
 def _print(inspection: Inspection, state: StateDirectory) -> None:
@@ -121,7 +121,7 @@ def _print(inspection: Inspection, state: StateDirectory) -> None:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waiting for approval", f"{pending_request(approval)}, since {since}")
     for rule in inspection.rules:
-        _print_line("always allowed", output.shortened(f"{rule['id']}: {rule['words']}", _MAX_RULE_LENGTH))
+        _print_line("always allowed", output.truncate(f"{rule['id']}: {rule['words']}", _MAX_RULE_LENGTH))
     if inspection.elsewhere:
         _print_line("runs", inspection.elsewhere)
     for child in inspection.children:
@@ -135,11 +135,11 @@ def _print(inspection: Inspection, state: StateDirectory) -> None:
     _print_line("files", str(state.session(inspection.session.id).directory))
     for name in ("query", "result_content"):
         if fields[name]:
-            output.data(f"\n{name.replace('_', ' ')}:\n{output.harmless(fields[name])}")
+            output.print_data(f"\n{name.replace('_', ' ')}:\n{output.escape_control_chars(fields[name])}")
 
 
 def _print_line(name: str, value: str) -> None:
-    output.data(f"{output.one_line(name):<28}{value}")
+    output.print_data(f"{output.one_line(name):<28}{value}")
 
 
 def _server_text(server: McpServerRow, *, ended: bool) -> str:

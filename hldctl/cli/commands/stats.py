@@ -9,15 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.params import seconds
+from hldctl.cli.params import seconds_parser
 from hldctl.cli.render import stats_plain
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.store import statistics
-from hldctl.store.database import reading
-from hldctl.store.statistics import By, Sums
+from hldctl.store.database import open_for_reading
+from hldctl.store.statistics import GroupBy, Sums
 
 _FIELDS = (
     *("key", "sessions", "completed", "failed", "interrupted", "running", "success_rate", "cost_usd"),
@@ -30,10 +30,10 @@ _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
 def command(
-    by: Annotated[By, typer.Option(help="How to group sessions.")] = By.DAY,
+    by: Annotated[GroupBy, typer.Option(help="How to group sessions.")] = GroupBy.DAY,
     since: Annotated[
         float | None,
-        typer.Option(parser=seconds, metavar="DURATION", help="Only sessions started in this period, e.g. 7d."),
+        typer.Option(parser=seconds_parser, metavar="DURATION", help="Only sessions started in this period, e.g. 7d."),
     ] = None,
     archived: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of objects.")] = False,
@@ -53,17 +53,17 @@ def command(
     if as_json and as_csv:
         raise BadUsage("Use either --json or --csv, not both.")
     state = StateDirectory.from_environment()
-    with reading(state):
+    with open_for_reading(state):
         supervisors.adopt_all_lost(state)
         created_since = None if since is None else int((time.time() - since) * 1000)
         sums_by_group = statistics.sums(by, created_since=created_since, archived=archived)
     if as_json:
-        output.json_value([_object(sums) for sums in sums_by_group])
+        output.print_json([_object(sums) for sums in sums_by_group])
     elif as_csv:
         _print_csv(sums_by_group)
     elif not sums_by_group:
-        output.note("no sessions" + (" in this period" if since is not None else "; `hldctl launch` starts one"))
-    elif rich_console.is_drawn():
+        output.print_note("no sessions" + (" in this period" if since is not None else "; `hldctl launch` starts one"))
+    elif rich_console.can_draw():
         from hldctl.cli.render import stats_rich
 
         stats_rich.draw(by, sums_by_group)
@@ -87,4 +87,8 @@ def _print_csv(sums_by_group: list[Sums]) -> None:
 
 def _escape_formula(text: str) -> str:
     """Prefix text that a spreadsheet would evaluate as a formula with an apostrophe, which marks it as text."""
-    return f"'{output.harmless(text)}" if text.startswith(_FORMULA_PREFIXES) else output.harmless(text)
+    return (
+        f"'{output.escape_control_chars(text)}"
+        if text.startswith(_FORMULA_PREFIXES)
+        else output.escape_control_chars(text)
+    )

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from hldctl.cli.params import bounded_int
-from hldctl.cli.render.events_plain import Detail, Shown
-from hldctl.cli.terminal.signals import left_by_signal
+from hldctl.cli.render.events_plain import Detail, DetailLevels
+from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.follow import print_events
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import follow as session_events
 from hldctl.sessions import lookup, supervisors
-from hldctl.store.database import reading
+from hldctl.store.database import open_for_reading
 
 
 def command(
@@ -51,18 +51,18 @@ def command(
     At a terminal the conversation is formatted; with -f, a status line shows what is happening. In a pipe: plain text
     with full thinking and tool results, unless --thinking or --tools is given.
     """
-    detail = Shown(thinking, tools, live)
+    detail = DetailLevels(thinking, tools, live)
     if raw and (as_json or after or len(sessions) > 1):
         raise BadUsage("--raw prints the journal of one session; it only works with -f and -n.")
-    if (raw or as_json) and detail != Shown():
+    if (raw or as_json) and detail != DetailLevels():
         raise BadUsage("--json and --raw print everything; they do not work with --thinking, --tools or --live.")
     if live and not follow:
         raise BadUsage("--live only works with -f.")
     state = StateDirectory.from_environment()
-    with reading(state):
+    with open_for_reading(state):
         ids = [lookup.find_session(ref).id for ref in sessions]
         supervisors.adopt_lost(state, ids)
-    with left_by_signal():
+    with exit_on_signal():
         if raw:
             _print_journal(state, ids[0], last=count, follow=follow)
         else:

@@ -11,7 +11,7 @@ from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup, wait
 from hldctl.states import Status
-from hldctl.store.database import reading
+from hldctl.store.database import open_for_reading
 from hldctl.store.json_view import session_object
 from hldctl.store.session import Session
 
@@ -34,25 +34,25 @@ def command(
     if results and as_json:
         raise BadUsage("Use either --results or --json, not both.")
     # The exit code is that of the sessions, even if their results cannot be written.
-    standard_streams.keep_going(output.note_unwritable)
+    standard_streams.tolerate_write_errors(output.print_write_error)
     state = StateDirectory.from_environment()
-    with reading(state):
+    with open_for_reading(state):
         ids = [lookup.find_session(ref).id for ref in sessions]
     reached = wait.wait(state, ids, until=until, any_of_them=any_of_them)
     in_order = sorted(reached, key=lambda session: ids.index(session.id))
     if as_json:
-        output.json_value([session_object(session) for session in in_order])
+        output.print_json([session_object(session) for session in in_order])
     elif results:
         _print_results(in_order)
     elif any_of_them:
         for session in in_order:
-            output.data(session.id)
+            output.print_data(session.id)
     raise typer.Exit(wait.exit_code(reached))
 
 
 def _print_results(sessions: list[Session]) -> None:
     for session in sessions:
         if session.result_content is not None:
-            output.data(output.for_reader(session.result_content))
+            output.print_data(output.escape_at_terminal(session.result_content))
         if session.error_message:
-            output.note(f"{session.id}: {output.harmless(session.error_message)}")
+            output.print_note(f"{session.id}: {output.escape_control_chars(session.error_message)}")

@@ -11,7 +11,7 @@ from hldctl.cli.output import one_line
 if TYPE_CHECKING:
     import apsw
 
-    from hldctl.store.completion import SessionLine, Which
+    from hldctl.store.completion import SessionFilter, SessionLine
 
 _SHORT_ID_LENGTH = 8
 _LAST = "last"
@@ -59,7 +59,7 @@ def _database_candidates(kind: str) -> Iterator[Candidate]:
     from hldctl.paths import StateDirectory
     from hldctl.store import completion as store
 
-    with store.reading(StateDirectory.from_environment()) as connection:
+    with store.open_for_completion(StateDirectory.from_environment()) as connection:
         if kind == Kind.NAME:
             yield from map(Candidate, store.names(connection))
         elif kind == Kind.TOOL:
@@ -75,8 +75,12 @@ def _sessions(session_filter: str, context: CompletionContext) -> Iterator[Candi
 
     # `rm --force` deletes running sessions, too.
     has_force = bool(_FORCE_OPTIONS & set(context.previous_words))
-    which = store.Which.ANY if session_filter == store.Which.ENDED and has_force else store.Which(session_filter)
-    with store.reading(StateDirectory.from_environment()) as connection:
+    which = (
+        store.SessionFilter.ANY
+        if session_filter == store.SessionFilter.ENDED and has_force
+        else store.SessionFilter(session_filter)
+    )
+    with store.open_for_completion(StateDirectory.from_environment()) as connection:
         sessions = store.sessions(connection, which, context.prefix)
         newest = _newest(connection, which, sessions, context)
     offered = _filter(
@@ -89,14 +93,14 @@ def _sessions(session_filter: str, context: CompletionContext) -> Iterator[Candi
 
 
 def _newest(
-    connection: apsw.Connection, which: Which, sessions: Sequence[SessionLine], context: CompletionContext
+    connection: apsw.Connection, which: SessionFilter, sessions: Sequence[SessionLine], context: CompletionContext
 ) -> SessionLine | None:
     """Return the session that `last` means; None if `last` does not match here, or the session is already named."""
     from hldctl.store import completion as store
 
     if not _LAST.startswith(context.prefix):
         return None
-    if (newest := store.newest(connection)) is None:
+    if (newest := store.newest_id(connection)) is None:
         return None
     matching = store.sessions(connection, which, newest) if context.prefix else sessions
     session = next((match for match in matching if match.id == newest), None)

@@ -8,20 +8,22 @@ from typer import _completion_shared as typer_completion
 
 from hldctl.errors import UnfitEnvironment
 
-FILES = {"bash": "hldctl.bash", "zsh": "_hldctl", "fish": "hldctl.fish"}
+SCRIPT_FILES = {"bash": "hldctl.bash", "zsh": "_hldctl", "fish": "hldctl.fish"}
 
 
-def shell() -> str:
+def detect_shell() -> str:
     """Return the name of the shell that called hldctl; raise UnfitEnvironment if it is not supported."""
     name = typer_completion._get_shell_name()
-    if name not in FILES:
-        raise UnfitEnvironment(f"No completion for {name or 'this shell'}; supported shells: {', '.join(FILES)}.")
+    if name not in SCRIPT_FILES:
+        raise UnfitEnvironment(
+            f"No completion for {name or 'this shell'}; supported shells: {', '.join(SCRIPT_FILES)}."
+        )
     return name
 
 
-def script(shell: str) -> str:
+def read_script(shell: str) -> str:
     """Return the completion script for the shell."""
-    return (Path(__file__).parent / FILES[shell]).read_text(encoding="utf-8")
+    return (Path(__file__).parent / SCRIPT_FILES[shell]).read_text(encoding="utf-8")
 
 
 def install() -> tuple[str, Path]:
@@ -30,8 +32,8 @@ def install() -> tuple[str, Path]:
     Typer also adds what is needed to the start-up file of the shell. Raise UnfitEnvironment if a file is not writable.
     """
     try:
-        name, path = typer_completion.install(shell(), prog_name="hldctl")
-        path.write_text(script(name), encoding="utf-8")
+        name, path = typer_completion.install(detect_shell(), prog_name="hldctl")
+        path.write_text(read_script(name), encoding="utf-8")
     except OSError as error:
         raise UnfitEnvironment(f"Cannot write {error.filename}: {error.strerror or error}.") from None
     except UnicodeError:

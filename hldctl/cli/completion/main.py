@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from hldctl.cli.completion.candidates import Candidate, candidates
-from hldctl.cli.completion.parser import CompletionContext, Kind, NamesContext, load, parse
+from hldctl.cli.completion.parser import CompletionContext, Kind, NamesContext, load_commands, parse
 
 # What the shell itself completes better. No candidate begins with a colon.
 _SHELL_DIRECTIVES = {Kind.FILE: ":files", Kind.DIRECTORY: ":directories"}
@@ -43,7 +43,7 @@ def _bash_lines(breaks: str, line: str) -> list[str]:
 
 def _complete(words: Sequence[str]) -> str | list[Candidate]:
     """Return the candidates, or a directive for the shell to complete files or directories."""
-    context = parse(load(), words)
+    context = parse(load_commands(), words)
     if isinstance(context, CompletionContext):
         if isinstance(context.takes, str) and context.takes in _SHELL_DIRECTIVES:
             return _SHELL_DIRECTIVES[Kind(context.takes)]

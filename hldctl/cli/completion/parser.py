@@ -50,7 +50,7 @@ class Command(NamedTuple):
         return next((option for option in self.options if name in option.names), None)
 
 
-def load() -> Command:
+def load_commands() -> Command:
     """Load the description of `hldctl` and all its commands."""
     return _command(json.loads((Path(__file__).parent / "table.json").read_bytes()))
 

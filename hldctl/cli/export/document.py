@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hldctl.claude.usage import Spent, Tokens
+from hldctl.claude.usage import Spending, Tokens
 from hldctl.cli.export.transcript import Block, BlockEnd, Transcript, permission
-from hldctl.cli.output import harmless, one_line, shortened
+from hldctl.cli.output import escape_control_chars, one_line, truncate
 from hldctl.cli.render import tool_calls
 from hldctl.cli.render.format import Timestamp, clock
 from hldctl.cli.render.session_table import context_percent, ending
@@ -22,9 +22,9 @@ from hldctl.sessions.outline import Outline
 from hldctl.states import Status
 from hldctl.store import approvals, events
 from hldctl.store.approvals import Approval
-from hldctl.store.connection import current
+from hldctl.store.connection import current_connection
 from hldctl.store.session import Session
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 
 # Characters of a prompt or a call in a list of links.
 _MAX_LINK_LENGTH = 120
@@ -99,12 +99,12 @@ class Document:
         yield from self._transcript.blocks(self._outline.told())
 
 
-def of(state: StateDirectory, inspection: Inspection) -> Document:
+def build_document(state: StateDirectory, inspection: Inspection) -> Document:
     """Return the document of a session; the database has to be open, also while it is written."""
     session = inspection.session
     session_outline = outline.read(session.id)
     session_costs = costs.of_session(state, session)
-    requests = approvals.of_session(current(), session.id)
+    requests = approvals.session_approvals(current_connection(), session.id)
     requests_by_call: defaultdict[str, list[Approval]] = defaultdict(list)
     for approval in requests:
         requests_by_call[approval.tool_use_id or ""].append(approval)
@@ -116,10 +116,10 @@ def of(state: StateDirectory, inspection: Inspection) -> Document:
         status=status,
         status_text=_status_text(session),
         has_ended=status.has_ended,
-        exported_at=Timestamp(now()),
+        exported_at=Timestamp(current_time_ms()),
         prompt=_prompt(session),
         result=_result(session),
-        error=harmless(session.error_message or ""),
+        error=escape_control_chars(session.error_message or ""),
         numbers=list(_numbers(session, session_outline)),
         facts=list(_facts(inspection)),
         costs=[_cost_row(_model(model), each) for model, each in session_costs.models.items()],
@@ -140,12 +140,12 @@ def of(state: StateDirectory, inspection: Inspection) -> Document:
 
 
 def _links(entries: list[tuple[int, str]]) -> list[Link]:
-    return [Link(sequence, shortened(text, _MAX_LINK_LENGTH) or "(empty)") for sequence, text in entries]
+    return [Link(sequence, truncate(text, _MAX_LINK_LENGTH) or "(empty)") for sequence, text in entries]
 
 
 def _failed_calls(session: Session, session_outline: Outline) -> Iterator[tuple[int, str]]:
     for line in session_outline.failed[:_MAX_LINKS]:
-        if (call := events.at(session.id, line.sequence)) is not None:
+        if (call := events.event_at(session.id, line.sequence)) is not None:
             yield line.sequence, f"{tool_calls.name(call)}: {tool_calls.argument(call, session.working_dir)}"
 
 
@@ -160,7 +160,7 @@ def _status_text(session: Session) -> str:
 
 
 def _prompt(session: Session) -> str:
-    return "" if one_line(session.query) == _title(session) else harmless(session.query).strip("\n")
+    return "" if one_line(session.query) == _title(session) else escape_control_chars(session.query).strip("\n")
 
 
 def _title(session: Session) -> str:
@@ -169,7 +169,7 @@ def _title(session: Session) -> str:
 
 def _result(session: Session) -> str:
     """Return the result; empty if it is the same text as the error."""
-    text = harmless(session.result_content or "").strip("\n")
+    text = escape_control_chars(session.result_content or "").strip("\n")
     return "" if one_line(text) == one_line(session.error_message or "") else text
 
 
@@ -240,7 +240,7 @@ def _model(model: str | None) -> str:
     return "unknown model" if model is None else one_line(model)
 
 
-def _cost_row(name: str, spent: Spent) -> CostRow:
+def _cost_row(name: str, spent: Spending) -> CostRow:
     tokens: Tokens = spent.tokens
     return CostRow(
         name=name,

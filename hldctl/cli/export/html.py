@@ -27,7 +27,7 @@ def page(document: Document) -> Iterator[str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["markdown"] = lambda text: Markup(safe_html.rendered(text))  # noqa: S704  escaped there
+    environment.filters["markdown"] = lambda text: Markup(safe_html.render_html(text))  # noqa: S704  escaped there
     stream = environment.get_template("session.html").stream(document=document, version=hldctl.__version__)
     stream.enable_buffering(_BUFFERED_PIECES)
     yield from stream

@@ -6,27 +6,27 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hldctl.claude.usage import Spent
+from hldctl.claude.usage import Spending
 from hldctl.paths import StateDirectory
 from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.sessions import costs, follow
 from hldctl.sessions.costs import Costs
 from hldctl.sessions.details import Inspection
 from hldctl.store import approvals, json_view
-from hldctl.store.connection import current
-from hldctl.system.clock import rfc3339
+from hldctl.store.connection import current_connection
+from hldctl.system.clock import format_rfc3339
 
 
 def document(state: StateDirectory, inspection: Inspection) -> Iterator[str]:
     """Yield the object in pieces; the database has to be open."""
     session = inspection.session
-    requests = approvals.of_session(current(), session.id)
+    requests = approvals.session_approvals(current_connection(), session.id)
     members = json_view.session_object(session) | {
         "children": inspection.children,
         "mcp_servers": [json_view.mcp_server_object(server) for server in inspection.mcp_servers],
         "restarts": [_restart(restart) for restart in load_restarts(session)],
         "costs": _costs(costs.of_session(state, session)),
-        "approvals": [approvals.as_object(approval) for approval in requests],
+        "approvals": [approvals.approval_object(approval) for approval in requests],
     }
     # The last member, the events, is written one by one.
     yield json.dumps(members, indent=2, allow_nan=False).removesuffix("\n}") + ',\n  "events": ['
@@ -45,8 +45,8 @@ def _separated(values: Iterable[dict[str, Any]]) -> Iterator[str]:
 def _restart(restart: Restart) -> dict[str, Any]:
     return {
         "kind": restart.kind,
-        "at": rfc3339(restart.at),
-        "due": rfc3339(restart.due),
+        "at": format_rfc3339(restart.at),
+        "due": format_rfc3339(restart.due),
         "reason": restart.reason,
         "note": restart.note,
     }
@@ -59,7 +59,7 @@ def _costs(spent: Costs) -> dict[str, Any]:
     }
 
 
-def _spent(spent: Spent) -> dict[str, Any]:
+def _spent(spent: Spending) -> dict[str, Any]:
     tokens = spent.tokens
     return {
         "input_tokens": tokens.input,

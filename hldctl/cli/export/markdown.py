@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hldctl.cli.export.document import CostRow, Document
-from hldctl.cli.export.safe_markdown import code, contained, fenced, plain
+from hldctl.cli.export.safe_markdown import code_block, code_span, escape_markdown, to_safe_markdown
 from hldctl.cli.export.transcript import Block, BlockEnd, BlockKind, Call, CallStatus
 from hldctl.cli.render.edit_diff import Diff
 
@@ -20,29 +20,31 @@ _SIGNS = {
 
 def text(document: Document) -> Iterator[str]:
     """Yield the document in pieces."""
-    yield f"# {plain(document.title)}\n\n"
+    yield f"# {escape_markdown(document.title)}\n\n"
     yield from _head(document)
     yield "\n## Conversation\n\n"
     for block in document.blocks():
         yield _close(block) if isinstance(block, BlockEnd) else _block(block)
     for permission in document.permissions:
-        yield f"*{plain(_one_line(permission))}*\n\n"
-    yield f"---\n\n{plain(document.status_text)}. Exported by hldctl on {document.exported_at.text}.\n"
+        yield f"*{escape_markdown(_one_line(permission))}*\n\n"
+    yield f"---\n\n{escape_markdown(document.status_text)}. Exported by hldctl on {document.exported_at.text}.\n"
 
 
 def _head(document: Document) -> Iterator[str]:
     numbers = " · ".join(f"{value} {name}" for value, name in document.numbers)
-    yield (f"**{plain(document.status_text)}**" + (f" · {plain(numbers)}" if numbers else "") + "\n\n")
+    yield (
+        f"**{escape_markdown(document.status_text)}**" + (f" · {escape_markdown(numbers)}" if numbers else "") + "\n\n"
+    )
     if document.error:
-        yield _quote(fenced(document.error, "text")) + "\n"
+        yield _quote(code_block(document.error, "text")) + "\n"
     if document.prompt:
-        yield f"{_quote(contained(document.prompt))}\n"
+        yield f"{_quote(to_safe_markdown(document.prompt))}\n"
     if document.name:
-        yield f"- Name: {plain(document.name)}\n"
+        yield f"- Name: {escape_markdown(document.name)}\n"
     for fact in document.facts:
-        yield f"- {fact.name}: {_code(fact.text) if fact.is_code else plain(fact.text)}\n"
+        yield f"- {fact.name}: {_code(fact.text) if fact.is_code else escape_markdown(fact.text)}\n"
     if document.result:
-        yield f"\n## Result\n\n{contained(document.result)}\n"
+        yield f"\n## Result\n\n{to_safe_markdown(document.result)}\n"
     if document.total is not None:
         yield "\n## Costs\n\n"
         yield from _table("model", [*document.costs, *([document.total] if len(document.costs) != 1 else [])])
@@ -55,7 +57,7 @@ def _table(heading: str, rows: list[CostRow]) -> Iterator[str]:
     yield f"| {heading} | input | output | cache read | cache write | cost |\n"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |\n"
     for row in rows:
-        cells = (plain(row.name), row.input, row.output, row.cache_read, row.cache_write, row.cost)
+        cells = (escape_markdown(row.name), row.input, row.output, row.cache_read, row.cache_write, row.cost)
         yield f"| {' | '.join(cells)} |\n"
 
 
@@ -67,17 +69,17 @@ def _block(block: Block) -> str:
 def _block_body(block: Block, whose: str) -> str:
     match block.kind:
         case BlockKind.PROMPT:
-            return f"### {'Task' if whose else 'User'}{whose}\n\n{_quote(contained(block.text))}\n"
+            return f"### {'Task' if whose else 'User'}{whose}\n\n{_quote(to_safe_markdown(block.text))}\n"
         case BlockKind.MESSAGE:
-            body = fenced(block.text, "text") if block.is_trouble else f"{contained(block.text)}\n"
+            body = code_block(block.text, "text") if block.is_trouble else f"{to_safe_markdown(block.text)}\n"
             return f"### Claude{whose}\n\n{body}\n"
         case BlockKind.THINKING:
-            return _details("<i>Thinking</i>", _quote(contained(block.text)))
+            return _details("<i>Thinking</i>", _quote(to_safe_markdown(block.text)))
         case BlockKind.RESULT:
-            return _details(f"{'✗' if block.is_trouble else '✓'} Result", fenced(block.text, "text"))
+            return _details(f"{'✗' if block.is_trouble else '✓'} Result", code_block(block.text, "text"))
         case BlockKind.CALL if block.call is not None:
             return _call(block, block.call)
-    return f"*{plain(_one_line(block.text))}*\n\n"
+    return f"*{escape_markdown(_one_line(block.text))}*\n\n"
 
 
 def _call(block: Block, call: Call) -> str:
@@ -97,22 +99,24 @@ def _call(block: Block, call: Call) -> str:
 def _call_blocks(block: Block, call: Call) -> Iterator[str]:
     """Yield blocks of Markdown."""
     if short := [
-        f"- {plain(argument.name)}: {_code(argument.text)}\n" for argument in call.arguments if not argument.is_long
+        f"- {escape_markdown(argument.name)}: {_code(argument.text)}\n"
+        for argument in call.arguments
+        if not argument.is_long
     ]:
         yield "".join(short)
     for argument in call.arguments:
         if argument.is_long:
-            yield f"{plain(argument.name)}:\n\n{fenced(argument.text, 'text')}"
+            yield f"{escape_markdown(argument.name)}:\n\n{code_block(argument.text, 'text')}"
     for permission in call.permissions:
-        yield f"*{plain(_one_line(permission))}*\n"
+        yield f"*{escape_markdown(_one_line(permission))}*\n"
     if call.diff is not None:
-        yield fenced(_diff(call.diff), "diff")
+        yield code_block(_diff(call.diff), "diff")
     if call.output and not block.has_inner:
-        yield fenced(call.output, "text")
+        yield code_block(call.output, "text")
 
 
 def _close(close: BlockEnd) -> str:
-    answer = f"\n{fenced(close.output, 'text')}" if close.output else ""
+    answer = f"\n{code_block(close.output, 'text')}" if close.output else ""
     return f"</blockquote>\n{answer}\n</details>\n\n"
 
 
@@ -125,7 +129,7 @@ def _details(summary: str, body: str) -> str:
 
 
 def _code(text: str) -> str:
-    return code(_one_line(text))
+    return code_span(_one_line(text))
 
 
 def _quote(text: str) -> str:

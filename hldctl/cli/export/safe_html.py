@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from hldctl.cli.output import harmless
+from hldctl.cli.output import escape_control_chars
 
 _SCHEMES = frozenset({"http", "https", "mailto"})
 # Levels of headings that the document uses itself.
@@ -19,14 +19,14 @@ _MAX_HEADING_LEVEL = 6
 _MAX_LENGTH = 100_000
 
 
-def rendered(text: str) -> str:
+def render_html(text: str) -> str:
     """Return HTML that is safe to insert into a page."""
     if len(text) > _MAX_LENGTH:
-        return f"<pre>{escape(harmless(text))}</pre>"
-    tokens = PARSER.parse(harmless(text))
+        return f"<pre>{escape(escape_control_chars(text))}</pre>"
+    tokens = PARSER.parse(escape_control_chars(text))
     _adapt(tokens)
     # Escape again: Markdown entities such as &#27; become control characters.
-    return harmless(PARSER.renderer.render(tokens, PARSER.options, {}))
+    return escape_control_chars(PARSER.renderer.render(tokens, PARSER.options, {}))
 
 
 def _is_safe(url: str) -> bool:

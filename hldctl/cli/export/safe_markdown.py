@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from hldctl.cli.export import safe_html
-from hldctl.cli.output import harmless
+from hldctl.cli.output import escape_control_chars
 
 # Levels of headings that the document uses itself.
 _HEADING_OFFSET = 3
@@ -41,18 +41,18 @@ _MAX_ITEM_NUMBER = 999_999_999
 _END_MARKER = "\n\n# end\n"
 
 
-def contained(text: str) -> str:
+def to_safe_markdown(text: str) -> str:
     """Return safe Markdown with the same meaning as far as possible; without a newline at the end."""
-    text = harmless(text)
+    text = escape_control_chars(text)
     if len(text) <= _MAX_LENGTH:
         tokens = safe_html.PARSER.parse(text)
         if all(token.level <= _MAX_DEPTH for token in tokens):
-            written = harmless("\n".join(_Blocks(tokens).lines()))
+            written = escape_control_chars("\n".join(_Blocks(tokens).lines()))
             environment: dict[str, Any] = {}
             parsed = _READER.parse(written + _END_MARKER, environment)
             if not environment and _is_safe(parsed) and _visible_text(parsed[:-3]) == _visible_text(tokens):
                 return written
-    return fenced(text, "text").rstrip("\n")
+    return code_block(text, "text").rstrip("\n")
 
 
 def _is_safe(tokens: Sequence[Token]) -> bool:
@@ -73,13 +73,13 @@ def _visible_text(tokens: Sequence[Token]) -> str:
     return "".join("".join(contents).split())
 
 
-def fenced(text: str, language: str) -> str:
+def code_block(text: str, language: str) -> str:
     """Return a block of code whose fence is longer than any run of backticks in the text."""
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}{language}\n{text}\n{fence}\n"
 
 
-def code(line: str) -> str:
+def code_span(line: str) -> str:
     """Return an inline code span."""
     if not line.strip(" "):
         return line
@@ -88,7 +88,7 @@ def code(line: str) -> str:
     return f"{fence}{space}{line}{space}{fence}"
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return one line of text with all Markdown escaped, also at its start."""
     return _escape_start(_SPECIAL.sub(r"\\\1", text))
 
@@ -140,7 +140,7 @@ class _Blocks:
             case "fence" | "code_block":
                 match = _LANGUAGE.match(token.info.strip())
                 language = match[0] if match and match[0].lower() not in _RENDERED_LANGUAGES else ""
-                return fenced(token.content.removesuffix("\n"), language).removesuffix("\n").split("\n")
+                return code_block(token.content.removesuffix("\n"), language).removesuffix("\n").split("\n")
             case "blockquote_open":
                 return [f"> {line}".rstrip() for line in self.lines("blockquote_close") or [""]]
             case "bullet_list_open":
@@ -152,7 +152,7 @@ class _Blocks:
             case "hr":
                 # Hyphens and asterisks could merge with a list marker before them.
                 return ["___"]
-        return plain(token.content).split("\n")
+        return escape_markdown(token.content).split("\n")
 
     def _inline(self, until: str, *, on_one_line: bool = False) -> str:
         token = self._tokens[self._index]
@@ -248,7 +248,7 @@ def _pieces(tokens: Sequence[Token], on_one_line: bool, in_table: bool) -> Itera
             case "hardbreak":
                 yield " " if on_one_line else "\\\n"
             case "code_inline":
-                written = code(token.content)
+                written = code_span(token.content)
                 yield written.replace("|", "\\|") if in_table else written
             case "link_open":
                 address = _address(str(token.attrGet("href") or ""))
@@ -259,7 +259,7 @@ def _pieces(tokens: Sequence[Token], on_one_line: bool, in_table: bool) -> Itera
                 yield token.markup
             case _:
                 # Markdown entities such as &#10; become control characters and newlines.
-                text = _SPECIAL.sub(r"\\\1", " ".join(harmless(token.content).split("\n")))
+                text = _SPECIAL.sub(r"\\\1", " ".join(escape_control_chars(token.content).split("\n")))
                 before_link = index + 1 < len(tokens) and tokens[index + 1].type == "link_open"
                 yield f"{text[:-1]}\\!" if before_link and text.endswith("!") else text
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from hldctl.cli.output import harmless, one_line
+from hldctl.cli.output import escape_control_chars, one_line
 from hldctl.cli.render import edit_diff, tool_calls
 from hldctl.cli.render.edit_diff import Diff
 from hldctl.cli.render.events_plain import answerer
@@ -128,7 +128,9 @@ class Transcript:
         event = item.event
         kind = _kind(event)
         call = self._call(event, item.result) if kind is BlockKind.CALL else None
-        text = harmless((event.tool_result_content if kind is BlockKind.RESULT else event.content) or "").strip("\n")
+        text = escape_control_chars(
+            (event.tool_result_content if kind is BlockKind.RESULT else event.content) or ""
+        ).strip("\n")
         is_trouble = bool(event.is_error) or (event.note_kind is not None and NoteKind(event.note_kind).is_trouble)
         is_subagents = event.parent_tool_use_id is not None
         return Block(
@@ -149,7 +151,7 @@ class Transcript:
             took="" if result is None else noticeable_duration(result.created_at - event.created_at),
             arguments=list(_arguments(event, is_edit=diff is not None and bool(diff.lines))),
             diff=diff if diff is not None and diff.lines else None,
-            output=harmless(edit_diff.strip_hunks(answer) if is_edit else answer).strip("\n"),
+            output=escape_control_chars(edit_diff.strip_hunks(answer) if is_edit else answer).strip("\n"),
             permissions=[permission(approval) for approval in requests],
             approved_by=next(
                 (
@@ -181,7 +183,7 @@ def permission(approval: Approval) -> str:
     if approval.status == ApprovalStatus.PENDING:
         return f"{request_text}; not answered yet ({approval.id[:8]})."
     after = format_duration((approval.responded_at or approval.created_at) - approval.created_at)
-    comment = f": {harmless(approval.comment)}" if approval.comment else "."
+    comment = f": {escape_control_chars(approval.comment)}" if approval.comment else "."
     return f"{request_text}; {approval.status} after {after} by {answerer(approval)}{comment}"
 
 
@@ -217,4 +219,4 @@ def _arguments(event: Event, *, is_edit: bool) -> Iterator[ToolArgument]:
         if is_edit and name in _DIFF_ARGUMENTS:
             continue
         text = argument if isinstance(argument, str) else json.dumps(argument, indent=2, ensure_ascii=False)
-        yield ToolArgument(one_line(name), harmless(text).rstrip("\n"))
+        yield ToolArgument(one_line(name), escape_control_chars(text).rstrip("\n"))

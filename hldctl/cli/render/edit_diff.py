@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hldctl.cli.output import harmless
+from hldctl.cli.output import escape_control_chars
 from hldctl.cli.render import tool_calls
 from hldctl.store.events import Event
 
@@ -105,4 +105,4 @@ def _lines_from_input(tool_input: dict[str, Any]) -> Iterator[Line]:
 
 
 def _escape_line(text: str) -> str:
-    return harmless(text.rstrip("\r")).replace("\n", " ")
+    return escape_control_chars(text.rstrip("\r")).replace("\n", " ")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hldctl.cli.output import cut, harmless, one_line, quoted_line
+from hldctl.cli.output import escape_control_chars, escape_invisible_line, one_line, truncate_to_width
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import origin as origin_of
@@ -22,7 +22,7 @@ class Detail(StrEnum):
 
 
 @dataclass(frozen=True)
-class Shown:
+class DetailLevels:
     """The levels of detail from the options; None if not given."""
 
     thinking: Detail | None = None
@@ -33,16 +33,16 @@ class Shown:
 
 # Characters of a tool's input on a line.
 _MAX_INPUT = 200
-_ALL = Shown()
+_ALL = DetailLevels()
 
 
-def lines(event: Event, levels: Shown = _ALL) -> list[str]:
+def lines(event: Event, levels: DetailLevels = _ALL) -> list[str]:
     """Return the event's lines, the first with a label, the others indented; empty if the event is not shown."""
     detail = _detail(event, levels)
     if detail is Detail.NONE:
         return []
     label, text = _label_and_text(event, whole_input=detail is Detail.FULL)
-    first, *others = harmless(text).rstrip("\n").split("\n")
+    first, *others = escape_control_chars(text).rstrip("\n").split("\n")
     if detail is Detail.BRIEF:
         others = []
     indent = "  " if event.parent_tool_use_id else ""
@@ -53,14 +53,16 @@ def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
     """Return a pending request with the whole call, or how it was answered; `elsewhere` if not in this terminal."""
     if approval.status == ApprovalStatus.PENDING:
         return f"waits for permission {pending_request(approval)}"
-    comment = f": {quoted_line(approval.comment)}" if approval.comment else ""
+    comment = f": {escape_invisible_line(approval.comment)}" if approval.comment else ""
     where = " elsewhere" if elsewhere and approval.status != ApprovalStatus.EXPIRED else ""
     return f"{approval.status} {approval.id[:8]} by {answerer(approval)}{where}{comment}"
 
 
 def pending_request(approval: Approval) -> str:
     """Return the id of a request and the whole call, on one line."""
-    return f"{approval.id[:8]}: {quoted_line(approval.tool_name)}: {quoted_line(approval.tool_input)}"
+    return (
+        f"{approval.id[:8]}: {escape_invisible_line(approval.tool_name)}: {escape_invisible_line(approval.tool_input)}"
+    )
 
 
 def answerer(approval: Approval) -> str:
@@ -72,10 +74,12 @@ def answerer(approval: Approval) -> str:
         "ssh from": origin.get("ssh_client"),
     }
     place = ", ".join(f"{name} {value}" for name, value in places.items() if value)
-    return quoted_line(f"{approval.answered_by or 'nobody'} ({place})" if place else approval.answered_by or "nobody")
+    return escape_invisible_line(
+        f"{approval.answered_by or 'nobody'} ({place})" if place else approval.answered_by or "nobody"
+    )
 
 
-def _detail(event: Event, levels: Shown) -> Detail | None:
+def _detail(event: Event, levels: DetailLevels) -> Detail | None:
     if event.event_type == EventType.THINKING:
         return levels.thinking
     return levels.tools if event.event_type in (EventType.TOOL_CALL, EventType.TOOL_RESULT) else None
@@ -91,7 +95,7 @@ def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
             label = f"call {one_line(event.tool_name or '')}"
             if whole_input:
                 return label, json.dumps(json.loads(event.tool_input or "null"), indent=2, ensure_ascii=False)
-            return label, cut(quoted_line(event.tool_input or ""), _MAX_INPUT)
+            return label, truncate_to_width(escape_invisible_line(event.tool_input or ""), _MAX_INPUT)
         case EventType.TOOL_RESULT:
             return ("error" if event.is_error else "result"), event.tool_result_content or ""
     return "note", event.content or ""

@@ -11,9 +11,9 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.text import Text
 
-from hldctl.cli.output import harmless, one_line
+from hldctl.cli.output import escape_control_chars, one_line
 from hldctl.cli.render import edit_diff, tool_calls, wrap
-from hldctl.cli.render.events_plain import Detail, Shown, approval_line
+from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line
 from hldctl.cli.render.format import noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
 from hldctl.cli.render.permission_request import Line
@@ -46,7 +46,7 @@ class ConversationScreen:
     Pass each event once, in order, while the database is open.
     """
 
-    def __init__(self, console: Console, session: Session, levels: Shown, prefix: Text) -> None:
+    def __init__(self, console: Console, session: Session, levels: DetailLevels, prefix: Text) -> None:
         self._console = console
         self._session_id: str = session.id
         self._working_dir: str = session.working_dir
@@ -119,7 +119,7 @@ class ConversationScreen:
         return captured.get()
 
     def _message(self, event: Event, depth: int) -> RenderableType:
-        text = harmless(event.content or "").strip("\n")
+        text = escape_control_chars(event.content or "").strip("\n")
         if event.role == "user":
             return _prompt(text, is_subagents=depth > 0 and self._tools is not Detail.FULL)
         if event.is_error:
@@ -128,7 +128,7 @@ class ConversationScreen:
         return _Narrow(SafeMarkdown(text), width)
 
     def _thinking_parts(self, event: Event) -> Iterator[RenderableType]:
-        lines = harmless(event.content or "").strip().split("\n")
+        lines = escape_control_chars(event.content or "").strip().split("\n")
         if lines == [""] or self._thinking is Detail.NONE:
             return
         if self._thinking is Detail.BRIEF:
@@ -257,11 +257,11 @@ def _small_diff(diff: edit_diff.Diff) -> Text:
 def _whole_call(call: Event, result: Event) -> Iterator[RenderableType]:
     for name, value in tool_calls.tool_input(call).items():
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-        escaped = harmless(text).rstrip("\n")
+        escaped = escape_control_chars(text).rstrip("\n")
         gap = "\n  " if "\n" in escaped else " "
         escaped = escaped.replace("\n", "\n  ")
         yield Padding(Text.assemble((f"{one_line(name)}:", "cyan"), f"{gap}{escaped}"), (0, 0, 0, 2))
-    answer = harmless(result.tool_result_content or "").strip("\n")
+    answer = escape_control_chars(result.tool_result_content or "").strip("\n")
     if answer:
         yield Padding(_result_text(call, answer), (0, 0, 0, 2))
 
@@ -277,7 +277,7 @@ def _result_text(call: Event, answer: str) -> Text:
 
 def _denial(session_id: str, call: Event) -> str:
     """Return `denied: ` if the call's permission was denied: this was not known when the call was read."""
-    current_call = events.call(session_id, call.tool_id or "")
+    current_call = events.tool_call(session_id, call.tool_id or "")
     return "denied: " if current_call is not None and current_call.approval_status == ApprovalStatus.DENIED else ""
 
 

@@ -6,7 +6,7 @@ import itertools
 import os
 from dataclasses import dataclass
 
-from hldctl.system.clock import rfc3339
+from hldctl.system.clock import format_rfc3339
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _INSTANT_MS = 50
@@ -52,7 +52,7 @@ class Timestamp:
 
     @property
     def iso(self) -> str:
-        return rfc3339(self.milliseconds) or ""
+        return format_rfc3339(self.milliseconds) or ""
 
     @property
     def day(self) -> str:

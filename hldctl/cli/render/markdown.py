@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.theme import Theme
 
-from hldctl.cli.output import harmless
+from hldctl.cli.output import escape_control_chars
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -77,11 +77,13 @@ class SafeMarkdown(Markdown):
 
 def harmless_segment(segment: Segment) -> Segment:
     """Escape control characters in a rendered segment: entities become control characters while rendering."""
-    return Segment(harmless(segment.text), segment.style)
+    return Segment(escape_control_chars(segment.text), segment.style)
 
 
-def drawn(text: str, console: Console, width: int) -> list[list[Segment]]:
+def render_markdown(text: str, console: Console, width: int) -> list[list[Segment]]:
     """Return rendered lines that are safe to print to a terminal."""
     with console.use_theme(THEME):
-        lines = console.render_lines(SafeMarkdown(harmless(text)), console.options.update(width=width), pad=False)
+        lines = console.render_lines(
+            SafeMarkdown(escape_control_chars(text)), console.options.update(width=width), pad=False
+        )
     return [list(map(harmless_segment, line)) for line in lines]

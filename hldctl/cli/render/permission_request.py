@@ -37,10 +37,10 @@ class Line:
     @property
     def printed(self) -> str:
         """Return the line in its style, for `print`."""
-        return output.styled(self.text, **_STYLES[self.style])
+        return output.style(self.text, **_STYLES[self.style])
 
 
-def described(request: Request, session: Session | None, tool_input: dict[str, Any] | None = None) -> list[Line]:
+def describe_request(request: Request, session: Session | None, tool_input: dict[str, Any] | None = None) -> list[Line]:
     """Return the heading and the call; `tool_input` replaces the input of the request."""
     effective_input = json.loads(request.tool_input) if tool_input is None else tool_input
     return [*heading(request, session), *call(request.tool_name, effective_input)]
@@ -48,13 +48,13 @@ def described(request: Request, session: Session | None, tool_input: dict[str, A
 
 def heading(request: Request, session: Session | None) -> Iterator[Line]:
     """Yield the id and the tool, and the session with its directory."""
-    yield Line(f"{request.id[:8]}  {output.quoted_line(request.tool_name)}", "bold")
+    yield Line(f"{request.id[:8]}  {output.escape_invisible_line(request.tool_name)}", "bold")
     title = "" if session is None else session.title or session.summary
     if session is not None and session.name:
         title = f"{session.name}: {title}"
-    yield Line(f"session {request.session_id[:8]}  {output.quoted_line(title)}".rstrip(), "dim")
+    yield Line(f"session {request.session_id[:8]}  {output.escape_invisible_line(title)}".rstrip(), "dim")
     if session is not None:
-        yield Line(f"in {output.quoted_line(session.working_dir)}", "dim")
+        yield Line(f"in {output.escape_invisible_line(session.working_dir)}", "dim")
 
 
 def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
@@ -62,16 +62,16 @@ def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
     rest = dict(tool_input)
     if tool_name == "Bash" and isinstance(command := rest.get("command"), str):
         del rest["command"]
-        first, *others = output.quoted(command).split("\n")
+        first, *others = output.escape_invisible(command).split("\n")
         yield Line(f"$ {first}")
         # As in a shell, to tell a newline apart from a line that the terminal has wrapped.
         yield from (Line(f"> {other}") for other in others)
     elif isinstance(path := rest.get(EDITED_PATHS.get(tool_name, "")), str):
         del rest[EDITED_PATHS[tool_name]]
-        yield Line(output.quoted_line(path))
+        yield Line(output.escape_invisible_line(path))
         yield from _edits(tool_name, rest)
     if rest:
-        for line in output.quoted(json.dumps(rest, indent=2, ensure_ascii=False)).split("\n"):
+        for line in output.escape_invisible(json.dumps(rest, indent=2, ensure_ascii=False)).split("\n"):
             yield Line(line)
 
 
@@ -85,7 +85,7 @@ def _edits(tool_name: str, rest: dict[str, Any]) -> Iterator[Line]:
                 yield Line(f"edit {number} of {len(edits)}", "dim")
                 yield from _diff(edit["old_string"], edit["new_string"])
                 if others := {name: value for name, value in edit.items() if name not in _EDIT}:
-                    yield Line(output.quoted_line(json.dumps(others, ensure_ascii=False)))
+                    yield Line(output.escape_invisible_line(json.dumps(others, ensure_ascii=False)))
     elif tool_name == "Edit" and _is_edit(rest):
         yield from _diff(rest.pop("old_string"), rest.pop("new_string"))
     else:
@@ -105,7 +105,7 @@ def _diff(old: str, new: str) -> Iterator[Line]:
         yield Line("(empty)" if not after else "(no change)", "dim")
     # The first three lines are file names and line numbers. With unlimited context, one hunk follows.
     for line in list(difflib.unified_diff(before, after, n=max(len(before), len(after))))[3:]:
-        yield Line(output.quoted(line.removesuffix("\n")), _COLOURS.get(line[:1], ""))
+        yield Line(output.escape_invisible(line.removesuffix("\n")), _COLOURS.get(line[:1], ""))
         if not line.endswith("\n"):
             yield Line("\\ No newline at the end", "dim")
 
@@ -118,9 +118,9 @@ def _lines(text: str) -> list[str]:
 def one_line_call(request: Request, tool_input: dict[str, Any] | None = None) -> str:
     """Return the whole call, for a message."""
     input_text = request.tool_input if tool_input is None else json.dumps(tool_input, ensure_ascii=False)
-    return f"{output.quoted_line(request.tool_name)} {output.quoted_line(input_text)}"
+    return f"{output.escape_invisible_line(request.tool_name)} {output.escape_invisible_line(input_text)}"
 
 
 def lasting_rule_text(state: StateDirectory, request: Request) -> str:
     """Return the rule that `--always` would add for this request."""
-    return output.quoted_line(answers.lasting_rule(state, request).words())
+    return output.escape_invisible_line(answers.lasting_rule(state, request).words())

@@ -11,7 +11,7 @@ from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
-from hldctl.cli.output import one_line, shortened
+from hldctl.cli.output import one_line, truncate
 from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
 from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
@@ -63,7 +63,7 @@ def draw(page: Page, console: Console) -> None:
 
 def _header(page: Page, now: float, width: int) -> Iterator[Text]:
     session = page.inspection.session
-    yield Text(shortened(session.title or session.summary, 2 * width - 2), "bold")
+    yield Text(truncate(session.title or session.summary, 2 * width - 2), "bold")
     status = Status(session.status)
     word = "waiting for permission" if status is Status.WAITING_INPUT else str(status)
     name = f"  {one_line(session.name)}" if session.name else ""
@@ -100,7 +100,7 @@ def _named_facts(page: Page, now: float, width: int) -> Iterator[tuple[str, Text
     if page.doing is not None:
         yield "now", _now(page.doing, now)
     if one_line(session.query) != one_line(session.title or session.summary):
-        yield "query", Text(shortened(session.query, 2 * (width - _LABEL_WIDTH)))
+        yield "query", Text(truncate(session.query, 2 * (width - _LABEL_WIDTH)))
     if model := session.model_id or session.model:
         yield "model", Text(one_line(model))
     if spent := list(_spent(session)):
@@ -146,7 +146,7 @@ def _special_facts(inspection: Inspection) -> Iterator[tuple[str, Text]]:
     if setting_texts := settings(session):
         yield "settings", Text(", ".join(setting_texts))
     for rule in inspection.rules:
-        yield "allowed", Text(shortened(f"{rule['id']}: {rule['words']}", _MAX_WIDTH))
+        yield "allowed", Text(truncate(f"{rule['id']}: {rule['words']}", _MAX_WIDTH))
     for server in inspection.mcp_servers:
         if server.status not in (None, "connected"):
             yield "mcp server", Text(one_line(f"{server.name} {server.status}"), "yellow")
@@ -185,7 +185,7 @@ def _body(page: Page, console: Console, width: int, room: int) -> Iterator[Rende
     room = max(_MIN_RESULT_LINES, room - 4)
     source = message.split("\n")
     # Render no more than can be visible: each source line makes at least one line.
-    lines = markdown.drawn("\n".join(source[: 2 * room])[: 2 * room * width], console, width - _INDENT)
+    lines = markdown.render_markdown("\n".join(source[: 2 * room])[: 2 * room * width], console, width - _INDENT)
     hidden = max(0, len(lines) - room) + max(0, len(source) - 2 * room)
     yield Text()
     yield Text("result" if session.completed_at is not None else "last message", "bold")

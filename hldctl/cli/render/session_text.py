@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hldctl.cli.output import one_line, shortened
+from hldctl.cli.output import one_line, truncate
 from hldctl.cli.render.format import clock
 from hldctl.states import Status
 from hldctl.store.approvals import Approval
@@ -36,7 +36,7 @@ def _unattended(session: Session) -> list[str]:
         *([f"retries {session.retries}"] if session.retries else []),
         *(["waits for usage limits to reset"] if session.wait_for_reset else []),
         *(["fails on denial"] if session.fail_on_denial else []),
-        *([f"on end: {shortened(session.on_end, _MAX_LENGTH)}"] if session.on_end else []),
+        *([f"on end: {truncate(session.on_end, _MAX_LENGTH)}"] if session.on_end else []),
         *(["rehearsed"] if session.rehearsed else []),
         *(["archived"] if session.archived else []),
     ]
@@ -64,7 +64,7 @@ def _prompts_and_arguments(session: Session) -> list[str]:
     }
     extra = " ".join(session.extra_arguments)
     return [name for name, prompt in prompts.items() if prompt] + (
-        [f"-- {shortened(extra, _MAX_LENGTH)}"] if extra else []
+        [f"-- {truncate(extra, _MAX_LENGTH)}"] if extra else []
     )
 
 

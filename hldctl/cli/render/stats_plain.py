@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hldctl.cli import output
 from hldctl.cli.render.format import compact_duration, count, dollars, percent
 from hldctl.store import statistics
-from hldctl.store.statistics import By, Sums
+from hldctl.store.statistics import GroupBy, Sums
 
 TOTAL = "total"
 
@@ -51,7 +51,7 @@ def key(sums: Sums) -> str:
     return "(none)" if sums.key is None else output.one_line(sums.key)
 
 
-def print_plain(by: By, found: Sequence[Sums]) -> None:
+def print_plain(by: GroupBy, found: Sequence[Sums]) -> None:
     """Print all columns, with numbers aligned to the right."""
     lines = [
         (by.upper(), *(column.heading for column in COLUMNS)),
@@ -61,4 +61,4 @@ def print_plain(by: By, found: Sequence[Sums]) -> None:
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     for first, *rest in lines:
         cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
-        output.data("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+        output.print_data("  ".join([first.ljust(widths[0]), *cells]).rstrip())

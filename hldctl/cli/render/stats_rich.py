@@ -17,7 +17,7 @@ from hldctl.cli.render.stats_plain import COLUMNS, TOTAL, key
 from hldctl.cli.terminal import rich_console
 from hldctl.states import Status
 from hldctl.store import statistics
-from hldctl.store.statistics import By, Sums
+from hldctl.store.statistics import GroupBy, Sums
 
 _GAP = 2
 _MIN_BAR_WIDTH = 10
@@ -47,17 +47,17 @@ class _Column(NamedTuple):
         return _GAP + max(map(len, [self.heading, self.total, *self.cells]))
 
 
-def draw(by: By, rows: Sequence[Sums]) -> None:
+def draw(by: GroupBy, rows: Sequence[Sums]) -> None:
     """Print the table; at most `_MAX_LINES` lines."""
     total = statistics.total(rows)
-    visible = rows[-_MAX_LINES:] if by is By.DAY else rows[:_MAX_LINES]
+    visible = rows[-_MAX_LINES:] if by is GroupBy.DAY else rows[:_MAX_LINES]
     _draw(by, visible, total)
     if len(visible) < len(rows):
-        end = "last" if by is By.DAY else "most expensive"
-        output.note(f"showing only the {end} {len(visible)} of {len(rows)}; in a pipe, all are shown")
+        end = "last" if by is GroupBy.DAY else "most expensive"
+        output.print_note(f"showing only the {end} {len(visible)} of {len(rows)}; in a pipe, all are shown")
 
 
-def _draw(by: By, rows: Sequence[Sums], total: Sums) -> None:
+def _draw(by: GroupBy, rows: Sequence[Sums], total: Sums) -> None:
     console = rich_console.console()
     keys = [_key(by, sums) for sums in rows]
     longest = max(map(cell_len, [by, TOTAL, *keys]))
@@ -99,16 +99,16 @@ def _fit(columns: list[_Column], room: int) -> list[_Column]:
     return fitting
 
 
-def _key(by: By, sums: Sums) -> str:
+def _key(by: GroupBy, sums: Sums) -> str:
     name = key(sums)
-    return abbreviate_home(name) if by is By.DIRECTORY else name
+    return abbreviate_home(name) if by is GroupBy.DIRECTORY else name
 
 
-def _key_cell(by: By, name: str, width: int) -> Text:
-    if by is By.STATUS:
+def _key_cell(by: GroupBy, name: str, width: int) -> Text:
+    if by is GroupBy.STATUS:
         return Text(name, rich_console.STYLES[Status(name)])
     # The end of a path is more informative than its start.
-    is_long_path = by is By.DIRECTORY and cell_len(name) > width
+    is_long_path = by is GroupBy.DIRECTORY and cell_len(name) > width
     return Text(f"…{name[-width + 1 :]}" if is_long_path else name, overflow="ellipsis")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from hldctl.cli.output import harmless
+from hldctl.cli.output import escape_control_chars
 from hldctl.cli.render import tool_calls
 from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
@@ -53,7 +53,7 @@ def closing_line(session: Session) -> Text:
     numbers = " · ".join([format_duration(session.duration_ms or 0), *_numbers(session, 0)])
     line = Text.assemble((text, STYLES[status]), (f"  {numbers}", "dim"))
     if session.error_message:
-        line.append(f"\n  {harmless(session.error_message).strip()}", "red")
+        line.append(f"\n  {escape_control_chars(session.error_message).strip()}", "red")
     return line
 
 
@@ -95,7 +95,7 @@ def _draft(draft: str, width: int) -> list[Text]:
     """Return the last lines of the text, wrapped."""
     from rich.console import Console
 
-    text = Text(harmless(draft[-_DRAFT_LENGTH:]).strip("\n"))
+    text = Text(escape_control_chars(draft[-_DRAFT_LENGTH:]).strip("\n"))
     return list(text.wrap(Console(width=width), width))[-_DRAFT_LINES:]
 
 

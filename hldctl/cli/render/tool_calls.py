@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from hldctl.cli.output import one_line, shortened
+from hldctl.cli.output import one_line, truncate
 from hldctl.store import events
 from hldctl.store.events import Event
 
@@ -39,7 +39,7 @@ def name(event: Event) -> str:
     text = event.tool_name or ""
     if text.startswith("mcp__"):
         text = ":".join(part for part in text.removeprefix("mcp__").split("__", 1) if part)
-    return shortened(text, _MAX_NAME_LENGTH) or "tool"
+    return truncate(text, _MAX_NAME_LENGTH) or "tool"
 
 
 def argument(event: Event, working_dir: str) -> str:
@@ -53,7 +53,7 @@ def argument(event: Event, working_dir: str) -> str:
         text = json.dumps(arguments, ensure_ascii=False) if arguments else ""
     elif key in ("file_path", "notebook_path"):
         text = _relative(text, working_dir)
-    return shortened(text[: 4 * _MAX_LENGTH], _MAX_LENGTH)
+    return truncate(text[: 4 * _MAX_LENGTH], _MAX_LENGTH)
 
 
 def outcome(result: Event) -> str:
@@ -62,7 +62,7 @@ def outcome(result: Event) -> str:
     if result.is_error:
         first, *others = [one_line(line) for line in text.splitlines()[:20] if line.strip()] or ["failed"]
         hint = f"{first}: {others[0]}" if first.startswith("Exit code") and others else first
-        return shortened(hint.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>"), _MAX_LENGTH)
+        return truncate(hint.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>"), _MAX_LENGTH)
     count = text.count("\n") + 1 if text else 0
     return {0: "no output", 1: "1 line"}.get(count, f"{count} lines")
 
@@ -101,13 +101,13 @@ class Calls:
     def end(self, result: Event) -> Event | None:
         """Return the call that a result belongs to, and close it; None if unknown."""
         tool_id = result.tool_result_for_id or ""
-        return self._open.pop(tool_id, None) or events.call(self._session_id, tool_id)
+        return self._open.pop(tool_id, None) or events.tool_call(self._session_id, tool_id)
 
     def parent(self, event: Event) -> Event | None:
         """Return the call of the subagent that an event belongs to; None if unknown, or if there is none."""
         if (tool_id := event.parent_tool_use_id) is None:
             return None
-        if tool_id not in self._subagents and (call := events.call(self._session_id, tool_id)) is not None:
+        if tool_id not in self._subagents and (call := events.tool_call(self._session_id, tool_id)) is not None:
             self._subagents[tool_id] = call
         return self._subagents.get(tool_id)
 

@@ -51,13 +51,13 @@ _COMMAND_NOT_FOUND = 127
 
 
 @contextmanager
-def paged() -> Iterator[None]:
+def open_pager() -> Iterator[None]:
     """Show what is printed in the block in `$PAGER`, or `less` if that is not set.
 
     In a pipe, with `PAGER=cat`, or without a pager, the output is printed directly.
     """
     pager = os.environ.get("PAGER", shutil.which("less") or "")
-    if not rich_console.is_drawn() or pager in ("", "cat"):
+    if not rich_console.can_draw() or pager in ("", "cat"):
         yield
         return
     process = subprocess.Popen(

@@ -25,7 +25,7 @@ STYLES = {
 """Status styles, in basic colours: every terminal theme makes them readable, light or dark."""
 
 
-def is_drawn() -> bool:
+def can_draw() -> bool:
     """Return whether standard output is a terminal with cursor control; otherwise output is plain text."""
     # It is None if the parent process has closed it.
     return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")

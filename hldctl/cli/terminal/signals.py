@@ -18,7 +18,7 @@ _REPEAT_SECONDS = 0.5
 
 
 @contextmanager
-def left_by_signal(*numbers: signal.Signals) -> Iterator[None]:
+def exit_on_signal(*numbers: signal.Signals) -> Iterator[None]:
     """Leave the block by an exception when a signal arrives, so that changes of the terminal are undone.
 
     After Ctrl-C the command then exits with code 130; SIGTERM and SIGHUP then kill the process as they would have done

@@ -12,7 +12,7 @@ from hldctl.cli import output
 from hldctl.cli.click_classes import command_name
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal import rich_console
-from hldctl.cli.terminal.signals import left_by_signal
+from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers, requests, rules
@@ -22,13 +22,15 @@ from hldctl.store.approvals import Approval as Request
 if TYPE_CHECKING:
     from hldctl.cli.views.approval_prompt import Asker
 
-Approval = Annotated[str | None, typer.Argument(metavar="APPROVAL", help="Request id, or a prefix of it.")]
-AllOfThem = Annotated[bool, typer.Option("--all", help="Answer all pending requests.")]
-OfSession = Annotated[
+RequestArgument = Annotated[str | None, typer.Argument(metavar="APPROVAL", help="Request id, or a prefix of it.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Answer all pending requests.")]
+SessionOption = Annotated[
     str | None,
     typer.Option("--session", metavar="ID", help="The only request of this session; with --all, all of them."),
 ]
-OfTool = Annotated[str | None, typer.Option("--tool", metavar="NAME", help="With --all: only requests for this tool.")]
+ToolOption = Annotated[
+    str | None, typer.Option("--tool", metavar="NAME", help="With --all: only requests for this tool.")
+]
 
 # Characters of a rule that are printed. A rule may hold the input of the call, which was printed before.
 _MAX_RULE_LENGTH = 500
@@ -50,7 +52,7 @@ def answer(decision: Answer, ref: str | None, *, all_of_them: bool, session: str
         for request in answered:
             _print_answered(state, request, decision)
         if not answered:
-            output.note("no pending request matches")
+            output.print_note("no pending request matches")
     elif session is not None:
         request_id = requests.only_one_of(state, session)
         _print_answered(state, answers.answer(state, request_id, decision, command_name()), decision)
@@ -69,9 +71,9 @@ def _print_answered(state: StateDirectory, request: Request, decision: Answer) -
     # Imported here: only an answer needs it.
     from hldctl.cli.render import permission_request
 
-    output.data(request.id)
+    output.print_data(request.id)
     if decision.allows:
-        output.note(
+        output.print_note(
             f"allowed in session {request.session_id[:8]}: "
             f"{permission_request.one_line_call(request, decision.updated_input)}"
         )
@@ -82,25 +84,25 @@ def _print_answered(state: StateDirectory, request: Request, decision: Answer) -
 def _note_rule(state: StateDirectory, request: Request) -> None:
     """Print the rule that `--always` added, and the command that removes it."""
     rule = answers.lasting_rule(state, request)
-    output.note(f"always allowed from now on: {output.shortened(rule.words(), _MAX_RULE_LENGTH)}")
-    output.note(f"hldctl set {request.session_id[:8]} --forget-rule {rules.rule_id(rule)} removes this rule")
+    output.print_note(f"always allowed from now on: {output.truncate(rule.words(), _MAX_RULE_LENGTH)}")
+    output.print_note(f"hldctl set {request.session_id[:8]} --forget-rule {rules.rule_id(rule)} removes this rule")
 
 
 def _answer_one_by_one(state: StateDirectory) -> None:
     """Ask about the requests that are pending now, one after another."""
     from hldctl.sessions.wait import LOOK_SECONDS
-    from hldctl.store.database import opened
+    from hldctl.store.database import open_database
     from hldctl.system.watcher import Wakeup
 
     answers.require_right(state)
     pending = answers.listed(state)
     if not pending:
-        output.note("no pending permission requests")
+        output.print_note("no pending permission requests")
         return
     files = {path for request in pending if (path := state.session(request.session_id).change_signal).exists()}
     with (
-        left_by_signal(),
-        opened(state),
+        exit_on_signal(),
+        open_database(state),
         closing(Wakeup(files, descriptors=[sys.stdin.fileno()])) as wakeup,
         ExitStack() as stack,
     ):
@@ -115,7 +117,7 @@ def _answer_one_by_one(state: StateDirectory) -> None:
 def _asker(state: StateDirectory, stack: ExitStack) -> Asker:
     from hldctl.cli.views.approval_prompt import Asker
 
-    if not rich_console.is_drawn():
+    if not rich_console.can_draw():
         from hldctl.cli.views.approval_prompt_plain import PlainSurface
 
         return stack.enter_context(Asker(state, PlainSurface()))

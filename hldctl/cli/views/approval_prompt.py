@@ -30,7 +30,7 @@ from hldctl.sessions.permissions.answers import Answer
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval as Request
-from hldctl.store.connection import current
+from hldctl.store.connection import current_connection
 
 # After a question has disappeared by itself, input is ignored for this long: it may have been meant for that question.
 _SETTLE_SECONDS = 0.5
@@ -163,7 +163,7 @@ class Asker:
         """Drop questions about requests that are not in `pending`, and print how those were resolved."""
         for each in [*([self._question.request] if self._question is not None else []), *self._queue]:
             if each.id not in pending and self.drop(each.id):
-                approval = approvals.get(current(), each.id)
+                approval = approvals.get(current_connection(), each.id)
                 text = "its session was deleted" if approval is None else approval_line(approval, elsewhere=True)
                 self._surface.write([Line(text, "dim")])
 
@@ -191,7 +191,7 @@ class Asker:
                 self._listen(True)
                 session = sessions.get(request.session_id)
                 rule = Line(f"[a]lways: {permission_request.lasting_rule_text(self._state, request)}", "dim")
-                self._ask(Question(request, [*permission_request.described(request, session), rule]))
+                self._ask(Question(request, [*permission_request.describe_request(request, session), rule]))
                 return True
         return False
 
@@ -203,7 +203,7 @@ class Asker:
         self._surface.draw(question)
 
     def _is_pending(self, request: Request) -> bool:
-        approval = approvals.get(current(), request.id)
+        approval = approvals.get(current_connection(), request.id)
         return approval is not None and approval.status == ApprovalStatus.PENDING
 
     def _process_keys(self, keys: Sequence[str]) -> None:
@@ -229,7 +229,7 @@ class Asker:
             return
         choice = _CHOICES_BY_INPUT.get(typed.lower())
         if choice not in question.choices:
-            subject = "An empty line" if not typed else f"{output.quoted_line(typed)!r}"
+            subject = "An empty line" if not typed else f"{output.escape_invisible_line(typed)!r}"
             question.hint = f"{subject} is not an answer: {', '.join(_EFFECTS[each] for each in question.choices)}."
             # Further lines of pasted text are not answers either.
             keyboard.discard_typed()
@@ -270,7 +270,7 @@ class Asker:
             changed_input = _edit_in_editor(tool_input)
         if changed_input is not None and self._is_pending(question.request):
             session = sessions.get(question.request.session_id)
-            lines = permission_request.described(question.request, session, changed_input)
+            lines = permission_request.describe_request(question.request, session, changed_input)
             self._ask(Question(question.request, lines, tool_input=changed_input))
         else:
             keyboard.discard_typed()
@@ -336,9 +336,9 @@ def _edit_in_editor(tool_input: dict[str, Any]) -> dict[str, Any] | None:
             # Read by name: an editor may replace the file.
             value = json.loads(Path(file.name).read_text(encoding="utf-8"))
         except (OSError, subprocess.CalledProcessError) as error:
-            output.note(f"cannot run the editor {editor[0]}: {error}; set EDITOR to another one")
+            output.print_note(f"cannot run the editor {editor[0]}: {error}; set EDITOR to another one")
             return None
         except ValueError as error:
-            output.note(f"this is not valid JSON: {error}")
+            output.print_note(f"this is not valid JSON: {error}")
             return None
     return value if isinstance(value, dict) and value != tool_input else None

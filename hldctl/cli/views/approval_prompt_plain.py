@@ -42,7 +42,7 @@ class PlainSurface:
             hint = f"{question.hint}\n" if question.hint else ""
             sys.stdout.write(f"{hint}{question.prompt} ")
             self._shown, self._echoed = current, ""
-        typed = output.quoted_line(question.typed)
+        typed = output.escape_invisible_line(question.typed)
         common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._echoed, typed, strict=False)))
         sys.stdout.write("\b \b" * (len(self._echoed) - common) + typed[common:])
         sys.stdout.flush()

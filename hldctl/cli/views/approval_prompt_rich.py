@@ -85,7 +85,7 @@ class LiveSurface:
     def _question_rows(self, question: Question) -> Iterator[Text]:
         if question.hint:
             yield from Text(question.hint, "yellow").wrap(self._console, self._width)
-        typed = output.quoted_line(question.typed)
+        typed = output.escape_invisible_line(question.typed)
         line = Text.assemble((question.prompt, "bold yellow"), " ", typed, (" ", "reverse"))
         yield from line.wrap(self._console, self._width)
 

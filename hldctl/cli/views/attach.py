@@ -11,10 +11,10 @@ import typer
 
 from hldctl.cli import output, standard_streams
 from hldctl.cli.launch_options import AttachOptions
-from hldctl.cli.terminal.signals import left_by_signal
+from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
-from hldctl.sessions.launch import Launched
+from hldctl.sessions.launch import LaunchResult
 
 # Greater than any event id.
 _AFTER_ALL_EVENTS = 2**53
@@ -48,12 +48,12 @@ class _Signals:
             raise _Stopped
 
 
-def start_and_finish(state: StateDirectory, start: Callable[[], Launched], options: AttachOptions) -> None:
+def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], options: AttachOptions) -> None:
     """Start a session. With `--wait` or `--follow`, end the command with the session's exit code."""
     # A failure to write does not change the session's result. With a terminal that is gone, though, the command ends.
     if not options.is_drawn:
-        standard_streams.keep_going(
-            output.note_unwritable if options.wait or options.follow else _ignore, reader_may_leave=options.follow
+        standard_streams.tolerate_write_errors(
+            output.print_write_error if options.wait or options.follow else _ignore, reader_may_leave=options.follow
         )
     if not options.wait and not options.follow:
         launched = start()
@@ -77,10 +77,10 @@ def start_and_finish(state: StateDirectory, start: Callable[[], Launched], optio
     try:
         signals.deliver()
         # On SIGHUP, leave the session running and restore the terminal.
-        with left_by_signal(signal.SIGHUP):
+        with exit_on_signal(signal.SIGHUP):
             _attend(state, session_id, options)
     except BrokenPipeError:
-        output.note(f"the reader of the output is gone; session {session_id} continues")
+        output.print_note(f"the reader of the output is gone; session {session_id} continues")
         raise
     except _Stopped:
         _stop(state, session_id, options)
@@ -97,9 +97,9 @@ def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> Non
     if wait.has_ended(state, session_id):
         # The session has ended, but maybe not its on_end command: there is nothing to interrupt.
         if wait.has_on_end_left(state, session_id):
-            output.note(f"no longer waiting for the on_end command of {session_id}")
+            output.print_note(f"no longer waiting for the on_end command of {session_id}")
         return
-    output.note(f"interrupting {session_id}")
+    output.print_note(f"interrupting {session_id}")
     interrupt.interrupt(state, [session_id])
     if options.is_drawn:
         from hldctl.cli.views import follow_rich
@@ -108,48 +108,48 @@ def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> Non
     wait.until_all_is_done(state, session_id)
 
 
-def _warn(launched: Launched) -> None:
+def _warn(launched: LaunchResult) -> None:
     if not launched.is_new:
-        output.note(f"skipped: session {launched.session_id} is already running")
+        output.print_note(f"skipped: session {launched.session_id} is already running")
     if launched.is_queued and not launched.replaces:
-        output.note("queued: the session starts when its name and a slot are free")
+        output.print_note("queued: the session starts when its name and a slot are free")
     if launched.sharing:
         others = ", ".join(session_id[:8] for session_id in launched.sharing)
-        output.note(
+        output.print_note(
             f"warning: also running in the same directory: {others}; use -C or a git worktree to keep sessions apart"
         )
 
 
-def _await_start(state: StateDirectory, launched: Launched) -> None:
+def _await_start(state: StateDirectory, launched: LaunchResult) -> None:
     """Wait until the session runs; on Ctrl-C, print which session will start."""
     from hldctl.sessions import wait
 
     try:
         wait.until_replaced(state, launched.session_id)
     except KeyboardInterrupt:
-        output.note(f"session {launched.session_id} starts when the session that it replaces has ended")
+        output.print_note(f"session {launched.session_id} starts when the session that it replaces has ended")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _warn_about_ci_runner() -> None:
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
-        output.note("hint: CI runners kill background processes when the job ends; add --wait")
+        output.print_note("hint: CI runners kill background processes when the job ends; add --wait")
 
 
-def _print_launched(state: StateDirectory, launched: Launched, options: AttachOptions) -> None:
+def _print_launched(state: StateDirectory, launched: LaunchResult, options: AttachOptions) -> None:
     session_id = launched.session_id
     if options.as_json:
         from hldctl.sessions import lookup
-        from hldctl.store.database import opened
+        from hldctl.store.database import open_database
         from hldctl.store.json_view import session_object
 
-        with opened(state):
-            output.json_value(session_object(lookup.find_session(session_id)))
+        with open_database(state):
+            output.print_json(session_object(lookup.find_session(session_id)))
     else:
-        output.data(session_id)
+        output.print_data(session_id)
     if failure := standard_streams.flush():
         state_text = "was started" if launched.is_new else "is running"
-        output.note(f"session {session_id} {state_text}, but its id could not be written: {failure.strerror}")
+        output.print_note(f"session {session_id} {state_text}, but its id could not be written: {failure.strerror}")
 
 
 def _attend(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
@@ -161,7 +161,7 @@ def _attend(state: StateDirectory, session_id: str, options: AttachOptions) -> N
         print_events(state, [session_id], follow=True, as_json=options.as_json)
     elif not options.quiet:
         if not options.as_json:
-            output.note(f"session {session_id}")
+            output.print_note(f"session {session_id}")
         _print_pending_requests(state, session_id)
     wait.wait(state, [session_id])
     wait.until_all_is_done(state, session_id)
@@ -176,7 +176,7 @@ def _print_pending_requests(state: StateDirectory, session_id: str) -> None:
 
     for item in follow.with_approvals(state, [session_id], after=_AFTER_ALL_EVENTS):
         if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
-            output.note(f"{approval_line(item)}; answer with `hldctl approve {item.id[:8]}` or `hldctl deny …`")
+            output.print_note(f"{approval_line(item)}; answer with `hldctl approve {item.id[:8]}` or `hldctl deny …`")
 
 
 def _print_result(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
@@ -185,10 +185,10 @@ def _print_result(state: StateDirectory, session_id: str, options: AttachOptions
 
     (session,) = wait.wait(state, [session_id])
     if options.wait and options.as_json:
-        output.json_value(session_object(session))
+        output.print_json(session_object(session))
     elif options.wait and not options.follow and session.result_content is not None:
-        output.data(output.for_reader(session.result_content))
+        output.print_data(output.escape_at_terminal(session.result_content))
     # The rich view has shown the error already.
     if session.error_message and not options.quiet and not options.is_drawn:
-        output.note(output.harmless(session.error_message))
+        output.print_note(output.escape_control_chars(session.error_message))
     raise typer.Exit(wait.exit_code([session]))

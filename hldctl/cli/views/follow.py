@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hldctl.cli import output
-from hldctl.cli.render.events_plain import Shown, approval_line, lines
+from hldctl.cli.render.events_plain import DetailLevels, approval_line, lines
 from hldctl.cli.standard_streams import is_interactive
-from hldctl.cli.terminal.rich_console import is_drawn
+from hldctl.cli.terminal.rich_console import can_draw
 from hldctl.paths import StateDirectory
 from hldctl.sessions import follow as session_events
 from hldctl.states import ApprovalStatus
 from hldctl.store import json_view
 from hldctl.store.approvals import Approval
-from hldctl.store.database import reading
+from hldctl.store.database import open_for_reading
 from hldctl.store.events import Event
 
-_ALL = Shown()
+_ALL = DetailLevels()
 
 
 def print_events(
@@ -27,13 +27,13 @@ def print_events(
     last: int | None = None,
     follow: bool = False,
     as_json: bool = False,
-    shown: Shown = _ALL,
+    shown: DetailLevels = _ALL,
 ) -> None:
     """Print events after the id `after`, or the last `last` events; with `follow`, then new ones until all ended."""
     if as_json:
         for event in session_events.events(state, ids, after=after, last=last, follow=follow):
-            output.json_value(json_view.event_object(event), compact=True)
-    elif is_drawn():
+            output.print_json(json_view.event_object(event), compact=True)
+    elif can_draw():
         # Imported here: rich is slow to import.
         from hldctl.cli.views import follow_rich
 
@@ -47,7 +47,7 @@ def print_events(
         _follow(state, ids, after=after, last=last, levels=shown)
 
 
-def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, levels: Shown) -> None:
+def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, levels: DetailLevels) -> None:
     """Follow the events; at an interactive terminal, also prompt for permission requests until the user quits."""
     if not is_interactive():
         for item in session_events.with_approvals(state, ids, after=after, last=last):
@@ -56,7 +56,7 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int 
     from hldctl.cli.views.approval_prompt import Asker
     from hldctl.cli.views.approval_prompt_plain import PlainSurface
 
-    with reading(state), Asker(state, surface := PlainSurface()) as asker:
+    with open_for_reading(state), Asker(state, surface := PlainSurface()) as asker:
         for update in session_events.rounds(state, ids, after=after, last=last, inputs=asker.inputs):
             for item in update.news:
                 surface.interrupt()
@@ -69,7 +69,7 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int 
             asker.step()
 
 
-def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: int | None, levels: Shown) -> None:
+def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: int | None, levels: DetailLevels) -> None:
     """Follow the events of a session, and print text while it is written."""
     from hldctl.cli.views.streaming_text import LiveText
     from hldctl.sessions.partial_output import Writing
@@ -91,7 +91,7 @@ def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: in
     writing.close()
 
 
-def _print(item: Event | Approval, levels: Shown, *, prefixed: bool, elsewhere: bool = False) -> None:
+def _print(item: Event | Approval, levels: DetailLevels, *, prefixed: bool, elsewhere: bool = False) -> None:
     prefix = f"{item.session_id[:8]}  " if prefixed else ""
     output_lines = [approval_line(item, elsewhere=elsewhere)] if isinstance(item, Approval) else lines(item, levels)
     if output_lines:

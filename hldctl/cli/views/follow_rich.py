@@ -11,7 +11,7 @@ from rich.text import Text
 from hldctl.claude.partial_messages import PieceKind
 from hldctl.cli import output
 from hldctl.cli.render import markdown, status_line
-from hldctl.cli.render.events_plain import Shown
+from hldctl.cli.render.events_plain import DetailLevels
 from hldctl.cli.render.events_rich import ConversationScreen
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal import rich_console
@@ -22,7 +22,7 @@ from hldctl.sessions import follow
 from hldctl.sessions.partial_output import Writing
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import sessions
-from hldctl.store.database import reading
+from hldctl.store.database import open_for_reading
 from hldctl.store.events import Event
 from hldctl.store.session import Session
 
@@ -44,11 +44,11 @@ class EventRange:
     follow: bool = False
 
 
-def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, levels: Shown) -> None:
+def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, levels: DetailLevels) -> None:
     """Print or follow the events of the sessions."""
     console = rich_console.console()
     console.push_theme(markdown.THEME)
-    with reading(state):
+    with open_for_reading(state):
         progress = sessions.progress(ids)
         prefixes = _prefixes([progress[session_id] for session_id in dict.fromkeys(ids)])
         views = {
@@ -63,7 +63,7 @@ def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, lev
 
 def print_end(state: StateDirectory, session_id: str) -> None:
     """Print the closing line of a session that ended after it was followed."""
-    with reading(state):
+    with open_for_reading(state):
         session = sessions.progress([session_id])[session_id]
     rich_console.console().print(status_line.closing_line(session))
 
@@ -103,7 +103,7 @@ def _follow(
     views: dict[str, _View],
     prefixes: dict[str, Text],
     event_range: EventRange,
-    levels: Shown,
+    levels: DetailLevels,
 ) -> None:
     can_ask = is_interactive()
     for session_id, view in views.items():
@@ -145,7 +145,7 @@ def _prefixes(followed: Sequence[Session]) -> dict[str, Text]:
     """Return the text in front of each session's lines; empty if there is only one session."""
     if len(followed) == 1:
         return {followed[0].id: Text()}
-    names = [output.shortened(session.name or session.id[:8], _MAX_PREFIX_WIDTH) for session in followed]
+    names = [output.truncate(session.name or session.id[:8], _MAX_PREFIX_WIDTH) for session in followed]
     width = max(len(name) for name in names)
     return {
         session.id: Text(f"{name:<{width}} │ ", _PREFIX_COLOURS[index % len(_PREFIX_COLOURS)])

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from hldctl.claude.partial_messages import Piece, PieceKind
-from hldctl.cli.output import harmless
+from hldctl.cli.output import escape_control_chars
 from hldctl.states import EventType
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
@@ -50,7 +50,7 @@ class LiveText:
         ready = len(self._text.rstrip("\r\n"))
         if ready > self._printed_length:
             label = "" if self._printed_length else "claude: "
-            new = harmless(self._text[self._printed_length : ready]).replace("\n", "\n  ")
+            new = escape_control_chars(self._text[self._printed_length : ready]).replace("\n", "\n  ")
             sys.stdout.write(label + new)
             sys.stdout.flush()
             self._printed_length = ready

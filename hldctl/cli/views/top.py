@@ -14,12 +14,12 @@ from rich.text import Text
 from hldctl.cli import output
 from hldctl.cli.render import format, top_table
 from hldctl.cli.render.events_plain import approval_line
-from hldctl.cli.render.permission_request import described
+from hldctl.cli.render.permission_request import describe_request
 from hldctl.cli.render.table_layout import Cell
 from hldctl.cli.terminal import keyboard, programs
 from hldctl.cli.terminal.full_screen import full_screen
 from hldctl.cli.terminal.rich_console import STYLES, console
-from hldctl.cli.terminal.signals import left_by_signal
+from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.request_screen import RequestView
 from hldctl.errors import ExitCode, HldctlError
 from hldctl.paths import StateDirectory
@@ -30,10 +30,10 @@ from hldctl.sessions.permissions.answers import Answer
 from hldctl.sessions.process_usage import Meter, Use
 from hldctl.states import ENDED, ApprovalStatus, Status
 from hldctl.store import approvals, sessions
-from hldctl.store.connection import current
-from hldctl.store.database import changing_files, reading, refresh
+from hldctl.store.connection import current_connection
+from hldctl.store.database import files_to_watch, open_for_reading, refresh
 from hldctl.store.session import Session
-from hldctl.store.session_list import Listing, matching
+from hldctl.store.session_list import Listing, find_sessions
 from hldctl.system.watcher import Wakeup
 
 # Shortest time between two updates, unless a key is pressed: busy sessions commit more often than anybody reads.
@@ -111,17 +111,17 @@ class TopScreen:
 
     def run(self) -> None:
         """Show the screen until q or Ctrl-C."""
-        with left_by_signal():
+        with exit_on_signal():
             while self._watch():
                 # The other command uses the terminal while it runs.
                 self._follow()
 
     def _watch(self) -> bool:
         """Show the screen until the user quits (return False) or follows the selected session (return True)."""
-        files = changing_files(self._state)
+        files = files_to_watch(self._state)
         with (
             full_screen(self._console, has_keys=True) as screen,
-            reading(self._state),
+            open_for_reading(self._state),
             closing(Wakeup([*files, screen.redraw_signal], descriptors=[sys.stdin.fileno()])) as wakeup,
         ):
             drawn_question = self._question
@@ -150,7 +150,7 @@ class TopScreen:
     def _refresh(self) -> None:
         index = self._selected_index()
         supervisors.adopt_all_lost(self._state)
-        self._sessions = matching(_LISTING)
+        self._sessions = find_sessions(_LISTING)
         self._doing = activity.of_all()
         if self._wait_seconds() == 0:
             self._uses = self._meter.look(self._sessions)
@@ -165,7 +165,7 @@ class TopScreen:
         """Drop a question about a request that is no longer pending, and say how it was resolved."""
         if self._question is None or self._question.view is None:
             return
-        approval = approvals.get(current(), self._question.approval_id)
+        approval = approvals.get(current_connection(), self._question.approval_id)
         if approval is None or approval.status != ApprovalStatus.PENDING:
             self._question = None
             self._message = "its session was deleted" if approval is None else approval_line(approval, elsewhere=True)
@@ -202,13 +202,13 @@ class TopScreen:
         if selected is None or selected.approval_id is None:
             self._message = "this session is not waiting for permission"
             return None
-        request = approvals.get(current(), selected.approval_id)
+        request = approvals.get(current_connection(), selected.approval_id)
         if request is None:
             return None
         return _Question(
             "approve? y/n" if allows else "deny? y/n",
             lambda: self._try(lambda: answers.answer(self._state, request.id, Answer(allows), "top")),
-            RequestView(described(request, sessions.get(request.session_id))),
+            RequestView(describe_request(request, sessions.get(request.session_id))),
             request.id,
         )
 
@@ -231,7 +231,7 @@ class TopScreen:
             [sys.executable, "-P", "-m", "hldctl", "tail", "-f", str(self._selected)]
         )
         if exit_code != ExitCode.INTERRUPTED:
-            output.note("press any key to return")
+            output.print_note("press any key to return")
             with keyboard.single_keys():
                 keyboard.read_keys(_MAX_READING_SECONDS)
 

@@ -11,7 +11,7 @@ from hldctl.cli.render import session_table
 from hldctl.cli.render.session_table import Row
 from hldctl.cli.terminal.full_screen import full_screen, is_in_foreground
 from hldctl.cli.terminal.rich_console import console
-from hldctl.cli.terminal.signals import left_by_signal
+from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.paths import StateDirectory
 from hldctl.sessions import overview
 from hldctl.sessions.overview import Overview
@@ -22,7 +22,7 @@ def watch(state: StateDirectory, listing: Listing, rows: Callable[[Overview], Se
     """Redraw the table at each change until Ctrl-C, and leave the last one on the terminal."""
     terminal = console()
     lines: list[Text] = []
-    with left_by_signal():
+    with exit_on_signal():
         try:
             with full_screen(terminal) as screen:
                 for view in overview.followed(state, listing, [screen.redraw_signal]):

@@ -20,10 +20,10 @@ from hldctl.sessions.wait import LOOK_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
-from hldctl.store.connection import current, transaction
-from hldctl.store.database import UNWRITABLE, changing_files, opened, reading, refresh
-from hldctl.supervisor.pending_hooks import expire_unheard, wake_hooks
-from hldctl.system.clock import now, rfc3339
+from hldctl.store.connection import current_connection, transaction
+from hldctl.store.database import UNWRITABLE, files_to_watch, open_database, open_for_reading, refresh
+from hldctl.supervisor.pending_hooks import expire_abandoned, wake_hooks
+from hldctl.system.clock import current_time_ms, format_rfc3339
 from hldctl.system.watcher import Wakeup
 
 NEWEST = 200
@@ -55,26 +55,34 @@ class Answer:
 
 def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool = False) -> list[Approval]:
     """Return the pending requests of these sessions, or of all; with `answered_too`, answered ones as well."""
-    with reading(state):
+    with open_for_reading(state):
         supervisors.adopt_all_lost(state)
         # If expired requests cannot be recorded, the recorded ones are returned nevertheless.
         with suppress(*UNWRITABLE):
-            expire_unheard(state)
-        connection = current()
+            expire_abandoned(state)
+        connection = current_connection()
         if not answered_too:
-            return [approval for approval in approvals.pending(connection) if not ids or approval.session_id in ids]
+            return [
+                approval
+                for approval in approvals.pending_approvals(connection)
+                if not ids or approval.session_id in ids
+            ]
         if not ids:
-            return approvals.newest(connection, NEWEST)
-        return [approval for session_id in ids for approval in approvals.of_session(connection, session_id)]
+            return approvals.newest_approvals(connection, NEWEST)
+        return [approval for session_id in ids for approval in approvals.session_approvals(connection, session_id)]
 
 
 def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
     """Yield the pending requests, then each request when it is made and when it is resolved, forever."""
-    with reading(state):
-        wakeup = Wakeup(changing_files(state))
+    with open_for_reading(state):
+        wakeup = Wakeup(files_to_watch(state))
         try:
             reached = feed.last_id()
-            yield from (approval for approval in approvals.pending(current()) if _is_in_sessions(approval, ids))
+            yield from (
+                approval
+                for approval in approvals.pending_approvals(current_connection())
+                if _is_in_sessions(approval, ids)
+            )
             while True:
                 for change in approval_changes(reached):
                     reached = change.feed_id
@@ -102,10 +110,10 @@ def answer(state: StateDirectory, prefix: str, decision: Answer, command: str) -
     Raise WrongState if the request has been answered already, if its hook no longer waits, or if the command is run
     from within a session that may not answer.
     """
-    with opened(state):
+    with open_database(state):
         require_right(state)
         approval = _find(prefix)
-        expire_unheard(state, approval.session_id)
+        expire_abandoned(state, approval.session_id)
         return _answer(state, approval, decision, caller.origin(state, command))
 
 
@@ -113,13 +121,13 @@ def answer_all(
     state: StateDirectory, decision: Answer, command: str, *, session: str | None, tool_name: str | None
 ) -> list[Approval]:
     """Answer all pending requests of that session and tool; skip those that are answered elsewhere in the meantime."""
-    with opened(state):
+    with open_database(state):
         require_right(state)
         session_id = None if session is None else lookup.find_session(session).id
-        expire_unheard(state, session_id)
+        expire_abandoned(state, session_id)
         origin = caller.origin(state, command)
         answered = []
-        for approval in approvals.pending(current(), session_id):
+        for approval in approvals.pending_approvals(current_connection(), session_id):
             if tool_name in (None, approval.tool_name) and _resolve(state, approval, decision, origin):
                 answered.append(_find(approval.id))
         return answered
@@ -129,10 +137,10 @@ def lasting_rule(state: StateDirectory, approval: Approval) -> Rule:
     """Return the rule that `--always` makes of this request; `Rule.words()` describes it."""
     area = None
     if approval.tool_name in EDITING_TOOLS:
-        from hldctl.permission_hook.edit_area import area as edit_area
+        from hldctl.permission_hook.edit_area import session_area as edit_area
 
-        with opened(state):
-            settings = approvals.settings(current(), approval.session_id)
+        with open_database(state):
+            settings = approvals.settings(current_connection(), approval.session_id)
         area = None if settings is None else edit_area(settings, str(state.root))
     tool_input = json.loads(approval.tool_input)
     return permission_hook.lasting_rule(approval.tool_name, tool_input, approval.suggested_rule, area)
@@ -149,17 +157,17 @@ def _resolve(state: StateDirectory, approval: Approval, decision: Answer, origin
     files.require_own_directory()
     with transaction():
         is_first = approvals.resolve(
-            current(),
+            current_connection(),
             approval.id,
             decision.status,
-            now=now(),
+            now=current_time_ms(),
             answered_by=caller.user(),
             answered_from=json.dumps(origin),
             answer=json.dumps(decision.decision),
             comment=decision.comment,
         )
         if is_first and decision.allows and decision.always:
-            approvals.add_rule(current(), approval.session_id, lasting_rule(state, approval))
+            approvals.add_rule(current_connection(), approval.session_id, lasting_rule(state, approval))
     if is_first:
         if decision.always:
             wake_hooks(state, approval.session_id)
@@ -169,7 +177,7 @@ def _resolve(state: StateDirectory, approval: Approval, decision: Answer, origin
 
 
 def _already_answered_error(approval: Approval) -> WrongState:
-    when = rfc3339(approval.responded_at)
+    when = format_rfc3339(approval.responded_at)
     if approval.status == ApprovalStatus.EXPIRED:
         return WrongState(f"The request {approval.id} expired at {when}: {approval.comment}.")
     return WrongState(f"The request {approval.id} was {approval.status} by {approval.answered_by} at {when}.")
@@ -179,7 +187,7 @@ def _find(prefix: str) -> Approval:
     ids = requests.ids_with_prefix(prefix)
     if len(ids) > 1:
         raise NoSuchSession(f"{prefix!r} is ambiguous: it matches {', '.join(ids)}.")
-    approval = approvals.get(current(), ids[0]) if ids else None
+    approval = approvals.get(current_connection(), ids[0]) if ids else None
     if approval is None:
         raise NoSuchSession(f"There is no permission request {prefix!r}; `hldctl approvals` lists the pending ones.")
     return approval

@@ -14,10 +14,10 @@ from typing import Any
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import COMMAND_TOKEN, StateDirectory, user_name
 from hldctl.store import command_tokens, sessions
-from hldctl.store.connection import current
-from hldctl.store.database import opened
+from hldctl.store.connection import current_connection
+from hldctl.store.database import open_database
 from hldctl.system import file_lock
-from hldctl.system.processes import ProcessIdentity, ancestors, is_running, is_this_machine
+from hldctl.system.processes import ProcessIdentity, ancestor_pids, is_running, is_this_machine
 
 _MARKER_VARIABLE = "HLDCTL_SESSION_ID"
 
@@ -45,13 +45,13 @@ def session_without_right(state: StateDirectory) -> str | None:
         try:
             if not state.database.exists():
                 return os.environ.get(_MARKER_VARIABLE) or None
-            stack.enter_context(opened(state))
+            stack.enter_context(open_database(state))
         except (UnfitEnvironment, OSError):
             return os.environ.get(_MARKER_VARIABLE) or None
         if _user_command_session() is not None:
             return None
         enclosing = _enclosing_sessions(state)
-        with_right = sessions.with_right_to_answer(enclosing)
+        with_right = sessions.ids_with_right_to_answer(enclosing)
         return next((session_id for session_id in enclosing if session_id not in with_right), None)
 
 
@@ -80,7 +80,7 @@ def user() -> str:
 def _user_command_session() -> str | None:
     """Return the session whose user command, run by hldctl, this process belongs to; None if there is none."""
     token = os.environ.get(COMMAND_TOKEN)
-    return command_tokens.session_of(current(), token) if token else None
+    return command_tokens.token_session(current_connection(), token) if token else None
 
 
 def _enclosing_sessions(state: StateDirectory) -> list[str]:
@@ -90,9 +90,9 @@ def _enclosing_sessions(state: StateDirectory) -> list[str]:
     processes, since a process may clear or change the marker.
     """
     marked_id = os.environ.get(_MARKER_VARIABLE)
-    parents = set(ancestors())
+    parents = set(ancestor_pids())
     session_ids = [marked_id] if marked_id else []
-    for session in sessions.not_ended(sessions.alive()):
+    for session in sessions.live_sessions(sessions.live_ids()):
         if not is_this_machine(session.host, session.boot_id) or session.id in session_ids:
             continue
         claude = ProcessIdentity(session.pid or 0, session.boot_id or "", session.pid_started or 0)

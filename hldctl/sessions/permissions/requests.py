@@ -11,9 +11,9 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval
-from hldctl.store.connection import current
-from hldctl.store.database import UNWRITABLE, opened, reading
-from hldctl.supervisor.pending_hooks import expire_unheard
+from hldctl.store.connection import current_connection
+from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
+from hldctl.supervisor.pending_hooks import expire_abandoned
 
 
 @dataclass
@@ -29,9 +29,9 @@ def named(state: StateDirectory, refs: Sequence[str]) -> Named:
 
     Raise NoSuchSession if one does not match anything, or matches both a session and a request.
     """
-    with reading(state):
+    with open_for_reading(state):
         with suppress(*UNWRITABLE):
-            expire_unheard(state)
+            expire_abandoned(state)
         targets = Named()
         for ref in refs:
             ids = ids_with_prefix(ref.lower())
@@ -47,19 +47,19 @@ def named(state: StateDirectory, refs: Sequence[str]) -> Named:
                 raise NoSuchSession(
                     f"{ref!r} is ambiguous: it matches the requests {' and '.join(ids)}; type more of the id."
                 )
-            if (request := approvals.get(current(), ids[0])) is not None:
+            if (request := approvals.get(current_connection(), ids[0])) is not None:
                 targets.requests.append(request)
         return targets
 
 
 def ids_with_prefix(ref: str) -> list[str]:
     """Return the ids of the requests that match the prefix: two at most, none if it is too short."""
-    return approvals.ids_with_prefix(current(), ref) if len(ref) >= lookup.SHORTEST_PREFIX else []
+    return approvals.ids_with_prefix(current_connection(), ref) if len(ref) >= lookup.SHORTEST_PREFIX else []
 
 
 def _matching_session(ref: str) -> str | None:
     """Return the id of a session with this name or id prefix; None if there is none."""
-    return sessions.newest_with_name(ref) or next(iter(sessions.ids_with_prefix(ref.lower())), None)
+    return sessions.newest_id_with_name(ref) or next(iter(sessions.ids_with_prefix(ref.lower())), None)
 
 
 def only_one_of(state: StateDirectory, session: str) -> str:
@@ -67,10 +67,10 @@ def only_one_of(state: StateDirectory, session: str) -> str:
 
     Raise WrongState unless there is exactly one.
     """
-    with opened(state):
+    with open_database(state):
         session_id = lookup.find_session(session).id
-        expire_unheard(state, session_id)
-        pending = approvals.pending(current(), session_id)
+        expire_abandoned(state, session_id)
+        pending = approvals.pending_approvals(current_connection(), session_id)
     if not pending:
         raise WrongState(f"Session {session_id} has no pending permission request.")
     if len(pending) > 1:

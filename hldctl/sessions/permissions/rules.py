@@ -9,7 +9,7 @@ from hldctl.claude.permission_hook import Rule
 from hldctl.errors import BadUsage
 from hldctl.sessions.lookup import SHORTEST_PREFIX
 from hldctl.store import approvals
-from hldctl.store.connection import current
+from hldctl.store.connection import current_connection
 
 ALL = "all"
 _ID_LENGTH = 8
@@ -17,7 +17,7 @@ _ID_LENGTH = 8
 
 def of_session(session_id: str) -> list[Rule]:
     """Return a session's rules, oldest first. The database must be open."""
-    return list(map(Rule._make, approvals.rules(current(), session_id)))
+    return list(map(Rule._make, approvals.rules(current_connection(), session_id)))
 
 
 def rule_id(rule: Rule) -> str:

@@ -14,11 +14,11 @@ import apsw
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import StateDirectory
-from hldctl.store.connection import current, execute, transaction
-from hldctl.store.database import one_line
+from hldctl.store.connection import current_connection, execute, transaction
+from hldctl.store.database import format_error
 from hldctl.store.recovery import header, schema, valid_values
 
-WITHOUT_BUG = (3, 51, 3)
+FIRST_FIXED_SQLITE = (3, 51, 3)
 """The first SQLite without the WAL-reset bug: https://sqlite.org/wal.html#walresetbug."""
 _MAX_PROBLEMS = 20
 _BUSY_TIMEOUT_SECONDS = 5
@@ -28,20 +28,22 @@ def sqlite_version() -> tuple[int, ...]:
     return tuple(map(int, apsw.sqlite_lib_version().split(".")))
 
 
-def damage() -> list[str]:
+def find_problems() -> list[str]:
     """Return the problems of the open database; empty if it is intact and each of its rows can be read."""
     try:
         results = [str(row[0]) for row in execute(f"PRAGMA integrity_check({_MAX_PROBLEMS})")]
         # The first row has a heading, and may have several lines.
         lines = [line for text in results for line in text.splitlines()]
         reported = [line for line in lines if line != "ok" and not line.startswith("***")]
-        problems = reported or schema.differences(current())
+        problems = reported or schema.differences(current_connection())
         if not problems:
-            problems = schema.index_problems(current()) or list(islice(valid_values.unsound(current()), _MAX_PROBLEMS))
-        return [one_line(problem) for problem in problems]
+            problems = schema.index_problems(current_connection()) or list(
+                islice(valid_values.invalid_values(current_connection()), _MAX_PROBLEMS)
+            )
+        return [format_error(problem) for problem in problems]
     except (apsw.Error, ValueError, MemoryError) as error:
         # SQLite may quote text that is not UTF-8 from a damaged file: UnicodeDecodeError is a ValueError.
-        return [one_line(error) or type(error).__name__]
+        return [format_error(error) or type(error).__name__]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def set_aside(state: StateDirectory) -> Path:
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(f"{state.database}{suffix}", f"{aside}{suffix}")
     except OSError as error:
-        forget(aside)
+        delete_copy(aside)
         raise UnfitEnvironment(
             f"{state.database} cannot be copied to {aside}: {error.strerror or error}. "
             "It is left as it is; free some space and try again."
@@ -89,7 +91,7 @@ def set_aside(state: StateDirectory) -> Path:
     return aside
 
 
-def forget(aside: Path) -> None:
+def delete_copy(aside: Path) -> None:
     """Delete a copy of the database."""
     for suffix in ("", "-wal", "-shm"):
         Path(f"{aside}{suffix}").unlink(missing_ok=True)

@@ -15,11 +15,11 @@ import apsw
 
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals
-from hldctl.store.connection import current, execute, require_order, transaction
+from hldctl.store.connection import current_connection, execute, require_order, transaction
 from hldctl.store.recovery import header, schema, valid_values
 from hldctl.store.recovery.valid_values import Column
 from hldctl.store.session import JSON_COLUMNS, decode_row
-from hldctl.system.clock import now
+from hldctl.system.clock import current_time_ms
 
 _PERMISSION_TABLES = ("approvals", "approval_rules", "command_tokens")
 # A row of these tables allows something: it is recovered exactly as it was written, or not at all.
@@ -44,7 +44,7 @@ class SessionRow:
 
 
 @dataclass
-class Salvage:
+class RecoveredRows:
     """The rows that could be read from a damaged database."""
 
     sessions: dict[str, SessionRow] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class DamagedCopy:
         # Beside the database: there was room for the first copy.
         self._directory = Path(tempfile.mkdtemp(prefix="salvage-", dir=damaged.parent))
         self._connection: apsw.Connection | None = None
-        self._reference = schema.reference()
+        self._reference = schema.open_reference()
         try:
             self._path = self._directory / "hldctl.db"
             for suffix in ("", "-wal"):
@@ -100,7 +100,7 @@ class DamagedCopy:
         if not names:
             incomplete.add(table)
             return
-        query = f"{valid_values.query(table, names)} WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
+        query = f"{valid_values.raw_rows_query(table, names)} WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
         position, step, seen = 1, 1, set[int]()
         while position <= _MAX_ROWID and len(seen) <= self._max_rows:
             try:
@@ -121,7 +121,7 @@ class DamagedCopy:
     def by_id(self, session_id: str) -> Row | None:
         """Return a session's raw row through the index of ids, which may bypass the damage; None if that fails."""
         names = [column.name for column in self.columns("sessions")]
-        query = valid_values.query("sessions", names).removesuffix("NOT INDEXED") + "WHERE id = ?"
+        query = valid_values.raw_rows_query("sessions", names).removesuffix("NOT INDEXED") + "WHERE id = ?"
         try:
             row = self._open.execute(query, (session_id,)).fetchone() if names else None
         except (apsw.Error, MemoryError):
@@ -143,9 +143,9 @@ class DamagedCopy:
         return self._connection
 
 
-def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> Salvage:
+def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> RecoveredRows:
     """Return the rows that can be read of these sessions, and of all others in the copy."""
-    salvaged = Salvage()
+    salvaged = RecoveredRows()
     session_columns = damaged.columns("sessions")
     raw_rows = list(damaged.rows("sessions", salvaged.incomplete))
     known_ids = {row.get("id") for row in raw_rows}
@@ -209,7 +209,7 @@ def _replacement(column: Column, value: Any) -> Any:
     return None
 
 
-def put_back(rows: dict[str, list[Row]]) -> None:
+def restore_permissions(rows: dict[str, list[Row]]) -> None:
     """Record the rows about permissions again whose sessions have been recovered."""
     ids = {row[0] for row in execute("SELECT id FROM sessions").fetchall()}
     with transaction():
@@ -218,11 +218,11 @@ def put_back(rows: dict[str, list[Row]]) -> None:
                 if row.get("session_id") in ids:
                     _insert_if_absent(table, row)
         for session_id in ids:
-            approvals.mark_events(current(), session_id)
-            approvals.refresh_session(current(), session_id, now())
+            approvals.mark_events(current_connection(), session_id)
+            approvals.refresh_session(current_connection(), session_id, current_time_ms())
 
 
-def put_conversation_back(damaged: DamagedCopy, session_id: str, session: SessionRow) -> None:
+def restore_conversation(damaged: DamagedCopy, session_id: str, session: SessionRow) -> None:
     """Record the events of a session again whose journal no longer has them."""
     with transaction():
         for table in _CONVERSATION_TABLES:

@@ -16,7 +16,7 @@ _SELECT_OBJECTS = (
 _SELECT_INDEXES = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index'"
 
 
-def reference() -> apsw.Connection:
+def open_reference() -> apsw.Connection:
     """Return a connection to an empty in-memory database with this version's schema."""
     connection = apsw.Connection(":memory:")
     for statement in chain.from_iterable(migrations_from(0)):
@@ -26,7 +26,7 @@ def reference() -> apsw.Connection:
 
 def differences(connection: apsw.Connection) -> list[str]:
     """Return which tables and indexes are missing or have other columns; additional ones are ignored."""
-    expected = reference()
+    expected = open_reference()
     try:
         required, actual = _shapes(expected), _shapes(connection)
     finally:
@@ -48,7 +48,7 @@ def index_problems(connection: apsw.Connection) -> list[str]:
     `PRAGMA integrity_check` of SQLite 3.54 does not detect surplus entries in a partial index, nor an invalid first
     page of an index without entries.
     """
-    expected = reference()
+    expected = open_reference()
     try:
         indexes = expected.execute(_SELECT_INDEXES).fetchall()
     finally:

@@ -126,7 +126,7 @@ def columns(connection: apsw.Connection, table: str) -> list[Column]:
     return [Column(table, str(row[1]), str(row[2]), bool(row[3] or row[5])) for row in rows]
 
 
-def query(table: str, names: list[str]) -> str:
+def raw_rows_query(table: str, names: list[str]) -> str:
     """Return the beginning of a query for raw rows, whose text is bytes."""
     values = ", ".join(f"CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END" for name in names)
     return f"SELECT rowid, {values} FROM {table} NOT INDEXED"
@@ -137,11 +137,11 @@ def decode(value: Any) -> Any:
     return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
-def unsound(connection: apsw.Connection) -> Iterator[str]:
+def invalid_values(connection: apsw.Connection) -> Iterator[str]:
     """Yield a message for each value that cannot be read; raise apsw.Error if the table cannot be read."""
     for table in TABLES:
         table_columns = columns(connection, table)
-        for rowid, *values in connection.execute(query(table, [column.name for column in table_columns])):
+        for rowid, *values in connection.execute(raw_rows_query(table, [column.name for column in table_columns])):
             for column, value in zip(table_columns, values, strict=True):
                 try:
                     is_sound = column.is_sound(decode(value))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hldctl.cli.export.safe_markdown import contained, fenced, plain
+from hldctl.cli.export.safe_markdown import code_block, escape_markdown, to_safe_markdown
 from tests.fuzz.fuzz import corpus
 from tests.helpers.exported_markdown import VIEWERS, Rendered, assert_contained, headings
 from tests.helpers.fake_claude_conversation import CONVERSATION
@@ -62,13 +62,13 @@ PIECES = (
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join) | st.text(max_size=60))
 @settings(max_examples=500, deadline=None)
 def test_whatever_is_said_is_contained(text: str) -> None:
-    assert_contained(contained(text))
+    assert_contained(to_safe_markdown(text))
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 @settings(max_examples=300, deadline=None)
 def test_a_name_or_title_is_text_only(text: str) -> None:
-    line = plain(" ".join(text.split()))
+    line = escape_markdown(" ".join(text.split()))
     for viewer in VIEWERS:
         assert Rendered(viewer.render(f"{line}: x")).tags == {"p"}
         assert Rendered(viewer.render(f"- {line}: x")).tags == {"ul", "li"}
@@ -76,7 +76,7 @@ def test_a_name_or_title_is_text_only(text: str) -> None:
 
 @pytest.mark.parametrize("text", PAYLOADS, ids=[path.name for path in corpus("message")])
 def test_a_payload_is_contained(text: str) -> None:
-    assert_contained(contained(text))
+    assert_contained(to_safe_markdown(text))
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,18 @@ def test_a_payload_is_contained(text: str) -> None:
     ],
 )
 def test_what_is_harmless_stays_what_it_is(said: str, written: str) -> None:
-    assert contained(said) == written
+    assert to_safe_markdown(said) == written
 
 
 def test_what_cannot_be_written_again_is_shown_as_code() -> None:
     for text in ("> " * 30 + "deep", "x" * 100_001):
-        assert contained(text) == fenced(text, "text").rstrip("\n")
+        assert to_safe_markdown(text) == code_block(text, "text").rstrip("\n")
 
 
 def test_a_long_message_takes_a_moment() -> None:
     text = "Some *words*, `code` and a [link](https://a.b).\n\n- one\n- two\n\n" * 1500
     begun = time.process_time()
-    contained(text)
+    to_safe_markdown(text)
     assert time.process_time() - begun < 30
 
 

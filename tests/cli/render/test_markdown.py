@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from hldctl.cli.render.markdown import drawn
+from hldctl.cli.render.markdown import render_markdown
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from hldctl.cli.render.markdown import drawn
 )
 def test_nothing_in_it_acts_on_the_terminal(text: str) -> None:
     """Markdown has spellings of its own for control characters."""
-    lines = drawn(text, Console(file=io.StringIO(), force_terminal=True, width=60), 60)
+    lines = render_markdown(text, Console(file=io.StringIO(), force_terminal=True, width=60), 60)
     said = "".join(segment.text for line in lines for segment in line)
     assert said.strip()
     assert not [character for character in said if ord(character) < 32 or 127 <= ord(character) < 160]
