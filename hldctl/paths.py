@@ -62,7 +62,7 @@ class SessionFiles:
         """A copy of the session's original row, from which a lost database is rebuilt."""
         return self.directory / "session.json"
 
-    def answer(self, approval_id: str) -> Path:
+    def answer_signal(self, approval_id: str) -> Path:
         """Signal file, touched when the request has been answered. It exists while the hook waits."""
         return self.directory / "approvals" / approval_id
 
@@ -206,7 +206,7 @@ class StateDirectory:
     """The directory of hldctl's state: `$HLDCTL_HOME` or its default."""
 
     root: Path
-    is_settled: bool = False
+    is_known_to_exist: bool = False
     """True if the directory is known to exist: neither it nor its database is created again."""
 
     @property
@@ -239,9 +239,9 @@ class StateDirectory:
     def session(self, session_id: str) -> SessionFiles:
         return SessionFiles(self.sessions / session_id)
 
-    def settled(self) -> StateDirectory:
+    def as_existing(self) -> StateDirectory:
         """Return a copy that is known to exist, so that a deleted or moved directory is not created again, empty."""
-        return replace(self, is_settled=True)
+        return replace(self, is_known_to_exist=True)
 
     def prepare(self) -> None:
         """Create the directory, private to its owner, if it is missing. Raise UnfitEnvironment if it is not safe.
@@ -254,7 +254,7 @@ class StateDirectory:
             try:
                 status = os.stat(self.root)
             except FileNotFoundError:
-                if self.is_settled:
+                if self.is_known_to_exist:
                     raise
                 self.root.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
                 status = os.stat(self.root)

@@ -93,7 +93,7 @@ def test_a_private_directory_may_hold_other_things(tmp_path: Path) -> None:
 
 
 def test_a_settled_directory_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
-    state = StateDirectory(tmp_path / "state").settled()
+    state = StateDirectory(tmp_path / "state").as_existing()
     with pytest.raises(UnfitEnvironment, match="Cannot use"):
         state.prepare()
     assert not state.root.exists()

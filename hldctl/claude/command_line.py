@@ -76,12 +76,12 @@ def new_conversation_arguments(session_id: str, settings: ClaudeSettings) -> lis
     return [] if has_conversation_option(settings.extra_arguments) else ["--session-id", session_id]
 
 
-def fork_arguments(of: str, session_id: str) -> list[str]:
-    """Return the arguments for a copy of another conversation.
+def fork_arguments(parent_id: str, session_id: str) -> list[str]:
+    """Return the arguments for a copy parent_id another conversation.
 
     Without --fork-session two runs would write to the same transcript.
     """
-    return ["--resume", of, "--fork-session", "--session-id", session_id]
+    return ["--resume", parent_id, "--fork-session", "--session-id", session_id]
 
 
 def resume_arguments(claude_session_id: str) -> list[str]:

@@ -48,7 +48,7 @@ class Area(NamedTuple):
 
     directories: tuple[str, ...]
     """The session's working directory and additional directories."""
-    kept: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
     """Excluded directories, such as those of hldctl's own state and configuration."""
     homes: tuple[str, ...] = ()
     """Home directories, whose hidden files are the configuration of some program."""
@@ -74,7 +74,7 @@ def is_accepted(tool_name: str, tool_input: dict[str, Any], area: Area) -> bool:
         return False
     roots = [root for root in map(os.path.realpath, area.directories) if root != "/" and _is_below(path, root)]
     return bool(roots) and not (
-        any(_is_below(_fold_case(path), _fold_case(os.path.realpath(excluded))) for excluded in area.kept)
+        any(_is_below(_fold_case(path), _fold_case(os.path.realpath(excluded))) for excluded in area.excluded)
         or _is_guarded(path)
         or _is_in_git_directory(path)
         or all(_is_hidden_at_home(path, root, area.homes) for root in roots)

@@ -81,7 +81,7 @@ class Rule(NamedTuple):
     def __str__(self) -> str:
         return f"{self.tool_name}({self.content})" if self.content else self.tool_name
 
-    def words(self) -> str:
+    def description(self) -> str:
         """Return what the rule allows, in plain English."""
         return f"{self._description()}, in this session"
 

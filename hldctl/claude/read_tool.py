@@ -17,14 +17,14 @@ class ReadCall(NamedTuple):
     """A call of the Read tool."""
 
     path: str
-    partial: bool
+    is_partial: bool
 
 
 class FileExcerpt(NamedTuple):
     """The content that the tool returned; `whole` is True if it is the complete file."""
 
     content: str
-    whole: bool
+    is_complete: bool
 
 
 def parse_read_call(tool_input: str | None) -> ReadCall | None:
@@ -43,10 +43,10 @@ def file_excerpt(read: ReadCall, structured: JsonObject, result: str) -> FileExc
         lines, total = (whole_number(file.get(name)) for name in ("numLines", "totalLines"))
         return FileExcerpt(content, starts_at_first_line and lines == total)
     if kind == "image":
-        return FileExcerpt(events.image_placeholder(file), whole=True)
+        return FileExcerpt(events.image_placeholder(file), is_complete=True)
     if kind is not None and kind != "text":
-        return FileExcerpt(f"[{kind}]", whole=True)
-    return FileExcerpt(_remove_line_numbers(result), whole=not read.partial)
+        return FileExcerpt(f"[{kind}]", is_complete=True)
+    return FileExcerpt(_remove_line_numbers(result), is_complete=not read.is_partial)
 
 
 def _remove_line_numbers(result: str) -> str:

@@ -74,7 +74,7 @@ def _check_state_directory(state: StateDirectory) -> Finding:
 def is_usable(state: StateDirectory) -> bool:
     """Return whether the state directory exists, belongs to this user and is readable; do not create it."""
     try:
-        state.settled().prepare()
+        state.as_existing().prepare()
     except HldctlError:
         return False
     return os.access(state.root, os.R_OK | os.X_OK)
@@ -140,7 +140,7 @@ def _check_space(root: Path) -> Finding:
 def _check_notifications(root: Path) -> Finding:
     wakeup = Wakeup([root])
     try:
-        is_blind = wakeup.is_blind
+        is_blind = wakeup.is_polling
     finally:
         wakeup.close()
     if not is_blind:

@@ -41,7 +41,7 @@ class ArrivalTimes:
             os.write(self._descriptor, b"\n%d %d" % (offset, time_ms))
             self._marks.append((offset, time_ms))
 
-    def mark_of(self, offset: int) -> tuple[int, int]:
+    def find_mark(self, offset: int) -> tuple[int, int]:
         """Return the mark of the byte before `offset`, which must be covered. Call with ascending offsets."""
         while self._marks[0][0] < offset:
             self._marks.popleft()

@@ -24,8 +24,8 @@ class FileSnapshots:
         self._directories = [Path(path).resolve() for path in [session.working_dir, *session.additional_directories]]
         self._directory = files.snapshots
 
-    def row(self, snapshot: Snapshot) -> SnapshotRow:
-        content = snapshot.content if snapshot.whole else self._complete_content(snapshot)
+    def build_row(self, snapshot: Snapshot) -> SnapshotRow:
+        content = snapshot.content if snapshot.is_complete else self._complete_content(snapshot)
         return SnapshotRow(self._session_id, snapshot.tool_id, snapshot.path, content, snapshot.created_at)
 
     def _complete_content(self, snapshot: Snapshot) -> str:

@@ -87,22 +87,22 @@ class Ingester:
         self._arrival_times.cover(batch.end)
         self._note_restarts(batch.start)
         covered, arrived_at = -1, 0
-        for end, line in batch.ends():
+        for end, line in batch.lines_with_ends():
             # The time of the last byte before the newline: that comes later if a run was cut off and another follows.
             if covered < end - 1:
-                covered, arrived_at = self._arrival_times.mark_of(end - 1)
+                covered, arrived_at = self._arrival_times.find_mark(end - 1)
             if isinstance(line, LongLine):
-                reducer.add_head(line.head, line.length, end, arrived_at)
+                reducer.apply_head(line.head, line.length, end, arrived_at)
             else:
-                reducer.add(line, arrived_at)
+                reducer.apply(line, arrived_at)
             if self._restarts:
                 self._note_restarts(end)
         reducer.state.offset = batch.end
         columns = {
             name: value for name, value in reducer.state.columns().items() if self._written_columns.get(name) != value
         }
-        progress = {"journal_offset": batch.end, "fold_state": reducer.state.stored()}
-        snapshot_rows = [self._snapshots.row(snapshot) for snapshot in reducer.snapshots]
+        progress = {"journal_offset": batch.end, "fold_state": reducer.state.to_padded_json()}
+        snapshot_rows = [self._snapshots.build_row(snapshot) for snapshot in reducer.snapshots]
         step = events.Step(
             reducer.rows,
             reducer.completed_tools,
@@ -120,6 +120,6 @@ class Ingester:
             told=self._notified_feed_id,
         )
         self._written_columns |= columns
-        reducer.begin_step()
+        reducer.clear_step()
         touch(self._change_signal)
-        self._checkpointer.tend()
+        self._checkpointer.checkpoint_if_long()

@@ -38,7 +38,7 @@ class Batch:
     end: int
     """The offset after the last line, and its newline if it has one."""
 
-    def ends(self) -> Iterator[tuple[int, bytes | LongLine]]:
+    def lines_with_ends(self) -> Iterator[tuple[int, bytes | LongLine]]:
         """Yield each line with the offset after it and its newline."""
         offset = self.start
         for line in self.lines:

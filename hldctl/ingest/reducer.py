@@ -44,7 +44,7 @@ class Snapshot(NamedTuple):
     tool_id: str
     path: str
     content: str
-    whole: bool
+    is_complete: bool
     created_at: int
 
 
@@ -55,9 +55,9 @@ class Reducer:
         self.state = state
         self._session_id = session_id
         self._denials = {_digest(denial) for denial in state.permission_denials}
-        self.begin_step()
+        self.clear_step()
 
-    def begin_step(self) -> None:
+    def clear_step(self) -> None:
         """Clear what was collected since the last step, which has been recorded."""
         self.rows: list[Row] = []
         self.completed_tools: list[str] = []
@@ -66,14 +66,14 @@ class Reducer:
         self.snapshots: list[Snapshot] = []
         self.mcp_states: list[tuple[str, str]] = []
 
-    def add(self, line: bytes, arrived_at: int) -> None:
+    def apply(self, line: bytes, arrived_at: int) -> None:
         """Apply one line, without its newline. Never raise, whatever it contains."""
         if (event := decode(line)) is not None:
             self._apply_event(event, arrived_at)
         elif line.strip():
             self.skip_unreadable(len(line), arrived_at)
 
-    def add_head(self, head: bytes, length: int, end: int, arrived_at: int) -> None:
+    def apply_head(self, head: bytes, length: int, end: int, arrived_at: int) -> None:
         """Apply what can be parsed of the head of a line that is too long, and add a note where the whole line is.
 
         `end` is the offset in the journal after the line.
@@ -154,7 +154,7 @@ class Reducer:
             read = read_tool.ReadCall(*reads.pop(tool_id))
             if not entry.is_error:
                 excerpt = read_tool.file_excerpt(read, structured_result(event), entry.tool_result_content or "")
-                self.snapshots.append(Snapshot(tool_id, read.path, excerpt.content, excerpt.whole, created_at))
+                self.snapshots.append(Snapshot(tool_id, read.path, excerpt.content, excerpt.is_complete, created_at))
 
     def _count_unknown(self, event: JsonObject) -> None:
         name = "/".join(part for part in (text(event.get("type")), text(event.get("subtype"))) if part) or "no type"

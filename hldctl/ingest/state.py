@@ -72,7 +72,7 @@ class ReducerState:
         state.last_usage = None if state.last_usage is None else Tokens(*state.last_usage)
         return state
 
-    def stored(self) -> str:
+    def to_padded_json(self) -> str:
         """Return the state as JSON, padded to a multiple of 256 bytes.
 
         SQLite overwrites a row of unchanged length in place, and then does not rewrite unchanged pages, such as those

@@ -24,7 +24,7 @@ def session_area(settings: SessionSettings, home: str, environment: Mapping[str,
     excluded = (home, environment.get("CLAUDE_CONFIG_DIR", ""), *(f"{path}/hldctl" for path in config_directories))
     return Area(
         directories=(settings.working_dir, *json.loads(settings.additional_directories)),
-        kept=tuple(path for path in excluded if path.startswith("/")),
+        excluded=tuple(path for path in excluded if path.startswith("/")),
         homes=homes,
     )
 

@@ -24,7 +24,7 @@ class Notifier:
         if command is not None:
             self._start(command, approval, files, {} if token is None else {COMMAND_TOKEN: token})
 
-    def look(self) -> None:
+    def reap(self) -> None:
         """Reap the process if it has exited."""
         if self._process is not None:
             self._process.poll()

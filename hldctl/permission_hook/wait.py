@@ -38,7 +38,7 @@ def wait_for_answer(
     """Record the request, wait for the answer, and return the decision for Claude Code."""
     files = StateDirectory(Path(home)).session(request.session_id)
     approval = _add_own_process(request)
-    answer_file = files.answer(approval.id)
+    answer_file = files.answer_signal(approval.id)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         _prepare(answer_file)
@@ -76,7 +76,7 @@ def _wait(
     timeout_ms = settings.approval_timeout_ms
     deadline = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
     notifier = Notifier(settings.on_approval, approval, files, _token(connection, settings, approval))
-    wakeup = Wakeup([files.answer(approval.id)], [claude.pid] if claude is not None else [])
+    wakeup = Wakeup([files.answer_signal(approval.id)], [claude.pid] if claude is not None else [])
     try:
         while True:
             current = approvals.get(connection, approval.id)
@@ -93,7 +93,7 @@ def _wait(
                 _time_out(connection, approval, files, allows=bool(settings.approval_timeout_allows))
                 continue
             wakeup.wait(min(remaining, _POLL_SECONDS))
-            notifier.look()
+            notifier.reap()
     finally:
         wakeup.close()
 

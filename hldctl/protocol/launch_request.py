@@ -45,7 +45,7 @@ class LaunchRequest:
     """The launcher's environment."""
 
     @property
-    def is_hooked(self) -> bool:
+    def has_hook(self) -> bool:
         """True if Claude Code gets the permission hook."""
         return needs_hook(self.permissions, self.settings)
 

@@ -97,12 +97,12 @@ class RehearsalServer(ThreadingHTTPServer):
             return {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": self.key}
         return {"ANTHROPIC_API_KEY": self.key}
 
-    def admits(self, headers: Message) -> bool:
+    def has_valid_key(self, headers: Message) -> bool:
         """Return whether a request has the right key, by a comparison in constant time."""
         request_key = headers.get("x-api-key") or (headers.get("Authorization") or "").removeprefix("Bearer ")
         return hmac.compare_digest(request_key.encode(errors="replace"), self.key.encode())
 
-    def turn_for(self, request: dict[str, Any]) -> Turn:
+    def next_turn(self, request: dict[str, Any]) -> Turn:
         """Return the script's next turn in this conversation; temporary failures and limits are skipped when over."""
         current = find_position(request.get("messages", []))
         user_id = str((request.get("metadata") or {}).get("user_id", ""))
@@ -129,7 +129,7 @@ class RehearsalServer(ThreadingHTTPServer):
     def _current_refusal(self, refusal: Fail | Limit, key: str) -> Fail | Limit | None:
         """Return the failure or the rest of the limit; None if it is over."""
         if isinstance(refusal, Fail):
-            return refusal if self._memory.counted(key) <= (refusal.times or 0) else None
+            return refusal if self._memory.count(key) <= (refusal.times or 0) else None
         seconds_left = self._memory.first_time(key, time.time()) + refusal.seconds - time.time()
         return Limit(seconds_left) if seconds_left > 0 else None
 
@@ -161,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.do_GET()
         request = json.loads(body)
         self.server.requests.append(request)
-        turn = self.server.turn_for(request)
+        turn = self.server.next_turn(request)
         for step in turn:
             if isinstance(step, Limit):
                 return self._send_limit(step)
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _is_admitted(self) -> bool:
-        if self.server.admits(self.headers):
+        if self.server.has_valid_key(self.headers):
             return True
         self._refuse(401, "this is a rehearsal, and the request does not present its key")
         return False

@@ -22,7 +22,7 @@ class RefusalRecord:
         self._lock = threading.Lock()
         self._values: dict[str, float] = self._load()
 
-    def counted(self, key: str) -> int:
+    def count(self, key: str) -> int:
         """Count a request, and return the number of requests with this key."""
         with self._lock:
             self._values[key] = self._values.get(key, 0) + 1

@@ -38,20 +38,20 @@ class Doing(StrEnum):
 class Activity:
     """What a session is doing, since when, and until when if known. Times are in milliseconds since 1970."""
 
-    doing: Doing
-    since: int
-    until: int | None = None
+    kind: Doing
+    since_ms: int
+    until_ms: int | None = None
     tool: str = ""
     """The tool that runs or waits for permission."""
     argument: str = ""
     """The most informative part of the tool's input."""
-    more: int = 0
+    more_count: int = 0
     """The number of other calls that run or wait for permission at the same time."""
     approval_id: str | None = None
     """The id of the permission request."""
     name: str | None = None
     """The name that a queued session waits for; None if it waits for a slot."""
-    ahead: int = 0
+    ahead_count: int = 0
     """The number of sessions ahead of it in the queue."""
     note: str = ""
     """The reason for the retry."""
@@ -82,9 +82,9 @@ def last_words(session_id: str) -> str | None:
 def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession]) -> Activity:
     same_name = [other for other in earlier if session.name is not None and other.name == session.name]
     if same_name:
-        return Activity(Doing.QUEUED, session.created_at, name=session.name, ahead=len(same_name))
+        return Activity(Doing.QUEUED, session.created_at, name=session.name, ahead_count=len(same_name))
     ahead = sum(other.status == Status.QUEUED for other in earlier)
-    return Activity(Doing.QUEUED, session.created_at, ahead=ahead)
+    return Activity(Doing.QUEUED, session.created_at, ahead_count=ahead)
 
 
 def _activity(
@@ -99,14 +99,16 @@ def _activity(
             oldest.created_at,
             tool=oldest.tool_name,
             argument=argument(oldest.tool_input),
-            more=len(waiting) - 1,
+            more_count=len(waiting) - 1,
             approval_id=oldest.id,
         )
     if session.pid is None:
         return _start_activity(session)
     if call is not None:
         text = argument(call.tool_input)
-        return Activity(Doing.TOOL, call.created_at, tool=call.tool_name or "", argument=text, more=call.calls - 1)
+        return Activity(
+            Doing.TOOL, call.created_at, tool=call.tool_name or "", argument=text, more_count=call.calls - 1
+        )
     return _model_activity(session, last)
 
 
@@ -114,7 +116,7 @@ def _start_activity(session: RunningSession) -> Activity:
     if not session.restarts:
         return Activity(Doing.STARTING, session.created_at)
     restart = session.restarts[-1]
-    return Activity(Doing.RESTARTING, restart["at"], until=restart["due"], note=restart["reason"])
+    return Activity(Doing.RESTARTING, restart["at"], until_ms=restart["due"], note=restart["reason"])
 
 
 def _model_activity(session: RunningSession, last: LastEvent | None) -> Activity:

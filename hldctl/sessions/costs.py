@@ -55,7 +55,7 @@ def _results(state: StateDirectory, session: Session) -> Iterator[tuple[int, Jso
         return
     try:
         while (batch := journal.next_batch()) is not None:
-            for end, line in batch.ends():
+            for end, line in batch.lines_with_ends():
                 if isinstance(line, LongLine) or _MODEL_USAGE not in line:
                     continue
                 if (event := decode(line)) is not None and event.get("type") == "result":

@@ -26,7 +26,7 @@ class Removed:
     """A session that was deleted."""
 
     session_id: str
-    freed: int
+    freed_bytes: int
     """The size of its files in bytes."""
 
 

@@ -32,14 +32,14 @@ class Inspection:
     """A session and everything that `hldctl show` prints about it."""
 
     session: Session
-    children: list[str]
+    child_ids: list[str]
     mcp_servers: list[McpServerRow]
     left_running: list[LeftRunning]
-    waiting: list[Approval]
+    pending_requests: list[Approval]
     """The pending permission requests."""
     rules: list[dict[str, Any]]
     """The rules that hold for the rest of the session; see `rules.as_object`."""
-    elsewhere: str
+    namespace_advice: str
     """Where it runs and what can be done from here, if it runs in another PID namespace; otherwise empty."""
 
 

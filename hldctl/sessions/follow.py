@@ -38,8 +38,8 @@ def events(
 class Round:
     """The events since the last update, maybe none. Read them before you take the next update."""
 
-    news: Iterator[Event | Approval]
-    ended: Collection[str]
+    events: Iterator[Event | Approval]
+    ended_ids: Collection[str]
     """The sessions that have ended: this is their last update."""
 
 
@@ -48,7 +48,7 @@ def with_approvals(
 ) -> Iterator[Event | Approval]:
     """Follow the events, and the permission requests that are pending, new or answered."""
     for update in rounds(state, ids, after=after, last=last):
-        yield from update.news
+        yield from update.events
 
 
 def rounds(

@@ -90,8 +90,10 @@ def name_and_if_running(options: SessionOptions) -> tuple[str | None, IfRunning]
     return None if options.name is None else validate_name(options.name), options.if_running or IfRunning.FAIL
 
 
-def find_running_session(state: StateDirectory, name: str | None, if_running: IfRunning, but: str = "") -> str | None:
-    """Return the running session with that name, except `but`, if none shall be started because of it.
+def find_running_session(
+    state: StateDirectory, name: str | None, if_running: IfRunning, exclude: str = ""
+) -> str | None:
+    """Return the running session with that name, except `exclude`, if none shall be started because of it.
 
     Raise WrongState if `if_running` is FAIL. The final check is made when the row is inserted. This one adopts sessions
     that have lost their processes, for example by a reboot, and avoids creating anything for a launch that will fail.
@@ -100,7 +102,7 @@ def find_running_session(state: StateDirectory, name: str | None, if_running: If
         return None
     with open_database(state):
         supervisors.adopt_lost(state, scheduler.ids_with_name(name))
-        running = next((session_id for session_id in scheduler.ids_with_name(name) if session_id != but), None)
+        running = next((session_id for session_id in scheduler.ids_with_name(name) if session_id != exclude), None)
     if running is not None and if_running is IfRunning.FAIL:
         raise WrongState(name_taken_message(name, running))
     return running

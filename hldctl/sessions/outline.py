@@ -47,7 +47,7 @@ class Outline:
     # The events of each subagent, by its call; those of the main conversation under _NO_EVENT.
     _children: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
-    def told(self) -> Iterator[Begin | End]:
+    def walk(self) -> Iterator[Begin | End]:
         """Yield the events in reading order."""
         yield from self._walk(self._children[_NO_EVENT])
 

@@ -32,7 +32,7 @@ class Overview:
     """The listed sessions, and the activities of all running ones."""
 
     sessions: Sequence[Session]
-    doing: Mapping[str, Activity]
+    activities: Mapping[str, Activity]
     """The activity of each session that has not ended, listed or not."""
     outcomes: Mapping[str, str]
     """The beginning of the error or result of each session that has ended."""
@@ -55,5 +55,5 @@ def followed(state: StateDirectory, listing: Listing, also: Sequence[Path] = ())
                 overview = look(listing)
                 yield overview
                 time.sleep(_MIN_INTERVAL_SECONDS)
-                wakeup.wait(LOOK_SECONDS - _MIN_INTERVAL_SECONDS if overview.doing else IDLE_SECONDS)
+                wakeup.wait(LOOK_SECONDS - _MIN_INTERVAL_SECONDS if overview.activities else IDLE_SECONDS)
                 refresh(state)

@@ -20,7 +20,7 @@ class Writing:
         self._file: BinaryIO | None = None
         self._incomplete_line = b""
 
-    def read(self) -> Iterator[Piece]:
+    def read_pieces(self) -> Iterator[Piece]:
         """Yield the pieces that were added since the last call."""
         if self._file is None and (file := self._open()) is not None:
             self._file = file

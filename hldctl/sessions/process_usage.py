@@ -16,14 +16,14 @@ from hldctl.system.processes import is_this_machine
 class Use:
     """The usage of a session's whole process tree, including its supervisor."""
 
-    processes: int = 0
+    process_count: int = 0
     cpu_percent: float = 0.0
     """Percent of one core since the last sample."""
-    memory: int = 0
+    memory_bytes: int = 0
     """Resident bytes; shared pages count once for each process."""
 
     def plus(self, cpu_percent: float, memory: int) -> Use:
-        return Use(self.processes + 1, self.cpu_percent + cpu_percent, self.memory + memory)
+        return Use(self.process_count + 1, self.cpu_percent + cpu_percent, self.memory_bytes + memory)
 
 
 class Meter:
@@ -32,7 +32,7 @@ class Meter:
     def __init__(self) -> None:
         self._markers: dict[psutil.Process, str | None] = {}
 
-    def look(self, sessions: Sequence[Session]) -> dict[str, Use]:
+    def sample(self, sessions: Sequence[Session]) -> dict[str, Use]:
         """Return the usage by session id. The first sample has no CPU time."""
         usage = {session.id: Use() for session in sessions}
         # Pids recorded on another machine, or in a container, belong to other processes here.

@@ -76,7 +76,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
     preflight.require_hook(state, claude_path, permissions, new_settings)
     if rehearsal is not None:
         preflight.require_rehearsal_settings(new_settings)
-    if (running := find_running_session(state, name, if_running, but=parent.id)) is not None:
+    if (running := find_running_session(state, name, if_running, exclude=parent.id)) is not None:
         return LaunchResult(running, is_new=False)
     if parent.completed_at is None:
         # Last, so that an error in the continuation does not stop its parent.

@@ -34,16 +34,16 @@ class Changes:
     dangerously_skip_permissions: bool | None = None
     skip_permissions_for_ms: int | None = None
     """Turn skipping on, for this long from now."""
-    forgotten_rules: tuple[str, ...] = ()
+    rules_to_remove: tuple[str, ...] = ()
     """The rules made by `--always` to remove: ids, prefixes of ids, or `all`."""
 
     @property
-    def concern_permissions(self) -> bool:
+    def are_about_permissions(self) -> bool:
         permissions = (self.auto_accept_edits, self.dangerously_skip_permissions, self.skip_permissions_for_ms)
         return any(change is not None for change in permissions)
 
     @property
-    def widen_permissions(self) -> bool:
+    def are_widening(self) -> bool:
         return bool(
             self.auto_accept_edits or self.dangerously_skip_permissions or self.skip_permissions_for_ms is not None
         )
@@ -67,10 +67,10 @@ def change(state: StateDirectory, ref: str, changes: Changes) -> Session:
         )
     now_ms = current_time_ms()
     columns = changes.columns(now_ms)
-    if not columns and not changes.forgotten_rules:
+    if not columns and not changes.rules_to_remove:
         raise BadUsage("Nothing to set; `hldctl set --help` lists the options.")
     with open_database(state):
-        if changes.widen_permissions:
+        if changes.are_widening:
             caller.require_right(state, "Widening permissions")
         session_id = lookup.find_session(ref).id
         files = state.session(session_id)
@@ -88,12 +88,12 @@ def change(state: StateDirectory, ref: str, changes: Changes) -> Session:
 
 
 def _rules_to_forget(session_id: str, changes: Changes) -> list[sessions.ForgottenRule]:
-    if not changes.forgotten_rules:
+    if not changes.rules_to_remove:
         return []
     # Imported here: other settings do not need code about Claude Code.
     from hldctl.sessions.permissions import rules
 
-    return [(rules.rule_id(rule), rule) for rule in rules.named(session_id, changes.forgotten_rules)]
+    return [(rules.rule_id(rule), rule) for rule in rules.named(session_id, changes.rules_to_remove)]
 
 
 def is_hooked(state: StateDirectory, session: Session) -> bool:

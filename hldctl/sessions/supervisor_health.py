@@ -32,7 +32,7 @@ class Attention:
         self._woken_at: dict[str, float] = {}
         self._replacements: dict[str, int] = {}
 
-    def look(self, ids: Iterable[str]) -> None:
+    def replace_unresponsive(self, ids: Iterable[str]) -> None:
         """Replace the supervisors of these sessions that do not respond.
 
         Raise UnfitEnvironment if one cannot be replaced, or if its replacements do not respond either.

@@ -49,7 +49,7 @@ def wait(
             return [_get_session(session_id) for session_id in done]
         supervisors.adopt_lost(state, waiting)
         if attention is not None:
-            attention.look(waiting)
+            attention.replace_unresponsive(waiting)
         return None
 
     return _wait_until(look, state, [state.session(session_id).change_signal for session_id in ids])
@@ -87,7 +87,7 @@ def until_replaced(state: StateDirectory, session_id: str) -> None:
             return session
         same_name = scheduler.ids_with_name(session.name)
         supervisors.adopt_lost(state, same_name)
-        attention.look(same_name)
+        attention.replace_unresponsive(same_name)
         return None
 
     _wait_until(look, state, [state.session(session_id).change_signal, state.queue_signal])

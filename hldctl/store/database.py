@@ -98,7 +98,7 @@ def _translate_errors(state: StateDirectory) -> Iterator[None]:
 
 
 def _connect(state: StateDirectory) -> None:
-    connection.connect(str(state.database), BUSY_TIMEOUT_SECONDS, may_create=not state.is_settled)
+    connection.connect(str(state.database), BUSY_TIMEOUT_SECONDS, may_create=not state.is_known_to_exist)
     _bring_up_to_date(state)
 
 

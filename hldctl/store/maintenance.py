@@ -39,7 +39,7 @@ class WalCheckpointer:
         self._pages = 0
         current_connection().set_wal_hook(self._note_pages)
 
-    def tend(self) -> None:
+    def checkpoint_if_long(self) -> None:
         """Run a checkpoint if the log is long."""
         if self._pages < _CHECKPOINT_PAGES:
             return

@@ -25,7 +25,7 @@ class Slots:
     all: int | None = None
     groups: Mapping[str, int] = field(default_factory=dict)
 
-    def concern(self, group: str | None) -> bool:
+    def has_limit_for(self, group: str | None) -> bool:
         """Return whether a session of this group may have to wait for a slot."""
         return self.all is not None or group in self.groups
 
@@ -74,7 +74,7 @@ def admit(new: NewSession, if_running: IfRunning, slots: Slots) -> Admission:
     """
     row = new.row
     with transaction():
-        others = _live_sessions() if row["name"] is not None or slots.concern(row["group_name"]) else []
+        others = _live_sessions() if row["name"] is not None or slots.has_limit_for(row["group_name"]) else []
         rivals = [other.id for other in others if other.name is not None and other.name == row["name"]]
         if rivals and if_running in (IfRunning.FAIL, IfRunning.SKIP):
             raise NameTaken(rivals[0])

@@ -157,12 +157,12 @@ def ids_with_right_to_answer(session_ids: Collection[str]) -> set[str]:
     )
 
 
-def ids_in_directory(directory: str, *, but: str) -> list[str]:
+def ids_in_directory(directory: str, *, exclude: str) -> list[str]:
     """Return the ids of the sessions that run in a directory on this machine, except one."""
     return _ids(
         "SELECT id FROM sessions WHERE completed_at IS NULL AND working_dir = ? AND host = ? AND id <> ?"
         " AND status NOT IN (?, ?) ORDER BY created_at",
-        *(directory, os.uname().nodename, but, str(Status.QUEUED), str(Status.INTERRUPTING)),
+        *(directory, os.uname().nodename, exclude, str(Status.QUEUED), str(Status.INTERRUPTING)),
     )
 
 

@@ -47,7 +47,7 @@ class SpawnedProcess:
         self.identity = identity
         self._exit: Exit | None = None
 
-    def look_again(self) -> bool:
+    def retry_identification(self) -> bool:
         """Identify a process that could not be identified when it started; return whether that has succeeded."""
         if self._exit is not None or self.identity.started != UNKNOWN_START:
             return False

@@ -39,7 +39,7 @@ def write_settings(request: LaunchRequest, files: SessionFiles, state: StateDire
     )
     settings = environment.add_session_variables(request.settings.claude_settings, variables)
     path = files.settings_with_marks
-    if request.is_hooked:
+    if request.has_hook:
         settings = permission_hook.add_hook(settings, build_hook_command(request.session_id, state.root))
         path = files.settings_with_hook
     data = json.dumps(settings).encode()

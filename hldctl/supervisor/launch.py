@@ -135,7 +135,7 @@ def _claude_command(
         settings,
         files,
         conversation=_conversation_arguments(request, conversation_id),
-        hooked=request.is_hooked,
+        hooked=request.has_hook,
         rehearsed=is_rehearsal,
     )
     return [*_rehearsal_command(files), *command] if is_rehearsal else command

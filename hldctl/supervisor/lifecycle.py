@@ -35,7 +35,7 @@ class SessionLifecycle:
         self._handshake = handshake
         self._files: SessionFiles = state.session(session_id)
 
-    def go_on(self, process: ClaudeProcess | None) -> None:
+    def run(self, process: ClaudeProcess | None) -> None:
         """Run the session to its end, starting with `process`, or with a new one if it is None."""
         # After the reply to the launch: it takes some milliseconds.
         cgroup.leave_foreign_cgroup()

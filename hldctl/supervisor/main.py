@@ -39,7 +39,7 @@ def main(mode: str, session_id: str | None = None) -> None:
     _ignore_signals()
     adopt_orphans()
     if session_id is not None:
-        _adopt(_state_directory().settled(), session_id)
+        _adopt(_state_directory().as_existing(), session_id)
     elif request_bytes := sys.stdin.buffer.read():
         request = replace(LaunchRequest.from_bytes(request_bytes), environment=dict(os.environ))
         _launch(_state_directory(), request)
@@ -72,7 +72,7 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     else:
         if process is not None:
             handshake.accept()
-    SessionLifecycle(state.settled(), request.session_id, handshake).go_on(process)
+    SessionLifecycle(state.as_existing(), request.session_id, handshake).run(process)
 
 
 def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Handshake) -> ClaudeProcess | None:
@@ -83,7 +83,7 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
     state.prepare()
     file_size_limit.require_room(state.database)
     slots = queue.load_slots()
-    may_wait = request.name is not None or slots.concern(request.run_policy.group_name)
+    may_wait = request.name is not None or slots.has_limit_for(request.run_policy.group_name)
     row = session_record.row_from_request(request)
     files = launch.prepare_files(request, row, state, may_wait=may_wait)
     _redirect_stderr(files)
@@ -94,7 +94,7 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
             new = session_record.new_session(row, request.settings.mcp_config)
             entry = scheduler.admit(new, request.if_running, slots)
             is_recorded = True
-            handshake.sharing = sessions.ids_in_directory(request.settings.working_dir, but=request.session_id)
+            handshake.sharing = sessions.ids_in_directory(request.settings.working_dir, exclude=request.session_id)
             for replaced_id in entry.replaced:
                 touch(state.session(replaced_id).wake_signal)
                 touch(state.session(replaced_id).change_signal)
@@ -151,7 +151,7 @@ def _adopt(state: StateDirectory, session_id: str) -> None:
     if process is None:
         # The session has ended, or has yet to start: the command must not wait for that.
         handshake.accept()
-    SessionLifecycle(state, session_id, handshake).go_on(process)
+    SessionLifecycle(state, session_id, handshake).run(process)
     handshake.accept()
 
 

@@ -108,7 +108,7 @@ class ProcessMonitor:
     def _record_process(self) -> None:
         """Record the process again, in case that failed when it was spawned."""
         session = sessions.get(self._session_id)
-        is_identified = isinstance(self._process, SpawnedProcess) and self._process.look_again()
+        is_identified = isinstance(self._process, SpawnedProcess) and self._process.retry_identification()
         if session is not None and (session.pid is None or is_identified) and self._process.identity.pid:
             sessions.mark_started(self._session_id, self._process.identity, current_time_ms())
 
@@ -145,7 +145,7 @@ class ProcessMonitor:
         hooks = waiting_hooks(self._session_id)
         for approval_id, hook in self._hooks.items():
             if approval_id not in hooks and is_running(hook):
-                touch(self._files.answer(approval_id))
+                touch(self._files.answer_signal(approval_id))
         self._hooks = hooks
 
     def _update_interrupt(self) -> None:
@@ -155,7 +155,7 @@ class ProcessMonitor:
 
     def _enforce_timeouts(self) -> None:
         """Stop the session if a timeout has expired, by recording a request to stop, as a command would."""
-        if self._interrupt is None and (reason := self._timeouts.reached()) is not None:
+        if self._interrupt is None and (reason := self._timeouts.find_expired()) is not None:
             sessions.request_interrupt(self._session_id, current_time_ms(), int(GRACE_SECONDS * 1000), reason)
             touch(self._files.change_signal)
             self._update_interrupt()
@@ -180,7 +180,7 @@ class ProcessMonitor:
             state,
             self._stderr_tail(),
             stop_reason=None if self._interrupt is None else self._interrupt.reason,
-            signalled=self._stop.signalled,
+            signalled=self._stop.has_signalled,
             fail_on_denial=session.fail_on_denial,
         )
         restart = retry_policy.next_restart(session, ending, state, exit, current_time_ms())

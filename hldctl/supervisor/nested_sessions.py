@@ -32,7 +32,7 @@ class OtherSessions:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], bool] = {}
 
-    def own(self, process: psutil.Process, environment: Mapping[str, str]) -> bool:
+    def is_foreign(self, process: psutil.Process, environment: Mapping[str, str]) -> bool:
         """Return whether a process with a marker other than this session's is another session's, or a supervisor."""
         marker, home = environment["HLDCTL_SESSION_ID"], environment.get("HLDCTL_HOME", "")
         if marker == "supervisor":

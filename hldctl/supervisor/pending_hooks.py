@@ -17,7 +17,7 @@ from hldctl.system.processes import ProcessIdentity, is_in_another_namespace, is
 def wake_hooks(state: StateDirectory, session_id: str) -> None:
     """Wake the session's waiting hooks after a change of its permissions: their requests may be allowed now."""
     for approval in approvals.pending_approvals(current_connection(), session_id):
-        touch(state.session(session_id).answer(approval.id))
+        touch(state.session(session_id).answer_signal(approval.id))
 
 
 def waiting_hooks(session_id: str) -> dict[str, ProcessIdentity]:
@@ -44,7 +44,7 @@ def expire_abandoned(state: StateDirectory, session_id: str | None = None) -> No
                     comment="the process that asked is gone",
                 )
             files = state.session(approval.session_id)
-            touch(files.answer(approval.id))
+            touch(files.answer_signal(approval.id))
             touch(files.change_signal)
 
 

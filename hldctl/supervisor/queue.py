@@ -55,7 +55,7 @@ def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
     while True:
         with open_database(state):
             ahead = scheduler.sessions_ahead(session_id)
-            supervisor_pids = peers.supervisors(ahead)
+            supervisor_pids = peers.supervisor_pids(ahead)
         with closing(Wakeup([state.queue_signal, files.wake_signal], supervisor_pids)) as wakeup:
             with open_database(state):
                 woken_at_ns = modification_time_ns(files.wake_signal)
@@ -122,7 +122,7 @@ class QueuePeers:
         self._state = state
         self._tried_at: dict[str, float] = {}
 
-    def supervisors(self, ids: Iterable[str]) -> list[int]:
+    def supervisor_pids(self, ids: Iterable[str]) -> list[int]:
         """Return the pids of the live supervisors on this machine of these sessions."""
         local_sessions = (session for session in sessions.live_sessions(ids) if _is_on_this_machine(session))
         return [

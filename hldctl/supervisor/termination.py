@@ -42,7 +42,7 @@ class StopSequence:
         self.grace_seconds = 0.0
 
     @property
-    def signalled(self) -> bool:
+    def has_signalled(self) -> bool:
         """True if a signal has reached the process."""
         return self._has_reached_process
 
@@ -157,7 +157,7 @@ def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
             marker = environment.get("HLDCTL_SESSION_ID")
             if marker == session_id:
                 marked.add(candidate.pid)
-            elif marker is not None and others.own(candidate, environment):
+            elif marker is not None and others.is_foreign(candidate, environment):
                 foreign.add(candidate.pid)
     ancestors = {os.getpid()}
     # After a crash or a reboot, another process may have the pid, or none.

@@ -26,7 +26,7 @@ class Timeouts:
         idle_seconds = max(0.0, current_time_ms() / 1000 - self._journal_stamp[1] / 1e9)
         self._active_at_seconds = time.monotonic() - (idle_seconds if self._idle_seconds is not None else 0.0)
 
-    def reached(self) -> EndReason | None:
+    def find_expired(self) -> EndReason | None:
         """Return the timeout that has expired by now, or None."""
         now_seconds = time.monotonic()
         if self._deadline_seconds is not None and now_seconds >= self._deadline_seconds:

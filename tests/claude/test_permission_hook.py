@@ -166,7 +166,7 @@ def test_old_rule_for_a_whole_tool_allows_nothing() -> None:
     ],
 )
 def test_rule_describes_what_it_allows(rule: Rule, description: str) -> None:
-    assert rule.words() == f"{description}, in this session"
+    assert rule.description() == f"{description}, in this session"
 
 
 def test_domain_rule_covers_its_pages_but_not_lookalikes() -> None:

@@ -59,9 +59,9 @@ def _replay(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], R
 
     begin_runs(0)
     while (batch := reader.next_batch() or reader.last_batch()) is not None:
-        for end, line in batch.ends():
+        for end, line in batch.lines_with_ends():
             assert isinstance(line, bytes)
-            fold.add(line, arrived_at=0)
+            fold.apply(line, arrived_at=0)
             begin_runs(end)
     reader.close()
     positions = [COLUMNS.index(name) for name in _COMPARED]

@@ -9,26 +9,26 @@ from tests.helpers.kill_at import crash_at
 from tests.helpers.sandbox import GATED, Sandbox, eventually
 
 BEFORE_THE_ROW = [
-    "acquire:call",
-    "acquire:return",
+    "acquire_quickly:call",
+    "acquire_quickly:return",
     "write_inputs:return",
-    "keep:return",
+    "save:return",
     "create:call",
     "create:return",
 ]
 BEFORE_CLAUDE = ["start_claude:call", "spawn:call"]
 CLAUDE_RUNS = [
     "spawn:return",
-    "started:call",
-    "started:return",
-    "Answer.accept:call",
+    "mark_started:call",
+    "mark_started:return",
+    "Handshake.accept:call",
     "_detach:return",
-    "Recorder.catch_up:call",
-    "Arrivals.cover:return",
+    "Ingester.catch_up:call",
+    "ArrivalTimes.cover:return",
     "record:call",
     "record:return",
-    "Recorder.finish:call",
-    "Supervision._end_session:call",
+    "Ingester.finish:call",
+    "ProcessMonitor._end_session:call",
     "decide:return",
     "end:call",
     "end:return",
@@ -75,7 +75,9 @@ def test_launch_survives_a_kill_before_the_row_is_written(sandbox: Sandbox, step
     assert sandbox.ok("launch", "Hello", "--wait") == "One.\n"
 
 
-@pytest.mark.parametrize("step", ["Stop._send:call", "Stop._send:return", "send:return", "end_descendants:call"])
+@pytest.mark.parametrize(
+    "step", ["StopSequence._send:call", "StopSequence._send:return", "send_signal:return", "end_descendants:call"]
+)
 def test_interrupt_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
     sandbox.play('call Bash {"command": "touch runs; tail -f /dev/null"}\n\nsay Never said.')
     crash_at(sandbox, step)
@@ -87,7 +89,9 @@ def test_interrupt_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> 
     assert_fully_recorded(sandbox, session_id)
 
 
-@pytest.mark.parametrize("step", ["adopt:call", "adopt:return", "supervised_by:return", "record:return", "end:call"])
+@pytest.mark.parametrize(
+    "step", ["adopt:call", "adopt:return", "set_supervisor_pid:return", "record:return", "end:call"]
+)
 def test_adoption_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
@@ -105,16 +109,16 @@ def test_adoption_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> N
 @pytest.mark.parametrize(
     "step",
     [
-        "Answer.queue:call",
-        "wait:call",
-        "ahead_of:return",
+        "Handshake.queue:call",
+        "wait_to_start:call",
+        "sessions_ahead:return",
         "leave_queue:call",
         "leave_queue:return",
         "start_claude:call",
         "spawn:call",
         "spawn:return",
-        "started:call",
-        "started:return",
+        "mark_started:call",
+        "mark_started:return",
         "conclude:return",
     ],
 )
@@ -140,12 +144,12 @@ def test_queued_session_survives_a_kill_at_each_step(sandbox: Sandbox, step: str
 @pytest.mark.parametrize(
     "step",
     [
-        "Supervision._record_restart:call",
-        "restart:call",
-        "restart:return",
-        "Fold.begin_run:return",
-        "Life._next_process:call",
-        "same_conversation:return",
+        "ProcessMonitor._record_restart:call",
+        "mark_restarting:call",
+        "mark_restarting:return",
+        "Reducer.begin_run:return",
+        "SessionLifecycle._next_process:call",
+        "resume_arguments:return",
         "started:call:2",
         "conclude:call",
     ],
@@ -160,7 +164,9 @@ def test_restart_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> No
     assert_fully_recorded(sandbox, session_id)
 
 
-@pytest.mark.parametrize("step", ["end:return", "Life._finish:call", "run:call", "on_end_done:call", "run:return"])
+@pytest.mark.parametrize(
+    "step", ["end:return", "SessionLifecycle._finish:call", "run:call", "mark_on_end_done:call", "run:return"]
+)
 def test_on_end_command_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
     sandbox.play("say One.")
     crash_at(sandbox, step)

@@ -70,7 +70,7 @@ def test_answer_with_always_wakes_pending_requests(sandbox: Sandbox) -> None:
     first, second = requests[0]["id"], requests[1]["id"]
     other = next(hook for hook in hooks if hook.pid == pids[second])
     stop(other)
-    file = sandbox.files(session_id).answer(second)
+    file = sandbox.files(session_id).answer_signal(second)
     before = file.stat().st_mtime_ns
     sandbox.ok("approve", first, "--always")
     assert file.stat().st_mtime_ns > before

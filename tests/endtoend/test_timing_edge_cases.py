@@ -300,7 +300,7 @@ def test_remains_of_a_killed_launch_are_removed(sandbox: Sandbox, step: str) -> 
     assert not list(sandbox.state.sessions.iterdir())
 
 
-@pytest.mark.parametrize("step", ["conclude:return", "Life._finish:call", "end:return", "end:call"])
+@pytest.mark.parametrize("step", ["conclude:return", "SessionLifecycle._finish:call", "end:return", "end:call"])
 def test_environment_file_of_a_killed_session_is_deleted(sandbox: Sandbox, step: str) -> None:
     sandbox.claude(INIT + OK)
     crash_at(sandbox, step)

@@ -79,7 +79,7 @@ def seeds(target: str) -> list[bytes]:
 def _state_after(stream: bytes) -> bytes:
     fold = Reducer("session", ReducerState())
     for line in split_lines(stream):
-        fold.add(line, ARRIVED)
+        fold.apply(line, ARRIVED)
     return json.dumps(fold.state.as_json()).encode()
 
 

@@ -112,7 +112,7 @@ def stream(bench: Bench, data: bytes) -> None:
     """Decode and reduce a journal, in one piece and in many, then store and print the events."""
     fold = Reducer("session", ReducerState())
     for line in split_lines(data):
-        fold.add(line, ARRIVED)
+        fold.apply(line, ARRIVED)
     fold.state.offset = len(data)
     whole = Output()
     whole.take(fold)
@@ -161,9 +161,9 @@ def _pieces(chance: random.Random, data: bytes) -> Iterator[bytes]:
 
 def _reduce_batch(batch: Batch, state: ReducerState, output: Output) -> ReducerState:
     fold = Reducer("session", state)
-    for _, line in batch.ends():
+    for _, line in batch.lines_with_ends():
         assert isinstance(line, bytes)
-        fold.add(line, ARRIVED)
+        fold.apply(line, ARRIVED)
     fold.state.offset = batch.end
     output.take(fold)
     return ReducerState.from_json(json.loads(_dump_state(fold.state)), fold.state.result_content)
@@ -207,7 +207,7 @@ def _times(path: Path, offsets: list[int], start: int) -> list[int]:
         times = []
         for offset in offsets:
             marks.cover(offset)
-            times.append(marks.mark_of(offset)[1])
+            times.append(marks.find_mark(offset)[1])
         return times
     finally:
         marks.close()
@@ -236,7 +236,7 @@ def fold_state(_: Bench, data: bytes) -> None:
     assert ReducerState.from_json(json.loads(json.dumps(state.as_json())), None) == state
     fold = Reducer("session", state)
     for line in _LINES:
-        fold.add(line, ARRIVED)
+        fold.apply(line, ARRIVED)
     assert state.lines == stored.get("lines", 0) + len(_LINES)
     assert len(state.unknown_lines) <= max(51, 1 + len(stored.get("unknown_lines", ())))
     state.columns()
@@ -329,18 +329,18 @@ def script(_: Bench, data: bytes) -> None:
 def kept_snapshot(bench: Bench, data: bytes) -> None:
     """Keep a file that was read in part: the whole content, or only the part that was shown."""
     snapshots = FileSnapshots(bench.session, bench.session_files)
-    partial = Snapshot("toolu_1", "part.txt", "shown", whole=False, created_at=ARRIVED)
+    partial = Snapshot("toolu_1", "part.txt", "shown", is_complete=False, created_at=ARRIVED)
     for path in bench.session_files.snapshots.iterdir():
         path.unlink()
     (bench.work / "part.txt").write_bytes(data)
-    content = snapshots.row(partial).content
+    content = snapshots.build_row(partial).content
     assert content in (data.decode("utf-8", errors="replace"), "shown")
     (file,) = bench.session_files.snapshots.iterdir()
     file.write_bytes(data)
     (bench.work / "part.txt").write_bytes(b"changed since")
-    second = snapshots.row(partial).content
+    second = snapshots.build_row(partial).content
     assert second in (data.decode("utf-8", errors="replace"), "changed since")
-    assert snapshots.row(partial).content == second
+    assert snapshots.build_row(partial).content == second
 
 
 def permission_request(bench: Bench, data: bytes) -> None:

@@ -6,7 +6,7 @@ from hldctl.ingest.arrival_times import ArrivalTimes
 
 
 def times(arrivals: ArrivalTimes, *offsets: int) -> list[int]:
-    return [arrivals.mark_of(offset)[1] for offset in offsets]
+    return [arrivals.find_mark(offset)[1] for offset in offsets]
 
 
 def test_replay_gets_the_same_arrival_times_in_any_pieces(tmp_path: Path) -> None:

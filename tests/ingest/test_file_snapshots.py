@@ -31,7 +31,7 @@ PNG = bytes.fromhex(
     ids=["tabs", "arrows", "both inside", "a reminder behind", "empty"],
 )
 def test_both_line_number_formats_are_read(result: str, content: str) -> None:
-    assert file_excerpt(ReadCall("f", partial=False), {}, result) == (content, True)
+    assert file_excerpt(ReadCall("f", is_partial=False), {}, result) == (content, True)
 
 
 def test_structured_result_has_more_details() -> None:
@@ -39,7 +39,7 @@ def test_structured_result_has_more_details() -> None:
     whole = {"type": "text", "file": file}
     part = {"type": "text", "file": file | {"totalLines": 9}}
     later = {"type": "text", "file": file | {"startLine": 4}}
-    read = ReadCall("f", partial=False)
+    read = ReadCall("f", is_partial=False)
     assert file_excerpt(read, whole, "1\tcut") == ("a\nb\n", True)
     assert [file_excerpt(read, structured, "")[1] for structured in (part, later)] == [False, False]
     image = {"type": "image", "file": {"type": "image/png", "dimensions": {"originalWidth": 8, "originalHeight": 4}}}
@@ -48,8 +48,8 @@ def test_structured_result_has_more_details() -> None:
 
 
 def test_read_is_partial_according_to_its_input() -> None:
-    assert parse_read_call('{"file_path": "f"}') == ReadCall("f", partial=False)
-    assert parse_read_call('{"file_path": "f", "limit": 3}') == ReadCall("f", partial=True)
+    assert parse_read_call('{"file_path": "f"}') == ReadCall("f", is_partial=False)
+    assert parse_read_call('{"file_path": "f", "limit": 3}') == ReadCall("f", is_partial=True)
     assert [parse_read_call(tool_input) for tool_input in (None, "[]", "{}", '{"file_path": 7}')] == [None] * 4
 
 
@@ -135,7 +135,9 @@ def test_pipe_with_the_name_of_a_file_is_not_read(tmp_path: Path) -> None:
     held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
     try:
         os.write(held, b"a message")
-        row = FileSnapshots(session, files).row(Snapshot("t", str(pipe), "shown", whole=False, created_at=0))
+        row = FileSnapshots(session, files).build_row(
+            Snapshot("t", str(pipe), "shown", is_complete=False, created_at=0)
+        )
         assert row.content == "shown"
         assert os.read(held, 100) == b"a message"
     finally:

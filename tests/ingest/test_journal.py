@@ -75,7 +75,7 @@ def test_lines_come_once_and_complete_however_they_are_written(
         while batch := reader.next_batch():
             lines += batch.lines
             ends.append(batch.end)
-            seen += [end for end, _ in batch.ends()]
+            seen += [end for end, _ in batch.lines_with_ends()]
     if batch := reader.last_batch():
         lines += batch.lines
         ends.append(batch.end)

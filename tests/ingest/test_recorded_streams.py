@@ -57,7 +57,7 @@ def test_reducing_line_by_line_equals_reducing_at_once(index: Index, name: str) 
     columns: dict[str, Any] = {}
     for line in lines:
         folds.append(Reducer("session", through_json(state)))
-        folds[-1].add(line, arrived_at=START_MS)
+        folds[-1].apply(line, arrived_at=START_MS)
         state = folds[-1].state
         columns |= state.columns()
     whole = reduce_lines(lines)

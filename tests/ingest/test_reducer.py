@@ -18,7 +18,7 @@ Json = dict[str, Any]
 def reduce_lines(*lines: Json | bytes) -> Reducer:
     fold = Reducer("session", ReducerState())
     for line in lines:
-        fold.add(line if isinstance(line, bytes) else json.dumps(line).encode(), arrived_at=1000)
+        fold.apply(line if isinstance(line, bytes) else json.dumps(line).encode(), arrived_at=1000)
     return fold
 
 
@@ -171,7 +171,7 @@ def test_denial_counts_once_though_later_results_repeat_it() -> None:
     assert fold.state.permission_denials == denials[:2]
     later = Reducer("session", through_database(fold.state))
     for line in lines[2:]:
-        later.add(json.dumps(line).encode(), arrived_at=1000)
+        later.apply(json.dumps(line).encode(), arrived_at=1000)
     assert later.state.permission_denials == denials
 
 
@@ -255,7 +255,7 @@ def test_reducing_in_pieces_equals_reducing_at_once_without_errors(stream: list[
     through_database = json.loads(json.dumps(first.state.as_json()))
     second = Reducer("session", ReducerState.from_json(through_database, first.state.result_content))
     for line in stream[cut:]:
-        second.add(line, arrived_at=1000)
+        second.apply(line, arrived_at=1000)
     assert first.rows + second.rows == whole.rows
     assert first.completed_tools + second.completed_tools == whole.completed_tools
     assert json.dumps(second.state.as_json()) == json.dumps(whole.state.as_json())

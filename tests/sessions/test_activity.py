@@ -48,22 +48,25 @@ def test_each_session_has_an_activity(sandbox: Sandbox) -> None:
     sandbox.run("interrupt", ids["stops"], "--no-wait", "--timeout", "1h")
     activities = eventually(lambda: _activities_when_complete(sandbox, ids), "all to be told")
     assert activities is not None
-    assert (activities["works"].doing, activities["works"].tool, activities["works"].argument) == (
+    assert (activities["works"].kind, activities["works"].tool, activities["works"].argument) == (
         Doing.TOOL,
         "Task",
         "Look around",
     )
     # The subagent's call is not shown, since the main conversation has a call of its own.
-    assert activities["works"].more == 0
-    assert activities["speaks"].doing == Doing.ANSWERING
+    assert activities["works"].more_count == 0
+    assert activities["speaks"].kind == Doing.ANSWERING
     assert activities["tries"].note == "API error 529; attempt 2 of 10 in 1.5 s"
-    assert activities["thinks"].doing == Doing.THINKING
-    assert activities["stops"].doing == Doing.STOPPING
-    assert [(activities[f"behind {n}"].name, activities[f"behind {n}"].ahead) for n in (1, 2)] == [
+    assert activities["thinks"].kind == Doing.THINKING
+    assert activities["stops"].kind == Doing.STOPPING
+    assert [(activities[f"behind {n}"].name, activities[f"behind {n}"].ahead_count) for n in (1, 2)] == [
         ("works", 1),
         ("works", 2),
     ]
-    assert [(activities[f"slot {n}"].name, activities[f"slot {n}"].ahead) for n in (1, 2)] == [(None, 2), (None, 3)]
+    assert [(activities[f"slot {n}"].name, activities[f"slot {n}"].ahead_count) for n in (1, 2)] == [
+        (None, 2),
+        (None, 3),
+    ]
     with open_database(sandbox.state):
         assert [activity.last_words(ids[name]) for name in ("speaks", "thinks")] == ["Well …", None]
 
@@ -72,7 +75,7 @@ def _activities_when_complete(sandbox: Sandbox, ids: dict[str, str]) -> dict[str
     activities = current_activities(sandbox)
     named = {name: activities[session_id] for name, session_id in ids.items()}
     expected = {"works": Doing.TOOL, "speaks": Doing.ANSWERING, "tries": Doing.RETRYING, "stops": Doing.STOPPING}
-    return named if all(named[name].doing == doing for name, doing in expected.items()) else None
+    return named if all(named[name].kind == doing for name, doing in expected.items()) else None
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def test_reading_directories_and_missing_files_leaks_no_descriptor(sandbox: Sand
     for number in range(50):
         for path in (".", "gone"):
             assert (
-                snapshots.row(Snapshot(f"{path}{number}", path, "shown", whole=False, created_at=0)).content == "shown"
+                snapshots.build_row(Snapshot(f"{path}{number}", path, "shown", is_complete=False, created_at=0)).content
+                == "shown"
             )
     assert psutil.Process().num_fds() == before

@@ -109,7 +109,7 @@ def request(supervision: ProcessMonitor, pid: int) -> Path:
     """Add a pending request; return the file that wakes its hook."""
     process = identify(pid)
     assert process is not None
-    answer = supervision._files.answer("a")
+    answer = supervision._files.answer_signal("a")
     answer.parent.mkdir()
     ensure_exists(answer)
     touch(answer, EXACT)

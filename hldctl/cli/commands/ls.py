@@ -181,7 +181,7 @@ def _draw(state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool,
         return
     terminal = rich_console.console()
     terminal.print(
-        *session_table.lines(rows(snapshot), snapshot.doing, width=terminal.width, now=time.time()), sep="\n"
+        *session_table.lines(rows(snapshot), snapshot.activities, width=terminal.width, now=time.time()), sep="\n"
     )
     _note_more(snapshot.sessions, max_rows)
 

@@ -37,7 +37,7 @@ def command(
         return
     freed = 0
     for removed in _with_progress(delete.prune(state, ids), ids):
-        freed += removed.freed
+        freed += removed.freed_bytes
         output.print_data(removed.session_id)
     output.print_note(f"{len(ids)} sessions deleted, {freed / (1 << 20):.1f} MB of files")
 

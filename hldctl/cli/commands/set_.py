@@ -35,7 +35,7 @@ def command(
     changes = settings.Changes(title, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()))
     state = StateDirectory.from_environment()
     changed = settings.change(state, session, changes)
-    if changes.concern_permissions and changed.completed_at is None and not settings.is_hooked(state, changed):
+    if changes.are_about_permissions and changed.completed_at is None and not settings.is_hooked(state, changed):
         output.print_note(
             "this session was launched without approvals and rules; the change only applies to continuations"
         )

@@ -85,7 +85,7 @@ def _json_object(inspection: Inspection) -> dict[str, Any]:
     servers = [json_view.mcp_server_object(server) for server in inspection.mcp_servers]
     processes = [{"pid": process.pid, "command": process.command} for process in inspection.left_running]
     return json_view.session_object(inspection.session) | {
-        "children": inspection.children,
+        "children": inspection.child_ids,
         "mcp_servers": servers,
         "left_running": processes,
         "rules": inspection.rules,
@@ -117,14 +117,14 @@ def _print(inspection: Inspection, state: StateDirectory) -> None:
             _print_line(name.replace("_", " "), _text(value))
     if denials := fields["permission_denials"]:
         _print_line("permission denials", denied_tools(denials))
-    for approval in inspection.waiting:
+    for approval in inspection.pending_requests:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waiting for approval", f"{pending_request(approval)}, since {since}")
     for rule in inspection.rules:
         _print_line("always allowed", output.truncate(f"{rule['id']}: {rule['words']}", _MAX_RULE_LENGTH))
-    if inspection.elsewhere:
-        _print_line("runs", inspection.elsewhere)
-    for child in inspection.children:
+    if inspection.namespace_advice:
+        _print_line("runs", inspection.namespace_advice)
+    for child in inspection.child_ids:
         _print_line("continued by", child)
     for server in inspection.mcp_servers:
         _print_line("mcp server", _server_text(server, ended=inspection.session.completed_at is not None))

@@ -96,7 +96,7 @@ class Document:
 
     def blocks(self) -> Iterator[Block | BlockEnd]:
         """Yield the conversation; the database has to be open."""
-        yield from self._transcript.blocks(self._outline.told())
+        yield from self._transcript.blocks(self._outline.walk())
 
 
 def build_document(state: StateDirectory, inspection: Inspection) -> Document:
@@ -218,7 +218,7 @@ def _facts(inspection: Inspection) -> Iterator[Fact]:
 def _family(inspection: Inspection) -> Iterator[Fact]:
     if inspection.session.parent_session_id:
         yield Fact("Continues", inspection.session.parent_session_id, is_code=True)
-    for child in inspection.children:
+    for child in inspection.child_ids:
         yield Fact("Continued by", child, is_code=True)
 
 

@@ -22,7 +22,7 @@ def document(state: StateDirectory, inspection: Inspection) -> Iterator[str]:
     session = inspection.session
     requests = approvals.session_approvals(current_connection(), session.id)
     members = json_view.session_object(session) | {
-        "children": inspection.children,
+        "children": inspection.child_ids,
         "mcp_servers": [json_view.mcp_server_object(server) for server in inspection.mcp_servers],
         "restarts": [_restart(restart) for restart in load_restarts(session)],
         "costs": _costs(costs.of_session(state, session)),

@@ -12,8 +12,8 @@ STYLES = {Doing.WAITING: "yellow", Doing.RESTARTING: "yellow", Doing.RETRYING: "
 
 def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
     """Return the activity and how long it has lasted, empty if that says nothing; `now` in seconds since 1970."""
-    elapsed = clock(now - activity.since / 1000)
-    match activity.doing:
+    elapsed = clock(now - activity.since_ms / 1000)
+    match activity.kind:
         case Doing.TOOL:
             return _call(activity), elapsed
         case Doing.WAITING:
@@ -21,19 +21,19 @@ def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
         case Doing.QUEUED:
             return _queued(activity), ""
         case Doing.RESTARTING:
-            left = (activity.until or 0) / 1000 - now
+            left = (activity.until_ms or 0) / 1000 - now
             when = f"in {clock(left)}" if left > 0 else "now"
             return f"retrying {when}: {one_line(activity.note)}", ""
         case Doing.RETRYING:
             return one_line(activity.note), elapsed
-    return str(activity.doing), elapsed
+    return str(activity.kind), elapsed
 
 
 def _call(activity: Activity) -> str:
-    others = f" (+{activity.more})" if activity.more else ""
+    others = f" (+{activity.more_count})" if activity.more_count else ""
     return one_line(f"{activity.tool} {activity.argument}") + others
 
 
 def _queued(activity: Activity) -> str:
     resource = "its name" if activity.name is not None else "a slot"
-    return f"waiting for {resource}, " + (f"{activity.ahead} ahead" if activity.ahead else "next in queue")
+    return f"waiting for {resource}, " + (f"{activity.ahead_count} ahead" if activity.ahead_count else "next in queue")

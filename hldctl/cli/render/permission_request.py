@@ -123,4 +123,4 @@ def one_line_call(request: Request, tool_input: dict[str, Any] | None = None) ->
 
 def lasting_rule_text(state: StateDirectory, request: Request) -> str:
     """Return the rule that `--always` would add for this request."""
-    return output.escape_invisible_line(answers.lasting_rule(state, request).words())
+    return output.escape_invisible_line(answers.lasting_rule(state, request).description())

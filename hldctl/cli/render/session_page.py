@@ -114,7 +114,7 @@ def _named_facts(page: Page, now: float, width: int) -> Iterator[tuple[str, Text
 
 def _now(doing: Activity, now: float) -> Text:
     text, elapsed = describe_activity(doing, now)
-    return Text.assemble((text, STYLES_OF_DOING.get(doing.doing, "")), (f"  {elapsed}" if elapsed else "", "dim"))
+    return Text.assemble((text, STYLES_OF_DOING.get(doing.kind, "")), (f"  {elapsed}" if elapsed else "", "dim"))
 
 
 def _spent(session: Session) -> Iterator[str]:
@@ -141,8 +141,8 @@ def _bar(percent: int, session: Session) -> Text:
 def _special_facts(inspection: Inspection) -> Iterator[tuple[str, Text]]:
     """Yield facts that only some sessions have."""
     session = inspection.session
-    if inspection.elsewhere:
-        yield "runs", Text(inspection.elsewhere, "yellow")
+    if inspection.namespace_advice:
+        yield "runs", Text(inspection.namespace_advice, "yellow")
     if setting_texts := settings(session):
         yield "settings", Text(", ".join(setting_texts))
     for rule in inspection.rules:
@@ -157,15 +157,15 @@ def _special_facts(inspection: Inspection) -> Iterator[tuple[str, Text]]:
         yield "restarts", Text(f"{len(session.restarts)}, last reason: {reason}")
     if session.parent_session_id:
         yield "continues", Text(session.parent_session_id[:8])
-    if inspection.children:
+    if inspection.child_ids:
         others = (
-            f" and {len(inspection.children) - _MAX_CONTINUATIONS} more"
-            if len(inspection.children) > _MAX_CONTINUATIONS
+            f" and {len(inspection.child_ids) - _MAX_CONTINUATIONS} more"
+            if len(inspection.child_ids) > _MAX_CONTINUATIONS
             else ""
         )
         yield (
             "continued",
-            Text("by " + ", ".join(child[:8] for child in inspection.children[:_MAX_CONTINUATIONS]) + others),
+            Text("by " + ", ".join(child[:8] for child in inspection.child_ids[:_MAX_CONTINUATIONS]) + others),
         )
     for process in inspection.left_running:
         yield "left running", Text(one_line(f"{process.pid} {process.command}"), "yellow")
@@ -198,6 +198,6 @@ def _body(page: Page, console: Console, width: int, room: int) -> Iterator[Rende
 
 def _next(page: Page) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
-    for command, effect in next_commands(page.inspection.session, page.inspection.waiting):
+    for command, effect in next_commands(page.inspection.session, page.inspection.pending_requests):
         grid.add_row(Text(f"{'':{_INDENT}}{command}", "cyan"), Text(effect, "dim"))
     return grid

@@ -114,7 +114,7 @@ def activity(row: Row, doing: Activity | None, now: float) -> Cell:
         outcome = one_line(_without_markup(row.outcome))
         return Cell(Text(outcome or ending(row.session), _OUTCOME_STYLES.get(Status(row.session.status), "dim")))
     text, elapsed = describe_activity(doing, now)
-    return Cell(Text(text, STYLES_OF_DOING.get(doing.doing, "")), Text(f" {elapsed}" if elapsed else "", "dim"))
+    return Cell(Text(text, STYLES_OF_DOING.get(doing.kind, "")), Text(f" {elapsed}" if elapsed else "", "dim"))
 
 
 def _without_markup(markdown: str) -> str:

@@ -84,7 +84,7 @@ def _print_answered(state: StateDirectory, request: Request, decision: Answer) -
 def _note_rule(state: StateDirectory, request: Request) -> None:
     """Print the rule that `--always` added, and the command that removes it."""
     rule = answers.lasting_rule(state, request)
-    output.print_note(f"always allowed from now on: {output.truncate(rule.words(), _MAX_RULE_LENGTH)}")
+    output.print_note(f"always allowed from now on: {output.truncate(rule.description(), _MAX_RULE_LENGTH)}")
     output.print_note(f"hldctl set {request.session_id[:8]} --forget-rule {rules.rule_id(rule)} removes this rule")
 
 

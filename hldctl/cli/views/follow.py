@@ -58,13 +58,13 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int 
 
     with open_for_reading(state), Asker(state, surface := PlainSurface()) as asker:
         for update in session_events.rounds(state, ids, after=after, last=last, inputs=asker.inputs):
-            for item in update.news:
+            for item in update.events:
                 surface.interrupt()
                 elsewhere = isinstance(item, Approval) and asker.drop(item.id)
                 _print(item, levels, prefixed=len(ids) > 1, elsewhere=elsewhere)
                 if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
                     asker.enqueue(item)
-            for session_id in update.ended:
+            for session_id in update.ended_ids:
                 asker.drop_session(session_id)
             asker.step()
 
@@ -78,12 +78,12 @@ def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: in
     writing = Writing(state.session(session_id).journal)
     is_first = True
     for update in session_events.rounds(state, [session_id], after=after, last=last):
-        for piece in writing.read():
+        for piece in writing.read_pieces():
             live.add_piece(piece)
             # Events that exist already are printed first, from the database.
             if not is_first:
                 live.print_new_text()
-        for item in update.news:
+        for item in update.events:
             live.add(item)
         live.print_new_text()
         is_first = False

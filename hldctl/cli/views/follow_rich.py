@@ -93,7 +93,7 @@ class _View:
             self.turns += self.is_its_turn and not was_its_turn
 
     def read_draft(self) -> None:
-        for piece in self.writing.read() if self.writing is not None else ():
+        for piece in self.writing.read_pieces() if self.writing is not None else ():
             self.draft = self.draft + piece.text if piece.kind is PieceKind.MORE else piece.text
 
 
@@ -114,7 +114,7 @@ def _follow(
         live.stop_context = asker.stop_context
         updates = follow.rounds(state, list(views), after=event_range.after, last=event_range.last, inputs=asker.inputs)
         for update in updates:
-            for item in update.news:
+            for item in update.events:
                 view = views[item.session_id]
                 if isinstance(item, Event):
                     view.count_turns(item)
@@ -123,7 +123,7 @@ def _follow(
                     live.write(view.screen.render_approval(item, elsewhere=asker.drop(item.id)))
             for session_id, session in sessions.progress(list(alive)).items():
                 alive[session_id].session = session
-            for session_id in update.ended:
+            for session_id in update.ended_ids:
                 view = alive.pop(session_id)
                 asker.drop_session(session_id)
                 live.write(

@@ -153,7 +153,7 @@ class TopScreen:
         self._sessions = find_sessions(_LISTING)
         self._doing = activity.of_all()
         if self._wait_seconds() == 0:
-            self._uses = self._meter.look(self._sessions)
+            self._uses = self._meter.sample(self._sessions)
             self._sampled_at = time.monotonic()
         ids = [session.id for session in self._sessions]
         if self._selected not in ids:
@@ -274,7 +274,7 @@ class TopScreen:
         ]
         if parts:
             usages = [self._uses.get(session.id, Use()) for session in self._sessions]
-            memory = format.count(sum(each.memory for each in usages))
+            memory = format.count(sum(each.memory_bytes for each in usages))
             parts += [Text(f"{sum(each.cpu_percent for each in usages):.0f}% CPU, {memory}B")]
             parts += [Text(time.strftime("%H:%M:%S", time.localtime(now)), "dim")]
         return Text("   ").join(parts)

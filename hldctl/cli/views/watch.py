@@ -40,7 +40,7 @@ def _lines(rows: Sequence[Row], view: Overview, width: int, height: int) -> list
     # One line is the header.
     room = max(1, height - 1)
     visible = rows if len(rows) <= room else rows[: max(1, room - 1)]
-    lines = session_table.lines(visible, view.doing, width=width, now=time.time())
+    lines = session_table.lines(visible, view.activities, width=width, now=time.time())
     if len(visible) < len(rows):
         lines.append(Text(f"… {len(rows) - len(visible)} more", "dim"))
     return lines

@@ -47,7 +47,7 @@ class Answer:
         return ApprovalStatus.APPROVED if self.allows else ApprovalStatus.DENIED
 
     @property
-    def decision(self) -> dict[str, Any]:
+    def hook_output(self) -> dict[str, Any]:
         if self.allows:
             return permission_hook.allowance(self.updated_input)
         return permission_hook.denial(self.comment or "The user denied this.", interrupt=self.interrupts)
@@ -163,7 +163,7 @@ def _resolve(state: StateDirectory, approval: Approval, decision: Answer, origin
             now=current_time_ms(),
             answered_by=caller.user(),
             answered_from=json.dumps(origin),
-            answer=json.dumps(decision.decision),
+            answer=json.dumps(decision.hook_output),
             comment=decision.comment,
         )
         if is_first and decision.allows and decision.always:
@@ -171,7 +171,7 @@ def _resolve(state: StateDirectory, approval: Approval, decision: Answer, origin
     if is_first:
         if decision.always:
             wake_hooks(state, approval.session_id)
-        for path in (files.answer(approval.id), files.change_signal, files.wake_signal):
+        for path in (files.answer_signal(approval.id), files.change_signal, files.wake_signal):
             touch(path)
     return is_first
 

@@ -29,7 +29,7 @@ def rule_id(rule: Rule) -> str:
 
 
 def as_object(rule: Rule) -> dict[str, Any]:
-    return {"id": rule_id(rule), **rule._asdict(), "words": rule.words()}
+    return {"id": rule_id(rule), **rule._asdict(), "words": rule.description()}
 
 
 def named(session_id: str, refs: Sequence[str]) -> list[Rule]:

@@ -118,7 +118,7 @@ class DamagedCopy:
                 position += step
                 step *= 2
 
-    def by_id(self, session_id: str) -> Row | None:
+    def find_session(self, session_id: str) -> Row | None:
         """Return a session's raw row through the index of ids, which may bypass the damage; None if that fails."""
         names = [column.name for column in self.columns("sessions")]
         query = valid_values.raw_rows_query("sessions", names).removesuffix("NOT INDEXED") + "WHERE id = ?"
@@ -150,7 +150,7 @@ def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> RecoveredRows:
     raw_rows = list(damaged.rows("sessions", salvaged.incomplete))
     known_ids = {row.get("id") for row in raw_rows}
     for session_id in session_ids:
-        if session_id.encode() not in known_ids and (row := damaged.by_id(session_id)) is not None:
+        if session_id.encode() not in known_ids and (row := damaged.find_session(session_id)) is not None:
             raw_rows.append(row)
     for row in raw_rows:
         session = _session_row(session_columns, row)
@@ -178,7 +178,7 @@ def _session_row(columns: list[Column], row: Row) -> SessionRow | None:
     unsound = 0
     for column in columns:
         value, is_certain = _decode_lossy(row[column.name])
-        if column.is_sound(value):
+        if column.is_valid(value):
             values = session.certain if is_certain else session.doubtful
             values |= decode_row([column.name], [value])
         else:
@@ -193,7 +193,7 @@ def _permission_row(columns: list[Column], row: Row) -> Row | None:
         value, is_certain = _decode_lossy(row[column.name])
         if not is_certain and column.table in _GRANTING_TABLES:
             return None
-        if not column.is_sound(value):
+        if not column.is_valid(value):
             value = _replacement(column, value)
         if value is None and column.is_required:
             return None
@@ -240,7 +240,7 @@ def _event_row(columns: list[Column], row: Row) -> Row | None:
     valid_row: Row = {}
     for column in columns:
         value, _ = _decode_lossy(row[column.name])
-        if not column.is_sound(value):
+        if not column.is_valid(value):
             if column.is_required:
                 return None
             value = None

@@ -93,7 +93,7 @@ class Column:
     """The declared type: TEXT, INTEGER or REAL."""
     is_required: bool
 
-    def is_sound(self, value: Any) -> bool:
+    def is_valid(self, value: Any) -> bool:
         """Return whether hldctl could have written the value; text must be decoded already."""
         if value is None:
             return not self.is_required
@@ -144,7 +144,7 @@ def invalid_values(connection: apsw.Connection) -> Iterator[str]:
         for rowid, *values in connection.execute(raw_rows_query(table, [column.name for column in table_columns])):
             for column, value in zip(table_columns, values, strict=True):
                 try:
-                    is_sound = column.is_sound(decode(value))
+                    is_sound = column.is_valid(decode(value))
                 except UnicodeDecodeError:
                     is_sound = False
                 if not is_sound:

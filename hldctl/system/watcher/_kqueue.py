@@ -29,7 +29,7 @@ if sys.platform != "linux":
                 self._is_polling |= not self._watch_input(descriptor)
 
         @property
-        def is_blind(self) -> bool:
+        def is_polling(self) -> bool:
             return self._is_polling
 
         def wait(self, seconds: float | None) -> bool:

@@ -43,7 +43,7 @@ class Wakeup:
             self._poller.register(descriptor, select.POLLIN)
 
     @property
-    def is_blind(self) -> bool:
+    def is_polling(self) -> bool:
         """True if the system cannot watch everything, so that the owner is woken ten times a second."""
         return self._is_polling
 
