@@ -155,7 +155,7 @@ def _task_notification(event: JsonObject) -> str:
     return f"Task {event.get('status') or 'changed'}: {event.get('summary') or event.get('task_id')}"
 
 
-def _compacted(event: JsonObject) -> str:
+def _compaction_text(event: JsonObject) -> str:
     tokens = whole_number(mapping(event.get("compact_metadata")).get("pre_tokens"))
     return "Conversation compacted" if tokens is None else f"Conversation compacted; it had {tokens} tokens"
 
@@ -171,7 +171,7 @@ def _session_created(event: JsonObject) -> str:
 _NOTES: dict[str, tuple[NoteKind, Callable[[JsonObject], str]]] = {
     "api_error": (NoteKind.API_ERROR, _message_text),
     "api_retry": (NoteKind.API_RETRY, _api_retry),
-    "compact_boundary": (NoteKind.COMPACTED, _compacted),
+    "compact_boundary": (NoteKind.COMPACTED, _compaction_text),
     "informational": (NoteKind.INFORMATION, _message_text),
     "permission_denied": (NoteKind.PERMISSION_DENIED, _permission_denied),
     "session_created": (NoteKind.SESSION_CREATED, _session_created),

@@ -79,7 +79,7 @@ def _server(name: str, server: JsonObject) -> McpServer:
         name=name,
         transport="stdio" if _is_stdio(server) else text(server.get("type")) or "http",
         command=text(server.get("command")),
-        url=_without_secrets(text(server.get("url"))),
+        url=_remove_secrets(text(server.get("url"))),
         env_names=tuple(name for name in mapping(server.get("env")) if name not in _SESSION_VARIABLES),
         header_names=tuple(mapping(server.get("headers"))),
     )
@@ -89,7 +89,7 @@ def _is_stdio(server: Any) -> bool:
     return isinstance(server, dict) and "command" in server and server.get("type") in (None, "stdio")
 
 
-def _without_secrets(url: str | None) -> str | None:
+def _remove_secrets(url: str | None) -> str | None:
     if url is None:
         return None
     # Imported late: few sessions have a server with a URL, and the import would cost each supervisor memory.

@@ -20,7 +20,7 @@ class SuggestionsMixin:
         try:
             remaining: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
         except NoSuchOption as error:
-            raise _with_suggestion(error) from None
+            raise _add_suggestion(error) from None
         return remaining
 
 
@@ -51,7 +51,7 @@ class CommandWithRest(Command):
         return super().parse_args(ctx, args[:split])
 
 
-def _with_suggestion(error: NoSuchOption) -> NoSuchOption:
+def _add_suggestion(error: NoSuchOption) -> NoSuchOption:
     """Return the error with its suggestions worded like those for a mistyped command."""
     if error.possibilities:
         similar = ", ".join(repr(option) for option in error.possibilities)

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from hldctl.config import load, schema
-from hldctl.config.report import parts
+from hldctl.config.report import split_key
 from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.settings.values import tool_names
 from hldctl.system.atomic_write import rewrite
 
 
-def assign(key: str, text: str) -> None:
+def set_value(key: str, text: str) -> None:
     """Set the key in the file; raise BadUsage if the value would not be valid."""
-    table, name = parts(key)
+    table, name = split_key(key)
     value = _parse_value(table, name, text)
 
     def change(values: dict[str, Any]) -> None:
@@ -27,14 +27,14 @@ def assign(key: str, text: str) -> None:
     _apply(change)
 
 
-def remove(key: str) -> bool:
+def remove_value(key: str) -> bool:
     """Remove the key from the file; return False if it is not in the file."""
-    table, name = parts(key)
+    table, name = split_key(key)
     file = schema.path()
     values = schema.parse_toml(file, schema.read(file) or "")
     if table not in values or (name is not None and name not in _require_table(values[table])):
         return False
-    removes_table = name is None or not schema.is_valid_value(table, _without(name, values[table]))
+    removes_table = name is None or not schema.is_valid_value(table, _omit(name, values[table]))
 
     def change(values: dict[str, Any]) -> None:
         if removes_table:
@@ -52,7 +52,7 @@ def _require_table(value: Any) -> dict[str, Any]:
     return value
 
 
-def _without(name: str, table: dict[str, Any]) -> dict[str, Any]:
+def _omit(name: str, table: dict[str, Any]) -> dict[str, Any]:
     return {other: value for other, value in table.items() if other != name}
 
 

@@ -31,16 +31,16 @@ class Setting:
     """The file, variable or directory that it comes from, or the reason why it is missing."""
 
 
-def settings() -> list[Setting]:
+def list_settings() -> list[Setting]:
     """Return all settings; raise BadUsage if the configuration is not valid."""
     return [*(look() for _, look in _FROM_ENVIRONMENT.values()), *_file_settings()]
 
 
-def setting(key: str) -> Setting:
+def find_setting(key: str) -> Setting:
     """Return one setting, with the value None if it is not set; raise BadUsage for an unknown key."""
     if key in _FROM_ENVIRONMENT:
         return _FROM_ENVIRONMENT[key][1]()
-    table, name = parts(key)
+    table, name = split_key(key)
     by_key = {each.key: each for each in _file_settings()}
     if key in by_key:
         return by_key[key]
@@ -96,7 +96,7 @@ def _file_settings() -> Iterator[Setting]:
             yield Setting(key, file_values[key], Source.FILE, str(file))
 
 
-def parts(key: str) -> tuple[str, str | None]:
+def split_key(key: str) -> tuple[str, str | None]:
     """Return the key and None, or a table and the name in it; raise BadUsage for a key that no file can set."""
     table, _, name = key.partition(".")
     if key in schema.KEYS:

@@ -39,6 +39,6 @@ class Finding:
 Findings = Iterator[Finding]
 
 
-def fine(subject: str, message: str) -> Finding:
+def ok_finding(subject: str, message: str) -> Finding:
     """Return a finding of level OK."""
     return Finding(subject, Level.OK, message)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hldctl.claude import binary
 from hldctl.claude.binary import OLDEST_WITH_APPROVALS, read_login_method, read_version
-from hldctl.doctor.check import Finding, Findings, Level, fine
+from hldctl.doctor.check import Finding, Findings, Level, ok_finding
 from hldctl.errors import HldctlError
 
 _CRON_PATH = "/usr/bin:/bin"
@@ -37,7 +37,7 @@ def _check_version(claude: Path) -> Finding:
         )
     name = ".".join(map(str, installed))
     if installed >= OLDEST_WITH_APPROVALS:
-        return fine("Claude Code", f"{name}, {claude}")
+        return ok_finding("Claude Code", f"{name}, {claude}")
     oldest = ".".join(map(str, OLDEST_WITH_APPROVALS))
     return Finding(
         "Claude Code",
@@ -53,7 +53,7 @@ def _check_login(claude: Path, method: str | None) -> Finding:
             "login", Level.NOTE, "cannot find out whether Claude Code is logged in", "Try `hldctl launch --wait`."
         )
     if method != "none":
-        return fine("login", f"by {method}")
+        return ok_finding("login", f"by {method}")
     return Finding(
         "login",
         Level.ERROR,
@@ -74,7 +74,7 @@ def _check_cron_path(claude: Path) -> Finding:
     if shutil.which("hldctl", path=_CRON_PATH) is None:
         advice.append(f"the full path of hldctl, {hldctl_path}")
     if not advice:
-        return fine("PATH under cron", "finds hldctl and Claude Code")
+        return ok_finding("PATH under cron", "finds hldctl and Claude Code")
     return Finding(
         "PATH under cron",
         Level.NOTE,
@@ -86,7 +86,7 @@ def _check_cron_path(claude: Path) -> Finding:
 def _check_cron_login(claude: Path, method: str | None) -> Finding:
     cron_method = read_login_method(claude, _cron_environment())
     if cron_method not in (None, "none"):
-        return fine("login under cron", f"by {cron_method}")
+        return ok_finding("login under cron", f"by {cron_method}")
     return Finding(
         "login under cron",
         Level.WARNING,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from hldctl.doctor.check import Finding, Findings, Level, fine
+from hldctl.doctor.check import Finding, Findings, Level, ok_finding
 from hldctl.errors import DamagedDatabase, HldctlError, UnfitEnvironment
 from hldctl.ingest.replay import recover
 from hldctl.paths import SessionFiles, StateDirectory
@@ -42,7 +42,7 @@ def examine(state: StateDirectory) -> Findings:
             message = f"{state.database} is damaged: {damage[0]}{rest}"
             yield Finding("database", Level.ERROR, message, _ADVICE, lambda: rebuild(state))
         else:
-            yield fine("database", f"intact, {state.database.stat().st_size / (1 << 20):.1f} MB")
+            yield ok_finding("database", f"intact, {state.database.stat().st_size / (1 << 20):.1f} MB")
 
 
 def rebuild(state: StateDirectory) -> str:
@@ -50,7 +50,7 @@ def rebuild(state: StateDirectory) -> str:
 
     Raise UnfitEnvironment while other commands have the database open.
     """
-    supervisors.end_all(state)
+    supervisors.kill_all(state)
     message = rebuild_rows(state)
     with open_database(state):
         supervisors.adopt_all_lost(state)

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from hldctl.doctor.check import Finding, Findings, Level, fine
+from hldctl.doctor.check import Finding, Findings, Level, ok_finding
 from hldctl.paths import MODE_BITS_OF_OTHERS, StateDirectory
 from hldctl.sessions import supervisors
 
@@ -28,7 +28,7 @@ def examine(state: StateDirectory) -> Findings:
         if status.st_mode & MODE_BITS_OF_OTHERS and status.st_uid == os.geteuid()
     ]
     if not accessible:
-        yield fine("modes", "only the owner has access")
+        yield ok_finding("modes", "only the owner has access")
         return
     yield Finding(
         "modes",

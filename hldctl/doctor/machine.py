@@ -11,7 +11,7 @@ import psutil
 
 from hldctl import __version__
 from hldctl.config import load, schema
-from hldctl.doctor.check import Finding, Findings, Level, fine
+from hldctl.doctor.check import Finding, Findings, Level, ok_finding
 from hldctl.errors import HldctlError
 from hldctl.paths import StateDirectory
 from hldctl.store.recovery import integrity
@@ -27,7 +27,7 @@ _MIN_FREE_BYTES = 100 << 20
 
 
 def examine(state: StateDirectory) -> Findings:
-    yield fine("hldctl", f"{__version__} on Python {platform.python_version()}, {platform.system()}")
+    yield ok_finding("hldctl", f"{__version__} on Python {platform.python_version()}, {platform.system()}")
     yield _check_sqlite()
     yield _check_configuration()
     yield _check_state_directory(state)
@@ -41,7 +41,7 @@ def examine(state: StateDirectory) -> Findings:
 def _check_sqlite() -> Finding:
     version = ".".join(map(str, integrity.sqlite_version()))
     if integrity.sqlite_version() >= integrity.FIRST_FIXED_SQLITE:
-        return fine("SQLite", version)
+        return ok_finding("SQLite", version)
     return Finding(
         "SQLite",
         Level.ERROR,
@@ -56,7 +56,7 @@ def _check_configuration() -> Finding:
     except HldctlError as error:
         return Finding("configuration", Level.ERROR, str(error), "Fix it with `hldctl config edit`.")
     file = schema.path()
-    return fine("configuration", str(file) if file.exists() else f"none; {file} does not exist")
+    return ok_finding("configuration", str(file) if file.exists() else f"none; {file} does not exist")
 
 
 def _check_state_directory(state: StateDirectory) -> Finding:
@@ -68,7 +68,7 @@ def _check_state_directory(state: StateDirectory) -> Finding:
         return Finding("state directory", Level.ERROR, str(error))
     except OSError as error:
         return Finding("state directory", Level.ERROR, str(error), "Fix this, or set HLDCTL_HOME to another directory.")
-    return fine("state directory", str(state.root))
+    return ok_finding("state directory", str(state.root))
 
 
 def is_usable(state: StateDirectory) -> bool:
@@ -81,18 +81,18 @@ def is_usable(state: StateDirectory) -> bool:
 
 
 def _check_file_system(root: Path) -> Finding:
-    kind = file_system(root)
-    if is_of_network(root):
+    kind = file_system_type(root)
+    if is_network_file_system(root):
         return Finding(
             "file system",
             Level.WARNING,
             f"{root} is on {kind}, where file locks and SQLite's shared memory may not work",
             "Set HLDCTL_HOME to a local directory.",
         )
-    return fine("file system", kind or "unknown")
+    return ok_finding("file system", kind or "unknown")
 
 
-def file_system(path: Path) -> str:
+def file_system_type(path: Path) -> str:
     """Return the system's name for the type of the file system that holds the path; empty if unknown."""
     try:
         partitions = psutil.disk_partitions(all=True)
@@ -109,8 +109,8 @@ def file_system(path: Path) -> str:
     return max(reversed(mounts), key=lambda mount: mount[0], default=(0, ""))[1]
 
 
-def is_of_network(path: Path) -> bool:
-    return file_system(path).lower().startswith(_NETWORK_TYPES)
+def is_network_file_system(path: Path) -> bool:
+    return file_system_type(path).lower().startswith(_NETWORK_TYPES)
 
 
 def _check_locks(root: Path) -> Finding:
@@ -125,7 +125,7 @@ def _check_locks(root: Path) -> Finding:
     except (OSError, HldctlError) as error:
         return Finding("locks", Level.ERROR, f"cannot write and lock files in {root}: {error}", advice)
     if works:
-        return fine("locks", "file locking works")
+        return ok_finding("locks", "file locking works")
     return Finding("locks", Level.ERROR, f"file locking does not work in {root}", advice)
 
 
@@ -133,7 +133,7 @@ def _check_space(root: Path) -> Finding:
     free = shutil.disk_usage(root).free
     message = f"{free / (1 << 30):.1f} GB free"
     if free >= _MIN_FREE_BYTES:
-        return fine("disk", message)
+        return ok_finding("disk", message)
     return Finding("disk", Level.WARNING, f"only {free >> 20} MB free in {root}", "Free some disk space.")
 
 
@@ -144,7 +144,7 @@ def _check_notifications(root: Path) -> Finding:
     finally:
         wakeup.close()
     if not is_blind:
-        return fine("notification of changes", "works")
+        return ok_finding("notification of changes", "works")
     return Finding(
         "notification of changes",
         Level.WARNING,

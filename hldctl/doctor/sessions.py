@@ -7,8 +7,8 @@ import shutil
 import time
 from collections.abc import Container
 
-from hldctl.doctor.check import Finding, Findings, Level, fine
-from hldctl.doctor.machine import is_of_network
+from hldctl.doctor.check import Finding, Findings, Level, ok_finding
+from hldctl.doctor.machine import is_network_file_system
 from hldctl.errors import HldctlError, UnfitEnvironment
 from hldctl.ingest import session_record
 from hldctl.ingest.replay import rebuild
@@ -49,7 +49,7 @@ def examine(state: StateDirectory) -> Findings:
     except (HldctlError, ValueError, TypeError, LookupError, AttributeError):
         # The database is damaged, which has a finding of its own.
         return
-    yield from findings or [fine("sessions", f"{count} recorded, consistent with their journals")]
+    yield from findings or [ok_finding("sessions", f"{count} recorded, consistent with their journals")]
     yield from _check_logs(state, closed)
 
 
@@ -67,7 +67,7 @@ def _check_supervisors(state: StateDirectory, closed: Container[str]) -> Finding
         session.id
         for session in sessions.live_sessions(sessions.live_ids())
         if session.id not in closed
-        and supervisors.is_here(session)
+        and supervisors.is_running_here(session)
         and file_lock.is_free(state.session(session.id).lock)
     ]
     if ids:
@@ -81,8 +81,8 @@ def _check_supervisors(state: StateDirectory, closed: Container[str]) -> Finding
 
 
 def _check_responses(state: StateDirectory, closed: Container[str]) -> Findings:
-    alive = [session_id for session_id in supervisors.alive_here() if session_id not in closed]
-    ids = supervisor_health.unanswering(state, alive, _RESPONSE_SECONDS)
+    alive = [session_id for session_id in supervisors.running_here_ids() if session_id not in closed]
+    ids = supervisor_health.unresponsive_ids(state, alive, _RESPONSE_SECONDS)
     if ids:
         yield Finding(
             "supervisors",
@@ -96,7 +96,7 @@ def _check_responses(state: StateDirectory, closed: Container[str]) -> Findings:
 def _replace(state: StateDirectory, ids: list[str]) -> None:
     with open_database(state):
         supervisors.replace(state, ids)
-        unresponsive = supervisor_health.unanswering(state, ids, _RESPONSE_SECONDS)
+        unresponsive = supervisor_health.unresponsive_ids(state, ids, _RESPONSE_SECONDS)
     if unresponsive:
         raise UnfitEnvironment(
             f"No supervisor of {_count_and_ids(unresponsive)} responds; see supervisor.log in their directories."
@@ -120,13 +120,13 @@ def _check_hosts(state: StateDirectory) -> Findings:
     others = [
         session
         for session in alive
-        if not supervisors.is_here(session) and not is_in_another_namespace(session.boot_id)
+        if not supervisors.is_running_here(session) and not is_in_another_namespace(session.boot_id)
     ]
     if not others:
         return
     ids = [session.id for session in others]
     message = f"{_count_and_ids(ids)} recorded as running on {others[0].host}"
-    if is_of_network(state.root):
+    if is_network_file_system(state.root):
         yield Finding("hosts", Level.NOTE, message, f"Run `hldctl doctor` on {others[0].host}.")
     else:
         yield Finding(
@@ -308,9 +308,9 @@ def _remove(state: StateDirectory, ids: list[str]) -> None:
 
 def _restore(state: StateDirectory, ids: list[str]) -> None:
     # A supervisor that is alive writes to a database that is gone.
-    supervisors.end(state, ids)
+    supervisors.kill_supervisors(state, ids)
     with open_database(state):
-        supervisors.restore(state, ids)
+        supervisors.restore_rows(state, ids)
         unrestorable = [session_id for session_id in ids if sessions.get(session_id) is None]
     if unrestorable:
         raise UnfitEnvironment(

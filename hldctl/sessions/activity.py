@@ -22,7 +22,7 @@ _KEY_INPUTS = (
 _LONGEST_ARGUMENT = 200
 
 
-class Doing(StrEnum):
+class ActivityKind(StrEnum):
     QUEUED = "queued"
     STARTING = "starting"
     RESTARTING = "restarting"
@@ -38,7 +38,7 @@ class Doing(StrEnum):
 class Activity:
     """What a session is doing, since when, and until when if known. Times are in milliseconds since 1970."""
 
-    kind: Doing
+    kind: ActivityKind
     since_ms: int
     until_ms: int | None = None
     tool: str = ""
@@ -57,7 +57,7 @@ class Activity:
     """The reason for the retry."""
 
 
-def of_all() -> dict[str, Activity]:
+def load_activities() -> dict[str, Activity]:
     """Return the activity of each session that has not ended, by id. Takes four queries, whatever their number."""
     live = activity.running_sessions()
     if not live:
@@ -74,7 +74,7 @@ def of_all() -> dict[str, Activity]:
     }
 
 
-def last_words(session_id: str) -> str | None:
+def latest_reply(session_id: str) -> str | None:
     """Return Claude's last text in the main conversation; None if there is none."""
     return activity.last_message(session_id)
 
@@ -82,56 +82,56 @@ def last_words(session_id: str) -> str | None:
 def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession]) -> Activity:
     same_name = [other for other in earlier if session.name is not None and other.name == session.name]
     if same_name:
-        return Activity(Doing.QUEUED, session.created_at, name=session.name, ahead_count=len(same_name))
+        return Activity(ActivityKind.QUEUED, session.created_at, name=session.name, ahead_count=len(same_name))
     ahead = sum(other.status == Status.QUEUED for other in earlier)
-    return Activity(Doing.QUEUED, session.created_at, ahead_count=ahead)
+    return Activity(ActivityKind.QUEUED, session.created_at, ahead_count=ahead)
 
 
 def _activity(
     session: RunningSession, waiting: Sequence[Approval], call: OpenCall | None, last: LastEvent | None
 ) -> Activity:
     if session.status == Status.INTERRUPTING:
-        return Activity(Doing.STOPPING, session.interrupt_requested_at or session.created_at)
+        return Activity(ActivityKind.STOPPING, session.interrupt_requested_at or session.created_at)
     if waiting:
         oldest = waiting[0]
         return Activity(
-            Doing.WAITING,
+            ActivityKind.WAITING,
             oldest.created_at,
             tool=oldest.tool_name,
-            argument=argument(oldest.tool_input),
+            argument=key_argument(oldest.tool_input),
             more_count=len(waiting) - 1,
             approval_id=oldest.id,
         )
     if session.pid is None:
         return _start_activity(session)
     if call is not None:
-        text = argument(call.tool_input)
+        text = key_argument(call.tool_input)
         return Activity(
-            Doing.TOOL, call.created_at, tool=call.tool_name or "", argument=text, more_count=call.calls - 1
+            ActivityKind.TOOL, call.created_at, tool=call.tool_name or "", argument=text, more_count=call.calls - 1
         )
     return _model_activity(session, last)
 
 
 def _start_activity(session: RunningSession) -> Activity:
     if not session.restarts:
-        return Activity(Doing.STARTING, session.created_at)
+        return Activity(ActivityKind.STARTING, session.created_at)
     restart = session.restarts[-1]
-    return Activity(Doing.RESTARTING, restart["at"], until_ms=restart["due"], note=restart["reason"])
+    return Activity(ActivityKind.RESTARTING, restart["at"], until_ms=restart["due"], note=restart["reason"])
 
 
 def _model_activity(session: RunningSession, last: LastEvent | None) -> Activity:
     """Return what Claude does after its last event: Claude Code reports a message only when it is complete."""
     if last is None:
-        return Activity(Doing.THINKING, session.started_at or session.created_at)
+        return Activity(ActivityKind.THINKING, session.started_at or session.created_at)
     if last.note_kind == NoteKind.API_RETRY:
-        return Activity(Doing.RETRYING, last.created_at, note=last.note or "")
+        return Activity(ActivityKind.RETRYING, last.created_at, note=last.note or "")
     # The prompt may have been queued for a long time before Claude Code read it.
     since = max(last.created_at, session.started_at or 0)
     is_answer = last.event_type == EventType.MESSAGE and last.role == "assistant"
-    return Activity(Doing.ANSWERING if is_answer else Doing.THINKING, since)
+    return Activity(ActivityKind.ANSWERING if is_answer else ActivityKind.THINKING, since)
 
 
-def argument(tool_input: str | None) -> str:
+def key_argument(tool_input: str | None) -> str:
     """Return the most informative part of a tool's input (a JSON object): a command, a path, a pattern."""
     try:
         inputs: Any = json.loads(tool_input or "null")

@@ -14,7 +14,7 @@ from hldctl.paths import PRIVATE_FILE, StateDirectory
 _DAY_SECONDS = 86_400
 
 
-def options(configured: Configuration) -> list[str]:
+def prune_options(configured: Configuration) -> list[str]:
     """Return the options for `hldctl prune`; an empty list if automatic pruning is off."""
     if configured.prune is None:
         return []

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hldctl.store.session import Session
 
 
-def by_family(sessions: Sequence[Session]) -> Iterator[tuple[int, Session]]:
+def walk_tree(sessions: Sequence[Session]) -> Iterator[tuple[int, Session]]:
     """Yield each session with its depth, a parent before its children. A session whose parent is missing is a root.
 
     Roots keep their order; children come oldest first.

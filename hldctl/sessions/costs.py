@@ -28,7 +28,7 @@ class Costs:
     """The costs of each start of Claude Code; None for one that ended without a `result`."""
 
 
-def of_session(state: StateDirectory, session: Session) -> Costs:
+def session_costs(state: StateDirectory, session: Session) -> Costs:
     """Return the session's costs; only the totals in its row if its journal cannot be read."""
     total = _total(session)
     offsets = [int(restart["offset"]) for restart in session.restarts or []]
@@ -41,7 +41,7 @@ def of_session(state: StateDirectory, session: Session) -> Costs:
         last_usage[sum(offset < end for offset in offsets)] = usage.spending_by_model(result)
     latest = next((models for models in reversed(last_usage) if models), {})
     models: dict[str | None, Spending] = dict(usage.subtract_spending(latest, inherited or {}).items())
-    unassigned = _unassigned(total, models)
+    unassigned = _unassigned_spending(total, models)
     if unassigned is not None:
         models[None if models else session.model_id] = unassigned
     return Costs(models, total, list(_run_costs(last_usage, inherited or {})))
@@ -74,7 +74,7 @@ def _total(session: Session) -> Spending:
     return Spending(tokens, session.cost_usd)
 
 
-def _unassigned(total: Spending, models: dict[str | None, Spending]) -> Spending | None:
+def _unassigned_spending(total: Spending, models: dict[str | None, Spending]) -> Spending | None:
     """Return the part of the total that is not assigned to a model; None if there is no such part."""
     assigned = Tokens()
     for spent in models.values():

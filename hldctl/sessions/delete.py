@@ -22,7 +22,7 @@ _EXIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Removed:
+class DeletedSession:
     """A session that was deleted."""
 
     session_id: str
@@ -30,7 +30,7 @@ class Removed:
     """The size of its files in bytes."""
 
 
-def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) -> Iterator[Removed]:
+def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = False) -> Iterator[DeletedSession]:
     """Delete the sessions and yield each once it is deleted.
 
     Raise WrongState, before anything is deleted, if one has not ended; `force` interrupts it first.
@@ -49,11 +49,11 @@ def remove(state: StateDirectory, ids: Sequence[str], *, force: bool = False) ->
     if alive and not force:
         raise WrongState(f"{' and '.join(alive)}: has not ended; interrupt it first, or use --force.")
     if alive:
-        interrupt.interrupt(state, alive)
+        interrupt.interrupt_sessions(state, alive)
     yield from _delete_all(state, ids)
 
 
-def prunable(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:
+def prunable_ids(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:
     """Return the sessions that ended longer ago than `older_than_seconds`, except the newest `keep`; oldest first.
 
     Sessions whose directory belongs to another user are skipped, so that the others can be deleted.
@@ -64,7 +64,7 @@ def prunable(state: StateDirectory, *, older_than_seconds: float | None, keep: i
     return [session_id for session_id in ids if state.session(session_id).is_own_directory()]
 
 
-def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
+def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSession]:
     """Delete the sessions, yield each, and return their space in the database to the file system."""
     yield from _delete_all(state, ids)
     # The sessions are deleted even if there is no room to shrink the database.
@@ -72,14 +72,14 @@ def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
         maintenance.return_free_space()
 
 
-def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[Removed]:
+def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSession]:
     """Delete one session after the other; on a full disk, all files before the first row.
 
     Deleting a row needs some room in the write-ahead log, which the files of this session may not have freed.
     """
-    without_row_room: list[Removed] = []
+    without_row_room: list[DeletedSession] = []
     for session_id in ids:
-        removed = Removed(session_id, _delete_files(state, state.session(session_id)))
+        removed = DeletedSession(session_id, _delete_files(state, state.session(session_id)))
         if not without_row_room and _delete_row(state, session_id):
             yield removed
         else:
@@ -133,7 +133,7 @@ def _acquire_lock(state: StateDirectory, files: SessionFiles) -> int:
             is_done = not sessions.needing_supervisor([files.directory.name])
         if is_done:
             # The supervisor has nothing left to do: it is stopped, or hangs.
-            supervisors.end(state, [files.directory.name])
+            supervisors.kill_supervisors(state, [files.directory.name])
             lock_fd = file_lock.acquire(files.lock, timeout=1.0)
     if lock_fd is None:
         raise UnfitEnvironment(f"Session {files.directory.name} is still being recorded; try again.")

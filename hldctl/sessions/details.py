@@ -20,7 +20,7 @@ from hldctl.system.processes import command_line, is_running, recorded_identity
 
 
 @dataclass(frozen=True)
-class LeftRunning:
+class LeftoverProcess:
     """A process that Claude Code left running when it exited normally, and that is still running."""
 
     pid: int
@@ -28,13 +28,13 @@ class LeftRunning:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class SessionDetails:
     """A session and everything that `hldctl show` prints about it."""
 
     session: Session
     child_ids: list[str]
     mcp_servers: list[McpServerRow]
-    left_running: list[LeftRunning]
+    left_running: list[LeftoverProcess]
     pending_requests: list[Approval]
     """The pending permission requests."""
     rules: list[dict[str, Any]]
@@ -43,13 +43,13 @@ class Inspection:
     """Where it runs and what can be done from here, if it runs in another PID namespace; otherwise empty."""
 
 
-def inspect(state: StateDirectory, ref: str) -> Inspection:
+def load_details(state: StateDirectory, ref: str) -> SessionDetails:
     """Return the session and its details; raise NoSuchSession if `ref` does not name exactly one session."""
     with open_for_reading(state):
         session_id = lookup.find_session(ref).id
         supervisors.adopt_lost(state, [session_id])
         session = lookup.find_session(session_id)
-        return Inspection(
+        return SessionDetails(
             session,
             sessions.children(session_id),
             mcp_servers.session_servers(session_id),
@@ -67,14 +67,14 @@ def _rules(session_id: str) -> list[dict[str, Any]]:
     from hldctl.claude.permission_hook import Rule
     from hldctl.sessions.permissions import rules
 
-    return [rules.as_object(Rule._make(row)) for row in rows]
+    return [rules.rule_json(Rule._make(row)) for row in rows]
 
 
-def _left_running(session: Session) -> list[LeftRunning]:
+def _left_running(session: Session) -> list[LeftoverProcess]:
     identities = [recorded_identity(pid, session.boot_id, started) for pid, started in session.left_running or ()]
-    return [LeftRunning(process.pid, command_line(process.pid)) for process in identities if is_running(process)]
+    return [LeftoverProcess(process.pid, command_line(process.pid)) for process in identities if is_running(process)]
 
 
-def file_snapshots(state: StateDirectory, session_id: str) -> list[SnapshotRow]:
+def load_file_snapshots(state: StateDirectory, session_id: str) -> list[SnapshotRow]:
     with open_for_reading(state):
         return snapshot_store.session_snapshots(session_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
-from hldctl.sessions.wait import LOOK_SECONDS
+from hldctl.sessions.wait import POLL_SECONDS
 from hldctl.states import FeedType
 from hldctl.store import feed
 from hldctl.store.database import files_to_watch, open_for_reading, refresh
@@ -16,7 +16,7 @@ from hldctl.system.watcher import Wakeup
 _PAGE = 500
 
 
-def events(
+def feed_events(
     state: StateDirectory,
     *,
     after: int = 0,
@@ -35,7 +35,7 @@ def events(
                 if wakeup is None:
                     return
                 supervisors.adopt_all_lost(state)
-                wakeup.wait(LOOK_SECONDS)
+                wakeup.wait(POLL_SECONDS)
                 refresh(state)
         finally:
             if wakeup is not None:

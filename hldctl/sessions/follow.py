@@ -13,7 +13,7 @@ from hldctl.errors import NoSuchSession, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.permissions.changes import approval_changes
-from hldctl.sessions.wait import LOOK_SECONDS
+from hldctl.sessions.wait import POLL_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed, sessions
 from hldctl.store import events as stored_events
@@ -26,7 +26,7 @@ from hldctl.system.watcher import Wakeup
 _BLOCK = 1 << 16
 
 
-def events(
+def conversation_events(
     state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None, follow: bool = False
 ) -> Iterator[Event]:
     """Yield each session's events after `after`, or its `last` N; with `follow`, until all sessions have ended."""
@@ -35,7 +35,7 @@ def events(
 
 
 @dataclass(frozen=True)
-class Round:
+class Update:
     """The events since the last update, maybe none. Read them before you take the next update."""
 
     events: Iterator[Event | Approval]
@@ -43,22 +43,22 @@ class Round:
     """The sessions that have ended: this is their last update."""
 
 
-def with_approvals(
+def events_and_requests(
     state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None
 ) -> Iterator[Event | Approval]:
     """Follow the events, and the permission requests that are pending, new or answered."""
-    for update in rounds(state, ids, after=after, last=last):
+    for update in updates(state, ids, after=after, last=last):
         yield from update.events
 
 
-def rounds(
+def updates(
     state: StateDirectory,
     ids: Sequence[str],
     *,
     after: int = 0,
     last: int | None = None,
     inputs: Callable[[], Sequence[int]] = tuple,
-) -> Iterator[Round]:
+) -> Iterator[Update]:
     """Yield the same as updates: one for each change, one when `inputs` can be read, and one each LOOK_SECONDS.
 
     `inputs` is called before each wait and returns file descriptors.
@@ -69,7 +69,7 @@ def rounds(
             approval for session_id in ids for approval in approvals.pending_approvals(current_connection(), session_id)
         ]
         for ended, page in _event_pages(state, ids, after=after, last=last, follow=True, inputs=inputs):
-            yield Round(chain(page, pending, _approvals_after(reached, {approval.id for approval in pending})), ended)
+            yield Update(chain(page, pending, _approvals_after(reached, {approval.id for approval in pending})), ended)
             pending = []
 
 
@@ -107,7 +107,7 @@ def _event_pages(
                     return
                 supervisors.adopt_lost(state, list(reached))
                 if (descriptors := inputs()) == watched:
-                    wakeup.wait(LOOK_SECONDS)
+                    wakeup.wait(POLL_SECONDS)
                     refresh(state)
                 else:
                     # Do not wait: a change since the last read woke only the previous Wakeup.
@@ -128,7 +128,7 @@ def _new_events(reached: dict[str, int]) -> Iterator[Event]:
             reached[session_id] = event.sequence
 
 
-def journal(
+def journal_blocks(
     state: StateDirectory, session_id: str, *, last: int | None = None, follow: bool = False
 ) -> Iterator[bytes]:
     """Yield the journal's bytes, all or the `last` N lines; with `follow`, until the session has ended."""
@@ -145,7 +145,7 @@ def journal(
                 if wakeup is None or ended:
                     return
                 supervisors.adopt_lost(state, [session_id])
-                wakeup.wait(LOOK_SECONDS)
+                wakeup.wait(POLL_SECONDS)
                 refresh(state)
         finally:
             if wakeup is not None:

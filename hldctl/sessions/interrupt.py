@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hldctl.errors import WrongState
 from hldctl.paths import StateDirectory, touch
 from hldctl.sessions import supervisors, wait
-from hldctl.sessions.supervisor_health import Attention
+from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.store import sessions
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
@@ -16,7 +16,7 @@ from hldctl.supervisor.termination import GRACE_SECONDS
 from hldctl.system.clock import current_time_ms
 
 
-def interrupt(
+def interrupt_sessions(
     state: StateDirectory, ids: Sequence[str], *, grace_seconds: float = GRACE_SECONDS, await_end: bool = True
 ) -> list[Session]:
     """Stop the sessions in parallel; return the new state of those that had not ended before.
@@ -30,7 +30,7 @@ def interrupt(
         # First: a session that has already ended keeps its outcome.
         supervisors.adopt_lost(state, ids)
         for session in sessions.live_sessions(ids):
-            if not supervisors.is_here(session):
+            if not supervisors.is_running_here(session):
                 _refuse_unless_supervised(session, state)
         requested = [
             session_id
@@ -42,7 +42,7 @@ def interrupt(
             touch(state.session(session_id).change_signal)
         if not await_end:
             return [stored for session_id in requested if (stored := sessions.get(session_id)) is not None]
-    return wait.wait(state, requested, attention=Attention(state)) if requested else []
+    return wait.wait_for_sessions(state, requested, attention=SupervisorMonitor(state)) if requested else []
 
 
 def _refuse_unless_supervised(session: Session, state: StateDirectory) -> None:

@@ -79,7 +79,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
             if_running=if_running,
             launched_within=launcher_id,
         ),
-        auto_prune.options(configuration),
+        auto_prune.prune_options(configuration),
     )
 
 

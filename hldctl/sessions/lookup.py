@@ -9,7 +9,7 @@ from hldctl.paths import is_session_id
 from hldctl.store import sessions
 from hldctl.store.session import Session
 
-SHORTEST_PREFIX = 4
+MIN_PREFIX_LENGTH = 4
 """The minimum length of an id prefix, for ids of any kind."""
 
 
@@ -31,9 +31,9 @@ def _find_id(ref: str) -> str:
         return newest
     if (id_by_name := sessions.newest_id_with_name(ref)) is not None:
         return id_by_name
-    if len(ref) < SHORTEST_PREFIX:
+    if len(ref) < MIN_PREFIX_LENGTH:
         raise NoSuchSession(
-            f"There is no session {ref!r}; a prefix of an id must have at least {SHORTEST_PREFIX} characters."
+            f"There is no session {ref!r}; a prefix of an id must have at least {MIN_PREFIX_LENGTH} characters."
         )
     ids = sessions.ids_with_prefix(ref.lower())
     if len(ids) > 1:

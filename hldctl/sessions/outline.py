@@ -68,7 +68,7 @@ class Outline:
 _NO_EVENT = 0
 
 
-def read(session_id: str) -> Outline:
+def load_outline(session_id: str) -> Outline:
     """Return the outline of the session's conversation."""
     outline = Outline(session_id)
     calls: dict[str, OutlineEntry] = {}

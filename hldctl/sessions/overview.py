@@ -11,7 +11,7 @@ from pathlib import Path
 from hldctl.paths import StateDirectory
 from hldctl.sessions import activity, supervisors
 from hldctl.sessions.activity import Activity
-from hldctl.sessions.wait import LOOK_SECONDS
+from hldctl.sessions.wait import POLL_SECONDS
 from hldctl.store import sessions
 from hldctl.store.database import files_to_watch, open_for_reading, refresh
 from hldctl.store.session import Session
@@ -38,13 +38,15 @@ class Overview:
     """The beginning of the error or result of each session that has ended."""
 
 
-def look(listing: Listing) -> Overview:
+def load_overview(listing: Listing) -> Overview:
     """Return the present overview."""
     listed = find_sessions(listing)
-    return Overview(listed, activity.of_all(), sessions.outcomes([session.id for session in listed], _OUTCOME_CHARS))
+    return Overview(
+        listed, activity.load_activities(), sessions.outcomes([session.id for session in listed], _OUTCOME_CHARS)
+    )
 
 
-def followed(state: StateDirectory, listing: Listing, also: Sequence[Path] = ()) -> Iterator[Overview]:
+def follow_overview(state: StateDirectory, listing: Listing, also: Sequence[Path] = ()) -> Iterator[Overview]:
     """Yield overviews forever: after each change or touch of the files `also`, and each second while a session runs."""
     with open_for_reading(state):
         # Wake up after a commit of any session, as in `feed`.
@@ -52,8 +54,8 @@ def followed(state: StateDirectory, listing: Listing, also: Sequence[Path] = ())
         with closing(Wakeup(files)) as wakeup:
             while True:
                 supervisors.adopt_all_lost(state)
-                overview = look(listing)
+                overview = load_overview(listing)
                 yield overview
                 time.sleep(_MIN_INTERVAL_SECONDS)
-                wakeup.wait(LOOK_SECONDS - _MIN_INTERVAL_SECONDS if overview.activities else IDLE_SECONDS)
+                wakeup.wait(POLL_SECONDS - _MIN_INTERVAL_SECONDS if overview.activities else IDLE_SECONDS)
                 refresh(state)

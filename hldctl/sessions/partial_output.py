@@ -12,7 +12,7 @@ from hldctl.claude.partial_messages import Piece, parse_piece
 _LOOK_BACK_BYTES = 1 << 18
 
 
-class Writing:
+class PartialOutput:
     """A reader that returns each piece once, starting shortly before the current end of the journal."""
 
     def __init__(self, journal: Path) -> None:

@@ -13,7 +13,7 @@ from hldctl.system.processes import is_this_machine
 
 
 @dataclass(frozen=True)
-class Use:
+class ProcessUsage:
     """The usage of a session's whole process tree, including its supervisor."""
 
     process_count: int = 0
@@ -22,19 +22,19 @@ class Use:
     memory_bytes: int = 0
     """Resident bytes; shared pages count once for each process."""
 
-    def plus(self, cpu_percent: float, memory: int) -> Use:
-        return Use(self.process_count + 1, self.cpu_percent + cpu_percent, self.memory_bytes + memory)
+    def plus(self, cpu_percent: float, memory: int) -> ProcessUsage:
+        return ProcessUsage(self.process_count + 1, self.cpu_percent + cpu_percent, self.memory_bytes + memory)
 
 
-class Meter:
+class UsageSampler:
     """A sampler that caches each process's session marker, so that a sample reads little of each process."""
 
     def __init__(self) -> None:
         self._markers: dict[psutil.Process, str | None] = {}
 
-    def sample(self, sessions: Sequence[Session]) -> dict[str, Use]:
+    def sample(self, sessions: Sequence[Session]) -> dict[str, ProcessUsage]:
         """Return the usage by session id. The first sample has no CPU time."""
-        usage = {session.id: Use() for session in sessions}
+        usage = {session.id: ProcessUsage() for session in sessions}
         # Pids recorded on another machine, or in a container, belong to other processes here.
         here = (session for session in sessions if is_this_machine(session.host, session.boot_id))
         supervisors = {session.supervisor_pid: session.id for session in here}

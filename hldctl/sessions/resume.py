@@ -51,7 +51,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         parent_id = lookup.find_session(session_ref).id
     # Its settings and environment become the new session's.
     state.session(parent_id).require_own()
-    parent = wait.until_conversation(state, parent_id)
+    parent = wait.wait_for_conversation(state, parent_id)
     if parent.claude_session_id is None:
         raise WrongState(
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
@@ -80,7 +80,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         return LaunchResult(running, is_new=False)
     if parent.completed_at is None:
         # Last, so that an error in the continuation does not stop its parent.
-        interrupt.interrupt(state, [parent.id])
+        interrupt.interrupt_sessions(state, [parent.id])
     if any(getattr(new_settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
         new_settings = replace(new_settings, fresh_system_prompt=True)
     request = new_request(query, claude_path, umask, new_settings, title=options.title or parent.title)
@@ -95,7 +95,9 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         # The commands may be inherited from the parent, whose launcher chose them.
         launched_within=launcher_id or parent.launched_within,
     )
-    return start(state, _add_permissions(state, continuation, parent.id, options), auto_prune.options(configuration))
+    return start(
+        state, _add_permissions(state, continuation, parent.id, options), auto_prune.prune_options(configuration)
+    )
 
 
 def _add_permissions(
@@ -105,8 +107,8 @@ def _add_permissions(
     with open_database(state):
         parent = lookup.find_session(parent_id)
         now_ms = current_time_ms()
-        if settings.has_expired(parent, now_ms):
-            sessions.change_settings(parent_id, settings.WITHOUT_SKIPPING, now_ms)
+        if settings.has_skipping_expired(parent, now_ms):
+            sessions.change_settings(parent_id, settings.SKIPPING_OFF, now_ms)
             parent = lookup.find_session(parent_id)
     return replace(request, permissions=policies.continued_permissions(options, parent, now_ms))
 

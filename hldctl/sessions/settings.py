@@ -18,14 +18,14 @@ from hldctl.store.session import Session
 from hldctl.supervisor.pending_hooks import wake_hooks
 from hldctl.system.clock import current_time_ms
 
-WITHOUT_SKIPPING: dict[str, Any] = {
+SKIPPING_OFF: dict[str, Any] = {
     "dangerously_skip_permissions": False,
     "dangerously_skip_permissions_expires_at": None,
 }
 
 
 @dataclass(frozen=True)
-class Changes:
+class SettingChanges:
     """Changes to a session's settings; None leaves a setting unchanged."""
 
     title: str | None = None
@@ -55,11 +55,11 @@ class Changes:
             expires_at = now + self.skip_permissions_for_ms
             columns |= {"dangerously_skip_permissions": True, "dangerously_skip_permissions_expires_at": expires_at}
         elif self.dangerously_skip_permissions is not None:
-            columns |= WITHOUT_SKIPPING | {"dangerously_skip_permissions": self.dangerously_skip_permissions}
+            columns |= SKIPPING_OFF | {"dangerously_skip_permissions": self.dangerously_skip_permissions}
         return columns
 
 
-def change(state: StateDirectory, ref: str, changes: Changes) -> Session:
+def change_settings(state: StateDirectory, ref: str, changes: SettingChanges) -> Session:
     """Change the settings and return the updated session; raise BadUsage if there is nothing to change."""
     if changes.dangerously_skip_permissions is False and changes.skip_permissions_for_ms is not None:
         raise BadUsage(
@@ -87,20 +87,20 @@ def change(state: StateDirectory, ref: str, changes: Changes) -> Session:
         return lookup.find_session(session_id)
 
 
-def _rules_to_forget(session_id: str, changes: Changes) -> list[sessions.ForgottenRule]:
+def _rules_to_forget(session_id: str, changes: SettingChanges) -> list[sessions.ForgottenRule]:
     if not changes.rules_to_remove:
         return []
     # Imported here: other settings do not need code about Claude Code.
     from hldctl.sessions.permissions import rules
 
-    return [(rules.rule_id(rule), rule) for rule in rules.named(session_id, changes.rules_to_remove)]
+    return [(rules.rule_id(rule), rule) for rule in rules.find_rules(session_id, changes.rules_to_remove)]
 
 
-def is_hooked(state: StateDirectory, session: Session) -> bool:
+def has_permission_hook(state: StateDirectory, session: Session) -> bool:
     """Return whether its Claude Code asks hldctl for permission."""
     return os.path.exists(state.session(session.id).settings_with_hook)
 
 
-def has_expired(session: Session, now: int) -> bool:
+def has_skipping_expired(session: Session, now: int) -> bool:
     expires_at = session.dangerously_skip_permissions_expires_at
     return session.dangerously_skip_permissions and expires_at is not None and expires_at <= now

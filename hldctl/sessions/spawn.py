@@ -23,12 +23,12 @@ def prestart() -> None:
         return
 
 
-def for_launch() -> subprocess.Popen[bytes]:
+def spawn_for_launch() -> subprocess.Popen[bytes]:
     """Return a supervisor process that waits for its request on standard input; raise OSError if it cannot start."""
     return _prestarted.pop() if _prestarted else _spawn("launch")
 
 
-def for_adoption(session_id: str) -> subprocess.Popen[bytes]:
+def spawn_for_adoption(session_id: str) -> subprocess.Popen[bytes]:
     """Start a supervisor for a session that has lost its own; raise OSError if it cannot start."""
     return _spawn("adopt", session_id)
 

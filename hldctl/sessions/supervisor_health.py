@@ -20,7 +20,7 @@ _SLOW_SECONDS = 15.0
 _MAX_REPLACEMENTS = 3
 
 
-class Attention:
+class SupervisorMonitor:
     """A monitor that replaces unresponsive supervisors while a command waits for their sessions.
 
     A supervisor is unresponsive if it does not act on a touch of its wake signal.
@@ -61,7 +61,7 @@ class Attention:
         return False
 
 
-def unanswering(state: StateDirectory, ids: Iterable[str], seconds: float) -> list[str]:
+def unresponsive_ids(state: StateDirectory, ids: Iterable[str], seconds: float) -> list[str]:
     """Return the sessions whose supervisor is alive but does not respond within `seconds`."""
     supervised = [session_id for session_id in ids if not file_lock.is_free(state.session(session_id).lock)]
     for session_id in supervised:

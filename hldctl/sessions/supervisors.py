@@ -32,7 +32,7 @@ def launch(state: StateDirectory, request: LaunchRequest) -> LaunchReport:
 
     Raise the error that the supervisor reports if Claude Code cannot be started.
     """
-    process = _start(spawn.for_launch)
+    process = _start(spawn.spawn_for_launch)
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(request.to_bytes())
@@ -59,7 +59,7 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     lost = [
         session
         for session in unattended
-        if is_here(session) or other_namespaces.may_conclude(session, state.session(session.id))
+        if is_running_here(session) or other_namespaces.may_conclude(session, state.session(session.id))
     ]
     for session in lost:
         if not state.session(session.id).directory.is_dir():
@@ -71,13 +71,13 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     _adopt(state, [session.id for session in lost if state.session(session.id).directory.is_dir()])
 
 
-def restore(state: StateDirectory, ids: Iterable[str]) -> None:
+def restore_rows(state: StateDirectory, ids: Iterable[str]) -> None:
     """Start supervisors that recreate these sessions' rows from their files, and adopt the sessions."""
     _adopt(state, ids)
 
 
 def _adopt(state: StateDirectory, ids: Iterable[str]) -> None:
-    processes = [(session_id, _start(spawn.for_adoption, session_id)) for session_id in ids]
+    processes = [(session_id, _start(spawn.spawn_for_adoption, session_id)) for session_id in ids]
     for session_id, process in processes:
         if process.stdin is not None:
             process.stdin.close()
@@ -102,7 +102,7 @@ def ids_with_files(state: StateDirectory) -> list[str]:
         return []
 
 
-def end_all(state: StateDirectory) -> None:
+def kill_all(state: StateDirectory) -> None:
     """Kill the supervisors and permission hooks that have the database open.
 
     The next command starts new supervisors. Pending permission requests are denied: Claude Code treats a dead hook as
@@ -111,7 +111,7 @@ def end_all(state: StateDirectory) -> None:
     _kill_holders({str(state.database.resolve())}, ("hldctl.supervisor", "hldctl/permission_hook/__main__.py"))
 
 
-def end(state: StateDirectory, ids: Iterable[str]) -> list[int]:
+def kill_supervisors(state: StateDirectory, ids: Iterable[str]) -> list[int]:
     """Kill the supervisors of these sessions, which is safe; return the pids of those that survive."""
     return _kill_holders({str(state.session(session_id).lock.resolve()) for session_id in ids}, ("hldctl.supervisor",))
 
@@ -135,7 +135,7 @@ def replace(state: StateDirectory, ids: Iterable[str]) -> None:
     Raise UnfitEnvironment if one survives SIGKILL: it is stuck in the kernel, as on a dead network file system.
     """
     ids = list(ids)
-    if surviving := end(state, ids):
+    if surviving := kill_supervisors(state, ids):
         pids = " and ".join(map(str, surviving))
         raise UnfitEnvironment(
             f"The supervisor with pid {pids} does not respond and cannot be killed; find out what blocks it."
@@ -159,12 +159,12 @@ def _kill_holders(paths: set[str], programs: tuple[str, ...]) -> list[int]:
     return [process.pid for process in surviving]
 
 
-def alive_here() -> list[str]:
+def running_here_ids() -> list[str]:
     """Return the ids of the sessions that have not ended and whose processes can be reached from here."""
-    return [session.id for session in sessions.live_sessions(sessions.live_ids()) if is_here(session)]
+    return [session.id for session in sessions.live_sessions(sessions.live_ids()) if is_running_here(session)]
 
 
-def is_here(session: Session) -> bool:
+def is_running_here(session: Session) -> bool:
     """Return whether the session runs on this machine and in this PID namespace."""
     return is_this_machine(session.host, session.boot_id)
 

@@ -11,14 +11,14 @@ from hldctl.config import schema
 from hldctl.errors import ExitCode, Interrupted, NoSuchSession, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
-from hldctl.sessions.supervisor_health import Attention
+from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.states import EndReason, Status
 from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_for_reading, refresh
 from hldctl.store.session import Session
 from hldctl.system.watcher import Wakeup
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """How often to check whether a supervisor has died, since nothing notifies us of that."""
 
 T = TypeVar("T")
@@ -26,13 +26,13 @@ T = TypeVar("T")
 _WORST_FIRST = (ExitCode.FAILED, ExitCode.TIMED_OUT, ExitCode.INTERRUPTED)
 
 
-def wait(
+def wait_for_sessions(
     state: StateDirectory,
     ids: Sequence[str],
     *,
     until: Status | None = None,
     any_of_them: bool = False,
-    attention: Attention | None = None,
+    attention: SupervisorMonitor | None = None,
 ) -> list[Session]:
     """Return the sessions once all, or any, have ended or reached `until`, in the order in which they did.
 
@@ -55,7 +55,7 @@ def wait(
     return _wait_until(look, state, [state.session(session_id).change_signal for session_id in ids])
 
 
-def until_conversation(state: StateDirectory, session_id: str) -> Session:
+def wait_for_conversation(state: StateDirectory, session_id: str) -> Session:
     """Return the session once Claude Code has begun its conversation, or once it has ended without one.
 
     Raise WrongState if it is queued, since that may take long.
@@ -71,13 +71,13 @@ def until_conversation(state: StateDirectory, session_id: str) -> Session:
     return _wait_until(look, state, [state.session(session_id).change_signal])
 
 
-def until_replaced(state: StateDirectory, session_id: str) -> None:
+def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
     """Wait until the sessions that it replaces have ended, and it runs or waits only for a slot.
 
     Raise WasInterrupted if it was replaced or stopped in the meantime.
     """
 
-    attention = Attention(state)
+    attention = SupervisorMonitor(state)
 
     def look() -> Session | None:
         session = _get_session(session_id)
@@ -105,13 +105,13 @@ def has_ended(state: StateDirectory, session_id: str) -> bool:
         return _get_session(session_id).completed_at is not None
 
 
-def has_on_end_left(state: StateDirectory, session_id: str) -> bool:
+def has_pending_on_end(state: StateDirectory, session_id: str) -> bool:
     """Return whether the session has an `on_end` command that has not finished."""
     with open_for_reading(state):
         return bool(_get_session(session_id).on_end_pending)
 
 
-def until_all_is_done(state: StateDirectory, session_id: str) -> None:
+def wait_for_on_end(state: StateDirectory, session_id: str) -> None:
     """Wait until its `on_end` command has finished, too: the caller may kill everything that still runs afterwards."""
 
     def look() -> Session | None:
@@ -133,13 +133,13 @@ def _wait_until(look: Callable[[], T | None], state: StateDirectory, watched: Se
             while True:
                 if (result := look()) is not None:
                     return result
-                wakeup.wait(LOOK_SECONDS)
+                wakeup.wait(POLL_SECONDS)
                 refresh(state)
     finally:
         wakeup.close()
 
 
-def exit_code(ended: Sequence[Session]) -> ExitCode:
+def worst_exit_code(ended: Sequence[Session]) -> ExitCode:
     """Return the worst of the sessions' exit codes."""
     codes = {session_exit_code(session) for session in ended}
     return next((code for code in _WORST_FIRST if code in codes), ExitCode.DONE)

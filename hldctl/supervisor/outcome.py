@@ -56,7 +56,7 @@ def _denial_message(state: ReducerState) -> str:
 
 def _decide(exit: Exit, state: ReducerState, errors: str, stop_reason: EndReason | None, was_signalled: bool) -> Ending:
     outcome = state.outcome
-    if stop_reason is not None and (was_signalled or not _succeeded(exit, outcome)):
+    if stop_reason is not None and (was_signalled or not _is_success(exit, outcome)):
         return ending_for_stop(stop_reason, exit)
     if exit.signal in _KILL_SIGNALS:
         return _failure(EndReason.KILLED, exit, f"Claude Code was killed by {signal.Signals(exit.signal).name}.")
@@ -75,7 +75,7 @@ def ending_for_stop(reason: EndReason, exit: Exit = _NO_EXIT) -> Ending:
     return Ending(Status.INTERRUPTED, EndReason.INTERRUPTED, exit_code=exit.code)
 
 
-def _succeeded(exit: Exit, outcome: ResultMessage | None) -> bool:
+def _is_success(exit: Exit, outcome: ResultMessage | None) -> bool:
     return outcome is not None and outcome.subtype == "success" and not outcome.is_error and exit.code in (0, None)
 
 
@@ -97,7 +97,7 @@ def _ending_without_result(exit: Exit, errors: str) -> Ending:
 
 
 def _ending_with_result(exit: Exit, outcome: ResultMessage, result: str | None, errors: str) -> Ending:
-    if _succeeded(exit, outcome):
+    if _is_success(exit, outcome):
         return Ending(Status.COMPLETED, EndReason.SUCCESS, exit_code=exit.code)
     message = "; ".join(outcome.errors) or result or errors or None
     if outcome.subtype in _REASON_BY_SUBTYPE:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hldctl.sessions import activity
-from hldctl.sessions.activity import Activity, Doing
+from hldctl.sessions.activity import Activity, ActivityKind
 from hldctl.store.database import open_database
 from tests.helpers.sandbox import Sandbox, eventually
 
@@ -33,7 +33,7 @@ time.sleep(3600)
 
 def current_activities(sandbox: Sandbox) -> dict[str, Activity]:
     with open_database(sandbox.state):
-        return activity.of_all()
+        return activity.load_activities()
 
 
 def test_each_session_has_an_activity(sandbox: Sandbox) -> None:
@@ -49,16 +49,16 @@ def test_each_session_has_an_activity(sandbox: Sandbox) -> None:
     activities = eventually(lambda: _activities_when_complete(sandbox, ids), "all to be told")
     assert activities is not None
     assert (activities["works"].kind, activities["works"].tool, activities["works"].argument) == (
-        Doing.TOOL,
+        ActivityKind.TOOL,
         "Task",
         "Look around",
     )
     # The subagent's call is not shown, since the main conversation has a call of its own.
     assert activities["works"].more_count == 0
-    assert activities["speaks"].kind == Doing.ANSWERING
+    assert activities["speaks"].kind == ActivityKind.ANSWERING
     assert activities["tries"].note == "API error 529; attempt 2 of 10 in 1.5 s"
-    assert activities["thinks"].kind == Doing.THINKING
-    assert activities["stops"].kind == Doing.STOPPING
+    assert activities["thinks"].kind == ActivityKind.THINKING
+    assert activities["stops"].kind == ActivityKind.STOPPING
     assert [(activities[f"behind {n}"].name, activities[f"behind {n}"].ahead_count) for n in (1, 2)] == [
         ("works", 1),
         ("works", 2),
@@ -68,13 +68,18 @@ def test_each_session_has_an_activity(sandbox: Sandbox) -> None:
         (None, 3),
     ]
     with open_database(sandbox.state):
-        assert [activity.last_words(ids[name]) for name in ("speaks", "thinks")] == ["Well …", None]
+        assert [activity.latest_reply(ids[name]) for name in ("speaks", "thinks")] == ["Well …", None]
 
 
 def _activities_when_complete(sandbox: Sandbox, ids: dict[str, str]) -> dict[str, Activity] | None:
     activities = current_activities(sandbox)
     named = {name: activities[session_id] for name, session_id in ids.items()}
-    expected = {"works": Doing.TOOL, "speaks": Doing.ANSWERING, "tries": Doing.RETRYING, "stops": Doing.STOPPING}
+    expected = {
+        "works": ActivityKind.TOOL,
+        "speaks": ActivityKind.ANSWERING,
+        "tries": ActivityKind.RETRYING,
+        "stops": ActivityKind.STOPPING,
+    }
     return named if all(named[name].kind == doing for name, doing in expected.items()) else None
 
 
@@ -91,4 +96,4 @@ def _activities_when_complete(sandbox: Sandbox, ids: dict[str, str]) -> dict[str
     ],
 )
 def test_most_informative_input_is_shown(tool_input: str | None, argument: str) -> None:
-    assert activity.argument(tool_input) == argument
+    assert activity.key_argument(tool_input) == argument

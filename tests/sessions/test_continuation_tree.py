@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hldctl.sessions.continuation_tree import by_family
+from hldctl.sessions.continuation_tree import walk_tree
 from hldctl.store.session import Session
 from tests.helpers.sandbox import Sandbox
 
@@ -18,7 +18,7 @@ def test_children_are_below_their_parents() -> None:
         session("root", 5),
         session("orphan", 4, "deleted"),
     ]
-    assert [(depth, child.id) for depth, child in by_family(sessions)] == [
+    assert [(depth, child.id) for depth, child in walk_tree(sessions)] == [
         (0, "newest"),
         (0, "root"),
         (1, "older"),

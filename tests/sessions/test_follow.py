@@ -38,7 +38,7 @@ LENGTHS = [[], [1], [1] * 498, [1] * 499, [1] * 1203, [700_000] * 7, [3_000_000,
 @pytest.mark.parametrize("lengths", LENGTHS, ids=len)
 def test_all_events_are_read_with_any_page_size(state: StateDirectory, lengths: list[int]) -> None:
     create_session(state, lengths)
-    assert [len(event.content or "") for event in follow.events(state, ["s"])] == [1, *lengths]
+    assert [len(event.content or "") for event in follow.conversation_events(state, ["s"])] == [1, *lengths]
 
 
 def test_long_events_come_in_short_pages(state: StateDirectory) -> None:

@@ -40,7 +40,7 @@ def command(
     Given the id of a request, show that request in full, answered or not.
     """
     state = StateDirectory.from_environment()
-    named = requests.named(state, refs or ())
+    named = requests.resolve_targets(state, refs or ())
     if follow:
         if named.requests:
             raise BadUsage("-f follows sessions; omit it to show a request.")
@@ -48,9 +48,9 @@ def command(
         return
     listed = list(named.requests)
     if named.sessions or not listed:
-        listed += answers.listed(state, named.sessions, answered_too=answered_too)
-    if answered_too and not refs and len(listed) == answers.NEWEST:
-        output.print_note(f"only the newest {answers.NEWEST} requests; give a session id for all of its requests")
+        listed += answers.list_requests(state, named.sessions, answered_too=answered_too)
+    if answered_too and not refs and len(listed) == answers.MAX_LISTED:
+        output.print_note(f"only the newest {answers.MAX_LISTED} requests; give a session id for all of its requests")
     if as_json:
         output.print_json([approval_object(approval) for approval in listed])
     elif named.requests:
@@ -63,7 +63,7 @@ def command(
 
 def _follow(state: StateDirectory, ids: Sequence[str], *, as_json: bool) -> None:
     with exit_on_signal():
-        for approval in answers.news(state, ids):
+        for approval in answers.follow_requests(state, ids):
             if as_json:
                 output.print_json(approval_object(approval), compact=True)
             else:

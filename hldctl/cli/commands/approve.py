@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hldctl.cli.views import answer_requests
-from hldctl.sessions.permissions.answers import Answer
+from hldctl.sessions.permissions.answers import Decision
 
 
 def parse_tool_input(text: str) -> dict[str, Any]:
@@ -49,5 +49,5 @@ def command(
 
     Without an id, at a terminal, go through the pending requests one by one.
     """
-    decision = Answer(allows=True, comment=comment, updated_input=tool_input, always=always)
+    decision = Decision(allows=True, comment=comment, updated_input=tool_input, always=always)
     answer_requests.answer(decision, approval, all_of_them=all_of_them, session=session, tool=tool)

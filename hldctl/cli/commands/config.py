@@ -56,7 +56,7 @@ def command(
     """
     if ctx.invoked_subcommand is not None:
         return
-    settings = report.settings()
+    settings = report.list_settings()
     if as_json:
         output.print_json([_object(setting) for setting in settings])
     elif rich_console.can_draw():
@@ -72,7 +72,7 @@ def get(key: Key, as_json: AsJson = False) -> None:
 
     Prints nothing if the setting is unset; lists are printed one item per line.
     """
-    value = report.setting(key).value
+    value = report.find_setting(key).value
     if as_json:
         output.print_json(value)
         return
@@ -89,13 +89,13 @@ def set_(
     The value must be valid. The rest of the file is unchanged, including comments and order.
     """
     _require_right(key)
-    config_file.assign(key, value)
+    config_file.set_value(key, value)
 
 
 def unset(key: Key) -> None:
     """Remove a setting from the configuration file."""
     _require_right(key)
-    if not config_file.remove(key):
+    if not config_file.remove_value(key):
         output.print_note(f"{key} is not in {schema.path()}")
 
 
@@ -157,5 +157,5 @@ def _require_right(key: str | None = None) -> None:
 
     That applies to settings that concern permissions and, if `key` is None, to the whole file.
     """
-    if key is None or report.parts(key)[0] in _PERMISSION_KEYS:
+    if key is None or report.split_key(key)[0] in _PERMISSION_KEYS:
         caller.require_right(StateDirectory.from_environment(), f"Changing {key or 'the configuration'}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hldctl.cli.views import answer_requests
-from hldctl.sessions.permissions.answers import Answer
+from hldctl.sessions.permissions.answers import Decision
 
 
 def command(
@@ -24,5 +24,5 @@ def command(
 
     Without an id, at a terminal, go through the pending requests one by one.
     """
-    decision = Answer(allows=False, comment=message, interrupts=interrupt)
+    decision = Decision(allows=False, comment=message, interrupts=interrupt)
     answer_requests.answer(decision, approval, all_of_them=all_of_them, session=session, tool=tool)

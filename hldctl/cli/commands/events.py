@@ -35,7 +35,7 @@ def command(
         with open_for_reading(state):
             session_id = lookup.find_session(session).id
     with exit_on_signal():
-        for event in feed.events(state, after=after, types=types or (), session_id=session_id, follow=follow):
+        for event in feed.feed_events(state, after=after, types=types or (), session_id=session_id, follow=follow):
             _print(event, as_json=as_json, flush=follow)
 
 

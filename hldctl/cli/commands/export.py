@@ -57,7 +57,7 @@ def _write(output: Path, pieces: Iterator[bytes], umask: int) -> None:
 
 
 def _pieces(state: StateDirectory, session_ref: str, format: Format) -> Iterator[str]:
-    inspection = details.inspect(state, session_ref)
+    inspection = details.load_details(state, session_ref)
     # Imported here, so that each format loads only what it needs.
     if format is Format.JSON:
         from hldctl.cli.export import json_document

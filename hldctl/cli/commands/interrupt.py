@@ -32,8 +32,8 @@ def command(
         raise BadUsage("Give the ids of the sessions to stop, or --all.")
     state = StateDirectory.from_environment()
     with open_database(state):
-        ids = supervisors.alive_here() if all_of_them else [lookup.find_session(ref).id for ref in sessions or []]
-    stopped = interrupt.interrupt(state, ids, grace_seconds=timeout, await_end=not no_wait)
+        ids = supervisors.running_here_ids() if all_of_them else [lookup.find_session(ref).id for ref in sessions or []]
+    stopped = interrupt.interrupt_sessions(state, ids, grace_seconds=timeout, await_end=not no_wait)
     for session in stopped:
         output.print_data(f"{session.id} {session.status}{_force_suffix(session)}")
     already_ended = set(ids) - {session.id for session in stopped}

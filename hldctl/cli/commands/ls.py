@@ -175,7 +175,7 @@ def _draw(state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool,
         return
     with open_for_reading(state):
         supervisors.adopt_all_lost(state)
-        snapshot = overview.look(listing)
+        snapshot = overview.load_overview(listing)
     if not snapshot.sessions:
         output.print_note(_NO_SESSIONS)
         return
@@ -189,7 +189,7 @@ def _draw(state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool,
 def _arrange(sessions: Sequence[Session], max_rows: int, *, tree: bool) -> list[tuple[int, Session]]:
     """Return the sessions to show, each with its depth in the tree."""
     limited = sessions[:max_rows] if max_rows else sessions
-    return list(continuation_tree.by_family(limited)) if tree else [(0, session) for session in limited]
+    return list(continuation_tree.walk_tree(limited)) if tree else [(0, session) for session in limited]
 
 
 def _note_more(sessions: Sequence[Session], max_rows: int) -> None:

@@ -13,7 +13,7 @@ from hldctl.cli.params import bounded_int, seconds_parser
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import delete
-from hldctl.sessions.delete import Removed
+from hldctl.sessions.delete import DeletedSession
 
 
 def command(
@@ -30,19 +30,19 @@ def command(
     if older_than is None and keep is None:
         raise BadUsage("Specify what to delete: --older-than 30d, --keep 100, or both.")
     state = StateDirectory.from_environment()
-    ids = delete.prunable(state, older_than_seconds=older_than, keep=keep)
+    ids = delete.prunable_ids(state, older_than_seconds=older_than, keep=keep)
     if dry_run:
         for session_id in ids:
             output.print_data(session_id)
         return
     freed = 0
-    for removed in _with_progress(delete.prune(state, ids), ids):
+    for removed in _show_progress(delete.prune(state, ids), ids):
         freed += removed.freed_bytes
         output.print_data(removed.session_id)
     output.print_note(f"{len(ids)} sessions deleted, {freed / (1 << 20):.1f} MB of files")
 
 
-def _with_progress(removals: Iterator[Removed], ids: Sequence[str]) -> Iterator[Removed]:
+def _show_progress(removals: Iterator[DeletedSession], ids: Sequence[str]) -> Iterator[DeletedSession]:
     """Yield the removals, with a progress bar if standard error is a terminal and standard output is not."""
     if sys.stdout.isatty() or not sys.stderr.isatty():
         yield from removals

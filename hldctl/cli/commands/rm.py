@@ -20,5 +20,5 @@ def command(
     state = StateDirectory.from_environment()
     with open_for_reading(state):
         ids = list(dict.fromkeys(lookup.find_session(ref).id for ref in sessions))
-    for removed in delete.remove(state, ids, force=force):
+    for removed in delete.delete_sessions(state, ids, force=force):
         output.print_data(removed.session_id)

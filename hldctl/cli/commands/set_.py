@@ -32,10 +32,14 @@ def command(
 ) -> None:
     """Change a session's settings, even while it is running. Continuations inherit them."""
     skip_ms: int | None = skip_timeout
-    changes = settings.Changes(title, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()))
+    changes = settings.SettingChanges(title, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()))
     state = StateDirectory.from_environment()
-    changed = settings.change(state, session, changes)
-    if changes.are_about_permissions and changed.completed_at is None and not settings.is_hooked(state, changed):
+    changed = settings.change_settings(state, session, changes)
+    if (
+        changes.are_about_permissions
+        and changed.completed_at is None
+        and not settings.has_permission_hook(state, changed)
+    ):
         output.print_note(
             "this session was launched without approvals and rules; the change only applies to continuations"
         )

@@ -16,7 +16,7 @@ from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import details, follow
-from hldctl.sessions.details import Inspection
+from hldctl.sessions.details import SessionDetails
 from hldctl.store import json_view
 from hldctl.store.database import open_for_reading
 from hldctl.store.file_snapshots import SnapshotRow
@@ -44,13 +44,13 @@ def command(
     if events and snapshots:
         raise BadUsage("Use either --events or --snapshots, not both.")
     state = StateDirectory.from_environment()
-    inspection = details.inspect(state, session)
+    inspection = details.load_details(state, session)
     if events:
         with _pager(as_json):
             _print_events(state, inspection.session.id, as_json=as_json)
     elif snapshots:
         with _pager(as_json):
-            _print_snapshots(details.file_snapshots(state, inspection.session.id), as_json=as_json)
+            _print_snapshots(details.load_file_snapshots(state, inspection.session.id), as_json=as_json)
     elif as_json:
         output.print_json(_json_object(inspection))
     elif rich_console.can_draw():
@@ -68,20 +68,20 @@ def _pager(as_json: bool) -> AbstractContextManager[None]:
     return open_pager()
 
 
-def _draw(inspection: Inspection, state: StateDirectory) -> None:
+def _draw(inspection: SessionDetails, state: StateDirectory) -> None:
     # Imported here: only a terminal needs them.
     from hldctl.cli.render import session_page
     from hldctl.sessions import activity
 
     session = inspection.session
     with open_for_reading(state):
-        doing = activity.of_all().get(session.id)
-        last_words = None if doing is None else activity.last_words(session.id)
+        doing = activity.load_activities().get(session.id)
+        last_words = None if doing is None else activity.latest_reply(session.id)
     page = session_page.Page(inspection, str(state.session(session.id).directory), doing, last_words)
     session_page.draw(page, rich_console.console())
 
 
-def _json_object(inspection: Inspection) -> dict[str, Any]:
+def _json_object(inspection: SessionDetails) -> dict[str, Any]:
     servers = [json_view.mcp_server_object(server) for server in inspection.mcp_servers]
     processes = [{"pid": process.pid, "command": process.command} for process in inspection.left_running]
     return json_view.session_object(inspection.session) | {
@@ -93,7 +93,7 @@ def _json_object(inspection: Inspection) -> dict[str, Any]:
 
 
 def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> None:
-    conversation = follow.events(state, [session_id])
+    conversation = follow.conversation_events(state, [session_id])
     if as_json:
         output.print_json([json_view.event_object(event) for event in conversation])
     else:
@@ -110,7 +110,7 @@ def _print_snapshots(snapshots: list[SnapshotRow], *, as_json: bool) -> None:
         output.print_data(output.escape_control_chars(snapshot.content))
 
 
-def _print(inspection: Inspection, state: StateDirectory) -> None:
+def _print(inspection: SessionDetails, state: StateDirectory) -> None:
     fields = json_view.session_object(inspection.session)
     for name, value in fields.items():
         if value not in (None, [], False, "") and name not in _SEPARATE_FIELDS:

@@ -70,6 +70,6 @@ def command(
 
 
 def _print_journal(state: StateDirectory, session_id: str, *, last: int | None, follow: bool) -> None:
-    for block in session_events.journal(state, session_id, last=last, follow=follow):
+    for block in session_events.journal_blocks(state, session_id, last=last, follow=follow):
         sys.stdout.buffer.write(block)
         sys.stdout.buffer.flush()

@@ -38,7 +38,7 @@ def command(
     state = StateDirectory.from_environment()
     with open_for_reading(state):
         ids = [lookup.find_session(ref).id for ref in sessions]
-    reached = wait.wait(state, ids, until=until, any_of_them=any_of_them)
+    reached = wait.wait_for_sessions(state, ids, until=until, any_of_them=any_of_them)
     in_order = sorted(reached, key=lambda session: ids.index(session.id))
     if as_json:
         output.print_json([session_object(session) for session in in_order])
@@ -47,7 +47,7 @@ def command(
     elif any_of_them:
         for session in in_order:
             output.print_data(session.id)
-    raise typer.Exit(wait.exit_code(reached))
+    raise typer.Exit(wait.worst_exit_code(reached))
 
 
 def _print_results(sessions: list[Session]) -> None:

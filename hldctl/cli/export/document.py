@@ -17,7 +17,7 @@ from hldctl.paths import StateDirectory
 from hldctl.protocol.restart import load_restarts
 from hldctl.sessions import costs, outline
 from hldctl.sessions.costs import Costs
-from hldctl.sessions.details import Inspection
+from hldctl.sessions.details import SessionDetails
 from hldctl.sessions.outline import Outline
 from hldctl.states import Status
 from hldctl.store import approvals, events
@@ -99,11 +99,11 @@ class Document:
         yield from self._transcript.blocks(self._outline.walk())
 
 
-def build_document(state: StateDirectory, inspection: Inspection) -> Document:
+def build_document(state: StateDirectory, inspection: SessionDetails) -> Document:
     """Return the document of a session; the database has to be open, also while it is written."""
     session = inspection.session
-    session_outline = outline.read(session.id)
-    session_costs = costs.of_session(state, session)
+    session_outline = outline.load_outline(session.id)
+    session_costs = costs.session_costs(state, session)
     requests = approvals.session_approvals(current_connection(), session.id)
     requests_by_call: defaultdict[str, list[Approval]] = defaultdict(list)
     for approval in requests:
@@ -188,7 +188,7 @@ def _numbers(session: Session, session_outline: Outline) -> Iterator[tuple[str, 
         yield f"{percent}%", "context used"
 
 
-def _facts(inspection: Inspection) -> Iterator[Fact]:
+def _facts(inspection: SessionDetails) -> Iterator[Fact]:
     session = inspection.session
     if model := session.model_id or session.model:
         yield Fact("Model", one_line(model), is_code=True)
@@ -215,7 +215,7 @@ def _facts(inspection: Inspection) -> Iterator[Fact]:
         yield Fact("Claude Code session", one_line(session.claude_session_id), is_code=True)
 
 
-def _family(inspection: Inspection) -> Iterator[Fact]:
+def _family(inspection: SessionDetails) -> Iterator[Fact]:
     if inspection.session.parent_session_id:
         yield Fact("Continues", inspection.session.parent_session_id, is_code=True)
     for child in inspection.child_ids:

@@ -11,13 +11,13 @@ from hldctl.paths import StateDirectory
 from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.sessions import costs, follow
 from hldctl.sessions.costs import Costs
-from hldctl.sessions.details import Inspection
+from hldctl.sessions.details import SessionDetails
 from hldctl.store import approvals, json_view
 from hldctl.store.connection import current_connection
 from hldctl.system.clock import format_rfc3339
 
 
-def document(state: StateDirectory, inspection: Inspection) -> Iterator[str]:
+def document(state: StateDirectory, inspection: SessionDetails) -> Iterator[str]:
     """Yield the object in pieces; the database has to be open."""
     session = inspection.session
     requests = approvals.session_approvals(current_connection(), session.id)
@@ -25,16 +25,18 @@ def document(state: StateDirectory, inspection: Inspection) -> Iterator[str]:
         "children": inspection.child_ids,
         "mcp_servers": [json_view.mcp_server_object(server) for server in inspection.mcp_servers],
         "restarts": [_restart(restart) for restart in load_restarts(session)],
-        "costs": _costs(costs.of_session(state, session)),
+        "costs": _costs(costs.session_costs(state, session)),
         "approvals": [approvals.approval_object(approval) for approval in requests],
     }
     # The last member, the events, is written one by one.
     yield json.dumps(members, indent=2, allow_nan=False).removesuffix("\n}") + ',\n  "events": ['
-    yield from _separated(json_view.event_object(event) for event in follow.events(state, [session.id]))
+    yield from _join_with_commas(
+        json_view.event_object(event) for event in follow.conversation_events(state, [session.id])
+    )
     yield "\n  ]\n}\n"
 
 
-def _separated(values: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _join_with_commas(values: Iterable[dict[str, Any]]) -> Iterator[str]:
     separator = "\n"
     for value in values:
         text = json.dumps(value, indent=2, allow_nan=False)
@@ -54,12 +56,12 @@ def _restart(restart: Restart) -> dict[str, Any]:
 
 def _costs(spent: Costs) -> dict[str, Any]:
     return {
-        "models": [{"model_id": model, **_spent(each)} for model, each in spent.models.items()],
-        "runs": [None if run is None else _spent(run) for run in spent.runs],
+        "models": [{"model_id": model, **_spending_object(each)} for model, each in spent.models.items()],
+        "runs": [None if run is None else _spending_object(run) for run in spent.runs],
     }
 
 
-def _spent(spent: Spending) -> dict[str, Any]:
+def _spending_object(spent: Spending) -> dict[str, Any]:
     tokens = spent.tokens
     return {
         "input_tokens": tokens.input,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hldctl.cli.output import one_line
 from hldctl.cli.render.format import clock
-from hldctl.sessions.activity import Activity, Doing
+from hldctl.sessions.activity import Activity, ActivityKind
 
-STYLES = {Doing.WAITING: "yellow", Doing.RESTARTING: "yellow", Doing.RETRYING: "yellow"}
+STYLES = {ActivityKind.WAITING: "yellow", ActivityKind.RESTARTING: "yellow", ActivityKind.RETRYING: "yellow"}
 """Styles of the activities that may need attention."""
 
 
@@ -14,17 +14,17 @@ def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
     """Return the activity and how long it has lasted, empty if that says nothing; `now` in seconds since 1970."""
     elapsed = clock(now - activity.since_ms / 1000)
     match activity.kind:
-        case Doing.TOOL:
+        case ActivityKind.TOOL:
             return _call(activity), elapsed
-        case Doing.WAITING:
+        case ActivityKind.WAITING:
             return f"asks: {_call(activity)}", elapsed
-        case Doing.QUEUED:
-            return _queued(activity), ""
-        case Doing.RESTARTING:
+        case ActivityKind.QUEUED:
+            return _queue_text(activity), ""
+        case ActivityKind.RESTARTING:
             left = (activity.until_ms or 0) / 1000 - now
             when = f"in {clock(left)}" if left > 0 else "now"
             return f"retrying {when}: {one_line(activity.note)}", ""
-        case Doing.RETRYING:
+        case ActivityKind.RETRYING:
             return one_line(activity.note), elapsed
     return str(activity.kind), elapsed
 
@@ -34,6 +34,6 @@ def _call(activity: Activity) -> str:
     return one_line(f"{activity.tool} {activity.argument}") + others
 
 
-def _queued(activity: Activity) -> str:
+def _queue_text(activity: Activity) -> str:
     resource = "its name" if activity.name is not None else "a slot"
     return f"waiting for {resource}, " + (f"{activity.ahead_count} ahead" if activity.ahead_count else "next in queue")

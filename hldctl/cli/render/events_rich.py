@@ -111,7 +111,7 @@ class ConversationScreen:
         options = self._console.options.update(width=width, max_width=width)
         lines: list[list[Segment]] = [[]] if has_blank_line else []
         for part in parts:
-            lines += _without_blank_ends(self._console.render_lines(part, options, pad=False))
+            lines += _strip_blank_ends(self._console.render_lines(part, options, pad=False))
         with self._console.capture() as captured:
             for line in lines:
                 segments = [*gutter, *map(harmless_segment, line), Segment("\n")]
@@ -281,7 +281,7 @@ def _denial(session_id: str, call: Event) -> str:
     return "denied: " if current_call is not None and current_call.approval_status == ApprovalStatus.DENIED else ""
 
 
-def _without_blank_ends(lines: list[list[Segment]]) -> list[list[Segment]]:
+def _strip_blank_ends(lines: list[list[Segment]]) -> list[list[Segment]]:
     filled = [index for index, line in enumerate(lines) if "".join(segment.text for segment in line).strip()]
     return lines[filled[0] : filled[-1] + 1] if filled else []
 

@@ -19,7 +19,7 @@ from hldctl.cli.render.session_table import context_percent, context_style, endi
 from hldctl.cli.render.session_text import denied_tools, next_commands, settings
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.activity import Activity
-from hldctl.sessions.details import Inspection
+from hldctl.sessions.details import SessionDetails
 from hldctl.states import Status
 from hldctl.store.session import Session
 
@@ -40,7 +40,7 @@ _MAX_CONTINUATIONS = 5
 class Page:
     """The data that is shown."""
 
-    inspection: Inspection
+    inspection: SessionDetails
     files: str
     """The session's directory."""
     doing: Activity | None
@@ -103,7 +103,7 @@ def _named_facts(page: Page, now: float, width: int) -> Iterator[tuple[str, Text
         yield "query", Text(truncate(session.query, 2 * (width - _LABEL_WIDTH)))
     if model := session.model_id or session.model:
         yield "model", Text(one_line(model))
-    if spent := list(_spent(session)):
+    if spent := list(_spending_lines(session)):
         yield "spent", Text(", ".join(spent))
     if (percent := context_percent(session)) is not None:
         yield "context", _bar(percent, session)
@@ -117,7 +117,7 @@ def _now(doing: Activity, now: float) -> Text:
     return Text.assemble((text, STYLES_OF_DOING.get(doing.kind, "")), (f"  {elapsed}" if elapsed else "", "dim"))
 
 
-def _spent(session: Session) -> Iterator[str]:
+def _spending_lines(session: Session) -> Iterator[str]:
     if session.cost_usd is not None:
         yield f"${session.cost_usd:.2f}"
     if session.num_turns is not None:
@@ -138,7 +138,7 @@ def _bar(percent: int, session: Session) -> Text:
     )
 
 
-def _special_facts(inspection: Inspection) -> Iterator[tuple[str, Text]]:
+def _special_facts(inspection: SessionDetails) -> Iterator[tuple[str, Text]]:
     """Yield facts that only some sessions have."""
     session = inspection.session
     if inspection.namespace_advice:

@@ -111,13 +111,13 @@ def title(row: Row) -> Cell:
 
 def activity(row: Row, doing: Activity | None, now: float) -> Cell:
     if _has_ended(row) or doing is None:
-        outcome = one_line(_without_markup(row.outcome))
+        outcome = one_line(_strip_markup(row.outcome))
         return Cell(Text(outcome or ending(row.session), _OUTCOME_STYLES.get(Status(row.session.status), "dim")))
     text, elapsed = describe_activity(doing, now)
     return Cell(Text(text, STYLES_OF_DOING.get(doing.kind, "")), Text(f" {elapsed}" if elapsed else "", "dim"))
 
 
-def _without_markup(markdown: str) -> str:
+def _strip_markup(markdown: str) -> str:
     """Return Markdown without its markup; a heading is separated from the text by a colon."""
     lines = (line.strip() for line in markdown.splitlines() if not line.lstrip().startswith("```"))
     text = "\n".join(_HEADING.sub(r"\1:", line) if _HEADING.match(line) else line for line in lines)

@@ -35,14 +35,14 @@ COLUMNS = (
     Column("SUCCESS", lambda sums: percent(sums.success_rate), 2),
     Column("COST", lambda sums: dollars(sums.cost_usd), 0),
     Column("INPUT", lambda sums: count(sums.input_tokens), 1),
-    Column("CACHED", lambda sums: count(_cached(sums)), 3),
+    Column("CACHED", lambda sums: count(_cached_tokens(sums)), 3),
     Column("OUTPUT", lambda sums: count(sums.output_tokens), 1),
     Column("TURNS", lambda sums: count(sums.num_turns), 5),
     Column("TIME", lambda sums: compact_duration(sums.duration_ms), 1),
 )
 
 
-def _cached(sums: Sums) -> int | None:
+def _cached_tokens(sums: Sums) -> int | None:
     written, read = sums.cache_creation_input_tokens, sums.cache_read_input_tokens
     return None if written is None and read is None else (written or 0) + (read or 0)
 

@@ -11,7 +11,7 @@ from hldctl.cli.render.format import clock
 from hldctl.cli.render.session_table import Row
 from hldctl.cli.render.table_layout import Cell, Layout
 from hldctl.sessions.activity import Activity
-from hldctl.sessions.process_usage import Use
+from hldctl.sessions.process_usage import ProcessUsage
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(
@@ -24,7 +24,7 @@ _LAYOUT = Layout(
 def lines(
     sessions: Sequence[Session],
     doing: Mapping[str, Activity],
-    uses: Mapping[str, Use],
+    uses: Mapping[str, ProcessUsage],
     *,
     selected: str | None,
     width: int,
@@ -32,7 +32,7 @@ def lines(
 ) -> list[Text]:
     """Return the header, and a line for each session; none is wider than the terminal."""
     rows = [Row(session, "") for session in sessions]
-    usages = [uses.get(session.id, Use()) for session in sessions]
+    usages = [uses.get(session.id, ProcessUsage()) for session in sessions]
     # Numbers that change all the time have a fixed width.
     cells = {
         "ID": [Cell(Text(session.id[:8])) for session in sessions],

@@ -16,7 +16,7 @@ from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers, requests, rules
-from hldctl.sessions.permissions.answers import Answer
+from hldctl.sessions.permissions.answers import Decision
 from hldctl.store.approvals import Approval as Request
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ ToolOption = Annotated[
 _MAX_RULE_LENGTH = 500
 
 
-def answer(decision: Answer, ref: str | None, *, all_of_them: bool, session: str | None, tool: str | None) -> None:
+def answer(decision: Decision, ref: str | None, *, all_of_them: bool, session: str | None, tool: str | None) -> None:
     """Answer the requests that the arguments select, and print their ids. Raise BadUsage if they select none."""
     state = StateDirectory.from_environment()
     if tool is not None and not all_of_them:
@@ -54,19 +54,19 @@ def answer(decision: Answer, ref: str | None, *, all_of_them: bool, session: str
         if not answered:
             output.print_note("no pending request matches")
     elif session is not None:
-        request_id = requests.only_one_of(state, session)
-        _print_answered(state, answers.answer(state, request_id, decision, command_name()), decision)
+        request_id = requests.only_pending_request(state, session)
+        _print_answered(state, answers.answer_request(state, request_id, decision, command_name()), decision)
     elif ref is not None:
-        _print_answered(state, answers.answer(state, ref, decision, command_name()), decision)
+        _print_answered(state, answers.answer_request(state, ref, decision, command_name()), decision)
     elif not is_interactive():
         raise BadUsage("Give the id of a request, or --all; `hldctl approvals` lists the pending requests.")
-    elif decision not in (Answer(allows=True), Answer(allows=False)):
+    elif decision not in (Decision(allows=True), Decision(allows=False)):
         raise BadUsage("These options need the id of a request; without an id, hldctl asks about each request.")
     else:
         _answer_one_by_one(state)
 
 
-def _print_answered(state: StateDirectory, request: Request, decision: Answer) -> None:
+def _print_answered(state: StateDirectory, request: Request, decision: Decision) -> None:
     """Print the id to standard output, and the whole allowed call to standard error."""
     # Imported here: only an answer needs it.
     from hldctl.cli.render import permission_request
@@ -90,12 +90,12 @@ def _note_rule(state: StateDirectory, request: Request) -> None:
 
 def _answer_one_by_one(state: StateDirectory) -> None:
     """Ask about the requests that are pending now, one after another."""
-    from hldctl.sessions.wait import LOOK_SECONDS
+    from hldctl.sessions.wait import POLL_SECONDS
     from hldctl.store.database import open_database
     from hldctl.system.watcher import Wakeup
 
-    answers.require_right(state)
-    pending = answers.listed(state)
+    answers.require_right_to_answer(state)
+    pending = answers.list_requests(state)
     if not pending:
         output.print_note("no pending permission requests")
         return
@@ -110,8 +110,8 @@ def _answer_one_by_one(state: StateDirectory) -> None:
         for request in pending:
             asker.enqueue(request)
         while asker.step():
-            wakeup.wait(LOOK_SECONDS)
-            asker.drop_resolved({request.id for request in answers.listed(state)})
+            wakeup.wait(POLL_SECONDS)
+            asker.drop_resolved({request.id for request in answers.list_requests(state)})
 
 
 def _asker(state: StateDirectory, stack: ExitStack) -> Asker:

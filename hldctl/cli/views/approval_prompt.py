@@ -26,7 +26,7 @@ from hldctl.cli.terminal import keyboard
 from hldctl.errors import WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers
-from hldctl.sessions.permissions.answers import Answer
+from hldctl.sessions.permissions.answers import Decision
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval as Request
@@ -225,7 +225,7 @@ class Asker:
     def _answer(self, question: Question, typed: str) -> None:
         question.typed = question.hint = ""
         if question.is_about_comment:
-            self._send(question, Answer(allows=False, comment=typed or None))
+            self._send(question, Decision(allows=False, comment=typed or None))
             return
         choice = _CHOICES_BY_INPUT.get(typed.lower())
         if choice not in question.choices:
@@ -238,9 +238,9 @@ class Asker:
             case _Choice.YES | _Choice.ALWAYS if not self._surface.may_allow(question):
                 question.hint = "Its end was not shown yet: v or view shows all of it."
             case _Choice.YES:
-                self._send(question, Answer(allows=True, updated_input=question.tool_input))
+                self._send(question, Decision(allows=True, updated_input=question.tool_input))
             case _Choice.ALWAYS:
-                self._send(question, Answer(allows=True, always=True))
+                self._send(question, Decision(allows=True, always=True))
             case _Choice.NO:
                 question.is_about_comment = True
             case _Choice.EDIT:
@@ -252,11 +252,11 @@ class Asker:
             case _Choice.QUIT:
                 self._quit()
 
-    def _send(self, question: Question, decision: Answer) -> None:
+    def _send(self, question: Question, decision: Decision) -> None:
         request = question.request
         self._end_question("always" if decision.always else "yes" if decision.allows else "no")
         try:
-            answers.answer(self._state, request.id, decision, command_name())
+            answers.answer_request(self._state, request.id, decision, command_name())
         except WrongState as error:
             self._surface.write([Line(str(error), "yellow")])
             return

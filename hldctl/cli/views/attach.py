@@ -96,16 +96,16 @@ def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> Non
 
     if wait.has_ended(state, session_id):
         # The session has ended, but maybe not its on_end command: there is nothing to interrupt.
-        if wait.has_on_end_left(state, session_id):
+        if wait.has_pending_on_end(state, session_id):
             output.print_note(f"no longer waiting for the on_end command of {session_id}")
         return
     output.print_note(f"interrupting {session_id}")
-    interrupt.interrupt(state, [session_id])
+    interrupt.interrupt_sessions(state, [session_id])
     if options.is_drawn:
         from hldctl.cli.views import follow_rich
 
         follow_rich.print_end(state, session_id)
-    wait.until_all_is_done(state, session_id)
+    wait.wait_for_on_end(state, session_id)
 
 
 def _warn(launched: LaunchResult) -> None:
@@ -125,7 +125,7 @@ def _await_start(state: StateDirectory, launched: LaunchResult) -> None:
     from hldctl.sessions import wait
 
     try:
-        wait.until_replaced(state, launched.session_id)
+        wait.wait_for_replaced(state, launched.session_id)
     except KeyboardInterrupt:
         output.print_note(f"session {launched.session_id} starts when the session that it replaces has ended")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -163,8 +163,8 @@ def _attend(state: StateDirectory, session_id: str, options: AttachOptions) -> N
         if not options.as_json:
             output.print_note(f"session {session_id}")
         _print_pending_requests(state, session_id)
-    wait.wait(state, [session_id])
-    wait.until_all_is_done(state, session_id)
+    wait.wait_for_sessions(state, [session_id])
+    wait.wait_for_on_end(state, session_id)
 
 
 def _print_pending_requests(state: StateDirectory, session_id: str) -> None:
@@ -174,7 +174,7 @@ def _print_pending_requests(state: StateDirectory, session_id: str) -> None:
     from hldctl.states import ApprovalStatus
     from hldctl.store.approvals import Approval
 
-    for item in follow.with_approvals(state, [session_id], after=_AFTER_ALL_EVENTS):
+    for item in follow.events_and_requests(state, [session_id], after=_AFTER_ALL_EVENTS):
         if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
             output.print_note(f"{approval_line(item)}; answer with `hldctl approve {item.id[:8]}` or `hldctl deny …`")
 
@@ -183,7 +183,7 @@ def _print_result(state: StateDirectory, session_id: str, options: AttachOptions
     from hldctl.sessions import wait
     from hldctl.store.json_view import session_object
 
-    (session,) = wait.wait(state, [session_id])
+    (session,) = wait.wait_for_sessions(state, [session_id])
     if options.wait and options.as_json:
         output.print_json(session_object(session))
     elif options.wait and not options.follow and session.result_content is not None:
@@ -191,4 +191,4 @@ def _print_result(state: StateDirectory, session_id: str, options: AttachOptions
     # The rich view has shown the error already.
     if session.error_message and not options.quiet and not options.is_drawn:
         output.print_note(output.escape_control_chars(session.error_message))
-    raise typer.Exit(wait.exit_code([session]))
+    raise typer.Exit(wait.worst_exit_code([session]))

@@ -31,7 +31,7 @@ def print_events(
 ) -> None:
     """Print events after the id `after`, or the last `last` events; with `follow`, then new ones until all ended."""
     if as_json:
-        for event in session_events.events(state, ids, after=after, last=last, follow=follow):
+        for event in session_events.conversation_events(state, ids, after=after, last=last, follow=follow):
             output.print_json(json_view.event_object(event), compact=True)
     elif can_draw():
         # Imported here: rich is slow to import.
@@ -39,7 +39,7 @@ def print_events(
 
         follow_rich.show(state, ids, follow_rich.EventRange(after, last, follow), shown)
     elif not follow:
-        for event in session_events.events(state, ids, after=after, last=last):
+        for event in session_events.conversation_events(state, ids, after=after, last=last):
             _print(event, shown, prefixed=len(ids) > 1)
     elif shown.live and len(ids) == 1:
         _follow_live(state, ids[0], after=after, last=last, levels=shown)
@@ -50,14 +50,14 @@ def print_events(
 def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int | None, levels: DetailLevels) -> None:
     """Follow the events; at an interactive terminal, also prompt for permission requests until the user quits."""
     if not is_interactive():
-        for item in session_events.with_approvals(state, ids, after=after, last=last):
+        for item in session_events.events_and_requests(state, ids, after=after, last=last):
             _print(item, levels, prefixed=len(ids) > 1)
         return
     from hldctl.cli.views.approval_prompt import Asker
     from hldctl.cli.views.approval_prompt_plain import PlainSurface
 
     with open_for_reading(state), Asker(state, surface := PlainSurface()) as asker:
-        for update in session_events.rounds(state, ids, after=after, last=last, inputs=asker.inputs):
+        for update in session_events.updates(state, ids, after=after, last=last, inputs=asker.inputs):
             for item in update.events:
                 surface.interrupt()
                 elsewhere = isinstance(item, Approval) and asker.drop(item.id)
@@ -72,12 +72,12 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int 
 def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: int | None, levels: DetailLevels) -> None:
     """Follow the events of a session, and print text while it is written."""
     from hldctl.cli.views.streaming_text import LiveText
-    from hldctl.sessions.partial_output import Writing
+    from hldctl.sessions.partial_output import PartialOutput
 
     live = LiveText(lambda item: _print(item, levels, prefixed=False))
-    writing = Writing(state.session(session_id).journal)
+    writing = PartialOutput(state.session(session_id).journal)
     is_first = True
-    for update in session_events.rounds(state, [session_id], after=after, last=last):
+    for update in session_events.updates(state, [session_id], after=after, last=last):
         for piece in writing.read_pieces():
             live.add_piece(piece)
             # Events that exist already are printed first, from the database.

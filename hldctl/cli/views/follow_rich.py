@@ -19,7 +19,7 @@ from hldctl.cli.views.approval_prompt import Asker
 from hldctl.cli.views.approval_prompt_rich import LiveSurface, live_line
 from hldctl.paths import StateDirectory
 from hldctl.sessions import follow
-from hldctl.sessions.partial_output import Writing
+from hldctl.sessions.partial_output import PartialOutput
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import sessions
 from hldctl.store.database import open_for_reading
@@ -58,7 +58,7 @@ def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, lev
         if event_range.follow:
             _follow(state, console, views, prefixes, event_range, levels)
         else:
-            _draw(follow.events(state, list(views), after=event_range.after, last=event_range.last), views)
+            _draw(follow.conversation_events(state, list(views), after=event_range.after, last=event_range.last), views)
 
 
 def print_end(state: StateDirectory, session_id: str) -> None:
@@ -81,7 +81,7 @@ class _View:
 
     session: Session
     screen: ConversationScreen
-    writing: Writing | None = None
+    writing: PartialOutput | None = None
     draft: str = ""
     turns: int = 0
     is_its_turn: bool = field(default=False)
@@ -108,11 +108,13 @@ def _follow(
     can_ask = is_interactive()
     for session_id, view in views.items():
         if levels.live or _PARTIAL in (view.session.extra_arguments or ()):
-            view.writing = Writing(state.session(session_id).journal)
+            view.writing = PartialOutput(state.session(session_id).journal)
     alive = dict(views)
     with live_line(console) as live, Asker(state, surface := LiveSurface(state, console, live)) as asker:
         live.stop_context = asker.stop_context
-        updates = follow.rounds(state, list(views), after=event_range.after, last=event_range.last, inputs=asker.inputs)
+        updates = follow.updates(
+            state, list(views), after=event_range.after, last=event_range.last, inputs=asker.inputs
+        )
         for update in updates:
             for item in update.events:
                 view = views[item.session_id]

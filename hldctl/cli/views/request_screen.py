@@ -14,7 +14,7 @@ from hldctl.cli.render import wrap
 from hldctl.cli.render.permission_request import Line
 from hldctl.cli.terminal import keyboard
 from hldctl.cli.terminal.full_screen import full_screen
-from hldctl.sessions.wait import LOOK_SECONDS
+from hldctl.sessions.wait import POLL_SECONDS
 from hldctl.system.watcher import Wakeup
 
 _FAR = 1 << 30
@@ -76,5 +76,5 @@ def show(console: Console, lines: Sequence[Line], change_signal: Path, is_wanted
                     return view.end_was_seen
                 view.press(key)
             screen.draw(view.render(*console.size, "q: answer"))
-            wakeup.wait(LOOK_SECONDS)
+            wakeup.wait(POLL_SECONDS)
     return view.end_was_seen

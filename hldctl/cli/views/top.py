@@ -26,8 +26,8 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions import activity, interrupt, overview, supervisors
 from hldctl.sessions.activity import Activity
 from hldctl.sessions.permissions import answers
-from hldctl.sessions.permissions.answers import Answer
-from hldctl.sessions.process_usage import Meter, Use
+from hldctl.sessions.permissions.answers import Decision
+from hldctl.sessions.process_usage import ProcessUsage, UsageSampler
 from hldctl.states import ENDED, ApprovalStatus, Status
 from hldctl.store import approvals, sessions
 from hldctl.store.connection import current_connection
@@ -98,10 +98,10 @@ class TopScreen:
     def __init__(self, state: StateDirectory) -> None:
         self._state = state
         self._console = console()
-        self._meter = Meter()
+        self._meter = UsageSampler()
         self._sessions: Sequence[Session] = []
         self._doing: Mapping[str, Activity] = {}
-        self._uses: Mapping[str, Use] = {}
+        self._uses: Mapping[str, ProcessUsage] = {}
         self._sampled_at = -_SAMPLE_SECONDS
         self._selected: str | None = None
         # Index of the session in the first row of the table.
@@ -151,7 +151,7 @@ class TopScreen:
         index = self._selected_index()
         supervisors.adopt_all_lost(self._state)
         self._sessions = find_sessions(_LISTING)
-        self._doing = activity.of_all()
+        self._doing = activity.load_activities()
         if self._wait_seconds() == 0:
             self._uses = self._meter.sample(self._sessions)
             self._sampled_at = time.monotonic()
@@ -207,7 +207,7 @@ class TopScreen:
             return None
         return _Question(
             "approve? y/n" if allows else "deny? y/n",
-            lambda: self._try(lambda: answers.answer(self._state, request.id, Answer(allows), "top")),
+            lambda: self._try(lambda: answers.answer_request(self._state, request.id, Decision(allows), "top")),
             RequestView(describe_request(request, sessions.get(request.session_id))),
             request.id,
         )
@@ -215,7 +215,7 @@ class TopScreen:
     def _interrupt_question(self, session_id: str) -> _Question:
         return _Question(
             f"interrupt {session_id[:8]}",
-            lambda: self._try(lambda: interrupt.interrupt(self._state, [session_id], await_end=False)),
+            lambda: self._try(lambda: interrupt.interrupt_sessions(self._state, [session_id], await_end=False)),
         )
 
     def _try(self, act: Callable[[], object]) -> str:
@@ -273,7 +273,7 @@ class TopScreen:
             Text(f"{counts[status]} {status.replace('_', ' ')}", STYLES[status]) for status in Status if counts[status]
         ]
         if parts:
-            usages = [self._uses.get(session.id, Use()) for session in self._sessions]
+            usages = [self._uses.get(session.id, ProcessUsage()) for session in self._sessions]
             memory = format.count(sum(each.memory_bytes for each in usages))
             parts += [Text(f"{sum(each.cpu_percent for each in usages):.0f}% CPU, {memory}B")]
             parts += [Text(time.strftime("%H:%M:%S", time.localtime(now)), "dim")]

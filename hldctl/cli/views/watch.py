@@ -25,7 +25,7 @@ def watch(state: StateDirectory, listing: Listing, rows: Callable[[Overview], Se
     with exit_on_signal():
         try:
             with full_screen(terminal) as screen:
-                for view in overview.followed(state, listing, [screen.redraw_signal]):
+                for view in overview.follow_overview(state, listing, [screen.redraw_signal]):
                     lines = _lines(rows(view), view, *terminal.size)
                     screen.draw(lines)
         finally:

@@ -16,7 +16,7 @@ from hldctl.paths import StateDirectory, touch
 from hldctl.sessions import lookup, supervisors
 from hldctl.sessions.permissions import caller, requests
 from hldctl.sessions.permissions.changes import approval_changes
-from hldctl.sessions.wait import LOOK_SECONDS
+from hldctl.sessions.wait import POLL_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
@@ -26,12 +26,12 @@ from hldctl.supervisor.pending_hooks import expire_abandoned, wake_hooks
 from hldctl.system.clock import current_time_ms, format_rfc3339
 from hldctl.system.watcher import Wakeup
 
-NEWEST = 200
+MAX_LISTED = 200
 """The maximum number of requests in a list of all sessions that includes answered ones."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class Decision:
     """The answer to a permission request."""
 
     allows: bool
@@ -53,7 +53,7 @@ class Answer:
         return permission_hook.denial(self.comment or "The user denied this.", interrupt=self.interrupts)
 
 
-def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool = False) -> list[Approval]:
+def list_requests(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool = False) -> list[Approval]:
     """Return the pending requests of these sessions, or of all; with `answered_too`, answered ones as well."""
     with open_for_reading(state):
         supervisors.adopt_all_lost(state)
@@ -68,11 +68,11 @@ def listed(state: StateDirectory, ids: Sequence[str] = (), *, answered_too: bool
                 if not ids or approval.session_id in ids
             ]
         if not ids:
-            return approvals.newest_approvals(connection, NEWEST)
+            return approvals.newest_approvals(connection, MAX_LISTED)
         return [approval for session_id in ids for approval in approvals.session_approvals(connection, session_id)]
 
 
-def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
+def follow_requests(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
     """Yield the pending requests, then each request when it is made and when it is resolved, forever."""
     with open_for_reading(state):
         wakeup = Wakeup(files_to_watch(state))
@@ -89,7 +89,7 @@ def news(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
                     if _is_in_sessions(change.approval, ids):
                         yield change.approval
                 supervisors.adopt_all_lost(state)
-                wakeup.wait(LOOK_SECONDS)
+                wakeup.wait(POLL_SECONDS)
                 refresh(state)
         finally:
             wakeup.close()
@@ -99,33 +99,33 @@ def _is_in_sessions(approval: Approval, ids: Sequence[str]) -> bool:
     return not ids or approval.session_id in ids
 
 
-def require_right(state: StateDirectory) -> None:
+def require_right_to_answer(state: StateDirectory) -> None:
     """Raise WrongState if the command is run from within a session that may not answer."""
     caller.require_right(state, "Answering a permission request")
 
 
-def answer(state: StateDirectory, prefix: str, decision: Answer, command: str) -> Approval:
+def answer_request(state: StateDirectory, prefix: str, decision: Decision, command: str) -> Approval:
     """Answer a request and return it. `command` is the hldctl command that answers, for the record.
 
     Raise WrongState if the request has been answered already, if its hook no longer waits, or if the command is run
     from within a session that may not answer.
     """
     with open_database(state):
-        require_right(state)
+        require_right_to_answer(state)
         approval = _find(prefix)
         expire_abandoned(state, approval.session_id)
-        return _answer(state, approval, decision, caller.origin(state, command))
+        return _answer(state, approval, decision, caller.answer_origin(state, command))
 
 
 def answer_all(
-    state: StateDirectory, decision: Answer, command: str, *, session: str | None, tool_name: str | None
+    state: StateDirectory, decision: Decision, command: str, *, session: str | None, tool_name: str | None
 ) -> list[Approval]:
     """Answer all pending requests of that session and tool; skip those that are answered elsewhere in the meantime."""
     with open_database(state):
-        require_right(state)
+        require_right_to_answer(state)
         session_id = None if session is None else lookup.find_session(session).id
         expire_abandoned(state, session_id)
-        origin = caller.origin(state, command)
+        origin = caller.answer_origin(state, command)
         answered = []
         for approval in approvals.pending_approvals(current_connection(), session_id):
             if tool_name in (None, approval.tool_name) and _resolve(state, approval, decision, origin):
@@ -146,13 +146,13 @@ def lasting_rule(state: StateDirectory, approval: Approval) -> Rule:
     return permission_hook.lasting_rule(approval.tool_name, tool_input, approval.suggested_rule, area)
 
 
-def _answer(state: StateDirectory, approval: Approval, decision: Answer, origin: dict[str, Any]) -> Approval:
+def _answer(state: StateDirectory, approval: Approval, decision: Decision, origin: dict[str, Any]) -> Approval:
     if not _resolve(state, approval, decision, origin):
         raise _already_answered_error(_find(approval.id))
     return _find(approval.id)
 
 
-def _resolve(state: StateDirectory, approval: Approval, decision: Answer, origin: dict[str, Any]) -> bool:
+def _resolve(state: StateDirectory, approval: Approval, decision: Decision, origin: dict[str, Any]) -> bool:
     files = state.session(approval.session_id)
     files.require_own_directory()
     with transaction():
@@ -161,7 +161,7 @@ def _resolve(state: StateDirectory, approval: Approval, decision: Answer, origin
             approval.id,
             decision.status,
             now=current_time_ms(),
-            answered_by=caller.user(),
+            answered_by=caller.current_user_name(),
             answered_from=json.dumps(origin),
             answer=json.dumps(decision.hook_output),
             comment=decision.comment,
@@ -184,7 +184,7 @@ def _already_answered_error(approval: Approval) -> WrongState:
 
 
 def _find(prefix: str) -> Approval:
-    ids = requests.ids_with_prefix(prefix)
+    ids = requests.request_ids_with_prefix(prefix)
     if len(ids) > 1:
         raise NoSuchSession(f"{prefix!r} is ambiguous: it matches {', '.join(ids)}.")
     approval = approvals.get(current_connection(), ids[0]) if ids else None

@@ -55,7 +55,7 @@ def session_without_right(state: StateDirectory) -> str | None:
         return next((session_id for session_id in enclosing if session_id not in with_right), None)
 
 
-def origin(state: StateDirectory, command: str) -> dict[str, Any]:
+def answer_origin(state: StateDirectory, command: str) -> dict[str, Any]:
     """Return the origin of an answer, for the record; `command` is the hldctl command that answers."""
     owner = _user_command_session()
     enclosing = [] if owner is not None else _enclosing_sessions(state)
@@ -72,7 +72,7 @@ def origin(state: StateDirectory, command: str) -> dict[str, Any]:
     }
 
 
-def user() -> str:
+def current_user_name() -> str:
     """Return the name of the user that this process runs as, whatever LOGNAME says."""
     return user_name(os.getuid()) or str(os.getuid())
 

@@ -17,14 +17,14 @@ from hldctl.supervisor.pending_hooks import expire_abandoned
 
 
 @dataclass
-class Named:
+class NamedTargets:
     """The sessions and single requests that references name."""
 
     sessions: list[str] = field(default_factory=list)
     requests: list[Approval] = field(default_factory=list)
 
 
-def named(state: StateDirectory, refs: Sequence[str]) -> Named:
+def resolve_targets(state: StateDirectory, refs: Sequence[str]) -> NamedTargets:
     """Return the sessions and requests that these references name.
 
     Raise NoSuchSession if one does not match anything, or matches both a session and a request.
@@ -32,9 +32,9 @@ def named(state: StateDirectory, refs: Sequence[str]) -> Named:
     with open_for_reading(state):
         with suppress(*UNWRITABLE):
             expire_abandoned(state)
-        targets = Named()
+        targets = NamedTargets()
         for ref in refs:
-            ids = ids_with_prefix(ref.lower())
+            ids = request_ids_with_prefix(ref.lower())
             if not ids:
                 targets.sessions.append(lookup.find_session(ref).id)
                 continue
@@ -52,9 +52,9 @@ def named(state: StateDirectory, refs: Sequence[str]) -> Named:
         return targets
 
 
-def ids_with_prefix(ref: str) -> list[str]:
+def request_ids_with_prefix(ref: str) -> list[str]:
     """Return the ids of the requests that match the prefix: two at most, none if it is too short."""
-    return approvals.ids_with_prefix(current_connection(), ref) if len(ref) >= lookup.SHORTEST_PREFIX else []
+    return approvals.ids_with_prefix(current_connection(), ref) if len(ref) >= lookup.MIN_PREFIX_LENGTH else []
 
 
 def _matching_session(ref: str) -> str | None:
@@ -62,7 +62,7 @@ def _matching_session(ref: str) -> str | None:
     return sessions.newest_id_with_name(ref) or next(iter(sessions.ids_with_prefix(ref.lower())), None)
 
 
-def only_one_of(state: StateDirectory, session: str) -> str:
+def only_pending_request(state: StateDirectory, session: str) -> str:
     """Return the id of the session's only pending request.
 
     Raise WrongState unless there is exactly one.
