@@ -19,7 +19,7 @@ class ResourceUsage:
 
 
 def read_usage(pid: int) -> ResourceUsage:
-    """Return the usage of all threads of the process. Raise NotMeasured if there is no such process or no /proc."""
+    """Return the usage of all threads of the process. Raise NotMeasured without such a process, or without /proc."""
     cpu, wakeups = 0, 0
     for thread in _proc(pid, "task").iterdir():
         cpu += int((thread / "schedstat").read_text().split()[0])
@@ -30,7 +30,7 @@ def read_usage(pid: int) -> ResourceUsage:
 def memory_mb(pid: int) -> float:
     """Return the PSS in millions of bytes: pages shared with other processes count in part.
 
-    Raise NotMeasured if there is no such process or no /proc.
+    Raise NotMeasured without such a process, or without /proc.
     """
     return _number("Pss", _proc(pid, "smaps_rollup").read_text()) * _KB / 1e6
 

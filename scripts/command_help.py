@@ -29,7 +29,7 @@ def subcommands(context: typer.Context) -> list[typer.Context]:
 
 
 def has_rest(context: typer.Context) -> bool:
-    """Whether what stands behind `--` goes to Claude Code."""
+    """Return whether arguments after `--` go to Claude Code."""
     return isinstance(context.command, click_classes.CommandWithRest)
 
 
@@ -49,7 +49,7 @@ def names(option: TyperOption) -> list[str]:
 
 
 def metavar(option: TyperOption, context: typer.Context) -> str:
-    """What stands behind the option; empty if nothing does."""
+    """Return what follows the option; empty if nothing does."""
     return "" if option.is_flag or option.count else option.make_metavar(context)
 
 

@@ -136,7 +136,7 @@ def _cell(text: str) -> str:
 def _marked(text: str) -> str:
     """A paragraph with its options as code."""
     parts = re.split(r"(`[^`]+`|(?<![\w-])--?[A-Za-z][\w-]*)", " ".join(text.split()))
-    # Those that matched stand at the odd places.
+    # The matches are at the odd places.
     return "".join(f"`{part.strip('`')}`" if place % 2 else part for place, part in enumerate(parts))
 
 

@@ -33,7 +33,7 @@ def prose(text: str) -> str:
 
 def _marked(text: str) -> str:
     parts = re.split(r"(`[^`]+`|(?<![\w-])--?[A-Za-z][\w-]*)", " ".join(text.split()))
-    # Those that matched stand at the odd places.
+    # The matches are at the odd places.
     return "".join(bold(part.strip("`")) if place % 2 else _plain(part) for place, part in enumerate(parts))
 
 

@@ -28,16 +28,16 @@ _EVENTS = 40
 
 _TRACED = """
 import json, sys, apsw
-told = []
-def tell(event):
+statements = []
+def record(event):
     status = event["stmt_status"]
-    told.append((event["sql"], status["SQLITE_STMTSTATUS_VM_STEP"], status["SQLITE_STMTSTATUS_FULLSCAN_STEP"]))
-apsw.connection_hooks.append(lambda made: made.trace_v2(apsw.SQLITE_TRACE_PROFILE, tell))
+    statements.append((event["sql"], status["SQLITE_STMTSTATUS_VM_STEP"], status["SQLITE_STMTSTATUS_FULLSCAN_STEP"]))
+apsw.connection_hooks.append(lambda made: made.trace_v2(apsw.SQLITE_TRACE_PROFILE, record))
 from hldctl.cli.app import main
 try:
     main(sys.argv[1:])
 finally:
-    print(json.dumps(told), file=sys.stderr)
+    print(json.dumps(statements), file=sys.stderr)
 """
 
 

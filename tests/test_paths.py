@@ -71,7 +71,7 @@ def test_a_directory_that_is_not_clearly_hldctls_own_is_refused_and_keeps_its_mo
     with pytest.raises(UnfitEnvironment, match="HLDCTL_HOME") as refused:
         state.prepare()
     assert mode(state.root) == bits
-    # Closing a directory that all users share is no advice.
+    # A directory that all users share must not be closed.
     assert ("chmod 700" in str(refused.value)) == (not bits & 0o1000)
 
 

@@ -13,7 +13,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 def decode_head(head: bytes) -> JsonObject | None:
-    """Return the object at the beginning of a line, as far as it is complete; None if there is no object.
+    """Return the object at the beginning of a line, as far as it is complete; None without an object.
 
     A truncated string is kept as far as it goes; any other truncated value is left out, with its name.
     """

@@ -22,7 +22,7 @@ def is_attended() -> bool:
 
 
 def query_and_rest(ctx: typer.Context, query: str | None, file: Path | None) -> tuple[str, tuple[str, ...]]:
-    """Return the query, and the arguments for Claude Code; raise BadUsage if there is no query."""
+    """Return the query, and the arguments for Claude Code; raise BadUsage without a query."""
     rest: tuple[str, ...] = ctx.meta.get("rest", ())
     if file is not None:
         if query is not None:
@@ -31,7 +31,7 @@ def query_and_rest(ctx: typer.Context, query: str | None, file: Path | None) -> 
     if query is None and rest:
         query, rest = rest[0], rest[1:]
     if query is None and sys.stdin is not None and sys.stdin.isatty():
-        raise BadUsage("There is no query; give it as an argument, with --query-file, or on standard input.")
+        raise BadUsage("A query is missing; give it as an argument, with --query-file, or on standard input.")
     return (_read_standard_input() if query in (None, "-") else query), rest
 
 
@@ -45,5 +45,5 @@ def _read_file(file: Path) -> str:
 
 def _read_standard_input() -> str:
     if sys.stdin is None:
-        raise BadUsage("There is no query, and standard input is closed; give it as an argument or with --query-file.")
+        raise BadUsage("A query is missing, and standard input is closed; give it as an argument or with --query-file.")
     return sys.stdin.buffer.read().decode("utf-8", "replace")

@@ -107,4 +107,4 @@ def split_key(key: str) -> tuple[str, str | None]:
         raise BadUsage(f"{key} is set by the environment variable {_FROM_ENVIRONMENT[key][0]}, not in a file.")
     names = {"groups": "groups.NAME", "prune": "prune.older_than, prune.keep"}
     known = [names.get(known_key, known_key) for known_key in schema.KEYS]
-    raise BadUsage(f"There is no setting {key!r}; the settings are {', '.join(known)}.")
+    raise BadUsage(f"Unknown setting {key!r}; the settings are {', '.join(known)}.")

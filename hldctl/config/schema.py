@@ -52,7 +52,7 @@ KEYS = {
         for name, (_, option) in OPTIONS.items()
     },
     "max_running": Key(
-        "How many sessions may run at once; others are queued, first in, first out. Without it, there is no limit.",
+        "How many sessions may run at once; others are queued, first in, first out. Without it, any number may.",
         "a whole number, 1 or more",
         _is_count,
         "4",
@@ -114,14 +114,14 @@ def path(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Configuration:
-    """Return the configuration, empty if there is no file; raise BadUsage if it is not valid."""
+    """Return the configuration, empty without a file; raise BadUsage if it is not valid."""
     file = path(environment)
     text = read(file)
     return Configuration() if text is None else parse_config(file, text)
 
 
 def read(file: Path) -> str | None:
-    """Return the file's text unchanged, None if there is no file; raise BadUsage if it cannot be read."""
+    """Return the file's text unchanged, None without a file; raise BadUsage if it cannot be read."""
     try:
         return file.read_bytes().decode("utf-8")
     except FileNotFoundError:

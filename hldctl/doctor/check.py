@@ -25,7 +25,7 @@ class Finding:
     advice: str | None = None
     """What to do about it; None if nothing has to be done."""
     fix: Callable[[], str | None] | None = field(default=None, repr=False)
-    """A function that fixes the problem and returns a remark for the user, or None; None if there is no safe fix.
+    """A function that fixes the problem and returns a remark for the user, or None; None without a safe fix.
 
     May raise HldctlError or OSError.
     """

@@ -60,7 +60,7 @@ class JournalReader:
         self._is_at_end = False
 
     def next_batch(self) -> Batch | None:
-        """Return the lines that end in the next chunk of the journal; None if there is no more at present."""
+        """Return the lines that end in the next chunk of the journal; None at the end of the file."""
         while chunk := self._read_chunk():
             first, newline, rest = chunk.partition(b"\n")
             self._append_partial(first)

@@ -75,7 +75,7 @@ def _total(session: Session) -> Spending:
 
 
 def _unassigned_spending(total: Spending, models: dict[str | None, Spending]) -> Spending | None:
-    """Return the part of the total that is not assigned to a model; None if there is no such part."""
+    """Return the part of the total that is not assigned to a model; None if all of it is assigned."""
     assigned = Tokens()
     for spent in models.values():
         assigned = assigned.plus(spent.tokens)

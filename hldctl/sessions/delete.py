@@ -67,7 +67,7 @@ def prunable_ids(state: StateDirectory, *, older_than_seconds: float | None, kee
 def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSession]:
     """Delete the sessions, yield each, and return their space in the database to the file system."""
     yield from _delete_all(state, ids)
-    # The sessions are deleted even if there is no room to shrink the database.
+    # The sessions are deleted even without the room to shrink the database.
     with open_database(state), suppress(*UNWRITABLE):
         maintenance.return_free_space()
 

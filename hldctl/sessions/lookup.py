@@ -20,21 +20,19 @@ def find_session(ref: str) -> Session:
     """
     session = sessions.get(_find_id(ref))
     if session is None:
-        raise NoSuchSession(f"There is no session {ref!r}; `hldctl ls --all` lists all sessions.")
+        raise NoSuchSession(f"No session {ref!r}; `hldctl ls --all` lists all sessions.")
     return session
 
 
 def _find_id(ref: str) -> str:
     if ref == "last":
         if (newest := sessions.newest_id()) is None:
-            raise NoSuchSession("There is no session yet; `hldctl launch` starts one.")
+            raise NoSuchSession("No sessions yet; `hldctl launch` starts one.")
         return newest
     if (id_by_name := sessions.newest_id_with_name(ref)) is not None:
         return id_by_name
     if len(ref) < MIN_PREFIX_LENGTH:
-        raise NoSuchSession(
-            f"There is no session {ref!r}; a prefix of an id must have at least {MIN_PREFIX_LENGTH} characters."
-        )
+        raise NoSuchSession(f"No session {ref!r}; a prefix of an id must have at least {MIN_PREFIX_LENGTH} characters.")
     ids = sessions.ids_with_prefix(ref.lower())
     if len(ids) > 1:
         raise NoSuchSession(

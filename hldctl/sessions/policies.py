@@ -33,7 +33,7 @@ def _run_policy(base: dict[str, Any], options: SessionOptions, configuration: Co
     group = options.given.get("group")
     if group is not None and group not in configuration.groups:
         raise BadUsage(
-            f"There is no group {group!r}. Define it in {schema.path()}: under [groups], set how many of its sessions "
+            f"Unknown group {group!r}. Define it in {schema.path()}: under [groups], set how many of its sessions "
             f"may run, as in {group} = 2."
         )
     values = base | chosen_values(RunPolicy, options.given, 0)
@@ -110,7 +110,7 @@ def launcher_without_right(
 ) -> str | None:
     """Return the session that launches a new one but has no right to answer permission requests.
 
-    None if there is no such session, or if the new session has no commands that would get a token. Raise WrongState if
+    None without such a session, or if the new session has no commands that would get a token. Raise WrongState if
     such a session widens permissions.
     """
     has_commands = permissions.on_approval is not None or run_policy.on_end is not None

@@ -53,7 +53,7 @@ class RequestLine(NamedTuple):
 def open_for_completion(state: StateDirectory) -> Iterator[apsw.Connection]:
     """Open the database for reading; no file is created, and none changed except the memory that readers share.
 
-    Raise apsw.Error if there is no database, UnfitEnvironment if the state directory belongs to another user.
+    Raise apsw.Error without a database, UnfitEnvironment if the state directory belongs to another user.
     """
     state.require_own()
     connection = _connect(state)
@@ -102,7 +102,7 @@ def sessions(connection: apsw.Connection, which: SessionFilter, beginning: str) 
 
 
 def newest_id(connection: apsw.Connection) -> str | None:
-    """Return the id that `last` refers to; None if there are no sessions."""
+    """Return the id that `last` refers to; None without sessions."""
     row = connection.execute("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1").fetchone()
     return None if row is None else str(row[0])
 

@@ -145,7 +145,7 @@ WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
 
 
 class Page(NamedTuple):
-    """Consecutive events; `is_last` if there are no more after them at present."""
+    """Consecutive events; `is_last` if they are the newest."""
 
     events: list[Event]
     is_last: bool

@@ -18,15 +18,15 @@ import apsw
 _DIRECTORIES = (None, "/dev/shm")  # noqa: S108  the system's default, then memory
 
 OUTDATED_WARNING = (
-    "The disk cannot be written to, and there is no room to copy the database: the newest changes may be missing from "
-    "the output."
+    "The disk cannot be written to, and the database could not be copied for lack of room: the newest changes may be "
+    "missing from the output."
 )
 
 _outdated: list[Path] = []
 
 
 def is_outdated() -> bool:
-    """Return whether a read missed the newest changes because there was no room to copy the database."""
+    """Return whether a read missed the newest changes because the database could not be copied for lack of room."""
     return bool(_outdated)
 
 

@@ -20,7 +20,7 @@ _REPLACED_GRACE_MS = 10_000
 
 @dataclass(frozen=True)
 class Slots:
-    """Limits on the sessions that run at once on this machine, in total and per group; None if there is no limit."""
+    """Limits on the sessions that run at once on this machine, in total and per group; None for any number."""
 
     all: int | None = None
     groups: Mapping[str, int] = field(default_factory=dict)

@@ -96,7 +96,7 @@ def newest_id_with_name(name: str) -> str | None:
 
 
 def newest_id() -> str | None:
-    """Return the id of the newest session; None if there are no sessions."""
+    """Return the id of the newest session; None without sessions."""
     return next(iter(_ids("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1")), None)
 
 

@@ -100,7 +100,7 @@ def start_claude(
     if conversation_id is not None:
         settings = replace(settings, extra_arguments=command_line.remove_conversation_options(settings.extra_arguments))
     prompt = files.prompt if conversation_id is None else _write_continue_prompt(files)
-    # Idle time counts from here, not from the launch: there was no Claude Code before.
+    # Idle time counts from here, not from the launch: Claude Code did not run before.
     touch(files.journal)
     try:
         process = spawn(

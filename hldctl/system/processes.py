@@ -1,4 +1,4 @@
-"""Process identities, which tell a process apart from a later one with the same pid."""
+"""Process identities, which distinguish a process from a later one with the same pid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ProcessIdentity:
 
 
 def identify(pid: int) -> ProcessIdentity | None:
-    """Return the identity of an existing process, which may be a zombie; None if there is no such process."""
+    """Return the identity of an existing process, which may be a zombie; None for a pid without a process."""
     if pid <= 0:
         return None
     if sys.platform == "linux":

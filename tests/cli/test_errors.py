@@ -27,7 +27,7 @@ def assert_sentence(done: Completed, exit_code: int, *words: str) -> None:
 @pytest.mark.parametrize("words", [MISSING, "last", "abcd", "abc", "no such name"])
 def test_an_unknown_session(sandbox: Sandbox, command: list[str], words: str) -> None:
     query = ["Go on"] if command == ["continue"] else []
-    assert_sentence(sandbox.run(*command, words, *query), 3, "There is no session")
+    assert_sentence(sandbox.run(*command, words, *query), 3, "No session")
 
 
 def test_an_ambiguous_prefix_names_the_candidates(sandbox: Sandbox) -> None:
@@ -110,7 +110,7 @@ def assert_no_session_is_left(sandbox: Sandbox) -> None:
 def test_a_disk_too_full_for_the_query_leaves_nothing(sandbox: Sandbox) -> None:
     (sandbox.work / "query").write_text("long " * 16_000_000)
     sandbox.ok("ls")
-    # A limit on the size of files stands in for the disk: it fails in the same place and needs no root. It is in half
+    # A limit on the size of files replaces a full disk: it fails in the same place and needs no root. It is in half
     # kilobytes, and has room for a database.
     limited = f"ulimit -f 140000; exec {sys.executable} -m hldctl launch --query-file query"
     done = subprocess.run(

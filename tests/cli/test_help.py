@@ -47,7 +47,7 @@ def test_the_first_examples_can_be_typed() -> None:
 
 
 def words(line: str) -> list[str]:
-    """Those behind `hldctl`, up to a pipe or a redirection."""
+    """Return the arguments after `hldctl`, up to a pipe or a redirection."""
     found = shlex.split(line)
     assert found.pop(0) == "hldctl"
     end = next((place for place, word in enumerate(found) if word in ("|", ">")), len(found))

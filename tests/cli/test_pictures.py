@@ -133,7 +133,7 @@ def spend(shown: Gallery) -> None:
 
 
 def compare(shown: Gallery, name: str, display: pyte.Screen, title: str = "") -> None:
-    """With the pictures of that name and width, light and dark; HLDCTL_RENEW_PICTURES=1 writes them anew."""
+    """With the pictures of that name and width, light and dark; HLDCTL_RENEW_PICTURES=1 renews them."""
     for theme in Theme:
         lines = svg_screenshot.lines(display)
         drawn = svg_screenshot.svg(lines, display.columns, theme, title or f"hldctl {name.replace('-', ' --')}")

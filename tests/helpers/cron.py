@@ -1,4 +1,4 @@
-"""Debian's own cron daemon, with a crontab of the test's own that is no part of the machine's."""
+"""Debian's own cron daemon, with a crontab of the test's own, separate from the machine's."""
 
 from __future__ import annotations
 

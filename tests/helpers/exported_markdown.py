@@ -26,7 +26,7 @@ class Rendered(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.top: list[tuple[str, str]] = []
-        """The headings that stand in nothing else, with their words."""
+        """Return the top-level headings with their text."""
         self.tags: set[str] = set()
         self._open: list[str] = []
         self.feed(html)

@@ -1,4 +1,4 @@
-"""A small MCP server on standard input and output: one tool, which tells what of hldctl stands in the environment."""
+"""A small MCP server on standard input and output: one tool, which returns hldctl's environment variables."""
 
 from __future__ import annotations
 

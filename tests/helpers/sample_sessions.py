@@ -62,7 +62,7 @@ LAUNCHES = {
     "restarting": ("It breaks", "--retries", "3"),
     "queued": ("It waits for the other", "--name", "nightly", "--if-running", "queue"),
 }
-"""By kind, the oldest first; a word of each query tells the stand-in what to do."""
+"""By kind, the oldest first; a word of each query selects what the stand-in does."""
 
 KINDS = tuple(LAUNCHES)
 
@@ -100,7 +100,7 @@ def gallery(sandbox: Sandbox, launches: Mapping[str, Sequence[str]] = LAUNCHES, 
     for kind in KINDS:
         started[kind] = sandbox.launch(*launches[kind])
         if kind == "restarting":
-            # At once: it is to be started again in five seconds.
+            # At once: it restarts in five seconds.
             _postpone(sandbox, started[kind])
     made = Gallery(sandbox, started)
     sandbox.run("wait", started["completed"], started["failed"], started["denied"])
@@ -168,7 +168,7 @@ def ask(sandbox: Sandbox, session_id: str, approval_id: str = "a0a0a0a0-0000") -
 
 
 def compare(name: str, shown: str) -> None:
-    """With the file of that name; HLDCTL_RENEW_SCREENS=1 writes it anew."""
+    """With the file of that name; HLDCTL_RENEW_SCREENS=1 renews it."""
     compare_with(SCREENS / f"{name}.txt", shown, renewed_by="HLDCTL_RENEW_SCREENS", told_in=SCREENS / "README.md")
 
 

@@ -38,7 +38,7 @@ def claude_binary() -> Path:
     spec = importlib.util.find_spec("claude_agent_sdk")
     binary = Path(spec.origin).parent / "_bundled" / "claude" if spec and spec.origin else None
     if binary is None or not binary.is_file():
-        raise RuntimeError("There is no genuine Claude Code here; get it with: pip install claude-agent-sdk")
+        raise RuntimeError("The real Claude Code is missing; get it with: pip install claude-agent-sdk")
     return binary
 
 
@@ -66,7 +66,7 @@ def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> 
             return found
         if (now := time.monotonic()) > deadline:
             raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
-        # For as long as the look took: some are whole commands, and others need the processor meanwhile.
+        # For as long as the look took: some are whole commands, and others need the processor too.
         time.sleep(max(0.02, now - begun))
 
 
@@ -137,7 +137,7 @@ class Sandbox:
         return self.state.session(session_id)
 
     def go_on(self) -> None:
-        """Lets what is `GATED` go on."""
+        """Let a `GATED` script continue."""
         (self.work / "go-on").touch()
 
     def play(self, script: str) -> None:
@@ -203,7 +203,7 @@ class Sandbox:
         return shown
 
     def sql(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Looks into the database, or tampers with it, behind hldctl's back."""
+        """Query the database, or change it, without hldctl."""
         database = sqlite3.connect(self.state.database, timeout=PATIENCE)
         try:
             with database:
@@ -249,7 +249,7 @@ class Sandbox:
         self.power_off()
 
     def power_off(self) -> None:
-        """Kills all at once, as far as that goes, and what one has started meanwhile."""
+        """Kill all processes, including those that start while others are killed."""
 
         def all_are_dead() -> bool:
             kill(self.processes())

@@ -18,7 +18,7 @@ _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Times a number it is an id that has nothing to do with that of the number before."""
 _APART_MS = 60_000
 _SESSIONS_AT_ONCE = 500
-_TEXT = "Read the parser, ran the tests, and mended what failed. " * 4
+_TEXT = "Read the parser, ran the tests, and fixed what failed. " * 4
 
 # In turn something said, a tool's call and its result.
 _EVENTS = """
@@ -41,7 +41,7 @@ WHERE s.id IN (SELECT value FROM json_each(:ids)) ORDER BY s.created_at, e.seque
 
 
 def fill(home: Path, sessions: int, events_each: int) -> list[str]:
-    """Ended sessions with so many events each, and their feed; gives the ids, the oldest first."""
+    """Insert ended sessions with this many events each, and their feed; return the ids, oldest first."""
     ids = [str(UUID(int=number * _SPREAD % (1 << 128))) for number in range(1, sessions + 1)]
     start = current_time_ms() - sessions * _APART_MS
     with open_database(StateDirectory(home)):

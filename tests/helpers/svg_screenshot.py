@@ -82,7 +82,7 @@ def svg(lines: Iterable[Text], columns: int, theme: Theme, title: str = "", form
     """What `Console.export_svg` makes of the lines; `form` is its code_format."""
     console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for line in lines:
-        # What stands behind a wide character would be drawn too far to the left.
+        # Text after a wide character would be drawn too far to the left.
         assert cell_len(line.plain) == len(line.plain), f"{line.plain!r} has wide characters"
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
     drawn = console.export_svg(

@@ -46,7 +46,7 @@ def test_each_session_has_an_activity(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
     ids |= {f"slot {n}": sandbox.launch("Hi") for n in (1, 2)}
     sandbox.run("interrupt", ids["stops"], "--no-wait", "--timeout", "1h")
-    activities = eventually(lambda: _activities_when_complete(sandbox, ids), "all to be told")
+    activities = eventually(lambda: _activities_when_complete(sandbox, ids), "all to be known")
     assert activities is not None
     assert (activities["works"].kind, activities["works"].tool, activities["works"].argument) == (
         ActivityKind.TOOL,

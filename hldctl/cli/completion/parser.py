@@ -124,7 +124,7 @@ def _context(
     takes = _argument_takes(command, parsed.arguments)
     if takes is not None and takes != Kind.TEXT:
         return CompletionContext(takes, typed, previous_words=previous_words)
-    # There are no candidates for the argument itself, but an option is possible here.
+    # The argument itself has no candidates, but an option is possible here.
     return None if typed or parsed.has_dashes else _option_names(command, parsed.used, typed)
 
 
@@ -149,7 +149,7 @@ def _parse_words(command: Command, previous: Sequence[str]) -> _ParsedWords:
 
 
 def _argument_takes(command: Command, previous: Sequence[str]) -> Takes | None:
-    """Return the values that the argument after the previous ones takes; None if there are no more arguments."""
+    """Return the values that the argument after the previous ones takes; None after the last argument."""
     repeatable = [argument for argument in command.arguments[-1:] if argument.is_repeatable]
     remaining = command.arguments[len(previous) :] or repeatable
     if not remaining:

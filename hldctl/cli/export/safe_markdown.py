@@ -56,7 +56,7 @@ def to_safe_markdown(text: str) -> str:
 
 
 def _is_safe(tokens: Sequence[Token]) -> bool:
-    """Return whether there is no HTML, image or heading of the document's level, and `_END_MARKER` is intact."""
+    """Return whether it has neither HTML, images nor top-level headings, and `_END_MARKER` is intact."""
     inline = [child for token in tokens for child in token.children or ()]
     return (
         not any(token.type in ("html_block", "html_inline", "image") for token in (*tokens, *inline))
@@ -179,7 +179,7 @@ class _Blocks:
         return written
 
     def _is_tight(self, until: str) -> bool:
-        """Return whether there is no blank line between the items of the list that begins here."""
+        """Return whether the items of the list that begins here follow each other without a blank line."""
         level = self._tokens[self._index].level
         for token in self._tokens[self._index :]:
             if token.type == until and token.level < level:

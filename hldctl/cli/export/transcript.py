@@ -44,7 +44,7 @@ class CallStatus(StrEnum):
     WAITING = "waiting"
     """Waiting for permission."""
     OPEN = "open"
-    """There is no result, and maybe there never will be."""
+    """The call has not returned a result, and maybe never will."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ class Template:
         if keys and not isinstance(samples[name], list):
             raise self._invalid(f"{name} has no elements")
         if conversion not in (None, "r", "s", "a"):
-            raise self._invalid(f"there is no conversion {conversion!r}")
+            raise self._invalid(f"unknown conversion {conversion!r}")
         self._check_spec(spec or "")
         if not keys:
             _format(samples[name], conversion, spec or "")

@@ -64,7 +64,7 @@ def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
         del rest["command"]
         first, *others = output.escape_invisible(command).split("\n")
         yield Line(f"$ {first}")
-        # As in a shell, to tell a newline apart from a line that the terminal has wrapped.
+        # As in a shell, to distinguish a newline from a line that the terminal has wrapped.
         yield from (Line(f"> {other}") for other in others)
     elif isinstance(path := rest.get(EDITED_PATHS.get(tool_name, "")), str):
         del rest[EDITED_PATHS[tool_name]]

@@ -19,7 +19,7 @@ class Column(NamedTuple):
     heading: str
     cell: Callable[[Sums], str]
     rank: int
-    """Columns with a higher rank are left out first if there is no room."""
+    """Columns with a higher rank are left out first if space is short."""
 
 
 def _nonzero(number: int) -> str:

@@ -143,7 +143,7 @@ def test_values_of_all_kinds_are_read_again_as_they_were_said(sandbox: Sandbox) 
         ("prune.older_than", "old", "not a duration"),
         ("groups.build", "0", "whole number"),
         ("max_budget_usd", "inf", "dollars"),
-        ("colour", "red", "There is no setting 'colour'"),
+        ("colour", "red", "Unknown setting 'colour'"),
         ("claude", "/bin/claude", "HLDCTL_CLAUDE"),
     ],
 )

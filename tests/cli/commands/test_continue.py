@@ -39,7 +39,7 @@ def test_what_the_parent_spent_is_not_counted_again(sandbox: Sandbox) -> None:
         for line in map(json.loads, sandbox.files(child["id"]).journal.read_bytes().splitlines())
         if line["type"] == "result"
     ]
-    # Claude Code's own figure goes on from where the parent stood.
+    # Claude Code's own figure continues from the parent's.
     assert result["total_cost_usd"] > child["cost_usd"]
     assert abs(parent["cost_usd"] + child["cost_usd"] - result["total_cost_usd"]) < 1e-9
     (new,) = result["model_usage_since_last_result"].values()

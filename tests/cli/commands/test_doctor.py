@@ -1,4 +1,4 @@
-"""`hldctl doctor`: finds what is wrong, says how to mend it, and with --fix mends it."""
+"""`hldctl doctor`: finds problems, prints how to fix them, and fixes them with --fix."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def test_a_damaged_database_is_rebuilt_from_the_journals(sandbox: Sandbox, damag
     assert faults(sandbox, session_id) == []
     if subject == "database":
         assert json.loads(sandbox.ok("events", "--json").splitlines()[-1])["id"] > last_id
-    # And life goes on.
+    # And sessions continue.
     assert sandbox.ok("launch", "Hello", "--allowed-tools", "Bash", "--wait") == "Two.\n"
 
 

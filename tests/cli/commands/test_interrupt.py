@@ -56,7 +56,7 @@ def test_all_are_stopped_at_once(sandbox: Sandbox) -> None:
     changes = [
         json.loads(line) for line in sandbox.ok("events", "--json", "--type", "session_status_changed").splitlines()
     ]
-    # All had been told before the first had ended: one after another would look otherwise.
+    # All were signalled before the first ended: one after another would look different.
     assert [change["data"]["new_status"] for change in changes[-8:]] == ["interrupting"] * 4 + ["interrupted"] * 4
 
 

@@ -35,7 +35,7 @@ MIDNIGHT = 1_790_208_000_000
 
 @pytest.fixture(scope="module")
 def spent(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Iterator[Sandbox]:
-    """A cheap session shortly before a midnight of UTC, and a dear and a bad one behind it."""
+    """A cheap session shortly before a midnight of UTC, and an expensive and a failed one after it."""
     sandbox = Sandbox(tmp_path_factory.mktemp("spent") / "sandbox")
     sandbox.claude(SPENDS)
     ids = [

@@ -186,7 +186,7 @@ def test_where_something_is_wrong_nothing_is_offered_and_nothing_said(
 def test_nothing_is_written_and_no_lost_session_adopted(sandbox: Sandbox, sessions: list[str]) -> None:
     def files() -> list[tuple[Path, int]]:
         found = [(path, path.stat().st_mtime_ns) for path in sandbox.state.root.rglob("*")]
-        # What readers share in memory, after a crash made anew by the first of them.
+        # What readers share in memory, is created again after a crash by the first of them.
         return sorted(entry for entry in found if entry[0].suffix != ".db-shm")
 
     session = sandbox.show(sessions[1])

@@ -23,7 +23,7 @@ class Shell:
         terminal.becomes("\nbegun")
 
     def shows(self, typed: str, shown: str) -> str:
-        """Waits until that is shown after TAB was typed behind these words; returns the screen."""
+        """Waits until that is shown after TAB was typed after these words, and return the screen."""
         self._terminal.enter(f"{KILL_LINE}{CLEAR}{typed}\t")
         # Bash lists what there is at the second TAB.
         if shown not in "\n".join(self._terminal.screen()):

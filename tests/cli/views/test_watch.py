@@ -26,7 +26,7 @@ def test_the_table_changes_in_place_and_is_left_behind(sandbox: Sandbox) -> None
         assert (header.split()[0], row.split()[0]) == ("ID", session_id[:8])
         assert not any(rest)
         terminal.becomes("thinking")
-        eventually(lambda: terminal.screen()[1] != row, "its clock to go on")
+        eventually(lambda: terminal.screen()[1] != row, "its clock to advance")
         (sandbox.root / "go").touch()
         _, row, *rest = terminal.becomes("completed")
         assert "All is well." in row
