@@ -85,6 +85,16 @@ def test_the_database_and_claude_code_do_not_know_each_other() -> None:
             assert not [name for name in imports(module) if name.startswith(other)], module
 
 
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("hldctl.cli.render.")])
+def test_renderers_do_not_query_the_database(module: str) -> None:
+    queries = {f"hldctl.store.{name}" for name in ("connection", "database", "sessions", "activity", "session_list")}
+    assert not imports(module) & queries
+    # Of modules with queries they import types.
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module in ("hldctl.store", "hldctl.store.events"):
+            assert {alias.name for alias in node.names} <= {"Event", "statistics"}
+
+
 def test_no_imports_go_in_a_circle() -> None:
     graph = {module: imports(module) - {module} for module in MODULES}
     while leaves := [module for module, names in graph.items() if not names & graph.keys()]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from hldctl.sessions.tool_calls import key_input
 from hldctl.states import EventType, NoteKind, Status
 from hldctl.store import activity, approvals
 from hldctl.store.activity import LastEvent, OpenCall, RunningSession
@@ -15,10 +16,6 @@ from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
 
 # The most informative inputs of a call, best first. Without any of them, the first text is shown.
-_KEY_INPUTS = (
-    *("command", "file_path", "notebook_path", "pattern", "path", "url", "query", "skill", "description", "prompt"),
-    *("subject", "message"),
-)
 _LONGEST_ARGUMENT = 200
 
 
@@ -139,6 +136,4 @@ def key_argument(tool_input: str | None) -> str:
         return ""
     if not isinstance(inputs, dict):
         return ""
-    texts = {name: value for name, value in inputs.items() if isinstance(value, str) and value.strip()}
-    text = next((texts[name] for name in _KEY_INPUTS if name in texts), next(iter(texts.values()), ""))
-    return text[:_LONGEST_ARGUMENT]
+    return (key_input(inputs)[1] or "")[:_LONGEST_ARGUMENT]

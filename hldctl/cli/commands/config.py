@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import Annotated, Any
 
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.terminal import rich_console
+from hldctl.cli.terminal import programs, rich_console
 from hldctl.config import edit as config_file
 from hldctl.config import load, report, schema
 from hldctl.config.report import Setting, Source
@@ -107,15 +105,11 @@ def edit() -> None:
     """
     _require_right()
     file = schema.path()
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
         file.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
     except OSError as error:
         raise UnfitEnvironment(f"Cannot create {file.parent}: {error.strerror or error}.") from None
-    # Through a shell, like git: the variable may contain options, too.
-    completed = subprocess.run(["/bin/sh", "-c", f'{editor} "$@"', editor, str(file)], check=False)
-    if completed.returncode != 0:
-        raise UnfitEnvironment(f"The editor `{editor}` failed with exit code {completed.returncode}; see {file}.")
+    programs.edit(file)
     load.load()
 
 

@@ -17,9 +17,8 @@ from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line
 from hldctl.cli.render.format import noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
 from hldctl.cli.render.permission_request import Line
-from hldctl.cli.render.tool_calls import Calls
+from hldctl.sessions.tool_calls import ToolCalls
 from hldctl.states import ApprovalStatus, EventType
-from hldctl.store import events
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
 from hldctl.store.session import Session
@@ -43,12 +42,13 @@ _APPROVAL_SIGNS = {
 class ConversationScreen:
     """A renderer of one session's conversation.
 
-    Pass each event once, in order, while the database is open.
+    Pass each event once, in order. `calls` looks up the calls that were not passed.
     """
 
-    def __init__(self, console: Console, session: Session, levels: DetailLevels, prefix: Text) -> None:
+    def __init__(
+        self, console: Console, session: Session, calls: ToolCalls, levels: DetailLevels, prefix: Text
+    ) -> None:
         self._console = console
-        self._session_id: str = session.id
         self._working_dir: str = session.working_dir
         self._thinking = levels.thinking or Detail.BRIEF
         self._tools = levels.tools or Detail.BRIEF
@@ -56,7 +56,7 @@ class ConversationScreen:
         self._last_kind: str | None = None
         # The call of the subagent that the last event was part of.
         self._last_subagent: str | None = None
-        self.calls = Calls(session.id)
+        self.calls = calls
 
     def render_approval(self, approval: Approval, *, elsewhere: bool = False) -> str:
         """Return the text for a request, pending or answered; `elsewhere` if not in this terminal."""
@@ -146,7 +146,8 @@ class ConversationScreen:
         took = noticeable_duration(result.created_at - call.created_at)
         if result.is_error:
             hint = tool_calls.outcome(result)
-            yield self._call_line("✗", "red", call, f"{_denial(self._session_id, call)}{hint}", "red", took)
+            denial = "denied: " if self.calls.is_denied(call) else ""
+            yield self._call_line("✗", "red", call, f"{denial}{hint}", "red", took)
         elif call.tool_name in tool_calls.EDITS:
             diff = edit_diff.compute_diff(call, result)
             yield self._call_line("✓", "green", call, diff.counts, "dim", took)
@@ -273,12 +274,6 @@ def _result_text(call: Event, answer: str) -> Text:
         text.highlight_regex(r"(?m)^\+.*$", "not dim green")
         text.highlight_regex(r"(?m)^-.*$", "not dim red")
     return text
-
-
-def _denial(session_id: str, call: Event) -> str:
-    """Return `denied: ` if the call's permission was denied: this was not known when the call was read."""
-    current_call = events.tool_call(session_id, call.tool_id or "")
-    return "denied: " if current_call is not None and current_call.approval_status == ApprovalStatus.DENIED else ""
 
 
 def _strip_blank_ends(lines: list[list[Segment]]) -> list[list[Segment]]:

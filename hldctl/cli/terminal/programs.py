@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
 
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.signals import block_signals
@@ -35,6 +36,15 @@ def run_in_foreground(command: Sequence[str]) -> int:
             raise
     finally:
         signal.signal(signal.SIGINT, former)
+
+
+def edit(file: Path) -> None:
+    """Open a file in `$VISUAL`, `$EDITOR` or vi; raise UnfitEnvironment if the editor fails."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    # Through a shell, like git: the variable may contain options, too.
+    code = subprocess.run(["/bin/sh", "-c", f'{editor} "$@"', editor, str(file)], check=False).returncode
+    if code != 0:
+        raise UnfitEnvironment(f"The editor `{editor}` failed with exit code {code}; see {file}.")
 
 
 def _terminate(process: subprocess.Popen[bytes]) -> None:

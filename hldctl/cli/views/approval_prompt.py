@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,8 +19,8 @@ from hldctl.cli.click_classes import command_name
 from hldctl.cli.render import permission_request
 from hldctl.cli.render.events_plain import approval_line
 from hldctl.cli.render.permission_request import Line
-from hldctl.cli.terminal import keyboard
-from hldctl.errors import WrongState
+from hldctl.cli.terminal import keyboard, programs
+from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers
 from hldctl.sessions.permissions.answers import Decision
@@ -327,16 +324,15 @@ def _apply_key(typed: str, key: str) -> str:
 
 def _edit_in_editor(tool_input: dict[str, Any]) -> dict[str, Any] | None:
     """Return the input as saved in the user's editor; None if it is unchanged or not a JSON object."""
-    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with tempfile.NamedTemporaryFile("w+", suffix=".json") as file:
         json.dump(tool_input, file, indent=2, ensure_ascii=False)
         file.flush()
         try:
-            subprocess.run([*editor, file.name], check=True)
+            programs.edit(Path(file.name))
             # Read by name: an editor may replace the file.
             value = json.loads(Path(file.name).read_text(encoding="utf-8"))
-        except (OSError, subprocess.CalledProcessError) as error:
-            output.print_note(f"cannot run the editor {editor[0]}: {error}; set EDITOR to another one")
+        except (OSError, UnfitEnvironment) as error:
+            output.print_note(str(error))
             return None
         except ValueError as error:
             output.print_note(f"this is not valid JSON: {error}")

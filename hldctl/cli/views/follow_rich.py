@@ -20,6 +20,7 @@ from hldctl.cli.views.approval_prompt_rich import LiveSurface, live_line
 from hldctl.paths import StateDirectory
 from hldctl.sessions import follow
 from hldctl.sessions.partial_output import PartialOutput
+from hldctl.sessions.tool_calls import ToolCalls
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import sessions
 from hldctl.store.database import open_for_reading
@@ -52,7 +53,10 @@ def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, lev
         progress = sessions.progress(ids)
         prefixes = _prefixes([progress[session_id] for session_id in dict.fromkeys(ids)])
         views = {
-            session_id: _View(progress[session_id], ConversationScreen(console, progress[session_id], levels, prefix))
+            session_id: _View(
+                progress[session_id],
+                ConversationScreen(console, progress[session_id], ToolCalls(session_id), levels, prefix),
+            )
             for session_id, prefix in prefixes.items()
         }
         if event_range.follow:

@@ -1,0 +1,75 @@
+"""The tool calls of a session that is followed, with what the database knows of those that were not seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hldctl.states import ApprovalStatus
+from hldctl.store import events
+from hldctl.store.events import Event
+
+SUBAGENTS = frozenset({"Agent", "Task"})
+
+_KEY_INPUTS = (
+    *("command", "file_path", "notebook_path", "pattern", "path", "url", "query", "skill", "description", "prompt"),
+    *("subject", "message"),
+)
+
+
+def key_input(inputs: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return the name and the text of the most informative argument: a command, a path, a pattern; else the first text.
+
+    Both are None if the input has no text.
+    """
+    texts = {name: value for name, value in inputs.items() if isinstance(value, str) and value.strip()}
+    name = next((name for name in _KEY_INPUTS if name in texts), next(iter(texts), None))
+    return name, None if name is None else texts[name]
+
+
+class ToolCalls:
+    """The open tool calls of a session. Unknown calls are looked up, so the database has to be open."""
+
+    def __init__(self, session_id: str) -> None:
+        self._session_id = session_id
+        self._open: dict[str, Event] = {}
+        self._subagents: dict[str, Event] = {}
+
+    @property
+    def open(self) -> list[Event]:
+        return list(self._open.values())
+
+    def begin(self, call: Event) -> None:
+        """Record a call."""
+        if call.tool_id is not None:
+            self._open[call.tool_id] = call
+            if call.tool_name in SUBAGENTS:
+                self._subagents[call.tool_id] = call
+
+    def end(self, result: Event) -> Event | None:
+        """Return the call that a result belongs to, and close it; None if unknown."""
+        tool_id = result.tool_result_for_id or ""
+        return self._open.pop(tool_id, None) or events.tool_call(self._session_id, tool_id)
+
+    def parent(self, event: Event) -> Event | None:
+        """Return the call of the subagent that an event belongs to; None if unknown, or if there is none."""
+        if (tool_id := event.parent_tool_use_id) is None:
+            return None
+        if tool_id not in self._subagents and (call := events.tool_call(self._session_id, tool_id)) is not None:
+            self._subagents[tool_id] = call
+        return self._subagents.get(tool_id)
+
+    def depth(self, event: Event) -> int:
+        """Return how many subagents deep an event is; at least one if its parent is unknown."""
+        depth, seen = 0, set[str]()
+        while event.parent_tool_use_id is not None and event.parent_tool_use_id not in seen:
+            seen.add(event.parent_tool_use_id)
+            depth += 1
+            if (parent := self.parent(event)) is None:
+                break
+            event = parent
+        return depth
+
+    def is_denied(self, call: Event) -> bool:
+        """Return whether the permission request of a call was denied, which was unknown when the call was read."""
+        recorded = events.tool_call(self._session_id, call.tool_id or "")
+        return recorded is not None and recorded.approval_status == ApprovalStatus.DENIED
