@@ -1,4 +1,4 @@
-"""Writes the manual pages, the reference and the shell completions from what `--help` knows."""
+"""Writes the manual pages, the reference and the table for completion from what `--help` knows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typer.core import TyperArgument, TyperOption
 
 from hldctl import __version__
 from hldctl.cli import app
-from hldctl.cli.completion import install
 from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, MAIN_EXAMPLES, SECTIONS
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
@@ -91,8 +90,7 @@ def stale(root: Path) -> list[str]:
 def generated() -> dict[str, str]:
     """What each generated file has to hold, by its path below the root."""
     return (
-        {f"completions/{file}": install.read_script(shell) for shell, file in install.SCRIPT_FILES.items()}
-        | {"hldctl/cli/completion/table.json": completion_table.render_table()}
+        {"hldctl/cli/completion/table.json": completion_table.render_table()}
         | {"man/man1/hldctl.1": main_page(), "man/man5/hldctl-config.5": configuration_page.render_page(_date())}
         | {f"man/man1/hldctl-{name}.1": command_page(name) for name in app.COMMANDS}
         | {"docs/reference/commands.md": reference.commands()}

@@ -1,4 +1,4 @@
-"""The manual pages and completions in the tree are those that the commands ask for."""
+"""The manual pages in the tree are those that the commands ask for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hldctl.cli import app
+from hldctl.cli.completion.install import SCRIPT_FILES
 from hldctl.config import schema
 
 # A script in no package: imported by a statement, mypy would know it under two names when it is given both files.
@@ -40,8 +41,8 @@ def test_a_file_that_differs_is_stale(tmp_path: Path) -> None:
 
 def test_a_file_that_is_missing_is_stale(tmp_path: Path) -> None:
     generate.write(tmp_path)
-    (tmp_path / "completions/_hldctl").unlink()
-    assert generate.stale(tmp_path) == ["completions/_hldctl"]
+    (tmp_path / "man/man1/hldctl.1").unlink()
+    assert generate.stale(tmp_path) == ["man/man1/hldctl.1"]
 
 
 def test_the_page_of_a_command_that_is_gone_is_stale_until_written_again(tmp_path: Path) -> None:
@@ -121,4 +122,4 @@ def test_the_wheel_puts_pages_and_completions_where_they_are_looked_for() -> Non
     shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
     assert shared.pop("man") == "share/man"
     assert {Path(path).parent.name for path in PAGES} == {"man1", "man5"}
-    assert set(shared) == {path for path in generate.generated() if path.startswith("completions/")}
+    assert {Path(path).name for path in shared} == set(SCRIPT_FILES.values())

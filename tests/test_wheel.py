@@ -47,5 +47,5 @@ def test_installed_wheel_has_commands_man_pages_and_completions(tmp_path: Path) 
     for shell, (name, place) in COMPLETIONS.items():
         script = (ROOT / "completions" / name).read_text()
         assert (installed / "share" / place).read_text() == script
-        code = f"from hldctl.cli.completion import install; print(install.script({shell!r}), end='')"
+        code = f"from hldctl.cli.completion import install; print(install.read_script({shell!r}), end='')"
         assert run(installed / "bin" / "python", "-c", code, home=tmp_path) == script

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shellingham import ShellDetectionFailure
+from shellingham import detect_shell as detect
 from typer import _completion_shared as typer_completion
 
 from hldctl.errors import UnfitEnvironment
@@ -13,7 +15,10 @@ SCRIPT_FILES = {"bash": "hldctl.bash", "zsh": "_hldctl", "fish": "hldctl.fish"}
 
 def detect_shell() -> str:
     """Return the name of the shell that called hldctl; raise UnfitEnvironment if it is not supported."""
-    name = typer_completion._get_shell_name()
+    try:
+        name = str(detect()[0])
+    except ShellDetectionFailure:
+        name = ""
     if name not in SCRIPT_FILES:
         raise UnfitEnvironment(
             f"No completion for {name or 'this shell'}; supported shells: {', '.join(SCRIPT_FILES)}."
@@ -22,8 +27,13 @@ def detect_shell() -> str:
 
 
 def read_script(shell: str) -> str:
-    """Return the completion script for the shell."""
-    return (Path(__file__).parent / SCRIPT_FILES[shell]).read_text(encoding="utf-8")
+    """Return the completion script for the shell.
+
+    A wheel has the scripts beside this module; a checkout has them in `completions/`.
+    """
+    name = SCRIPT_FILES[shell]
+    installed, checkout = Path(__file__).with_name(name), Path(__file__).parents[3] / "completions" / name
+    return (installed if installed.exists() else checkout).read_text(encoding="utf-8")
 
 
 def install() -> tuple[str, Path]:
