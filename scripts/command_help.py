@@ -1,4 +1,4 @@
-"""What `--help` knows of a command, for the pages that are made of it."""
+"""The help data of a command, for the pages that are generated from it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from hldctl.cli import click_classes
 
 
-def make_context(described: Any, name: str, parent: typer.Context | None = None) -> typer.Context:
-    """What the command's own help is made from."""
-    context: typer.Context = described.make_context(name, [], parent=parent, resilient_parsing=True)
+def make_context(command: Any, name: str, parent: typer.Context | None = None) -> typer.Context:
+    """Return the context from which the command's own help is generated."""
+    context: typer.Context = command.make_context(name, [], parent=parent, resilient_parsing=True)
     return context
 
 
@@ -23,13 +23,13 @@ def paragraphs(context: typer.Context) -> list[str]:
 
 
 def subcommands(context: typer.Context) -> list[typer.Context]:
-    """Of a command that is a group of others."""
+    """Return the contexts of the subcommands; empty if the command is not a group."""
     commands = context.command.commands if isinstance(context.command, TyperGroup) else {}
     return [make_context(command, name, context) for name, command in commands.items()]
 
 
 def has_rest(context: typer.Context) -> bool:
-    """Return whether arguments after `--` go to Claude Code."""
+    """Return whether the arguments after `--` go to Claude Code."""
     return isinstance(context.command, click_classes.CommandWithRest)
 
 
@@ -44,17 +44,17 @@ def options(context: typer.Context) -> list[TyperOption]:
 
 
 def names(option: TyperOption) -> list[str]:
-    """The option as it is written, short names first."""
+    """Return the names of the option, short ones first."""
     return sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
 
 
 def metavar(option: TyperOption, context: typer.Context) -> str:
-    """Return what follows the option; empty if nothing does."""
+    """Return the metavar of the option's value; empty if it takes none."""
     return "" if option.is_flag or option.count else option.make_metavar(context)
 
 
 def option_help(option: TyperOption, context: typer.Context) -> str:
-    """What `--help` says, and what it has no room for."""
+    """Return the option's help, with details that `--help` has no room for."""
     _, text = option.get_help_record(context) or ("", "")
     choices = getattr(option.type, "choices", ())
     if choices and option.metavar is not None:

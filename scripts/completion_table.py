@@ -1,4 +1,4 @@
-"""`table.json`, from which shells complete: what each command takes, as its options and metavars say."""
+"""Generator of `table.json`, the completion table: the options and arguments of each command."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hldctl.cli.launch_options import OPTIONS
 from hldctl.config import schema
 from hldctl.store.completion import SessionFilter
 
-# Which sessions a command does something with; any, unless named here.
+# The sessions that a command can be used with; any session for commands not listed here.
 _SESSIONS = {
     "interrupt": SessionFilter.ALIVE,
     "wait": SessionFilter.ALIVE,
@@ -36,7 +36,7 @@ _OPTIONS: dict[str, Takes] = {
 
 
 def _values() -> dict[str, Takes]:
-    """What can be chosen for a key of the configuration."""
+    """Return the possible values of the settings that have a fixed or suggested set of them."""
     declared = [option for _, option in schema.OPTIONS.values()]
     flags: dict[str, Takes] = {option.name: ["true", "false"] for option in declared if option.kind.is_flag}
     return flags | {option.name: list(option.suggestions) for option in declared if option.suggestions}
@@ -59,30 +59,30 @@ def render_table() -> str:
 
 
 def summary(help: str | None) -> str:
-    """The first sentence."""
+    """Return the first sentence of a help text."""
     paragraph = inspect.cleandoc(help or "").partition("\n\n")[0]
     return re.split(r"(?<=\.)\s", paragraph, maxsplit=1)[0].removesuffix(".")
 
 
 def _command(name: str, command: Any) -> str:
-    below = command.commands if isinstance(command, TyperGroup) else {}
-    return _row(name, command, {part: _command(f"{name} {part}", each) for part, each in below.items()})
+    subcommands = command.commands if isinstance(command, TyperGroup) else {}
+    return _row(name, command, {part: _command(f"{name} {part}", each) for part, each in subcommands.items()})
 
 
-def _row(name: str, command: Any, below: dict[str, str]) -> str:
-    """In JSON, with a line for each option and each command below, so that changes can be read."""
+def _row(name: str, command: Any, subcommands: dict[str, str]) -> str:
+    """Return the command as JSON, with one line for each option and subcommand, so that diffs are readable."""
     parameters = command.get_params(command.make_context(name, [], resilient_parsing=True))
     options = [_option(name, each) for each in parameters if isinstance(each, TyperOption) and not each.hidden]
     arguments = [_argument(name, each) for each in parameters if isinstance(each, TyperArgument) and not each.hidden]
     lines = ",\n".join(json.dumps(option, ensure_ascii=False) for option in options)
-    commands = "{" + ",".join(f'\n"{part}": {row}' for part, row in below.items()) + "}"
-    said = json.dumps(" ".join(summary(command.help).split()))
-    return f"[{said}, [\n{lines}\n], {json.dumps(arguments)}, {commands}]"
+    commands = "{" + ",".join(f'\n"{part}": {row}' for part, row in subcommands.items()) + "}"
+    help_text = json.dumps(" ".join(summary(command.help).split()))
+    return f"[{help_text}, [\n{lines}\n], {json.dumps(arguments)}, {commands}]"
 
 
 def _option(command: str, option: TyperOption) -> list[Any]:
-    """As `hldctl.cli.completion.parser.Option` has it."""
-    # Those of --help come in any order.
+    """Return the fields of `hldctl.cli.completion.parser.Option`."""
+    # The names of --help come in random order.
     names = sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
     takes = None if option.is_flag or option.count else _takes(command, option, names)
     return [names, option.help or "", takes, option.multiple]
@@ -95,10 +95,10 @@ def _argument(command: str, argument: TyperArgument) -> list[Any]:
 def _takes(command: str, parameter: TyperOption | TyperArgument, names: list[str]) -> Takes | dict[str, Takes]:
     if choices := getattr(parameter.type, "choices", None):
         return [str(getattr(choice, "value", choice)) for choice in choices]
-    if known := next((_OPTIONS[name] for name in names if name in _OPTIONS), None):
-        return known
+    if values := next((_OPTIONS[name] for name in names if name in _OPTIONS), None):
+        return values
     metavar = (parameter.metavar or "").strip("[]…")
-    # The feed's events have ids of their own.
+    # Events of the feed have their own ids.
     if metavar == "ID" and "--after" not in names:
         return _SESSIONS.get(command, SessionFilter.ANY)
     return _METAVARS.get(metavar, Kind.TEXT)

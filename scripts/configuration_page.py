@@ -1,4 +1,4 @@
-"""hldctl-config(5): the configuration file, key by key."""
+"""Generator of the manual page hldctl-config(5), and the descriptions of the configuration's keys."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ def render_page(date: str) -> str:
         "SYNOPSIS": f"{roff.italic('$XDG_CONFIG_HOME/hldctl/config.toml')}\n.br\n"
         f"{roff.italic('~/.config/hldctl/config.toml')}",
         "DESCRIPTION": roff.prose(
-            "A file in TOML, which need not exist: what it does not say is as described below. The second place is "
-            "looked at where `XDG_CONFIG_HOME` is not set. What a command's options say goes before what is said here. "
-            "A key that is not known, or a value that is none, is an error: commands that need the file end with exit "
-            "code 2, and say what is wrong."
+            "An optional file in TOML. Keys that are not set have the defaults described below. The second path is "
+            "used if `XDG_CONFIG_HOME` is not set. Options of a command override the file. An unknown key or an "
+            "invalid value is an error: commands that need the file exit with code 2 and report what is wrong."
         ),
         "KEYS": roff.entries(map(_entry, schema.KEYS)),
         "EXAMPLES": roff.listing(EXAMPLE),

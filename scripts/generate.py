@@ -1,4 +1,4 @@
-"""Writes the manual pages, the reference and the table for completion from what `--help` knows."""
+"""Generate the manual pages, the reference pages and the table for completion from the commands' help."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ ROOT = Path(__file__).resolve().parent.parent
 _CHANGES = ROOT / "CHANGELOG.md"
 
 _BEFORE_THE_FIRST_RELEASE = "2026-11-01"
-# All that this script writes into man/, so that the page of a command that is gone goes too.
+# All pages that this script writes to man/, so that pages of removed commands are deleted.
 _PAGES = "man/**/hldctl*.[15]"
 
 _ENVIRONMENT = {
     "HLDCTL_HOME": "The state directory.",
     "XDG_STATE_HOME": "Without `HLDCTL_HOME`, the state directory is `$XDG_STATE_HOME/hldctl`; without either, it is "
     "`~/.local/state/hldctl`.",
-    "HLDCTL_CLAUDE": "The Claude Code binary. Without it: `claude` on `PATH`, in the usual install places, in the "
+    "HLDCTL_CLAUDE": "The Claude Code binary. By default: `claude` on `PATH`, in the usual install paths, in the "
     "package `claude-agent-sdk`, or on a login shell's `PATH`.",
-    "NO_COLOR": "If set, nothing is coloured.",
+    "NO_COLOR": "If set, output has no colours.",
 }
 
 _OPTIONS, _ARGUMENTS = (f"[{roff.italic(word)} ...]" for word in ("option", "argument"))
@@ -52,9 +52,9 @@ _STATE = StateDirectory(Path("$HLDCTL_HOME"))
 _SESSION = _STATE.session("ID")
 _FILES = {
     _STATE.database: "The database of all sessions.",
-    _SESSION.journal: "What Claude Code wrote to its standard output, byte for byte.",
-    _SESSION.errors: "What Claude Code wrote to its standard error.",
-    _SESSION.log: "What hldctl itself noted about the session.",
+    _SESSION.journal: "Claude Code's standard output, byte for byte.",
+    _SESSION.errors: "Claude Code's standard error.",
+    _SESSION.log: "hldctl's own log of the session.",
 }
 
 
@@ -64,15 +64,15 @@ def main(arguments: Sequence[str]) -> int:
     if not parser.parse_args(arguments).check:
         write(ROOT)
         return 0
-    found = stale(ROOT)
-    for path in found:
+    stale_files = stale(ROOT)
+    for path in stale_files:
         print(f"{path} is stale; run: python scripts/generate.py", file=sys.stderr)
-    return 1 if found else 0
+    return 1 if stale_files else 0
 
 
 def write(root: Path) -> None:
-    """Brings the generated files below `root` up to date."""
-    files = generated()
+    """Write the generated files below `root`, and delete pages of removed commands."""
+    files = generated_files()
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
@@ -81,14 +81,14 @@ def write(root: Path) -> None:
 
 
 def stale(root: Path) -> list[str]:
-    """The generated files below `root` that are missing, differ, or describe a command that is gone."""
-    files = generated()
-    differing = {path for path, text in files.items() if _text(root / path) != text}
-    return sorted(differing | (_pages_below(root) - files.keys()))
+    """Return the generated files below `root` that are missing, out of date, or describe a removed command."""
+    files = generated_files()
+    outdated = {path for path, text in files.items() if _text(root / path) != text}
+    return sorted(outdated | (_pages_below(root) - files.keys()))
 
 
-def generated() -> dict[str, str]:
-    """What each generated file has to hold, by its path below the root."""
+def generated_files() -> dict[str, str]:
+    """Return the content of each generated file by its path below the root."""
     return (
         {"hldctl/cli/completion/table.json": completion_table.render_table()}
         | {"man/man1/hldctl.1": main_page(), "man/man5/hldctl-config.5": configuration_page.render_page(_date())}
@@ -140,7 +140,7 @@ def command_page(name: str) -> str:
             "DESCRIPTION": _description(context),
             "ARGUMENTS": roff.entries(_argument(argument, context) for argument in arguments(context)),
             "OPTIONS": _options(context),
-            "COMMANDS": "\n".join(_subcommand(name, below) for below in subcommands(context)),
+            "COMMANDS": "\n".join(_subcommand(name, each) for each in subcommands(context)),
             "EXIT STATUS": _exit_status(),
             "EXAMPLES": roff.examples(EXAMPLES.get(name, ())),
             "SEE ALSO": f"{roff.reference('hldctl')},\n{_CONFIGURATION}",
@@ -153,7 +153,7 @@ def _page(name: str, sections: dict[str, str]) -> str:
 
 
 def _date() -> str:
-    """Of the newest release: a page changes with the program, not with the day it is generated."""
+    """Return the date of the newest release, so that a page changes with the program, not with the day."""
     dates = re.findall(r"^## .*(\d{4}-\d\d-\d\d)", _CHANGES.read_text(encoding="utf-8"), re.MULTILINE)
     return dates[0] if dates else _BEFORE_THE_FIRST_RELEASE
 
@@ -163,7 +163,7 @@ def _name(name: str, context: typer.Context) -> str:
 
 
 def _summary(context: typer.Context) -> str:
-    """The first sentence of the help."""
+    """Return the first sentence of the help."""
     return roff.prose(completion_table.summary(context.command.help))
 
 
@@ -178,12 +178,12 @@ def _synopsis(name: str, context: typer.Context) -> str:
         words.append(word if argument.required else f"[{word}]")
     if has_rest(context):
         words.append(f"[{roff.bold('--')} {roff.italic('argument')} ...]")
-    below = (_synopsis(f"{name} {each.info_name}", each) for each in subcommands(context))
-    return "\n.br\n".join([" ".join(words), *below])
+    subcommand_lines = (_synopsis(f"{name} {each.info_name}", each) for each in subcommands(context))
+    return "\n.br\n".join([" ".join(words), *subcommand_lines])
 
 
 def _subcommand(name: str, context: typer.Context) -> str:
-    """A part of the page of the command that it belongs to."""
+    """Return the part of a command's page that describes a subcommand."""
     entries = [roff.entries(_argument(argument, context) for argument in arguments(context)), _options(context)]
     heading = f'.SS "{roff.literal(f"hldctl {name} {context.info_name}")}"'
     return "\n".join([heading, _description(context), ".RS", *filter(None, entries), ".RE"])
@@ -200,9 +200,9 @@ def _options(context: typer.Context) -> str:
 
 
 def _option_names(option: TyperOption, context: typer.Context) -> str:
-    written = ", ".join(map(roff.bold, names(option)))
-    taken = metavar(option, context)
-    return f"{written} {roff.italic(taken)}" if taken else written
+    option_names = ", ".join(map(roff.bold, names(option)))
+    value = metavar(option, context)
+    return f"{option_names} {roff.italic(value)}" if value else option_names
 
 
 def _commands() -> str:

@@ -1,6 +1,6 @@
-"""Records docs/pictures/demo-*.svg: commands typed into a real terminal, with the genuine Claude Code.
+"""Record docs/pictures/demo-*.svg: commands typed into a real terminal, with the real Claude Code.
 
-Run as `.venv/bin/python -m scripts.record`, from the top of the checkout. `scripts/record.txt` plays the model's part.
+Run `.venv/bin/python -m scripts.record` in the root of the checkout. The model's answers are in `scripts/record.txt`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.helpers.terminal import Terminal
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 
 COMMANDS = (
-    'hldctl launch "Mend the failing test" --allowed-tools Read,Edit,Bash',
+    'hldctl launch "Fix the failing test" --allowed-tools Read,Edit,Bash',
     "hldctl ls",
     "hldctl tail -f last",
     'hldctl continue last "And now document it." --wait',
@@ -30,10 +30,10 @@ COMMANDS = (
 
 _COLUMNS, _LINES = 80, 24
 _PROMPT = "$ "
-# Seconds: from key to key, before a command is entered, and to read what it has said.
-_KEYSTROKE, _BEFORE_ENTER, _AFTERWARDS = 0.035, 0.3, 1.1
+# Seconds between two keys, before a command is entered, and to read its output.
+_KEYSTROKE, _BEFORE_ENTER, _READING = 0.035, 0.3, 1.1
 _SHORTEST_FRAME = 0.1
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 _PROJECT = {
     "parser.py": 'def parse(text):\n    return text.split(",")\n',
@@ -42,7 +42,7 @@ _PROJECT = {
 
 
 def main() -> int:
-    frames = recorded()
+    frames = record()
     for theme in Theme:
         (PICTURES / f"demo-{theme.suffix}.svg").write_text(
             render_animation(frames, _COLUMNS, _LINES, theme), encoding="utf-8"
@@ -51,22 +51,22 @@ def main() -> int:
     return 0
 
 
-def recorded() -> list[Frame]:
-    with tempfile.TemporaryDirectory() as place:
-        sandbox = Sandbox(Path(place) / "recording")
+def record() -> list[Frame]:
+    with tempfile.TemporaryDirectory() as directory:
+        sandbox = Sandbox(Path(directory) / "recording")
         try:
-            return _session(sandbox)
+            return _record_in(sandbox)
         finally:
             sandbox.close()
 
 
-def _session(sandbox: Sandbox) -> list[Frame]:
+def _record_in(sandbox: Sandbox) -> list[Frame]:
     project = sandbox.home / "project"
     project.mkdir()
     for name, text in _PROJECT.items():
         (project / name).write_text(text)
     sandbox.play(Path(__file__).with_suffix(".txt").read_text(encoding="utf-8"))
-    # Its own prompt, and nobody's settings.
+    # A fixed prompt, and no settings of a user.
     sandbox.environment["PS1"] = _PROMPT
     shell = ("bash", "--norc", "--noprofile", "-i")
     with Terminal(sandbox, program=shell, columns=_COLUMNS, lines=_LINES) as terminal:
@@ -81,28 +81,28 @@ def _session(sandbox: Sandbox) -> list[Frame]:
 
 
 class _Recording:
-    """What a terminal shows, and when."""
+    """The frames that a terminal shows, with their times."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self.begin()
 
     def begin(self) -> None:
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self.frames: list[Frame] = []
 
     def type(self, command: str) -> None:
-        """Ends when the command has, and there was time to read."""
+        """Type the command; return when it has ended and there was time to read its output."""
         for key in command:
             self._terminal.enter(key)
             self.watch(_KEYSTROKE)
         self.watch(_BEFORE_ENTER)
         self._terminal.enter("\r")
         self.until_prompt()
-        self.watch(_AFTERWARDS)
+        self.watch(_READING)
 
     def until_prompt(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         self.watch(_BEFORE_ENTER)
         while [line for line in self._terminal.screen() if line][-1:] != [_PROMPT.strip()]:
             if time.monotonic() > deadline:
@@ -113,23 +113,23 @@ class _Recording:
         until = time.monotonic() + seconds
         while True:
             self._terminal.screen()
-            self._take()
+            self._take_frame()
             if time.monotonic() >= until:
                 return
             time.sleep(0.01)
 
-    def _take(self) -> None:
-        now = time.monotonic() - self._began
-        shown = _with_cursor(self._terminal)
-        if self.frames and self.frames[-1][1] == shown:
+    def _take_frame(self) -> None:
+        now = time.monotonic() - self._started
+        screen = _screen_with_cursor(self._terminal)
+        if self.frames and self.frames[-1][1] == screen:
             return
         if self.frames and now - self.frames[-1][0] < _SHORTEST_FRAME:
-            # Too short to be seen: the newer takes its place.
+            # The last frame is too short to be seen: replace it.
             now = self.frames.pop()[0]
-        self.frames.append((now, shown))
+        self.frames.append((now, screen))
 
 
-def _with_cursor(terminal: Terminal) -> list[Text]:
+def _screen_with_cursor(terminal: Terminal) -> list[Text]:
     display = terminal.display
     lines = svg_screenshot.lines(display)
     if not display.cursor.hidden and display.cursor.y <= len(lines):

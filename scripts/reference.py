@@ -1,4 +1,4 @@
-"""The pages of docs/reference/ that say of each command and each setting what `--help` and the manual say."""
+"""Generator of the pages of docs/reference/ on commands and configuration, from the help texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from scripts.command_help import (
     subcommands,
 )
 
-_WRITTEN = "<!-- Written by scripts/generate.py; change the help texts instead. -->"
+_GENERATED_NOTE = "<!-- Written by scripts/generate.py; change the help texts instead. -->"
 
 
 # Commands
@@ -35,14 +35,14 @@ def commands() -> str:
     root = make_context(typer.main.get_command(app.app), "hldctl")
     return _page(
         "# Commands",
-        "What `hldctl COMMAND --help` says, too. For an ID stand its first four characters, `last`, or a name. "
-        "A DURATION is written `90s`, `30m`, `2h` or `7d`.",
+        "The same as `hldctl COMMAND --help`. An ID can be given as its first four characters, as `last`, or as a "
+        "name. A DURATION is written `90s`, `30m`, `2h` or `7d`.",
         *(f"**{title}**: {_links(names)}" for title, names in SECTIONS.items()),
         "## hldctl",
         _parameters(root),
         *(_command(name) for name in app.COMMANDS),
         "## Exit codes",
-        _table(("code", "means"), ((f"`{code.value}`", _cell(EXIT_CODE_MEANINGS[code])) for code in ExitCode)),
+        _table(("code", "meaning"), ((f"`{code.value}`", _cell(EXIT_CODE_MEANINGS[code])) for code in ExitCode)),
     )
 
 
@@ -52,17 +52,17 @@ def _links(names: Sequence[str]) -> str:
 
 def _command(name: str) -> str:
     context = make_context(app.load_command(name), name)
-    below = (_subcommand(name, each) for each in subcommands(context))
-    return "\n\n".join([f"## hldctl {name}", _described(name, context), _examples(name), *below])
+    parts = (_subcommand(name, each) for each in subcommands(context))
+    return "\n\n".join([f"## hldctl {name}", _description(name, context), _examples(name), *parts])
 
 
 def _subcommand(name: str, context: typer.Context) -> str:
     full = f"{name} {context.info_name}"
-    return f"### hldctl {full}\n\n{_described(full, context)}"
+    return f"### hldctl {full}\n\n{_description(full, context)}"
 
 
-def _described(name: str, context: typer.Context) -> str:
-    return "\n\n".join([_usage(name, context), *map(_marked, paragraphs(context)), _parameters(context)])
+def _description(name: str, context: typer.Context) -> str:
+    return "\n\n".join([_usage(name, context), *map(_mark_up, paragraphs(context)), _parameters(context)])
 
 
 def _usage(name: str, context: typer.Context) -> str:
@@ -76,18 +76,18 @@ def _usage(name: str, context: typer.Context) -> str:
 
 
 def _parameters(context: typer.Context) -> str:
-    given = ((f"`{each.make_metavar(context)}`", _cell(each.help or "")) for each in arguments(context))
-    chosen = ((_written(each, context), _cell(_option_help(each, context))) for each in options(context))
-    return _table(("", "means"), [*given, *chosen])
+    argument_rows = ((f"`{each.make_metavar(context)}`", _cell(each.help or "")) for each in arguments(context))
+    option_rows = ((_option_names(each, context), _cell(_option_help(each, context))) for each in options(context))
+    return _table(("", "meaning"), [*argument_rows, *option_rows])
 
 
-def _written(option: TyperOption, context: typer.Context) -> str:
+def _option_names(option: TyperOption, context: typer.Context) -> str:
     *first, last = names(option)
-    return _escaped(", ".join(f"`{name}`" for name in [*first, f"{last} {metavar(option, context)}".strip()]))
+    return _escape(", ".join(f"`{name}`" for name in [*first, f"{last} {metavar(option, context)}".strip()]))
 
 
 def _option_help(option: TyperOption, context: typer.Context) -> str:
-    """With a range as it is said, not as it is computed."""
+    """Return the help with ranges in words instead of formulas."""
     return re.sub(r"\[(\d+)<=x<=(\d+)\]", r"(\1 to \2)", option_help(option, context))
 
 
@@ -101,12 +101,12 @@ def _examples(name: str) -> str:
 def configuration() -> str:
     return _page(
         "# Configuration",
-        "`$XDG_CONFIG_HOME/hldctl/config.toml`, or `~/.config/hldctl/config.toml`: a file in TOML, which need not be "
-        "there. What the command line says wins. A key that is not known, or a value that is none, is an error: "
-        "commands that need the file end with exit code 2, and name the file, the key and what is expected. "
-        "`hldctl config` shows what is set, and changes it: see [steer.md](../how-to/steer.md#say-it-once).",
-        _table(("key", "means", "form"), map(_setting, schema.KEYS)),
-        "A file with all of them:",
+        "`$XDG_CONFIG_HOME/hldctl/config.toml`, or `~/.config/hldctl/config.toml`: an optional file in TOML. Options "
+        "on the command line override it. An unknown key or an invalid value is an error: commands that need the "
+        "file exit with code 2 and name the file, the key and the expected value. `hldctl config` shows the settings "
+        "and changes them: see [steer.md](../how-to/steer.md#say-it-once).",
+        _table(("key", "meaning", "form"), map(_setting, schema.KEYS)),
+        "A file with all keys:",
         f"```toml\n{configuration_page.EXAMPLE}```",
     )
 
@@ -120,7 +120,7 @@ def _setting(name: str) -> tuple[str, str, str]:
 
 
 def _page(title: str, *parts: str) -> str:
-    return "\n\n".join([title, _WRITTEN, *parts]) + "\n"
+    return "\n\n".join([title, _GENERATED_NOTE, *parts]) + "\n"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -129,16 +129,16 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Nothing in it ends the cell."""
-    return _escaped(_marked(text))
+    """Return the text with markup, and with pipes escaped, which would end the cell."""
+    return _escape(_mark_up(text))
 
 
-def _marked(text: str) -> str:
-    """A paragraph with its options as code."""
+def _mark_up(text: str) -> str:
+    """Return a paragraph with its options as code."""
     parts = re.split(r"(`[^`]+`|(?<![\w-])--?[A-Za-z][\w-]*)", " ".join(text.split()))
-    # The matches are at the odd places.
-    return "".join(f"`{part.strip('`')}`" if place % 2 else part for place, part in enumerate(parts))
+    # The matches have odd indexes.
+    return "".join(f"`{part.strip('`')}`" if index % 2 else part for index, part in enumerate(parts))
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("|", r"\|")

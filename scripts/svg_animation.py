@@ -1,4 +1,4 @@
-"""A picture that moves: SVG animated by CSS alone, which plays where no script may run."""
+"""SVG animated only by CSS, which also plays where scripts are not allowed."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from tests.helpers import svg_screenshot
 from tests.helpers.svg_screenshot import Theme
 
 Frame = tuple[float, list[Text]]
-"""When it came, in seconds since the beginning, and what stood on the screen then."""
+"""The time in seconds since the beginning, and the lines of the screen from then on."""
 
 _LINE_HEIGHT = 24.4
-# Where rich puts what it draws, counted from the top of a line.
+# Distance of rich's texts and backgrounds from the top of a line.
 _TEXT_BELOW, _BACKGROUND_BELOW = 20, 1.5
 
-_DRAWN = re.compile(r'<(text|rect) [^>]*?\by="([\d.]+)"[^>]*?(?:/>|>[^<]*</text>)')
+_ELEMENT = re.compile(r'<(text|rect) [^>]*?\by="([\d.]+)"[^>]*?(?:/>|>[^<]*</text>)')
 
 
 def render_animation(frames: list[Frame], columns: int, lines: int, theme: Theme) -> str:
-    """Each distinct line is drawn once; a frame is a list of lines, and the frames pass by a window.
+    """Return the animation: each distinct line is drawn once, frames refer to lines, and frames move past a window.
 
-    Programs that know nothing of animations, and people who want none, see the last frame.
+    Programs that do not support animations, and people who have turned them off, see the last frame.
     """
-    # One more: backgrounds reach a little below their lines.
+    # One line more, since backgrounds reach a little below their lines.
     height = (lines + 1) * _LINE_HEIGHT
     distinct = _Lines()
-    pages = "".join(_page(number * height, shown, distinct) for number, (_, shown) in enumerate(frames))
-    styles, drawn = distinct.drawn(columns, theme)
-    film = {"@rules@": f"{styles}\n{_rules(frames, height)}", "@lines@": drawn, "@pages@": pages}
+    pages = "".join(_page(number * height, screen, distinct) for number, (_, screen) in enumerate(frames))
+    styles, groups = distinct.render(columns, theme)
+    parts = {"@rules@": f"{styles}\n{_rules(frames, height)}", "@lines@": groups, "@pages@": pages}
     window = svg_screenshot.svg([Text()] * lines, columns, theme, "hldctl", form=_FORM)
-    return re.sub("@[a-z]+@", lambda found: film[found[0]], window)
+    return re.sub("@[a-z]+@", lambda match: parts[match[0]], window)
 
 
-# The window is put in by rich, the film here.
+# rich fills in the window, this module the animation.
 _FORM = f"""\
 <svg viewBox="0 0 {{width}} {{height}}" width="{{width}}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -54,7 +54,7 @@ _FORM = f"""\
 
 
 class _Lines:
-    """The distinct lines of a recording, by their numbers."""
+    """The distinct lines of a recording, with their numbers."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[object, ...], int] = {}
@@ -67,12 +67,12 @@ class _Lines:
             self._lines.append(line)
         return self._numbers[key]
 
-    def drawn(self, columns: int, theme: Theme) -> tuple[str, str]:
-        """The style sheet, and each line as a group with the id `l` and its number, at the top of the picture."""
+    def render(self, columns: int, theme: Theme) -> tuple[str, str]:
+        """Return the style sheet, and a group for each line at the top of the picture, with the id `l` + number."""
         form = "{styles}\n</style>\n{backgrounds}\n{matrix}\n"
         styles, _, elements = svg_screenshot.svg(self._lines, columns, theme, form=form).partition("</style>")
         groups = [""] * len(self._lines)
-        for element in _DRAWN.finditer(elements):
+        for element in _ELEMENT.finditer(elements):
             below = _TEXT_BELOW if element[1] == "text" else _BACKGROUND_BELOW
             groups[round((float(element[2]) - below) / _LINE_HEIGHT)] += element[0]
         shifted = (
@@ -83,12 +83,12 @@ class _Lines:
 
 
 def _page(top: float, lines: list[Text], distinct: _Lines) -> str:
-    used = (
+    lines_in_use = (
         f'<use href="#l{distinct.number(line)}" y="{row * _LINE_HEIGHT:g}"/>'
         for row, line in enumerate(lines)
         if line.plain
     )
-    return f'<g transform="translate(0 {top:g})">{"".join(used)}</g>\n'
+    return f'<g transform="translate(0 {top:g})">{"".join(lines_in_use)}</g>\n'
 
 
 def _rules(frames: list[Frame], height: float) -> str:

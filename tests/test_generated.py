@@ -88,7 +88,7 @@ def test_prose_is_nothing_that_roff_obeys() -> None:
     )
 
 
-PAGES = sorted(path for path in generate.generated() if path.startswith("man/"))
+PAGES = sorted(path for path in generate.generated_files() if path.startswith("man/"))
 
 
 def test_man_and_mandoc_have_nothing_to_say_against_the_pages() -> None:

@@ -267,7 +267,7 @@ def test_supervisors_do_not_recreate_a_deleted_state_directory(sandbox: Sandbox)
     assert len(sandbox.supervisors()) == 2
 
     def delete() -> bool:
-        # Files written in the meantime can prevent its deletion at first.
+        # Files written during the deletion can make the first attempts fail.
         shutil.rmtree(sandbox.state.root, ignore_errors=True)
         return not sandbox.state.root.exists()
 

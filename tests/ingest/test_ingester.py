@@ -26,9 +26,9 @@ def test_replay_from_the_beginning_gives_the_same_rows(sandbox: Sandbox) -> None
     )
     after = sandbox.show(session_id)
     assert sandbox.sql(FOLDED, session_id) == rows
-    decided_anew = {"completed_at", "last_activity_at", "exit_code", "supervisor_pid"}
-    assert {name: value for name, value in after.items() if name not in decided_anew} == {
-        name: value for name, value in before.items() if name not in decided_anew
+    recalculated = {"completed_at", "last_activity_at", "exit_code", "supervisor_pid"}
+    assert {name: value for name, value in after.items() if name not in recalculated} == {
+        name: value for name, value in before.items() if name not in recalculated
     }
 
 
