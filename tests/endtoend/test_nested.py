@@ -121,7 +121,7 @@ def test_nested_session_outlives_the_outer_one(stage: Stage, supervised: bool, o
     inner = stage.script("inner")
     environment = f"HLDCTL_HOME={stage.sandbox.state.root}/../other" if other_state else ""
     outer = stage.launch(stage.script("outer", launch_command(inner, environment)))
-    background_process, of_outer = stage.background_process("inner"), stage.background_process("outer")
+    background_process, outer_process = stage.background_process("inner"), stage.background_process("outer")
     around = stage.sandbox.environment
     if other_state:
         stage.sandbox.environment = around | {"HLDCTL_HOME": str(stage.sandbox.root / "other")}
@@ -132,7 +132,7 @@ def test_nested_session_outlives_the_outer_one(stage: Stage, supervised: bool, o
     stage.sandbox.ok("interrupt", outer, environment=around)
     assert not is_dead(psutil.Process(session["pid"]))
     assert not is_dead(background_process)
-    assert is_dead(of_outer)
+    assert is_dead(outer_process)
     stage.go_on("inner")
     assert stage.sandbox.ended(inner_id)["end_reason"] == "success"
 

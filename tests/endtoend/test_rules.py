@@ -261,6 +261,6 @@ def test_old_rule_for_a_whole_tool_allows_no_command(sandbox: Sandbox) -> None:
     sandbox.ok("deny", request["id"])
     sandbox.ended(session_id)
     assert [each["status"] for each in asked(sandbox)] == ["approved", "denied", "approved"]
-    of_bash, of_write = rules(sandbox, session_id)
-    assert of_bash["words"].startswith("no Bash calls")
-    assert of_write["words"].startswith("edits in the session's directories")
+    bash_rule, write_rule = rules(sandbox, session_id)
+    assert bash_rule["words"].startswith("no Bash calls")
+    assert write_rule["words"].startswith("edits in the session's directories")

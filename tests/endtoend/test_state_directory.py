@@ -141,7 +141,7 @@ def test_commands_refuse_a_part_of_the_state_of_another_user(sandbox: Sandbox, p
     assert not (sandbox.work / "ran").exists()
 
 
-OF_ONE_SESSION = (
+SESSION_COMMANDS = (
     ["show"],
     ["tail"],
     ["tail", "--raw"],
@@ -170,7 +170,7 @@ def test_commands_ignore_a_session_in_another_users_directory(sandbox: Sandbox, 
     sandbox.prefix = prefix
     with given_away(files.directory):
         before = tree(files.directory)
-        for command in OF_ONE_SESSION:
+        for command in SESSION_COMMANDS:
             assert_refused(sandbox.run(*command, session_id), str(files.directory), "belongs to")
         sandbox.ok("prune", "--keep", "0")
         assert tree(files.directory) == before

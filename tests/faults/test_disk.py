@@ -16,7 +16,7 @@ SIZES = [f"size={size}k" for size in range(8, 340, 24)]
 INODES = [f"nr_inodes={number}" for number in range(3, 19, 4)]
 LARGE = "size=8m,nr_inodes=1000"
 # The real Claude Code writes files of its own while a tool runs, and may hang if the disk is full (2.1.330).
-SILENT_UNTIL_TOLD = """
+SILENT_UNTIL_SIGNALLED = """
 def write(**event):
     print(json.dumps(event), flush=True)
 write(type="system", subtype="init", session_id="x", model="claude-opus-5")
@@ -72,7 +72,7 @@ def test_launch_on_an_almost_full_disk_is_all_or_nothing(sandbox: Sandbox, disk:
 
 
 def test_full_disk_can_be_read_and_the_session_continues(sandbox: Sandbox, disk: SmallDisk) -> None:
-    sandbox.claude(SILENT_UNTIL_TOLD)
+    sandbox.claude(SILENT_UNTIL_SIGNALLED)
     session_id = sandbox.launch("Hello")
     eventually(lambda: "One." in sandbox.ok("tail", session_id), "what was said to be recorded")
     disk.fill()
@@ -175,7 +175,7 @@ def test_rows_kept_by_a_full_disk_are_deleted_by_the_next_removal(sandbox: Sandb
 
 
 def test_follower_sees_new_lines_once_a_full_disk_has_space(sandbox: Sandbox, disk: SmallDisk) -> None:
-    sandbox.claude(SILENT_UNTIL_TOLD)
+    sandbox.claude(SILENT_UNTIL_SIGNALLED)
     session_id = sandbox.launch("Hello")
     eventually(lambda: "One." in sandbox.ok("tail", session_id), "what was said to be recorded")
     sandbox.power_off()

@@ -14,14 +14,14 @@ from hldctl.store.database import open_database
 from hldctl.store.events import COLUMNS, Step
 from tests.helpers.seed_database import fill
 
-ODD = 'toolu_"1"\\\n\x00\x1f\u2028\U0001f600'
+UNUSUAL_ID = 'toolu_"1"\\\n\x00\x1f\u2028\U0001f600'
 
 
 @pytest.mark.parametrize(
     "known",
     [
         {},
-        {"role": "assistant", "tool_id": ODD, "tool_name": ODD, "parent_tool_use_id": ODD},
+        {"role": "assistant", "tool_id": UNUSUAL_ID, "tool_name": UNUSUAL_ID, "parent_tool_use_id": UNUSUAL_ID},
         {"role": "", "tool_result_for_id": "toolu_1", "tool_result_content": "made"},
     ],
 )
