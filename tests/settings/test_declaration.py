@@ -70,8 +70,8 @@ def test_man_pages_and_completion_have_a_new_option(tmp_path: Path) -> None:
     code = (
         "from scripts import completion_table, generate, reference\n"
         "from hldctl.config import schema\n"
-        "print(completion_table.text(), reference.commands(), reference.configuration())\n"
-        "print(*generate.generated().values())\n"
+        "print(completion_table.render_table(), reference.commands(), reference.configuration())\n"
+        "print(*generate.generated_files().values())\n"
     )
     for directory in ("docs", "completions", "man"):
         shutil.copytree(ROOT / directory, tmp_path / directory)
