@@ -49,7 +49,7 @@ def test_lines_end_only_at_a_newline_byte(path: Path) -> None:
 
 def test_too_long_line_is_returned_as_length_and_head(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "MAX_LINE_BYTES", 10)
-    monkeypatch.setattr(journal, "CHUNK", 4)
+    monkeypatch.setattr(journal, "CHUNK_BYTES", 4)
     append(path, b"x" * 25 + b"\nshort\n")
     reader = JournalReader(path, 0)
     assert reader.next_batch() == Batch([LongLine(25, b"x" * 10)], 0, 26)
