@@ -150,7 +150,7 @@ def test_queued_session_survives_a_kill_at_each_step(sandbox: Sandbox, step: str
         "Reducer.begin_run:return",
         "SessionLifecycle._next_process:call",
         "resume_arguments:return",
-        "started:call:2",
+        "mark_started:call:2",
         "conclude:call",
     ],
 )
