@@ -104,7 +104,7 @@ READING = [
 
 
 @pytest.mark.parametrize("command", READING)
-def test_a_command_does_as_much_with_many_sessions_as_with_few(few: Filled, many: Filled, command: str) -> None:
+def test_cost_of_a_command_does_not_grow_with_sessions(few: Filled, many: Filled, command: str) -> None:
     costs = []
     for filled in (few, many):
         words = command.replace("ID", filled.ids[-1]).split()
@@ -154,14 +154,14 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
             yield Recording(files.journal, recorder, statements)
 
 
-def test_a_line_is_one_transaction_of_as_many_statements_as_there_are_tables(recording: Recording) -> None:
+def test_line_is_one_transaction_with_one_statement_per_table(recording: Recording) -> None:
     recording.record(SAID)
     told = ["INSERT INTO", "INSERT INTO", "UPDATE sessions"]
     assert recording.record(SAID) == ["BEGIN IMMEDIATE", *told, "COMMIT"]
     assert recording.record({"type": "system", "subtype": "status"}) == ["BEGIN IMMEDIATE", "UPDATE sessions", "COMMIT"]
 
 
-def test_no_statement_is_planned_again_for_another_value(recording: Recording) -> None:
+def test_statements_are_not_replanned_for_new_values(recording: Recording) -> None:
     planned: list[str] = []
 
     def note(*what: object) -> int:
@@ -179,14 +179,14 @@ def test_no_statement_is_planned_again_for_another_value(recording: Recording) -
     assert planned == []
 
 
-def test_a_tool_s_call_is_looked_up_once_and_its_result_once(recording: Recording) -> None:
+def test_tool_call_and_result_take_one_lookup_each(recording: Recording) -> None:
     call = {"type": "assistant", "message": {"role": "assistant", "content": [CALLED]}}
     answer = {"type": "user", "message": {"role": "user", "content": [ANSWERED]}}
     assert "SELECT id," in recording.record(call)
     assert len(recording.record(answer)) == 6
 
 
-def test_a_line_writes_only_the_columns_that_it_changes(recording: Recording) -> None:
+def test_line_updates_only_changed_columns(recording: Recording) -> None:
     recording.record(SAID)
     recording.record(SAID)
     (update,) = (sql for sql in recording.statements if sql.startswith("UPDATE sessions"))
@@ -195,7 +195,7 @@ def test_a_line_writes_only_the_columns_that_it_changes(recording: Recording) ->
     }
 
 
-def test_a_burst_takes_a_transaction_for_some_hundred_lines(recording: Recording) -> None:
+def test_burst_commits_hundreds_of_lines_at_once(recording: Recording) -> None:
     done = recording.record(*[SAID] * 2000)
     batches = 2000 * (len(json.dumps(SAID)) + 1) // CHUNK_BYTES + 1
     assert 1 < batches <= 20

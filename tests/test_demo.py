@@ -38,7 +38,7 @@ def typed(command: str) -> str:
 
 
 @THEMES
-def test_it_shows_the_commands_typed_and_done(theme: Theme) -> None:
+def test_demo_shows_each_command_typed_and_completed(theme: Theme) -> None:
     shown = pages(theme)
     for command in record.COMMANDS:
         assert any(typed(command) in page for page in shown), command
@@ -48,7 +48,7 @@ def test_it_shows_the_commands_typed_and_done(theme: Theme) -> None:
 
 
 @THEMES
-def test_it_moves_for_some_seconds_and_then_stays_without_a_script_or_a_network(theme: Theme) -> None:
+def test_demo_is_short_and_needs_no_script_or_network(theme: Theme) -> None:
     text = recording(theme)
     (seconds,) = re.findall(r"animation: film ([\d.]+)s step-end forwards", text)
     assert 15 <= float(seconds) <= 25
@@ -58,13 +58,13 @@ def test_it_moves_for_some_seconds_and_then_stays_without_a_script_or_a_network(
     assert len(text.encode()) < LARGEST
 
 
-def test_light_and_dark_are_of_one_session() -> None:
+def test_light_and_dark_demo_have_the_same_text() -> None:
     light, dark = (re.findall("<text[^>]*>([^<]*)<", recording(theme)) for theme in Theme)
     assert [unescape(text) for text in light] == [unescape(text) for text in dark]
 
 
 @pytest.mark.parametrize("command", record.COMMANDS)
-def test_its_commands_are_those_of_today(command: str) -> None:
+def test_commands_in_the_demo_exist(command: str) -> None:
     program, name, *words = shlex.split(command)
     assert program == "hldctl"
     known = parser.load_commands().commands[name]

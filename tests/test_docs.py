@@ -30,7 +30,7 @@ REFERENCE = {path.stem: path.read_text() for path in (DOCS / "reference").glob("
 _READ_VARIABLE = re.compile(r'environ(?:ment)?(?:\.get\(|\[)\s*"([A-Z_]+)"|\b(_?(?:HLDCTL|HUMANLAYER)_[A-Z_]+)\b')
 
 
-def test_every_test_that_the_table_of_the_ancestor_names_exists() -> None:
+def test_tests_named_in_the_ancestor_table_exist() -> None:
     table = (DOCS / "explanation" / "ancestor.md").read_text()
     for file in re.findall(r"`(\w+/test_\w+\.py)", table):
         assert (ROOT / "tests" / file).is_file(), file
@@ -38,7 +38,7 @@ def test_every_test_that_the_table_of_the_ancestor_names_exists() -> None:
         assert f"def {name}(" in (ROOT / "tests" / file).read_text(), name
 
 
-def test_every_place_in_the_code_that_it_names_exists() -> None:
+def test_modules_named_in_the_ancestor_table_exist() -> None:
     table = (DOCS / "explanation" / "ancestor.md").read_text()
     for file in re.findall(r"`((?:claude|sessions|store|supervisor)/(?!test_)\w+\.py)", table):
         assert (ROOT / "hldctl" / file).is_file(), file
@@ -61,7 +61,7 @@ def test_every_command_and_option_is_in_the_reference(command: str) -> None:
             assert re.search(rf"^\| .*`{re.escape(name)}[` ].* \| \S", told, re.MULTILINE), name
 
 
-def test_every_option_of_launch_is_told_in_a_how_to() -> None:
+def test_every_option_of_launch_is_in_a_how_to() -> None:
     """Those of `launch` are what people look for; `--help` alone would leave them without a purpose."""
     pages = "".join(path.read_text() for path in (DOCS / "how-to").glob("*.md"))
     for option in parser.load_commands().commands["launch"].options:
@@ -69,7 +69,7 @@ def test_every_option_of_launch_is_told_in_a_how_to() -> None:
         assert told or option.names[-1] == "--help", option.names
 
 
-def test_every_key_of_the_configuration_is_in_the_reference() -> None:
+def test_every_configuration_key_is_in_the_reference() -> None:
     for key in KEYS:
         assert re.search(rf"^\| `{key}` \| \S", REFERENCE["configuration"], re.MULTILINE), key
 
@@ -90,7 +90,7 @@ def test_every_state_and_type_is_in_the_reference(kind: type[StrEnum]) -> None:
         assert re.search(rf"^\| .*`{state}`.* \|", REFERENCE["states"], re.MULTILINE), state
 
 
-def test_every_variable_is_in_the_reference() -> None:
+def test_every_environment_variable_is_in_the_reference() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "hldctl").rglob("*.py"))
     read = {name for found in _READ_VARIABLE.findall(sources) for name in found if name}
     read |= generate._ENVIRONMENT.keys()
@@ -100,7 +100,7 @@ def test_every_variable_is_in_the_reference() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_commands_that_are_shown_can_be_typed(document: Path) -> None:
+def test_commands_in_listings_exist(document: Path) -> None:
     known = parser.load_commands().commands
     for listing in re.findall(r"^```(?:sh|console)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE):
         for line in re.findall(r"^(?:\$ )?hldctl ([a-z].*)$", listing, re.MULTILINE):
@@ -110,13 +110,13 @@ def test_commands_that_are_shown_can_be_typed(document: Path) -> None:
                 assert not re.match("--?[a-z]", word, re.IGNORECASE) or known[name].option(word), line
 
 
-def test_the_first_steps_begin_with_the_help_of_today(sandbox: Sandbox) -> None:
+def test_first_steps_quote_the_current_help(sandbox: Sandbox) -> None:
     shown = sandbox.ok("--help", environment={"COLUMNS": "80"})
     assert f"$ hldctl --help\n{shown}" in block("first-steps.md", "console")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_links_lead_somewhere(document: Path) -> None:
+def test_links_have_targets(document: Path) -> None:
     text = _without_listings(document.read_text())
     targets = re.findall(r"\]\((?!https?:)([^)\s]+)\)", text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', text)
     for target in targets:
@@ -128,7 +128,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["security.md", "reliability.md"])
-def test_the_tests_that_hold_a_promise_exist(page: str) -> None:
+def test_tests_named_in_explanations_exist(page: str) -> None:
     named = re.findall(r"`([a-z]+/test_\w+\.py)`", (DOCS / "explanation" / page).read_text())
     assert named
     for path in named:
@@ -142,7 +142,7 @@ def test_every_page_is_in_the_index() -> None:
         assert name == "index.md" or f"({name})" in index, name
 
 
-def test_every_picture_is_shown() -> None:
+def test_every_picture_is_used() -> None:
     shown = "".join(document.read_text() for document in DOCUMENTS)
     for file in (DOCS / "pictures").glob("*.svg"):
         assert file.name in shown, file

@@ -21,31 +21,31 @@ roff = importlib.import_module("scripts.roff")
 configuration_page = importlib.import_module("scripts.configuration_page")
 
 
-def test_the_tree_is_fresh() -> None:
+def test_generated_files_are_current() -> None:
     script = generate.ROOT / "scripts" / "generate.py"
     check = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
     assert (check.returncode, check.stderr) == (0, "")
 
 
-def test_what_was_just_written_is_fresh(tmp_path: Path) -> None:
+def test_just_written_files_are_current(tmp_path: Path) -> None:
     generate.write(tmp_path)
     assert generate.stale(tmp_path) == []
 
 
-def test_a_file_that_differs_is_stale(tmp_path: Path) -> None:
+def test_changed_file_is_stale(tmp_path: Path) -> None:
     generate.write(tmp_path)
     with (tmp_path / "man/man1/hldctl-ls.1").open("a") as page:
         page.write("by hand\n")
     assert generate.stale(tmp_path) == ["man/man1/hldctl-ls.1"]
 
 
-def test_a_file_that_is_missing_is_stale(tmp_path: Path) -> None:
+def test_missing_file_is_stale(tmp_path: Path) -> None:
     generate.write(tmp_path)
     (tmp_path / "man/man1/hldctl.1").unlink()
     assert generate.stale(tmp_path) == ["man/man1/hldctl.1"]
 
 
-def test_the_page_of_a_command_that_is_gone_is_stale_until_written_again(tmp_path: Path) -> None:
+def test_page_of_a_removed_command_is_stale(tmp_path: Path) -> None:
     generate.write(tmp_path)
     (tmp_path / "man/man1/hldctl-gone.1").touch()
     assert generate.stale(tmp_path) == ["man/man1/hldctl-gone.1"]
@@ -53,7 +53,7 @@ def test_the_page_of_a_command_that_is_gone_is_stale_until_written_again(tmp_pat
     assert generate.stale(tmp_path) == []
 
 
-def test_a_stale_tree_fails_the_check_and_is_named(
+def test_check_fails_and_names_the_stale_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generate.write(tmp_path)
@@ -64,7 +64,7 @@ def test_a_stale_tree_fails_the_check_and_is_named(
 
 
 @pytest.mark.parametrize("name", app.COMMANDS)
-def test_a_page_names_each_long_option(name: str) -> None:
+def test_page_lists_each_long_option(name: str) -> None:
     page = generate.command_page(name)
     command = app.load_command(name)
     commands = [command, *getattr(command, "commands", {}).values()]
@@ -75,14 +75,14 @@ def test_a_page_names_each_long_option(name: str) -> None:
             assert roff.bold(option) in page
 
 
-def test_the_page_of_a_group_has_its_commands() -> None:
+def test_page_of_a_group_has_its_commands() -> None:
     page = generate.command_page("config")
     for name in app.load_command("config").commands:
         assert f"hldctl config {name}" in page
         assert f'.SS "hldctl config {name}"' in page
 
 
-def test_prose_is_nothing_that_roff_obeys() -> None:
+def test_prose_is_escaped_for_roff() -> None:
     assert roff.prose(r".so \fBit-goes 'on' with --no-wait and `ls -q`…") == (
         r"\&.so \(rsfBit-goes \(aqon\(aq with \fB\-\-no\-wait\fR and \fBls \-q\fR..."
     )
@@ -91,7 +91,7 @@ def test_prose_is_nothing_that_roff_obeys() -> None:
 PAGES = sorted(path for path in generate.generated_files() if path.startswith("man/"))
 
 
-def test_man_and_mandoc_have_nothing_to_say_against_the_pages() -> None:
+def test_pages_pass_man_and_mandoc() -> None:
     for command in (["man", "--warnings", "-l"], ["mandoc", "-Tlint"]):
         done = subprocess.run([*command, *PAGES], cwd=generate.ROOT, capture_output=True, text=True, check=False)
         # mandoc says what it finds where others print the page.
@@ -99,7 +99,7 @@ def test_man_and_mandoc_have_nothing_to_say_against_the_pages() -> None:
         assert (done.returncode, done.stderr, said) == (0, "", "")
 
 
-def test_man_finds_the_pages_by_their_names() -> None:
+def test_man_finds_the_pages_by_name() -> None:
     for page, line in (("1 hldctl-launch", 'hldctl launch "Fix'), ("5 hldctl-config", "max_running = 4")):
         environment = {"MANPATH": str(generate.ROOT / "man"), "PATH": os.environ["PATH"], "MANWIDTH": "100"}
         shown = subprocess.run(
@@ -108,7 +108,7 @@ def test_man_finds_the_pages_by_their_names() -> None:
         assert line in shown
 
 
-def test_the_page_of_the_configuration_has_each_key_and_an_example_that_is_one(
+def test_configuration_page_has_all_keys_and_a_valid_example(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "hldctl").mkdir()
@@ -117,7 +117,7 @@ def test_the_page_of_the_configuration_has_each_key_and_an_example_that_is_one(
     assert list(example.values) == list(schema.KEYS)
 
 
-def test_the_wheel_puts_pages_and_completions_where_they_are_looked_for() -> None:
+def test_wheel_installs_pages_and_completions() -> None:
     project = tomllib.loads((generate.ROOT / "pyproject.toml").read_text())
     shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
     assert shared.pop("man") == "share/man"

@@ -8,7 +8,7 @@ from hldctl.errors import UnfitEnvironment
 from hldctl.paths import StateDirectory, write_private
 
 
-def test_where_the_state_is() -> None:
+def test_state_directory_follows_the_environment() -> None:
     roots = {
         "/chosen": {"HLDCTL_HOME": "/chosen", "XDG_STATE_HOME": "/xdg"},
         "/xdg/hldctl": {"XDG_STATE_HOME": "/xdg"},
@@ -19,12 +19,12 @@ def test_where_the_state_is() -> None:
     assert {str(StateDirectory.from_environment(variables).root): variables for variables in roots.values()} == roots
 
 
-def test_a_private_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
+def test_private_file_ignores_the_umask(tmp_path: Path) -> None:
     write_private(tmp_path / "file", b"secret")
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_state_directory_that_cannot_be_made(tmp_path: Path) -> None:
+def test_impossible_state_directory_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnfitEnvironment, match="HLDCTL_HOME"):
         StateDirectory(tmp_path / "file" / "state").prepare()
@@ -35,9 +35,7 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize("things", [("hldctl.db",), ("hldctl.db", "hldctl.db-wal", "sessions", "migration.lock")])
-def test_a_directory_that_holds_nothing_but_hldctls_own_is_closed_to_others(
-    tmp_path: Path, things: tuple[str, ...]
-) -> None:
+def test_directory_with_only_own_files_becomes_private(tmp_path: Path, things: tuple[str, ...]) -> None:
     state = StateDirectory(tmp_path / "state")
     state.root.mkdir()
     state.root.chmod(0o775)
@@ -48,9 +46,7 @@ def test_a_directory_that_holds_nothing_but_hldctls_own_is_closed_to_others(
 
 
 @pytest.mark.parametrize("things", [(), ("sessions",), ("queue.signal",)])
-def test_a_directory_that_hldctl_did_not_make_is_refused_and_keeps_its_mode(
-    tmp_path: Path, things: tuple[str, ...]
-) -> None:
+def test_foreign_directory_is_rejected_and_keeps_its_mode(tmp_path: Path, things: tuple[str, ...]) -> None:
     state = StateDirectory(tmp_path / "empty")
     state.root.mkdir()
     state.root.chmod(0o755)
@@ -62,7 +58,7 @@ def test_a_directory_that_hldctl_did_not_make_is_refused_and_keeps_its_mode(
 
 
 @pytest.mark.parametrize("bits", [0o755, 0o711, 0o770, 0o1777, 0o1700 | 0o007])
-def test_a_directory_that_is_not_clearly_hldctls_own_is_refused_and_keeps_its_mode(tmp_path: Path, bits: int) -> None:
+def test_mixed_directory_is_rejected_and_keeps_its_mode(tmp_path: Path, bits: int) -> None:
     state = StateDirectory(tmp_path / "shared")
     state.root.mkdir()
     (state.root / "hldctl.db").touch()
@@ -75,7 +71,7 @@ def test_a_directory_that_is_not_clearly_hldctls_own_is_refused_and_keeps_its_mo
     assert ("chmod 700" in str(refused.value)) == (not bits & 0o1000)
 
 
-def test_an_empty_directory_that_all_users_share_is_refused_and_keeps_its_mode(tmp_path: Path) -> None:
+def test_shared_directory_is_rejected_and_keeps_its_mode(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "shared")
     state.root.mkdir()
     state.root.chmod(0o1777)
@@ -84,7 +80,7 @@ def test_an_empty_directory_that_all_users_share_is_refused_and_keeps_its_mode(t
     assert mode(state.root) == 0o1777
 
 
-def test_a_private_directory_may_hold_other_things(tmp_path: Path) -> None:
+def test_private_directory_may_contain_other_files(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
     state.root.mkdir(mode=0o700)
     (state.root / "notes").touch()
@@ -92,7 +88,7 @@ def test_a_private_directory_may_hold_other_things(tmp_path: Path) -> None:
     assert mode(state.root) == 0o700
 
 
-def test_a_settled_directory_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
+def test_settled_directory_is_not_recreated(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state").as_existing()
     with pytest.raises(UnfitEnvironment, match="Cannot use"):
         state.prepare()

@@ -78,7 +78,7 @@ def test_all_folders_and_modules_have_a_layer() -> None:
     assert {name.split(".")[2] for name in MODULES if name.startswith("hldctl.cli.")} == {*CLI_LAYERS}
 
 
-def test_the_database_and_claude_code_do_not_know_each_other() -> None:
+def test_store_and_claude_do_not_import_each_other() -> None:
     for module in MODULES:
         if module.startswith(("hldctl.claude", "hldctl.store")):
             other = "hldctl.store" if module.startswith("hldctl.claude") else "hldctl.claude"
@@ -103,7 +103,7 @@ def test_no_imports_go_in_a_circle() -> None:
     assert {module: names & graph.keys() for module, names in graph.items()} == {}
 
 
-def test_a_folder_can_be_surveyed() -> None:
+def test_folders_are_small() -> None:
     for folder in {path.parent for path in MODULES.values()}:
         assert len(list(folder.glob("*.py"))) <= LARGEST_FOLDER, folder
 
@@ -128,7 +128,7 @@ def modules_of(*arguments: str, home: Path) -> set[str]:
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
-def test_the_hook_that_answers_by_a_rule_loads_next_to_nothing() -> None:
+def test_permission_hook_imports_very_little() -> None:
     code = "import sys, hldctl.permission_hook.decide; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-S", "-c", code], env=_found(), capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
@@ -155,7 +155,7 @@ def _found() -> dict[str, str]:
 HEAVY = {"rich", "pydantic", "filelock", "psutil", "asyncio", "click", "http.server", "tomllib", "tomlkit"}
 
 
-def test_completing_loads_less_than_the_quickest_listing(tmp_path: Path) -> None:
+def test_completion_imports_less_than_ls(tmp_path: Path) -> None:
     modules_of("ls", home=tmp_path)
     code = "import sys; from hldctl.cli.completion import main; main.main('zsh', ['show', '']); print(*sys.modules)"
     environment = _found() | {"HLDCTL_HOME": str(tmp_path)}
@@ -166,7 +166,7 @@ def test_completing_loads_less_than_the_quickest_listing(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("command", [["ls"], ["show", "last"], ["tail", "last"], ["wait", "last"]], ids=lambda c: c[0])
-def test_a_reading_command_imports_nothing_heavy(command: list[str], tmp_path: Path) -> None:
+def test_read_commands_import_nothing_heavy(command: list[str], tmp_path: Path) -> None:
     # The first run makes the database.
     modules_of("ls", home=tmp_path)
     loaded = modules_of(*command, home=tmp_path)
@@ -176,7 +176,7 @@ def test_a_reading_command_imports_nothing_heavy(command: list[str], tmp_path: P
     assert "hldctl.ingest.reducer" not in ours
 
 
-def test_a_supervisor_loads_nothing_that_only_some_need() -> None:
+def test_supervisor_imports_nothing_optional() -> None:
     """Each session has one, and each launch waits for it."""
     code = "import sys, hldctl.supervisor.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=True)

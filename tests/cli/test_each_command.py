@@ -65,7 +65,7 @@ def place(genuine_claude: Path) -> Iterator[Sandbox]:
             sandbox.close()
 
 
-def test_what_each_command_says(place: Sandbox) -> None:
+def test_output_of_each_command_matches_snapshot(place: Sandbox) -> None:
     place.claude(CLAUDE)
     story = _Story(place)
     story.tell("launch", "Let the parser take semicolons, too")
@@ -94,7 +94,7 @@ def test_what_each_command_says(place: Sandbox) -> None:
         compare(command, screen)
 
 
-def test_the_other_commands_have_screens_too() -> None:
+def test_remaining_commands_have_snapshots() -> None:
     for name in ELSEWHERE.values():
         assert (SCREENS / f"{name}.txt").read_text()
 

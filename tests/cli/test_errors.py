@@ -25,12 +25,12 @@ def assert_sentence(done: Completed, exit_code: int, *words: str) -> None:
     "command", [["show"], ["tail"], ["wait"], ["interrupt"], ["continue"]], ids=lambda command: command[0]
 )
 @pytest.mark.parametrize("words", [MISSING, "last", "abcd", "abc", "no such name"])
-def test_an_unknown_session(sandbox: Sandbox, command: list[str], words: str) -> None:
+def test_unknown_session_is_an_error(sandbox: Sandbox, command: list[str], words: str) -> None:
     query = ["Go on"] if command == ["continue"] else []
     assert_sentence(sandbox.run(*command, words, *query), 3, "No session")
 
 
-def test_an_ambiguous_prefix_names_the_candidates(sandbox: Sandbox) -> None:
+def test_ambiguous_prefix_lists_the_candidates(sandbox: Sandbox) -> None:
     sandbox.claude("")
     ids = [sandbox.launch("Hi") for _ in range(2)]
     for session_id in ids:
@@ -41,7 +41,7 @@ def test_an_ambiguous_prefix_names_the_candidates(sandbox: Sandbox) -> None:
     assert sandbox.run("show", "feedbeef-1").returncode == 0
 
 
-def test_a_prefix_and_last_find_a_session(sandbox: Sandbox) -> None:
+def test_session_is_found_by_prefix_and_last(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     session_id = sandbox.ok("ls", "-q").strip()
@@ -49,7 +49,7 @@ def test_a_prefix_and_last_find_a_session(sandbox: Sandbox) -> None:
         assert sandbox.show(words)["id"] == session_id
 
 
-def test_interrupting_an_ended_session(sandbox: Sandbox) -> None:
+def test_interrupt_of_ended_session_is_an_error(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     session_id = sandbox.ok("ls", "-q").strip()
@@ -57,13 +57,13 @@ def test_interrupting_an_ended_session(sandbox: Sandbox) -> None:
     assert sandbox.show(session_id)["status"] == "failed"
 
 
-def test_interrupt_wants_sessions_or_all(sandbox: Sandbox) -> None:
+def test_interrupt_needs_sessions_or_all(sandbox: Sandbox) -> None:
     assert_sentence(sandbox.run("interrupt"), 2, "--all")
     assert_sentence(sandbox.run("interrupt", MISSING, "--all"), 2, "--all")
     assert sandbox.ok("interrupt", "--all") == ""
 
 
-def test_continuing_what_never_began_a_conversation(sandbox: Sandbox) -> None:
+def test_session_without_conversation_cannot_be_continued(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     session_id = sandbox.ok("ls", "-q").strip()
@@ -72,33 +72,33 @@ def test_continuing_what_never_began_a_conversation(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("command", [["ls"], ["launch", "Hi"], ["show", MISSING]], ids=lambda command: command[0])
 class TestStateDirectory:
-    def test_that_is_a_file(self, sandbox: Sandbox, command: list[str]) -> None:
+    def test_path_is_a_file(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.state.root.write_text("in the way")
         assert_sentence(sandbox.run(*command), 5, str(sandbox.state.root), "HLDCTL_HOME")
 
-    def test_below_a_file(self, sandbox: Sandbox, command: list[str]) -> None:
+    def test_parent_is_a_file(self, sandbox: Sandbox, command: list[str]) -> None:
         (sandbox.root / "file").touch()
         done = sandbox.run(*command, environment={"HLDCTL_HOME": str(sandbox.root / "file" / "state")})
         assert_sentence(done, 5, "HLDCTL_HOME")
 
-    def test_on_a_full_or_read_only_file_system(self, sandbox: Sandbox, command: list[str]) -> None:
+    def test_file_system_is_full_or_read_only(self, sandbox: Sandbox, command: list[str]) -> None:
         # /proc takes no new directories, from root either.
         done = sandbox.run(*command, environment={"HLDCTL_HOME": "/proc/hldctl"})
         assert_sentence(done, 5, "/proc/hldctl", "HLDCTL_HOME")
 
-    def test_with_a_database_that_is_none(self, sandbox: Sandbox, command: list[str]) -> None:
+    def test_database_is_not_a_database(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.state.root.mkdir()
         sandbox.state.database.write_bytes(b"this is no database" * 100)
         assert_sentence(sandbox.run(*command), 5, str(sandbox.state.database), "not a database")
         assert_no_session_is_left(sandbox)
 
-    def test_with_a_database_of_a_newer_program(self, sandbox: Sandbox, command: list[str]) -> None:
+    def test_database_is_from_a_newer_version(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.ok("ls")
         sandbox.sql("PRAGMA user_version = 999")
         assert_sentence(sandbox.run(*command), 5, "newer hldctl", "999")
         assert_no_session_is_left(sandbox)
 
-    def test_with_a_database_that_is_a_directory(self, sandbox: Sandbox, command: list[str]) -> None:
+    def test_database_is_a_directory(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.state.database.mkdir(parents=True)
         assert_sentence(sandbox.run(*command), 5, str(sandbox.state.database))
 
@@ -107,7 +107,7 @@ def assert_no_session_is_left(sandbox: Sandbox) -> None:
     assert not list(Path(sandbox.state.root).glob("sessions/*"))
 
 
-def test_a_disk_too_full_for_the_query_leaves_nothing(sandbox: Sandbox) -> None:
+def test_launch_on_a_full_disk_leaves_nothing(sandbox: Sandbox) -> None:
     (sandbox.work / "query").write_text("long " * 16_000_000)
     sandbox.ok("ls")
     # A limit on the size of files replaces a full disk: it fails in the same place and needs no root. It is in half
@@ -125,7 +125,9 @@ def test_help_and_version_need_no_state(sandbox: Sandbox) -> None:
         assert sandbox.run(*arguments, environment={"HLDCTL_HOME": "/proc/none"}).returncode == 0
 
 
-def test_windows_gets_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_windows_is_rejected_with_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from hldctl.cli import app
 
     monkeypatch.setattr("sys.platform", "win32")
@@ -163,13 +165,15 @@ UNREADABLE = "\udcff"
     ],
     ids=lambda value: " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else None,
 )
-def test_odd_words_get_a_sentence(sandbox: Sandbox, arguments: list[str], exit_code: int, word: str) -> None:
+def test_invalid_arguments_are_rejected_with_a_message(
+    sandbox: Sandbox, arguments: list[str], exit_code: int, word: str
+) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     assert_sentence(sandbox.run(*arguments), exit_code, word)
 
 
-def test_texts_that_are_no_utf8_are_made_readable(sandbox: Sandbox) -> None:
+def test_invalid_utf8_is_replaced(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", f"Caf{UNREADABLE}", "--title", f"T{UNREADABLE}", "--wait")
     session = sandbox.show("last")
@@ -177,7 +181,7 @@ def test_texts_that_are_no_utf8_are_made_readable(sandbox: Sandbox) -> None:
     assert sandbox.run("ls", "--search", UNREADABLE).returncode == 0
 
 
-def test_a_working_directory_that_is_gone(sandbox: Sandbox) -> None:
+def test_deleted_working_directory_is_an_error(sandbox: Sandbox) -> None:
     gone = f"mkdir gone; cd gone; rmdir ../gone; exec {sys.executable} -m hldctl launch Hi"
     done = subprocess.run(
         ["sh", "-c", gone], cwd=sandbox.work, env=sandbox.environment, capture_output=True, text=True, check=False
@@ -185,13 +189,13 @@ def test_a_working_directory_that_is_gone(sandbox: Sandbox) -> None:
     assert_sentence(done, 2, "the current directory is gone")
 
 
-def test_a_path_that_may_not_be_searched_is_passed_over(sandbox: Sandbox) -> None:
+def test_unsearchable_path_entry_is_skipped(sandbox: Sandbox) -> None:
     (sandbox.root / "closed").mkdir(mode=0)
     done = sandbox.run("ls", environment={"PATH": f"{sandbox.root}/closed:/usr/bin"})
     assert done.returncode == 0
 
 
-def test_a_database_damaged_in_the_middle(sandbox: Sandbox) -> None:
+def test_damaged_database_is_an_error(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -201,7 +205,7 @@ def test_a_database_damaged_in_the_middle(sandbox: Sandbox) -> None:
     assert_sentence(sandbox.run("ls"), 5, str(sandbox.state.database))
 
 
-def test_closed_and_full_standard_output(sandbox: Sandbox) -> None:
+def test_closed_standard_output_keeps_the_exit_code(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     shell = f"{sys.executable} -m hldctl"
@@ -218,7 +222,7 @@ def test_closed_and_full_standard_output(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("command", ["ls", "ls -q", "ls --json", "show last", "tail last", "--help", "ls --help"])
-def test_output_that_nobody_has_room_for_is_a_failure(sandbox: Sandbox, command: str) -> None:
+def test_full_standard_output_is_an_error(sandbox: Sandbox, command: str) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     with open("/dev/full", "w") as full, sandbox.popen(*command.split(), stdout=full) as process:
@@ -226,7 +230,7 @@ def test_output_that_nobody_has_room_for_is_a_failure(sandbox: Sandbox, command:
     assert_sentence(Completed(process.args, process.returncode, "", errors), 5, "Cannot write output: No space left")
 
 
-def test_output_that_the_locale_cannot_show_is_escaped(sandbox: Sandbox) -> None:
+def test_output_outside_the_locale_is_escaped(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Caf\u00e9 \u4e16", "--wait")
     shown = sandbox.run("tail", "last", environment={"PYTHONIOENCODING": "ascii"})
@@ -266,7 +270,7 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
     ],
     ids=lambda value: " ".join(value[:-1]) or "command" if isinstance(value, list) else None,
 )
-def test_what_the_user_types_is_shown_and_not_obeyed(sandbox: Sandbox, arguments: list[str], exit_code: int) -> None:
+def test_control_characters_in_arguments_are_escaped(sandbox: Sandbox, arguments: list[str], exit_code: int) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     done = sandbox.run(*arguments)
@@ -276,7 +280,7 @@ def test_what_the_user_types_is_shown_and_not_obeyed(sandbox: Sandbox, arguments
         assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_a_directory_that_a_tool_has_named_is_shown_and_not_obeyed(sandbox: Sandbox) -> None:
+def test_control_characters_in_paths_are_escaped(sandbox: Sandbox) -> None:
     directory = sandbox.work / "\x1b[31mred"
     directory.mkdir()
     (directory / "settings.json").mkdir()

@@ -13,7 +13,7 @@ from hldctl.errors import ExitCode
 from tests.helpers.sandbox import Sandbox
 
 
-def test_the_help_groups_all_commands_and_names_all_exit_codes(sandbox: Sandbox) -> None:
+def test_help_lists_all_commands_and_exit_codes(sandbox: Sandbox) -> None:
     shown = sandbox.ok("--help")
     for section, commands in SECTIONS.items():
         _, _, rest = shown.partition(f"\n{section}:\n")
@@ -24,14 +24,14 @@ def test_the_help_groups_all_commands_and_names_all_exit_codes(sandbox: Sandbox)
         assert re.search(rf"^  {code.value}  +\w", shown, re.MULTILINE)
 
 
-def test_each_command_is_in_one_section_and_has_up_to_three_examples() -> None:
+def test_each_command_has_one_section_and_up_to_3_examples() -> None:
     assert sorted(name for names in SECTIONS.values() for name in names) == sorted(app.COMMANDS)
     assert EXAMPLES.keys() == app.COMMANDS.keys()
     assert all(len(examples) in (1, 2, 3) for examples in [MAIN_EXAMPLES, *EXAMPLES.values()])
 
 
 @pytest.mark.parametrize("name", app.COMMANDS)
-def test_examples_are_shown_and_can_be_typed(name: str) -> None:
+def test_examples_are_shown_and_parse(name: str) -> None:
     command = app.load_command(name)
     shown = command.get_help(command.make_context(name, [], resilient_parsing=True))
     for purpose, line in EXAMPLES[name]:
@@ -40,7 +40,7 @@ def test_examples_are_shown_and_can_be_typed(name: str) -> None:
         command.make_context(name, words(line)[1:])
 
 
-def test_the_first_examples_can_be_typed() -> None:
+def test_main_examples_parse() -> None:
     for _, line in MAIN_EXAMPLES:
         name, *rest = words(line)
         app.load_command(name).make_context(name, rest)
@@ -64,7 +64,7 @@ def words(line: str) -> list[str]:
     ],
     ids=lambda words: words[-1],
 )
-def test_what_is_mistyped_is_set_right(sandbox: Sandbox, mistyped: list[str], meant: str) -> None:
+def test_mistyped_word_gets_a_suggestion(sandbox: Sandbox, mistyped: list[str], meant: str) -> None:
     done = sandbox.run(*mistyped)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.search(f"Did you mean .*{meant}'", done.stderr)

@@ -48,12 +48,12 @@ def shown(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Ite
 
 
 @WIDTHS
-def test_ls(shown: Gallery, columns: int) -> None:
+def test_ls_matches_picture(shown: Gallery, columns: int) -> None:
     compare(shown, "ls", screen(shown, "ls", columns=columns))
 
 
 @WIDTHS
-def test_ls_that_stays(shown: Gallery, columns: int) -> None:
+def test_ls_watch_matches_picture(shown: Gallery, columns: int) -> None:
     fix_times(shown)
     with Terminal(shown.sandbox, "ls", "--watch", columns=columns) as terminal:
         terminal.becomes(_TITLES["completed"][:10])
@@ -61,22 +61,22 @@ def test_ls_that_stays(shown: Gallery, columns: int) -> None:
 
 
 @WIDTHS
-def test_show(shown: Gallery, columns: int) -> None:
+def test_show_matches_picture(shown: Gallery, columns: int) -> None:
     compare(shown, "show", screen(shown, "show", shown.ids["tool"], columns=columns))
 
 
 @WIDTHS
-def test_approvals(shown: Gallery, columns: int) -> None:
+def test_approvals_match_picture(shown: Gallery, columns: int) -> None:
     compare(shown, "approvals", screen(shown, "approvals", columns=columns))
 
 
 @WIDTHS
-def test_help(shown: Gallery, columns: int) -> None:
+def test_launch_help_matches_picture(shown: Gallery, columns: int) -> None:
     compare(shown, "launch-help", screen(shown, "launch", "--help", columns=columns), title="hldctl launch --help")
 
 
 @WIDTHS
-def test_stats(shown: Gallery, columns: int) -> None:
+def test_stats_match_picture(shown: Gallery, columns: int) -> None:
     spend(shown)
     with Terminal(shown.sandbox, "stats", columns=columns, environment={"TZ": "UTC"}) as terminal:
         assert terminal.ended()[0] == 0
@@ -84,7 +84,7 @@ def test_stats(shown: Gallery, columns: int) -> None:
 
 
 @WIDTHS
-def test_a_conversation(sandbox: Sandbox, columns: int) -> None:
+def test_tail_matches_picture(sandbox: Sandbox, columns: int) -> None:
     sandbox.claude(ALL)
     session_id = sandbox.launch("Make uploads more robust.\nThey fail at the first timeout.")
     sandbox.ended(session_id)
@@ -93,7 +93,7 @@ def test_a_conversation(sandbox: Sandbox, columns: int) -> None:
         compare(Gallery(sandbox), "tail", terminal.display, title="hldctl tail -f last")
 
 
-def test_there_is_no_other_picture() -> None:
+def test_picture_directory_has_no_other_files() -> None:
     names = {"ls", "ls-watch", "show", "approvals", "launch-help", "stats", "tail"}
     expected = {f"{name}-{columns}-{theme.suffix}.svg" for name in names for columns in (80, 140) for theme in Theme}
     recorded = {f"demo-{theme.suffix}.svg" for theme in Theme}
@@ -101,7 +101,7 @@ def test_there_is_no_other_picture() -> None:
 
 
 @pytest.mark.parametrize("theme", Theme, ids=lambda theme: theme.suffix)
-def test_each_colour_can_be_read_on_its_background(theme: Theme) -> None:
+def test_colors_have_enough_contrast(theme: Theme) -> None:
     """By the contrast that https://www.w3.org/TR/WCAG21/#contrast-minimum asks for."""
     behind = luminance(theme.value.background_color)
     colors = [theme.value.foreground_color, *(theme.value.ansi_colors[number] for number in range(16))]

@@ -25,18 +25,18 @@ def shown(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Ite
 
 
 @pytest.mark.parametrize("columns", [40, 60, *WIDTHS])
-def test_ls(shown: Gallery, columns: int) -> None:
+def test_ls_matches_snapshot(shown: Gallery, columns: int) -> None:
     screen = shown.screen("ls", columns=columns, lines=24)
     compare(f"ls-{columns}", screen)
 
 
-def test_ls_in_a_pipe_is_cut_nowhere(shown: Gallery) -> None:
+def test_ls_in_a_pipe_truncates_nothing(shown: Gallery) -> None:
     fix_times(shown)
     compare("ls-pipe", shown.named(shown.sandbox.ok("ls", environment={"COLUMNS": "40"})))
 
 
 @pytest.mark.parametrize("columns", [40, *WIDTHS])
-def test_top(shown: Gallery, columns: int) -> None:
+def test_top_matches_snapshot(shown: Gallery, columns: int) -> None:
     fix_times(shown)
     with Terminal(shown.sandbox, "top", columns=columns, lines=12) as terminal:
         screen = "\n".join(terminal.becomes("q quit"))
@@ -53,12 +53,12 @@ def _without_figures(screen: str) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_show(shown: Gallery, kind: str) -> None:
+def test_show_matches_snapshot(shown: Gallery, kind: str) -> None:
     for columns in WIDTHS:
         compare(f"show-{kind}-{columns}", shown.screen("show", shown.ids[kind], columns=columns, lines=40))
 
 
-def test_what_a_session_says_reaches_no_terminal_raw(shown: Gallery) -> None:
+def test_text_from_a_session_is_escaped_at_terminal(shown: Gallery) -> None:
     for arguments in (["ls"], ["show", shown.ids["denied"]]):
         with Terminal(shown.sandbox, *arguments, columns=140) as terminal:
             written = terminal.ended()[1]
@@ -67,7 +67,7 @@ def test_what_a_session_says_reaches_no_terminal_raw(shown: Gallery) -> None:
         assert not [evil for evil in ("\x1b[2J", "\x1b[31mred", "\x1b[31mnot", "\x07", "\u202e") if evil in written]
 
 
-def test_no_color_is_obeyed(shown: Gallery) -> None:
+def test_no_color_disables_colors(shown: Gallery) -> None:
     shown.sandbox.environment["NO_COLOR"] = "1"
     for arguments in (["ls"], ["show", "last"]):
         with Terminal(shown.sandbox, *arguments) as terminal:
@@ -75,7 +75,7 @@ def test_no_color_is_obeyed(shown: Gallery) -> None:
     del shown.sandbox.environment["NO_COLOR"]
 
 
-def test_a_conversation_goes_through_the_pager(shown: Gallery) -> None:
+def test_show_events_uses_the_pager(shown: Gallery) -> None:
     environment = shown.sandbox.environment
     for pager, expected in (("sed s/^/read:/", "read:user: Mend the parser"), ("cat", "\nuser: Mend")):
         environment["PAGER"] = pager

@@ -66,7 +66,7 @@ def run(sandbox: Sandbox, command: str, redirection: str = "") -> Completed:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
-def test_the_exit_code_tells_what_became_of_the_session(sandbox: Sandbox, redirection: str, mode: str) -> None:
+def test_exit_code_is_that_of_the_session(sandbox: Sandbox, redirection: str, mode: str) -> None:
     sandbox.claude(STREAM)
     done = run(sandbox, MODES[mode], redirection)
     assert (done.returncode, "Traceback" in done.stderr) == (REDIRECTIONS[redirection], False), done.stderr
@@ -85,7 +85,7 @@ def test_the_exit_code_tells_what_became_of_the_session(sandbox: Sandbox, redire
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&GONE"])
-def test_a_wait_goes_on_without_standard_error(sandbox: Sandbox, redirection: str) -> None:
+def test_wait_continues_without_standard_error(sandbox: Sandbox, redirection: str) -> None:
     sandbox.claude(CONVERSATION + 'call("a", "Bash", command="make")\npause("end")\ndone()\n')
     results: list[Completed] = []
     waiting = threading.Thread(target=lambda: results.append(run(sandbox, "launch --wait Go", redirection)))
@@ -97,7 +97,7 @@ def test_a_wait_goes_on_without_standard_error(sandbox: Sandbox, redirection: st
     assert (results[0].returncode, results[0].stdout) == (0, "Done.\n")
 
 
-def test_the_exit_code_of_a_session_that_failed_is_its_own(sandbox: Sandbox) -> None:
+def test_failed_session_keeps_its_exit_code(sandbox: Sandbox) -> None:
     sandbox.claude("sys.exit('No such thing')")
     for redirection in (*REDIRECTIONS, ""):
         for command in ("launch --wait Go", "launch --wait --json Go", "wait --json last", "wait --results last"):
@@ -106,7 +106,7 @@ def test_the_exit_code_of_a_session_that_failed_is_its_own(sandbox: Sandbox) -> 
 
 
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
-def test_a_wait_for_results_that_cannot_be_written(sandbox: Sandbox, redirection: str) -> None:
+def test_wait_reports_results_that_cannot_be_written(sandbox: Sandbox, redirection: str) -> None:
     sandbox.claude(STREAM)
     sandbox.ended(sandbox.launch("Go"))
     for command in ("wait --results last", "wait --json last"):
@@ -114,7 +114,7 @@ def test_a_wait_for_results_that_cannot_be_written(sandbox: Sandbox, redirection
         assert (done.returncode, "Traceback" in done.stderr) == (REDIRECTIONS[redirection], False), done.stderr
 
 
-def test_what_is_for_standard_error_does_not_go_to_standard_output(sandbox: Sandbox) -> None:
+def test_messages_never_go_to_standard_output(sandbox: Sandbox) -> None:
     assert run(sandbox, "ls", "2>&-").stdout == ""
     assert run(sandbox, "show nothing", "2>&-").stdout == ""
 
@@ -134,7 +134,7 @@ READING = {
 
 
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full", ">&GONE", "2>/dev/full", "<&- >&- 2>&-"])
-def test_no_command_ends_in_a_traceback(sandbox: Sandbox, redirection: str) -> None:
+def test_no_command_prints_a_traceback(sandbox: Sandbox, redirection: str) -> None:
     sandbox.claude(STREAM)
     sandbox.ended(sandbox.launch("Go"))
     for code, commands in READING.items():
@@ -149,7 +149,7 @@ def test_no_command_ends_in_a_traceback(sandbox: Sandbox, redirection: str) -> N
     "command",
     ["ls --json", "tail ID", "show ID --events", "show ID --events --json", "tail ID --raw", "export ID"],
 )
-def test_a_non_blocking_standard_output_loses_nothing(sandbox: Sandbox, command: str) -> None:
+def test_non_blocking_standard_output_loses_nothing(sandbox: Sandbox, command: str) -> None:
     (session_id, *_) = fill(sandbox.state.root, 200, 1500)
     files = sandbox.files(session_id)
     files.directory.mkdir(parents=True)

@@ -30,7 +30,7 @@ EDIT = 'call Write {"file_path": "made", "content": "one\\ntwo\\n"}\n\n'
 
 
 @pytest.mark.parametrize(("key", "status", "made"), [("y", "approved", True), ("n", "denied", False)])
-def test_a_key_decides(sandbox: Sandbox, key: str, status: str, made: bool) -> None:
+def test_key_answers_the_request(sandbox: Sandbox, key: str, status: str, made: bool) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         assert "$ touch made" in terminal.shows(QUESTION)
@@ -45,7 +45,7 @@ def test_a_key_decides(sandbox: Sandbox, key: str, status: str, made: bool) -> N
     assert request["comment"] == (None if made else "Rather not.")
 
 
-def test_an_edit_is_shown_as_a_diff_and_allowed_always(sandbox: Sandbox) -> None:
+def test_edit_is_shown_as_diff_and_always_allows_the_next(sandbox: Sandbox) -> None:
     session_id = waiting(sandbox, EDIT + EDIT.replace("made", "other") + "say Done.")
     with Terminal(sandbox, "approve") as terminal:
         shown = terminal.shows(QUESTION)
@@ -57,7 +57,7 @@ def test_an_edit_is_shown_as_a_diff_and_allowed_always(sandbox: Sandbox) -> None
     assert [request["status"] for request in asked(sandbox)] == ["approved"] * 2
 
 
-def test_the_input_is_changed_in_an_editor(sandbox: Sandbox) -> None:
+def test_editor_changes_the_input(sandbox: Sandbox) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say Done.")
     editor = sandbox.root / "editor"
     editor.write_text('#!/bin/sh\nsed -i s/made/changed/ "$1"\n')
@@ -76,7 +76,7 @@ def test_the_input_is_changed_in_an_editor(sandbox: Sandbox) -> None:
     assert not (sandbox.work / "made").exists()
 
 
-def test_whoever_quits_has_answered_nothing(sandbox: Sandbox) -> None:
+def test_quit_answers_nothing(sandbox: Sandbox) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         terminal.shows(QUESTION)
@@ -88,7 +88,7 @@ def test_whoever_quits_has_answered_nothing(sandbox: Sandbox) -> None:
     sandbox.ok("interrupt", session_id)
 
 
-def test_a_follower_at_a_terminal_answers_in_place(sandbox: Sandbox) -> None:
+def test_follower_at_terminal_prompts_in_place(sandbox: Sandbox) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say All done.")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
         terminal.shows(QUESTION)
@@ -99,7 +99,7 @@ def test_a_follower_at_a_terminal_answers_in_place(sandbox: Sandbox) -> None:
     assert (sandbox.work / "made").exists()
 
 
-def test_a_launch_at_a_terminal_asks_unless_told_otherwise(sandbox: Sandbox) -> None:
+def test_launch_at_terminal_uses_approvals_by_default(sandbox: Sandbox) -> None:
     sandbox.play(f"{TOUCH}say Done.")
     for words, hooked in (([], True), (["--no-approvals"], False)):
         with Terminal(sandbox, "launch", "Hi", *words) as terminal:

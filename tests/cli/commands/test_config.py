@@ -56,7 +56,7 @@ def refused(sandbox: Sandbox, *arguments: str) -> str:
     return done.stderr
 
 
-def test_each_setting_and_where_it_comes_from(sandbox: Sandbox) -> None:
+def test_config_shows_each_setting_and_its_source(sandbox: Sandbox) -> None:
     sandbox.configure(COMMENTED)
     found = shown(sandbox)
     assert found["retries"] == {"key": "retries", "value": 1, "source": "file", "location": str(file(sandbox))}
@@ -68,7 +68,7 @@ def test_each_setting_and_where_it_comes_from(sandbox: Sandbox) -> None:
     assert (claude["source"], claude["location"]) == ("environment", "HLDCTL_CLAUDE")
 
 
-def test_where_no_variable_says_it(sandbox: Sandbox) -> None:
+def test_config_shows_defaults_without_variables(sandbox: Sandbox) -> None:
     found = shown(sandbox, HLDCTL_HOME="", HLDCTL_CLAUDE="")
     assert found["state_directory"]["value"] == str(sandbox.home / ".local" / "state" / "hldctl")
     assert found["state_directory"]["source"] == "default"
@@ -76,7 +76,7 @@ def test_where_no_variable_says_it(sandbox: Sandbox) -> None:
     assert shown(sandbox, HLDCTL_CLAUDE="/nowhere")["claude"]["source"] == "missing"
 
 
-def test_the_table_in_a_pipe_and_on_a_terminal(sandbox: Sandbox) -> None:
+def test_config_table_in_a_pipe_and_at_a_terminal(sandbox: Sandbox) -> None:
     sandbox.configure('on_end = "echo \\u001b[31m"\n' + COMMENTED)
     header, *rows = sandbox.ok("config").splitlines()
     assert header.split() == ["KEY", "VALUE", "FROM"]
@@ -92,7 +92,7 @@ def test_the_table_in_a_pipe_and_on_a_terminal(sandbox: Sandbox) -> None:
     assert drawn["on_end"][:2] == ["echo", r"\x1b[31m"]
 
 
-def test_what_is_set_changes_its_line_alone(sandbox: Sandbox) -> None:
+def test_set_changes_only_its_own_line(sandbox: Sandbox) -> None:
     sandbox.configure(COMMENTED)
     for key, value in {"retries": "2", "model": "opus", "groups.build": "3", "prune.older_than": "30d"}.items():
         sandbox.ok("config", "set", key, value)
@@ -108,13 +108,13 @@ def test_what_is_set_changes_its_line_alone(sandbox: Sandbox) -> None:
     assert "retries is not in" in sandbox.run("config", "unset", "retries").stderr
 
 
-def test_a_table_that_would_say_nothing_goes_with_its_last_value(sandbox: Sandbox) -> None:
+def test_unset_removes_an_empty_table(sandbox: Sandbox) -> None:
     sandbox.configure("[prune]\nkeep = 1\n")
     sandbox.ok("config", "unset", "prune.keep")
     assert file(sandbox).read_text() == ""
 
 
-def test_values_of_all_kinds_are_read_again_as_they_were_said(sandbox: Sandbox) -> None:
+def test_get_returns_values_as_they_were_set(sandbox: Sandbox) -> None:
     said = {
         "allowed_tools": ("Read, Bash(a, b)", ["Read", "Bash(a, b)"]),
         "max_budget_usd": ("2.50", 2.5),
@@ -147,12 +147,12 @@ def test_values_of_all_kinds_are_read_again_as_they_were_said(sandbox: Sandbox) 
         ("claude", "/bin/claude", "HLDCTL_CLAUDE"),
     ],
 )
-def test_what_would_not_be_understood_is_not_written(sandbox: Sandbox, key: str, value: str, word: str) -> None:
+def test_set_rejects_invalid_values(sandbox: Sandbox, key: str, value: str, word: str) -> None:
     assert word in refused(sandbox, "set", key, value)
     assert not file(sandbox).exists()
 
 
-def test_the_file_is_private_and_a_link_to_it_stays_one(sandbox: Sandbox) -> None:
+def test_file_is_private_and_a_symbolic_link_is_kept(sandbox: Sandbox) -> None:
     sandbox.ok("config", "set", "model", "opus")
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (file(sandbox).parent, file(sandbox))]
     assert modes == [0o700, 0o600]
@@ -167,13 +167,13 @@ def test_the_file_is_private_and_a_link_to_it_stays_one(sandbox: Sandbox) -> Non
     assert [path.name for path in kept.parent.iterdir()] == ["hldctl.toml"]
 
 
-def test_of_changes_at_the_same_time_none_is_lost(sandbox: Sandbox) -> None:
+def test_concurrent_changes_are_all_kept(sandbox: Sandbox) -> None:
     begun = [sandbox.popen("config", "set", f"groups.g{number}", str(number)) for number in range(1, 7)]
     assert [process.communicate() and process.returncode for process in begun] == [0] * 6
     assert json.loads(sandbox.ok("config", "get", "groups", "--json")) == {f"g{n}": n for n in range(1, 7)}
 
 
-def test_a_broken_file_is_named_and_can_be_mended(sandbox: Sandbox) -> None:
+def test_broken_file_is_reported_and_can_be_edited(sandbox: Sandbox) -> None:
     sandbox.configure("retries = [")
     for arguments in ([], ["--json"], ["get", "model"], ["set", "model", "opus"], ["unset", "model"]):
         assert str(file(sandbox)) in refused(sandbox, *arguments)
@@ -187,13 +187,13 @@ def test_a_broken_file_is_named_and_can_be_mended(sandbox: Sandbox) -> None:
     assert shown(sandbox)["retries"]["value"] == 1
 
 
-def test_a_value_that_is_wrong_can_be_set_right(sandbox: Sandbox) -> None:
+def test_set_replaces_an_invalid_value(sandbox: Sandbox) -> None:
     sandbox.configure("retries = 'many'  # mine\n")
     sandbox.ok("config", "set", "retries", "3")
     assert file(sandbox).read_text() == "retries = 3  # mine\n"
 
 
-def test_what_was_edited_stays_though_it_means_nothing(sandbox: Sandbox) -> None:
+def test_edit_keeps_an_invalid_file(sandbox: Sandbox) -> None:
     sandbox.environment |= {"EDITOR": "false", "VISUAL": 'sh -c \'echo "timeout = 5" > "$0"\''}
     assert "timeout must be a text" in refused(sandbox, "edit")
     assert file(sandbox).read_text() == "timeout = 5\n"
@@ -208,7 +208,7 @@ def test_each_subcommand_has_help(sandbox: Sandbox) -> None:
     assert "No such command 'sett'" in refused(sandbox, "sett")
 
 
-def test_reading_the_configuration_does_without_what_writes_it(sandbox: Sandbox) -> None:
+def test_reading_configuration_does_not_import_tomlkit(sandbox: Sandbox) -> None:
     sandbox.configure(COMMENTED)
     code = "import sys; from hldctl.config import load; load.load(); print('tomlkit' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env=sandbox.environment, capture_output=True, check=True)
@@ -234,7 +234,7 @@ def terms(sandbox: Sandbox) -> tuple[Any, ...]:
     return sandbox.sql(f"SELECT {columns} FROM sessions ORDER BY rowid DESC LIMIT 1")[0]
 
 
-def test_options_that_are_not_given_are_as_configured(sandbox: Sandbox) -> None:
+def test_configured_defaults_apply_to_missing_options(sandbox: Sandbox) -> None:
     sandbox.claude(ARGUMENTS)
     sandbox.configure(DEFAULTS)
     session, called = launched(sandbox, "launch", "Go")
@@ -255,7 +255,7 @@ def test_options_that_are_not_given_are_as_configured(sandbox: Sandbox) -> None:
     assert (session["allowed_tools"], "--allowed-tools" in called) == ([], False)
 
 
-def test_a_continuation_inherits_from_its_parent_alone(sandbox: Sandbox) -> None:
+def test_continuation_inherits_from_its_parent_only(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     sandbox.ok("launch", "Go", "--wait", "--retries", "1")
     sandbox.configure(DEFAULTS)
@@ -265,7 +265,7 @@ def test_a_continuation_inherits_from_its_parent_alone(sandbox: Sandbox) -> None
     assert terms(sandbox) == (None, None, 1, 0, 0)
 
 
-def test_a_default_that_means_nothing_starts_nothing(sandbox: Sandbox) -> None:
+def test_invalid_default_starts_no_session(sandbox: Sandbox) -> None:
     sandbox.claude(ARGUMENTS)
     sandbox.configure('idle_timeout = "soon"\n')
     done = sandbox.run("launch", "Go")

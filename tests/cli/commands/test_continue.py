@@ -17,7 +17,7 @@ hang
 """
 
 
-def test_it_resumes_the_conversation_as_a_session_of_its_own(sandbox: Sandbox) -> None:
+def test_continue_resumes_conversation_in_a_new_session(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent = sandbox.ended(sandbox.launch("Hello", "--title", "Chores"))
     child_id = sandbox.ok("continue", parent["id"], "and then").strip()
@@ -30,7 +30,7 @@ def test_it_resumes_the_conversation_as_a_session_of_its_own(sandbox: Sandbox) -
     assert sandbox.show(parent["id"]) == parent | {"children": [child_id]}
 
 
-def test_what_the_parent_spent_is_not_counted_again(sandbox: Sandbox) -> None:
+def test_spending_of_the_parent_is_not_counted_twice(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent = sandbox.ended(sandbox.launch("Hello"))
     child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then").strip())
@@ -46,7 +46,7 @@ def test_what_the_parent_spent_is_not_counted_again(sandbox: Sandbox) -> None:
     assert (child["input_tokens"], child["output_tokens"]) == (new["inputTokens"], new["outputTokens"])
 
 
-def test_every_setting_but_max_turns_is_inherited(sandbox: Sandbox) -> None:
+def test_all_settings_except_max_turns_are_inherited(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     elsewhere, extra = sandbox.root / "elsewhere", sandbox.root / "extra"
     for directory in (elsewhere, extra):
@@ -71,7 +71,7 @@ def test_every_setting_but_max_turns_is_inherited(sandbox: Sandbox) -> None:
         assert of_child.read_text() == of_parent.read_text()
 
 
-def test_each_setting_can_be_overridden(sandbox: Sandbox) -> None:
+def test_inherited_settings_can_be_overridden(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent = sandbox.ended(sandbox.launch("Hello", "--model", "sonnet", "--title", "Chores", "--allowed-tools", "Read"))
     overrides = ("--model", "opus", "--title", "More", "--allowed-tools", "Bash", "--max-turns", "2")
@@ -80,7 +80,7 @@ def test_each_setting_can_be_overridden(sandbox: Sandbox) -> None:
     assert (child["allowed_tools"], child["max_turns"]) == (["Bash"], 2)
 
 
-def test_a_changed_system_prompt_reaches_the_model(sandbox: Sandbox) -> None:
+def test_changed_system_prompt_reaches_the_model(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent = sandbox.ended(sandbox.launch("Hello", "--append-system-prompt", "Speak like a pirate."))
     sandbox.ended(
@@ -92,7 +92,7 @@ def test_a_changed_system_prompt_reaches_the_model(sandbox: Sandbox) -> None:
     assert ["riddles" in prompt for prompt in prompts] == [False, True]
 
 
-def test_a_running_parent_is_interrupted_first(sandbox: Sandbox) -> None:
+def test_running_parent_is_interrupted_first(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent_id = sandbox.launch("slow work")
     sandbox.journal_has(parent_id, "Begun.")
@@ -101,14 +101,14 @@ def test_a_running_parent_is_interrupted_first(sandbox: Sandbox) -> None:
     assert (child["status"], child["result_content"]) == ("completed", "Second answer.")
 
 
-def test_a_failed_session_can_be_continued(sandbox: Sandbox) -> None:
+def test_failed_session_can_be_continued(sandbox: Sandbox) -> None:
     sandbox.play("fail 400 no luck\n\n[and then]\nsay Better now.")
     parent = sandbox.ended(sandbox.launch("Hello"))
     child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then").strip())
     assert (parent["status"], child["status"]) == ("failed", "completed")
 
 
-def test_a_working_directory_that_is_gone_is_named(sandbox: Sandbox) -> None:
+def test_missing_working_directory_is_named(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     gone = sandbox.root / "gone"
     parent = sandbox.ended(sandbox.launch("Hello", "-C", str(gone), "--create-dir"))
@@ -119,7 +119,7 @@ def test_a_working_directory_that_is_gone_is_named(sandbox: Sandbox) -> None:
     assert child["status"] == "completed"
 
 
-def test_two_continuations_of_one_parent_do_not_meet(sandbox: Sandbox) -> None:
+def test_parallel_continuations_have_separate_conversations(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent = sandbox.ended(sandbox.launch("Hello"))
     commands = [sandbox.popen("continue", parent["id"], "and then", "--wait") for _ in range(2)]
@@ -128,7 +128,7 @@ def test_two_continuations_of_one_parent_do_not_meet(sandbox: Sandbox) -> None:
     assert len(children) == 3
 
 
-def test_a_continuation_that_cannot_be_leaves_its_parent_alone(sandbox: Sandbox) -> None:
+def test_rejected_continuation_leaves_its_parent_running(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent_id = sandbox.launch("slow work")
     sandbox.journal_has(parent_id, "Begun.")
@@ -138,7 +138,7 @@ def test_a_continuation_that_cannot_be_leaves_its_parent_alone(sandbox: Sandbox)
     sandbox.ok("interrupt", parent_id)
 
 
-def test_continuing_at_once_waits_for_the_conversation_to_begin(sandbox: Sandbox) -> None:
+def test_continue_waits_for_the_conversation_to_begin(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent_id = sandbox.launch("slow work")
     child = sandbox.ended(sandbox.ok("continue", parent_id, "and then").strip())
@@ -146,7 +146,7 @@ def test_continuing_at_once_waits_for_the_conversation_to_begin(sandbox: Sandbox
     assert sandbox.show(parent_id)["status"] == "interrupted"
 
 
-def test_a_conversation_chosen_by_hand_is_not_inherited(sandbox: Sandbox) -> None:
+def test_given_conversation_id_is_not_inherited(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     chosen = str(uuid.uuid4())
     parent = sandbox.ended(sandbox.launch("Hello", "--", "--session-id", chosen, "--fallback-model", "haiku"))
@@ -156,7 +156,7 @@ def test_a_conversation_chosen_by_hand_is_not_inherited(sandbox: Sandbox) -> Non
     assert (child["status"], child["result_content"]) == ("completed", "Second answer.")
 
 
-def test_variables_are_inherited_one_by_one(sandbox: Sandbox) -> None:
+def test_environment_variables_are_inherited_singly(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     parent = sandbox.ended(sandbox.launch("Hello", "--env", "A=1", "--env", "B=1"))
     child_id = sandbox.ok("continue", parent["id"], "and then", "--env", "B=2").strip()
@@ -164,7 +164,7 @@ def test_variables_are_inherited_one_by_one(sandbox: Sandbox) -> None:
     assert json.loads(sandbox.files(child_id).environment.read_text()) == {"A": "1", "B": "2"}
 
 
-def test_a_resume_that_failed_cannot_be_continued(sandbox: Sandbox) -> None:
+def test_failed_resume_cannot_be_continued(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     failed = sandbox.ended(sandbox.launch("Hello", "--", "--resume", str(uuid.uuid4())))
     assert failed["claude_session_id"] is None

@@ -46,7 +46,7 @@ def old(directory: Path) -> None:
     os.utime(directory, (time.time() - 3600,) * 2)
 
 
-def test_nothing_is_wrong_with_a_sound_installation(sandbox: Sandbox) -> None:
+def test_doctor_finds_nothing_in_a_sound_installation(sandbox: Sandbox) -> None:
     finished_session(sandbox)
     found = examine(sandbox)
     # The scripted API's key is in the environment, where cron has none.
@@ -55,7 +55,7 @@ def test_nothing_is_wrong_with_a_sound_installation(sandbox: Sandbox) -> None:
     assert found["sessions"]["message"].startswith("1 recorded")
 
 
-def test_a_person_reads_a_line_for_each_and_the_advice_below(sandbox: Sandbox) -> None:
+def test_finding_is_one_line_with_advice_below(sandbox: Sandbox) -> None:
     done = sandbox.run("doctor")
     assert done.returncode == 5
     lines = done.stdout.splitlines()
@@ -65,20 +65,20 @@ def test_a_person_reads_a_line_for_each_and_the_advice_below(sandbox: Sandbox) -
     assert "auth login" in lines[login + 1]
 
 
-def test_a_missing_claude_code(sandbox: Sandbox) -> None:
+def test_missing_claude_code_is_an_error(sandbox: Sandbox) -> None:
     found = examine(sandbox, HLDCTL_CLAUDE="/nowhere/claude")
     assert found["Claude Code"]["level"] == "error"
     assert "/nowhere/claude" in found["Claude Code"]["message"]
 
 
-def test_an_old_claude_code(sandbox: Sandbox) -> None:
+def test_old_or_broken_claude_code_is_reported(sandbox: Sandbox) -> None:
     sandbox.claude("print('2.1.200 (Claude Code)')")
     assert examine(sandbox)["Claude Code"]["level"] == "warning"
     sandbox.claude("sys.exit('broken')")
     assert examine(sandbox)["Claude Code"]["level"] == "error"
 
 
-def test_modes_that_let_others_in_are_closed(sandbox: Sandbox) -> None:
+def test_fix_restricts_file_modes(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     journal = sandbox.files(session_id).journal
     journal.chmod(0o644)
@@ -90,7 +90,7 @@ def test_modes_that_let_others_in_are_closed(sandbox: Sandbox) -> None:
     assert examine(sandbox)["modes"]["level"] == "ok"
 
 
-def test_a_session_without_a_supervisor_gets_one(sandbox: Sandbox) -> None:
+def test_fix_restarts_a_missing_supervisor(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
@@ -103,7 +103,7 @@ def test_a_session_without_a_supervisor_gets_one(sandbox: Sandbox) -> None:
     sandbox.ok("interrupt", session_id)
 
 
-def test_a_renamed_machine_takes_its_sessions_over(sandbox: Sandbox) -> None:
+def test_fix_adopts_sessions_of_a_renamed_host(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hello")
     sandbox.journal_has(session_id, "Here.")
@@ -116,7 +116,7 @@ def test_a_renamed_machine_takes_its_sessions_over(sandbox: Sandbox) -> None:
     assert sandbox.show(session_id)["end_reason"] == "lost"
 
 
-def test_the_left_overs_of_a_killed_launch_are_removed(sandbox: Sandbox) -> None:
+def test_fix_removes_files_of_a_killed_launch(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     left = sandbox.state.sessions / "11111111-1111-4111-8111-111111111111"
     left.mkdir(mode=0o700)
@@ -129,7 +129,7 @@ def test_the_left_overs_of_a_killed_launch_are_removed(sandbox: Sandbox) -> None
     assert sandbox.files(session_id).directory.exists()
 
 
-def test_what_somebody_keeps_beside_the_sessions_is_not_touched(sandbox: Sandbox) -> None:
+def test_fix_leaves_foreign_files_alone(sandbox: Sandbox) -> None:
     finished_session(sandbox)
     for kept in (sandbox.state.sessions / "my-backup", sandbox.state.root / "bin"):
         kept.mkdir()
@@ -142,7 +142,7 @@ def test_what_somebody_keeps_beside_the_sessions_is_not_touched(sandbox: Sandbox
         assert (kept / "notes").stat().st_mode & 0o777 == 0o755
 
 
-def test_a_journal_that_was_cut_takes_nothing_away_from_what_is_recorded(sandbox: Sandbox) -> None:
+def test_truncated_journal_keeps_recorded_events(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     events = sandbox.events(session_id)
     os.truncate(sandbox.files(session_id).journal, 0)
@@ -151,7 +151,7 @@ def test_a_journal_that_was_cut_takes_nothing_away_from_what_is_recorded(sandbox
     assert sandbox.events(session_id) == events
 
 
-def test_a_session_without_output_is_restored_rather_than_removed(sandbox: Sandbox) -> None:
+def test_fix_restores_a_session_without_output(sandbox: Sandbox) -> None:
     sandbox.claude("sys.exit(3)")
     session_id = sandbox.launch("Hello")
     sandbox.run("wait", session_id)
@@ -163,7 +163,7 @@ def test_a_session_without_output_is_restored_rather_than_removed(sandbox: Sandb
     assert (sandbox.show(session_id)["end_reason"], sandbox.show(session_id)["exit_code"]) == ("error", 3)
 
 
-def test_what_cannot_be_restored_is_not_called_fixed(sandbox: Sandbox) -> None:
+def test_unrestorable_session_is_not_reported_as_fixed(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     for path in sandbox.state.root.glob("hldctl.db*"):
         path.unlink()
@@ -174,7 +174,7 @@ def test_what_cannot_be_restored_is_not_called_fixed(sandbox: Sandbox) -> None:
     assert sandbox.files(session_id).journal.exists()
 
 
-def test_a_request_that_waits_keeps_no_database_damaged(sandbox: Sandbox) -> None:
+def test_fix_repairs_database_despite_pending_request(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hello", "--approvals")
     eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")
@@ -187,7 +187,7 @@ def test_a_request_that_waits_keeps_no_database_damaged(sandbox: Sandbox) -> Non
     assert not (sandbox.work / "made").exists()
 
 
-def test_lost_events_are_folded_again(sandbox: Sandbox) -> None:
+def test_fix_restores_lost_events(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     session, events = sandbox.show(session_id), sandbox.events(session_id)
     told = sandbox.ok("events", "--json")
@@ -200,7 +200,7 @@ def test_lost_events_are_folded_again(sandbox: Sandbox) -> None:
     assert "events" not in examine(sandbox)
 
 
-def test_a_rebuild_that_died_halfway_is_seen(sandbox: Sandbox) -> None:
+def test_fix_completes_an_interrupted_rebuild(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     events = sandbox.events(session_id)
     sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", session_id)
@@ -221,7 +221,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
-def test_a_damaged_database_is_rebuilt_from_the_journals(sandbox: Sandbox, damage: Any) -> None:
+def test_fix_rebuilds_damaged_database_from_journals(sandbox: Sandbox, damage: Any) -> None:
     session_id = finished_session(sandbox)
     session, events = sandbox.show(session_id), sandbox.events(session_id)
     last_id = json.loads(sandbox.ok("events", "--json").splitlines()[-1])["id"]
@@ -258,9 +258,7 @@ def damage_index(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("is_index_damaged", [False, True])
 @pytest.mark.parametrize("is_title_kept", [False, True])
-def test_text_that_is_not_utf8_is_told_and_repaired(
-    sandbox: Sandbox, is_index_damaged: bool, is_title_kept: bool
-) -> None:
+def test_fix_repairs_text_that_is_not_utf8(sandbox: Sandbox, is_index_damaged: bool, is_title_kept: bool) -> None:
     session_id = finished_session(sandbox)
     events = sandbox.events(session_id)
     damage_text(sandbox, session_id)
@@ -282,7 +280,7 @@ def test_text_that_is_not_utf8_is_told_and_repaired(
     assert faults(sandbox, session_id) == []
 
 
-def test_events_that_only_a_damaged_database_has_are_kept(sandbox: Sandbox) -> None:
+def test_repair_keeps_events_without_a_journal(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     events = sandbox.events(session_id)
     sandbox.files(session_id).journal.unlink()
@@ -292,7 +290,7 @@ def test_events_that_only_a_damaged_database_has_are_kept(sandbox: Sandbox) -> N
     assert "error" not in levels(examine(sandbox)).values()
 
 
-def test_a_damaged_database_does_not_widen_what_is_allowed(sandbox: Sandbox) -> None:
+def test_repair_drops_permissions_from_a_damaged_database(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     sandbox.sql("UPDATE sessions SET dangerously_skip_permissions = 1, on_end = 'touch evil' WHERE id = ?", session_id)
     damage_text(sandbox, session_id)
@@ -301,7 +299,7 @@ def test_a_damaged_database_does_not_widen_what_is_allowed(sandbox: Sandbox) -> 
     assert sandbox.show(session_id)["on_end"] is None
 
 
-def test_what_is_lost_is_named_and_the_damaged_file_kept(sandbox: Sandbox) -> None:
+def test_repair_reports_losses_and_keeps_the_damaged_file(sandbox: Sandbox) -> None:
     finished_session(sandbox)
     ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'approvals'")
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -315,7 +313,7 @@ def test_what_is_lost_is_named_and_the_damaged_file_kept(sandbox: Sandbox) -> No
     assert str(aside) in found["message"]
 
 
-def test_what_was_allowed_survives_the_damage_of_another_table(sandbox: Sandbox) -> None:
+def test_approvals_survive_damage_to_another_table(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hello", "--approvals")
     eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")
@@ -334,7 +332,7 @@ def test_what_was_allowed_survives_the_damage_of_another_table(sandbox: Sandbox)
     assert sandbox.sql("SELECT count(*) FROM approval_rules") == [(1,)]
 
 
-def test_a_session_outlives_the_loss_of_its_database(sandbox: Sandbox) -> None:
+def test_running_session_survives_deleted_database(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--title", "A title", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
@@ -351,7 +349,7 @@ def test_a_session_outlives_the_loss_of_its_database(sandbox: Sandbox) -> None:
     assert faults(sandbox, session_id) == []
 
 
-def test_a_database_damaged_under_a_running_session(sandbox: Sandbox) -> None:
+def test_running_session_survives_damaged_database(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     session_id = sandbox.launch("Hello", "--title", "A title", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "go-on")
@@ -370,7 +368,7 @@ def test_a_database_damaged_under_a_running_session(sandbox: Sandbox) -> None:
     assert aside.stat().st_mode & 0o077 == 0
 
 
-def test_a_database_in_use_is_not_torn_from_its_users(sandbox: Sandbox) -> None:
+def test_database_in_use_is_not_replaced(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     with sandbox.popen("events", "-f", "--json") as reader:
@@ -388,7 +386,7 @@ def test_a_database_in_use_is_not_torn_from_its_users(sandbox: Sandbox) -> None:
     assert sandbox.show(session_id)["status"] == "completed"
 
 
-def test_a_newer_database_is_left_alone(sandbox: Sandbox) -> None:
+def test_newer_database_is_not_changed(sandbox: Sandbox) -> None:
     sandbox.ok("ls")
     sandbox.sql("PRAGMA user_version = 999")
     found = examine(sandbox, "--fix")["database"]
@@ -396,20 +394,20 @@ def test_a_newer_database_is_left_alone(sandbox: Sandbox) -> None:
     assert sandbox.sql("PRAGMA user_version") == [(999,)]
 
 
-def test_a_state_directory_that_cannot_be(sandbox: Sandbox) -> None:
+def test_impossible_state_directory_is_an_error(sandbox: Sandbox) -> None:
     found = examine(sandbox, HLDCTL_HOME="/proc/hldctl")
     assert found["state directory"]["level"] == "error"
     assert "database" not in found
 
 
-def test_files_that_were_deleted_are_not_made_up(sandbox: Sandbox) -> None:
+def test_deleted_session_files_are_not_recreated(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     shutil.rmtree(sandbox.files(session_id).directory)
     assert "error" not in levels(examine(sandbox, "--fix")).values()
     assert sandbox.show(session_id)["result_content"] == "Two."
 
 
-def test_a_state_directory_that_cannot_be_reached_is_told(sandbox: Sandbox) -> None:
+def test_unreachable_state_directory_is_reported(sandbox: Sandbox) -> None:
     sandbox.prefix = UNPRIVILEGED
     closed = sandbox.root / "closed"
     closed.mkdir(mode=0o600)
@@ -420,9 +418,7 @@ def test_a_state_directory_that_cannot_be_reached_is_told(sandbox: Sandbox) -> N
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o600, 0o300])
-def test_a_session_directory_that_cannot_be_read_is_told_and_the_others_are_examined(
-    sandbox: Sandbox, mode: int
-) -> None:
+def test_unreadable_session_directory_does_not_hide_others(sandbox: Sandbox, mode: int) -> None:
     session_id = finished_session(sandbox)
     other = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.run("wait", other)
@@ -440,7 +436,7 @@ def test_a_session_directory_that_cannot_be_read_is_told_and_the_others_are_exam
     directory.chmod(0o700)
 
 
-def test_a_closed_directory_of_a_session_that_runs_does_not_hide_the_others(sandbox: Sandbox) -> None:
+def test_unreadable_running_session_does_not_hide_others(sandbox: Sandbox) -> None:
     sandbox.play(GATED)
     other = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(other, "go-on")
@@ -462,7 +458,7 @@ def test_a_closed_directory_of_a_session_that_runs_does_not_hide_the_others(sand
     assert sandbox.ended(session_id)["result_content"] == "Two."
 
 
-def test_what_belongs_to_another_user_is_told(sandbox: Sandbox) -> None:
+def test_files_of_another_user_are_reported(sandbox: Sandbox) -> None:
     session_id = finished_session(sandbox)
     with given_away(sandbox.files(session_id).directory):
         found = examine(sandbox)
@@ -474,7 +470,7 @@ def test_what_belongs_to_another_user_is_told(sandbox: Sandbox) -> None:
         assert "database" not in found
 
 
-def test_without_a_list_of_mounts_the_file_system_is_unknown(sandbox: Sandbox) -> None:
+def test_file_system_is_unknown_without_mount_list(sandbox: Sandbox) -> None:
     finished_session(sandbox)
     namespace = Namespace(sandbox, "mount -t tmpfs none /proc")
     found = examine(sandbox)

@@ -10,7 +10,7 @@ def feed(sandbox: Sandbox, *arguments: str) -> list[Json]:
     return [json.loads(line) for line in sandbox.ok("events", "--json", *arguments).splitlines()]
 
 
-def test_every_change_is_there_once_and_in_order(sandbox: Sandbox) -> None:
+def test_feed_has_every_change_once_and_in_order(sandbox: Sandbox) -> None:
     sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     session = sandbox.ended(session_id)
@@ -31,7 +31,7 @@ def test_every_change_is_there_once_and_in_order(sandbox: Sandbox) -> None:
     assert call["tool_name"] == "Bash"
 
 
-def test_an_interrupt_is_told_before_it_has_happened(sandbox: Sandbox) -> None:
+def test_feed_announces_an_interrupt_before_it_happens(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "Here.")
@@ -40,7 +40,7 @@ def test_an_interrupt_is_told_before_it_has_happened(sandbox: Sandbox) -> None:
     assert statuses == ["starting", "running", "interrupting", "interrupted"]
 
 
-def test_it_resumes_behind_an_id_and_filters(sandbox: Sandbox) -> None:
+def test_feed_resumes_after_an_id_and_filters(sandbox: Sandbox) -> None:
     sandbox.claude("")
     for query in ("one", "two"):
         sandbox.run("launch", query, "--wait")
@@ -52,7 +52,7 @@ def test_it_resumes_behind_an_id_and_filters(sandbox: Sandbox) -> None:
     assert len(sandbox.ok("events").splitlines()) == len(everything)
 
 
-def test_a_slow_reader_misses_nothing(sandbox: Sandbox) -> None:
+def test_slow_reader_misses_nothing(sandbox: Sandbox) -> None:
     count = 3000
     line = '{"type": "assistant", "message": {"role": "assistant", "content": "x"}}\n'
     sandbox.claude(f"os.write(1, {line.encode()!r} * {count})")
@@ -66,7 +66,7 @@ def test_a_slow_reader_misses_nothing(sandbox: Sandbox) -> None:
     follower.communicate()
 
 
-def test_it_goes_with_its_session(sandbox: Sandbox) -> None:
+def test_feed_ids_are_never_reused(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     last = feed(sandbox)[-1]["id"]
@@ -76,7 +76,7 @@ def test_it_goes_with_its_session(sandbox: Sandbox) -> None:
     assert feed(sandbox)[0]["id"] > last
 
 
-def test_unknown_words(sandbox: Sandbox) -> None:
+def test_unknown_type_or_session_is_an_error(sandbox: Sandbox) -> None:
     assert sandbox.run("events", "--type", "gossip").returncode == 2
     assert sandbox.run("events", "--session", "nobody").returncode == 3
     assert sandbox.run("events").stdout == ""

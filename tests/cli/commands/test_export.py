@@ -76,7 +76,7 @@ def exported(sandbox: Sandbox, session_id: str) -> Page:
     return Page(sandbox.ok("export", session_id, "--format", "html"))
 
 
-def test_a_page_runs_nothing_and_loads_nothing(sandbox: Sandbox, evil: str) -> None:
+def test_page_runs_nothing_and_loads_nothing(sandbox: Sandbox, evil: str) -> None:
     text = sandbox.ok("export", evil, "--format", "html")
     page = Page(text)
     assert page.elements <= HARMLESS
@@ -89,7 +89,7 @@ def test_a_page_runs_nothing_and_loads_nothing(sandbox: Sandbox, evil: str) -> N
         assert page.text.count(words) >= 5, words
 
 
-def test_a_document_in_markdown_ends_what_a_conversation_leaves_open(sandbox: Sandbox, evil: str) -> None:
+def test_markdown_document_closes_what_messages_leave_open(sandbox: Sandbox, evil: str) -> None:
     markdown = sandbox.ok("export", evil)
     html = MarkdownIt("gfm-like", {"linkify": False}).render(markdown)
     assert html.count("<details>") == html.count("</details>") > len(EVIL)
@@ -98,7 +98,7 @@ def test_a_document_in_markdown_ends_what_a_conversation_leaves_open(sandbox: Sa
     assert "Exported by hldctl" in html.rpartition("<hr")[2]
 
 
-def test_a_document_holds_the_whole_conversation(sandbox: Sandbox) -> None:
+def test_document_contains_the_whole_conversation(sandbox: Sandbox) -> None:
     sandbox.play(f'think Hm.\nsay One.\ncall Bash {{"command": "echo {QUOTED}"}}\n\nsay **Two.**')
     sandbox.ok("launch", "Hello", "--title", "A title", "--allowed-tools", "Bash", "--wait")
     markdown = sandbox.ok("export", "last")
@@ -130,7 +130,7 @@ def test_a_document_holds_the_whole_conversation(sandbox: Sandbox) -> None:
         assert words in page.text
 
 
-def test_json_has_all_that_belongs_to_the_session(sandbox: Sandbox) -> None:
+def test_json_has_all_data_of_the_session(sandbox: Sandbox) -> None:
     sandbox.claude(ALL)
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
@@ -144,7 +144,7 @@ def test_json_has_all_that_belongs_to_the_session(sandbox: Sandbox) -> None:
     assert (model["model_id"], model["input_tokens"], model["output_tokens"]) == ("m", 210000, 9000)
 
 
-def test_edits_are_diffs(sandbox: Sandbox) -> None:
+def test_edits_are_shown_as_diffs(sandbox: Sandbox) -> None:
     sandbox.claude(ALL)
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
@@ -156,7 +156,7 @@ def test_edits_are_diffs(sandbox: Sandbox) -> None:
     assert "@@ -11,5" not in html
 
 
-def test_what_a_subagent_does_stands_within_its_call(sandbox: Sandbox) -> None:
+def test_subagent_messages_are_nested_in_its_call(sandbox: Sandbox) -> None:
     sandbox.claude(ALL)
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
@@ -167,7 +167,7 @@ def test_what_a_subagent_does_stands_within_its_call(sandbox: Sandbox) -> None:
     assert "There is one more, in src/mail.py." in answer
 
 
-def test_each_event_is_told_once_whatever_names_what(sandbox: Sandbox) -> None:
+def test_each_event_appears_once_despite_circular_parents(sandbox: Sandbox) -> None:
     sandbox.claude(
         CONVERSATION
         + """
@@ -200,7 +200,7 @@ done()
         assert words in page.text
 
 
-def test_it_says_how_a_session_ended_or_that_it_has_not(sandbox: Sandbox) -> None:
+def test_document_shows_how_the_session_ended(sandbox: Sandbox) -> None:
     sandbox.claude(
         CONVERSATION
         + """
@@ -229,7 +229,7 @@ done()
     assert "costs" not in page.ids
 
 
-def test_one_that_waits_for_its_turn_has_a_document(sandbox: Sandbox) -> None:
+def test_queued_session_can_be_exported(sandbox: Sandbox) -> None:
     sandbox.claude(CONVERSATION + "pause('go-on')")
     sandbox.launch("First", "--name", "one")
     queued = sandbox.launch("Second", "--name", "one", "--if-running", "queue")
@@ -237,7 +237,7 @@ def test_one_that_waits_for_its_turn_has_a_document(sandbox: Sandbox) -> None:
     assert "**Queued" in sandbox.ok("export", queued)
 
 
-def test_permissions_and_how_they_were_answered_are_told(sandbox: Sandbox) -> None:
+def test_document_shows_permission_requests_and_answers(sandbox: Sandbox) -> None:
     session_id = worked(sandbox)
     page, markdown = exported(sandbox, session_id), sandbox.ok("export", session_id)
     for text in (page.text, markdown):
@@ -247,7 +247,7 @@ def test_permissions_and_how_they_were_answered_are_told(sandbox: Sandbox) -> No
     assert [approval["comment"] for approval in whole["approvals"]] == ["push it yourself, please", "go ahead"]
 
 
-def test_no_control_character_survives_however_it_is_spelt(sandbox: Sandbox) -> None:
+def test_no_control_characters_in_any_spelling(sandbox: Sandbox) -> None:
     said = "\x1b[31mred\x00 \u202eevil &#27;&#x9b; \ud800 \u05e9\u05dc\u05d5\u05dd"
     sandbox.claude(CONVERSATION + f"said = {said!r}\nsay(said)\nthink(said)\ncall('t', said, x=said)\ndone()")
     session_id = sandbox.launch("Go")
@@ -259,7 +259,7 @@ def test_no_control_character_survives_however_it_is_spelt(sandbox: Sandbox) -> 
         assert "\u05e9\u05dc\u05d5\u05dd" in text
 
 
-def test_a_page_is_utf_8_whatever_the_locale_is(sandbox: Sandbox) -> None:
+def test_page_is_utf8_in_any_locale(sandbox: Sandbox) -> None:
     sandbox.claude(CONVERSATION + "say('漢字')\ndone()")
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
@@ -268,7 +268,7 @@ def test_a_page_is_utf_8_whatever_the_locale_is(sandbox: Sandbox) -> None:
     assert "漢字".encode() in subprocess.run(command, env=environment, capture_output=True, check=True).stdout
 
 
-def test_it_goes_into_a_file(sandbox: Sandbox, evil: str) -> None:
+def test_document_is_written_to_a_file(sandbox: Sandbox, evil: str) -> None:
     assert sandbox.ok("export", evil, "--format", "json", "-o", "session.json") == ""
     assert (sandbox.work / "session.json").read_text() == sandbox.ok("export", evil, "--format", "json")
     # As the shell's > would have made it.
@@ -282,7 +282,7 @@ def test_it_goes_into_a_file(sandbox: Sandbox, evil: str) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's link")
-def test_another_user_s_link_in_a_shared_directory_is_refused(sandbox: Sandbox, evil: str) -> None:
+def test_symlink_of_another_user_is_rejected(sandbox: Sandbox, evil: str) -> None:
     shared = sandbox.root / "shared"
     shared.mkdir()
     shared.chmod(0o1777)
@@ -297,7 +297,7 @@ def test_another_user_s_link_in_a_shared_directory_is_refused(sandbox: Sandbox, 
     assert [path.name for path in shared.iterdir()] == ["run.md"]
 
 
-def test_standard_output_has_a_name(sandbox: Sandbox, evil: str) -> None:
+def test_document_is_written_to_dev_stdout(sandbox: Sandbox, evil: str) -> None:
     assert sandbox.ok("export", evil, "--format", "json", "-o", "/dev/stdout") == sandbox.ok(
         "export", evil, "--format", "json"
     )

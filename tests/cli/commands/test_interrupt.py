@@ -16,7 +16,7 @@ while True:
 FOND_OF_SIGTERM = DEAF.replace("(signal.SIGINT, signal.SIGTERM)", "(signal.SIGINT,)")
 
 
-def test_what_ignores_sigint_gets_sigterm_after_the_grace_period(sandbox: Sandbox) -> None:
+def test_sigterm_follows_sigint_after_the_grace_period(sandbox: Sandbox) -> None:
     sandbox.claude(FOND_OF_SIGTERM)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
@@ -26,7 +26,7 @@ def test_what_ignores_sigint_gets_sigterm_after_the_grace_period(sandbox: Sandbo
     assert (session["status"], session["end_reason"], session["exit_code"]) == ("interrupted", "interrupted", -15)
 
 
-def test_what_ignores_that_too_is_killed(sandbox: Sandbox) -> None:
+def test_sigkill_follows_sigterm(sandbox: Sandbox) -> None:
     sandbox.claude(DEAF)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
@@ -35,7 +35,7 @@ def test_what_ignores_that_too_is_killed(sandbox: Sandbox) -> None:
     assert sandbox.show(session_id)["exit_code"] == -9
 
 
-def test_the_intent_is_recorded_before_the_signal(sandbox: Sandbox) -> None:
+def test_interrupt_request_is_recorded_before_the_signal(sandbox: Sandbox) -> None:
     sandbox.claude(DEAF)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
@@ -46,7 +46,7 @@ def test_the_intent_is_recorded_before_the_signal(sandbox: Sandbox) -> None:
     assert sandbox.show(session_id)["status"] == "interrupted"
 
 
-def test_all_are_stopped_at_once(sandbox: Sandbox) -> None:
+def test_interrupt_all_stops_sessions_in_parallel(sandbox: Sandbox) -> None:
     sandbox.claude(DEAF)
     ids = [sandbox.launch("Hi") for _ in range(4)]
     for session_id in ids:
@@ -60,7 +60,7 @@ def test_all_are_stopped_at_once(sandbox: Sandbox) -> None:
     assert [change["data"]["new_status"] for change in changes[-8:]] == ["interrupting"] * 4 + ["interrupted"] * 4
 
 
-def test_a_session_launched_by_a_session_survives_it(sandbox: Sandbox) -> None:
+def test_nested_session_survives_its_parents_interrupt(sandbox: Sandbox) -> None:
     sandbox.play(
         'call Bash {"command": "hldctl launch inner > inner; tail -f /dev/null"}\n\nsay Never said.\n\n'
         "[inner]\nsay Inner begun.\nwait 4s\nsay Inner done."
@@ -72,7 +72,7 @@ def test_a_session_launched_by_a_session_survives_it(sandbox: Sandbox) -> None:
     assert sandbox.ended(inner)["end_reason"] == "success"
 
 
-def test_orphans_of_tools_are_buried_while_the_session_goes_on(sandbox: Sandbox) -> None:
+def test_orphans_of_tools_are_reaped_while_session_runs(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "for n in 1 2 3 4 5; do (sleep 0.1 &) ; done"}\n\nwait 1s\nsay Here.\nhang')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "Here.")
@@ -81,7 +81,7 @@ def test_orphans_of_tools_are_buried_while_the_session_goes_on(sandbox: Sandbox)
     sandbox.ok("interrupt", session_id)
 
 
-def test_a_very_long_patience(sandbox: Sandbox) -> None:
+def test_long_timeout_is_accepted(sandbox: Sandbox) -> None:
     sandbox.claude(FOND_OF_SIGTERM)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
@@ -90,7 +90,7 @@ def test_a_very_long_patience(sandbox: Sandbox) -> None:
     assert sandbox.files(session_id).log.read_text() == ""
 
 
-def test_tool_calls_left_without_a_result_are_closed_at_the_end(sandbox: Sandbox) -> None:
+def test_open_tool_calls_are_completed_at_the_end(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "touch runs; tail -f /dev/null"}\n\nsay Never said.')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     eventually((sandbox.work / "runs").exists, "the tool to run")
@@ -104,7 +104,7 @@ def test_tool_calls_left_without_a_result_are_closed_at_the_end(sandbox: Sandbox
     assert not [event for event in events if event["event_type"] == "tool_result"]
 
 
-def test_a_denied_tool_call_is_completed_and_its_result_an_error(sandbox: Sandbox) -> None:
+def test_denied_tool_call_is_completed_with_an_error(sandbox: Sandbox) -> None:
     sandbox.play('call Write {"file_path": "made", "content": "x"}\n\nsay Sorry.')
     session_id = sandbox.launch("Hi")
     session = sandbox.ended(session_id)
@@ -116,7 +116,7 @@ def test_a_denied_tool_call_is_completed_and_its_result_an_error(sandbox: Sandbo
     assert (denial["tool_name"], session["status"]) == ("Write", "completed")
 
 
-def test_a_script_around_claude_is_stopped_with_it(sandbox: Sandbox) -> None:
+def test_interrupt_stops_claude_inside_a_wrapper_script(sandbox: Sandbox) -> None:
     """Signals that reach only the direct child would reach only the shell, which waits."""
     sandbox.play("say Here.\nhang")
     wrapper = sandbox.root / "wrapper"

@@ -38,14 +38,14 @@ def assert_nothing_was_made(sandbox: Sandbox) -> None:
     eventually(lambda: not sandbox.processes(), "a supervisor that was started early to leave")
 
 
-def test_launch_prints_the_id_alone(sandbox: Sandbox) -> None:
+def test_launch_prints_only_the_id(sandbox: Sandbox) -> None:
     sandbox.play("say Hello.")
     launched = sandbox.run("launch", "Hello")
     assert launched.stdout == sandbox.ok("ls", "-q")
     assert launched.stderr == ""
 
 
-def test_options_reach_claude(sandbox: Sandbox) -> None:
+def test_options_reach_claude_code(sandbox: Sandbox) -> None:
     other = sandbox.root / "other"
     other.mkdir()
     seen = recorded(
@@ -101,18 +101,18 @@ def test_options_are_recorded_with_the_session(sandbox: Sandbox) -> None:
     ],
     ids=["dash", "pipe", "file", "behind dashes", "word"],
 )
-def test_the_query_comes_from_word_pipe_or_file(sandbox: Sandbox, arguments: list[str], typed: str | None) -> None:
+def test_query_comes_from_argument_pipe_or_file(sandbox: Sandbox, arguments: list[str], typed: str | None) -> None:
     (sandbox.work / "query.txt").write_text("from the file")
     wanted = typed or {"--query-file": "from the file", "--": "-x"}.get(arguments[0], arguments[-1])
     assert recorded(sandbox, *arguments, input=typed)["query"] == wanted
 
 
-def test_a_query_of_five_megabytes_works(sandbox: Sandbox) -> None:
+def test_query_of_five_megabytes_works(sandbox: Sandbox) -> None:
     query = "long " * 1_000_000
     assert recorded(sandbox, "-", input=query)["query"] == query
 
 
-def test_a_long_system_prompt_goes_by_a_file(sandbox: Sandbox) -> None:
+def test_long_system_prompt_is_passed_in_a_file(sandbox: Sandbox) -> None:
     prompt = "Be brief. " * 20_000
     (sandbox.root / "prompt").write_text(prompt)
     sandbox.claude(RECORD)
@@ -122,7 +122,7 @@ def test_a_long_system_prompt_goes_by_a_file(sandbox: Sandbox) -> None:
     assert Path(value_of(argv, "--append-system-prompt-file")).read_text() == "\n\n".join(halves)
 
 
-def test_what_an_enclosing_claude_code_set_does_not_leak(sandbox: Sandbox) -> None:
+def test_variables_of_an_outer_claude_code_do_not_leak(sandbox: Sandbox) -> None:
     enclosing = {
         "CLAUDECODE": "1",
         "CLAUDE_CODE_SESSION_ID": "outer",
@@ -137,7 +137,7 @@ def test_what_an_enclosing_claude_code_set_does_not_leak(sandbox: Sandbox) -> No
     assert environment["HLDCTL_SESSION_ID"] == session_id
 
 
-def test_wait_prints_the_result_and_gives_the_exit_code(sandbox: Sandbox) -> None:
+def test_wait_prints_the_result_and_sets_the_exit_code(sandbox: Sandbox) -> None:
     sandbox.play("say All is well.\n\n[fail]\nfail 400 no luck")
     good = sandbox.run("launch", "Hello", "--wait")
     bad = sandbox.run("launch", "Please fail", "--wait")
@@ -162,7 +162,7 @@ def test_json_prints_the_session(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("signal_name", ["INT", "TERM"])
-def test_a_signal_while_waiting_interrupts_the_session(sandbox: Sandbox, signal_name: str) -> None:
+def test_signal_during_wait_interrupts_the_session(sandbox: Sandbox, signal_name: str) -> None:
     sandbox.play("say Here.\nhang")
     launcher = sandbox.popen("launch", "Hello", "--wait")
     assert launcher.stderr is not None
@@ -175,7 +175,7 @@ def test_a_signal_while_waiting_interrupts_the_session(sandbox: Sandbox, signal_
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.2, 0.4])
-def test_a_signal_before_the_wait_loses_no_session(sandbox: Sandbox, delay: float) -> None:
+def test_signal_before_the_wait_leaves_no_session_running(sandbox: Sandbox, delay: float) -> None:
     sandbox.claude("while True:\n    time.sleep(1)")
     launcher = sandbox.popen("launch", "Hello", "--wait")
     # Wherever it strikes, from the interpreter's start on.
@@ -187,7 +187,7 @@ def test_a_signal_before_the_wait_loses_no_session(sandbox: Sandbox, delay: floa
     assert alive == []
 
 
-def test_create_dir_makes_the_working_directory_with_the_users_umask(sandbox: Sandbox) -> None:
+def test_create_dir_follows_the_umask(sandbox: Sandbox) -> None:
     os.umask(0o022)
     seen = recorded(sandbox, "Hi", "-C", "~/new/place", "--create-dir")
     place = sandbox.home / "new" / "place"
@@ -226,7 +226,9 @@ def test_create_dir_makes_the_working_directory_with_the_users_umask(sandbox: Sa
         (["Hi", "--no-such-option"], ["--no-such-option"]),
     ],
 )
-def test_bad_usage_is_a_sentence_and_makes_nothing(sandbox: Sandbox, arguments: list[str], words: list[str]) -> None:
+def test_bad_usage_prints_a_message_and_creates_nothing(
+    sandbox: Sandbox, arguments: list[str], words: list[str]
+) -> None:
     (sandbox.work / "a-file").write_text("no JSON")
     (sandbox.work / "array.json").write_text("[]")
     launched = sandbox.run("launch", *arguments)
@@ -238,14 +240,14 @@ def test_bad_usage_is_a_sentence_and_makes_nothing(sandbox: Sandbox, arguments: 
     assert_nothing_was_made(sandbox)
 
 
-def test_an_unreadable_mcp_config_is_a_sentence(sandbox: Sandbox) -> None:
+def test_unreadable_mcp_config_prints_a_message(sandbox: Sandbox) -> None:
     (sandbox.work / "directory").mkdir()
     launched = sandbox.run("launch", "Hi", "--mcp-config", "directory")
     assert launched.returncode == 2
     assert "Is a directory" in launched.stderr
 
 
-def test_without_claude_it_says_where_it_looked(sandbox: Sandbox) -> None:
+def test_missing_claude_lists_the_searched_places(sandbox: Sandbox) -> None:
     del sandbox.environment["HLDCTL_CLAUDE"]
     without = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(hide_bundled(sandbox))}
     launched = sandbox.run("launch", "Hi", environment=without)
@@ -263,7 +265,7 @@ def hide_bundled(sandbox: Sandbox) -> Path:
     return package.parent
 
 
-def test_a_claude_that_is_no_program_is_named(sandbox: Sandbox) -> None:
+def test_invalid_claude_path_is_named(sandbox: Sandbox) -> None:
     launched = sandbox.run("launch", "Hi", environment={"HLDCTL_CLAUDE": "/no/such/claude"})
     assert launched.returncode == 5
     assert "/no/such/claude" in launched.stderr

@@ -39,12 +39,12 @@ def ids(sandbox: Sandbox, *arguments: str) -> list[str]:
     return sandbox.ok("ls", "-q", *arguments).split()
 
 
-def test_the_newest_comes_first(sandbox: Sandbox, three: list[str]) -> None:
+def test_ls_lists_newest_first(sandbox: Sandbox, three: list[str]) -> None:
     assert ids(sandbox) == three[::-1]
     assert ids(sandbox, "--limit", "1") == three[2:]
 
 
-def test_filters(sandbox: Sandbox, three: list[str]) -> None:
+def test_filters_select_sessions(sandbox: Sandbox, three: list[str]) -> None:
     assert ids(sandbox, "--status", "failed") == [three[2]]
     assert ids(sandbox, "--status", "failed", "--status", "completed") == three[::-1]
     assert ids(sandbox, "--search", "opera") == [three[1]]
@@ -53,18 +53,18 @@ def test_filters(sandbox: Sandbox, three: list[str]) -> None:
     assert ids(sandbox, "--since", "0") == []
 
 
-def test_sort(sandbox: Sandbox, three: list[str]) -> None:
+def test_sort_orders_by_cost(sandbox: Sandbox, three: list[str]) -> None:
     assert ids(sandbox, "--sort", "cost") == [three[1], three[2], three[0]]
 
 
-def test_json_has_the_contracts_fields(sandbox: Sandbox, three: list[str]) -> None:
+def test_json_has_the_documented_fields(sandbox: Sandbox, three: list[str]) -> None:
     listed = json.loads(sandbox.ok("ls", "--json"))
     assert [list(session)[: len(SESSION_FIELDS)] for session in listed] == [SESSION_FIELDS] * 3
     shown = sandbox.show(three[2])
     assert shown == listed[0] | {"children": [], "left_running": [], "mcp_servers": [], "rules": []}
 
 
-def test_format(sandbox: Sandbox, three: list[str]) -> None:
+def test_format_prints_the_given_fields(sandbox: Sandbox, three: list[str]) -> None:
     assert sandbox.ok("ls", "--format", "{id} {status} {title}").splitlines() == [
         f"{three[2]} failed ",
         f"{three[1]} completed Opera",
@@ -94,16 +94,14 @@ def test_format(sandbox: Sandbox, three: list[str]) -> None:
         ("}", "Single '}'"),
     ],
 )
-def test_a_format_that_is_none_is_refused_before_anything_is_printed(
-    sandbox: Sandbox, template: str, reason: str
-) -> None:
+def test_invalid_format_is_rejected_before_any_output(sandbox: Sandbox, template: str, reason: str) -> None:
     # Also where there is nothing that it could be tried on.
     refused = sandbox.run("ls", "--format", template)
     assert (refused.returncode, refused.stdout, "Traceback" in refused.stderr) == (2, "", False), refused.stderr
     assert any(words in refused.stderr for words in reason.split("|")), refused.stderr
 
 
-def test_a_format_leaves_blank_what_is_not_known(sandbox: Sandbox, three: list[str]) -> None:
+def test_format_leaves_unknown_values_blank(sandbox: Sandbox, three: list[str]) -> None:
     sandbox.sql("UPDATE sessions SET cost_usd = NULL, max_turns = 5 WHERE id = ?", three[1])
     template = "{cost_usd:.2f}|{max_turns:>4d}|{name:*^5}|{cost_usd:=+8.1f}|{archived}|{allowed_tools}|{title!r:>8}"
     assert sandbox.ok("ls", "--format", template).splitlines() == [
@@ -114,7 +112,7 @@ def test_a_format_leaves_blank_what_is_not_known(sandbox: Sandbox, three: list[s
     assert sandbox.ok("ls", "--format", "{allowed_tools[0]}{allowed_tools[x]}") == "\n\n\n"
 
 
-def test_json_needs_no_more_memory_for_many_sessions_than_for_few(sandbox: Sandbox) -> None:
+def test_json_memory_does_not_grow_with_sessions(sandbox: Sandbox) -> None:
     fill(sandbox.state.root, 3000, 1)
     sandbox.sql("UPDATE sessions SET result_content = printf('%.20000c', 'x')")
     used = []
@@ -133,7 +131,7 @@ def test_json_needs_no_more_memory_for_many_sessions_than_for_few(sandbox: Sandb
     assert used[1] - used[0] < 30_000
 
 
-def test_json_is_written_alike_however_many_there_are(sandbox: Sandbox, three: list[str]) -> None:
+def test_json_layout_is_the_same_for_any_count(sandbox: Sandbox, three: list[str]) -> None:
     assert sandbox.ok("ls", "--json", "--status", "running") == "[]\n"
     sandbox.sql('UPDATE sessions SET allowed_tools = \'["Bash", "Read"]\', title = ? WHERE id = ?', 'é\n"', three[1])
     written = sandbox.ok("ls", "--json")
@@ -142,20 +140,20 @@ def test_json_is_written_alike_however_many_there_are(sandbox: Sandbox, three: l
     assert json.loads(sandbox.ok("ls", "--json", "--limit", "2", "--tree")) == json.loads(written)[:2]
 
 
-def test_the_table(sandbox: Sandbox, three: list[str]) -> None:
+def test_table_has_columns_and_rows(sandbox: Sandbox, three: list[str]) -> None:
     header, *rows = sandbox.ok("ls").splitlines()
     assert header.split() == ["ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"]
     assert [row.split()[0] for row in rows] == [session_id[:8] for session_id in three[::-1]]
     assert rows[1].endswith("Opera")
 
 
-def test_a_table_cut_short_says_so(sandbox: Sandbox, three: list[str]) -> None:
+def test_truncated_table_says_so(sandbox: Sandbox, three: list[str]) -> None:
     shown = sandbox.run("ls", "--limit", "2")
     assert len(shown.stdout.splitlines()) == 3
     assert "--limit 0" in shown.stderr
 
 
-def test_no_sessions(sandbox: Sandbox) -> None:
+def test_ls_without_sessions_suggests_launch(sandbox: Sandbox) -> None:
     assert sandbox.ok("ls", "--json").strip() == "[]"
     shown = sandbox.run("ls")
     assert (shown.returncode, shown.stdout) == (0, "")
@@ -163,7 +161,7 @@ def test_no_sessions(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--status", "bored"], ["--since", "soon"], ["--limit", "-1"], ["--sort", "x"]])
-def test_bad_usage(sandbox: Sandbox, arguments: list[str]) -> None:
+def test_invalid_options_are_bad_usage(sandbox: Sandbox, arguments: list[str]) -> None:
     refused = sandbox.run("ls", *arguments)
     assert refused.returncode == 2
     assert "Traceback" not in refused.stderr

@@ -53,7 +53,7 @@ def left(sandbox: Sandbox) -> set[str]:
     return listed
 
 
-def test_what_is_removed_is_gone_and_the_rest_is_not(sandbox: Sandbox, ended: list[str]) -> None:
+def test_rm_deletes_only_the_given_sessions(sandbox: Sandbox, ended: list[str]) -> None:
     assert sandbox.ok("rm", ended[1], ended[3], ended[1]) == f"{ended[1]}\n{ended[3]}\n"
     assert left(sandbox) == {ended[0], ended[2], ended[4]}
     assert sandbox.run("show", ended[1]).returncode == 3
@@ -61,7 +61,7 @@ def test_what_is_removed_is_gone_and_the_rest_is_not(sandbox: Sandbox, ended: li
     assert sandbox.run("doctor", "--json").stdout.count('"left-overs"') == 0
 
 
-def test_one_that_runs_is_refused_unless_forced(sandbox: Sandbox, ended: list[str]) -> None:
+def test_rm_of_a_running_session_needs_force(sandbox: Sandbox, ended: list[str]) -> None:
     sandbox.claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
     running = sandbox.launch("Run")
     sandbox.journal_has(running, "init")
@@ -75,7 +75,7 @@ def test_one_that_runs_is_refused_unless_forced(sandbox: Sandbox, ended: list[st
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
 
 
-def test_a_removal_that_died_halfway_is_taken_up_again(sandbox: Sandbox, ended: list[str]) -> None:
+def test_rm_completes_an_interrupted_deletion(sandbox: Sandbox, ended: list[str]) -> None:
     for path in sandbox.files(ended[0]).directory.iterdir():
         path.unlink()
     sandbox.files(ended[0]).directory.rmdir()
@@ -84,7 +84,7 @@ def test_a_removal_that_died_halfway_is_taken_up_again(sandbox: Sandbox, ended: 
 
 
 @pytest.mark.parametrize("step", ["_delete_files:call", "_delete_files:return", "delete:call", "delete:return"])
-def test_a_removal_that_is_killed_leaves_no_files_without_a_row(sandbox: Sandbox, ended: list[str], step: str) -> None:
+def test_killed_rm_leaves_no_files_without_a_row(sandbox: Sandbox, ended: list[str], step: str) -> None:
     """Files without a row are taken for those of a row that was lost, and would be recorded again."""
     environment = {
         "PYTHONPATH": str(INJECTED),
@@ -99,7 +99,7 @@ def test_a_removal_that_is_killed_leaves_no_files_without_a_row(sandbox: Sandbox
     assert left(sandbox) == set(ended[1:])
 
 
-def test_one_that_is_being_recorded_is_not_removed(sandbox: Sandbox, ended: list[str]) -> None:
+def test_rm_refuses_a_session_that_is_being_recorded(sandbox: Sandbox, ended: list[str]) -> None:
     files = sandbox.files(ended[0])
     before = {path.name for path in files.directory.iterdir()}
     held = file_lock.acquire(files.lock, timeout=0)
@@ -113,9 +113,7 @@ def test_one_that_is_being_recorded_is_not_removed(sandbox: Sandbox, ended: list
     assert left(sandbox) == set(ended[1:])
 
 
-def test_a_supervisor_that_is_stopped_after_the_end_does_not_keep_it_from_being_removed(
-    sandbox: Sandbox, ended: list[str]
-) -> None:
+def test_rm_kills_a_stopped_supervisor(sandbox: Sandbox, ended: list[str]) -> None:
     held = sandbox.files(ended[0]).lock
     with subprocess.Popen([sys.executable, "-c", HOLDS, str(held), "hldctl.supervisor"]) as stopped:
         eventually(lambda: not file_lock.is_free(held), "it to hold the lock")
@@ -125,7 +123,7 @@ def test_a_supervisor_that_is_stopped_after_the_end_does_not_keep_it_from_being_
     assert left(sandbox) == set(ended[1:])
 
 
-def test_those_that_ended_long_ago_are_pruned(sandbox: Sandbox, ended: list[str]) -> None:
+def test_prune_deletes_old_sessions(sandbox: Sandbox, ended: list[str]) -> None:
     options = ["--older-than", "36h", "--keep", "3"]
     assert sandbox.ok("prune", *options, "--dry-run").split() == ended[:2]
     assert left(sandbox) == set(ended)
@@ -136,7 +134,7 @@ def test_those_that_ended_long_ago_are_pruned(sandbox: Sandbox, ended: list[str]
     assert left(sandbox) == {ended[4]}
 
 
-def test_one_that_runs_is_never_pruned(sandbox: Sandbox, ended: list[str]) -> None:
+def test_prune_keeps_running_sessions(sandbox: Sandbox, ended: list[str]) -> None:
     sandbox.claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
     running = sandbox.launch("Run")
     assert sandbox.ok("prune", "--keep", "0").split() == ended
@@ -144,7 +142,7 @@ def test_one_that_runs_is_never_pruned(sandbox: Sandbox, ended: list[str]) -> No
     sandbox.ok("interrupt", running)
 
 
-def test_the_space_is_given_back(sandbox: Sandbox) -> None:
+def test_prune_frees_disk_space(sandbox: Sandbox) -> None:
     sandbox.claude(f"for n in range(8000):\n    {SUCCESS.strip().splitlines()[0]}\n{SUCCESS}")
     session_id = sandbox.launch("Much")
     sandbox.ok("wait", session_id)
@@ -156,7 +154,7 @@ def test_the_space_is_given_back(sandbox: Sandbox) -> None:
     assert sandbox.state.database.stat().st_size < 1_000_000
 
 
-def test_progress_is_shown_where_nothing_else_is(sandbox: Sandbox, ended: list[str]) -> None:
+def test_progress_is_erased_when_prune_ends(sandbox: Sandbox, ended: list[str]) -> None:
     with Terminal(sandbox, "prune", "--keep", "0") as terminal:
         code, shown = terminal.ended()
     assert (code, "Deleting" in shown) == (0, False)
@@ -167,14 +165,12 @@ def test_progress_is_shown_where_nothing_else_is(sandbox: Sandbox, ended: list[s
     ("arguments", "exit_code"),
     [(["prune"], 2), (["prune", "--keep", "-1"], 2), (["prune", "--older-than", "soon"], 2), (["rm"], 2)],
 )
-def test_words_that_name_nothing_delete_nothing(
-    sandbox: Sandbox, ended: list[str], arguments: list[str], exit_code: int
-) -> None:
+def test_bad_usage_deletes_nothing(sandbox: Sandbox, ended: list[str], arguments: list[str], exit_code: int) -> None:
     assert sandbox.run(*arguments).returncode == exit_code
     assert left(sandbox) == set(ended)
 
 
-def test_the_configuration_prunes_once_a_day_beside_a_launch(sandbox: Sandbox, ended: list[str]) -> None:
+def test_configured_prune_runs_once_a_day_at_launch(sandbox: Sandbox, ended: list[str]) -> None:
     sandbox.configure('[prune]\nolder_than = "60h"\nkeep = 1')
     sandbox.ok("launch", "Hi", "--wait", "--env", "SECRET=x")
     eventually(lambda: not left(sandbox) & {*ended[:2]}, "those that ended three and four days ago to be gone")
@@ -189,7 +185,7 @@ def test_the_configuration_prunes_once_a_day_beside_a_launch(sandbox: Sandbox, e
 @pytest.mark.parametrize(
     "text", ['[prune]\nolder_than = "soon"', "[prune]\nkeep = -1", "prune = 3", "[prune]\nall = 1"]
 )
-def test_what_the_configuration_cannot_mean_is_refused(sandbox: Sandbox, text: str) -> None:
+def test_invalid_prune_configuration_is_rejected(sandbox: Sandbox, text: str) -> None:
     sandbox.configure(text)
     done = sandbox.run("launch", "Hi")
     assert (done.returncode, "prune" in done.stderr, done.stdout) == (2, True, "")

@@ -5,7 +5,7 @@ import json
 from tests.helpers.sandbox import Sandbox
 
 
-def test_settings_change_also_while_the_session_runs(sandbox: Sandbox) -> None:
+def test_settings_change_while_the_session_runs(sandbox: Sandbox) -> None:
     sandbox.play("say Here.\nhang")
     session_id = sandbox.launch("Hi")
     assert sandbox.ok("set", session_id, "--title", "Chores", "--auto-accept-edits", "--archive") == ""
@@ -18,7 +18,7 @@ def test_settings_change_also_while_the_session_runs(sandbox: Sandbox) -> None:
     sandbox.ok("interrupt", session_id)
 
 
-def test_archived_sessions_are_listed_with_all_alone(sandbox: Sandbox) -> None:
+def test_archived_sessions_are_listed_only_with_all(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     sandbox.ok("set", "last", "--archive")
@@ -26,7 +26,7 @@ def test_archived_sessions_are_listed_with_all_alone(sandbox: Sandbox) -> None:
     assert sandbox.ok("ls", "-q", "--all") != ""
 
 
-def test_skipping_permissions_for_a_while(sandbox: Sandbox) -> None:
+def test_permissions_can_be_skipped_for_a_time(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     changed = json.loads(sandbox.ok("set", "last", "--dangerously-skip-permissions-timeout", "1h", "--json"))
@@ -39,7 +39,7 @@ def test_skipping_permissions_for_a_while(sandbox: Sandbox) -> None:
     assert sandbox.show("last")["dangerously_skip_permissions"] is False
 
 
-def test_continuations_inherit_and_what_has_expired_is_dropped_from_both(sandbox: Sandbox) -> None:
+def test_expired_settings_are_dropped_and_not_inherited(sandbox: Sandbox) -> None:
     sandbox.play("say Hello.")
     parent = sandbox.ended(sandbox.launch("Hi"))["id"]
     sandbox.ok(
@@ -63,7 +63,7 @@ def test_continuations_inherit_and_what_has_expired_is_dropped_from_both(sandbox
     assert late["auto_accept_edits"] is True
 
 
-def test_changes_are_in_the_feed(sandbox: Sandbox) -> None:
+def test_changes_appear_in_the_feed(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     sandbox.ok("set", "last", "--title", "Chores")
@@ -71,7 +71,7 @@ def test_changes_are_in_the_feed(sandbox: Sandbox) -> None:
     assert event["data"] == {"title": "Chores"}
 
 
-def test_bad_usage(sandbox: Sandbox) -> None:
+def test_missing_or_contradictory_options_are_bad_usage(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     assert sandbox.run("set", "last").returncode == 2

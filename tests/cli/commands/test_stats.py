@@ -60,7 +60,7 @@ def keys(found: list[dict[str, Any]]) -> list[Any]:
     return [sums["key"] for sums in found]
 
 
-def test_days_are_those_of_the_user_and_have_sums(spent: Sandbox) -> None:
+def test_days_follow_the_users_time_zone(spent: Sandbox) -> None:
     before, after = stats(spent, TZ="UTC")
     assert list(after) == FIELDS
     assert after == {
@@ -83,7 +83,7 @@ def test_days_are_those_of_the_user_and_have_sums(spent: Sandbox) -> None:
     assert keys(stats(spent, TZ="Asia/Tokyo")) == ["2026-09-24"]
 
 
-def test_by_anything_else_the_dearest_comes_first(spent: Sandbox) -> None:
+def test_other_groupings_list_the_most_expensive_first(spent: Sandbox) -> None:
     assert keys(stats(spent, "--by", "title")) == ["\x1b[31mOpera", "Parser, and\nmore", None]
     assert keys(stats(spent, "--by", "model")) == [None, "haiku"]
     assert keys(stats(spent, "--by", "status")) == ["completed", "failed"]
@@ -91,7 +91,7 @@ def test_by_anything_else_the_dearest_comes_first(spent: Sandbox) -> None:
     assert keys(stats(spent, "--by", "name")) == keys(stats(spent, "--by", "group")) == [None]
 
 
-def test_what_does_not_count(spent: Sandbox) -> None:
+def test_archived_and_old_sessions_do_not_count(spent: Sandbox) -> None:
     spent.ok("set", "last", "--archive")
     assert [sums["sessions"] for sums in stats(spent, "--by", "name")] == [2]
     assert [sums["sessions"] for sums in stats(spent, "--by", "name", "--all")] == [3]
@@ -99,7 +99,7 @@ def test_what_does_not_count(spent: Sandbox) -> None:
     spent.ok("set", "last", "--unarchive")
 
 
-def test_what_runs_is_counted_and_what_is_unknown_is_null(sandbox: Sandbox) -> None:
+def test_running_sessions_count_and_unknown_sums_are_null(sandbox: Sandbox) -> None:
     sandbox.claude(SPENDS)
     sandbox.launch("hang")
     (sums,) = stats(sandbox)
@@ -110,7 +110,7 @@ def test_what_runs_is_counted_and_what_is_unknown_is_null(sandbox: Sandbox) -> N
     assert (sums["interrupted"], sums["success_rate"]) == (1, 0.0)
 
 
-def test_csv_is_read_again_as_it_was_meant(spent: Sandbox) -> None:
+def test_csv_round_trips(spent: Sandbox) -> None:
     text = spent.ok("stats", "--csv", "--by", "title")
     header, *rows = csv.reader(io.StringIO(text))
     assert header == FIELDS
@@ -129,7 +129,7 @@ def test_csv_has_no_formulas(sandbox: Sandbox) -> None:
     assert set(keys(stats(sandbox, "--by", "title"))) == set(titles)
 
 
-def test_in_a_pipe_a_plain_table_with_a_total(spent: Sandbox) -> None:
+def test_table_in_a_pipe_is_plain_with_a_total(spent: Sandbox) -> None:
     header, *rows, total = spent.ok("stats", "--by", "title").splitlines()
     assert header.split()[:2] == ["TITLE", "SESSIONS"]
     assert [row.split("  ")[0] for row in rows] == [r"\x1b[31mOpera", "Parser, and more", "(none)"]
@@ -137,7 +137,7 @@ def test_in_a_pipe_a_plain_table_with_a_total(spent: Sandbox) -> None:
     assert all(len(row) == len(header) for row in [*rows, total])
 
 
-def test_on_a_terminal_bars_that_fill_its_width(spent: Sandbox) -> None:
+def test_table_at_a_terminal_has_bars(spent: Sandbox) -> None:
     with Terminal(spent, "stats", "--by", "title", columns=80) as terminal:
         screen = terminal.becomes("total")
         terminal.ended()
@@ -148,7 +148,7 @@ def test_on_a_terminal_bars_that_fill_its_width(spent: Sandbox) -> None:
     assert bad.count("█") == cheap.count("█")
 
 
-def test_a_terminal_is_not_flooded(sandbox: Sandbox) -> None:
+def test_table_at_a_terminal_is_limited_to_100_rows(sandbox: Sandbox) -> None:
     sandbox.claude(SPENDS)
     sandbox.ended(sandbox.launch("cheap"))
     columns = [name for _, name, *_ in sandbox.sql("PRAGMA table_info(sessions)") if name not in ("id", "title")]
@@ -164,7 +164,7 @@ def test_a_terminal_is_not_flooded(sandbox: Sandbox) -> None:
     assert len(sandbox.ok("stats", "--by", "title").splitlines()) == 152
 
 
-def test_where_nothing_has_cost_the_bars_are_of_sessions(sandbox: Sandbox) -> None:
+def test_bars_show_sessions_if_nothing_has_a_cost(sandbox: Sandbox) -> None:
     sandbox.claude(SPENDS)
     sandbox.run("wait", sandbox.launch("free"), sandbox.launch("free and bad"))
     with Terminal(sandbox, "stats", "--by", "status", columns=60) as terminal:
@@ -173,7 +173,7 @@ def test_where_nothing_has_cost_the_bars_are_of_sessions(sandbox: Sandbox) -> No
     assert screen[1].count("█") == screen[2].count("█") > 0
 
 
-def test_no_sessions(sandbox: Sandbox) -> None:
+def test_stats_without_sessions_suggest_launch(sandbox: Sandbox) -> None:
     shown = sandbox.run("stats")
     assert (shown.returncode, shown.stdout) == (0, "")
     assert "hldctl launch" in shown.stderr

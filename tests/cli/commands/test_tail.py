@@ -28,12 +28,12 @@ def ended(sandbox: Sandbox) -> str:
     return session_id
 
 
-def test_it_prints_the_conversation(sandbox: Sandbox, ended: str) -> None:
+def test_tail_prints_the_conversation(sandbox: Sandbox, ended: str) -> None:
     assert sandbox.ok("tail", ended) == LINES
     assert sandbox.ok("tail", "-f", ended) == LINES
 
 
-def test_n_and_after_choose(sandbox: Sandbox, ended: str) -> None:
+def test_n_and_after_select_events(sandbox: Sandbox, ended: str) -> None:
     assert sandbox.ok("tail", "-n", "1", ended) == "claude: Two.\n"
     assert sandbox.ok("tail", "-n", "0", ended) == ""
     assert sandbox.ok("tail", "--after", "5", ended) == "claude: Two.\n"
@@ -49,7 +49,7 @@ def test_json_lines_are_the_events(sandbox: Sandbox, ended: str) -> None:
     assert [json.loads(line) for line in lines] == sandbox.events(ended)
 
 
-def test_events_have_the_contracts_fields(sandbox: Sandbox, ended: str) -> None:
+def test_events_have_the_documented_fields(sandbox: Sandbox, ended: str) -> None:
     query, thinking, said, call, result, last = sandbox.events(ended)
     assert (
         list(query)
@@ -76,7 +76,7 @@ def test_raw_is_the_journal_byte_for_byte(sandbox: Sandbox, ended: str) -> None:
     assert sandbox.ok("tail", "--raw", "-n", "999", ended) == journal
 
 
-def test_several_sessions_are_told_apart(sandbox: Sandbox, ended: str) -> None:
+def test_lines_of_several_sessions_have_prefixes(sandbox: Sandbox, ended: str) -> None:
     other = sandbox.launch("Hello", "--allowed-tools", "Bash")
     lines = sandbox.ok("tail", "-f", ended, other).splitlines()
     for session_id in (ended, other):
@@ -84,7 +84,7 @@ def test_several_sessions_are_told_apart(sandbox: Sandbox, ended: str) -> None:
         assert "\n".join(own) + "\n" == LINES
 
 
-def test_leaving_it_never_touches_the_session(sandbox: Sandbox) -> None:
+def test_interrupted_tail_leaves_the_session_running(sandbox: Sandbox) -> None:
     sandbox.play('say Here.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Done.')
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "Here.")
@@ -99,7 +99,7 @@ def test_leaving_it_never_touches_the_session(sandbox: Sandbox) -> None:
     assert sandbox.ended(session_id)["end_reason"] == "success"
 
 
-def test_a_reader_that_leaves_is_no_error(sandbox: Sandbox, ended: str) -> None:
+def test_closed_pipe_exits_like_sigpipe(sandbox: Sandbox, ended: str) -> None:
     with sandbox.popen("tail", "--raw", ended) as tail:
         assert tail.stdout is not None
         tail.stdout.close()
@@ -109,7 +109,7 @@ def test_a_reader_that_leaves_is_no_error(sandbox: Sandbox, ended: str) -> None:
     assert tail.returncode == 141
 
 
-def test_thinking_and_tools_say_how_much_is_printed(sandbox: Sandbox, ended: str) -> None:
+def test_thinking_and_tools_set_the_level_of_detail(sandbox: Sandbox, ended: str) -> None:
     assert sandbox.ok("tail", ended, "--thinking", "full") == LINES
     assert (
         sandbox.ok("tail", ended, "--thinking", "none", "--tools", "none")
@@ -120,12 +120,12 @@ def test_thinking_and_tools_say_how_much_is_printed(sandbox: Sandbox, ended: str
     assert sandbox.ok("tail", ended, "--tools", "full", "-n", "3") == f"{whole_input}result: a\n  b\nclaude: Two.\n"
 
 
-def test_live_is_as_good_as_plain_where_nothing_comes_in_parts(sandbox: Sandbox, ended: str) -> None:
+def test_live_prints_complete_messages_too(sandbox: Sandbox, ended: str) -> None:
     assert sandbox.ok("tail", "-f", "--live", ended) == LINES
 
 
 @pytest.mark.parametrize(
     "options", [["--raw", "--json"], ["--json", "--tools", "none"], ["--raw", "--thinking", "full"], ["--live"]]
 )
-def test_options_that_do_not_go_together_are_refused(sandbox: Sandbox, ended: str, options: list[str]) -> None:
+def test_contradictory_options_are_rejected(sandbox: Sandbox, ended: str, options: list[str]) -> None:
     assert sandbox.run("tail", *options, ended).returncode == 2

@@ -9,7 +9,7 @@ from tests.helpers.sandbox import PATIENCE, Sandbox, eventually
 SCRIPT = "say Quick.\n\n[slow]\nsay Begun.\nhang\n\n[bad]\nfail 400 no luck"
 
 
-def test_the_worst_exit_code_counts(sandbox: Sandbox) -> None:
+def test_wait_exits_with_the_worst_exit_code(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     good, bad, slow = (sandbox.launch(query) for query in ("good", "bad", "slow"))
     sandbox.journal_has(slow, "Begun.")
@@ -19,7 +19,7 @@ def test_the_worst_exit_code_counts(sandbox: Sandbox) -> None:
     assert sandbox.run("wait", slow, bad, good).returncode == 1
 
 
-def test_any_returns_with_the_first(sandbox: Sandbox) -> None:
+def test_any_returns_with_the_first_to_end(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     slow, good = sandbox.launch("slow"), sandbox.launch("good")
     assert sandbox.ok("wait", "--any", slow, good).split() == [good]
@@ -27,7 +27,7 @@ def test_any_returns_with_the_first(sandbox: Sandbox) -> None:
     sandbox.ok("interrupt", slow)
 
 
-def test_until_a_status(sandbox: Sandbox) -> None:
+def test_until_waits_for_a_status(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     slow = sandbox.launch("slow")
     assert sandbox.run("wait", slow, "--until", "running").returncode == 0
@@ -38,13 +38,13 @@ def test_until_a_status(sandbox: Sandbox) -> None:
     assert waiter.returncode == 130
 
 
-def test_an_unknown_status_is_wrong_usage(sandbox: Sandbox) -> None:
+def test_unknown_status_is_bad_usage(sandbox: Sandbox) -> None:
     refused = sandbox.run("wait", "last", "--until", "bored")
     assert refused.returncode == 2
     assert "bored" in refused.stderr
 
 
-def test_results_come_in_the_order_of_the_ids(sandbox: Sandbox) -> None:
+def test_results_are_printed_in_the_order_of_the_ids(sandbox: Sandbox) -> None:
     """Whichever ended first: so a loop can be written over what was launched."""
     sandbox.play("".join(f"[{number}]\nwait {5 - number}00ms\nsay Number {number}.\n\n" for number in range(5)))
     ids = [sandbox.launch(str(number)) for number in range(5)]
@@ -54,7 +54,7 @@ def test_results_come_in_the_order_of_the_ids(sandbox: Sandbox) -> None:
     assert sandbox.run("wait", "--json", "--results", *ids).returncode == 2
 
 
-def test_a_deleted_session_ends_the_wait_and_the_following(sandbox: Sandbox) -> None:
+def test_deleted_session_ends_wait_and_tail(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     slow = sandbox.launch("slow")
     sandbox.journal_has(slow, "Begun.")

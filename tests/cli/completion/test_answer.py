@@ -41,7 +41,7 @@ def sessions(sandbox: Sandbox) -> list[str]:
     return [ended, running, archived]
 
 
-def test_sessions_that_a_command_can_take(sandbox: Sandbox, sessions: list[str]) -> None:
+def test_completion_offers_sessions_that_fit_the_command(sandbox: Sandbox, sessions: list[str]) -> None:
     ended, running, archived = (session_id[:8] for session_id in sessions)
     assert answer(sandbox, "show", "") == [
         f"{running}\trunning · stay",
@@ -61,9 +61,7 @@ def test_sessions_that_a_command_can_take(sandbox: Sandbox, sessions: list[str])
     assert values(sandbox, "launch", "--name", "") == ["nightly"]
 
 
-def test_last_is_offered_where_the_newest_fits_and_there_is_more_to_choose_from(
-    sandbox: Sandbox, sessions: list[str]
-) -> None:
+def test_last_is_offered_if_the_newest_session_fits(sandbox: Sandbox, sessions: list[str]) -> None:
     ended, running = (session_id[:8] for session_id in sessions[:2])
     assert answer(sandbox, "wait", "la") == ["last\trunning · stay"]
     # The newest runs, has been said, or is not what is typed.
@@ -79,13 +77,13 @@ def test_last_is_offered_where_the_newest_fits_and_there_is_more_to_choose_from(
     assert values(sandbox, "show", "la") == ["last"]
 
 
-def test_ids_that_begin_alike_are_given_whole(sandbox: Sandbox, sessions: list[str]) -> None:
+def test_ids_with_a_common_prefix_are_offered_in_full(sandbox: Sandbox, sessions: list[str]) -> None:
     for number, session_id in enumerate(sessions[:1] + sessions[2:]):
         sandbox.sql("UPDATE sessions SET id = ?, archived = 0 WHERE id = ?", f"feedbeef-{number}", session_id)
     assert set(values(sandbox, "show", "feed")) == {"feedbeef-0", "feedbeef-1"}
 
 
-def test_requests_with_their_tool(sandbox: Sandbox) -> None:
+def test_requests_are_offered_with_their_tool(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hi", "--approvals")
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
@@ -98,7 +96,7 @@ def test_requests_with_their_tool(sandbox: Sandbox) -> None:
     assert answer(sandbox, "deny", "") == []
 
 
-def test_choices_groups_commands_and_options(sandbox: Sandbox) -> None:
+def test_choices_groups_commands_and_options_are_offered(sandbox: Sandbox) -> None:
     sandbox.configure("[groups]\nnightly = 2\n")
     assert answer(sandbox, "launch", "--group", "") == ["nightly\t2 at once"]
     assert values(sandbox, "") == list(COMMANDS)
@@ -119,7 +117,7 @@ def test_choices_groups_commands_and_options(sandbox: Sandbox) -> None:
         assert answer(sandbox, *words) == []
 
 
-def test_subcommands_their_options_keys_and_values(sandbox: Sandbox) -> None:
+def test_config_subcommands_keys_and_values_are_offered(sandbox: Sandbox) -> None:
     assert values(sandbox, "config", "") == ["get", "set", "unset", "edit", "path"]
     assert answer(sandbox, "config", "p") == [
         "path\tPrint the path of the configuration file, even if it does not exist"
@@ -142,7 +140,7 @@ def test_subcommands_their_options_keys_and_values(sandbox: Sandbox) -> None:
         assert answer(sandbox, "config", *words) == []
 
 
-def test_words_in_quotes_and_breaks_in_bash(sandbox: Sandbox) -> None:
+def test_bash_quotes_and_word_breaks_are_parsed(sandbox: Sandbox) -> None:
     def in_bash(line: str) -> str:
         return sandbox.ok(" \t\n:=@", line, environment={"_HLDCTL_COMPLETE": "bash"})
 
@@ -172,9 +170,7 @@ def _an_empty_one(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("prepare", [_no_database, _no_directory, _no_such_database, _an_empty_one])
-def test_where_something_is_wrong_nothing_is_offered_and_nothing_said(
-    sandbox: Sandbox, prepare: Callable[[Sandbox], None]
-) -> None:
+def test_completion_is_silent_if_the_state_is_broken(sandbox: Sandbox, prepare: Callable[[Sandbox], None]) -> None:
     prepare(sandbox)
     sandbox.configure("groups = [")
     before = sorted(sandbox.root.rglob("*"))
@@ -183,7 +179,7 @@ def test_where_something_is_wrong_nothing_is_offered_and_nothing_said(
     assert sorted(sandbox.root.rglob("*")) == before
 
 
-def test_nothing_is_written_and_no_lost_session_adopted(sandbox: Sandbox, sessions: list[str]) -> None:
+def test_completion_writes_nothing_and_adopts_no_session(sandbox: Sandbox, sessions: list[str]) -> None:
     def files() -> list[tuple[Path, int]]:
         found = [(path, path.stat().st_mtime_ns) for path in sandbox.state.root.rglob("*")]
         # What readers share in memory, is created again after a crash by the first of them.

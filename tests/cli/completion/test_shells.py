@@ -41,7 +41,7 @@ def ids(sandbox: Sandbox) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
-def test_commands_options_choices_sessions_and_files_complete(sandbox: Sandbox, ids: list[str], name: str) -> None:
+def test_shells_complete_all_kinds_of_arguments(sandbox: Sandbox, ids: list[str], name: str) -> None:
     ended, running = (session_id[:8] for session_id in ids)
     (sandbox.work / "a-script.txt").touch()
     (sandbox.work / "a-script.d").mkdir()

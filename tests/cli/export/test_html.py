@@ -104,7 +104,7 @@ def look(
     return looked
 
 
-def test_a_page_fits_phone_and_desk_is_readable_and_asks_for_nothing(browser: Browser, exported: Path) -> None:
+def test_page_fits_screens_is_readable_and_loads_nothing(browser: Browser, exported: Path) -> None:
     for size in (PHONE, DESK):
         for dark in (False, True):
             looked = look(browser, exported, size, dark=dark)
@@ -124,7 +124,7 @@ def test_a_page_fits_phone_and_desk_is_readable_and_asks_for_nothing(browser: Br
             _keep_picture(browser, exported, size, dark=dark)
 
 
-def test_a_call_is_closed_until_it_is_clicked(browser: Browser, exported: Path) -> None:
+def test_call_is_collapsed_until_clicked(browser: Browser, exported: Path) -> None:
     page = look(browser, exported, PHONE).page
     call = page.locator("details.call", has_text="src/retry.py").first
     new_line = call.get_by_text("+def retry(")
@@ -136,7 +136,7 @@ def test_a_call_is_closed_until_it_is_clicked(browser: Browser, exported: Path) 
     assert wide.evaluate("block => block.scrollWidth > block.clientWidth")
 
 
-def test_a_link_to_a_call_that_failed_unfolds_it(browser: Browser, exported: Path) -> None:
+def test_link_to_a_failed_call_opens_it(browser: Browser, exported: Path) -> None:
     page = look(browser, exported).page
     answer = page.get_by_text("FAILED (failures=1)")
     assert not answer.is_visible()
@@ -157,7 +157,7 @@ def test_long_output_scrolls_in_its_own_block(browser: Browser, sandbox: Sandbox
     assert width == available
 
 
-def test_nothing_runs_in_a_page_even_where_scripts_may(browser: Browser, sandbox: Sandbox) -> None:
+def test_nothing_runs_even_if_scripts_are_enabled(browser: Browser, sandbox: Sandbox) -> None:
     sandbox.claude(STREAM)
     session_id = sandbox.launch(EVIL[0], "--title", EVIL[5])
     sandbox.ended(session_id)

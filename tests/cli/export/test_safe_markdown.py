@@ -61,13 +61,13 @@ PIECES = (
 
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join) | st.text(max_size=60))
 @settings(max_examples=500, deadline=None)
-def test_whatever_is_said_is_contained(text: str) -> None:
+def test_any_message_is_contained(text: str) -> None:
     assert_contained(to_safe_markdown(text))
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 @settings(max_examples=300, deadline=None)
-def test_a_name_or_title_is_text_only(text: str) -> None:
+def test_escaped_line_renders_as_plain_text(text: str) -> None:
     line = escape_markdown(" ".join(text.split()))
     for viewer in VIEWERS:
         assert Rendered(viewer.render(f"{line}: x")).tags == {"p"}
@@ -75,7 +75,7 @@ def test_a_name_or_title_is_text_only(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", PAYLOADS, ids=[path.name for path in corpus("message")])
-def test_a_payload_is_contained(text: str) -> None:
+def test_known_payload_is_contained(text: str) -> None:
     assert_contained(to_safe_markdown(text))
 
 
@@ -98,23 +98,23 @@ def test_a_payload_is_contained(text: str) -> None:
         ("```mermaid\ngraph TD\n```", "```\ngraph TD\n```"),
     ],
 )
-def test_what_is_harmless_stays_what_it_is(said: str, written: str) -> None:
+def test_harmless_markdown_is_preserved(said: str, written: str) -> None:
     assert to_safe_markdown(said) == written
 
 
-def test_what_cannot_be_written_again_is_shown_as_code() -> None:
+def test_deeply_nested_or_long_text_becomes_a_code_block() -> None:
     for text in ("> " * 30 + "deep", "x" * 100_001):
         assert to_safe_markdown(text) == code_block(text, "text").rstrip("\n")
 
 
-def test_a_long_message_takes_a_moment() -> None:
+def test_long_message_is_converted_in_time() -> None:
     text = "Some *words*, `code` and a [link](https://a.b).\n\n- one\n- two\n\n" * 1500
     begun = time.process_time()
     to_safe_markdown(text)
     assert time.process_time() - begun < 30
 
 
-def test_a_document_keeps_its_turns_whatever_is_said(sandbox: Sandbox) -> None:
+def test_document_keeps_its_headings_for_any_message(sandbox: Sandbox) -> None:
     sandbox.claude(
         CONVERSATION
         + f"""

@@ -11,7 +11,7 @@ from hldctl.cli.render.markdown import render_markdown
 @pytest.mark.parametrize(
     "text", ["&#27;[31mred", "\x1b[31mred", "[a](http://x/&#27;[31m)", "```\n\x1b]0;title\x07\n```"]
 )
-def test_nothing_in_it_acts_on_the_terminal(text: str) -> None:
+def test_rendered_markdown_has_no_control_characters(text: str) -> None:
     """Markdown has spellings of its own for control characters."""
     lines = render_markdown(text, Console(file=io.StringIO(), force_terminal=True, width=60), 60)
     said = "".join(segment.text for line in lines for segment in line)

@@ -19,7 +19,7 @@ ENDING = [signal.SIGTERM, signal.SIGHUP]
 
 @pytest.mark.parametrize("number", ENDING)
 @pytest.mark.parametrize("arguments", FOLLOWING, ids=lambda words: words[0])
-def test_it_dies_of_the_signal_and_leaves_the_terminal_as_it_was(
+def test_signal_ends_follower_and_restores_terminal(
     sandbox: Sandbox, arguments: list[str], number: signal.Signals
 ) -> None:
     sandbox.claude(WORKS)
@@ -38,7 +38,7 @@ def test_it_dies_of_the_signal_and_leaves_the_terminal_as_it_was(
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 130), (signal.SIGHUP, -signal.SIGHUP)])
-def test_a_launch_that_is_followed(sandbox: Sandbox, number: signal.Signals, code: int) -> None:
+def test_signal_ends_followed_launch_and_restores_terminal(sandbox: Sandbox, number: signal.Signals, code: int) -> None:
     sandbox.claude(WORKS)
     with Terminal(sandbox, "launch", "Make it.", "--follow", "--no-approvals") as terminal:
         before = terminal.modes()
@@ -51,7 +51,7 @@ def test_a_launch_that_is_followed(sandbox: Sandbox, number: signal.Signals, cod
     assert sandbox.show("last")["status"] == ("interrupted" if number == signal.SIGTERM else "running")
 
 
-def test_a_terminal_that_goes_takes_what_draws_on_it_and_no_session(sandbox: Sandbox) -> None:
+def test_hangup_ends_follower_but_not_the_session(sandbox: Sandbox) -> None:
     sandbox.claude(WORKS)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
@@ -67,7 +67,7 @@ def test_a_terminal_that_goes_takes_what_draws_on_it_and_no_session(sandbox: San
     assert sandbox.show(session_id)["status"] == "running"
 
 
-def test_what_top_gave_the_terminal_to_puts_it_back_as_well(sandbox: Sandbox) -> None:
+def test_signal_to_top_ends_its_follower_and_restores_terminal(sandbox: Sandbox) -> None:
     sandbox.claude(WORKS)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
@@ -84,7 +84,7 @@ def test_what_top_gave_the_terminal_to_puts_it_back_as_well(sandbox: Sandbox) ->
     assert sandbox.show(session_id)["status"] == "running"
 
 
-def test_a_prompt_is_left_as_it_was_found(sandbox: Sandbox) -> None:
+def test_signal_at_prompt_restores_terminal_and_answers_nothing(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hi", "--approvals")
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
@@ -110,7 +110,7 @@ def is_stopped(sandbox: Sandbox, shell: int) -> bool:
 
 
 @pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])
-def test_nothing_is_drawn_from_the_background(sandbox: Sandbox, arguments: list[str]) -> None:
+def test_background_process_draws_nothing(sandbox: Sandbox, arguments: list[str]) -> None:
     sandbox.claude(WORKS)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
@@ -146,7 +146,7 @@ def test_nothing_is_drawn_from_the_background(sandbox: Sandbox, arguments: list[
 
 
 @pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])
-def test_nothing_is_left_of_one_that_is_killed(sandbox: Sandbox, arguments: list[str]) -> None:
+def test_killed_command_leaves_no_temporary_files(sandbox: Sandbox, arguments: list[str]) -> None:
     sandbox.claude(WORKS)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
@@ -162,7 +162,7 @@ def test_nothing_is_left_of_one_that_is_killed(sandbox: Sandbox, arguments: list
 
 
 @pytest.mark.parametrize("on_end", [[], ["--on-end", "until [ -e done ]; do sleep 0.1; done"]], ids=["none", "on-end"])
-def test_an_end_that_comes_first_is_told_as_it_is(sandbox: Sandbox, on_end: list[str]) -> None:
+def test_launch_reports_completion_that_precedes_the_signal(sandbox: Sandbox, on_end: list[str]) -> None:
     sandbox.claude(WORKS)
     with sandbox.popen("launch", "Make it.", "--follow", *on_end) as process:
         eventually(lambda: sandbox.ok("ls", "-q"), "the session")

@@ -30,7 +30,7 @@ def waiting(sandbox: Sandbox, script: str, *options: str) -> str:
 
 
 @pytest.mark.parametrize("typed", ["and so on\n", "y\n", "a\n", "y\ny\n"])
-def test_what_was_typed_before_a_question_is_no_answer_to_it(sandbox: Sandbox, typed: str) -> None:
+def test_input_typed_before_the_prompt_is_ignored(sandbox: Sandbox, typed: str) -> None:
     sandbox.play(ASKS_LATER)
     session_id = sandbox.launch("Hi", "--approvals", "--allowed-tools", "Bash(until *)")
     sandbox.journal_has(session_id, "go-on")
@@ -50,7 +50,7 @@ def test_what_was_typed_before_a_question_is_no_answer_to_it(sandbox: Sandbox, t
 
 
 @pytest.mark.parametrize("typed", ["yep", "yes please", "all", "ya", "approve", ""])
-def test_only_a_whole_answer_counts(sandbox: Sandbox, typed: str) -> None:
+def test_only_a_complete_answer_counts(sandbox: Sandbox, typed: str) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         terminal.shows(QUESTION)
@@ -63,7 +63,7 @@ def test_only_a_whole_answer_counts(sandbox: Sandbox, typed: str) -> None:
 
 
 @pytest.mark.parametrize("command", [["approve"], ["tail", "-f", "last"]], ids=["approve", "tail"])
-def test_a_prompt_goes_when_the_request_is_answered_elsewhere(sandbox: Sandbox, command: list[str]) -> None:
+def test_prompt_closes_if_request_is_answered_elsewhere(sandbox: Sandbox, command: list[str]) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, *command) as terminal:
         terminal.shows(QUESTION)
@@ -73,7 +73,7 @@ def test_a_prompt_goes_when_the_request_is_answered_elsewhere(sandbox: Sandbox, 
     assert sandbox.ended(session_id)["end_reason"] == "success"
 
 
-def test_a_prompt_goes_when_the_session_ends(sandbox: Sandbox) -> None:
+def test_prompt_closes_when_the_session_ends(sandbox: Sandbox) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
         terminal.shows(QUESTION)
@@ -82,7 +82,7 @@ def test_a_prompt_goes_when_the_session_ends(sandbox: Sandbox) -> None:
     assert requests(sandbox)[0]["status"] == "expired"
 
 
-def test_a_prompt_does_not_hold_up_other_followed_sessions(sandbox: Sandbox) -> None:
+def test_prompt_does_not_block_other_followed_sessions(sandbox: Sandbox) -> None:
     sandbox.play(f"[asks]\n{TOUCH}say Made.\n\n[works]\n{ASKS_LATER.replace(TOUCH, '')}")
     asks = sandbox.launch("asks", "--approvals")
     eventually(lambda: sandbox.show(asks)["pending_approvals"], "the request")
@@ -98,7 +98,7 @@ def test_a_prompt_does_not_hold_up_other_followed_sessions(sandbox: Sandbox) -> 
         assert terminal.ended()[0] == 0
 
 
-def test_ctrl_c_at_a_prompt_leaves_on_a_line_of_its_own(sandbox: Sandbox) -> None:
+def test_ctrl_c_at_prompt_ends_on_a_new_line(sandbox: Sandbox) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         before = terminal.modes()
@@ -116,7 +116,7 @@ LONG = (
 )
 
 
-def test_a_request_is_shown_whole_with_its_session_and_directory(sandbox: Sandbox) -> None:
+def test_request_is_shown_in_full_with_session_and_directory(sandbox: Sandbox) -> None:
     waiting(sandbox, f"call Bash {json.dumps({'command': LONG})}\n\nsay Done.", "--title", "Release")
     (asked,) = requests(sandbox)
     # In a pipe nothing is cut; at a terminal the request by its id.
@@ -134,7 +134,7 @@ def test_a_request_is_shown_whole_with_its_session_and_directory(sandbox: Sandbo
         assert terminal.ended()[0] == 0
 
 
-def test_approve_says_what_it_allowed(sandbox: Sandbox) -> None:
+def test_approve_prints_the_approved_call(sandbox: Sandbox) -> None:
     session_id = waiting(sandbox, f"call Bash {json.dumps({'command': LONG})}\n\nsay Done.")
     (asked,) = requests(sandbox)
     done = sandbox.run("approve", "--session", session_id)
@@ -142,7 +142,7 @@ def test_approve_says_what_it_allowed(sandbox: Sandbox) -> None:
     assert LONG in done.stderr
 
 
-def test_approve_of_a_session_wants_exactly_one_request(sandbox: Sandbox) -> None:
+def test_approve_session_needs_exactly_one_request(sandbox: Sandbox) -> None:
     sandbox.play("say Done.")
     session_id = sandbox.ok("launch", "Hi", "--approvals", "--wait", "-q") and sandbox.show("last")["id"]
     done = sandbox.run("approve", "--session", session_id)
@@ -150,7 +150,7 @@ def test_approve_of_a_session_wants_exactly_one_request(sandbox: Sandbox) -> Non
     assert "has no pending permission request" in done.stderr
 
 
-def test_the_rule_of_always_is_shown_before_and_after(sandbox: Sandbox) -> None:
+def test_always_shows_its_rule_before_and_after(sandbox: Sandbox) -> None:
     waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve", columns=120) as terminal:
         assert "[a]lways: " in terminal.shows(QUESTION)
@@ -165,7 +165,7 @@ HIDDEN = "echo a\u200bb \u202ec \U000e0041d   spaces; touch made"
 
 
 @pytest.mark.parametrize("command", [["approvals"], ["approve"], ["tail", "-f", "last"]], ids=lambda words: words[0])
-def test_what_is_invisible_or_blank_in_a_request_is_shown(sandbox: Sandbox, command: list[str]) -> None:
+def test_invisible_characters_in_a_request_are_escaped(sandbox: Sandbox, command: list[str]) -> None:
     waiting(sandbox, f"call Bash {json.dumps({'command': HIDDEN})}\n\nsay Done.")
     if command == ["approvals"]:
         shown = sandbox.ok(*command)
@@ -179,7 +179,7 @@ def test_what_is_invisible_or_blank_in_a_request_is_shown(sandbox: Sandbox, comm
     assert "e0041" in shown.lower()
 
 
-def test_a_pipe_is_not_asked(sandbox: Sandbox) -> None:
+def test_approve_without_terminal_does_not_prompt(sandbox: Sandbox) -> None:
     session_id = waiting(sandbox, f"{TOUCH}say Done.")
     done = subprocess.run(
         [sys.executable, "-m", "hldctl", "approve"],

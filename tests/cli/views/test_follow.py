@@ -49,7 +49,7 @@ def go_on(sandbox: Sandbox, *steps: str) -> None:
         (sandbox.work / step).touch()
 
 
-def test_a_conversation_as_it_is_drawn(sandbox: Sandbox, ended: str) -> None:
+def test_conversation_matches_snapshot(sandbox: Sandbox, ended: str) -> None:
     for columns in (80, 140):
         with Terminal(sandbox, "tail", "-f", ended, columns=columns, lines=70) as terminal:
             assert shown(terminal) == (SCREENS / f"tail_{columns}.txt").read_text()
@@ -67,7 +67,7 @@ def test_a_conversation_as_it_is_drawn(sandbox: Sandbox, ended: str) -> None:
         assert shown(terminal).startswith("✓ Bash  python -m pytest -q  2 lines · 1m12s\n")
 
 
-def test_the_last_line_tells_what_runs_until_all_is_over(sandbox: Sandbox) -> None:
+def test_status_line_shows_running_calls_until_the_end(sandbox: Sandbox) -> None:
     sandbox.claude(STEPS)
     session_id = sandbox.launch("Make it.")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
@@ -89,9 +89,7 @@ def test_the_last_line_tells_what_runs_until_all_is_over(sandbox: Sandbox) -> No
 
 @pytest.mark.parametrize("kind", [Display, ReflowingScreen])
 @pytest.mark.parametrize("lines", [24, 7])
-def test_a_terminal_made_narrower_keeps_no_remnant_and_loses_nothing(
-    sandbox: Sandbox, kind: type[Display], lines: int
-) -> None:
+def test_resize_leaves_no_remnants_and_loses_nothing(sandbox: Sandbox, kind: type[Display], lines: int) -> None:
     sandbox.claude(CONVERSATION + NARROWED)
     session_id = sandbox.launch("Make it.")
     with Terminal(sandbox, "tail", "-f", session_id, columns=100, lines=lines, screen=kind) as terminal:
@@ -124,7 +122,7 @@ def _is_drawn_for(terminal: Terminal, columns: int) -> bool:
     return len(calls) == 3 and len(signs) == 1 and all(len(line) in (columns - 1, columns - 2) for line in calls)
 
 
-def test_two_sessions_are_told_apart(sandbox: Sandbox) -> None:
+def test_two_sessions_match_snapshot(sandbox: Sandbox) -> None:
     sandbox.claude(STEPS)
     go_on(sandbox, "second", "results", "end")
     ids = [sandbox.launch("Make it.", "--name", name) for name in ("first", "other")]
@@ -134,7 +132,7 @@ def test_two_sessions_are_told_apart(sandbox: Sandbox) -> None:
         assert shown(terminal) == (SCREENS / "tail_two.txt").read_text()
 
 
-def test_ctrl_c_leaves_a_clean_terminal_and_the_session_alone(sandbox: Sandbox) -> None:
+def test_ctrl_c_clears_status_line_and_keeps_session_running(sandbox: Sandbox) -> None:
     sandbox.claude(STEPS)
     session_id = sandbox.launch("Make it.")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
@@ -146,7 +144,7 @@ def test_ctrl_c_leaves_a_clean_terminal_and_the_session_alone(sandbox: Sandbox) 
     assert sandbox.ended(session_id)["status"] == "completed"
 
 
-def test_ctrl_z_erases_the_last_line_and_fg_brings_it_back(sandbox: Sandbox) -> None:
+def test_ctrl_z_erases_status_line_and_fg_redraws_it(sandbox: Sandbox) -> None:
     sandbox.claude(STEPS)
     session_id = sandbox.launch("Make it.")
     with Terminal(sandbox, "tail", "-f", session_id, program=JOB_CONTROL) as terminal:
@@ -159,7 +157,7 @@ def test_ctrl_z_erases_the_last_line_and_fg_brings_it_back(sandbox: Sandbox) -> 
         terminal.becomes("✓ completed")
 
 
-def test_a_launch_that_is_followed_is_drawn_and_says_why_it_failed_once(sandbox: Sandbox) -> None:
+def test_followed_launch_prints_its_error_once(sandbox: Sandbox) -> None:
     sandbox.claude(CONVERSATION + 'say("Oh.")\nsys.exit("no such luck")')
     with Terminal(sandbox, "launch", "Try", "--no-approvals", "--follow") as terminal:
         code, _ = terminal.ended()
@@ -175,7 +173,7 @@ HOSTILE = (
 )
 
 
-def test_nothing_hostile_reaches_the_terminal(sandbox: Sandbox) -> None:
+def test_control_characters_never_reach_the_terminal(sandbox: Sandbox) -> None:
     sandbox.claude(
         CONVERSATION
         + f'hostile = "{HOSTILE}"\n'
@@ -196,7 +194,7 @@ def test_nothing_hostile_reaches_the_terminal(sandbox: Sandbox) -> None:
     assert "漢字" in sent
 
 
-def test_dumb_terminals_and_no_color_are_obeyed(sandbox: Sandbox, ended: str) -> None:
+def test_dumb_terminal_and_no_color_disable_drawing(sandbox: Sandbox, ended: str) -> None:
     with Terminal(sandbox, "tail", ended, environment={"TERM": "dumb"}) as terminal:
         assert "call Bash: " in terminal.ended()[1]
     with Terminal(sandbox, "tail", ended, environment={"NO_COLOR": "1"}, lines=70) as terminal:
@@ -226,7 +224,7 @@ done()
 )
 
 
-def test_text_is_seen_while_it_is_written(sandbox: Sandbox) -> None:
+def test_live_shows_text_while_it_is_written(sandbox: Sandbox) -> None:
     sandbox.claude(WRITTEN)
     session_id = sandbox.launch("Write.")
     with Terminal(sandbox, "tail", "-f", "--live", session_id) as terminal:

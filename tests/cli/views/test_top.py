@@ -26,7 +26,7 @@ say Done.
 """
 
 
-def test_it_shows_what_runs_and_its_keys_answer_follow_and_interrupt(sandbox: Sandbox) -> None:
+def test_top_lists_sessions_and_its_keys_act_on_them(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
     watched = sandbox.launch("watch the build", "--allowed-tools", "Bash", "--name", "nightly")
     asks = sandbox.launch("ask before it is made", "--approvals", "-q")
@@ -68,7 +68,7 @@ def test_it_shows_what_runs_and_its_keys_answer_follow_and_interrupt(sandbox: Sa
     assert (sandbox.work / "made").exists()
 
 
-def test_ctrl_c_leaves_it_and_nothing_else(sandbox: Sandbox) -> None:
+def test_ctrl_c_leaves_top_but_not_the_session(sandbox: Sandbox) -> None:
     sandbox.claude(STAYS)
     session_id = sandbox.launch("Evil \x1b[31m title")
     with Terminal(sandbox, "top", columns=80, lines=10) as terminal:
@@ -84,7 +84,7 @@ def ids(screen: list[str]) -> list[str]:
     return [words[0] for line in screen[2:] if len(words := line.split()) > 1 and len(words[0]) == 8]
 
 
-def test_it_sleeps_while_nothing_runs_and_a_launch_wakes_it(sandbox: Sandbox) -> None:
+def test_top_sleeps_when_idle_and_wakes_on_launch(sandbox: Sandbox) -> None:
     sandbox.claude(STAYS)
     sandbox.ok("interrupt", sandbox.launch("Hi"))
     with Terminal(sandbox, "top") as terminal:
@@ -102,7 +102,7 @@ def test_it_sleeps_while_nothing_runs_and_a_launch_wakes_it(sandbox: Sandbox) ->
         assert terminal.ended()[0] == 0
 
 
-def test_figures_and_clocks_go_on_while_nothing_else_happens(sandbox: Sandbox) -> None:
+def test_top_updates_clocks_with_few_wakeups(sandbox: Sandbox) -> None:
     sandbox.claude(STAYS)
     session_id = sandbox.launch("Hi")
     with Terminal(sandbox, "top") as terminal:
@@ -116,7 +116,7 @@ def test_figures_and_clocks_go_on_while_nothing_else_happens(sandbox: Sandbox) -
         assert wakeups(process) - switches <= 15
 
 
-def test_more_sessions_than_lines_scroll_and_the_selection_stays(sandbox: Sandbox) -> None:
+def test_top_scrolls_and_keeps_the_selection(sandbox: Sandbox) -> None:
     sandbox.claude(STAYS)
     launched = [sandbox.launch(f"Number {number}")[:8] for number in range(5)]
     newest_first = launched[::-1]
@@ -160,7 +160,7 @@ def test_more_sessions_than_lines_scroll_and_the_selection_stays(sandbox: Sandbo
             assert ids(["", "", *terminal.screen()])[-1] == newest_first[4]
 
 
-def test_a_long_call_is_allowed_only_once_its_end_was_on_the_screen(sandbox: Sandbox) -> None:
+def test_long_call_is_approved_only_after_its_end_is_shown(sandbox: Sandbox) -> None:
     words = " ".join(f"made{number:03}" for number in range(200))
     sandbox.play(f'call Bash {{"command": "touch {words} the-end"}}\n\nsay Done.')
     session_id = sandbox.launch("Hi", "--approvals")
@@ -183,7 +183,7 @@ def test_a_long_call_is_allowed_only_once_its_end_was_on_the_screen(sandbox: San
     assert (sandbox.work / "the-end").exists()
 
 
-def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(sandbox: Sandbox) -> None:
+def test_ctrl_z_restores_terminal_and_fg_redraws(sandbox: Sandbox) -> None:
     sandbox.claude(STAYS)
     session_id = sandbox.launch("Hi")[:8]
     with Terminal(sandbox, "top", program=JOB_CONTROL) as terminal:
@@ -200,7 +200,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(sandbox: Sandbox) 
         eventually(lambda: terminal.modes() == before, "an echo")
 
 
-def test_it_needs_a_terminal(sandbox: Sandbox) -> None:
+def test_top_needs_a_terminal(sandbox: Sandbox) -> None:
     refused = sandbox.run("top")
     assert (refused.returncode, refused.stdout, "hldctl ls" in refused.stderr) == (2, "", True)
     with Terminal(sandbox, "top", environment={"TERM": "dumb"}) as terminal:

@@ -18,7 +18,7 @@ print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "re
 """
 
 
-def test_the_table_changes_in_place_and_is_left_behind(sandbox: Sandbox) -> None:
+def test_watch_updates_in_place_and_leaves_the_last_table(sandbox: Sandbox) -> None:
     sandbox.claude(HELD)
     session_id = sandbox.launch(sandbox.root / "go", "--title", "One that runs")
     with Terminal(sandbox, "ls", "--watch", columns=100) as terminal:
@@ -46,7 +46,7 @@ def test_the_table_changes_in_place_and_is_left_behind(sandbox: Sandbox) -> None
         assert "\x1b[?25h" in terminal.shown
 
 
-def test_nothing_is_drawn_while_nothing_happens(sandbox: Sandbox) -> None:
+def test_watch_draws_nothing_while_nothing_changes(sandbox: Sandbox) -> None:
     sandbox.claude(HELD)
     (sandbox.root / "go").touch()
     sandbox.ended(sandbox.launch(sandbox.root / "go"))
@@ -64,7 +64,7 @@ def test_nothing_is_drawn_while_nothing_happens(sandbox: Sandbox) -> None:
         assert terminal.shown == drawn
 
 
-def test_more_than_the_screen_has_room_for(sandbox: Sandbox) -> None:
+def test_watch_counts_sessions_that_do_not_fit(sandbox: Sandbox) -> None:
     sandbox.claude(HELD)
     (sandbox.root / "go").touch()
     ids = [sandbox.launch(sandbox.root / "go") for _ in range(5)]
@@ -75,7 +75,7 @@ def test_more_than_the_screen_has_room_for(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["-q"], ["--json"], ["--format", "{id}"]])
-def test_it_is_for_a_terminal(sandbox: Sandbox, arguments: list[str]) -> None:
+def test_watch_needs_a_terminal(sandbox: Sandbox, arguments: list[str]) -> None:
     refused = sandbox.run("ls", "--watch", *arguments)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "hldctl events -f" in refused.stderr
