@@ -160,7 +160,7 @@ UNREADABLE = "\udcff"
         (["tail", "last", "--after", "9" * 20], 2, "--after"),
         (["interrupt", "last", "--timeout", "9" * 21], 2, "century"),
         (["interrupt", "last", "--timeout", "soon"], 2, "soon"),
-        (["show", UNREADABLE * 4], 3, "no session"),
+        (["show", UNREADABLE * 4], 3, "No session"),
         (["continue", "last", "Go on", "--", "--resume", "x"], 2, "--resume"),
     ],
     ids=lambda value: " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else None,
