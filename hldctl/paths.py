@@ -7,19 +7,22 @@ import errno
 import os
 import re
 import stat
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hldctl.errors import UnfitEnvironment
+from hldctl.private_files import (
+    MODE_BITS_OF_OTHERS,
+    PRIVATE_DIRECTORY,
+    directory_status,
+    require_own_path,
+    unusable_path_error,
+    user_label,
+)
 
-PRIVATE_DIRECTORY = 0o700
-PRIVATE_FILE = 0o600
 COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
 """Environment variable that holds the token of a user command run by hldctl; see `store.command_tokens`."""
-MODE_BITS_OF_OTHERS = 0o077
-"""The mode bits that give access to other users."""
 
 _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -179,24 +182,24 @@ class SessionFiles:
             try:
                 with os.scandir(self.directory) as entries:
                     for entry in entries:
-                        _require_own(entry.path, entry.stat(follow_symlinks=False))
+                        require_own_path(entry.path, entry.stat(follow_symlinks=False))
             except PermissionError as error:
                 raise unusable_path_error(self.directory, error) from None
 
     def require_own_directory(self) -> None:
         """Raise UnfitEnvironment if the directory belongs to another user. This costs one stat(2)."""
-        if (status := _status(self.directory)) is not None:
-            _require_own(self.directory, status)
+        if (status := directory_status(self.directory)) is not None:
+            require_own_path(self.directory, status)
 
     def is_own_directory(self) -> bool:
         """Return whether the directory belongs to this user, or is missing."""
-        status = _status(self.directory)
+        status = directory_status(self.directory)
         return status is None or status.st_uid == os.geteuid()
 
     def is_gone(self) -> bool:
         """Return whether the directory was deleted or moved; False if it cannot be checked."""
         try:
-            return _status(self.directory) is None
+            return directory_status(self.directory) is None
         except (UnfitEnvironment, OSError):
             return False
 
@@ -271,19 +274,19 @@ class StateDirectory:
 
         Nothing is created or changed.
         """
-        if (status := _status(self.root)) is not None:
+        if (status := directory_status(self.root)) is not None:
             self._require_own(status)
 
     def _require_own(self, status: os.stat_result) -> None:
         if status.st_uid != os.geteuid():
-            owner, user = _user(status.st_uid), _user(os.geteuid())
+            owner, user = user_label(status.st_uid), user_label(os.geteuid())
             raise UnfitEnvironment(
                 f"{self.root} belongs to {owner}, but hldctl runs as {user} and does not use another user's state. "
                 f"Run it as {owner}, or set HLDCTL_HOME to another directory."
             )
         for path in (self.database, self.sessions):
             with contextlib.suppress(OSError):
-                _require_own(path, os.stat(path))
+                require_own_path(path, os.stat(path))
 
     def _close_to_others(self) -> None:
         """Revoke other users' access. Raise UnfitEnvironment if the directory may be used for something else.
@@ -343,25 +346,6 @@ def _absolute(path: str) -> Path:
     return absolute
 
 
-def _status(directory: Path) -> os.stat_result | None:
-    """Return a directory's status, or None if it is missing. Raise UnfitEnvironment if access is denied."""
-    try:
-        return os.stat(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except PermissionError as error:
-        raise unusable_path_error(directory, error) from None
-
-
-def _require_own(path: Path | str, status: os.stat_result) -> None:
-    if status.st_uid != os.geteuid():
-        owner, user = _user(status.st_uid), _user(os.geteuid())
-        raise UnfitEnvironment(
-            f"{path} belongs to {owner}, but hldctl runs as {user} and does not use another user's state. "
-            f"Move it away, or, if you trust its contents, run `chown -R {user} {path}`."
-        )
-
-
 def _is_clearly_own(directory: int, status: os.stat_result) -> bool:
     """Return whether an open directory belongs to this user and holds a database and other files of hldctl only."""
     user = os.geteuid()
@@ -372,62 +356,3 @@ def _is_clearly_own(directory: int, status: os.stat_result) -> bool:
     return "hldctl.db" in owners and all(
         owner == user and (name in _NAMES or name.startswith(_PREFIXES)) for name, owner in owners.items()
     )
-
-
-def user_name(number: int) -> str | None:
-    """Return the name of the user with this id; None if the password file does not list it, as in a container."""
-    # Imported late: only error messages and answers need it.
-    import pwd
-
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return None
-
-
-def _user(number: int) -> str:
-    return user_name(number) or f"user {number}"
-
-
-def unusable_path_error(path: Path, error: OSError) -> UnfitEnvironment:
-    """Return the error for a path that the operating system refused."""
-    reason = error.strerror or str(error)
-    return UnfitEnvironment(f"Cannot use {path}: {reason}. Fix this, or set HLDCTL_HOME to another directory.")
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read, whatever the umask."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-
-
-def replace_private(path: Path, data: bytes) -> None:
-    """Write a private file atomically: a process that has the previous one open continues to read that."""
-    temp_path = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    write_private(temp_path, data)
-    temp_path.replace(path)
-
-
-def ensure_exists(path: Path) -> None:
-    """Create an empty file that only its owner can read, unless it exists."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
-
-
-def modification_time_ns(path: Path) -> int | None:
-    """Return the modification time in nanoseconds since 1970; None if the file is missing."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-
-
-def touch(path: Path | str, moment: int | None = None) -> None:
-    """Set the modification time, in nanoseconds since 1970, to wake the processes that watch the file.
-
-    Errors are ignored: without a signal these processes check a few seconds later.
-    """
-    # The kernel's clock for files may not advance for some milliseconds; with an explicit time two touches differ.
-    moment = time.time_ns() if moment is None else moment
-    with contextlib.suppress(OSError):
-        os.utime(path, ns=(moment, moment))

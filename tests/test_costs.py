@@ -17,7 +17,8 @@ import pytest
 
 from hldctl.ingest.ingester import Ingester
 from hldctl.ingest.journal import CHUNK_BYTES
-from hldctl.paths import StateDirectory, ensure_exists
+from hldctl.paths import StateDirectory
+from hldctl.private_files import ensure_exists
 from hldctl.store import sessions
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_database

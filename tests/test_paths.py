@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.paths import StateDirectory, write_private
+from hldctl.paths import StateDirectory
+from hldctl.private_files import write_private
 
 
 def test_state_directory_follows_the_environment() -> None:

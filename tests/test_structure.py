@@ -35,7 +35,7 @@ CLI_LAYERS = [
     *("standard_streams", "output", "params", "help_text", "click_classes", "damaged_database", "terminal"),
     *("launch_params", "launch_options", "render", "export", "views", "completion", "commands", "app", "main"),
 ]
-LARGEST_FOLDER = 26
+LARGEST_FOLDER = 23
 """Modules."""
 
 MODULES = {

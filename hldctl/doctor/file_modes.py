@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hldctl.doctor.check import Finding, Findings, Level, ok_finding
-from hldctl.paths import MODE_BITS_OF_OTHERS, StateDirectory
+from hldctl.paths import StateDirectory
+from hldctl.private_files import MODE_BITS_OF_OTHERS
 from hldctl.sessions import supervisors
 
 

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from pathlib import Path
 
-from hldctl.paths import PRIVATE_FILE
+from hldctl.private_files import PRIVATE_FILE
 from hldctl.system.clock import current_time_ms
 
 # Digits of a time in milliseconds, from 2001 to 2286; with fewer, the mark is truncated.

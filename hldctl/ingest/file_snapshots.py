@@ -7,7 +7,8 @@ import stat
 from pathlib import Path
 
 from hldctl.ingest.reducer import Snapshot
-from hldctl.paths import PRIVATE_DIRECTORY, SessionFiles, replace_private
+from hldctl.paths import SessionFiles
+from hldctl.private_files import PRIVATE_DIRECTORY, replace_private
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.session import Session
 

@@ -9,7 +9,8 @@ from hldctl.ingest.file_snapshots import FileSnapshots
 from hldctl.ingest.journal import Batch, JournalReader, LongLine
 from hldctl.ingest.reducer import Reducer
 from hldctl.ingest.state import ReducerState
-from hldctl.paths import SessionFiles, touch
+from hldctl.paths import SessionFiles
+from hldctl.private_files import touch
 from hldctl.protocol.restart import load_restarts
 from hldctl.store import events, maintenance
 from hldctl.store.connection import current_connection

@@ -10,7 +10,8 @@ from typing import Any
 from hldctl.claude import mcp
 from hldctl.errors import UnfitEnvironment
 from hldctl.ingest.state import ReducerState
-from hldctl.paths import SessionFiles, replace_private
+from hldctl.paths import SessionFiles
+from hldctl.private_files import replace_private
 from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.settings.option import column_values
 from hldctl.states import EndReason, EventType, Status

@@ -7,7 +7,8 @@ import os
 import subprocess
 import tempfile
 
-from hldctl.paths import COMMAND_TOKEN, SessionFiles, replace_private
+from hldctl.paths import COMMAND_TOKEN, SessionFiles
+from hldctl.private_files import replace_private
 from hldctl.store.approvals import Approval, approval_object
 
 _VARIABLES = ("approval_id", "session_id", "run_id", "tool_name", "tool_input")

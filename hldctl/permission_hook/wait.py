@@ -13,9 +13,10 @@ from typing import Any
 import apsw
 
 from hldctl.claude import permission_hook
-from hldctl.paths import PRIVATE_DIRECTORY, PRIVATE_FILE, SessionFiles, StateDirectory, touch
+from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.permission_hook.decide import SESSION_ENDED, matching_rule
 from hldctl.permission_hook.notify import Notifier
+from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE, touch
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals
 from hldctl.store.approvals import Approval, SessionSettings

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from hldctl.paths import replace_private
+from hldctl.private_files import replace_private
 
 
 class RefusalRecord:

@@ -9,7 +9,8 @@ import sys
 import time
 
 from hldctl.config.schema import Configuration
-from hldctl.paths import PRIVATE_FILE, StateDirectory
+from hldctl.paths import StateDirectory
+from hldctl.private_files import PRIVATE_FILE
 
 _DAY_SECONDS = 86_400
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hldctl.errors import WrongState
-from hldctl.paths import StateDirectory, touch
+from hldctl.paths import StateDirectory
+from hldctl.private_files import touch
 from hldctl.sessions import supervisors, wait
 from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.store import sessions

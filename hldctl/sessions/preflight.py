@@ -13,7 +13,8 @@ from typing import Any
 from hldctl.claude.binary import OLDEST_WITH_APPROVALS, read_version
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage, UnfitEnvironment
-from hldctl.paths import StateDirectory, write_private
+from hldctl.paths import StateDirectory
+from hldctl.private_files import write_private
 from hldctl.protocol.launch_request import needs_hook
 from hldctl.settings.permissions import Permissions
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from hldctl.errors import BadUsage
 from hldctl.ingest import session_record
-from hldctl.paths import StateDirectory, touch
+from hldctl.paths import StateDirectory
+from hldctl.private_files import touch
 from hldctl.sessions import lookup
 from hldctl.sessions.permissions import caller
 from hldctl.store import sessions

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.paths import StateDirectory, modification_time_ns, touch
+from hldctl.paths import StateDirectory
+from hldctl.private_files import modification_time_ns, touch
 from hldctl.sessions import supervisors
 from hldctl.store import sessions
 from hldctl.system import file_lock

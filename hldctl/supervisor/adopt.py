@@ -6,7 +6,8 @@ import os
 import time
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.paths import SessionFiles, ensure_exists
+from hldctl.paths import SessionFiles
+from hldctl.private_files import ensure_exists
 from hldctl.protocol.restart import load_restarts
 from hldctl.store import sessions
 from hldctl.store.session import Session

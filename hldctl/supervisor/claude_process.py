@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from hldctl.paths import PRIVATE_FILE, SessionFiles
+from hldctl.paths import SessionFiles
+from hldctl.private_files import PRIVATE_FILE
 from hldctl.system import file_lock
 from hldctl.system.processes import UNKNOWN_START, ProcessIdentity, exit_code_of_zombie, identify, is_running
 

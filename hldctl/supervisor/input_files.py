@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from hldctl.claude import environment, mcp, permission_hook
-from hldctl.paths import SessionFiles, StateDirectory, replace_private, write_private
+from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.permission_hook.command import build_hook_command
+from hldctl.private_files import replace_private, write_private
 from hldctl.protocol.launch_request import LaunchRequest
 
 

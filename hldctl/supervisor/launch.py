@@ -13,15 +13,8 @@ from hldctl.claude import command_line, environment
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import UnfitEnvironment
 from hldctl.ingest import session_record
-from hldctl.paths import (
-    PRIVATE_DIRECTORY,
-    SessionFiles,
-    StateDirectory,
-    ensure_exists,
-    touch,
-    unusable_path_error,
-    write_private,
-)
+from hldctl.paths import SessionFiles, StateDirectory
+from hldctl.private_files import PRIVATE_DIRECTORY, ensure_exists, touch, unusable_path_error, write_private
 from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.paths import SessionFiles, StateDirectory, touch
+from hldctl.paths import SessionFiles, StateDirectory
+from hldctl.private_files import touch
 from hldctl.states import EndReason, Status
 from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_database

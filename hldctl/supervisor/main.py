@@ -14,7 +14,8 @@ from dataclasses import replace
 from hldctl.errors import HldctlError, UnfitEnvironment, WrongState
 from hldctl.ingest import session_record
 from hldctl.ingest.replay import recover
-from hldctl.paths import PRIVATE_FILE, SessionFiles, StateDirectory, touch
+from hldctl.paths import SessionFiles, StateDirectory
+from hldctl.private_files import PRIVATE_FILE, touch
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.states import IfRunning, Status
 from hldctl.store import scheduler, sessions

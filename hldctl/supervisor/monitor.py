@@ -9,7 +9,8 @@ from contextlib import closing
 
 from hldctl.ingest import session_record
 from hldctl.ingest.ingester import Ingester
-from hldctl.paths import SessionFiles, StateDirectory, ensure_exists, touch
+from hldctl.paths import SessionFiles, StateDirectory
+from hldctl.private_files import ensure_exists, touch
 from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.states import EndReason
 from hldctl.store import sessions

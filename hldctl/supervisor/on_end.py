@@ -6,7 +6,8 @@ import errno
 import json
 from collections.abc import Mapping
 
-from hldctl.paths import COMMAND_TOKEN, StateDirectory, replace_private
+from hldctl.paths import COMMAND_TOKEN, StateDirectory
+from hldctl.private_files import replace_private
 from hldctl.store import command_tokens
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_database

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from hldctl.paths import StateDirectory, touch
+from hldctl.paths import StateDirectory
+from hldctl.private_files import touch
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval

@@ -11,7 +11,8 @@ from contextlib import closing
 
 from hldctl.config import schema
 from hldctl.errors import BadUsage
-from hldctl.paths import SessionFiles, StateDirectory, ensure_exists, modification_time_ns, touch
+from hldctl.paths import SessionFiles, StateDirectory
+from hldctl.private_files import ensure_exists, modification_time_ns, touch
 from hldctl.protocol.restart import load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store import scheduler, sessions

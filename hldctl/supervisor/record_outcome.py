@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hldctl.ingest import session_record
-from hldctl.paths import StateDirectory, touch
+from hldctl.paths import StateDirectory
+from hldctl.private_files import touch
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.session import Session

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hldctl.paths import PRIVATE_DIRECTORY, PRIVATE_FILE
+from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE
 from hldctl.system import file_lock
 
 _PUBLIC_FILE = 0o666

@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from hldctl.paths import write_private
+from hldctl.private_files import write_private
 
 _PREFIX = "hldctl-"
 # Where systemd and container engines mount version 2: alone, or next to version 1.

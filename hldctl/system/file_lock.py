@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hldctl.paths import PRIVATE_FILE, unusable_path_error
+from hldctl.private_files import PRIVATE_FILE, unusable_path_error
 
 # Longer than any probe holds a lock.
 _PROBE_SECONDS = 0.1

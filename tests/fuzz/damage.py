@@ -23,7 +23,8 @@ from hldctl.doctor.check import Level
 from hldctl.errors import ExitCode
 from hldctl.ingest import session_record
 from hldctl.ingest.ingester import Ingester
-from hldctl.paths import StateDirectory, ensure_exists
+from hldctl.paths import StateDirectory
+from hldctl.private_files import ensure_exists
 from hldctl.states import ApprovalStatus, EndReason, Status
 from hldctl.store import approvals, connection, sessions
 from hldctl.store.approvals import Approval

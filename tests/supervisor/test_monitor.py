@@ -11,7 +11,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from hldctl.paths import StateDirectory, ensure_exists, touch
+from hldctl.paths import StateDirectory
+from hldctl.private_files import ensure_exists, touch
 from hldctl.store import approvals
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection

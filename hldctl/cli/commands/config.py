@@ -12,7 +12,8 @@ from hldctl.config import edit as config_file
 from hldctl.config import load, report, schema
 from hldctl.config.report import Setting, Source
 from hldctl.errors import UnfitEnvironment
-from hldctl.paths import PRIVATE_DIRECTORY, StateDirectory
+from hldctl.paths import StateDirectory
+from hldctl.private_files import PRIVATE_DIRECTORY
 from hldctl.sessions.permissions import caller
 
 # The text for a setting without a value; "none" for the others.

@@ -11,7 +11,8 @@ from hldctl.cli import output
 from hldctl.cli.params import bounded_int
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.paths import StateDirectory
-from hldctl.sessions import feed, lookup
+from hldctl.sessions import lookup
+from hldctl.sessions.inspect import feed
 from hldctl.states import FeedType
 from hldctl.store import json_view
 from hldctl.store.database import open_for_reading

@@ -12,7 +12,7 @@ import typer
 
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
-from hldctl.sessions import details
+from hldctl.sessions.inspect import details
 from hldctl.store.database import open_for_reading
 
 

@@ -15,7 +15,8 @@ from hldctl.cli.render.format import age
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
-from hldctl.sessions import continuation_tree, supervisors
+from hldctl.sessions import supervisors
+from hldctl.sessions.inspect import continuation_tree
 from hldctl.states import Status
 from hldctl.store import approvals, json_view
 from hldctl.store.connection import current_connection
@@ -161,7 +162,7 @@ def _parse_template(text: str) -> Template:
 def _draw(state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool, watch: bool) -> None:
     # Imported here: only a terminal needs them.
     from hldctl.cli.render import session_table
-    from hldctl.sessions import overview
+    from hldctl.sessions.inspect import overview
 
     def rows(current_overview: overview.Overview) -> list[session_table.Row]:
         outcomes = current_overview.outcomes

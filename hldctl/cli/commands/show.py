@@ -15,8 +15,8 @@ from hldctl.cli.render.session_text import denied_tools
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
-from hldctl.sessions import details, follow
-from hldctl.sessions.details import SessionDetails
+from hldctl.sessions.inspect import details, follow
+from hldctl.sessions.inspect.details import SessionDetails
 from hldctl.store import json_view
 from hldctl.store.database import open_for_reading
 from hldctl.store.file_snapshots import SnapshotRow
@@ -71,7 +71,7 @@ def _pager(as_json: bool) -> AbstractContextManager[None]:
 def _draw(inspection: SessionDetails, state: StateDirectory) -> None:
     # Imported here: only a terminal needs them.
     from hldctl.cli.render import session_page
-    from hldctl.sessions import activity
+    from hldctl.sessions.inspect import activity
 
     session = inspection.session
     with open_for_reading(state):

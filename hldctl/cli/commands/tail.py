@@ -13,8 +13,8 @@ from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.follow import print_events
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
-from hldctl.sessions import follow as session_events
 from hldctl.sessions import lookup, supervisors
+from hldctl.sessions.inspect import follow as session_events
 from hldctl.store.database import open_for_reading
 
 

@@ -15,10 +15,10 @@ from hldctl.cli.render.session_table import context_percent, ending
 from hldctl.cli.render.session_text import denied_tools, settings
 from hldctl.paths import StateDirectory
 from hldctl.protocol.restart import load_restarts
-from hldctl.sessions import costs, outline
-from hldctl.sessions.costs import Costs
-from hldctl.sessions.details import SessionDetails
-from hldctl.sessions.outline import Outline
+from hldctl.sessions.inspect import costs, outline
+from hldctl.sessions.inspect.costs import Costs
+from hldctl.sessions.inspect.details import SessionDetails
+from hldctl.sessions.inspect.outline import Outline
 from hldctl.states import Status
 from hldctl.store import approvals, events
 from hldctl.store.approvals import Approval

@@ -9,9 +9,9 @@ from typing import Any
 from hldctl.claude.usage import Spending
 from hldctl.paths import StateDirectory
 from hldctl.protocol.restart import Restart, load_restarts
-from hldctl.sessions import costs, follow
-from hldctl.sessions.costs import Costs
-from hldctl.sessions.details import SessionDetails
+from hldctl.sessions.inspect import costs, follow
+from hldctl.sessions.inspect.costs import Costs
+from hldctl.sessions.inspect.details import SessionDetails
 from hldctl.store import approvals, json_view
 from hldctl.store.connection import current_connection
 from hldctl.system.clock import format_rfc3339

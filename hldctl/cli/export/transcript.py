@@ -12,7 +12,7 @@ from hldctl.cli.render import edit_diff, tool_calls
 from hldctl.cli.render.edit_diff import Diff
 from hldctl.cli.render.events_plain import answerer
 from hldctl.cli.render.format import Timestamp, format_duration, noticeable_duration
-from hldctl.sessions.outline import Begin, End
+from hldctl.sessions.inspect.outline import Begin, End
 from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hldctl.cli.output import one_line
 from hldctl.cli.render.format import clock
-from hldctl.sessions.activity import Activity, ActivityKind
+from hldctl.sessions.inspect.activity import Activity, ActivityKind
 
 STYLES = {ActivityKind.WAITING: "yellow", ActivityKind.RESTARTING: "yellow", ActivityKind.RETRYING: "yellow"}
 """Styles of the activities that may need attention."""

@@ -17,7 +17,7 @@ from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line
 from hldctl.cli.render.format import noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
 from hldctl.cli.render.permission_request import Line
-from hldctl.sessions.tool_calls import ToolCalls
+from hldctl.sessions.inspect.tool_calls import ToolCalls
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event

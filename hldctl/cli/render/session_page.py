@@ -18,8 +18,8 @@ from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.session_table import context_percent, context_style, ending
 from hldctl.cli.render.session_text import denied_tools, next_commands, settings
 from hldctl.cli.terminal.rich_console import STYLES
-from hldctl.sessions.activity import Activity
-from hldctl.sessions.details import SessionDetails
+from hldctl.sessions.inspect.activity import Activity
+from hldctl.sessions.inspect.details import SessionDetails
 from hldctl.states import Status
 from hldctl.store.session import Session
 

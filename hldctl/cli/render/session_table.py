@@ -15,7 +15,7 @@ from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import age, clock
 from hldctl.cli.render.table_layout import Cell, Layout
 from hldctl.cli.terminal.rich_console import STYLES
-from hldctl.sessions.activity import Activity
+from hldctl.sessions.inspect.activity import Activity
 from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from hldctl.cli.output import one_line, truncate
-from hldctl.sessions.tool_calls import key_input
+from hldctl.sessions.inspect.tool_calls import key_input
 from hldctl.store.events import Event
 
 EDITS = frozenset({"Edit", "MultiEdit", "Write"})

@@ -10,8 +10,8 @@ from hldctl.cli.render import format, session_table, table_layout
 from hldctl.cli.render.format import clock
 from hldctl.cli.render.session_table import Row
 from hldctl.cli.render.table_layout import Cell, Layout
-from hldctl.sessions.activity import Activity
-from hldctl.sessions.process_usage import ProcessUsage
+from hldctl.sessions.inspect.activity import Activity
+from hldctl.sessions.inspect.process_usage import ProcessUsage
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(

@@ -170,7 +170,7 @@ def _attend(state: StateDirectory, session_id: str, options: AttachOptions) -> N
 def _print_pending_requests(state: StateDirectory, session_id: str) -> None:
     """Print permission requests until the session ends: the caller may be the one to answer them."""
     from hldctl.cli.render.events_plain import approval_line
-    from hldctl.sessions import follow
+    from hldctl.sessions.inspect import follow
     from hldctl.states import ApprovalStatus
     from hldctl.store.approvals import Approval
 

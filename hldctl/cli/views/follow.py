@@ -9,7 +9,7 @@ from hldctl.cli.render.events_plain import DetailLevels, approval_line, lines
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal.rich_console import can_draw
 from hldctl.paths import StateDirectory
-from hldctl.sessions import follow as session_events
+from hldctl.sessions.inspect import follow as session_events
 from hldctl.states import ApprovalStatus
 from hldctl.store import json_view
 from hldctl.store.approvals import Approval
@@ -72,7 +72,7 @@ def _follow(state: StateDirectory, ids: Sequence[str], *, after: int, last: int 
 def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: int | None, levels: DetailLevels) -> None:
     """Follow the events of a session, and print text while it is written."""
     from hldctl.cli.views.streaming_text import LiveText
-    from hldctl.sessions.partial_output import PartialOutput
+    from hldctl.sessions.inspect.partial_output import PartialOutput
 
     live = LiveText(lambda item: _print(item, levels, prefixed=False))
     writing = PartialOutput(state.session(session_id).journal)

@@ -18,9 +18,9 @@ from hldctl.cli.terminal import rich_console
 from hldctl.cli.views.approval_prompt import Asker
 from hldctl.cli.views.approval_prompt_rich import LiveSurface, live_line
 from hldctl.paths import StateDirectory
-from hldctl.sessions import follow
-from hldctl.sessions.partial_output import PartialOutput
-from hldctl.sessions.tool_calls import ToolCalls
+from hldctl.sessions.inspect import follow
+from hldctl.sessions.inspect.partial_output import PartialOutput
+from hldctl.sessions.inspect.tool_calls import ToolCalls
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store import sessions
 from hldctl.store.database import open_for_reading

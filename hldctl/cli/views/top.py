@@ -23,11 +23,12 @@ from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.request_screen import RequestView
 from hldctl.errors import ExitCode, HldctlError
 from hldctl.paths import StateDirectory
-from hldctl.sessions import activity, interrupt, overview, supervisors
-from hldctl.sessions.activity import Activity
+from hldctl.sessions import interrupt, supervisors
+from hldctl.sessions.inspect import activity, overview
+from hldctl.sessions.inspect.activity import Activity
+from hldctl.sessions.inspect.process_usage import ProcessUsage, UsageSampler
 from hldctl.sessions.permissions import answers
 from hldctl.sessions.permissions.answers import Decision
-from hldctl.sessions.process_usage import ProcessUsage, UsageSampler
 from hldctl.states import ENDED, ApprovalStatus, Status
 from hldctl.store import approvals, sessions
 from hldctl.store.connection import current_connection

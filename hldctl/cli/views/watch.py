@@ -13,8 +13,8 @@ from hldctl.cli.terminal.full_screen import full_screen, is_in_foreground
 from hldctl.cli.terminal.rich_console import console
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.paths import StateDirectory
-from hldctl.sessions import overview
-from hldctl.sessions.overview import Overview
+from hldctl.sessions.inspect import overview
+from hldctl.sessions.inspect.overview import Overview
 from hldctl.store.session_list import Listing
 
 

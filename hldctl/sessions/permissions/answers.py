@@ -12,7 +12,8 @@ from hldctl.claude import permission_hook
 from hldctl.claude.permission_hook import Rule
 from hldctl.claude.tools import EDITING_TOOLS
 from hldctl.errors import NoSuchSession, WrongState
-from hldctl.paths import StateDirectory, touch
+from hldctl.paths import StateDirectory
+from hldctl.private_files import touch
 from hldctl.sessions import lookup, supervisors
 from hldctl.sessions.permissions import caller, requests
 from hldctl.sessions.permissions.changes import approval_changes

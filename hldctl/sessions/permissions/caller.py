@@ -12,7 +12,8 @@ import os
 from typing import Any
 
 from hldctl.errors import UnfitEnvironment, WrongState
-from hldctl.paths import COMMAND_TOKEN, StateDirectory, user_name
+from hldctl.paths import COMMAND_TOKEN, StateDirectory
+from hldctl.private_files import user_name
 from hldctl.store import command_tokens, sessions
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_database

@@ -8,7 +8,7 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.ingest import session_record
 from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest
-from hldctl.sessions import follow
+from hldctl.sessions.inspect import follow
 from hldctl.store import events
 from hldctl.store.connection import execute
 from hldctl.store.database import open_database

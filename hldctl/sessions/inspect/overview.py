@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hldctl.paths import StateDirectory
-from hldctl.sessions import activity, supervisors
-from hldctl.sessions.activity import Activity
+from hldctl.sessions import supervisors
+from hldctl.sessions.inspect import activity
+from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.wait import POLL_SECONDS
 from hldctl.store import sessions
 from hldctl.store.database import files_to_watch, open_for_reading, refresh

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hldctl.sessions.continuation_tree import walk_tree
+from hldctl.sessions.inspect.continuation_tree import walk_tree
 from hldctl.store.session import Session
 from tests.helpers.sandbox import Sandbox
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from hldctl.sessions.tool_calls import key_input
+from hldctl.sessions.inspect.tool_calls import key_input
 from hldctl.states import EventType, NoteKind, Status
 from hldctl.store import activity, approvals
 from hldctl.store.activity import LastEvent, OpenCall, RunningSession

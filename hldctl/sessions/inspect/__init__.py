@@ -1,0 +1,1 @@
+"""Reading sessions: what they do, said, changed and cost."""
