@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from hldctl.errors import WrongState
 from hldctl.paths import StateDirectory
 from hldctl.private_files import touch
+from hldctl.protocol.interrupt import GRACE_SECONDS
 from hldctl.sessions import supervisors, wait
 from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.store import sessions
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import other_namespaces
-from hldctl.supervisor.termination import GRACE_SECONDS
 from hldctl.system.clock import current_time_ms
 
 

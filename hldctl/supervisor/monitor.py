@@ -11,6 +11,7 @@ from hldctl.ingest import session_record
 from hldctl.ingest.ingester import Ingester
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import ensure_exists, touch
+from hldctl.protocol.interrupt import GRACE_SECONDS
 from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.states import EndReason
 from hldctl.store import sessions
@@ -22,7 +23,7 @@ from hldctl.supervisor.outcome import decide
 from hldctl.supervisor.pending_hooks import expire_abandoned, waiting_hooks
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.supervisor.retry_loop import retry_until_success
-from hldctl.supervisor.termination import GRACE_SECONDS, StopSequence, descendants, end_descendants, reap
+from hldctl.supervisor.termination import StopSequence, descendants, end_descendants, reap
 from hldctl.supervisor.timeouts import Timeouts
 from hldctl.system import cgroup, malloc
 from hldctl.system.clock import current_time_ms

@@ -19,8 +19,6 @@ from hldctl.system.processes import identify
 if TYPE_CHECKING:
     import psutil
 
-GRACE_SECONDS = 10.0
-"""Default time from SIGINT to SIGTERM; Claude Code needs up to 1.6 s for an orderly exit."""
 # Time from SIGTERM to SIGKILL.
 _FORCE_SECONDS = 2.0
 _CLOCKS_DIFFER_SECONDS = 1.0

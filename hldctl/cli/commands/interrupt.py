@@ -11,11 +11,11 @@ from hldctl.cli import output
 from hldctl.cli.params import seconds_parser
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
+from hldctl.protocol.interrupt import GRACE_SECONDS
 from hldctl.sessions import interrupt, lookup, supervisors
 from hldctl.states import Status
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
-from hldctl.supervisor.termination import GRACE_SECONDS
 
 
 def command(
