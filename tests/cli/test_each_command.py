@@ -11,28 +11,12 @@ from pathlib import Path
 import pytest
 
 from hldctl.cli.app import COMMANDS
+from tests.helpers.fake_claude_conversation import read_program
 from tests.helpers.sample_sessions import HOUR, PADDING, SCREENS, ask, compare
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.terminal import Terminal
 
-CLAUDE = r"""
-if "--version" in sys.argv:
-    print("2.1.330 (Claude Code)")
-    sys.exit()
-query = sys.stdin.read()
-def write(**line):
-    print(json.dumps(line), flush=True)
-def say(block):
-    write(type="assistant", message={"id": query, "model": "claude-opus-5", "content": [block],
-          "usage": {"input_tokens": 1200, "cache_read_input_tokens": 66000, "output_tokens": 4300}})
-write(type="system", subtype="init", session_id="c" + query[:3], model="claude-opus-5")
-if "Push" in query:
-    say({"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "git push --force"}})
-    time.sleep(3600)
-say({"type": "text", "text": "The parser takes **semicolons** now."})
-write(type="result", subtype="success", is_error=False, num_turns=7, duration_ms=252000, total_cost_usd=0.4213,
-      result="The parser takes **semicolons** now.", modelUsage={"claude-opus-5": {"contextWindow": 200000}})
-"""
+CLAUDE = read_program("each_command.py")
 
 ELSEWHERE = {"ls": "ls-80", "show": "show-completed-80", "tail": "tail_80", "top": "top-80"}
 """With more kinds of sessions, in test_screens.py, views/test_follow.py and views/test_top.py."""

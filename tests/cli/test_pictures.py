@@ -77,6 +77,7 @@ def test_launch_help_matches_picture(shown: Gallery, columns: int) -> None:
 
 @WIDTHS
 def test_stats_match_picture(shown: Gallery, columns: int) -> None:
+    fix_times(shown)
     spend(shown)
     with Terminal(shown.sandbox, "stats", columns=columns, environment={"TZ": "UTC"}) as terminal:
         assert terminal.ended()[0] == 0

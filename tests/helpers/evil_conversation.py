@@ -1,6 +1,8 @@
-"""A conversation that tries to break out of the document it is exported to."""
+"""Texts that try to break out of the document that they are exported to."""
 
 from __future__ import annotations
+
+from tests.helpers.fake_claude_conversation import read_program
 
 EVIL = [
     "<script>alert(1)</script>",
@@ -19,16 +21,5 @@ EVIL = [
     "-->]]><!--",
 ]
 
-
-STREAM = f"""
-for evil in {EVIL!r}:
-    def say(**block):
-        print(json.dumps({{"type": "assistant", "message": {{"role": "assistant", "content": [block]}}}}))
-    say(type="text", text=evil)
-    say(type="thinking", thinking=evil)
-    say(type="tool_use", id=evil, name=evil, input={{evil: evil}})
-    result = {{"type": "tool_result", "tool_use_id": evil, "content": evil, "is_error": True}}
-    print(json.dumps({{"type": "user", "message": {{"role": "user", "content": [result]}}}}))
-    print(json.dumps({{"type": "system", "subtype": "task_started", "description": evil}}))
-print(json.dumps({{"type": "result", "subtype": "success", "is_error": True, "result": evil, "errors": [evil]}}))
-"""
+STREAM = read_program("evil_conversation.py")
+"""A stand-in for Claude Code that puts each text wherever a stream can have one."""

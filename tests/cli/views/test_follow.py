@@ -16,7 +16,7 @@ QUERY = "Make uploads more robust.\nThey fail at the first timeout."
 STEPS = (
     CONVERSATION
     + """
-clock = datetime.now(timezone.utc)
+clock = datetime.now(UTC)
 call("a", "Bash", command="make all")
 pause("second")
 call("b", "Bash", command="make docs")
@@ -105,7 +105,7 @@ def test_resize_leaves_no_remnants_and_loses_nothing(sandbox: Sandbox, kind: typ
 
 
 NARROWED = """
-clock = datetime.now(timezone.utc)
+clock = datetime.now(UTC)
 say("One two three.")
 for number in range(3):
     call(str(number), "Bash", command=f"make {number} with many words that need all of a wide terminal, " + "and " * 20)
