@@ -1,4 +1,4 @@
-"""The pictures in the documentation show what terminals show; docs/pictures/README.md says how to renew them."""
+"""The pictures in the documentation match what a terminal shows; docs/pictures/README.md explains how to renew them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from tests.helpers import svg_screenshot
 from tests.helpers.doc_blocks import ROOT
 from tests.helpers.fake_claude_conversation import ALL
-from tests.helpers.sample_sessions import CLAUDE, LAUNCHES, Gallery, compare_with, fix_times, gallery
+from tests.helpers.sample_sessions import CLAUDE, LAUNCHES, Gallery, compare_with_file, fix_times, launch_gallery
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.svg_screenshot import Theme
 from tests.helpers.terminal import Terminal
 
 PICTURES = ROOT / "docs" / "pictures"
 WIDTHS = pytest.mark.parametrize("columns", [80, 140])
-LARGEST = 60_000
+MAX_BYTES = 60_000
 
 _TITLES = {
     "completed": "Parser: take semicolons, too",
@@ -30,58 +30,58 @@ _TITLES = {
     "restarting": "Translate the manual",
     "queued": "Update the dependencies",
 }
-_TAME = CLAUDE.replace(r"\x1b[31mnot\x1b[0m", "not")
-_MIDNIGHT = 1_790_208_000_000
-"""The beginning of 2026-09-24, UTC."""
-_DAY = 86_400_000
-_MINUTE = 60_000
+_WITHOUT_ESCAPES = CLAUDE.replace(r"\x1b[31mnot\x1b[0m", "not")
+# 2026-09-24 00:00 UTC.
+_MIDNIGHT_MS = 1_790_208_000_000
+_DAY_MS = 86_400_000
+_MINUTE_MS = 60_000
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Iterator[Gallery]:
+def gallery(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Iterator[Gallery]:
     sandbox = Sandbox(tmp_path_factory.mktemp("pictures") / "sandbox")
-    launches = {kind: (*words, "--title", _TITLES[kind]) for kind, words in LAUNCHES.items()}
+    launches = {kind: (*arguments, "--title", _TITLES[kind]) for kind, arguments in LAUNCHES.items()}
     try:
-        yield gallery(sandbox, launches, _TAME)
+        yield launch_gallery(sandbox, launches, _WITHOUT_ESCAPES)
     finally:
         sandbox.close()
 
 
 @WIDTHS
-def test_ls_matches_picture(shown: Gallery, columns: int) -> None:
-    compare(shown, "ls", screen(shown, "ls", columns=columns))
+def test_ls_matches_picture(gallery: Gallery, columns: int) -> None:
+    compare(gallery, "ls", screen(gallery, "ls", columns=columns))
 
 
 @WIDTHS
-def test_ls_watch_matches_picture(shown: Gallery, columns: int) -> None:
-    fix_times(shown)
-    with Terminal(shown.sandbox, "ls", "--watch", columns=columns) as terminal:
+def test_ls_watch_matches_picture(gallery: Gallery, columns: int) -> None:
+    fix_times(gallery)
+    with Terminal(gallery.sandbox, "ls", "--watch", columns=columns) as terminal:
         terminal.becomes(_TITLES["completed"][:10])
-        compare(shown, "ls-watch", terminal.display)
+        compare(gallery, "ls-watch", terminal.display)
 
 
 @WIDTHS
-def test_show_matches_picture(shown: Gallery, columns: int) -> None:
-    compare(shown, "show", screen(shown, "show", shown.ids["tool"], columns=columns))
+def test_show_matches_picture(gallery: Gallery, columns: int) -> None:
+    compare(gallery, "show", screen(gallery, "show", gallery.ids["tool"], columns=columns))
 
 
 @WIDTHS
-def test_approvals_match_picture(shown: Gallery, columns: int) -> None:
-    compare(shown, "approvals", screen(shown, "approvals", columns=columns))
+def test_approvals_match_picture(gallery: Gallery, columns: int) -> None:
+    compare(gallery, "approvals", screen(gallery, "approvals", columns=columns))
 
 
 @WIDTHS
-def test_launch_help_matches_picture(shown: Gallery, columns: int) -> None:
-    compare(shown, "launch-help", screen(shown, "launch", "--help", columns=columns), title="hldctl launch --help")
+def test_launch_help_matches_picture(gallery: Gallery, columns: int) -> None:
+    compare(gallery, "launch-help", screen(gallery, "launch", "--help", columns=columns), title="hldctl launch --help")
 
 
 @WIDTHS
-def test_stats_match_picture(shown: Gallery, columns: int) -> None:
-    fix_times(shown)
-    spend(shown)
-    with Terminal(shown.sandbox, "stats", columns=columns, environment={"TZ": "UTC"}) as terminal:
+def test_stats_match_picture(gallery: Gallery, columns: int) -> None:
+    fix_times(gallery)
+    set_spending(gallery)
+    with Terminal(gallery.sandbox, "stats", columns=columns, environment={"TZ": "UTC"}) as terminal:
         assert terminal.ended()[0] == 0
-        compare(shown, "stats", terminal.display)
+        compare(gallery, "stats", terminal.display)
 
 
 @WIDTHS
@@ -103,11 +103,11 @@ def test_picture_directory_has_no_other_files() -> None:
 
 @pytest.mark.parametrize("theme", Theme, ids=lambda theme: theme.suffix)
 def test_colors_have_enough_contrast(theme: Theme) -> None:
-    """By the contrast that https://www.w3.org/TR/WCAG21/#contrast-minimum asks for."""
-    behind = luminance(theme.value.background_color)
+    """The minimum is that of https://www.w3.org/TR/WCAG21/#contrast-minimum."""
+    background = luminance(theme.value.background_color)
     colors = [theme.value.foreground_color, *(theme.value.ansi_colors[number] for number in range(16))]
     for color in colors:
-        darker, lighter = sorted((luminance(color), behind))
+        darker, lighter = sorted((luminance(color), background))
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5, color
 
 
@@ -117,33 +117,35 @@ def luminance(color: tuple[int, int, int]) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def screen(shown: Gallery, *arguments: str, columns: int) -> pyte.Screen:
-    fix_times(shown)
-    with Terminal(shown.sandbox, *arguments, columns=columns, lines=100) as terminal:
+def screen(gallery: Gallery, *arguments: str, columns: int) -> pyte.Screen:
+    fix_times(gallery)
+    with Terminal(gallery.sandbox, *arguments, columns=columns, lines=100) as terminal:
         assert terminal.ended()[0] == 0
         return terminal.display
 
 
-def spend(shown: Gallery) -> None:
-    """As if on each of some days a session had been, and what it has spent and taken."""
-    for day, session_id in enumerate(shown.ids.values()):
-        spent = (_MIDNIGHT + day * _DAY, 0.4 + (day * 7 % 5) * 0.55, (3 + day * 5 % 7) * 4 * _MINUTE)
-        shown.sandbox.sql(
-            "UPDATE sessions SET created_at = ?, cost_usd = ?, duration_ms = ? WHERE id = ?", *spent, session_id
+def set_spending(gallery: Gallery) -> None:
+    """Give each session its own day, cost and duration."""
+    for day, session_id in enumerate(gallery.ids.values()):
+        values = (_MIDNIGHT_MS + day * _DAY_MS, 0.4 + (day * 7 % 5) * 0.55, (3 + day * 5 % 7) * 4 * _MINUTE_MS)
+        gallery.sandbox.sql(
+            "UPDATE sessions SET created_at = ?, cost_usd = ?, duration_ms = ? WHERE id = ?", *values, session_id
         )
 
 
-def compare(shown: Gallery, name: str, display: pyte.Screen, title: str = "") -> None:
-    """With the pictures of that name and width, light and dark; HLDCTL_RENEW_PICTURES=1 renews them."""
+def compare(gallery: Gallery, name: str, display: pyte.Screen, title: str = "") -> None:
+    """Compare with the light and the dark picture of this name and width. HLDCTL_RENEW_PICTURES=1 writes them."""
     for theme in Theme:
         lines = svg_screenshot.lines(display)
-        drawn = svg_screenshot.svg(lines, display.columns, theme, title or f"hldctl {name.replace('-', ' --')}")
+        image = svg_screenshot.svg(lines, display.columns, theme, title or f"hldctl {name.replace('-', ' --')}")
         file = PICTURES / f"{name}-{display.columns}-{theme.suffix}.svg"
-        told = PICTURES / "README.md"
-        compare_with(file, shown.named(drawn, a_hash), renewed_by="HLDCTL_RENEW_PICTURES", told_in=told)
-        assert file.stat().st_size < LARGEST
+        manual = PICTURES / "README.md"
+        compare_with_file(
+            file, gallery.replace_ids(image, fake_hash), renew_variable="HLDCTL_RENEW_PICTURES", manual=manual
+        )
+        assert file.stat().st_size < MAX_BYTES
 
 
-def a_hash(number: int) -> str:
-    """What looks like an id's beginning."""
+def fake_hash(number: int) -> str:
+    """Return the nth fixed start of an ID."""
     return f"{number * 0x3D4E8F3B % 2**32:08x}"

@@ -1,4 +1,4 @@
-"""Files that belong to another user, and commands that root's powers do not help."""
+"""Files of another user, and commands that run without root's privileges."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 OTHER = 12345
-"""A user of no name."""
+"""The ID of a user without a name."""
 
 UNPRIVILEGED = ("unshare", "--user", "--map-user=1000")
-"""Before a command: its user's files stay its own, and no mode is overridden, although root may run the tests."""
+"""A prefix for a command: it keeps its user's files but cannot override file modes, even if root runs the tests."""
 
 _ROOT = () if os.geteuid() == 0 else ("sudo", "-n")
 
 
 @contextmanager
 def given_away(path: Path) -> Iterator[None]:
-    """The path, and what is below it, belongs to another user for the block."""
+    """Give a path, and all that is below it, to another user for the block."""
     _change_owner(path, OTHER)
     try:
         yield

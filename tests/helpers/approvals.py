@@ -21,23 +21,23 @@ def asking(sandbox: Sandbox, script: str, *arguments: str) -> str:
 
 
 def waiting(sandbox: Sandbox, session_id: str | None = None, count: int = 1) -> list[Json]:
-    """The requests that wait, once there are as many."""
+    """Wait until this many requests are pending, and return them."""
 
-    def look() -> list[Json]:
-        found: list[Json] = json.loads(sandbox.ok("approvals", "--json", *([session_id] if session_id else [])))
-        return found if len(found) >= count else []
+    def find_requests() -> list[Json]:
+        requests: list[Json] = json.loads(sandbox.ok("approvals", "--json", *([session_id] if session_id else [])))
+        return requests if len(requests) >= count else []
 
-    return eventually(look, f"{count} requests")
+    return eventually(find_requests, f"{count} requests")
 
 
 def asked(sandbox: Sandbox) -> list[Json]:
-    """All requests there ever were."""
-    found: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
-    return found
+    """Return all requests, answered ones too."""
+    requests: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
+    return requests
 
 
 def feed(sandbox: Sandbox, *types: str) -> list[Json]:
-    options = [word for name in types for word in ("--type", name)]
+    options = [argument for name in types for argument in ("--type", name)]
     return [json.loads(line) for line in sandbox.ok("events", "--json", *options).splitlines()]
 
 

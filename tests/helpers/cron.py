@@ -1,4 +1,4 @@
-"""Debian's own cron daemon, with a crontab of the test's own, separate from the machine's."""
+"""Debian's cron daemon with a private crontab, separate from that of the machine."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.helpers.sandbox import Completed, eventually, is_dead
 
 _NAMESPACE = ("unshare", "--mount") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--mount")
 
+# cron skips a job if it cannot set the job's groups, which is never allowed in a user namespace made without root.
 _UNPRIVILEGED = () if os.geteuid() == 0 else (sys.executable, no_setgroups.__file__)
-"""cron gives up a job whose groups it cannot set, and in a user namespace that nobody can set up as root it cannot."""
 
 _EMPTY = '""'
 
-# In place of the machine's crontabs, of cron's pid file and lock, and of what PAM would add to a job's environment.
-# A test that is killed takes cron along: it would begin the jobs again each minute, for good.
+# Hide the machine's crontabs, cron's pid file and lock, and the files from which PAM adds to a job's environment.
+# cron is killed with the test: otherwise it would start the jobs again each minute, forever.
 _SETUP = """
 mount --bind "$1" /var/spool/cron/crontabs
 mount -t tmpfs none /etc/cron.d
@@ -39,7 +39,7 @@ exec setpriv --pdeathsig KILL "$@" cron -f
 
 @dataclass(frozen=True)
 class Job:
-    """A line of the crontab, and the files that it leaves."""
+    """A line of the crontab, and the files that it writes."""
 
     command: str
     files: Path
@@ -65,39 +65,39 @@ class Job:
 
 
 class Cron:
-    """Runs each job once, at the next full minute."""
+    """A cron daemon that runs each job once, at the next full minute."""
 
-    def __init__(self, place: Path, variables: Mapping[str, str], jobs: Mapping[str, str]) -> None:
-        self._jobs = {name: Job(command, place / name) for name, command in jobs.items()}
-        crontabs = place / "crontabs"
+    def __init__(self, directory: Path, variables: Mapping[str, str], jobs: Mapping[str, str]) -> None:
+        self._jobs = {name: Job(command, directory / name) for name, command in jobs.items()}
+        crontabs = directory / "crontabs"
         crontabs.mkdir(parents=True)
         crontab = crontabs / "root"
-        # cron passes a whole crontab over for a variable without a value.
+        # cron ignores the whole crontab if a variable has no value.
         lines = [f"{name}={value or _EMPTY}\n" for name, value in variables.items()]
         crontab.write_text("".join(lines + [job.line for job in self._jobs.values()]))
         crontab.chmod(0o600)
-        nothing = place / "nothing"
-        nothing.touch()
+        empty_file = directory / "nothing"
+        empty_file.touch()
         self._daemon = psutil.Popen(
-            [*_NAMESPACE, "sh", "-ec", _SETUP, "sh", crontabs, nothing, *_UNPRIVILEGED],
+            [*_NAMESPACE, "sh", "-ec", _SETUP, "sh", crontabs, empty_file, *_UNPRIVILEGED],
             stdin=subprocess.DEVNULL,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )
         self._children: list[psutil.Process] = []
 
     def tick(self) -> None:
-        """Waits until each job has begun, and ends cron, which does not end what it has begun."""
-        eventually(self._has_begun, "cron to begin its jobs")
+        """Wait until each job has started, and stop cron; the jobs continue."""
+        eventually(self._have_jobs_started, "cron to start its jobs")
         self._children = self._daemon.children()
         self._daemon.terminate()
         self._daemon.wait()
 
-    def _has_begun(self) -> bool:
-        assert self._daemon.poll() is None, "cron does not run"
+    def _have_jobs_started(self) -> bool:
+        assert self._daemon.poll() is None, "cron is not running"
         return all(job.errors.exists() for job in self._jobs.values())
 
     def ended(self, name: str) -> Completed:
-        """The job once it has ended."""
+        """Wait until the job has ended, and return its result."""
         job = self._jobs[name]
         code = eventually(lambda: job.code.exists() and job.code.read_text(), f"the end of the job {name!r}")
         return Completed(job.command, int(code), job.output.read_text(), job.errors.read_text())
@@ -112,7 +112,7 @@ class Cron:
             self._children = self._daemon.children()
             self._daemon.kill()
             self._daemon.wait()
-        # One for each job, which waits for it; the job itself is the sandbox's.
+        # cron has one child per job, which waits for it; the sandbox kills the job itself.
         for child in self._children:
             if not is_dead(child):
                 child.kill()

@@ -1,4 +1,4 @@
-"""What a reader of an exported Markdown document gets, as GitHub or a viewer with HTML renders it."""
+"""An exported Markdown document as GitHub, or a viewer that allows HTML, renders it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _EMPTY = {"hr", "br"}
 _STYLES = {"text-align:left", "text-align:right", "text-align:center"}
 
 
-class Rendered(HTMLParser):
-    """A rendered document; fails at what is not closed in its place, and at all that no document may hold."""
+class RenderedMarkdown(HTMLParser):
+    """A rendered document. Raise AssertionError if an element is not closed in order, or is not allowed."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.top: list[tuple[str, str]] = []
-        """Return the top-level headings with their text."""
+        """Each heading at the top level: its tag and its text."""
         self.tags: set[str] = set()
         self._open: list[str] = []
         self.feed(html)
@@ -55,8 +55,8 @@ class Rendered(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open and self._open[0] in ("h1", "h2", "h3"):
-            tag, words = self.top[-1]
-            self.top[-1] = tag, words + data
+            tag, text = self.top[-1]
+            self.top[-1] = tag, text + data
 
     def handle_comment(self, data: str) -> None:
         raise AssertionError(f"a comment: {data}")
@@ -72,17 +72,17 @@ class Rendered(HTMLParser):
 
 
 def headings(markdown: str) -> list[tuple[str, str]]:
-    """The document's own headings, the same in each viewer."""
+    """Return the document's own headings. Raise AssertionError if the viewers do not agree."""
     first, *others = [
-        [(tag, words) for tag, words in Rendered(viewer.render(markdown)).top if tag in ("h1", "h2", "h3")]
+        [(tag, text) for tag, text in RenderedMarkdown(viewer.render(markdown)).top if tag in ("h1", "h2", "h3")]
         for viewer in VIEWERS
     ]
     assert all(other == first for other in others)
     return first
 
 
-def assert_contained(written: str) -> None:
-    """Holds for what stands for a message in a document, quoted or not: nothing runs, loads or swallows the rest."""
-    quoted = "\n".join(f"> {line}" for line in written.split("\n"))
-    document = f"### A\n\n{written}\n\n### B\n\n{quoted}\n\n### C\n\n<details>\n\n{written}\n\n</details>\n\n### D\n"
+def assert_contained(message: str) -> None:
+    """Assert that a message, quoted or not, runs nothing, loads nothing and does not swallow the text after it."""
+    quoted = "\n".join(f"> {line}" for line in message.split("\n"))
+    document = f"### A\n\n{message}\n\n### B\n\n{quoted}\n\n### C\n\n<details>\n\n{message}\n\n</details>\n\n### D\n"
     assert headings(document) == [("h3", letter) for letter in "ABCD"]

@@ -1,4 +1,4 @@
-"""A session of the genuine Claude Code with all that a page has a shape for, worth a look."""
+"""A session of the real Claude Code that has everything an exported page can show."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ QUERY = """Make uploads survive timeouts.
 They fail at the first one now. Try three times, and tell me what you changed."""
 
 
-def _call(tool: str, **given: object) -> str:
-    return f"call {tool} {json.dumps(given)}"
+def _call(tool: str, **tool_input: object) -> str:
+    return f"call {tool} {json.dumps(tool_input)}"
 
 
 EDIT = _call(
@@ -100,14 +100,14 @@ say Nobody but `src/upload.py` and `src/retry.py` sends anything.
 """
 
 
-def worked(sandbox: Sandbox) -> str:
-    """One that has ended: a call was approved, one denied, one failed, and a subagent had a part in it."""
+def run_sample_session(sandbox: Sandbox) -> str:
+    """Run the session and return its ID. It has an approved, a denied and a failed call, and a subagent."""
     sandbox.play(SCRIPT)
     for name, text in {"src/upload.py": UPLOAD, "tests/test_upload.py": TEST}.items():
         (sandbox.work / name).parent.mkdir(exist_ok=True)
         (sandbox.work / name).write_text(text)
     allowed = ("Read", "Edit", "Write", "Agent", "Bash(grep *)", "Bash(python3 *)")
-    rules = [word for rule in allowed for word in ("--allowed-tools", rule)]
+    rules = [argument for rule in allowed for argument in ("--allowed-tools", rule)]
     session_id = sandbox.launch(
         QUERY, "--title", "Uploads survive timeouts", "--name", "uploads", "--approvals", *rules
     )
@@ -118,5 +118,5 @@ def worked(sandbox: Sandbox) -> str:
 
 
 def _answer(sandbox: Sandbox, command: str, comment: str) -> None:
-    (asked,) = eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "a request")
-    sandbox.ok(command, asked["id"], "--comment", comment)
+    (request,) = eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "a request")
+    sandbox.ok(command, request["id"], "--comment", comment)

@@ -1,4 +1,4 @@
-"""Killing hldctl at a step of its work."""
+"""Killing a supervisor at a given step of its work."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ INJECTED = Path(__file__).parents[1] / "crash" / "injected"
 
 
 def crash_at(sandbox: Sandbox, step: str) -> None:
+    """Let the first supervisor that reaches a step, such as `delete:call`, be killed there."""
     sandbox.environment |= {
         "PYTHONPATH": str(INJECTED),
         "HLDCTL_TEST_KILL_AT": step,

@@ -1,4 +1,4 @@
-"""A small MCP server on standard input and output: one tool, which returns hldctl's environment variables."""
+"""An MCP server on standard input and output. Its one tool returns hldctl's environment variables."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def result(request: dict[str, Any]) -> dict[str, Any] | None:
             return {"tools": [TOOL]}
         case "tools/call":
             prefixes = ("HLDCTL_HOME", "HLDCTL_RUN", "HLDCTL_SESSION", "HUMANLAYER_", "T_")
-            known = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
-            return {"content": [{"type": "text", "text": json.dumps(known)}]}
+            variables = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
+            return {"content": [{"type": "text", "text": json.dumps(variables)}]}
     return None
 
 
@@ -31,8 +31,8 @@ def main() -> None:
         if "id" not in request:
             continue
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
-        if (known := result(request)) is not None:
-            answer["result"] = known
+        if (content := result(request)) is not None:
+            answer["result"] = content
         else:
             answer["error"] = {"code": -32601, "message": "unknown method"}
         print(json.dumps(answer), flush=True)

@@ -1,6 +1,6 @@
-"""Runs a program to which setgroups(2) seems to succeed though nothing is done.
+"""A program that runs another one in which setgroups(2) does nothing and reports success.
 
-In a user namespace that was made without privilege, the kernel allows it to nobody, not even to its root.
+In a user namespace made without privileges the kernel forbids setgroups(2), even to its root.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(command: list[str]) -> None:
     program = _Program(len(instructions), b"".join(instructions))
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "no filter can be set here")
+        raise OSError(ctypes.get_errno(), "cannot install a seccomp filter")
     os.execvp(command[0], command)
 
 

@@ -1,4 +1,4 @@
-"""Sessions that wait for a restart of their Claude Code."""
+"""Sessions whose Claude Code will be restarted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from tests.helpers.sandbox import Json, Sandbox, eventually
 
 
 def restarted(sandbox: Sandbox, session_id: str) -> Json:
-    """The session once it waits to be started again."""
+    """Wait until a restart of the session is planned, and return the session."""
     eventually(lambda: sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0][0], "a restart")
     return sandbox.show(session_id)
 
 
 def hurry(sandbox: Sandbox, session_id: str) -> None:
-    """Makes what the session waits for due: nobody has to sit through the pause."""
+    """Make the planned restart due now."""
     (stored,) = sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0]
     sandbox.sql(
         "UPDATE sessions SET restarts = ? WHERE id = ?",

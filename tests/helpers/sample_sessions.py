@@ -1,4 +1,4 @@
-"""One session of each kind, with times and numbers that are always the same: what screens are compared with."""
+"""One session of each kind, with the same times and numbers in each run, for snapshots of screens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.helpers.fake_claude_conversation import read_program
 from tests.helpers.sandbox import Sandbox, eventually
 from tests.helpers.terminal import Terminal
 
-SCREENS = Path(__file__).parents[1] / "cli" / "snapshots"
+SNAPSHOTS = Path(__file__).parents[1] / "cli" / "snapshots"
 
 CLAUDE = read_program("sample_sessions.py")
 """A stand-in for Claude Code: words in the query decide how the session behaves."""
@@ -32,72 +32,75 @@ LAUNCHES = {
     "restarting": ("It breaks", "--retries", "3"),
     "queued": ("It waits for the other", "--name", "nightly", "--if-running", "queue"),
 }
-"""By kind, the oldest first; a word of each query selects what the stand-in does."""
+"""The query and options of each kind, the oldest first. A word of the query decides what the stand-in does."""
 
 KINDS = tuple(LAUNCHES)
 
-HOUR = 3_600_000
-PADDING = 30_000
-"""Milliseconds by which a test may be late before a clock without seconds shows it."""
+HOUR_MS = 3_600_000
+PADDING_MS = 30_000
+"""How late a test may run before a time shown in minutes changes."""
 
 
 @dataclass
 class Gallery:
+    """A sandbox with one session of each kind."""
+
     sandbox: Sandbox
     ids: dict[str, str] = field(default_factory=dict)
 
     def screen(self, *arguments: str, columns: int, lines: int) -> str:
-        """What a command leaves on a terminal, with ids and times that are always the same."""
+        """Return the screen after a command, with fixed IDs and times."""
         fix_times(self)
         with Terminal(self.sandbox, *arguments, columns=columns, lines=lines) as terminal:
             code, _ = terminal.ended()
             assert code == 0
-            return self.named("\n".join(terminal.screen()))
+            return self.replace_ids("\n".join(terminal.screen()))
 
-    def named(self, text: str, form: Callable[[int], str] = "{:08d}".format) -> str:
-        """With ids that are always the same, of which `form` gives the first eight characters."""
+    def replace_ids(self, text: str, form: Callable[[int], str] = "{:08d}".format) -> str:
+        """Return a text with fixed IDs. `form` gives the first eight characters of the nth one."""
         for number, session_id in enumerate(self.ids.values(), 1):
-            same = f"{form(number)}-1111-2222-3333-444444444444"
-            text = text.replace(session_id, same).replace(session_id[:8], same[:8])
+            fixed_id = f"{form(number)}-1111-2222-3333-444444444444"
+            text = text.replace(session_id, fixed_id).replace(session_id[:8], fixed_id[:8])
         return text.rstrip() + "\n"
 
 
-def gallery(sandbox: Sandbox, launches: Mapping[str, Sequence[str]] = LAUNCHES, claude: str = CLAUDE) -> Gallery:
+def launch_gallery(sandbox: Sandbox, launches: Mapping[str, Sequence[str]] = LAUNCHES, claude: str = CLAUDE) -> Gallery:
+    """Launch a session of each kind and wait until each has its final state."""
     sandbox.claude(claude)
-    # Paths that are as long in each run.
+    # Paths have the same length in each run.
     sandbox.environment["HOME"] = str(sandbox.root)
     started = {}
     for kind in KINDS:
         started[kind] = sandbox.launch(*launches[kind])
         if kind == "restarting":
-            # At once: it restarts in five seconds.
+            # Immediately, because it would restart in five seconds.
             _postpone(sandbox, started[kind])
-    made = Gallery(sandbox, started)
+    gallery = Gallery(sandbox, started)
     sandbox.run("wait", started["completed"], started["failed"], started["denied"])
     calls = "SELECT 1 FROM conversation_events WHERE session_id IN (?, ?) AND tool_id = 't1'"
-    asked = (started["tool"], started["waiting"])
-    eventually(lambda: len(sandbox.sql(calls, *asked)) == 2, "both calls")
-    # What its stream says first, too, is then on all screens.
+    callers = (started["tool"], started["waiting"])
+    eventually(lambda: len(sandbox.sql(calls, *callers)) == 2, "both calls")
+    # Then the first line of each stream, too, is on all screens.
     models = "SELECT count(*) FROM sessions WHERE model_id IS NOT NULL"
     eventually(lambda: sandbox.sql(models) == [(len(started) - 1,)], "the models")
-    ask(sandbox, started["waiting"])
-    return made
+    insert_request(sandbox, started["waiting"])
+    return gallery
 
 
 def _postpone(sandbox: Sandbox, session_id: str) -> None:
-    decided = "SELECT restarts FROM sessions WHERE id = ? AND restarts IS NOT NULL"
-    stored = eventually(lambda: sandbox.sql(decided, session_id), "the restart to be decided")[0][0]
-    due = time.time_ns() // 1_000_000 + HOUR
+    planned = "SELECT restarts FROM sessions WHERE id = ? AND restarts IS NOT NULL"
+    stored = eventually(lambda: sandbox.sql(planned, session_id), "the restart to be planned")[0][0]
+    due = time.time_ns() // 1_000_000 + HOUR_MS
     restart = {**json.loads(stored)[0], "due": due}
     sandbox.sql("UPDATE sessions SET restarts = ? WHERE id = ?", json.dumps([restart]), session_id)
 
 
-def fix_times(made: Gallery) -> None:
-    """The oldest began as many hours ago as there are sessions, the newest one hour."""
-    sql, ids = made.sandbox.sql, made.ids
-    now = time.time_ns() // 1_000_000 - PADDING
+def fix_times(gallery: Gallery) -> None:
+    """Set the start of the newest session to one hour ago, of the one before to two hours ago, and so on."""
+    sql, ids = gallery.sandbox.sql, gallery.ids
+    now = time.time_ns() // 1_000_000 - PADDING_MS
     for hours, session_id in enumerate(reversed(ids.values()), 1):
-        created = now - hours * HOUR
+        created = now - hours * HOUR_MS
         sql(
             "UPDATE sessions SET created_at = ?1, started_at = ?1, last_activity_at = ?1 WHERE id = ?2",
             created,
@@ -108,7 +111,7 @@ def fix_times(made: Gallery) -> None:
             created,
             session_id,
         )
-        sql("UPDATE conversation_events SET created_at = ? WHERE session_id = ?", created + HOUR // 4, session_id)
+        sql("UPDATE conversation_events SET created_at = ? WHERE session_id = ?", created + HOUR_MS // 4, session_id)
     sql("UPDATE sessions SET started_at = NULL WHERE id = ?", ids["queued"])
     sql(
         "UPDATE sessions SET num_turns = 3, cost_usd = 1.5, context_window = 200000 WHERE id IN (?, ?)",
@@ -116,20 +119,20 @@ def fix_times(made: Gallery) -> None:
     )
     sql(
         "UPDATE sessions SET restarts = json_set(restarts, '$[0].due', ?) WHERE id = ?",
-        *(now + 2 * PADDING + 2 * HOUR, ids["restarting"]),
+        *(now + 2 * PADDING_MS + 2 * HOUR_MS, ids["restarting"]),
     )
-    sql("UPDATE approvals SET created_at = ?", now - 3 * HOUR)
+    sql("UPDATE approvals SET created_at = ?", now - 3 * HOUR_MS)
 
 
-def ask(sandbox: Sandbox, session_id: str, approval_id: str = "a0a0a0a0-0000") -> None:
-    """A request of a hook that lives as long as this process does."""
+def insert_request(sandbox: Sandbox, session_id: str, approval_id: str = "a0a0a0a0-0000") -> None:
+    """Insert a permission request whose hook process is this process."""
     hook = identify(os.getpid())
     assert hook is not None
-    asked = json.dumps({"command": "git push --force"})
+    tool_input = json.dumps({"command": "git push --force"})
     sandbox.sql(
         "INSERT INTO approvals (id, session_id, run_id, tool_use_id, tool_name, tool_input, status, created_at,"
         " hook_pid, hook_started, boot_id) VALUES (?, ?, '', 't1', 'Bash', ?, 'pending', 0, ?, ?, ?)",
-        *(approval_id, session_id, asked, hook.pid, hook.started, hook.boot_id),
+        *(approval_id, session_id, tool_input, hook.pid, hook.started, hook.boot_id),
     )
     sandbox.sql(
         "UPDATE sessions SET status = 'waiting_input', pending_approvals = pending_approvals + 1 WHERE id = ?",
@@ -137,17 +140,20 @@ def ask(sandbox: Sandbox, session_id: str, approval_id: str = "a0a0a0a0-0000") -
     )
 
 
-def compare(name: str, shown: str) -> None:
-    """With the file of that name; HLDCTL_RENEW_SCREENS=1 renews it."""
-    compare_with(SCREENS / f"{name}.txt", shown, renewed_by="HLDCTL_RENEW_SCREENS", told_in=SCREENS / "README.md")
+def compare_with_snapshot(name: str, screen: str) -> None:
+    """Compare a screen with its snapshot. HLDCTL_RENEW_SCREENS=1 writes the snapshot."""
+    compare_with_file(
+        SNAPSHOTS / f"{name}.txt", screen, renew_variable="HLDCTL_RENEW_SCREENS", manual=SNAPSHOTS / "README.md"
+    )
 
 
-def compare_with(file: Path, shown: str, *, renewed_by: str, told_in: Path) -> None:
-    if os.environ.get(renewed_by):
+def compare_with_file(file: Path, actual: str, *, renew_variable: str, manual: Path) -> None:
+    """Fail with a diff if the file has another text. Write the file if the variable is set."""
+    if os.environ.get(renew_variable):
         file.parent.mkdir(exist_ok=True)
-        file.write_text(shown)
+        file.write_text(actual)
     if not file.exists():
-        pytest.fail(f"{file} is missing; see {told_in}")
-    if shown != (expected := file.read_text()):
-        difference = unified_diff(expected.splitlines(), shown.splitlines(), "expected", "shown", lineterm="")
-        pytest.fail("\n".join([f"{file} shows something else; see {told_in}", *difference]))
+        pytest.fail(f"{file} is missing; see {manual}")
+    if actual != (expected := file.read_text()):
+        difference = unified_diff(expected.splitlines(), actual.splitlines(), "expected", "actual", lineterm="")
+        pytest.fail("\n".join([f"{file} has another text; see {manual}", *difference]))

@@ -1,4 +1,4 @@
-"""A private place for one test: a HOME, a state directory, a working directory, and hldctl run as a user would."""
+"""A private home, state directory and working directory for a test, in which it runs hldctl as a user would."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from hldctl.rehearsal.script import parse
 from hldctl.rehearsal.server import RehearsalServer
 
 PATIENCE = 180.0
-"""Seconds after which what a test waits for counts as missing."""
+"""How long a test waits for something before it fails."""
 
 GATED = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
-"""A conversation that stays in its midst until `go_on`."""
+"""A conversation that stops halfway until `go_on` is called."""
 
 Completed = subprocess.CompletedProcess[str]
 Json = dict[str, Any]
@@ -43,7 +43,7 @@ def claude_binary() -> Path:
 
 
 def is_dead(process: psutil.Process) -> bool:
-    """Also one that its parent has not buried yet."""
+    """Return whether the process is gone, or is a zombie that its parent has not reaped yet."""
     try:
         return process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     except psutil.NoSuchProcess:
@@ -51,49 +51,51 @@ def is_dead(process: psutil.Process) -> bool:
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
-    """Kills them; one may die first, often because another did."""
+    """Kill the processes; ignore those that have exited already."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
 
 
 def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
-    """What `look` gives once that is true; fails when patience is over."""
+    """Call `look` until its result is true, and return it. Raise AssertionError after `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
-        begun = time.monotonic()
-        if found := look():
-            return found
+        started = time.monotonic()
+        if result := look():
+            return result
         if (now := time.monotonic()) > deadline:
-            raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
-        # For as long as the look took: some are whole commands, and others need the processor too.
-        time.sleep(max(0.02, now - begun))
+            raise AssertionError(f"not within {patience:.0f} s: {what}")
+        # Sleep as long as the call took: some calls run a command, and other processes need the processor, too.
+        time.sleep(max(0.02, now - started))
 
 
 def kill_and_wait(process: psutil.Process) -> None:
-    """Kills it, and waits for its death."""
+    """Kill a process and wait until it is dead."""
     kill([process])
     eventually(lambda: is_dead(process), "its death")
 
 
 def wakeups(process: psutil.Process) -> int:
-    """How often it has waited for something and gone on."""
+    """Return how often the process has woken up: its voluntary context switches."""
     return int(process.num_ctx_switches().voluntary)
 
 
 def falls_asleep(process: psutil.Process) -> None:
-    """Waits until it waits for something that does not happen, rather than for its turn or for the disk."""
+    """Wait until the process sleeps for half a second, rather than waits for the processor or the disk."""
 
-    def sleeps() -> bool:
+    def is_asleep() -> bool:
         before = wakeups(process)
         time.sleep(0.5)
         return wakeups(process) == before and process.status() == psutil.STATUS_SLEEPING
 
-    eventually(sleeps, "it to fall asleep")
+    eventually(is_asleep, "the process to sleep")
 
 
 @dataclass
 class Sandbox:
+    """A private home, state directory and working directory, and the commands that run in them."""
+
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
     server: RehearsalServer | None = None
@@ -109,11 +111,11 @@ class Sandbox:
             "HLDCTL_CLAUDE": str(claude_binary()),
             "IS_SANDBOX": "1",
             "LANG": "C.UTF-8",
-            # Claude Code's own left-overs, too, go with the test.
+            # So that Claude Code's own temporary files are deleted with the test.
             "CLAUDE_CODE_TMPDIR": str(self.temporary),
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "TERM": "dumb",
-            # Nobody waits for an API that a test lets fail.
+            # Keep tests of a failing API short.
             "CLAUDE_CODE_MAX_RETRIES": "1",
         } | self.environment
 
@@ -137,24 +139,24 @@ class Sandbox:
         return self.state.session(session_id)
 
     def go_on(self) -> None:
-        """Let a `GATED` script continue."""
+        """Let a `GATED` conversation continue."""
         (self.work / "go-on").touch()
 
     def play(self, script: str) -> None:
-        """Starts the scripted Messages API; sessions launched from now on talk to it."""
-        assert self.server is None, "one script a sandbox"
+        """Start a mock of the Messages API that follows a script. Sessions launched after it use it."""
+        assert self.server is None, "a sandbox has one script"
         self.server = RehearsalServer(parse(script))
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         self.environment |= self.server.environment()
 
     def configure(self, text: str) -> None:
-        """Writes the user's configuration file."""
+        """Write the user's configuration file."""
         file = self.home / ".config" / "hldctl" / "config.toml"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
     def claude(self, script: str) -> Path:
-        """A stand-in for Claude Code, for streams that the real one cannot be made to produce."""
+        """Replace Claude Code with a Python script, for streams that the real one does not write. Return its path."""
         path = self.root / "claude"
         path.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{script}")
         path.chmod(0o755)
@@ -186,7 +188,7 @@ class Sandbox:
         )
 
     def ok(self, *arguments: str | Path, **options: Any) -> str:
-        """What a command that must succeed prints."""
+        """Run a command that must succeed, and return its standard output."""
         done = self.run(*arguments, **options)
         assert done.returncode == 0, f"exit {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -195,15 +197,15 @@ class Sandbox:
         return self.ok("launch", *arguments, **options).strip()
 
     def show(self, session_id: str) -> Json:
-        shown: Json = json.loads(self.ok("show", session_id, "--json"))
-        return shown
+        session: Json = json.loads(self.ok("show", session_id, "--json"))
+        return session
 
     def events(self, session_id: str) -> list[Json]:
-        shown: list[Json] = json.loads(self.ok("show", session_id, "--events", "--json"))
-        return shown
+        events: list[Json] = json.loads(self.ok("show", session_id, "--events", "--json"))
+        return events
 
     def sql(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Query the database, or change it, without hldctl."""
+        """Run a statement on hldctl's database and return the rows."""
         database = sqlite3.connect(self.state.database, timeout=PATIENCE)
         try:
             with database:
@@ -212,47 +214,47 @@ class Sandbox:
             database.close()
 
     def ended(self, session_id: str) -> Json:
-        """The session once it has ended."""
+        """Wait until the session has ended, and return it."""
         self.run("wait", session_id)
         return self.show(session_id)
 
     def journal_has(self, session_id: str, text: str) -> None:
-        """Waits until Claude Code has written that."""
+        """Wait until Claude Code has written this text."""
         journal = self.files(session_id).journal
         eventually(lambda: text.encode() in journal.read_bytes(), f"{text!r} in the journal")
 
-    def processes(self, chosen: Callable[[psutil.Process], bool] = lambda process: True) -> list[psutil.Process]:
-        """What was started from this sandbox and still lives; what dies while it is asked is left out."""
-        found = []
+    def processes(self, predicate: Callable[[psutil.Process], bool] = lambda process: True) -> list[psutil.Process]:
+        """Return the running processes of this sandbox that match, except those that exit during the search."""
+        matches = []
         for process in psutil.process_iter():
             try:
-                ours = process.environ().get("HLDCTL_HOME") == str(self.state.root)
-                alive = process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid()
-                if ours and alive and chosen(process):
-                    found.append(process)
+                is_ours = process.environ().get("HLDCTL_HOME") == str(self.state.root)
+                is_alive = process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid()
+                if is_ours and is_alive and predicate(process):
+                    matches.append(process)
             except psutil.Error:
                 continue
-        return found
+        return matches
 
-    def running(self, word: str) -> list[psutil.Process]:
-        """Those with a word like that in their command line."""
-        return self.processes(lambda process: any(word in argument for argument in process.cmdline()))
+    def running(self, text: str) -> list[psutil.Process]:
+        """Return the processes of this sandbox with this text in an argument of their command line."""
+        return self.processes(lambda process: any(text in argument for argument in process.cmdline()))
 
     def supervisors(self) -> list[psutil.Process]:
         return self.running("hldctl.supervisor")
 
     def close(self) -> None:
-        """Ends all that is left of the test."""
+        """Stop the mock API and kill all processes of the sandbox."""
         if self.server is not None:
             self.server.shutdown()
             self.server.server_close()
         self.power_off()
 
     def power_off(self) -> None:
-        """Kill all processes, including those that start while others are killed."""
+        """Kill all processes of the sandbox until none is left: one may start another before it is killed."""
 
-        def all_are_dead() -> bool:
+        def kill_all() -> bool:
             kill(self.processes())
             return not self.processes()
 
-        eventually(all_are_dead, "everything to stop")
+        eventually(kill_all, "all processes to exit")

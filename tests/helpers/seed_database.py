@@ -1,4 +1,4 @@
-"""Databases as they are after a day of use, and after years."""
+"""Databases with as many sessions as after a day of use, or after years."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hldctl.store.database import open_database
 from hldctl.store.models import SessionTable
 from hldctl.system.clock import current_time_ms
 
+# Multiplied by consecutive numbers, it gives IDs that are spread evenly.
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835
-"""Times a number it is an id that has nothing to do with that of the number before."""
-_APART_MS = 60_000
-_SESSIONS_AT_ONCE = 500
+_INTERVAL_MS = 60_000
+_BATCH_SIZE = 500
 _TEXT = "Read the parser, ran the tests, and fixed what failed. " * 4
 
-# In turn something said, a tool's call and its result.
+# A message, a tool call and its result, in turn.
 _EVENTS = """
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :events)
 INSERT INTO conversation_events (session_id, sequence, event_type, role, content, tool_id, tool_name, tool_input,
@@ -41,17 +41,17 @@ WHERE s.id IN (SELECT value FROM json_each(:ids)) ORDER BY s.created_at, e.seque
 
 
 def fill(home: Path, sessions: int, events_each: int) -> list[str]:
-    """Insert ended sessions with this many events each, and their feed; return the ids, oldest first."""
+    """Insert ended sessions with this many events each, and their feed. Return their IDs, the oldest first."""
     ids = [str(UUID(int=number * _SPREAD % (1 << 128))) for number in range(1, sessions + 1)]
-    start = current_time_ms() - sessions * _APART_MS
+    start = current_time_ms() - sessions * _INTERVAL_MS
     with open_database(StateDirectory(home)):
-        for first in range(0, sessions, _SESSIONS_AT_ONCE):
-            some = ids[first : first + _SESSIONS_AT_ONCE]
+        for first in range(0, sessions, _BATCH_SIZE):
+            batch = ids[first : first + _BATCH_SIZE]
             with transaction():
-                for place, session_id in enumerate(some, first):
-                    SessionTable.insert(session_row(session_id, start + place * _APART_MS)).execute()
-                current_connection().execute(_EVENTS, {"ids": json.dumps(some), "events": events_each, "text": _TEXT})
-                current_connection().execute(_FEED, {"ids": json.dumps(some)})
+                for number, session_id in enumerate(batch, first):
+                    SessionTable.insert(session_row(session_id, start + number * _INTERVAL_MS)).execute()
+                current_connection().execute(_EVENTS, {"ids": json.dumps(batch), "events": events_each, "text": _TEXT})
+                current_connection().execute(_FEED, {"ids": json.dumps(batch)})
     return ids
 
 

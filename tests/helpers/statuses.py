@@ -1,4 +1,4 @@
-"""Waiting for sessions to reach a status."""
+"""The statuses of sessions, and waiting for one of them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ TOOLS = ("--allowed-tools", "Bash")
 
 
 def statuses(sandbox: Sandbox) -> dict[str, str]:
+    """Return the status of each session by its ID."""
     return {session["id"]: session["status"] for session in json.loads(sandbox.ok("ls", "--json"))}
 
 
 def reaches(sandbox: Sandbox, session_id: str, status: str) -> None:
+    """Wait until the session has this status."""
     eventually(lambda: statuses(sandbox)[session_id] == status, f"{session_id} to be {status}")

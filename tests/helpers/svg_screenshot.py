@@ -1,4 +1,4 @@
-"""A terminal's screen as a picture: SVG with the system's own monospaced font, for a light page and for a dark one."""
+"""A terminal's screen as an SVG picture in the system's monospaced font, with a light and a dark theme."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 ASPECT = 0.6
-"""Of a character, as most monospaced fonts have it."""
+"""The width of a character divided by its height, as in most monospaced fonts."""
 
 _FONT = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace'
 
 RULES = f"""\
 text {{ font-family: {_FONT}; font-size: 20px; white-space: pre }}
 .chrome rect {{ stroke: #8c959f80 }}"""
-"""The style sheet of each picture; its characters are as high as rich takes them to be."""
+"""The style sheet of each picture. The font size is the one that rich assumes."""
 
 _FORMAT = f"""\
 <svg viewBox="0 0 {{width}} {{height}}" width="{{width}}" xmlns="http://www.w3.org/2000/svg">
@@ -38,15 +38,15 @@ _FORMAT = f"""\
 </svg>
 """
 
-_NEEDLESS = re.compile(r' clip-path="[^"]*"|<text [^>]*>\n</text>')
-"""rich cuts each line off at its end, which nothing here goes beyond, and draws its newline."""
+# rich clips each line at its end, which no text here exceeds, and draws its newline.
+_REDUNDANT = re.compile(r' clip-path="[^"]*"|<text [^>]*>\n</text>')
 
+# Not drawn: viewers treat spaces at the ends of a text differently.
 _GAPS = re.compile("(^ +|  +| +$)")
-"""Not drawn: programs differ in what becomes of spaces at the ends of a text."""
 
 
 class Theme(Enum):
-    """Colours that can be read on their background: all but dim ones with a contrast of 4.5 or more."""
+    """Colors with a contrast of at least 4.5 to their background, except dim ones."""
 
     DARK = TerminalTheme(
         (0x0D, 0x11, 0x17),
@@ -79,24 +79,24 @@ class Theme(Enum):
 
 
 def svg(lines: Iterable[Text], columns: int, theme: Theme, title: str = "", form: str = _FORMAT) -> str:
-    """What `Console.export_svg` makes of the lines; `form` is its code_format."""
+    """Return the lines as SVG. `form` is the `code_format` of `Console.export_svg`."""
     console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for line in lines:
         # Text after a wide character would be drawn too far to the left.
         assert cell_len(line.plain) == len(line.plain), f"{line.plain!r} has wide characters"
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
-    drawn = console.export_svg(
+    image = console.export_svg(
         title=title, theme=theme.value, code_format=form, font_aspect_ratio=ASPECT, unique_id="t"
     )
-    return re.sub(" +$", "", _NEEDLESS.sub("", drawn), flags=re.MULTILINE)
+    return re.sub(" +$", "", _REDUNDANT.sub("", image), flags=re.MULTILINE)
 
 
 def lines(screen: pyte.Screen) -> list[Text]:
-    """What stands on a terminal, with its colours, down to the last line that is not empty."""
-    found = [_line(screen, number) for number in range(screen.lines)]
-    while found and not found[-1].plain:
-        found.pop()
-    return found
+    """Return the lines of a terminal with their colors, without the empty lines at its end."""
+    rows = [_line(screen, number) for number in range(screen.lines)]
+    while rows and not rows[-1].plain:
+        rows.pop()
+    return rows
 
 
 def _line(screen: pyte.Screen, number: int) -> Text:
@@ -114,7 +114,7 @@ def _style(cell: Char) -> Style:
         color=_color(cell.fg),
         bgcolor=_color(cell.bg),
         bold=cell.bold,
-        # See tests.helpers.terminal.Display.
+        # tests.helpers.terminal.Display stores dim text as blinking text.
         dim=cell.blink,
         italic=cell.italics,
         underline=cell.underscore,
@@ -124,7 +124,7 @@ def _style(cell: Char) -> Style:
 
 
 def _color(name: str) -> str | None:
-    """rich's name of a colour of pyte's."""
+    """Return rich's name of one of pyte's colors, or None for the default color."""
     if name == "default":
         return None
     if re.fullmatch("[0-9a-f]{6}", name):

@@ -1,4 +1,4 @@
-"""A terminal for a test: hldctl run in it as by a person who reads and types."""
+"""A pseudo-terminal in which a test runs hldctl, types and reads the screen."""
 
 from __future__ import annotations
 
@@ -21,34 +21,36 @@ JOB_CONTROL = (
     *("bash", "--norc", "--noprofile", "-c", 'set -m; "$@"; while read -r line; do $line; done', "bash"),
     *(sys.executable, "-m", "hldctl"),
 )
-"""A shell that runs the command, and reads on once it has been stopped."""
+"""A shell that runs the command, and reads the next command when this one is stopped."""
 
 IN_BACKGROUND = (
     *JOB_CONTROL[:4],
-    # A command that is stopped ends the loops that it was continued in.
+    # A stopped command ends the loop in which it was continued.
     'set -m; "$@" &' + 3 * " while read -r line; do $line; done;",
     *JOB_CONTROL[5:],
 )
-"""The same, with the command in the background from the start."""
+"""The same shell, with the command in the background from the start."""
 
 
 class Display(pyte.Screen):
-    """pyte's, which knows of no dim text: that is kept as text that blinks, of which hldctl has none."""
+    """pyte's screen, with dim text stored as blinking text: pyte has no dim text, and hldctl never blinks."""
 
     def select_graphic_rendition(self, *attrs: int, **more: bool) -> None:
         changed: list[int] = []
         rest = list(attrs)
         while rest:
-            # A colour by its number, or by red, green and blue, is words of its own.
+            # A color takes several numbers: its index, or red, green and blue.
             size = {5: 3, 2: 5}.get(rest[1], 1) if rest[0] in (38, 48) and len(rest) > 1 else 1
-            words, rest = rest[:size], rest[size:]
-            changed += [5] if words == [2] else [22, 25] if words == [22] else words
+            attribute, rest = rest[:size], rest[size:]
+            changed += [5] if attribute == [2] else [22, 25] if attribute == [22] else attribute
         super().select_graphic_rendition(*changed, **more)
 
 
 class ReflowingScreen(Display):
-    """As most terminals of today, and unlike pyte's own: made narrower it wraps what is too long, rather than cutting
-    it, and the cursor stays at the character that it stood on."""
+    """A screen that wraps long lines when it becomes narrower, as most terminals do; pyte truncates them.
+
+    The cursor stays at its character.
+    """
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
         width, height = columns or self.columns, lines or self.lines
@@ -59,20 +61,20 @@ class ReflowingScreen(Display):
         for y in range(self.lines):
             row = {x: char for x, char in self.buffer[y].items() if char.data != " "}
             if y == self.cursor.y:
-                place = (len(rows) + self.cursor.x // width, self.cursor.x % width)
+                position = (len(rows) + self.cursor.x // width, self.cursor.x % width)
             for first in range(0, max([0, *row]) + 1, width):
                 rows.append({x - first: char for x, char in row.items() if first <= x < first + width})
-        # What has no room leaves at the bottom for as long as the cursor stays, and then at the top.
-        gone = max(0, place[0] - height + 1)
+        # Rows that do not fit are removed at the bottom as long as the cursor stays visible, and then at the top.
+        removed = max(0, position[0] - height + 1)
         super().resize(height, width)
         self.buffer.clear()
-        for y, row in enumerate(rows[gone : gone + height]):
+        for y, row in enumerate(rows[removed : removed + height]):
             self.buffer[y].update(row)
-        self.cursor.y, self.cursor.x = place[0] - gone, place[1]
+        self.cursor.y, self.cursor.x = position[0] - removed, position[1]
 
 
 class Terminal:
-    """One command of hldctl, or another program, in a terminal of its own."""
+    """A command of hldctl, or another program, in its own terminal."""
 
     def __init__(
         self,
@@ -96,7 +98,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            # As its own: shells ask for that, and Ctrl-C is a signal then.
+            # Make it the controlling terminal: shells need one, and Ctrl-C then sends a signal.
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(slave)
@@ -105,26 +107,26 @@ class Terminal:
         self._is_hung_up = False
 
     def shows(self, text: str) -> str:
-        """Waits for that to come; returns all that was shown up to then, which is not looked at again."""
+        """Wait for a text in the output. Return and discard the output up to its end."""
         deadline = time.monotonic() + PATIENCE
         while text not in self.shown:
             if not self._read() and time.monotonic() > deadline:
-                raise AssertionError(f"waited in vain for {text!r}; shown: {self.shown!r}")
-        before, found, self.shown = self.shown.partition(text)
-        return before + found
+                raise AssertionError(f"no {text!r} in the output: {self.shown!r}")
+        before, match, self.shown = self.shown.partition(text)
+        return before + match
 
     def screen(self) -> list[str]:
-        """What stands on the screen now, line by line, without blanks at the ends."""
+        """Return the lines of the screen, without trailing blanks."""
         while self._read():
             pass
         return [line.rstrip() for line in self.display.display]
 
     def becomes(self, text: str) -> list[str]:
-        """Waits until that stands on the screen; returns the screen."""
+        """Wait until a text is on the screen, and return the screen."""
         deadline = time.monotonic() + PATIENCE
         while text not in "\n".join(lines := self.screen()):
             if time.monotonic() > deadline:
-                raise AssertionError(f"waited in vain for {text!r} on the screen: {lines}")
+                raise AssertionError(f"no {text!r} on the screen: {lines}")
             time.sleep(0.02)
         return lines
 
@@ -133,11 +135,11 @@ class Terminal:
         termios.tcsetwinsize(self._master, (lines, columns))
 
     def modes(self) -> list[Any]:
-        """What `stty` shows: whether what is typed is echoed, and read in whole lines."""
+        """Return the attributes that `stty` shows, such as whether input is echoed and read line by line."""
         return termios.tcgetattr(self._master)
 
-    def is_as_before(self) -> bool:
-        """Whether no screen of its own is left on it, the cursor is there, and long lines wrap."""
+    def is_restored(self) -> bool:
+        """Return whether the command has left the alternate screen, shown the cursor and restored line wrapping."""
         self.screen()
         return (
             self.shown.count("\x1b[?1049h") == self.shown.count("\x1b[?1049l")
@@ -153,7 +155,7 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def ended(self) -> tuple[int, str]:
-        """The exit code, and what was shown last."""
+        """Wait for the command to exit. Return its exit code and the rest of the output."""
         code = self.process.wait(PATIENCE)
         while self._read():
             pass
@@ -161,16 +163,16 @@ class Terminal:
 
     def _read(self) -> bool:
         try:
-            read = os.read(self._master, 65536)
+            data = os.read(self._master, 65536)
         except BlockingIOError:
             time.sleep(0.02)
             return False
         except OSError:
-            # What Linux says once nobody has the other end open.
+            # Linux fails like this when no process has the other end open.
             return False
-        self._stream.feed(read)
-        self.shown += read.decode(errors="replace").replace("\r\n", "\n")
-        return bool(read)
+        self._stream.feed(data)
+        self.shown += data.decode(errors="replace").replace("\r\n", "\n")
+        return bool(data)
 
     def __enter__(self) -> Terminal:
         return self

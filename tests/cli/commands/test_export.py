@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from tests.helpers.evil_conversation import EVIL, STREAM
 from tests.helpers.fake_claude_conversation import ALL, CONVERSATION
-from tests.helpers.fake_claude_session import worked
+from tests.helpers.fake_claude_session import run_sample_session
 from tests.helpers.sandbox import Sandbox, eventually
 
 QUOTED = "'```out```'"
@@ -238,7 +238,7 @@ def test_queued_session_can_be_exported(sandbox: Sandbox) -> None:
 
 
 def test_document_shows_permission_requests_and_answers(sandbox: Sandbox) -> None:
-    session_id = worked(sandbox)
+    session_id = run_sample_session(sandbox)
     page, markdown = exported(sandbox, session_id), sandbox.ok("export", session_id)
     for text in (page.text, markdown):
         for words in ("denied: push it yourself, please", "approved by ", "; approved after ", ": go ahead"):

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 from tests.helpers.evil_conversation import EVIL, STREAM
-from tests.helpers.fake_claude_session import worked
+from tests.helpers.fake_claude_session import run_sample_session
 from tests.helpers.sandbox import Sandbox, eventually, is_dead
 
 PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
@@ -82,7 +82,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def exported(sandbox: Sandbox) -> Path:
-    session_id = worked(sandbox)
+    session_id = run_sample_session(sandbox)
     sandbox.ok("export", session_id, "--format", "html", "-o", "page.html")
     return sandbox.work / "page.html"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hldctl.cli.export.safe_markdown import code_block, escape_markdown, to_safe_markdown
 from tests.fuzz.fuzz import corpus
-from tests.helpers.exported_markdown import VIEWERS, Rendered, assert_contained, headings
+from tests.helpers.exported_markdown import VIEWERS, RenderedMarkdown, assert_contained, headings
 from tests.helpers.fake_claude_conversation import CONVERSATION
 from tests.helpers.sandbox import Sandbox
 
@@ -70,8 +70,8 @@ def test_any_message_is_contained(text: str) -> None:
 def test_escaped_line_renders_as_plain_text(text: str) -> None:
     line = escape_markdown(" ".join(text.split()))
     for viewer in VIEWERS:
-        assert Rendered(viewer.render(f"{line}: x")).tags == {"p"}
-        assert Rendered(viewer.render(f"- {line}: x")).tags == {"ul", "li"}
+        assert RenderedMarkdown(viewer.render(f"{line}: x")).tags == {"p"}
+        assert RenderedMarkdown(viewer.render(f"- {line}: x")).tags == {"ul", "li"}
 
 
 @pytest.mark.parametrize("text", PAYLOADS, ids=[path.name for path in corpus("message")])

@@ -30,7 +30,7 @@ def test_signal_ends_follower_and_restores_terminal(
         terminal.becomes("make all")
         terminal.process.send_signal(number)
         assert terminal.ended()[0] == -number
-        assert terminal.is_as_before()
+        assert terminal.is_restored()
         assert terminal.modes() == before
         if arguments[0] == "tail":
             assert [line for line in terminal.screen() if line] == ["▌ Make it."]
@@ -45,7 +45,7 @@ def test_signal_ends_followed_launch_and_restores_terminal(sandbox: Sandbox, num
         terminal.becomes("make all")
         terminal.process.send_signal(number)
         assert terminal.ended()[0] == code
-        assert (terminal.is_as_before(), terminal.modes()) == (True, before)
+        assert (terminal.is_restored(), terminal.modes()) == (True, before)
         assert not [line for line in terminal.screen() if "make all" in line and "Bash" in line and " · " in line]
     # To close a terminal is not to stop what outlives it.
     assert sandbox.show("last")["status"] == ("interrupted" if number == signal.SIGTERM else "running")
@@ -80,7 +80,7 @@ def test_signal_to_top_ends_its_follower_and_restores_terminal(sandbox: Sandbox)
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.ended()[0] == -signal.SIGTERM
         eventually(lambda: not sandbox.running("tail"), "the end of what followed")
-        assert (terminal.is_as_before(), terminal.modes()) == (True, before)
+        assert (terminal.is_restored(), terminal.modes()) == (True, before)
     assert sandbox.show(session_id)["status"] == "running"
 
 
@@ -93,7 +93,7 @@ def test_signal_at_prompt_restores_terminal_and_answers_nothing(sandbox: Sandbox
         terminal.becomes("Allow?")
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.ended()[0] == -signal.SIGTERM
-        assert (terminal.is_as_before(), terminal.modes()) == (True, before)
+        assert (terminal.is_restored(), terminal.modes()) == (True, before)
     assert sandbox.show(session_id)["pending_approvals"] == 1
 
 
@@ -123,7 +123,7 @@ def test_background_process_draws_nothing(sandbox: Sandbox, arguments: list[str]
         terminal.enter("fg\n")
         terminal.becomes("make all")
         terminal.enter("\x1a")
-        eventually(terminal.is_as_before, "its own screen to go")
+        eventually(terminal.is_restored, "its own screen to go")
         eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         terminal.screen()
         drawn = terminal.shown
@@ -139,10 +139,10 @@ def test_background_process_draws_nothing(sandbox: Sandbox, arguments: list[str]
         assert terminal.shown.replace("\r", "").strip().startswith(drawn.replace("\r", "").strip())
         assert "\x1b[?1049h" not in terminal.shown[len(drawn) :]
         terminal.enter("fg\n")
-        eventually(lambda: not terminal.is_as_before(), "its screen to come back")
+        eventually(lambda: not terminal.is_restored(), "its screen to come back")
         terminal.enter("\x03")
         eventually(lambda: not drawing(sandbox, shell), "its end")
-        assert (terminal.is_as_before(), terminal.modes()) == (True, before)
+        assert (terminal.is_restored(), terminal.modes()) == (True, before)
 
 
 @pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])

@@ -190,13 +190,13 @@ def test_ctrl_z_restores_terminal_and_fg_redraws(sandbox: Sandbox) -> None:
         before = terminal.modes()
         terminal.becomes("q quit")
         terminal.enter("\x1a")
-        eventually(terminal.is_as_before, "its own screen to go")
+        eventually(terminal.is_restored, "its own screen to go")
         eventually(lambda: terminal.modes() == before, "an echo")
         terminal.enter("fg\n")
-        eventually(lambda: not terminal.is_as_before(), "its screen to come back")
+        eventually(lambda: not terminal.is_restored(), "its screen to come back")
         assert session_id in ids(terminal.becomes("q quit"))
         terminal.enter("q")
-        eventually(terminal.is_as_before, "it to leave")
+        eventually(terminal.is_restored, "it to leave")
         eventually(lambda: terminal.modes() == before, "an echo")
 
 
