@@ -1,4 +1,4 @@
-"""Answering at a terminal: what waits is shown, and a key decides."""
+"""`hldctl approve` and other prompts at a terminal."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.helpers.terminal import Terminal
 QUESTION = "[q]uit"
 
 
-def asked(sandbox: Sandbox) -> list[Json]:
-    found: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
-    return found
+def all_requests(sandbox: Sandbox) -> list[Json]:
+    requests: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
+    return requests
 
 
-def waiting(sandbox: Sandbox, script: str) -> str:
-    """A session that waits for permission."""
+def launch_waiting(sandbox: Sandbox, script: str) -> str:
+    """Return the ID of a session that waits for permission."""
     sandbox.play(script)
     session_id = sandbox.launch("Hi", "--approvals")
-    eventually(lambda: asked(sandbox), "the request")
+    eventually(lambda: all_requests(sandbox), "the request")
     return session_id
 
 
@@ -31,7 +31,7 @@ EDIT = 'call Write {"file_path": "made", "content": "one\\ntwo\\n"}\n\n'
 
 @pytest.mark.parametrize(("key", "status", "made"), [("y", "approved", True), ("n", "denied", False)])
 def test_key_answers_the_request(sandbox: Sandbox, key: str, status: str, made: bool) -> None:
-    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         assert "$ touch made" in terminal.shows(QUESTION)
         terminal.enter(f"{key}\n")
@@ -40,25 +40,25 @@ def test_key_answers_the_request(sandbox: Sandbox, key: str, status: str, made: 
             terminal.enter("Rather not.\n")
         assert terminal.ended()[0] == 0
     assert sandbox.ended(session_id)["end_reason"] == "success"
-    (request,) = asked(sandbox)
+    (request,) = all_requests(sandbox)
     assert (request["status"], (sandbox.work / "made").exists()) == (status, made)
     assert request["comment"] == (None if made else "Rather not.")
 
 
 def test_edit_is_shown_as_diff_and_always_allows_the_next(sandbox: Sandbox) -> None:
-    session_id = waiting(sandbox, EDIT + EDIT.replace("made", "other") + "say Done.")
+    session_id = launch_waiting(sandbox, EDIT + EDIT.replace("made", "other") + "say Done.")
     with Terminal(sandbox, "approve") as terminal:
-        shown = terminal.shows(QUESTION)
-        assert "\x1b[32m+one" in shown
-        assert "+two" in shown
+        output = terminal.shows(QUESTION)
+        assert "\x1b[32m+one" in output
+        assert "+two" in output
         terminal.enter("a\n")
         assert terminal.ended()[0] == 0
     assert sandbox.ended(session_id)["end_reason"] == "success"
-    assert [request["status"] for request in asked(sandbox)] == ["approved"] * 2
+    assert [request["status"] for request in all_requests(sandbox)] == ["approved"] * 2
 
 
 def test_editor_changes_the_input(sandbox: Sandbox) -> None:
-    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     editor = sandbox.root / "editor"
     editor.write_text('#!/bin/sh\nsed -i s/made/changed/ "$1"\n')
     editor.chmod(0o755)
@@ -66,7 +66,7 @@ def test_editor_changes_the_input(sandbox: Sandbox) -> None:
     with Terminal(sandbox, "approve") as terminal:
         terminal.shows(QUESTION)
         terminal.enter("e\n")
-        # The changed call is shown, and asked about, before it runs.
+        # The changed call is shown and confirmed before it runs.
         assert "$ touch changed" in terminal.shows("Run it with these changes?")
         terminal.shows(QUESTION)
         terminal.enter("y\n")
@@ -77,19 +77,19 @@ def test_editor_changes_the_input(sandbox: Sandbox) -> None:
 
 
 def test_quit_answers_nothing(sandbox: Sandbox) -> None:
-    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         terminal.shows(QUESTION)
         terminal.enter("x\n")
         terminal.shows("is not an answer")
         terminal.enter("q\n")
         assert terminal.ended()[0] == 0
-    assert asked(sandbox)[0]["status"] == "pending"
+    assert all_requests(sandbox)[0]["status"] == "pending"
     sandbox.ok("interrupt", session_id)
 
 
 def test_follower_at_terminal_prompts_in_place(sandbox: Sandbox) -> None:
-    session_id = waiting(sandbox, f"{TOUCH}say All done.")
+    session_id = launch_waiting(sandbox, f"{TOUCH}say All done.")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
         terminal.shows(QUESTION)
         terminal.enter("y\n")
@@ -101,9 +101,9 @@ def test_follower_at_terminal_prompts_in_place(sandbox: Sandbox) -> None:
 
 def test_launch_at_terminal_uses_approvals_by_default(sandbox: Sandbox) -> None:
     sandbox.play(f"{TOUCH}say Done.")
-    for words, hooked in (([], True), (["--no-approvals"], False)):
-        with Terminal(sandbox, "launch", "Hi", *words) as terminal:
+    for options, has_hook in (([], True), (["--no-approvals"], False)):
+        with Terminal(sandbox, "launch", "Hi", *options) as terminal:
             assert terminal.ended()[0] == 0
         session_id = sandbox.show("last")["id"]
-        assert sandbox.files(session_id).settings_with_hook.exists() == hooked
+        assert sandbox.files(session_id).settings_with_hook.exists() == has_hook
         sandbox.run("interrupt", session_id)

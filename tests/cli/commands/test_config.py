@@ -1,4 +1,4 @@
-"""`hldctl config`, and defaults for options from the configuration file."""
+"""`hldctl config`, and defaults of options from the configuration file."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ fail_on_denial = true
 """
 
 
-def file(sandbox: Sandbox) -> Path:
+def config_path(sandbox: Sandbox) -> Path:
     return sandbox.home / ".config" / "hldctl" / "config.toml"
 
 
-def shown(sandbox: Sandbox, **environment: str) -> dict[str, dict[str, Any]]:
-    return {each["key"]: each for each in json.loads(sandbox.ok("config", "--json", environment=environment))}
+def show_settings(sandbox: Sandbox, **environment: str) -> dict[str, dict[str, Any]]:
+    return {setting["key"]: setting for setting in json.loads(sandbox.ok("config", "--json", environment=environment))}
 
 
-def refused(sandbox: Sandbox, *arguments: str) -> str:
-    """What a command says that must not be obeyed."""
+def run_rejected(sandbox: Sandbox, *arguments: str) -> str:
+    """Run a command that must fail with bad usage. Return its message."""
     done = sandbox.run("config", *arguments)
     assert (done.returncode, done.stdout) == (2, ""), done.stdout
     assert "Traceback" not in done.stderr
@@ -58,22 +58,27 @@ def refused(sandbox: Sandbox, *arguments: str) -> str:
 
 def test_config_shows_each_setting_and_its_source(sandbox: Sandbox) -> None:
     sandbox.configure(COMMENTED)
-    found = shown(sandbox)
-    assert found["retries"] == {"key": "retries", "value": 1, "source": "file", "location": str(file(sandbox))}
-    assert (found["groups.review"]["value"], found["prune.keep"]["source"]) == (2, "file")
-    assert found["model"] == {"key": "model", "value": None, "source": "default", "location": None}
-    assert (found["fail_on_denial"]["value"], found["fail_on_denial"]["source"]) == (False, "default")
-    home, claude = found["state_directory"], found["claude"]
+    settings = show_settings(sandbox)
+    assert settings["retries"] == {
+        "key": "retries",
+        "value": 1,
+        "source": "file",
+        "location": str(config_path(sandbox)),
+    }
+    assert (settings["groups.review"]["value"], settings["prune.keep"]["source"]) == (2, "file")
+    assert settings["model"] == {"key": "model", "value": None, "source": "default", "location": None}
+    assert (settings["fail_on_denial"]["value"], settings["fail_on_denial"]["source"]) == (False, "default")
+    home, claude = settings["state_directory"], settings["claude"]
     assert (home["value"], home["source"], home["location"]) == (str(sandbox.state.root), "environment", "HLDCTL_HOME")
     assert (claude["source"], claude["location"]) == ("environment", "HLDCTL_CLAUDE")
 
 
 def test_config_shows_defaults_without_variables(sandbox: Sandbox) -> None:
-    found = shown(sandbox, HLDCTL_HOME="", HLDCTL_CLAUDE="")
-    assert found["state_directory"]["value"] == str(sandbox.home / ".local" / "state" / "hldctl")
-    assert found["state_directory"]["source"] == "default"
-    assert found["claude"]["source"] in ("environment", "found")
-    assert shown(sandbox, HLDCTL_CLAUDE="/nowhere")["claude"]["source"] == "missing"
+    settings = show_settings(sandbox, HLDCTL_HOME="", HLDCTL_CLAUDE="")
+    assert settings["state_directory"]["value"] == str(sandbox.home / ".local" / "state" / "hldctl")
+    assert settings["state_directory"]["source"] == "default"
+    assert settings["claude"]["source"] in ("environment", "found")
+    assert show_settings(sandbox, HLDCTL_CLAUDE="/nowhere")["claude"]["source"] == "missing"
 
 
 def test_config_table_in_a_pipe_and_at_a_terminal(sandbox: Sandbox) -> None:
@@ -82,21 +87,21 @@ def test_config_table_in_a_pipe_and_at_a_terminal(sandbox: Sandbox) -> None:
     assert header.split() == ["KEY", "VALUE", "FROM"]
     assert [row.split() for row in rows if row.startswith(("retries", "model"))] == [
         ["model", "Claude", "Code's", "own", "default"],
-        ["retries", "1", str(file(sandbox))],
+        ["retries", "1", str(config_path(sandbox))],
     ]
     with Terminal(sandbox, "config", columns=100, lines=30) as terminal:
         screen = terminal.becomes("prune.keep")
         terminal.ended()
-    drawn = {line.split()[0]: line.split()[1:] for line in screen if line}
-    assert drawn["retries"] == ["1", "~/.config/hldctl/config.toml"]
-    assert drawn["on_end"][:2] == ["echo", r"\x1b[31m"]
+    values = {line.split()[0]: line.split()[1:] for line in screen if line}
+    assert values["retries"] == ["1", "~/.config/hldctl/config.toml"]
+    assert values["on_end"][:2] == ["echo", r"\x1b[31m"]
 
 
 def test_set_changes_only_its_own_line(sandbox: Sandbox) -> None:
     sandbox.configure(COMMENTED)
     for key, value in {"retries": "2", "model": "opus", "groups.build": "3", "prune.older_than": "30d"}.items():
         sandbox.ok("config", "set", key, value)
-    assert file(sandbox).read_text() == (
+    assert config_path(sandbox).read_text() == (
         COMMENTED.replace("retries = 1", "retries = 2")
         .replace("max_running = 4\n", 'max_running = 4\nmodel = "opus"\n')
         .replace("of them\n", "of them\nbuild = 3\n")
@@ -104,18 +109,18 @@ def test_set_changes_only_its_own_line(sandbox: Sandbox) -> None:
     )
     for key in ("retries", "model", "groups.build", "prune.older_than"):
         sandbox.ok("config", "unset", key)
-    assert file(sandbox).read_text() == COMMENTED.replace("retries = 1  # once is enough\n", "")
+    assert config_path(sandbox).read_text() == COMMENTED.replace("retries = 1  # once is enough\n", "")
     assert "retries is not in" in sandbox.run("config", "unset", "retries").stderr
 
 
 def test_unset_removes_an_empty_table(sandbox: Sandbox) -> None:
     sandbox.configure("[prune]\nkeep = 1\n")
     sandbox.ok("config", "unset", "prune.keep")
-    assert file(sandbox).read_text() == ""
+    assert config_path(sandbox).read_text() == ""
 
 
 def test_get_returns_values_as_they_were_set(sandbox: Sandbox) -> None:
-    said = {
+    settings = {
         "allowed_tools": ("Read, Bash(a, b)", ["Read", "Bash(a, b)"]),
         "max_budget_usd": ("2.50", 2.5),
         "wait_for_reset": ("true", True),
@@ -123,7 +128,7 @@ def test_get_returns_values_as_they_were_set(sandbox: Sandbox) -> None:
         "groups.a.b": ("3", 3),
         "groups": ("{ c = 4 }", {"c": 4}),
     }
-    for key, (text, value) in said.items():
+    for key, (text, value) in settings.items():
         sandbox.ok("config", "set", key, text)
         assert json.loads(sandbox.ok("config", "get", key, "--json")) == value
     assert sandbox.ok("config", "get", "allowed_tools") == "Read\nBash(a, b)\n"
@@ -134,7 +139,7 @@ def test_get_returns_values_as_they_were_set(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "word"),
+    ("key", "value", "message"),
     [
         ("retries", "many", "whole number"),
         ("timeout", "soon", "not a duration"),
@@ -147,56 +152,56 @@ def test_get_returns_values_as_they_were_set(sandbox: Sandbox) -> None:
         ("claude", "/bin/claude", "HLDCTL_CLAUDE"),
     ],
 )
-def test_set_rejects_invalid_values(sandbox: Sandbox, key: str, value: str, word: str) -> None:
-    assert word in refused(sandbox, "set", key, value)
-    assert not file(sandbox).exists()
+def test_set_rejects_invalid_values(sandbox: Sandbox, key: str, value: str, message: str) -> None:
+    assert message in run_rejected(sandbox, "set", key, value)
+    assert not config_path(sandbox).exists()
 
 
 def test_file_is_private_and_a_symbolic_link_is_kept(sandbox: Sandbox) -> None:
     sandbox.ok("config", "set", "model", "opus")
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (file(sandbox).parent, file(sandbox))]
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (config_path(sandbox).parent, config_path(sandbox))]
     assert modes == [0o700, 0o600]
-    kept = sandbox.home / "dotfiles" / "hldctl.toml"
-    kept.parent.mkdir()
-    file(sandbox).rename(kept)
-    kept.chmod(0o644)
-    file(sandbox).symlink_to(kept)
+    target = sandbox.home / "dotfiles" / "hldctl.toml"
+    target.parent.mkdir()
+    config_path(sandbox).rename(target)
+    target.chmod(0o644)
+    config_path(sandbox).symlink_to(target)
     sandbox.ok("config", "set", "model", "haiku")
-    assert (file(sandbox).is_symlink(), kept.read_text()) == (True, 'model = "haiku"\n')
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o644
-    assert [path.name for path in kept.parent.iterdir()] == ["hldctl.toml"]
+    assert (config_path(sandbox).is_symlink(), target.read_text()) == (True, 'model = "haiku"\n')
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+    assert [path.name for path in target.parent.iterdir()] == ["hldctl.toml"]
 
 
 def test_concurrent_changes_are_all_kept(sandbox: Sandbox) -> None:
-    begun = [sandbox.popen("config", "set", f"groups.g{number}", str(number)) for number in range(1, 7)]
-    assert [process.communicate() and process.returncode for process in begun] == [0] * 6
+    processes = [sandbox.popen("config", "set", f"groups.g{number}", str(number)) for number in range(1, 7)]
+    assert [process.communicate() and process.returncode for process in processes] == [0] * 6
     assert json.loads(sandbox.ok("config", "get", "groups", "--json")) == {f"g{n}": n for n in range(1, 7)}
 
 
 def test_broken_file_is_reported_and_can_be_edited(sandbox: Sandbox) -> None:
     sandbox.configure("retries = [")
     for arguments in ([], ["--json"], ["get", "model"], ["set", "model", "opus"], ["unset", "model"]):
-        assert str(file(sandbox)) in refused(sandbox, *arguments)
-    assert file(sandbox).read_text() == "retries = ["
+        assert str(config_path(sandbox)) in run_rejected(sandbox, *arguments)
+    assert config_path(sandbox).read_text() == "retries = ["
     (doctor,) = (line for line in sandbox.run("doctor").stdout.splitlines() if " configuration: " in line)
     assert doctor.startswith("error")
-    assert str(file(sandbox)) in doctor
-    assert sandbox.ok("config", "path") == f"{file(sandbox)}\n"
+    assert str(config_path(sandbox)) in doctor
+    assert sandbox.ok("config", "path") == f"{config_path(sandbox)}\n"
     sandbox.environment["EDITOR"] = 'sed -i "s/.$/1/"'
     sandbox.ok("config", "edit")
-    assert shown(sandbox)["retries"]["value"] == 1
+    assert show_settings(sandbox)["retries"]["value"] == 1
 
 
 def test_set_replaces_an_invalid_value(sandbox: Sandbox) -> None:
     sandbox.configure("retries = 'many'  # mine\n")
     sandbox.ok("config", "set", "retries", "3")
-    assert file(sandbox).read_text() == "retries = 3  # mine\n"
+    assert config_path(sandbox).read_text() == "retries = 3  # mine\n"
 
 
 def test_edit_keeps_an_invalid_file(sandbox: Sandbox) -> None:
     sandbox.environment |= {"EDITOR": "false", "VISUAL": 'sh -c \'echo "timeout = 5" > "$0"\''}
-    assert "timeout must be a text" in refused(sandbox, "edit")
-    assert file(sandbox).read_text() == "timeout = 5\n"
+    assert "timeout must be a text" in run_rejected(sandbox, "edit")
+    assert config_path(sandbox).read_text() == "timeout = 5\n"
     sandbox.environment["VISUAL"] = ""
     failed = sandbox.run("config", "edit")
     assert (failed.returncode, "`false` failed with exit code 1" in failed.stderr) == (5, True)
@@ -205,7 +210,7 @@ def test_edit_keeps_an_invalid_file(sandbox: Sandbox) -> None:
 def test_each_subcommand_has_help(sandbox: Sandbox) -> None:
     for name in ("get", "set", "unset", "edit", "path"):
         assert f"Usage: hldctl config {name}" in sandbox.ok("config", name, "--help")
-    assert "No such command 'sett'" in refused(sandbox, "sett")
+    assert "No such command 'sett'" in run_rejected(sandbox, "sett")
 
 
 def test_reading_configuration_does_not_import_tomlkit(sandbox: Sandbox) -> None:
@@ -222,14 +227,14 @@ print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "re
 """
 
 
-def launched(sandbox: Sandbox, *arguments: str) -> tuple[dict[str, Any], list[str]]:
-    """The session, and what Claude Code was called with."""
+def run_session(sandbox: Sandbox, *arguments: str) -> tuple[dict[str, Any], list[str]]:
+    """Run a session. Return it, and the command line of Claude Code."""
     sandbox.ok(*arguments, "--wait")
-    called: list[str] = json.loads((sandbox.work / "arguments").read_text())
-    return sandbox.show("last"), called
+    argv: list[str] = json.loads((sandbox.work / "arguments").read_text())
+    return sandbox.show("last"), argv
 
 
-def terms(sandbox: Sandbox) -> tuple[Any, ...]:
+def stored_limits(sandbox: Sandbox) -> tuple[Any, ...]:
     columns = "timeout_ms, idle_timeout_ms, retries, wait_for_reset, fail_on_denial"
     return sandbox.sql(f"SELECT {columns} FROM sessions ORDER BY rowid DESC LIMIT 1")[0]
 
@@ -237,22 +242,22 @@ def terms(sandbox: Sandbox) -> tuple[Any, ...]:
 def test_configured_defaults_apply_to_missing_options(sandbox: Sandbox) -> None:
     sandbox.claude(ARGUMENTS)
     sandbox.configure(DEFAULTS)
-    session, called = launched(sandbox, "launch", "Go")
-    assert called[called.index("--model") + 1] == "haiku"
-    assert called[called.index("--permission-mode") + 1] == "plan"
+    session, argv = run_session(sandbox, "launch", "Go")
+    assert argv[argv.index("--model") + 1] == "haiku"
+    assert argv[argv.index("--permission-mode") + 1] == "plan"
     assert (session["model"], session["permission_mode"], session["max_budget_usd"]) == ("haiku", "plan", 2.0)
     assert session["allowed_tools"] == ["Read", "Grep", "Bash(git log:*, x)"]
-    assert terms(sandbox) == (7_200_000, 600_000, 3, 1, 1)
+    assert stored_limits(sandbox) == (7_200_000, 600_000, 3, 1, 1)
 
     limits = ["--timeout", "1h", "--idle-timeout", "1m", "--retries", "0", "--max-budget-usd", "0.5"]
     switches = ["--no-wait-for-reset", "--no-fail-on-denial", "--permission-mode", "default", "--model", "opus"]
-    session, _ = launched(sandbox, "launch", "Go", *limits, *switches, "--allowed-tools", "Edit")
+    session, _ = run_session(sandbox, "launch", "Go", *limits, *switches, "--allowed-tools", "Edit")
     assert (session["model"], session["permission_mode"], session["max_budget_usd"]) == ("opus", "default", 0.5)
     assert session["allowed_tools"] == ["Edit"]
-    assert terms(sandbox) == (3_600_000, 60_000, 0, 0, 0)
+    assert stored_limits(sandbox) == (3_600_000, 60_000, 0, 0, 0)
 
-    session, called = launched(sandbox, "launch", "Go", "--allowed-tools", "")
-    assert (session["allowed_tools"], "--allowed-tools" in called) == ([], False)
+    session, argv = run_session(sandbox, "launch", "Go", "--allowed-tools", "")
+    assert (session["allowed_tools"], "--allowed-tools" in argv) == ([], False)
 
 
 def test_continuation_inherits_from_its_parent_only(sandbox: Sandbox) -> None:
@@ -262,7 +267,7 @@ def test_continuation_inherits_from_its_parent_only(sandbox: Sandbox) -> None:
     sandbox.ok("continue", "last", "On", "--wait")
     session = sandbox.show("last")
     assert (session["permission_mode"], session["max_budget_usd"], session["allowed_tools"]) == (None, None, [])
-    assert terms(sandbox) == (None, None, 1, 0, 0)
+    assert stored_limits(sandbox) == (None, None, 1, 0, 0)
 
 
 def test_invalid_default_starts_no_session(sandbox: Sandbox) -> None:

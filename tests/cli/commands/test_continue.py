@@ -39,7 +39,7 @@ def test_spending_of_the_parent_is_not_counted_twice(sandbox: Sandbox) -> None:
         for line in map(json.loads, sandbox.files(child["id"]).journal.read_bytes().splitlines())
         if line["type"] == "result"
     ]
-    # Claude Code's own figure continues from the parent's.
+    # Claude Code's own total includes that of the parent.
     assert result["total_cost_usd"] > child["cost_usd"]
     assert abs(parent["cost_usd"] + child["cost_usd"] - result["total_cost_usd"]) < 1e-9
     (new,) = result["model_usage_since_last_result"].values()
@@ -67,8 +67,8 @@ def test_all_settings_except_max_turns_are_inherited(sandbox: Sandbox) -> None:
     assert {name: child[name] for name in inherited} == {name: parent[name] for name in inherited}
     assert (parent["max_turns"], child["max_turns"]) == (7, None)
     for name in ("settings.json", "environment.json"):
-        of_parent, of_child = (sandbox.files(session["id"]).directory / name for session in (parent, child))
-        assert of_child.read_text() == of_parent.read_text()
+        parent_file, child_file = (sandbox.files(session["id"]).directory / name for session in (parent, child))
+        assert child_file.read_text() == parent_file.read_text()
 
 
 def test_inherited_settings_can_be_overridden(sandbox: Sandbox) -> None:
@@ -110,11 +110,11 @@ def test_failed_session_can_be_continued(sandbox: Sandbox) -> None:
 
 def test_missing_working_directory_is_named(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
-    gone = sandbox.root / "gone"
-    parent = sandbox.ended(sandbox.launch("Hello", "-C", str(gone), "--create-dir"))
-    gone.rmdir()
-    refused = sandbox.run("continue", parent["id"], "and then")
-    assert (refused.returncode, str(gone) in refused.stderr) == (2, True)
+    directory = sandbox.root / "gone"
+    parent = sandbox.ended(sandbox.launch("Hello", "-C", str(directory), "--create-dir"))
+    directory.rmdir()
+    rejected = sandbox.run("continue", parent["id"], "and then")
+    assert (rejected.returncode, str(directory) in rejected.stderr) == (2, True)
     child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then", "--create-dir").strip())
     assert child["status"] == "completed"
 
@@ -148,11 +148,11 @@ def test_continue_waits_for_the_conversation_to_begin(sandbox: Sandbox) -> None:
 
 def test_given_conversation_id_is_not_inherited(sandbox: Sandbox) -> None:
     sandbox.play(SCRIPT)
-    chosen = str(uuid.uuid4())
-    parent = sandbox.ended(sandbox.launch("Hello", "--", "--session-id", chosen, "--fallback-model", "haiku"))
+    conversation_id = str(uuid.uuid4())
+    parent = sandbox.ended(sandbox.launch("Hello", "--", "--session-id", conversation_id, "--fallback-model", "haiku"))
     child = sandbox.ended(sandbox.ok("continue", parent["id"], "and then").strip())
-    assert parent["claude_session_id"] == chosen
-    assert child["claude_session_id"] not in (None, chosen)
+    assert parent["claude_session_id"] == conversation_id
+    assert child["claude_session_id"] not in (None, conversation_id)
     assert (child["status"], child["result_content"]) == ("completed", "Second answer.")
 
 

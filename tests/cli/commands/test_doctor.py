@@ -1,4 +1,4 @@
-"""`hldctl doctor`: finds problems, prints how to fix them, and fixes them with --fix."""
+"""`hldctl doctor`: it finds problems, says how to fix them, and fixes them with --fix."""
 
 from __future__ import annotations
 
@@ -22,37 +22,40 @@ SCRIPT = 'think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nsay Two.'
 
 
 def examine(sandbox: Sandbox, *arguments: str, **environment: str) -> dict[str, dict[str, Any]]:
-    """What was found, by subject; the exit code agrees with it."""
+    """Return the findings by subject. Assert that the exit code agrees with them."""
     done = sandbox.run("doctor", "--json", *arguments, environment=environment)
     assert done.stdout, done.stderr
-    found = {finding["subject"]: finding for finding in json.loads(done.stdout)}
-    is_open = any(finding["level"] == "error" and not finding["fixed"] for finding in found.values())
+    findings = {finding["subject"]: finding for finding in json.loads(done.stdout)}
+    is_open = any(finding["level"] == "error" and not finding["fixed"] for finding in findings.values())
     assert done.returncode == (5 if is_open else 0), done.stderr
-    return found
+    return findings
 
 
-def levels(found: dict[str, dict[str, Any]]) -> dict[str, str]:
-    return {subject: finding["level"] for subject, finding in found.items() if finding["level"] not in ("ok", "note")}
+def problem_levels(findings: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return the level of each warning and error by its subject."""
+    return {
+        subject: finding["level"] for subject, finding in findings.items() if finding["level"] not in ("ok", "note")
+    }
 
 
-def finished_session(sandbox: Sandbox) -> str:
+def run_session(sandbox: Sandbox) -> str:
     sandbox.play(SCRIPT)
     sandbox.ok("launch", "Hello", "--title", "A title", "--allowed-tools", "Bash", "--wait")
     return sandbox.ok("ls", "-q").strip()
 
 
-def old(directory: Path) -> None:
-    """As if made an hour ago: nobody is launching it at this moment."""
+def make_old(directory: Path) -> None:
+    """Set the time of a directory to an hour ago, so that it does not belong to a launch in progress."""
     os.utime(directory, (time.time() - 3600,) * 2)
 
 
 def test_doctor_finds_nothing_in_a_sound_installation(sandbox: Sandbox) -> None:
-    finished_session(sandbox)
-    found = examine(sandbox)
-    # The scripted API's key is in the environment, where cron has none.
-    assert levels(found) == {"login under cron": "warning"}
-    assert found["login"]["message"].startswith("by ")
-    assert found["sessions"]["message"].startswith("1 recorded")
+    run_session(sandbox)
+    findings = examine(sandbox)
+    # The key of the mock API is in the environment, which cron jobs do not get.
+    assert problem_levels(findings) == {"login under cron": "warning"}
+    assert findings["login"]["message"].startswith("by ")
+    assert findings["sessions"]["message"].startswith("1 recorded")
 
 
 def test_finding_is_one_line_with_advice_below(sandbox: Sandbox) -> None:
@@ -66,9 +69,9 @@ def test_finding_is_one_line_with_advice_below(sandbox: Sandbox) -> None:
 
 
 def test_missing_claude_code_is_an_error(sandbox: Sandbox) -> None:
-    found = examine(sandbox, HLDCTL_CLAUDE="/nowhere/claude")
-    assert found["Claude Code"]["level"] == "error"
-    assert "/nowhere/claude" in found["Claude Code"]["message"]
+    findings = examine(sandbox, HLDCTL_CLAUDE="/nowhere/claude")
+    assert findings["Claude Code"]["level"] == "error"
+    assert "/nowhere/claude" in findings["Claude Code"]["message"]
 
 
 def test_old_or_broken_claude_code_is_reported(sandbox: Sandbox) -> None:
@@ -79,12 +82,12 @@ def test_old_or_broken_claude_code_is_reported(sandbox: Sandbox) -> None:
 
 
 def test_fix_restricts_file_modes(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     journal = sandbox.files(session_id).journal
     journal.chmod(0o644)
     journal.parent.chmod(0o755)
-    found = examine(sandbox)["modes"]
-    assert (found["level"], found["fixable"]) == ("error", True)
+    finding = examine(sandbox)["modes"]
+    assert (finding["level"], finding["fixable"]) == ("error", True)
     assert examine(sandbox, "--fix")["modes"]["fixed"]
     assert (journal.stat().st_mode & 0o777, journal.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert examine(sandbox)["modes"]["level"] == "ok"
@@ -117,37 +120,37 @@ def test_fix_adopts_sessions_of_a_renamed_host(sandbox: Sandbox) -> None:
 
 
 def test_fix_removes_files_of_a_killed_launch(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
-    left = sandbox.state.sessions / "11111111-1111-4111-8111-111111111111"
-    left.mkdir(mode=0o700)
-    (left / "prompt.txt").touch(mode=0o600)
+    session_id = run_session(sandbox)
+    directory = sandbox.state.sessions / "11111111-1111-4111-8111-111111111111"
+    directory.mkdir(mode=0o700)
+    (directory / "prompt.txt").touch(mode=0o600)
     assert "left-overs" not in examine(sandbox)
-    old(left)
+    make_old(directory)
     assert examine(sandbox)["left-overs"]["level"] == "warning"
     assert examine(sandbox, "--fix")["left-overs"]["fixed"]
-    assert not left.exists()
+    assert not directory.exists()
     assert sandbox.files(session_id).directory.exists()
 
 
 def test_fix_leaves_foreign_files_alone(sandbox: Sandbox) -> None:
-    finished_session(sandbox)
-    for kept in (sandbox.state.sessions / "my-backup", sandbox.state.root / "bin"):
-        kept.mkdir()
-        (kept / "notes").write_text("mine")
-        (kept / "notes").chmod(0o755)
-        old(kept)
+    run_session(sandbox)
+    for directory in (sandbox.state.sessions / "my-backup", sandbox.state.root / "bin"):
+        directory.mkdir()
+        (directory / "notes").write_text("mine")
+        (directory / "notes").chmod(0o755)
+        make_old(directory)
     examine(sandbox, "--fix")
-    for kept in (sandbox.state.sessions / "my-backup", sandbox.state.root / "bin"):
-        assert (kept / "notes").read_text() == "mine"
-        assert (kept / "notes").stat().st_mode & 0o777 == 0o755
+    for directory in (sandbox.state.sessions / "my-backup", sandbox.state.root / "bin"):
+        assert (directory / "notes").read_text() == "mine"
+        assert (directory / "notes").stat().st_mode & 0o777 == 0o755
 
 
 def test_truncated_journal_keeps_recorded_events(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     events = sandbox.events(session_id)
     os.truncate(sandbox.files(session_id).journal, 0)
-    found = examine(sandbox, "--fix")
-    assert (found["journals"]["level"], found["journals"]["fixed"]) == ("warning", False)
+    findings = examine(sandbox, "--fix")
+    assert (findings["journals"]["level"], findings["journals"]["fixed"]) == ("warning", False)
     assert sandbox.events(session_id) == events
 
 
@@ -158,19 +161,19 @@ def test_fix_restores_a_session_without_output(sandbox: Sandbox) -> None:
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
     for path in sandbox.state.root.glob("hldctl.db*"):
         path.unlink()
-    old(sandbox.files(session_id).directory)
+    make_old(sandbox.files(session_id).directory)
     assert examine(sandbox, "--fix")["lost rows"]["fixed"]
     assert (sandbox.show(session_id)["end_reason"], sandbox.show(session_id)["exit_code"]) == ("error", 3)
 
 
 def test_unrestorable_session_is_not_reported_as_fixed(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     for path in sandbox.state.root.glob("hldctl.db*"):
         path.unlink()
     sandbox.files(session_id).session_record.write_text("{")
-    old(sandbox.files(session_id).directory)
-    found = examine(sandbox, "--fix")["lost rows"]
-    assert (found["level"], found["fixed"]) == ("warning", False)
+    make_old(sandbox.files(session_id).directory)
+    finding = examine(sandbox, "--fix")["lost rows"]
+    assert (finding["level"], finding["fixed"]) == ("warning", False)
     assert sandbox.files(session_id).journal.exists()
 
 
@@ -188,20 +191,20 @@ def test_fix_repairs_database_despite_pending_request(sandbox: Sandbox) -> None:
 
 
 def test_fix_restores_lost_events(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     session, events = sandbox.show(session_id), sandbox.events(session_id)
-    told = sandbox.ok("events", "--json")
+    feed = sandbox.ok("events", "--json")
     sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence IN (2, 4)", session_id)
     assert examine(sandbox)["events"]["level"] == "error"
     assert examine(sandbox, "--fix")["events"]["fixed"]
     assert sandbox.events(session_id) == events
     assert sandbox.show(session_id) == session
-    assert sandbox.ok("events", "--json") == told
+    assert sandbox.ok("events", "--json") == feed
     assert "events" not in examine(sandbox)
 
 
 def test_fix_completes_an_interrupted_rebuild(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     events = sandbox.events(session_id)
     sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", session_id)
     progress = (
@@ -222,29 +225,34 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
 def test_fix_rebuilds_damaged_database_from_journals(sandbox: Sandbox, damage: Any) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     session, events = sandbox.show(session_id), sandbox.events(session_id)
     last_id = json.loads(sandbox.ok("events", "--json").splitlines()[-1])["id"]
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     with sandbox.state.database.open("r+b") as database:
         damage(database)
-    old(sandbox.files(session_id).directory)
-    found = examine(sandbox)
-    subject = "database" if "database" in levels(found) else "lost rows"
-    assert found[subject]["fixable"]
+    make_old(sandbox.files(session_id).directory)
+    findings = examine(sandbox)
+    subject = "database" if "database" in problem_levels(findings) else "lost rows"
+    assert findings[subject]["fixable"]
     assert examine(sandbox, "--fix")[subject]["fixed"]
-    assert "error" not in levels(examine(sandbox)).values()
+    assert "error" not in problem_levels(examine(sandbox)).values()
     assert sandbox.events(session_id) == events
-    told = sandbox.show(session_id)
-    assert {name for name in session if session[name] != told[name]} <= {"exit_code", "completed_at", "supervisor_pid"}
+    rebuilt = sandbox.show(session_id)
+    assert {name for name in session if session[name] != rebuilt[name]} <= {
+        "exit_code",
+        "completed_at",
+        "supervisor_pid",
+    }
     assert faults(sandbox, session_id) == []
     if subject == "database":
         assert json.loads(sandbox.ok("events", "--json").splitlines()[-1])["id"] > last_id
-    # And sessions continue.
+    # New sessions can be launched.
     assert sandbox.ok("launch", "Hello", "--allowed-tools", "Bash", "--wait") == "Two.\n"
 
 
 def damage_text(sandbox: Sandbox, session_id: str) -> None:
+    """Store a title that is not UTF-8."""
     sandbox.sql("UPDATE sessions SET title = CAST(x'54ff' AS TEXT) WHERE id = ?", session_id)
 
 
@@ -259,7 +267,7 @@ def damage_index(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("is_index_damaged", [False, True])
 @pytest.mark.parametrize("is_title_kept", [False, True])
 def test_fix_repairs_text_that_is_not_utf8(sandbox: Sandbox, is_index_damaged: bool, is_title_kept: bool) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     events = sandbox.events(session_id)
     damage_text(sandbox, session_id)
     if is_index_damaged:
@@ -281,17 +289,17 @@ def test_fix_repairs_text_that_is_not_utf8(sandbox: Sandbox, is_index_damaged: b
 
 
 def test_repair_keeps_events_without_a_journal(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     events = sandbox.events(session_id)
     sandbox.files(session_id).journal.unlink()
     damage_text(sandbox, session_id)
     assert examine(sandbox, "--fix")["database"]["fixed"]
     assert sandbox.events(session_id) == events
-    assert "error" not in levels(examine(sandbox)).values()
+    assert "error" not in problem_levels(examine(sandbox)).values()
 
 
 def test_repair_drops_permissions_from_a_damaged_database(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     sandbox.sql("UPDATE sessions SET dangerously_skip_permissions = 1, on_end = 'touch evil' WHERE id = ?", session_id)
     damage_text(sandbox, session_id)
     assert examine(sandbox, "--fix")["database"]["fixed"]
@@ -300,17 +308,17 @@ def test_repair_drops_permissions_from_a_damaged_database(sandbox: Sandbox) -> N
 
 
 def test_repair_reports_losses_and_keeps_the_damaged_file(sandbox: Sandbox) -> None:
-    finished_session(sandbox)
+    run_session(sandbox)
     ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'approvals'")
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     with sandbox.state.database.open("r+b") as database:
         database.seek((page - 1) * 4096)
         database.write(b"\xa5" * 4096)
-    found = examine(sandbox, "--fix")["database"]
-    assert found["fixed"]
-    assert "some permission requests could not be read" in found["message"]
+    finding = examine(sandbox, "--fix")["database"]
+    assert finding["fixed"]
+    assert "some permission requests could not be read" in finding["message"]
     (aside,) = sandbox.state.root.glob("hldctl.db.damaged-*[0-9Z]")
-    assert str(aside) in found["message"]
+    assert str(aside) in finding["message"]
 
 
 def test_approvals_survive_damage_to_another_table(sandbox: Sandbox) -> None:
@@ -319,7 +327,7 @@ def test_approvals_survive_damage_to_another_table(sandbox: Sandbox) -> None:
     eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")
     sandbox.ok("approve", "--all", "--always")
     sandbox.ended(session_id)
-    events, asked = sandbox.events(session_id), sandbox.ok("approvals", "--all", "--json")
+    events, requests = sandbox.events(session_id), sandbox.ok("approvals", "--all", "--json")
     ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'conversation_events'")
     ((size,),) = sandbox.sql("PRAGMA page_size")
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -328,7 +336,7 @@ def test_approvals_survive_damage_to_another_table(sandbox: Sandbox) -> None:
         database.write(b"\xa5" * size)
     assert examine(sandbox, "--fix")["database"]["fixed"]
     assert sandbox.events(session_id) == events
-    assert sandbox.ok("approvals", "--all", "--json") == asked
+    assert sandbox.ok("approvals", "--all", "--json") == requests
     assert sandbox.sql("SELECT count(*) FROM approval_rules") == [(1,)]
 
 
@@ -340,7 +348,7 @@ def test_running_session_survives_deleted_database(sandbox: Sandbox) -> None:
     for path in sandbox.state.root.glob("hldctl.db*"):
         path.unlink()
     assert sandbox.ok("ls", "-q") == ""
-    old(sandbox.files(session_id).directory)
+    make_old(sandbox.files(session_id).directory)
     assert examine(sandbox, "--fix")["lost rows"]["fixed"]
     after = sandbox.show(session_id)
     assert (after["status"], after["pid"], after["title"]) == ("running", before["pid"], "A title")
@@ -369,18 +377,18 @@ def test_running_session_survives_damaged_database(sandbox: Sandbox) -> None:
 
 
 def test_database_in_use_is_not_replaced(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     with sandbox.popen("events", "-f", "--json") as reader:
         assert reader.stdout is not None
         reader.stdout.readline()
-        # Or it would meet the damage itself and leave.
+        # Stopped, because it would read the damaged pages and exit.
         reader.send_signal(signal.SIGSTOP)
         with sandbox.state.database.open("r+b") as database:
             database.seek(4096)
             database.write(b"\xa5" * 60_000)
-        found = examine(sandbox, "--fix")["database"]
-        assert (found["fixed"], "in use" in found["advice"]) == (False, True)
+        finding = examine(sandbox, "--fix")["database"]
+        assert (finding["fixed"], "in use" in finding["advice"]) == (False, True)
         reader.kill()
     assert examine(sandbox, "--fix")["database"]["fixed"]
     assert sandbox.show(session_id)["status"] == "completed"
@@ -389,21 +397,21 @@ def test_database_in_use_is_not_replaced(sandbox: Sandbox) -> None:
 def test_newer_database_is_not_changed(sandbox: Sandbox) -> None:
     sandbox.ok("ls")
     sandbox.sql("PRAGMA user_version = 999")
-    found = examine(sandbox, "--fix")["database"]
-    assert ("newer hldctl" in found["message"], found["fixed"]) == (True, False)
+    finding = examine(sandbox, "--fix")["database"]
+    assert ("newer hldctl" in finding["message"], finding["fixed"]) == (True, False)
     assert sandbox.sql("PRAGMA user_version") == [(999,)]
 
 
 def test_impossible_state_directory_is_an_error(sandbox: Sandbox) -> None:
-    found = examine(sandbox, HLDCTL_HOME="/proc/hldctl")
-    assert found["state directory"]["level"] == "error"
-    assert "database" not in found
+    findings = examine(sandbox, HLDCTL_HOME="/proc/hldctl")
+    assert findings["state directory"]["level"] == "error"
+    assert "database" not in findings
 
 
 def test_deleted_session_files_are_not_recreated(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     shutil.rmtree(sandbox.files(session_id).directory)
-    assert "error" not in levels(examine(sandbox, "--fix")).values()
+    assert "error" not in problem_levels(examine(sandbox, "--fix")).values()
     assert sandbox.show(session_id)["result_content"] == "Two."
 
 
@@ -411,15 +419,15 @@ def test_unreachable_state_directory_is_reported(sandbox: Sandbox) -> None:
     sandbox.prefix = UNPRIVILEGED
     closed = sandbox.root / "closed"
     closed.mkdir(mode=0o600)
-    found = examine(sandbox, HLDCTL_HOME=str(closed / "state"))
-    assert "Permission denied" in found["state directory"]["message"]
-    assert found["Claude Code"]["level"] == "ok"
-    assert "database" not in found
+    findings = examine(sandbox, HLDCTL_HOME=str(closed / "state"))
+    assert "Permission denied" in findings["state directory"]["message"]
+    assert findings["Claude Code"]["level"] == "ok"
+    assert "database" not in findings
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o600, 0o300])
 def test_unreadable_session_directory_does_not_hide_others(sandbox: Sandbox, mode: int) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     other = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.run("wait", other)
     eventually(lambda: not sandbox.processes(), "all to leave")
@@ -428,10 +436,10 @@ def test_unreadable_session_directory_does_not_hide_others(sandbox: Sandbox, mod
     directory = sandbox.files(session_id).directory
     sandbox.prefix = UNPRIVILEGED
     directory.chmod(mode)
-    found = examine(sandbox)
-    assert session_id[:8] in found["session directories"]["message"]
-    assert other[:8] in found["events"]["message"]
-    assert found["supervisor.log"]["advice"].endswith(f"{other}/supervisor.log.")
+    findings = examine(sandbox)
+    assert session_id[:8] in findings["session directories"]["message"]
+    assert other[:8] in findings["events"]["message"]
+    assert findings["supervisor.log"]["advice"].endswith(f"{other}/supervisor.log.")
     assert examine(sandbox, "--fix")["events"]["fixed"]
     directory.chmod(0o700)
 
@@ -449,31 +457,31 @@ def test_unreadable_running_session_does_not_hide_others(sandbox: Sandbox) -> No
     sandbox.journal_has(session_id, "go-on")
     sandbox.prefix = UNPRIVILEGED
     sandbox.files(session_id).directory.chmod(0)
-    found = examine(sandbox)
+    findings = examine(sandbox)
     sandbox.files(session_id).directory.chmod(0o700)
-    assert session_id[:8] in found["session directories"]["message"]
-    assert other[:8] in found["events"]["message"]
+    assert session_id[:8] in findings["session directories"]["message"]
+    assert other[:8] in findings["events"]["message"]
     sandbox.prefix = ()
     sandbox.go_on()
     assert sandbox.ended(session_id)["result_content"] == "Two."
 
 
 def test_files_of_another_user_are_reported(sandbox: Sandbox) -> None:
-    session_id = finished_session(sandbox)
+    session_id = run_session(sandbox)
     with given_away(sandbox.files(session_id).directory):
-        found = examine(sandbox)
-        assert session_id in found["owner"]["message"]
-        assert session_id[:8] in found["session directories"]["message"]
+        findings = examine(sandbox)
+        assert session_id in findings["owner"]["message"]
+        assert session_id[:8] in findings["session directories"]["message"]
     with given_away(sandbox.state.root):
-        found = examine(sandbox, "--fix")
-        assert "belongs to" in found["state directory"]["message"]
-        assert "database" not in found
+        findings = examine(sandbox, "--fix")
+        assert "belongs to" in findings["state directory"]["message"]
+        assert "database" not in findings
 
 
 def test_file_system_is_unknown_without_mount_list(sandbox: Sandbox) -> None:
-    finished_session(sandbox)
+    run_session(sandbox)
     namespace = Namespace(sandbox, "mount -t tmpfs none /proc")
-    found = examine(sandbox)
+    findings = examine(sandbox)
     namespace.close()
-    assert found["file system"]["message"] == "unknown"
-    assert found["sessions"]["level"] == "ok"
+    assert findings["file system"]["message"] == "unknown"
+    assert findings["sessions"]["level"] == "ok"

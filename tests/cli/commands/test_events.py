@@ -6,7 +6,7 @@ import signal
 from tests.helpers.sandbox import PATIENCE, Json, Sandbox
 
 
-def feed(sandbox: Sandbox, *arguments: str) -> list[Json]:
+def feed_events(sandbox: Sandbox, *arguments: str) -> list[Json]:
     return [json.loads(line) for line in sandbox.ok("events", "--json", *arguments).splitlines()]
 
 
@@ -14,7 +14,7 @@ def test_feed_has_every_change_once_and_in_order(sandbox: Sandbox) -> None:
     sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     session = sandbox.ended(session_id)
-    events = feed(sandbox)
+    events = feed_events(sandbox)
     assert all(list(event) == ["id", "type", "session_id", "run_id", "timestamp", "data"] for event in events)
     assert {event["run_id"] for event in events} == {session["run_id"]}
     assert [event["id"] for event in events] == sorted({event["id"] for event in events})
@@ -25,8 +25,8 @@ def test_feed_has_every_change_once_and_in_order(sandbox: Sandbox) -> None:
         ("running", "completed"),
     ]
     assert statuses[-1]["end_reason"] == "success"
-    told = [event["data"]["sequence"] for event in events if event["type"] == "conversation_updated"]
-    assert told == [event["sequence"] for event in sandbox.events(session_id)]
+    sequences = [event["data"]["sequence"] for event in events if event["type"] == "conversation_updated"]
+    assert sequences == [event["sequence"] for event in sandbox.events(session_id)]
     call = next(event["data"] for event in events if event["data"].get("event_type") == "tool_call")
     assert call["tool_name"] == "Bash"
 
@@ -36,7 +36,7 @@ def test_feed_announces_an_interrupt_before_it_happens(sandbox: Sandbox) -> None
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "Here.")
     sandbox.ok("interrupt", session_id)
-    statuses = [event["data"]["new_status"] for event in feed(sandbox, "--type", "session_status_changed")]
+    statuses = [event["data"]["new_status"] for event in feed_events(sandbox, "--type", "session_status_changed")]
     assert statuses == ["starting", "running", "interrupting", "interrupted"]
 
 
@@ -44,12 +44,14 @@ def test_feed_resumes_after_an_id_and_filters(sandbox: Sandbox) -> None:
     sandbox.claude("")
     for query in ("one", "two"):
         sandbox.run("launch", query, "--wait")
-    two, one = sandbox.ok("ls", "-q").split()
-    everything = feed(sandbox)
-    assert feed(sandbox, "--after", str(everything[2]["id"])) == everything[3:]
-    assert feed(sandbox, "--session", one) + feed(sandbox, "--session", two) == everything
-    assert {event["type"] for event in feed(sandbox, "--type", "conversation_updated")} == {"conversation_updated"}
-    assert len(sandbox.ok("events").splitlines()) == len(everything)
+    second, first = sandbox.ok("ls", "-q").split()
+    all_events = feed_events(sandbox)
+    assert feed_events(sandbox, "--after", str(all_events[2]["id"])) == all_events[3:]
+    assert feed_events(sandbox, "--session", first) + feed_events(sandbox, "--session", second) == all_events
+    assert {event["type"] for event in feed_events(sandbox, "--type", "conversation_updated")} == {
+        "conversation_updated"
+    }
+    assert len(sandbox.ok("events").splitlines()) == len(all_events)
 
 
 def test_slow_reader_misses_nothing(sandbox: Sandbox) -> None:
@@ -59,8 +61,8 @@ def test_slow_reader_misses_nothing(sandbox: Sandbox) -> None:
     follower = sandbox.popen("events", "-f", "--json", "--type", "conversation_updated")
     sandbox.run("launch", "Hi", "--wait")
     assert follower.stdout is not None
-    seen = [json.loads(follower.stdout.readline())["data"]["sequence"] for _ in range(count + 1)]
-    assert seen == list(range(1, count + 2))
+    sequences = [json.loads(follower.stdout.readline())["data"]["sequence"] for _ in range(count + 1)]
+    assert sequences == list(range(1, count + 2))
     follower.send_signal(signal.SIGINT)
     assert follower.wait(PATIENCE) == 130
     follower.communicate()
@@ -69,11 +71,11 @@ def test_slow_reader_misses_nothing(sandbox: Sandbox) -> None:
 def test_feed_ids_are_never_reused(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
-    last = feed(sandbox)[-1]["id"]
+    last = feed_events(sandbox)[-1]["id"]
     sandbox.sql("DELETE FROM feed")
     sandbox.run("launch", "Hi", "--wait")
-    # An id that was given is never given again.
-    assert feed(sandbox)[0]["id"] > last
+    # IDs are never reused.
+    assert feed_events(sandbox)[0]["id"] > last
 
 
 def test_unknown_type_or_session_is_an_error(sandbox: Sandbox) -> None:

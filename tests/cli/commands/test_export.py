@@ -1,4 +1,4 @@
-"""`hldctl export`: the whole session as a document, in which nothing that a transcript holds can run."""
+"""`hldctl export`: the whole session as a document in which nothing from the transcript can run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EMPTY = {"meta", "br", "hr"}
 
 
 class Page(HTMLParser):
-    """What of a page a browser would act on; fails where an element is not closed in its place."""
+    """The parts of a page that a browser acts on. Raise AssertionError if an element is not closed in order."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -72,29 +72,29 @@ def evil(sandbox: Sandbox) -> str:
     return session_id
 
 
-def exported(sandbox: Sandbox, session_id: str) -> Page:
+def export_page(sandbox: Sandbox, session_id: str) -> Page:
     return Page(sandbox.ok("export", session_id, "--format", "html"))
 
 
 def test_page_runs_nothing_and_loads_nothing(sandbox: Sandbox, evil: str) -> None:
-    text = sandbox.ok("export", evil, "--format", "html")
-    page = Page(text)
+    html = sandbox.ok("export", evil, "--format", "html")
+    page = Page(html)
     assert page.elements <= HARMLESS
     assert page.attributes <= ATTRIBUTES
-    # Of links there is the one to what would have been an image, which nobody has to follow.
+    # The only link to another site replaces an image.
     assert {target for target in page.targets if not target.startswith("#")} == {"https://evil.example/x.png"}
-    assert "default-src 'none'" in text
-    for words in EVIL:
-        # Shown as it is, in thinking, call, result and note.
-        assert page.text.count(words) >= 5, words
+    assert "default-src 'none'" in html
+    for text in EVIL:
+        # Shown as text in thinking, call, result and note.
+        assert page.text.count(text) >= 5, text
 
 
 def test_markdown_document_closes_what_messages_leave_open(sandbox: Sandbox, evil: str) -> None:
     markdown = sandbox.ok("export", evil)
     html = MarkdownIt("gfm-like", {"linkify": False}).render(markdown)
     assert html.count("<details>") == html.count("</details>") > len(EVIL)
-    for words in ("<script", "<iframe", "<img", "<svg", "<link", "<!--"):
-        assert words not in html.replace('<img src="https://evil.example/x.png" alt="x" />', "")
+    for text in ("<script", "<iframe", "<img", "<svg", "<link", "<!--"):
+        assert text not in html.replace('<img src="https://evil.example/x.png" alt="x" />', "")
     assert "Exported by hldctl" in html.rpartition("<hr")[2]
 
 
@@ -103,7 +103,7 @@ def test_document_contains_the_whole_conversation(sandbox: Sandbox) -> None:
     sandbox.ok("launch", "Hello", "--title", "A title", "--allowed-tools", "Bash", "--wait")
     markdown = sandbox.ok("export", "last")
     assert markdown.startswith("# A title\n")
-    for words in (
+    for text in (
         "### User\n\n> Hello",
         "> Hm.",
         "### Claude\n\nOne.",
@@ -112,12 +112,12 @@ def test_document_contains_the_whole_conversation(sandbox: Sandbox) -> None:
         "## Result\n\n**Two.**",
         "| model | input |",
     ):
-        assert words in markdown
-    whole = json.loads(sandbox.ok("export", "last", "--format", "json"))
-    assert whole.pop("events") == sandbox.events("last")
-    assert whole["result_content"] == "**Two.**"
-    page = exported(sandbox, "last")
-    for words in (
+        assert text in markdown
+    document = json.loads(sandbox.ok("export", "last", "--format", "json"))
+    assert document.pop("events") == sandbox.events("last")
+    assert document["result_content"] == "**Two.**"
+    page = export_page(sandbox, "last")
+    for text in (
         "A title",
         "Completed after",
         "Hello",
@@ -127,20 +127,20 @@ def test_document_contains_the_whole_conversation(sandbox: Sandbox) -> None:
         "Two.",
         "Tokens and cost by model",
     ):
-        assert words in page.text
+        assert text in page.text
 
 
 def test_json_has_all_data_of_the_session(sandbox: Sandbox) -> None:
     sandbox.claude(ALL)
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
-    whole = json.loads(sandbox.ok("export", session_id, "--format", "json"))
-    shown = sandbox.show(session_id)
-    assert {name: whole[name] for name in shown if name in whole} == {
-        name: value for name, value in shown.items() if name in whole
+    document = json.loads(sandbox.ok("export", session_id, "--format", "json"))
+    session = sandbox.show(session_id)
+    assert {name: document[name] for name in session if name in document} == {
+        name: value for name, value in session.items() if name in document
     }
-    assert (whole["children"], whole["mcp_servers"], whole["restarts"], whole["approvals"]) == ([], [], [], [])
-    (model,) = whole["costs"]["models"]
+    assert [document[name] for name in ("children", "mcp_servers", "restarts", "approvals")] == [[], [], [], []]
+    (model,) = document["costs"]["models"]
     assert (model["model_id"], model["input_tokens"], model["output_tokens"]) == ("m", 210000, 9000)
 
 
@@ -152,7 +152,7 @@ def test_edits_are_shown_as_diffs(sandbox: Sandbox) -> None:
     assert '<span class="removed"><span class="number">13</span>-    send(path)\n</span>' in html
     assert '<span class="added"><span class="number">13</span>+    retry(send, path, times=3)\n</span>' in html
     assert "-    send(path)\n+    retry(send, path, times=3)\n" in sandbox.ok("export", session_id)
-    # What a diff shows is not shown again.
+    # The patch is not shown in addition to the diff.
     assert "@@ -11,5" not in html
 
 
@@ -190,14 +190,14 @@ done()
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
     events = sandbox.events(session_id)
-    page = exported(sandbox, session_id)
-    paired = {event["sequence"] for event in events if event["tool_result_content"] in ("one", "done")}
-    assert len(paired) == 2
-    told = [int(name[1:]) for name in page.ids if name[1:].isdigit()]
-    assert sorted(told) == [event["sequence"] for event in events if event["sequence"] not in paired]
+    page = export_page(sandbox, session_id)
+    results_in_calls = {event["sequence"] for event in events if event["tool_result_content"] in ("one", "done")}
+    assert len(results_in_calls) == 2
+    sequences = [int(name[1:]) for name in page.ids if name[1:].isdigit()]
+    assert sorted(sequences) == [event["sequence"] for event in events if event["sequence"] not in results_in_calls]
     assert len(page.ids) == len(set(page.ids))
-    for words in ("at the bottom", "of nobody", "to no call", "one", "two", "done"):
-        assert words in page.text
+    for text in ("at the bottom", "of nobody", "to no call", "one", "two", "done"):
+        assert text in page.text
 
 
 def test_document_shows_how_the_session_ended(sandbox: Sandbox) -> None:
@@ -213,17 +213,17 @@ if "fails" in query:
 done()
 """
     )
-    waits = sandbox.launch("It waits")
-    sandbox.journal_has(waits, '"Bash"')
-    eventually(lambda: len(sandbox.events(waits)) == 2, "the call")
-    for words in ("not ended yet", "This page shows the session as of", "no result"):
-        assert words.lower() in exported(sandbox, waits).text.lower()
+    waiting = sandbox.launch("It waits")
+    sandbox.journal_has(waiting, '"Bash"')
+    eventually(lambda: len(sandbox.events(waiting)) == 2, "the call")
+    for text in ("not ended yet", "This page shows the session as of", "no result"):
+        assert text.lower() in export_page(sandbox, waiting).text.lower()
     sandbox.go_on()
-    sandbox.ended(waits)
-    assert "not ended yet" not in exported(sandbox, waits).text
-    fails = sandbox.launch("It fails")
-    sandbox.ended(fails)
-    page = exported(sandbox, fails)
+    sandbox.ended(waiting)
+    assert "not ended yet" not in export_page(sandbox, waiting).text
+    failed = sandbox.launch("It fails")
+    sandbox.ended(failed)
+    page = export_page(sandbox, failed)
     assert "Failed" in page.text
     assert "No such thing" in page.text
     assert "costs" not in page.ids
@@ -233,23 +233,23 @@ def test_queued_session_can_be_exported(sandbox: Sandbox) -> None:
     sandbox.claude(CONVERSATION + "pause('go-on')")
     sandbox.launch("First", "--name", "one")
     queued = sandbox.launch("Second", "--name", "one", "--if-running", "queue")
-    assert "Queued" in exported(sandbox, queued).text
+    assert "Queued" in export_page(sandbox, queued).text
     assert "**Queued" in sandbox.ok("export", queued)
 
 
 def test_document_shows_permission_requests_and_answers(sandbox: Sandbox) -> None:
     session_id = run_sample_session(sandbox)
-    page, markdown = exported(sandbox, session_id), sandbox.ok("export", session_id)
-    for text in (page.text, markdown):
-        for words in ("denied: push it yourself, please", "approved by ", "; approved after ", ": go ahead"):
-            assert words in text
-    whole = json.loads(sandbox.ok("export", session_id, "--format", "json"))
-    assert [approval["comment"] for approval in whole["approvals"]] == ["push it yourself, please", "go ahead"]
+    page, markdown = export_page(sandbox, session_id), sandbox.ok("export", session_id)
+    for document in (page.text, markdown):
+        for text in ("denied: push it yourself, please", "approved by ", "; approved after ", ": go ahead"):
+            assert text in document
+    document = json.loads(sandbox.ok("export", session_id, "--format", "json"))
+    assert [approval["comment"] for approval in document["approvals"]] == ["push it yourself, please", "go ahead"]
 
 
 def test_no_control_characters_in_any_spelling(sandbox: Sandbox) -> None:
-    said = "\x1b[31mred\x00 \u202eevil &#27;&#x9b; \ud800 \u05e9\u05dc\u05d5\u05dd"
-    sandbox.claude(CONVERSATION + f"said = {said!r}\nsay(said)\nthink(said)\ncall('t', said, x=said)\ndone()")
+    message = "\x1b[31mred\x00 \u202eevil &#27;&#x9b; \ud800 \u05e9\u05dc\u05d5\u05dd"
+    sandbox.claude(CONVERSATION + f"text = {message!r}\nsay(text)\nthink(text)\ncall('t', text, x=text)\ndone()")
     session_id = sandbox.launch("Go")
     sandbox.ended(session_id)
     for format in ("html", "markdown"):
@@ -271,11 +271,11 @@ def test_page_is_utf8_in_any_locale(sandbox: Sandbox) -> None:
 def test_document_is_written_to_a_file(sandbox: Sandbox, evil: str) -> None:
     assert sandbox.ok("export", evil, "--format", "json", "-o", "session.json") == ""
     assert (sandbox.work / "session.json").read_text() == sandbox.ok("export", evil, "--format", "json")
-    # As the shell's > would have made it.
+    # The mode is that of a file made by a shell's redirection.
     (sandbox.work / "other").touch()
     assert (sandbox.work / "session.json").stat().st_mode == (sandbox.work / "other").stat().st_mode
-    refused = sandbox.run("export", evil, "-o", str(Path("no") / "such" / "place"))
-    assert (refused.returncode, "Cannot write no/such/place: " in refused.stderr) == (2, True)
+    rejected = sandbox.run("export", evil, "-o", str(Path("no") / "such" / "place"))
+    assert (rejected.returncode, "Cannot write no/such/place: " in rejected.stderr) == (2, True)
     assert sandbox.run("export", evil, "--format", "pdf").returncode == 2
     assert sandbox.run("export", "nothing", "-o", "session.json").returncode == 3
     assert json.loads((sandbox.work / "session.json").read_text())["id"] == evil
@@ -290,9 +290,9 @@ def test_symlink_of_another_user_is_rejected(sandbox: Sandbox, evil: str) -> Non
     mine.write_text("mine")
     (shared / "run.md").symlink_to(mine)
     os.chown(shared / "run.md", 65534, 65534, follow_symlinks=False)
-    refused = sandbox.run("export", evil, "-o", shared / "run.md")
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert f"Cannot write {shared / 'run.md'}: run.md is a symbolic link that another user made." in refused.stderr
+    rejected = sandbox.run("export", evil, "-o", shared / "run.md")
+    assert (rejected.returncode, rejected.stdout) == (2, "")
+    assert f"Cannot write {shared / 'run.md'}: run.md is a symbolic link that another user made." in rejected.stderr
     assert mine.read_text() == "mine"
     assert [path.name for path in shared.iterdir()] == ["run.md"]
 

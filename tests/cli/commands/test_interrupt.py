@@ -6,18 +6,18 @@ import psutil
 
 from tests.helpers.sandbox import Sandbox, eventually
 
-DEAF = """
+IGNORES_BOTH = """
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
 print(json.dumps({"type": "system", "subtype": "init", "session_id": "x", "model": "claude-opus-5"}), flush=True)
 while True:
     time.sleep(1)
 """
-FOND_OF_SIGTERM = DEAF.replace("(signal.SIGINT, signal.SIGTERM)", "(signal.SIGINT,)")
+IGNORES_SIGINT = IGNORES_BOTH.replace("(signal.SIGINT, signal.SIGTERM)", "(signal.SIGINT,)")
 
 
 def test_sigterm_follows_sigint_after_the_grace_period(sandbox: Sandbox) -> None:
-    sandbox.claude(FOND_OF_SIGTERM)
+    sandbox.claude(IGNORES_SIGINT)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
     stopped = sandbox.ok("interrupt", session_id, "--timeout", "1s")
@@ -27,7 +27,7 @@ def test_sigterm_follows_sigint_after_the_grace_period(sandbox: Sandbox) -> None
 
 
 def test_sigkill_follows_sigterm(sandbox: Sandbox) -> None:
-    sandbox.claude(DEAF)
+    sandbox.claude(IGNORES_BOTH)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
     stopped = sandbox.ok("interrupt", session_id, "--timeout", "0")
@@ -36,18 +36,18 @@ def test_sigkill_follows_sigterm(sandbox: Sandbox) -> None:
 
 
 def test_interrupt_request_is_recorded_before_the_signal(sandbox: Sandbox) -> None:
-    sandbox.claude(DEAF)
+    sandbox.claude(IGNORES_BOTH)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
     sandbox.ok("interrupt", session_id, "--no-wait", "--timeout", "1h")
     assert sandbox.show(session_id)["status"] == "interrupting"
-    # A second one may be less patient.
+    # A second interrupt may have a shorter timeout.
     sandbox.ok("interrupt", session_id, "--timeout", "0")
     assert sandbox.show(session_id)["status"] == "interrupted"
 
 
 def test_interrupt_all_stops_sessions_in_parallel(sandbox: Sandbox) -> None:
-    sandbox.claude(DEAF)
+    sandbox.claude(IGNORES_BOTH)
     ids = [sandbox.launch("Hi") for _ in range(4)]
     for session_id in ids:
         sandbox.journal_has(session_id, "init")
@@ -56,7 +56,7 @@ def test_interrupt_all_stops_sessions_in_parallel(sandbox: Sandbox) -> None:
     changes = [
         json.loads(line) for line in sandbox.ok("events", "--json", "--type", "session_status_changed").splitlines()
     ]
-    # All were signalled before the first ended: one after another would look different.
+    # All were interrupted before the first had ended, so not one after another.
     assert [change["data"]["new_status"] for change in changes[-8:]] == ["interrupting"] * 4 + ["interrupted"] * 4
 
 
@@ -66,8 +66,8 @@ def test_nested_session_survives_its_parents_interrupt(sandbox: Sandbox) -> None
         "[inner]\nsay Inner begun.\nwait 4s\nsay Inner done."
     )
     outer = sandbox.launch("Hi", "--allowed-tools", "Bash")
-    noted = sandbox.work / "inner"
-    inner = eventually(lambda: noted.read_text().strip() if noted.exists() else "", "the inner session")
+    id_file = sandbox.work / "inner"
+    inner = eventually(lambda: id_file.read_text().strip() if id_file.exists() else "", "the inner session")
     sandbox.ok("interrupt", outer)
     assert sandbox.ended(inner)["end_reason"] == "success"
 
@@ -77,12 +77,12 @@ def test_orphans_of_tools_are_reaped_while_session_runs(sandbox: Sandbox) -> Non
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     sandbox.journal_has(session_id, "Here.")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
-    eventually(lambda: [child.name() for child in supervisor.children()] == ["claude"], "the orphans to be buried")
+    eventually(lambda: [child.name() for child in supervisor.children()] == ["claude"], "the orphans to be reaped")
     sandbox.ok("interrupt", session_id)
 
 
 def test_long_timeout_is_accepted(sandbox: Sandbox) -> None:
-    sandbox.claude(FOND_OF_SIGTERM)
+    sandbox.claude(IGNORES_SIGINT)
     session_id = sandbox.launch("Hi")
     sandbox.journal_has(session_id, "init")
     sandbox.ok("interrupt", session_id, "--timeout", "60d", "--no-wait")
@@ -117,7 +117,7 @@ def test_denied_tool_call_is_completed_with_an_error(sandbox: Sandbox) -> None:
 
 
 def test_interrupt_stops_claude_inside_a_wrapper_script(sandbox: Sandbox) -> None:
-    """Signals that reach only the direct child would reach only the shell, which waits."""
+    """A signal to the direct child alone would reach only the shell, which waits."""
     sandbox.play("say Here.\nhang")
     wrapper = sandbox.root / "wrapper"
     wrapper.write_text(f'#!/bin/sh\n{sandbox.environment["HLDCTL_CLAUDE"]} "$@"\nexit $?\n')

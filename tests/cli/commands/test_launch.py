@@ -20,19 +20,19 @@ print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "re
 """
 
 
-def recorded(sandbox: Sandbox, *arguments: str | Path, **options: object) -> Json:
-    """What Claude Code is given when launched like this."""
+def run_recorder(sandbox: Sandbox, *arguments: str | Path, **options: object) -> Json:
+    """Launch a session. Return the arguments, environment, directory and query that Claude Code gets."""
     sandbox.claude(RECORD)
     sandbox.ok("launch", "--wait", *arguments, **options)
-    seen: Json = json.loads((sandbox.state.root / "recorded").read_text())
-    return seen
+    record: Json = json.loads((sandbox.state.root / "recorded").read_text())
+    return record
 
 
-def value_of(argv: list[str], flag: str) -> str:
+def option_value(argv: list[str], flag: str) -> str:
     return argv[argv.index(flag) + 1]
 
 
-def assert_nothing_was_made(sandbox: Sandbox) -> None:
+def assert_nothing_was_created(sandbox: Sandbox) -> None:
     assert not sandbox.state.database.exists() or sandbox.ok("ls", "-q") == ""
     assert not list(sandbox.state.root.glob("sessions/*"))
     eventually(lambda: not sandbox.processes(), "a supervisor that was started early to leave")
@@ -48,7 +48,7 @@ def test_launch_prints_only_the_id(sandbox: Sandbox) -> None:
 def test_options_reach_claude_code(sandbox: Sandbox) -> None:
     other = sandbox.root / "other"
     other.mkdir()
-    seen = recorded(
+    record = run_recorder(
         sandbox,
         *("Do it", "--model", "opus", "--max-turns", "3", "--max-budget-usd", "1.5", "--add-dir", str(other)),
         *("--system-prompt", "You are brief.", "--append-system-prompt", "Be kind.", "--custom-instructions", "Rhyme."),
@@ -57,23 +57,23 @@ def test_options_reach_claude_code(sandbox: Sandbox) -> None:
         *("--mcp-config", '{"mcpServers": {"a": {"command": "true"}}}', "--settings", '{"model": "opus"}'),
         *("--env", "PLANET=Mars", "--", "--fallback-model", "haiku"),
     )
-    argv = seen["argv"]
-    assert seen["query"] == "Do it"
-    assert seen["cwd"] == str(sandbox.work)
-    assert seen["env"]["PLANET"] == "Mars"
-    assert value_of(argv, "--model") == "opus"
-    assert value_of(argv, "--max-turns") == "3"
-    assert value_of(argv, "--max-budget-usd") == "1.5"
-    assert value_of(argv, "--add-dir") == str(other)
-    assert Path(value_of(argv, "--system-prompt-file")).read_text() == "You are brief."
-    assert Path(value_of(argv, "--append-system-prompt-file")).read_text() == "Be kind.\n\nRhyme."
-    assert value_of(argv, "--permission-mode") == "plan"
-    assert value_of(argv, "--permission-prompt-tool") == "mcp__a__b"
+    argv = record["argv"]
+    assert record["query"] == "Do it"
+    assert record["cwd"] == str(sandbox.work)
+    assert record["env"]["PLANET"] == "Mars"
+    assert option_value(argv, "--model") == "opus"
+    assert option_value(argv, "--max-turns") == "3"
+    assert option_value(argv, "--max-budget-usd") == "1.5"
+    assert option_value(argv, "--add-dir") == str(other)
+    assert Path(option_value(argv, "--system-prompt-file")).read_text() == "You are brief."
+    assert Path(option_value(argv, "--append-system-prompt-file")).read_text() == "Be kind.\n\nRhyme."
+    assert option_value(argv, "--permission-mode") == "plan"
+    assert option_value(argv, "--permission-prompt-tool") == "mcp__a__b"
     first = argv.index("--allowedTools")
     assert argv[first + 1 : first + 4] == ["Bash(git log:*)", "Read", "Write"]
-    assert value_of(argv, "--disallowedTools") == "WebFetch"
-    assert json.loads(Path(value_of(argv, "--mcp-config")).read_text())["mcpServers"]["a"]["command"] == "true"
-    settings = json.loads(Path(value_of(argv, "--settings")).read_text())
+    assert option_value(argv, "--disallowedTools") == "WebFetch"
+    assert json.loads(Path(option_value(argv, "--mcp-config")).read_text())["mcpServers"]["a"]["command"] == "true"
+    settings = json.loads(Path(option_value(argv, "--settings")).read_text())
     assert (settings["model"], settings["env"]["HLDCTL_HOME"]) == ("opus", str(sandbox.state.root))
     assert argv[-2:] == ["--fallback-model", "haiku"]
 
@@ -99,31 +99,31 @@ def test_options_are_recorded_with_the_session(sandbox: Sandbox) -> None:
         (["--", "-x"], None),
         (["a word"], None),
     ],
-    ids=["dash", "pipe", "file", "behind dashes", "word"],
+    ids=["dash", "pipe", "file", "after dashes", "word"],
 )
 def test_query_comes_from_argument_pipe_or_file(sandbox: Sandbox, arguments: list[str], typed: str | None) -> None:
     (sandbox.work / "query.txt").write_text("from the file")
-    wanted = typed or {"--query-file": "from the file", "--": "-x"}.get(arguments[0], arguments[-1])
-    assert recorded(sandbox, *arguments, input=typed)["query"] == wanted
+    expected = typed or {"--query-file": "from the file", "--": "-x"}.get(arguments[0], arguments[-1])
+    assert run_recorder(sandbox, *arguments, input=typed)["query"] == expected
 
 
 def test_query_of_five_megabytes_works(sandbox: Sandbox) -> None:
     query = "long " * 1_000_000
-    assert recorded(sandbox, "-", input=query)["query"] == query
+    assert run_recorder(sandbox, "-", input=query)["query"] == query
 
 
 def test_long_system_prompt_is_passed_in_a_file(sandbox: Sandbox) -> None:
     prompt = "Be brief. " * 20_000
     (sandbox.root / "prompt").write_text(prompt)
     sandbox.claude(RECORD)
-    # As an argument of hldctl's own it would be too long as well: a configuration will bring such prompts.
+    # In two options, because one argument of hldctl cannot be as long either.
     halves = [prompt[:100_000], prompt[100_000:]]
-    argv = recorded(sandbox, "Hi", "--append-system-prompt", halves[0], "--custom-instructions", halves[1])["argv"]
-    assert Path(value_of(argv, "--append-system-prompt-file")).read_text() == "\n\n".join(halves)
+    argv = run_recorder(sandbox, "Hi", "--append-system-prompt", halves[0], "--custom-instructions", halves[1])["argv"]
+    assert Path(option_value(argv, "--append-system-prompt-file")).read_text() == "\n\n".join(halves)
 
 
 def test_variables_of_an_outer_claude_code_do_not_leak(sandbox: Sandbox) -> None:
-    enclosing = {
+    outer_environment = {
         "CLAUDECODE": "1",
         "CLAUDE_CODE_SESSION_ID": "outer",
         "CLAUDE_CODE_ENTRYPOINT": "cli",
@@ -131,7 +131,7 @@ def test_variables_of_an_outer_claude_code_do_not_leak(sandbox: Sandbox) -> None
         "HLDCTL_SESSION_ID": "outer",
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": "1000",
     }
-    environment = recorded(sandbox, "Hi", environment=enclosing)["env"]
+    environment = run_recorder(sandbox, "Hi", environment=outer_environment)["env"]
     session_id = sandbox.ok("ls", "-q").strip()
     assert not {"CLAUDECODE", "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_PID"} & set(environment)
     assert environment["HLDCTL_SESSION_ID"] == session_id
@@ -178,25 +178,25 @@ def test_signal_during_wait_interrupts_the_session(sandbox: Sandbox, signal_name
 def test_signal_before_the_wait_leaves_no_session_running(sandbox: Sandbox, delay: float) -> None:
     sandbox.claude("while True:\n    time.sleep(1)")
     launcher = sandbox.popen("launch", "Hello", "--wait")
-    # Wherever it strikes, from the interpreter's start on.
+    # The signal arrives anywhere from the start of the interpreter on.
     with contextlib.suppress(subprocess.TimeoutExpired):
         launcher.wait(delay)
     launcher.terminate()
     launcher.communicate(timeout=PATIENCE)
-    alive = json.loads(sandbox.ok("ls", "--json", "--status", "running", "--status", "starting"))
-    assert alive == []
+    running = json.loads(sandbox.ok("ls", "--json", "--status", "running", "--status", "starting"))
+    assert running == []
 
 
 def test_create_dir_follows_the_umask(sandbox: Sandbox) -> None:
     os.umask(0o022)
-    seen = recorded(sandbox, "Hi", "-C", "~/new/place", "--create-dir")
-    place = sandbox.home / "new" / "place"
-    assert seen["cwd"] == str(place)
-    assert place.stat().st_mode & 0o777 == place.parent.stat().st_mode & 0o777 == 0o755
+    record = run_recorder(sandbox, "Hi", "-C", "~/new/place", "--create-dir")
+    directory = sandbox.home / "new" / "place"
+    assert record["cwd"] == str(directory)
+    assert directory.stat().st_mode & 0o777 == directory.parent.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "messages"),
     [
         (["Hi", "-C", "missing"], ["missing", "--create-dir"]),
         (["Hi", "-C", "a-file"], ["a-file", "is not a directory"]),
@@ -227,7 +227,7 @@ def test_create_dir_follows_the_umask(sandbox: Sandbox) -> None:
     ],
 )
 def test_bad_usage_prints_a_message_and_creates_nothing(
-    sandbox: Sandbox, arguments: list[str], words: list[str]
+    sandbox: Sandbox, arguments: list[str], messages: list[str]
 ) -> None:
     (sandbox.work / "a-file").write_text("no JSON")
     (sandbox.work / "array.json").write_text("[]")
@@ -235,9 +235,9 @@ def test_bad_usage_prints_a_message_and_creates_nothing(
     assert launched.returncode == 2
     assert launched.stdout == ""
     assert "Traceback" not in launched.stderr
-    for word in words:
-        assert word in launched.stderr
-    assert_nothing_was_made(sandbox)
+    for message in messages:
+        assert message in launched.stderr
+    assert_nothing_was_created(sandbox)
 
 
 def test_unreadable_mcp_config_prints_a_message(sandbox: Sandbox) -> None:
@@ -249,16 +249,16 @@ def test_unreadable_mcp_config_prints_a_message(sandbox: Sandbox) -> None:
 
 def test_missing_claude_lists_the_searched_places(sandbox: Sandbox) -> None:
     del sandbox.environment["HLDCTL_CLAUDE"]
-    without = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(hide_bundled(sandbox))}
-    launched = sandbox.run("launch", "Hi", environment=without)
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(make_empty_sdk(sandbox))}
+    launched = sandbox.run("launch", "Hi", environment=environment)
     assert launched.returncode == 5
     for place in ("PATH", "~/.local/bin/claude", "claude-agent-sdk", "HLDCTL_CLAUDE"):
         assert place in launched.stderr
-    assert_nothing_was_made(sandbox)
+    assert_nothing_was_created(sandbox)
 
 
-def hide_bundled(sandbox: Sandbox) -> Path:
-    """A directory whose claude_agent_sdk has no binary, to go before the installed one."""
+def make_empty_sdk(sandbox: Sandbox) -> Path:
+    """Return a directory with a claude_agent_sdk without a binary, to precede the installed one."""
     package = sandbox.root / "hiding" / "claude_agent_sdk"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -269,7 +269,7 @@ def test_invalid_claude_path_is_named(sandbox: Sandbox) -> None:
     launched = sandbox.run("launch", "Hi", environment={"HLDCTL_CLAUDE": "/no/such/claude"})
     assert launched.returncode == 5
     assert "/no/such/claude" in launched.stderr
-    assert_nothing_was_made(sandbox)
+    assert_nothing_was_created(sandbox)
 
 
 def test_modules_in_the_working_directory_are_not_imported(sandbox: Sandbox) -> None:

@@ -18,7 +18,7 @@ completed_at duration_ms num_turns cost_usd input_tokens output_tokens cache_cre
 cache_read_input_tokens effective_context_tokens context_window result_content error_message exit_code pid
 supervisor_pid pending_approvals permission_denials""".split()
 
-SAYS_COST = """
+COSTS = """
 query = sys.stdin.read()
 result = {"type": "result", "subtype": "success", "is_error": "bad" in query, "result": "ok", "num_turns": 1,
           "duration_ms": 5, "total_cost_usd": 3.0 if "dear" in query else 1.0}
@@ -28,9 +28,9 @@ print(json.dumps(result))
 
 @pytest.fixture
 def three(sandbox: Sandbox) -> list[str]:
-    """Oldest first: a cheap one, a dear one, a bad one."""
-    sandbox.claude(SAYS_COST)
-    ids = [sandbox.launch(*words) for words in (["cheap"], ["dear", "--title", "Opera"], ["bad"])]
+    """Three sessions, the oldest first: a cheap, an expensive and a failed one."""
+    sandbox.claude(COSTS)
+    ids = [sandbox.launch(*arguments) for arguments in (["cheap"], ["dear", "--title", "Opera"], ["bad"])]
     sandbox.run("wait", *ids)
     return ids
 
@@ -60,8 +60,8 @@ def test_sort_orders_by_cost(sandbox: Sandbox, three: list[str]) -> None:
 def test_json_has_the_documented_fields(sandbox: Sandbox, three: list[str]) -> None:
     listed = json.loads(sandbox.ok("ls", "--json"))
     assert [list(session)[: len(SESSION_FIELDS)] for session in listed] == [SESSION_FIELDS] * 3
-    shown = sandbox.show(three[2])
-    assert shown == listed[0] | {"children": [], "left_running": [], "mcp_servers": [], "rules": []}
+    session = sandbox.show(three[2])
+    assert session == listed[0] | {"children": [], "left_running": [], "mcp_servers": [], "rules": []}
 
 
 def test_format_prints_the_given_fields(sandbox: Sandbox, three: list[str]) -> None:
@@ -70,8 +70,8 @@ def test_format_prints_the_given_fields(sandbox: Sandbox, three: list[str]) -> N
         f"{three[1]} completed Opera",
         f"{three[0]} completed ",
     ]
-    refused = sandbox.run("ls", "--format", "{nonsense}")
-    assert (refused.returncode, "nonsense" in refused.stderr) == (2, True)
+    rejected = sandbox.run("ls", "--format", "{nonsense}")
+    assert (rejected.returncode, "nonsense" in rejected.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_format_prints_the_given_fields(sandbox: Sandbox, three: list[str]) -> N
     ],
 )
 def test_invalid_format_is_rejected_before_any_output(sandbox: Sandbox, template: str, reason: str) -> None:
-    # Also where there is nothing that it could be tried on.
-    refused = sandbox.run("ls", "--format", template)
-    assert (refused.returncode, refused.stdout, "Traceback" in refused.stderr) == (2, "", False), refused.stderr
-    assert any(words in refused.stderr for words in reason.split("|")), refused.stderr
+    # It is rejected even if there is no session to format.
+    rejected = sandbox.run("ls", "--format", template)
+    assert (rejected.returncode, rejected.stdout, "Traceback" in rejected.stderr) == (2, "", False), rejected.stderr
+    assert any(text in rejected.stderr for text in reason.split("|")), rejected.stderr
 
 
 def test_format_leaves_unknown_values_blank(sandbox: Sandbox, three: list[str]) -> None:
@@ -115,20 +115,20 @@ def test_format_leaves_unknown_values_blank(sandbox: Sandbox, three: list[str]) 
 def test_json_memory_does_not_grow_with_sessions(sandbox: Sandbox) -> None:
     fill(sandbox.state.root, 3000, 1)
     sandbox.sql("UPDATE sessions SET result_content = printf('%.20000c', 'x')")
-    used = []
-    for words in (["--limit", "10"], []):
+    peaks = []
+    for options in (["--limit", "10"], []):
         with (sandbox.work / "out").open("w") as out:
-            process = sandbox.popen("ls", "--json", *words, stdout=out)
+            process = sandbox.popen("ls", "--json", *options, stdout=out)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = status
         assert status == 0
-        # Kilobytes, but bytes on macOS.
-        used.append(usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1))
+        # ru_maxrss is in kilobytes, on macOS in bytes.
+        peaks.append(usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1))
     written = (sandbox.work / "out").read_text()
     assert len(written) > 60_000_000
     assert len(json.loads(written)) == 3000
-    # Two hundred sessions at a time.
-    assert used[1] - used[0] < 30_000
+    # Sessions are read two hundred at a time.
+    assert peaks[1] - peaks[0] < 30_000
 
 
 def test_json_layout_is_the_same_for_any_count(sandbox: Sandbox, three: list[str]) -> None:
@@ -148,20 +148,20 @@ def test_table_has_columns_and_rows(sandbox: Sandbox, three: list[str]) -> None:
 
 
 def test_truncated_table_says_so(sandbox: Sandbox, three: list[str]) -> None:
-    shown = sandbox.run("ls", "--limit", "2")
-    assert len(shown.stdout.splitlines()) == 3
-    assert "--limit 0" in shown.stderr
+    listed = sandbox.run("ls", "--limit", "2")
+    assert len(listed.stdout.splitlines()) == 3
+    assert "--limit 0" in listed.stderr
 
 
 def test_ls_without_sessions_suggests_launch(sandbox: Sandbox) -> None:
     assert sandbox.ok("ls", "--json").strip() == "[]"
-    shown = sandbox.run("ls")
-    assert (shown.returncode, shown.stdout) == (0, "")
-    assert "hldctl launch" in shown.stderr
+    listed = sandbox.run("ls")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "hldctl launch" in listed.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--status", "bored"], ["--since", "soon"], ["--limit", "-1"], ["--sort", "x"]])
 def test_invalid_options_are_bad_usage(sandbox: Sandbox, arguments: list[str]) -> None:
-    refused = sandbox.run("ls", *arguments)
-    assert refused.returncode == 2
-    assert "Traceback" not in refused.stderr
+    rejected = sandbox.run("ls", *arguments)
+    assert rejected.returncode == 2
+    assert "Traceback" not in rejected.stderr

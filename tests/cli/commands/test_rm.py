@@ -1,4 +1,4 @@
-"""`hldctl rm` and `hldctl prune`: sessions are gone with all that belongs to them, and nothing else is."""
+"""`hldctl rm` and `hldctl prune`: they delete sessions with all their data, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SUCCESS = """
 print(json.dumps({"type": "assistant", "message": {"content": "x" * 1000}}))
 print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}))
 """
-HOLDS = """
+LOCKS = """
 import fcntl, sys, time
-held = open(sys.argv[1])
-fcntl.flock(held, fcntl.LOCK_EX)
+lock = open(sys.argv[1])
+fcntl.flock(lock, fcntl.LOCK_EX)
 time.sleep(1000)
 """
 TABLES = ("sessions", "conversation_events", "feed", "approvals", "mcp_servers", "file_snapshots")
@@ -30,7 +30,7 @@ TABLES = ("sessions", "conversation_events", "feed", "approvals", "mcp_servers",
 
 @pytest.fixture
 def ended(sandbox: Sandbox) -> list[str]:
-    """Five sessions, the oldest first; number n ended n days before the newest."""
+    """Return the IDs of five ended sessions, the oldest first, each a day older than the next."""
     sandbox.claude(SUCCESS)
     ids = [sandbox.launch(f"Number {number}") for number in range(5)]
     sandbox.ok("wait", *ids)
@@ -44,8 +44,8 @@ def ended(sandbox: Sandbox) -> list[str]:
     return ids
 
 
-def left(sandbox: Sandbox) -> set[str]:
-    """What is recorded of; rows and files agree."""
+def remaining(sandbox: Sandbox) -> set[str]:
+    """Return the IDs of all sessions. Assert that files and rows in all tables agree with them."""
     listed = set(sandbox.ok("ls", "--all", "-q").split())
     assert {path.name for path in sandbox.state.sessions.iterdir()} == listed
     for table in TABLES[1:]:
@@ -55,7 +55,7 @@ def left(sandbox: Sandbox) -> set[str]:
 
 def test_rm_deletes_only_the_given_sessions(sandbox: Sandbox, ended: list[str]) -> None:
     assert sandbox.ok("rm", ended[1], ended[3], ended[1]) == f"{ended[1]}\n{ended[3]}\n"
-    assert left(sandbox) == {ended[0], ended[2], ended[4]}
+    assert remaining(sandbox) == {ended[0], ended[2], ended[4]}
     assert sandbox.run("show", ended[1]).returncode == 3
     assert sandbox.run("rm", ended[1]).returncode == 3
     assert sandbox.run("doctor", "--json").stdout.count('"left-overs"') == 0
@@ -65,13 +65,13 @@ def test_rm_of_a_running_session_needs_force(sandbox: Sandbox, ended: list[str])
     sandbox.claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
     running = sandbox.launch("Run")
     sandbox.journal_has(running, "init")
-    refused = sandbox.run("rm", ended[0], running)
-    assert (refused.returncode, "--force" in refused.stderr) == (4, True)
-    assert left(sandbox) == {*ended, running}
+    rejected = sandbox.run("rm", ended[0], running)
+    assert (rejected.returncode, "--force" in rejected.stderr) == (4, True)
+    assert remaining(sandbox) == {*ended, running}
     claude = psutil.Process(sandbox.show(running)["pid"])
     sandbox.ok("rm", "--force", running)
     assert is_dead(claude)
-    assert left(sandbox) == set(ended)
+    assert remaining(sandbox) == set(ended)
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
 
 
@@ -80,12 +80,12 @@ def test_rm_completes_an_interrupted_deletion(sandbox: Sandbox, ended: list[str]
         path.unlink()
     sandbox.files(ended[0]).directory.rmdir()
     assert sandbox.ok("rm", ended[0]) == f"{ended[0]}\n"
-    assert left(sandbox) == set(ended[1:])
+    assert remaining(sandbox) == set(ended[1:])
 
 
 @pytest.mark.parametrize("step", ["_delete_files:call", "_delete_files:return", "delete:call", "delete:return"])
 def test_killed_rm_leaves_no_files_without_a_row(sandbox: Sandbox, ended: list[str], step: str) -> None:
-    """Files without a row are taken for those of a row that was lost, and would be recorded again."""
+    """Files without a row look like a lost session, which `doctor --fix` would restore."""
     environment = {
         "PYTHONPATH": str(INJECTED),
         "HLDCTL_TEST_KILL_AT": step,
@@ -96,49 +96,49 @@ def test_killed_rm_leaves_no_files_without_a_row(sandbox: Sandbox, ended: list[s
     rows = {row[0] for row in sandbox.sql("SELECT id FROM sessions")}
     assert {path.name for path in sandbox.state.sessions.iterdir()} <= rows
     assert sandbox.run("rm", ended[0]).returncode == (3 if step == "delete:return" else 0)
-    assert left(sandbox) == set(ended[1:])
+    assert remaining(sandbox) == set(ended[1:])
 
 
 def test_rm_refuses_a_session_that_is_being_recorded(sandbox: Sandbox, ended: list[str]) -> None:
     files = sandbox.files(ended[0])
     before = {path.name for path in files.directory.iterdir()}
-    held = file_lock.acquire(files.lock, timeout=0)
-    assert held is not None
-    refused = sandbox.run("rm", ended[0])
-    assert (refused.returncode, "still being recorded" in refused.stderr) == (5, True)
+    lock = file_lock.acquire(files.lock, timeout=0)
+    assert lock is not None
+    rejected = sandbox.run("rm", ended[0])
+    assert (rejected.returncode, "still being recorded" in rejected.stderr) == (5, True)
     assert {path.name for path in files.directory.iterdir()} == before
-    assert left(sandbox) == set(ended)
-    os.close(held)
+    assert remaining(sandbox) == set(ended)
+    os.close(lock)
     sandbox.ok("rm", ended[0])
-    assert left(sandbox) == set(ended[1:])
+    assert remaining(sandbox) == set(ended[1:])
 
 
 def test_rm_kills_a_stopped_supervisor(sandbox: Sandbox, ended: list[str]) -> None:
-    held = sandbox.files(ended[0]).lock
-    with subprocess.Popen([sys.executable, "-c", HOLDS, str(held), "hldctl.supervisor"]) as stopped:
-        eventually(lambda: not file_lock.is_free(held), "it to hold the lock")
+    lock_file = sandbox.files(ended[0]).lock
+    with subprocess.Popen([sys.executable, "-c", LOCKS, str(lock_file), "hldctl.supervisor"]) as stopped:
+        eventually(lambda: not file_lock.is_free(lock_file), "it to hold the lock")
         stopped.send_signal(signal.SIGSTOP)
         sandbox.ok("rm", ended[0])
         assert stopped.wait() == -signal.SIGKILL
-    assert left(sandbox) == set(ended[1:])
+    assert remaining(sandbox) == set(ended[1:])
 
 
 def test_prune_deletes_old_sessions(sandbox: Sandbox, ended: list[str]) -> None:
     options = ["--older-than", "36h", "--keep", "3"]
     assert sandbox.ok("prune", *options, "--dry-run").split() == ended[:2]
-    assert left(sandbox) == set(ended)
+    assert remaining(sandbox) == set(ended)
     assert sandbox.ok("prune", *options).split() == ended[:2]
-    assert left(sandbox) == set(ended[2:])
+    assert remaining(sandbox) == set(ended[2:])
     assert sandbox.ok("prune", "--older-than", "36h").split() == ended[2:3]
     assert sandbox.ok("prune", "--keep", "1").split() == ended[3:4]
-    assert left(sandbox) == {ended[4]}
+    assert remaining(sandbox) == {ended[4]}
 
 
 def test_prune_keeps_running_sessions(sandbox: Sandbox, ended: list[str]) -> None:
     sandbox.claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
     running = sandbox.launch("Run")
     assert sandbox.ok("prune", "--keep", "0").split() == ended
-    assert left(sandbox) == {running}
+    assert remaining(sandbox) == {running}
     sandbox.ok("interrupt", running)
 
 
@@ -156,9 +156,9 @@ def test_prune_frees_disk_space(sandbox: Sandbox) -> None:
 
 def test_progress_is_erased_when_prune_ends(sandbox: Sandbox, ended: list[str]) -> None:
     with Terminal(sandbox, "prune", "--keep", "0") as terminal:
-        code, shown = terminal.ended()
-    assert (code, "Deleting" in shown) == (0, False)
-    assert all(session_id in shown for session_id in ended)
+        code, output = terminal.ended()
+    assert (code, "Deleting" in output) == (0, False)
+    assert all(session_id in output for session_id in ended)
 
 
 @pytest.mark.parametrize(
@@ -167,19 +167,19 @@ def test_progress_is_erased_when_prune_ends(sandbox: Sandbox, ended: list[str]) 
 )
 def test_bad_usage_deletes_nothing(sandbox: Sandbox, ended: list[str], arguments: list[str], exit_code: int) -> None:
     assert sandbox.run(*arguments).returncode == exit_code
-    assert left(sandbox) == set(ended)
+    assert remaining(sandbox) == set(ended)
 
 
 def test_configured_prune_runs_once_a_day_at_launch(sandbox: Sandbox, ended: list[str]) -> None:
     sandbox.configure('[prune]\nolder_than = "60h"\nkeep = 1')
     sandbox.ok("launch", "Hi", "--wait", "--env", "SECRET=x")
-    eventually(lambda: not left(sandbox) & {*ended[:2]}, "those that ended three and four days ago to be gone")
-    assert {*ended[2:]} < left(sandbox)
+    eventually(lambda: not remaining(sandbox) & {*ended[:2]}, "those that ended three and four days ago to be gone")
+    assert {*ended[2:]} < remaining(sandbox)
     eventually(lambda: not sandbox.processes(), "all to leave")
     sandbox.configure("[prune]\nkeep = 0")
     sandbox.ok("launch", "Hi", "--wait")
     eventually(lambda: not sandbox.processes(), "all to leave")
-    assert {*ended[2:]} < left(sandbox)
+    assert {*ended[2:]} < remaining(sandbox)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_permissions_can_be_skipped_for_a_time(sandbox: Sandbox) -> None:
     changed = json.loads(sandbox.ok("set", "last", "--dangerously-skip-permissions-timeout", "1h", "--json"))
     assert changed["dangerously_skip_permissions"] is True
     assert changed["dangerously_skip_permissions_expires_at"] > changed["completed_at"]
-    # Without a timeout it has no end.
+    # Without a timeout it does not expire.
     sandbox.ok("set", "last", "--dangerously-skip-permissions")
     assert sandbox.show("last")["dangerously_skip_permissions_expires_at"] is None
     sandbox.ok("set", "last", "--no-dangerously-skip-permissions")
@@ -46,14 +46,14 @@ def test_expired_settings_are_dropped_and_not_inherited(sandbox: Sandbox) -> Non
         "set", parent, "--auto-accept-edits", "--dangerously-skip-permissions-timeout", "1h", "--title", "Chores"
     )
     child = sandbox.ended(sandbox.ok("continue", parent, "More").strip())
-    of_parent = sandbox.show(parent)
+    parent_session = sandbox.show(parent)
     for name in (
         "auto_accept_edits",
         "dangerously_skip_permissions",
         "dangerously_skip_permissions_expires_at",
         "title",
     ):
-        assert child[name] == of_parent[name] is not None
+        assert child[name] == parent_session[name] is not None
     sandbox.ok("set", parent, "--dangerously-skip-permissions-timeout", "0")
     assert sandbox.show(parent)["dangerously_skip_permissions"] is True
     late = sandbox.ended(sandbox.ok("continue", parent, "More").strip())
@@ -75,6 +75,6 @@ def test_missing_or_contradictory_options_are_bad_usage(sandbox: Sandbox) -> Non
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     assert sandbox.run("set", "last").returncode == 2
-    both = ("--no-dangerously-skip-permissions", "--dangerously-skip-permissions-timeout", "1h")
-    assert sandbox.run("set", "last", *both).returncode == 2
+    options = ("--no-dangerously-skip-permissions", "--dangerously-skip-permissions-timeout", "1h")
+    assert sandbox.run("set", "last", *options).returncode == 2
     assert sandbox.run("set", "nobody", "--archive").returncode == 3

@@ -18,7 +18,7 @@ from tests.helpers.terminal import Terminal
 FIELDS = """key sessions completed failed interrupted running success_rate cost_usd input_tokens output_tokens
 cache_creation_input_tokens cache_read_input_tokens num_turns duration_ms""".split()
 
-SPENDS = """
+COSTS = """
 query = sys.stdin.read()
 if "hang" in query:
     time.sleep(600)
@@ -29,15 +29,15 @@ if "free" not in query:
 print(json.dumps(result))
 """
 
-MIDNIGHT = 1_790_208_000_000
-"""The beginning of 2026-09-24, UTC."""
+MIDNIGHT_MS = 1_790_208_000_000
+"""2026-09-24 00:00 UTC."""
 
 
 @pytest.fixture(scope="module")
 def spent(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Iterator[Sandbox]:
-    """A cheap session shortly before a midnight of UTC, and an expensive and a failed one after it."""
+    """A sandbox with a cheap session an hour before midnight UTC, and an expensive and a failed one after it."""
     sandbox = Sandbox(tmp_path_factory.mktemp("spent") / "sandbox")
-    sandbox.claude(SPENDS)
+    sandbox.claude(COSTS)
     ids = [
         sandbox.launch("cheap", "--title", "Parser, and\nmore"),
         sandbox.launch("dear", "--title", "\x1b[31mOpera"),
@@ -45,19 +45,19 @@ def spent(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Ite
     ]
     sandbox.run("wait", *ids)
     for session_id, hours in zip(ids, (-1, 1, 2), strict=True):
-        created = MIDNIGHT + hours * 3_600_000
+        created = MIDNIGHT_MS + hours * 3_600_000
         sandbox.sql("UPDATE sessions SET created_at = ?, duration_ms = 61000 WHERE id = ?", created, session_id)
     yield sandbox
     sandbox.close()
 
 
 def stats(sandbox: Sandbox, *arguments: str, **environment: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(sandbox.ok("stats", "--json", *arguments, environment=environment))
-    return found
+    rows: list[dict[str, Any]] = json.loads(sandbox.ok("stats", "--json", *arguments, environment=environment))
+    return rows
 
 
-def keys(found: list[dict[str, Any]]) -> list[Any]:
-    return [sums["key"] for sums in found]
+def keys(rows: list[dict[str, Any]]) -> list[Any]:
+    return [row["key"] for row in rows]
 
 
 def test_days_follow_the_users_time_zone(spent: Sandbox) -> None:
@@ -93,21 +93,21 @@ def test_other_groupings_list_the_most_expensive_first(spent: Sandbox) -> None:
 
 def test_archived_and_old_sessions_do_not_count(spent: Sandbox) -> None:
     spent.ok("set", "last", "--archive")
-    assert [sums["sessions"] for sums in stats(spent, "--by", "name")] == [2]
-    assert [sums["sessions"] for sums in stats(spent, "--by", "name", "--all")] == [3]
+    assert [row["sessions"] for row in stats(spent, "--by", "name")] == [2]
+    assert [row["sessions"] for row in stats(spent, "--by", "name", "--all")] == [3]
     assert stats(spent, "--since", "1h") == []
     spent.ok("set", "last", "--unarchive")
 
 
 def test_running_sessions_count_and_unknown_sums_are_null(sandbox: Sandbox) -> None:
-    sandbox.claude(SPENDS)
+    sandbox.claude(COSTS)
     sandbox.launch("hang")
-    (sums,) = stats(sandbox)
-    assert (sums["sessions"], sums["running"], sums["success_rate"]) == (1, 1, None)
-    assert {sums[name] for name in FIELDS[7:]} == {None}
+    (row,) = stats(sandbox)
+    assert (row["sessions"], row["running"], row["success_rate"]) == (1, 1, None)
+    assert {row[name] for name in FIELDS[7:]} == {None}
     sandbox.ok("interrupt", "last")
-    (sums,) = stats(sandbox)
-    assert (sums["interrupted"], sums["success_rate"]) == (1, 0.0)
+    (row,) = stats(sandbox)
+    assert (row["interrupted"], row["success_rate"]) == (1, 0.0)
 
 
 def test_csv_round_trips(spent: Sandbox) -> None:
@@ -119,13 +119,13 @@ def test_csv_round_trips(spent: Sandbox) -> None:
 
 
 def test_csv_has_no_formulas(sandbox: Sandbox) -> None:
-    sandbox.claude(SPENDS)
+    sandbox.claude(COSTS)
     titles = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "a=1", "'quoted"]
     for title in titles:
         sandbox.ended(sandbox.launch("free", "--title", title))
     _, *rows = csv.reader(io.StringIO(sandbox.ok("stats", "--csv", "--by", "title")))
     assert {row[0] for row in rows} == {"'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "a=1", "'quoted"}
-    # JSON is for programs, which evaluate nothing.
+    # Programs that read JSON evaluate no formulas.
     assert set(keys(stats(sandbox, "--by", "title"))) == set(titles)
 
 
@@ -141,20 +141,22 @@ def test_table_at_a_terminal_has_bars(spent: Sandbox) -> None:
     with Terminal(spent, "stats", "--by", "title", columns=80) as terminal:
         screen = terminal.becomes("total")
         terminal.ended()
-    dear, cheap, bad = screen[1:4]
-    assert dear.startswith(r"\x1b[31mOpera")
-    assert len(dear) <= 80
-    assert dear.count("█") > 2 * cheap.count("█") > 0
-    assert bad.count("█") == cheap.count("█")
+    expensive, cheap, failed = screen[1:4]
+    assert expensive.startswith(r"\x1b[31mOpera")
+    assert len(expensive) <= 80
+    assert expensive.count("█") > 2 * cheap.count("█") > 0
+    assert failed.count("█") == cheap.count("█")
 
 
 def test_table_at_a_terminal_is_limited_to_100_rows(sandbox: Sandbox) -> None:
-    sandbox.claude(SPENDS)
+    sandbox.claude(COSTS)
     sandbox.ended(sandbox.launch("cheap"))
     columns = [name for _, name, *_ in sandbox.sql("PRAGMA table_info(sessions)") if name not in ("id", "title")]
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 149)"
-    listed = ", ".join(columns)
-    sandbox.sql(f"INSERT INTO sessions (id, title, {listed}) {numbers} SELECT i, 't' || i, {listed} FROM n, sessions")
+    column_list = ", ".join(columns)
+    sandbox.sql(
+        f"INSERT INTO sessions (id, title, {column_list}) {numbers} SELECT i, 't' || i, {column_list} FROM n, sessions"
+    )
     with Terminal(sandbox, "stats", "--by", "title", columns=80, lines=160) as terminal:
         screen = terminal.becomes("showing only the most expensive 100 of 150")
         terminal.ended()
@@ -165,7 +167,7 @@ def test_table_at_a_terminal_is_limited_to_100_rows(sandbox: Sandbox) -> None:
 
 
 def test_bars_show_sessions_if_nothing_has_a_cost(sandbox: Sandbox) -> None:
-    sandbox.claude(SPENDS)
+    sandbox.claude(COSTS)
     sandbox.run("wait", sandbox.launch("free"), sandbox.launch("free and bad"))
     with Terminal(sandbox, "stats", "--by", "status", columns=60) as terminal:
         screen = terminal.becomes("total")
@@ -174,9 +176,9 @@ def test_bars_show_sessions_if_nothing_has_a_cost(sandbox: Sandbox) -> None:
 
 
 def test_stats_without_sessions_suggest_launch(sandbox: Sandbox) -> None:
-    shown = sandbox.run("stats")
-    assert (shown.returncode, shown.stdout) == (0, "")
-    assert "hldctl launch" in shown.stderr
+    done = sandbox.run("stats")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "hldctl launch" in done.stderr
     assert sandbox.ok("stats", "--json") == "[]\n"
     assert sandbox.ok("stats", "--csv") == ",".join(FIELDS) + "\n"
     assert sandbox.run("stats", "--json", "--csv").returncode == 2

@@ -50,7 +50,7 @@ def test_json_lines_are_the_events(sandbox: Sandbox, ended: str) -> None:
 
 
 def test_events_have_the_documented_fields(sandbox: Sandbox, ended: str) -> None:
-    query, thinking, said, call, result, last = sandbox.events(ended)
+    query, thinking, answer, call, result, last = sandbox.events(ended)
     assert (
         list(query)
         == (
@@ -59,7 +59,7 @@ def test_events_have_the_documented_fields(sandbox: Sandbox, ended: str) -> None
         ).split()
     )
     assert (query["event_type"], query["role"], query["content"]) == ("message", "user", "Hello")
-    assert (thinking["event_type"], said["event_type"], last["content"]) == ("thinking", "message", "Two.")
+    assert (thinking["event_type"], answer["event_type"], last["content"]) == ("thinking", "message", "Two.")
     assert (call["tool_name"], call["tool_input"]) == ("Bash", {"command": "printf 'a\nb'"})
     assert call["is_completed"] is True
     assert result["tool_result_for_id"] == call["tool_id"]
@@ -80,8 +80,8 @@ def test_lines_of_several_sessions_have_prefixes(sandbox: Sandbox, ended: str) -
     other = sandbox.launch("Hello", "--allowed-tools", "Bash")
     lines = sandbox.ok("tail", "-f", ended, other).splitlines()
     for session_id in (ended, other):
-        own = [line.removeprefix(f"{session_id[:8]}  ") for line in lines if line.startswith(session_id[:8])]
-        assert "\n".join(own) + "\n" == LINES
+        own_lines = [line.removeprefix(f"{session_id[:8]}  ") for line in lines if line.startswith(session_id[:8])]
+        assert "\n".join(own_lines) + "\n" == LINES
 
 
 def test_interrupted_tail_leaves_the_session_running(sandbox: Sandbox) -> None:
@@ -105,7 +105,7 @@ def test_closed_pipe_exits_like_sigpipe(sandbox: Sandbox, ended: str) -> None:
         tail.stdout.close()
         assert tail.stderr is not None
         assert tail.stderr.read() == ""
-    # As a shell says it of what SIGPIPE killed; 1 would mean that a session failed.
+    # The exit code that a shell gives a program killed by SIGPIPE; 1 would mean that a session failed.
     assert tail.returncode == 141
 
 

@@ -39,18 +39,18 @@ def test_until_waits_for_a_status(sandbox: Sandbox) -> None:
 
 
 def test_unknown_status_is_bad_usage(sandbox: Sandbox) -> None:
-    refused = sandbox.run("wait", "last", "--until", "bored")
-    assert refused.returncode == 2
-    assert "bored" in refused.stderr
+    rejected = sandbox.run("wait", "last", "--until", "bored")
+    assert rejected.returncode == 2
+    assert "bored" in rejected.stderr
 
 
 def test_results_are_printed_in_the_order_of_the_ids(sandbox: Sandbox) -> None:
-    """Whichever ended first: so a loop can be written over what was launched."""
+    """The order does not depend on which ended first, so a loop can zip queries and results."""
     sandbox.play("".join(f"[{number}]\nwait {5 - number}00ms\nsay Number {number}.\n\n" for number in range(5)))
     ids = [sandbox.launch(str(number)) for number in range(5)]
     assert sandbox.ok("wait", "--results", *ids) == "".join(f"Number {number}.\n" for number in range(5))
-    told = json.loads(sandbox.ok("wait", "--json", *reversed(ids)))
-    assert [session["result_content"] for session in told] == [f"Number {number}." for number in (4, 3, 2, 1, 0)]
+    sessions = json.loads(sandbox.ok("wait", "--json", *reversed(ids)))
+    assert [session["result_content"] for session in sessions] == [f"Number {number}." for number in (4, 3, 2, 1, 0)]
     assert sandbox.run("wait", "--json", "--results", *ids).returncode == 2
 
 
