@@ -1,4 +1,4 @@
-"""What commands and supervisors cost, counted rather than timed: statements, transactions, SQLite's own steps."""
+"""The cost of commands and supervisors, counted instead of timed: statements, transactions and SQLite's steps."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from tests.helpers.seed_database import fill
 _FEW, _MANY = 60, 1200
 _EVENTS = 40
 
-_TRACED = """
+_TRACING_PROGRAM = """
 import json, sys, apsw
 statements = []
 def record(event):
     status = event["stmt_status"]
     statements.append((event["sql"], status["SQLITE_STMTSTATUS_VM_STEP"], status["SQLITE_STMTSTATUS_FULLSCAN_STEP"]))
-apsw.connection_hooks.append(lambda made: made.trace_v2(apsw.SQLITE_TRACE_PROFILE, record))
+apsw.connection_hooks.append(lambda connection: connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, record))
 from hldctl.cli.app import main
 try:
     main(sys.argv[1:])
@@ -46,43 +46,46 @@ finally:
 class Statement:
     sql: str
     steps: int
-    """Of SQLite's virtual machine: whatever looks at each row of a table takes as many as it has rows."""
+    """Steps of SQLite's virtual machine: a scan of a table takes at least one for each row."""
     scanned: int
-    """Rows looked at without an index."""
+    """Rows read without an index."""
 
 
 @dataclass(frozen=True)
-class Filled:
+class SeededHome:
+    """A home with sessions."""
+
     home: Path
     ids: list[str]
 
-    def statements(self, *words: str) -> list[Statement]:
+    def statements(self, *arguments: str) -> list[Statement]:
+        """Run a command and return its statements."""
         done = subprocess.run(
-            [sys.executable, "-c", _TRACED, *words],
+            [sys.executable, "-c", _TRACING_PROGRAM, *arguments],
             env={"HLDCTL_HOME": str(self.home), "HOME": str(self.home), "PATH": os.environ["PATH"]},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
-        told = json.loads(done.stderr.splitlines()[-1])
+        statements = json.loads(done.stderr.splitlines()[-1])
         assert done.returncode == 0, done.stderr
-        return [Statement(*each) for each in told]
+        return [Statement(*statement) for statement in statements]
 
 
 @pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+def few(tmp_path_factory: pytest.TempPathFactory) -> SeededHome:
     home = tmp_path_factory.mktemp("few")
-    return Filled(home, fill(home, _FEW, _EVENTS))
+    return SeededHome(home, fill(home, _FEW, _EVENTS))
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+def many(tmp_path_factory: pytest.TempPathFactory) -> SeededHome:
     home = tmp_path_factory.mktemp("many")
-    return Filled(home, fill(home, _MANY, _EVENTS))
+    return SeededHome(home, fill(home, _MANY, _EVENTS))
 
 
-READING = [
+READ_COMMANDS = [
     "ls",
     "ls --limit 20",
     "ls -q --limit 20",
@@ -101,37 +104,37 @@ READING = [
     "events --session ID",
     "export ID",
 ]
-"""All but sums, searches for text and orders that no index keeps: they are about all rows."""
+"""All except sums, text searches and orders without an index, which read all rows."""
 
 
-@pytest.mark.parametrize("command", READING)
-def test_cost_of_a_command_does_not_grow_with_sessions(few: Filled, many: Filled, command: str) -> None:
+@pytest.mark.parametrize("command", READ_COMMANDS)
+def test_cost_of_a_command_does_not_grow_with_sessions(few: SeededHome, many: SeededHome, command: str) -> None:
     costs = []
-    for filled in (few, many):
-        words = command.replace("ID", filled.ids[-1]).split()
-        costs.append(filled.statements(*words))
+    for home in (few, many):
+        arguments = command.replace("ID", home.ids[-1]).split()
+        costs.append(home.statements(*arguments))
     assert [statement.sql for statement in costs[0]] == [statement.sql for statement in costs[1]]
     for small, large in zip(*costs, strict=True):
         assert large.scanned <= small.scanned, large
-        # What is found is the same; a tree of more rows is a little deeper.
+        # The result is the same, but a B-tree with more rows is a little deeper.
         assert large.steps <= small.steps * 1.2 + 20, large
 
 
-SAID = {"type": "assistant", "message": {"role": "assistant", "content": [{"type": "text", "text": "x" * 900}]}}
-CALLED = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "make"}}
-ANSWERED = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "made"}
+MESSAGE = {"type": "assistant", "message": {"role": "assistant", "content": [{"type": "text", "text": "x" * 900}]}}
+TOOL_CALL = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "make"}}
+TOOL_RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "made"}
 
 
 @dataclass
 class Recording:
-    """A recorder and its journal, and what it has the database do."""
+    """A recorder, its journal, and the statements that it runs."""
 
     journal: Path
     recorder: Ingester
     statements: list[str]
 
     def record(self, *lines: dict[str, Any]) -> list[str]:
-        """The first words of each statement that these lines took."""
+        """Record these lines. Return the first two words of each statement."""
         self.statements.clear()
         with self.journal.open("ab") as journal:
             journal.writelines(json.dumps(line).encode() + b"\n" for line in lines)
@@ -156,22 +159,22 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
 
 
 def test_line_is_one_transaction_with_one_statement_per_table(recording: Recording) -> None:
-    recording.record(SAID)
-    told = ["INSERT INTO", "INSERT INTO", "UPDATE sessions"]
-    assert recording.record(SAID) == ["BEGIN IMMEDIATE", *told, "COMMIT"]
+    recording.record(MESSAGE)
+    statements = ["INSERT INTO", "INSERT INTO", "UPDATE sessions"]
+    assert recording.record(MESSAGE) == ["BEGIN IMMEDIATE", *statements, "COMMIT"]
     assert recording.record({"type": "system", "subtype": "status"}) == ["BEGIN IMMEDIATE", "UPDATE sessions", "COMMIT"]
 
 
 def test_statements_are_not_replanned_for_new_values(recording: Recording) -> None:
     planned: list[str] = []
 
-    def note(*what: object) -> int:
-        """SQLite asks for leave whenever it plans a statement, and never when it runs one."""
-        planned.append(str(what))
+    def authorize(*action: object) -> int:
+        """Allow everything. SQLite calls this when it plans a statement, and never when it runs one."""
+        planned.append(str(action))
         return apsw.SQLITE_OK
 
-    current_connection().authorizer = note
-    lines = [{**SAID, "timestamp": f"2026-11-22T19:51:{second}Z"} for second in range(10, 15)]
+    current_connection().authorizer = authorize
+    lines = [{**MESSAGE, "timestamp": f"2026-11-22T19:51:{second}Z"} for second in range(10, 15)]
     for line in lines[:-1]:
         recording.record(line)
     assert planned
@@ -181,15 +184,15 @@ def test_statements_are_not_replanned_for_new_values(recording: Recording) -> No
 
 
 def test_tool_call_and_result_take_one_lookup_each(recording: Recording) -> None:
-    call = {"type": "assistant", "message": {"role": "assistant", "content": [CALLED]}}
-    answer = {"type": "user", "message": {"role": "user", "content": [ANSWERED]}}
+    call = {"type": "assistant", "message": {"role": "assistant", "content": [TOOL_CALL]}}
+    answer = {"type": "user", "message": {"role": "user", "content": [TOOL_RESULT]}}
     assert "SELECT id," in recording.record(call)
     assert len(recording.record(answer)) == 6
 
 
 def test_line_updates_only_changed_columns(recording: Recording) -> None:
-    recording.record(SAID)
-    recording.record(SAID)
+    recording.record(MESSAGE)
+    recording.record(MESSAGE)
     (update,) = (sql for sql in recording.statements if sql.startswith("UPDATE sessions"))
     assert set(update.split(" SET ")[1].split(" WHERE")[0].split(", ")) <= {
         *("last_activity_at = ?", "journal_offset = ?", "fold_state = ?")
@@ -197,9 +200,9 @@ def test_line_updates_only_changed_columns(recording: Recording) -> None:
 
 
 def test_burst_commits_hundreds_of_lines_at_once(recording: Recording) -> None:
-    done = recording.record(*[SAID] * 2000)
-    batches = 2000 * (len(json.dumps(SAID)) + 1) // CHUNK_BYTES + 1
+    statements = recording.record(*[MESSAGE] * 2000)
+    batches = 2000 * (len(json.dumps(MESSAGE)) + 1) // CHUNK_BYTES + 1
     assert 1 < batches <= 20
-    assert done.count("COMMIT") == batches
-    # For each line the insertion is run again, and nothing else.
-    assert len(done) == 2000 + 4 * batches
+    assert statements.count("COMMIT") == batches
+    # One insertion for each line, and four statements for each batch.
+    assert len(statements) == 2000 + 4 * batches

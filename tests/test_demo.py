@@ -1,4 +1,4 @@
-"""The recording at the top of the README is one of today's commands, and a picture that moves."""
+"""The animated demo at the top of the README: it shows commands that exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.svg_screenshot import Theme
 record = importlib.import_module("scripts.record")
 
 _SVG = "{http://www.w3.org/2000/svg}"
-LARGEST = 150_000
+MAX_BYTES = 150_000
 
 THEMES = pytest.mark.parametrize("theme", Theme, ids=lambda theme: theme.suffix)
 
@@ -26,25 +26,25 @@ def recording(theme: Theme) -> str:
 
 
 def pages(theme: Theme) -> list[list[str]]:
-    """What stands on the screen in each frame, line by line, without blanks."""
+    """Return the lines of the screen in each frame, without blanks."""
     groups = list(ElementTree.fromstring(recording(theme)).iter(f"{_SVG}g"))
     lines = {group.get("id"): "".join(group.itertext()) for group in groups}
     (film,) = [group for group in groups if group.get("class") == "film"]
     return [["".join(lines[use.get("href", "")[1:]].split()) for use in page] for page in film]
 
 
-def typed(command: str) -> str:
+def prompt_line(command: str) -> str:
     return "".join(f"$ {command}".split())
 
 
 @THEMES
 def test_demo_shows_each_command_typed_and_completed(theme: Theme) -> None:
-    shown = pages(theme)
+    frames = pages(theme)
     for command in record.COMMANDS:
-        assert any(typed(command) in page for page in shown), command
-    # The last is held: it has the prompt again, below the last command's answer.
-    assert typed(record.COMMANDS[-1]) in shown[-1]
-    assert shown[-1][-1] == "$"
+        assert any(prompt_line(command) in page for page in frames), command
+    # The last frame stays: it has a new prompt after the output of the last command.
+    assert prompt_line(record.COMMANDS[-1]) in frames[-1]
+    assert frames[-1][-1] == "$"
 
 
 @THEMES
@@ -55,7 +55,7 @@ def test_demo_is_short_and_needs_no_script_or_network(theme: Theme) -> None:
     assert len(re.findall(r"% \{ transform", text)) == len(pages(theme))
     assert "<script" not in text
     assert not re.search(r"""(?:url\(|@import|href=["'](?!#))""", text)
-    assert len(text.encode()) < LARGEST
+    assert len(text.encode()) < MAX_BYTES
 
 
 def test_light_and_dark_demo_have_the_same_text() -> None:

@@ -1,4 +1,4 @@
-"""The documentation speaks of what is there, and of all of it."""
+"""The documentation: all that it names exists, and all commands, options, states and keys are documented."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ def test_every_command_is_in_the_readme_and_the_changelog() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_option_is_in_the_reference(command: str) -> None:
-    _, found, rest = REFERENCE["commands"].partition(f"\n## hldctl {command}\n")
-    assert found
-    told = rest.partition("\n## ")[0]
+    _, heading, rest = REFERENCE["commands"].partition(f"\n## hldctl {command}\n")
+    assert heading
+    section = rest.partition("\n## ")[0]
     for option in parser.load_commands().commands[command].options:
         for name in option.names:
-            assert re.search(rf"^\| .*`{re.escape(name)}[` ].* \| \S", told, re.MULTILINE), name
+            assert re.search(rf"^\| .*`{re.escape(name)}[` ].* \| \S", section, re.MULTILINE), name
 
 
 def test_every_option_of_launch_is_in_a_how_to() -> None:
-    """Those of `launch` are what people look for; `--help` alone would leave them without a purpose."""
+    """Users look for the options of `launch`, and `--help` alone does not explain their purpose."""
     pages = "".join(path.read_text() for path in (DOCS / "how-to").glob("*.md"))
     for option in parser.load_commands().commands["launch"].options:
-        told = [name for name in option.names if re.search(rf"{re.escape(name)}(?![\w-])", pages)]
-        assert told or option.names[-1] == "--help", option.names
+        mentioned = [name for name in option.names if re.search(rf"{re.escape(name)}(?![\w-])", pages)]
+        assert mentioned or option.names[-1] == "--help", option.names
 
 
 def test_every_configuration_key_is_in_the_reference() -> None:
@@ -75,9 +75,9 @@ def test_every_configuration_key_is_in_the_reference() -> None:
 
 
 def test_every_exit_code_is_in_the_reference() -> None:
-    told = REFERENCE["commands"].partition("\n## Exit codes\n")[2]
+    section = REFERENCE["commands"].partition("\n## Exit codes\n")[2]
     for code in ExitCode:
-        assert re.search(rf"^\| `{code.value}` \| \w", told, re.MULTILINE), code
+        assert re.search(rf"^\| `{code.value}` \| \w", section, re.MULTILINE), code
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_every_state_and_type_is_in_the_reference(kind: type[StrEnum]) -> None:
 
 def test_every_environment_variable_is_in_the_reference() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "hldctl").rglob("*.py"))
-    read = {name for found in _READ_VARIABLE.findall(sources) for name in found if name}
+    read = {name for groups in _READ_VARIABLE.findall(sources) for name in groups if name}
     read |= generate._ENVIRONMENT.keys()
-    given = {f"HLDCTL_{name.upper()}" for name in [*on_end._VARIABLES, *notify._VARIABLES]}
-    for name in sorted(read | given):
+    passed = {f"HLDCTL_{name.upper()}" for name in [*on_end._VARIABLES, *notify._VARIABLES]}
+    for name in sorted(read | passed):
         assert f"`{name}`" in REFERENCE["environment"], name
 
 
@@ -104,15 +104,15 @@ def test_commands_in_listings_exist(document: Path) -> None:
     known = parser.load_commands().commands
     for listing in re.findall(r"^```(?:sh|console)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE):
         for line in re.findall(r"^(?:\$ )?hldctl ([a-z].*)$", listing, re.MULTILINE):
-            name, *words = _words(line)
+            name, *words = _split_arguments(line)
             assert name in known, line
             for word in words:
                 assert not re.match("--?[a-z]", word, re.IGNORECASE) or known[name].option(word), line
 
 
 def test_first_steps_quote_the_current_help(sandbox: Sandbox) -> None:
-    shown = sandbox.ok("--help", environment={"COLUMNS": "80"})
-    assert f"$ hldctl --help\n{shown}" in block("first-steps.md", "console")
+    text = sandbox.ok("--help", environment={"COLUMNS": "80"})
+    assert f"$ hldctl --help\n{text}" in block("first-steps.md", "console")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -121,17 +121,17 @@ def test_links_have_targets(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)\s]+)\)", text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', text)
     for target in targets:
         path, _, anchor = target.partition("#")
-        found = document.parent / path if path else document
-        assert found.exists(), target
+        target_file = document.parent / path if path else document
+        assert target_file.exists(), target
         if anchor:
-            assert anchor in _anchors(found), target
+            assert anchor in _anchors(target_file), target
 
 
 @pytest.mark.parametrize("page", ["security.md", "reliability.md"])
 def test_tests_named_in_explanations_exist(page: str) -> None:
-    named = re.findall(r"`([a-z]+/test_\w+\.py)`", (DOCS / "explanation" / page).read_text())
-    assert named
-    for path in named:
+    paths = re.findall(r"`([a-z]+/test_\w+\.py)`", (DOCS / "explanation" / page).read_text())
+    assert paths
+    for path in paths:
         assert (ROOT / "tests" / path.removeprefix("tests/")).exists(), path
 
 
@@ -143,20 +143,20 @@ def test_every_page_is_in_the_index() -> None:
 
 
 def test_every_picture_is_used() -> None:
-    shown = "".join(document.read_text() for document in DOCUMENTS)
+    text = "".join(document.read_text() for document in DOCUMENTS)
     for file in (DOCS / "pictures").glob("*.svg"):
-        assert file.name in shown, file
+        assert file.name in text, file
 
 
-def _words(line: str) -> list[str]:
-    """Of a command for a shell, up to what is for another program."""
+def _split_arguments(line: str) -> list[str]:
+    """Return the arguments of a shell command, up to those for another program."""
     words = shlex.split(line, comments=True)
-    end = next((place for place, word in enumerate(words) if word in ("--", "|", ">")), len(words))
+    end = next((index for index, word in enumerate(words) if word in ("--", "|", ">")), len(words))
     return [word.removesuffix(";") for word in words[:end]]
 
 
 def _anchors(document: Path) -> set[str]:
-    """Of its headings, as GitHub makes them."""
+    """Return the anchors that GitHub makes of the headings."""
     headings = re.findall(r"^#+ (.+)$", _without_listings(document.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""The manual pages in the tree are those that the commands ask for."""
+"""Generated manual pages and completions: they match the current commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hldctl.cli import app
 from hldctl.cli.completion.install import SCRIPT_FILES
 from hldctl.config import schema
 
-# A script in no package: imported by a statement, mypy would know it under two names when it is given both files.
+# Not in a package: with an import statement, mypy would find the script under two names if it checks both files.
 generate = importlib.import_module("scripts.generate")
 roff = importlib.import_module("scripts.roff")
 configuration_page = importlib.import_module("scripts.configuration_page")
@@ -68,7 +68,7 @@ def test_page_lists_each_long_option(name: str) -> None:
     page = generate.command_page(name)
     command = app.load_command(name)
     commands = [command, *getattr(command, "commands", {}).values()]
-    parameters = [parameter for each in commands for parameter in each.params]
+    parameters = [parameter for subcommand in commands for parameter in subcommand.params]
     options = [option for parameter in parameters for option in parameter.opts + parameter.secondary_opts]
     for option in [*options, "--help"]:
         if option.startswith("--"):
@@ -94,18 +94,18 @@ PAGES = sorted(path for path in generate.generated_files() if path.startswith("m
 def test_pages_pass_man_and_mandoc() -> None:
     for command in (["man", "--warnings", "-l"], ["mandoc", "-Tlint"]):
         done = subprocess.run([*command, *PAGES], cwd=generate.ROOT, capture_output=True, text=True, check=False)
-        # mandoc says what it finds where others print the page.
-        said = done.stdout if command[0] == "mandoc" else ""
-        assert (done.returncode, done.stderr, said) == (0, "", "")
+        # mandoc prints its findings to standard output, where man prints the page.
+        findings = done.stdout if command[0] == "mandoc" else ""
+        assert (done.returncode, done.stderr, findings) == (0, "", "")
 
 
 def test_man_finds_the_pages_by_name() -> None:
     for page, line in (("1 hldctl-launch", 'hldctl launch "Fix'), ("5 hldctl-config", "max_running = 4")):
         environment = {"MANPATH": str(generate.ROOT / "man"), "PATH": os.environ["PATH"], "MANWIDTH": "100"}
-        shown = subprocess.run(
+        text = subprocess.run(
             ["man", *page.split()], env=environment, capture_output=True, text=True, check=True
         ).stdout
-        assert line in shown
+        assert line in text
 
 
 def test_configuration_page_has_all_keys_and_a_valid_example(

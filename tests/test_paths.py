@@ -35,23 +35,23 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o7777
 
 
-@pytest.mark.parametrize("things", [("hldctl.db",), ("hldctl.db", "hldctl.db-wal", "sessions", "migration.lock")])
-def test_directory_with_only_own_files_becomes_private(tmp_path: Path, things: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("names", [("hldctl.db",), ("hldctl.db", "hldctl.db-wal", "sessions", "migration.lock")])
+def test_directory_with_only_own_files_becomes_private(tmp_path: Path, names: tuple[str, ...]) -> None:
     state = StateDirectory(tmp_path / "state")
     state.root.mkdir()
     state.root.chmod(0o775)
-    for name in things:
+    for name in names:
         (state.root / name).touch()
     state.prepare()
     assert mode(state.root) == 0o700
 
 
-@pytest.mark.parametrize("things", [(), ("sessions",), ("queue.signal",)])
-def test_foreign_directory_is_rejected_and_keeps_its_mode(tmp_path: Path, things: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("names", [(), ("sessions",), ("queue.signal",)])
+def test_foreign_directory_is_rejected_and_keeps_its_mode(tmp_path: Path, names: tuple[str, ...]) -> None:
     state = StateDirectory(tmp_path / "empty")
     state.root.mkdir()
     state.root.chmod(0o755)
-    for name in things:
+    for name in names:
         (state.root / name).mkdir()
     with pytest.raises(UnfitEnvironment, match="chmod 700"):
         state.prepare()
@@ -65,11 +65,11 @@ def test_mixed_directory_is_rejected_and_keeps_its_mode(tmp_path: Path, bits: in
     (state.root / "hldctl.db").touch()
     (state.root / "somebody's notes").touch()
     state.root.chmod(bits)
-    with pytest.raises(UnfitEnvironment, match="HLDCTL_HOME") as refused:
+    with pytest.raises(UnfitEnvironment, match="HLDCTL_HOME") as rejected:
         state.prepare()
     assert mode(state.root) == bits
     # A directory that all users share must not be closed.
-    assert ("chmod 700" in str(refused.value)) == (not bits & 0o1000)
+    assert ("chmod 700" in str(rejected.value)) == (not bits & 0o1000)
 
 
 def test_shared_directory_is_rejected_and_keeps_its_mode(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The layers, and what each command may import: counted, not timed."""
+"""The layers of the package, and the modules that each command may import."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ CLI_LAYERS = [
     *("standard_streams", "output", "params", "help_text", "click_classes", "damaged_database", "terminal"),
     *("launch_params", "launch_options", "render", "export", "views", "completion", "commands", "app", "main"),
 ]
-LARGEST_FOLDER = 23
-"""Modules."""
+MAX_MODULES = 26
+"""Modules in one folder."""
 
 MODULES = {
     ".".join(("hldctl", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
@@ -45,19 +45,19 @@ MODULES = {
 
 
 def imports(module: str) -> set[str]:
-    """The modules of hldctl that a module imports, late imports included."""
-    found = set()
+    """Return the modules of hldctl that a module imports, including imports within functions."""
+    modules = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hldctl"):
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in MODULES else str(node.module) for name in names}
+            modules |= {name if name in MODULES else str(node.module) for name in names}
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names if alias.name in MODULES}
-    return found
+            modules |= {alias.name for alias in node.names if alias.name in MODULES}
+    return modules
 
 
 def layer(module: str, layers: list[str], depth: int) -> int:
-    """The number of a module's layer; `__init__` and `__main__` of the package itself are above all."""
+    """Return the number of a module's layer. `__init__` and `__main__` of the package are above all layers."""
     parts = module.split(".")
     return layers.index(parts[depth]) if len(parts) > depth and parts[depth] in layers else len(layers)
 
@@ -105,7 +105,7 @@ def test_imports_have_no_cycles() -> None:
 
 def test_folders_are_small() -> None:
     for folder in {path.parent for path in MODULES.values()}:
-        assert len(list(folder.glob("*.py"))) <= LARGEST_FOLDER, folder
+        assert len(list(folder.glob("*.py"))) <= MAX_MODULES, folder
 
 
 def test_only_commands_print() -> None:
@@ -115,8 +115,8 @@ def test_only_commands_print() -> None:
             assert not [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"], path
 
 
-def modules_of(*arguments: str, home: Path) -> set[str]:
-    """What is imported once the command has run."""
+def loaded_modules(*arguments: str, home: Path) -> set[str]:
+    """Run a command and return the modules that are imported at its end."""
     code = (
         "import sys, json, atexit\n"
         "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))\n"
@@ -130,7 +130,9 @@ def modules_of(*arguments: str, home: Path) -> set[str]:
 
 def test_permission_hook_imports_very_little() -> None:
     code = "import sys, hldctl.permission_hook.decide; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-S", "-c", code], env=_found(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], env=_import_path(), capture_output=True, text=True, check=True
+    )
     loaded = set(done.stdout.split())
     assert not loaded & (
         HEAVY | {"peewee", "dataclasses", "pathlib", "subprocess", "ctypes", "urllib.parse", "inspect"}
@@ -147,8 +149,8 @@ def test_permission_hook_imports_very_little() -> None:
     }
 
 
-def _found() -> dict[str, str]:
-    """Where modules are found, without what `site` itself imports."""
+def _import_path() -> dict[str, str]:
+    """Return the environment in which modules are found without `site`, which imports modules itself."""
     return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
@@ -156,20 +158,20 @@ HEAVY = {"rich", "pydantic", "filelock", "psutil", "asyncio", "click", "http.ser
 
 
 def test_completion_imports_less_than_ls(tmp_path: Path) -> None:
-    modules_of("ls", home=tmp_path)
+    loaded_modules("ls", home=tmp_path)
     code = "import sys; from hldctl.cli.completion import main; main.main('zsh', ['show', '']); print(*sys.modules)"
-    environment = _found() | {"HLDCTL_HOME": str(tmp_path)}
+    environment = _import_path() | {"HLDCTL_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & (HEAVY | {"typer", "peewee", "subprocess"})
-    assert len(loaded) < len(modules_of("ls", "-q", home=tmp_path))
+    assert len(loaded) < len(loaded_modules("ls", "-q", home=tmp_path))
 
 
 @pytest.mark.parametrize("command", [["ls"], ["show", "last"], ["tail", "last"], ["wait", "last"]], ids=lambda c: c[0])
 def test_read_commands_import_nothing_heavy(command: list[str], tmp_path: Path) -> None:
-    # The first run makes the database.
-    modules_of("ls", home=tmp_path)
-    loaded = modules_of(*command, home=tmp_path)
+    # The first run creates the database.
+    loaded_modules("ls", home=tmp_path)
+    loaded = loaded_modules(*command, home=tmp_path)
     assert not loaded & HEAVY
     ours = {name for name in loaded if name.startswith("hldctl.")}
     assert not [name for name in ours if name.startswith(("hldctl.rehearsal", "hldctl.claude."))]
@@ -177,7 +179,7 @@ def test_read_commands_import_nothing_heavy(command: list[str], tmp_path: Path) 
 
 
 def test_supervisor_imports_nothing_optional() -> None:
-    """Each session has one, and each launch waits for it."""
+    """Each session has a supervisor, and each launch waits for its start."""
     code = "import sys, hldctl.supervisor.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=True)
     heavy = {"psutil", "typer", "peewee", "rich", "hashlib", "shutil", "tempfile", "random", "tomllib", "http.server"}

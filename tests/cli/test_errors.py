@@ -1,4 +1,4 @@
-"""What goes wrong around sessions: a sentence, the contract's exit code, no traceback, nothing half-made."""
+"""Errors: each prints a message, has the documented exit code, no traceback and no leftovers."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tests.helpers.sandbox import Completed, Sandbox
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 
-def assert_sentence(done: Completed, exit_code: int, *words: str) -> None:
+def assert_error(done: Completed, exit_code: int, *messages: str) -> None:
     assert done.returncode == exit_code, done.stderr
     assert "Traceback" not in done.stderr
-    for word in words:
-        assert word in done.stderr
+    for message in messages:
+        assert message in done.stderr
 
 
 @pytest.mark.parametrize(
     "command", [["show"], ["tail"], ["wait"], ["interrupt"], ["continue"]], ids=lambda command: command[0]
 )
-@pytest.mark.parametrize("words", [MISSING, "last", "abcd", "abc", "no such name"])
-def test_unknown_session_is_an_error(sandbox: Sandbox, command: list[str], words: str) -> None:
+@pytest.mark.parametrize("ref", [MISSING, "last", "abcd", "abc", "no such name"])
+def test_unknown_session_is_an_error(sandbox: Sandbox, command: list[str], ref: str) -> None:
     query = ["Go on"] if command == ["continue"] else []
-    assert_sentence(sandbox.run(*command, words, *query), 3, "No session")
+    assert_error(sandbox.run(*command, ref, *query), 3, "No session")
 
 
 def test_ambiguous_prefix_lists_the_candidates(sandbox: Sandbox) -> None:
@@ -37,7 +37,7 @@ def test_ambiguous_prefix_lists_the_candidates(sandbox: Sandbox) -> None:
         sandbox.run("wait", session_id)
     for number, session_id in enumerate(ids):
         sandbox.sql("UPDATE sessions SET id = ? WHERE id = ?", f"feedbeef-{number}", session_id)
-    assert_sentence(sandbox.run("show", "feed"), 3, "ambiguous", "feedbeef-0", "feedbeef-1")
+    assert_error(sandbox.run("show", "feed"), 3, "ambiguous", "feedbeef-0", "feedbeef-1")
     assert sandbox.run("show", "feedbeef-1").returncode == 0
 
 
@@ -45,21 +45,21 @@ def test_session_is_found_by_prefix_and_last(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     session_id = sandbox.ok("ls", "-q").strip()
-    for words in (session_id, session_id[:4], session_id[:8].upper(), "last"):
-        assert sandbox.show(words)["id"] == session_id
+    for ref in (session_id, session_id[:4], session_id[:8].upper(), "last"):
+        assert sandbox.show(ref)["id"] == session_id
 
 
 def test_interrupt_of_ended_session_is_an_error(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     session_id = sandbox.ok("ls", "-q").strip()
-    assert_sentence(sandbox.run("interrupt", session_id), 4, session_id, "already ended")
+    assert_error(sandbox.run("interrupt", session_id), 4, session_id, "already ended")
     assert sandbox.show(session_id)["status"] == "failed"
 
 
 def test_interrupt_needs_sessions_or_all(sandbox: Sandbox) -> None:
-    assert_sentence(sandbox.run("interrupt"), 2, "--all")
-    assert_sentence(sandbox.run("interrupt", MISSING, "--all"), 2, "--all")
+    assert_error(sandbox.run("interrupt"), 2, "--all")
+    assert_error(sandbox.run("interrupt", MISSING, "--all"), 2, "--all")
     assert sandbox.ok("interrupt", "--all") == ""
 
 
@@ -67,57 +67,57 @@ def test_session_without_conversation_cannot_be_continued(sandbox: Sandbox) -> N
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     session_id = sandbox.ok("ls", "-q").strip()
-    assert_sentence(sandbox.run("continue", session_id, "Go on"), 4, session_id, "nothing to continue")
+    assert_error(sandbox.run("continue", session_id, "Go on"), 4, session_id, "nothing to continue")
 
 
 @pytest.mark.parametrize("command", [["ls"], ["launch", "Hi"], ["show", MISSING]], ids=lambda command: command[0])
 class TestStateDirectory:
     def test_path_is_a_file(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.state.root.write_text("in the way")
-        assert_sentence(sandbox.run(*command), 5, str(sandbox.state.root), "HLDCTL_HOME")
+        assert_error(sandbox.run(*command), 5, str(sandbox.state.root), "HLDCTL_HOME")
 
     def test_parent_is_a_file(self, sandbox: Sandbox, command: list[str]) -> None:
         (sandbox.root / "file").touch()
         done = sandbox.run(*command, environment={"HLDCTL_HOME": str(sandbox.root / "file" / "state")})
-        assert_sentence(done, 5, "HLDCTL_HOME")
+        assert_error(done, 5, "HLDCTL_HOME")
 
     def test_file_system_is_full_or_read_only(self, sandbox: Sandbox, command: list[str]) -> None:
-        # /proc takes no new directories, from root either.
+        # Nobody can create a directory in /proc, not even root.
         done = sandbox.run(*command, environment={"HLDCTL_HOME": "/proc/hldctl"})
-        assert_sentence(done, 5, "/proc/hldctl", "HLDCTL_HOME")
+        assert_error(done, 5, "/proc/hldctl", "HLDCTL_HOME")
 
     def test_database_is_not_a_database(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.state.root.mkdir()
         sandbox.state.database.write_bytes(b"this is no database" * 100)
-        assert_sentence(sandbox.run(*command), 5, str(sandbox.state.database), "not a database")
-        assert_no_session_is_left(sandbox)
+        assert_error(sandbox.run(*command), 5, str(sandbox.state.database), "not a database")
+        assert_no_session_files(sandbox)
 
     def test_database_is_from_a_newer_version(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.ok("ls")
         sandbox.sql("PRAGMA user_version = 999")
-        assert_sentence(sandbox.run(*command), 5, "newer hldctl", "999")
-        assert_no_session_is_left(sandbox)
+        assert_error(sandbox.run(*command), 5, "newer hldctl", "999")
+        assert_no_session_files(sandbox)
 
     def test_database_is_a_directory(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.state.database.mkdir(parents=True)
-        assert_sentence(sandbox.run(*command), 5, str(sandbox.state.database))
+        assert_error(sandbox.run(*command), 5, str(sandbox.state.database))
 
 
-def assert_no_session_is_left(sandbox: Sandbox) -> None:
+def assert_no_session_files(sandbox: Sandbox) -> None:
     assert not list(Path(sandbox.state.root).glob("sessions/*"))
 
 
 def test_launch_on_a_full_disk_leaves_nothing(sandbox: Sandbox) -> None:
     (sandbox.work / "query").write_text("long " * 16_000_000)
     sandbox.ok("ls")
-    # A limit on the size of files replaces a full disk: it fails in the same place and needs no root. It is in half
-    # kilobytes, and has room for a database.
+    # A limit on the file size replaces a full disk: it fails in the same place and needs no root. It is in units of
+    # 512 bytes, and has room for a database.
     limited = f"ulimit -f 140000; exec {sys.executable} -m hldctl launch --query-file query"
     done = subprocess.run(
         ["sh", "-c", limited], cwd=sandbox.work, env=sandbox.environment, capture_output=True, text=True, check=False
     )
-    assert_sentence(done, 5, str(sandbox.state.root), "File too large")
-    assert_no_session_is_left(sandbox)
+    assert_error(done, 5, str(sandbox.state.root), "File too large")
+    assert_no_session_files(sandbox)
 
 
 def test_help_and_version_need_no_state(sandbox: Sandbox) -> None:
@@ -137,11 +137,11 @@ def test_windows_is_rejected_with_a_message(
     assert "Windows" in capsys.readouterr().err
 
 
-UNREADABLE = "\udcff"
+INVALID_UTF8 = "\udcff"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "exit_code", "word"),
+    ("arguments", "exit_code", "message"),
     [
         (["launch", "Hi", "-C", "~nosuchuser/x"], 2, "~nosuchuser"),
         (["launch", "Hi", "--add-dir", "~nosuchuser/x"], 2, "~nosuchuser"),
@@ -153,40 +153,40 @@ UNREADABLE = "\udcff"
         (["launch", "Hi", "--max-turns", "9" * 20], 2, "--max-turns"),
         (["launch", "Hi", "--max-budget-usd", "inf"], 2, "inf"),
         (["launch", "Hi", "--max-budget-usd", "-1"], 2, "-1"),
-        (["launch", "Hi", "-C", f"d{UNREADABLE}"], 2, "does not exist"),
+        (["launch", "Hi", "-C", f"d{INVALID_UTF8}"], 2, "does not exist"),
         (["ls", "--since", "999999999999d"], 2, "century"),
         (["ls", "--format", "{id[x]}"], 2, "--format"),
         (["ls", "--format", "{"], 2, "--format"),
         (["tail", "last", "--after", "9" * 20], 2, "--after"),
         (["interrupt", "last", "--timeout", "9" * 21], 2, "century"),
         (["interrupt", "last", "--timeout", "soon"], 2, "soon"),
-        (["show", UNREADABLE * 4], 3, "No session"),
+        (["show", INVALID_UTF8 * 4], 3, "No session"),
         (["continue", "last", "Go on", "--", "--resume", "x"], 2, "--resume"),
     ],
     ids=lambda value: " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else None,
 )
 def test_invalid_arguments_are_rejected_with_a_message(
-    sandbox: Sandbox, arguments: list[str], exit_code: int, word: str
+    sandbox: Sandbox, arguments: list[str], exit_code: int, message: str
 ) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
-    assert_sentence(sandbox.run(*arguments), exit_code, word)
+    assert_error(sandbox.run(*arguments), exit_code, message)
 
 
 def test_invalid_utf8_is_replaced(sandbox: Sandbox) -> None:
     sandbox.claude("")
-    sandbox.run("launch", f"Caf{UNREADABLE}", "--title", f"T{UNREADABLE}", "--wait")
+    sandbox.run("launch", f"Caf{INVALID_UTF8}", "--title", f"T{INVALID_UTF8}", "--wait")
     session = sandbox.show("last")
     assert (session["query"], session["title"]) == ("Caf\ufffd", "T\ufffd")
-    assert sandbox.run("ls", "--search", UNREADABLE).returncode == 0
+    assert sandbox.run("ls", "--search", INVALID_UTF8).returncode == 0
 
 
 def test_deleted_working_directory_is_an_error(sandbox: Sandbox) -> None:
-    gone = f"mkdir gone; cd gone; rmdir ../gone; exec {sys.executable} -m hldctl launch Hi"
+    script = f"mkdir gone; cd gone; rmdir ../gone; exec {sys.executable} -m hldctl launch Hi"
     done = subprocess.run(
-        ["sh", "-c", gone], cwd=sandbox.work, env=sandbox.environment, capture_output=True, text=True, check=False
+        ["sh", "-c", script], cwd=sandbox.work, env=sandbox.environment, capture_output=True, text=True, check=False
     )
-    assert_sentence(done, 2, "the current directory is gone")
+    assert_error(done, 2, "the current directory is gone")
 
 
 def test_unsearchable_path_entry_is_skipped(sandbox: Sandbox) -> None:
@@ -202,7 +202,7 @@ def test_damaged_database_is_an_error(sandbox: Sandbox) -> None:
     with sandbox.state.database.open("r+b") as database:
         database.seek(4096)
         database.write(b"\xa5" * 60_000)
-    assert_sentence(sandbox.run("ls"), 5, str(sandbox.state.database))
+    assert_error(sandbox.run("ls"), 5, str(sandbox.state.database))
 
 
 def test_closed_standard_output_keeps_the_exit_code(sandbox: Sandbox) -> None:
@@ -218,7 +218,7 @@ def test_closed_standard_output_keeps_the_exit_code(sandbox: Sandbox) -> None:
             text=True,
             check=False,
         )
-        assert_sentence(done, exit_code)
+        assert_error(done, exit_code)
 
 
 @pytest.mark.parametrize("command", ["ls", "ls -q", "ls --json", "show last", "tail last", "--help", "ls --help"])
@@ -227,18 +227,18 @@ def test_full_standard_output_is_an_error(sandbox: Sandbox, command: str) -> Non
     sandbox.run("launch", "Hi", "--wait")
     with open("/dev/full", "w") as full, sandbox.popen(*command.split(), stdout=full) as process:
         _, errors = process.communicate(timeout=60)
-    assert_sentence(Completed(process.args, process.returncode, "", errors), 5, "Cannot write output: No space left")
+    assert_error(Completed(process.args, process.returncode, "", errors), 5, "Cannot write output: No space left")
 
 
 def test_output_outside_the_locale_is_escaped(sandbox: Sandbox) -> None:
     sandbox.claude("")
     sandbox.run("launch", "Caf\u00e9 \u4e16", "--wait")
-    shown = sandbox.run("tail", "last", environment={"PYTHONIOENCODING": "ascii"})
-    assert shown.stdout == "user: Caf\\xe9 \\u4e16\n"
+    done = sandbox.run("tail", "last", environment={"PYTHONIOENCODING": "ascii"})
+    assert done.stdout == "user: Caf\\xe9 \\u4e16\n"
 
 
 CONTROL = "x\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\nhldctl: all is well"
-OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @pytest.mark.parametrize(
@@ -274,8 +274,8 @@ def test_control_characters_in_arguments_are_escaped(sandbox: Sandbox, arguments
     sandbox.claude("")
     sandbox.run("launch", "Hi", "--wait")
     done = sandbox.run(*arguments)
-    assert_sentence(done, exit_code)
-    assert not OBEYED.search(done.stderr + done.stdout), done.stderr
+    assert_error(done, exit_code)
+    assert not CONTROL_CHARACTERS.search(done.stderr + done.stdout), done.stderr
     if exit_code == 2 and "Usage:" not in done.stderr:
         assert done.stderr.count("\n") == 1, done.stderr
 
@@ -285,5 +285,5 @@ def test_control_characters_in_paths_are_escaped(sandbox: Sandbox) -> None:
     directory.mkdir()
     (directory / "settings.json").mkdir()
     done = sandbox.run("launch", "Hi", "--settings", directory / "settings.json", cwd=directory)
-    assert_sentence(done, 2, r"\x1b[31mred")
-    assert not OBEYED.search(done.stderr)
+    assert_error(done, 2, r"\x1b[31mred")
+    assert not CONTROL_CHARACTERS.search(done.stderr)

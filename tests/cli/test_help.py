@@ -1,4 +1,4 @@
-"""Help that teaches: sections, examples, exit codes, and what was meant."""
+"""Help texts: sections, examples, exit codes and suggestions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.helpers.sandbox import Sandbox
 
 
 def test_help_lists_all_commands_and_exit_codes(sandbox: Sandbox) -> None:
-    shown = sandbox.ok("--help")
+    text = sandbox.ok("--help")
     for section, commands in SECTIONS.items():
-        _, _, rest = shown.partition(f"\n{section}:\n")
+        _, _, rest = text.partition(f"\n{section}:\n")
         listed = re.findall(r"^  (\S+)  ", rest.partition("\n\n")[0], re.MULTILINE)
         assert tuple(listed) == commands
-    assert "\nMore:" not in shown
+    assert "\nMore:" not in text
     for code in ExitCode:
-        assert re.search(rf"^  {code.value}  +\w", shown, re.MULTILINE)
+        assert re.search(rf"^  {code.value}  +\w", text, re.MULTILINE)
 
 
 def test_each_command_has_one_section_and_up_to_3_examples() -> None:
@@ -33,29 +33,29 @@ def test_each_command_has_one_section_and_up_to_3_examples() -> None:
 @pytest.mark.parametrize("name", app.COMMANDS)
 def test_examples_are_shown_and_parse(name: str) -> None:
     command = app.load_command(name)
-    shown = command.get_help(command.make_context(name, [], resilient_parsing=True))
+    text = command.get_help(command.make_context(name, [], resilient_parsing=True))
     for purpose, line in EXAMPLES[name]:
-        assert f"  # {purpose}\n  {line}" in shown
-        assert words(line)[0] == name
-        command.make_context(name, words(line)[1:])
+        assert f"  # {purpose}\n  {line}" in text
+        assert split_arguments(line)[0] == name
+        command.make_context(name, split_arguments(line)[1:])
 
 
 def test_main_examples_parse() -> None:
     for _, line in MAIN_EXAMPLES:
-        name, *rest = words(line)
+        name, *rest = split_arguments(line)
         app.load_command(name).make_context(name, rest)
 
 
-def words(line: str) -> list[str]:
+def split_arguments(line: str) -> list[str]:
     """Return the arguments after `hldctl`, up to a pipe or a redirection."""
-    found = shlex.split(line)
-    assert found.pop(0) == "hldctl"
-    end = next((place for place, word in enumerate(found) if word in ("|", ">")), len(found))
-    return found[:end]
+    words = shlex.split(line)
+    assert words.pop(0) == "hldctl"
+    end = next((index for index, word in enumerate(words) if word in ("|", ">")), len(words))
+    return words[:end]
 
 
 @pytest.mark.parametrize(
-    ("mistyped", "meant"),
+    ("mistyped", "suggestion"),
     [
         (["lunch"], "launch"),
         (["--versoin"], "--version"),
@@ -64,7 +64,7 @@ def words(line: str) -> list[str]:
     ],
     ids=lambda words: words[-1],
 )
-def test_mistyped_word_gets_a_suggestion(sandbox: Sandbox, mistyped: list[str], meant: str) -> None:
+def test_mistyped_word_gets_a_suggestion(sandbox: Sandbox, mistyped: list[str], suggestion: str) -> None:
     done = sandbox.run(*mistyped)
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.search(f"Did you mean .*{meant}'", done.stderr)
+    assert re.search(f"Did you mean .*{suggestion}'", done.stderr)

@@ -1,4 +1,4 @@
-"""Closed, full, abandoned and non-blocking standard streams: the exit code is the session's, and nothing is lost."""
+"""Closed, full, broken and non-blocking standard streams: the exit code is that of the session, no output is lost."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.helpers.fake_claude_conversation import CONVERSATION
 from tests.helpers.sandbox import PATIENCE, Completed, Sandbox, eventually
 from tests.helpers.seed_database import fill
 
-GONE = 141
-"""As of a program that SIGPIPE killed."""
+BROKEN_PIPE = 141
+"""The exit code of a program killed by SIGPIPE."""
 UNWRITABLE = 6
 STREAM = CONVERSATION + 'say("Said.")\ndone()\n'
 MODES = {
@@ -35,16 +35,16 @@ REDIRECTIONS = {
     ">/dev/full": UNWRITABLE,
     "2>/dev/full": 0,
     ">/dev/full 2>/dev/full": UNWRITABLE,
-    ">&GONE": GONE,
+    ">&GONE": BROKEN_PIPE,
     "2>&GONE": 0,
-    ">&GONE 2>&GONE": GONE,
+    ">&GONE 2>&GONE": BROKEN_PIPE,
     "</dev/full 1<&0": UNWRITABLE,
 }
-"""With the exit code of what completes; GONE is a pipe that nobody reads."""
+"""The exit code after a completed session by redirection. GONE is a pipe without a reader."""
 
 
 def run(sandbox: Sandbox, command: str, redirection: str = "") -> Completed:
-    """Run a command with what a shell makes of its streams."""
+    """Run a command in a shell that redirects its streams."""
     reading, writing = os.pipe()
     os.close(reading)
     redirection = redirection.replace("GONE", str(writing))
@@ -73,27 +73,27 @@ def test_exit_code_is_that_of_the_session(sandbox: Sandbox, redirection: str, mo
     if "wait" not in mode:
         sandbox.run("wait", "last")
     session = sandbox.show("last")
-    # Neither was it started twice, nor left before it had ended.
+    # It was launched once, and the command waited for its end.
     assert (session["status"], len(sandbox.ok("ls", "-q").split())) == ("completed", 1)
     if done.returncode and "2>" not in redirection:
-        words = {
+        messages = {
             "launch": f"session {session['id']} was started, but its id could not be written",
             "quiet": f"session {session['id']} was started, but its id could not be written",
-            "follow": f"session {session['id']} continues" if done.returncode == GONE else "Cannot write output",
+            "follow": f"session {session['id']} continues" if done.returncode == BROKEN_PIPE else "Cannot write output",
         }
-        assert words.get(mode, "Cannot write output") in done.stderr
+        assert messages.get(mode, "Cannot write output") in done.stderr
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&GONE"])
 def test_wait_continues_without_standard_error(sandbox: Sandbox, redirection: str) -> None:
     sandbox.claude(CONVERSATION + 'call("a", "Bash", command="make")\npause("end")\ndone()\n')
     results: list[Completed] = []
-    waiting = threading.Thread(target=lambda: results.append(run(sandbox, "launch --wait Go", redirection)))
-    waiting.start()
+    waiter = threading.Thread(target=lambda: results.append(run(sandbox, "launch --wait Go", redirection)))
+    waiter.start()
     eventually(lambda: (ids := sandbox.ok("ls", "-q").split()) and sandbox.events(ids[0])[1:], "the call")
-    assert waiting.is_alive()
+    assert waiter.is_alive()
     (sandbox.work / "end").touch()
-    waiting.join(PATIENCE)
+    waiter.join(PATIENCE)
     assert (results[0].returncode, results[0].stdout) == (0, "Done.\n")
 
 
@@ -119,7 +119,7 @@ def test_messages_never_go_to_standard_output(sandbox: Sandbox) -> None:
     assert run(sandbox, "show nothing", "2>&-").stdout == ""
 
 
-READING = {
+COMMANDS = {
     0: [
         *("ls", "ls -q", "ls --json", "ls --format {id}", "show last", "show last --json", "show last --events"),
         *("tail last", "tail last --json", "tail last --raw", "approvals --all", "events", "events --json", "stats"),
@@ -130,19 +130,19 @@ READING = {
     2: ["no-such-command", "ls --no-such-option", "ls --watch", "config get nothing"],
     3: ["show nothing", "tail nothing", "rm nothing", "export nothing"],
 }
-"""Commands by their exit code."""
+"""Commands by their expected exit code."""
 
 
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full", ">&GONE", "2>/dev/full", "<&- >&- 2>&-"])
 def test_no_command_prints_a_traceback(sandbox: Sandbox, redirection: str) -> None:
     sandbox.claude(STREAM)
     sandbox.ended(sandbox.launch("Go"))
-    for code, commands in READING.items():
+    for code, commands in COMMANDS.items():
         for command in commands:
             done = run(sandbox, command, redirection)
             assert "Traceback" not in done.stderr + done.stdout, (command, done.stderr)
-            lost = {"/dev/full": {0, 5, UNWRITABLE}, "&GONE": {0, GONE}}.get(redirection.removeprefix(">"), {0})
-            assert done.returncode in (lost if code == 0 else {code}), (command, done.stderr)
+            codes = {"/dev/full": {0, 5, UNWRITABLE}, "&GONE": {0, BROKEN_PIPE}}.get(redirection.removeprefix(">"), {0})
+            assert done.returncode in (codes if code == 0 else {code}), (command, done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -154,24 +154,24 @@ def test_non_blocking_standard_output_loses_nothing(sandbox: Sandbox, command: s
     files = sandbox.files(session_id)
     files.directory.mkdir(parents=True)
     files.journal.write_bytes(b'{"type": "unknown"}\n' * 50_000)
-    words = command.replace("ID", session_id).split()
-    expected = sandbox.ok(*words)
+    arguments = command.replace("ID", session_id).split()
+    expected = sandbox.ok(*arguments)
     assert len(expected) > 200_000
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    with sandbox.popen(*words, stdout=writing) as process:
+    with sandbox.popen(*arguments, stdout=writing) as process:
         # The pipe is full before anything is read.
         eventually(lambda: is_full(writing), "a full pipe")
-        # The parent's own end is left as it was.
+        # The parent's own end stays non-blocking.
         assert not os.get_blocking(writing)
         os.close(writing)
         with open(reading) as pipe:
-            assert clean(pipe.read()) == clean(expected)
+            assert without_export_time(pipe.read()) == without_export_time(expected)
         assert process.wait(PATIENCE) == 0
 
 
-def clean(text: str) -> list[str]:
-    """Without the line that says when a document was made."""
+def without_export_time(text: str) -> list[str]:
+    """Return the lines without the one that has the time of the export."""
     return [line for line in text.split("\n") if "Exported by hldctl" not in line]
 
 

@@ -1,4 +1,4 @@
-"""What hldctl answers to a shell that completes."""
+"""The answers of hldctl to a shell that completes a command line."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from hldctl.config import schema
 from tests.helpers.sandbox import Sandbox, eventually
 
 
-def answer(sandbox: Sandbox, *words: str) -> list[str]:
+def completions(sandbox: Sandbox, *words: str) -> list[str]:
+    """Return the lines that hldctl prints for zsh: a word, and after a tab its description."""
     done = sandbox.run(*words, environment={"_HLDCTL_COMPLETE": "zsh"})
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
 
 
 def values(sandbox: Sandbox, *words: str) -> list[str]:
-    return [line.partition("\t")[0] for line in answer(sandbox, *words)]
+    return [line.partition("\t")[0] for line in completions(sandbox, *words)]
 
 
 @pytest.fixture
 def sessions(sandbox: Sandbox) -> list[str]:
-    """One that has ended, one that runs, and one that was archived; only the second has a conversation."""
+    """Return the IDs of an ended, a running and an archived session. Only the second has a conversation."""
     sandbox.claude(
         "if 'stay' in sys.stdin.read():\n"
         ' print(json.dumps({"type": "system", "subtype": "init", "session_id": "c0ffee00"}), flush=True)\n'
@@ -43,7 +44,7 @@ def sessions(sandbox: Sandbox) -> list[str]:
 
 def test_completion_offers_sessions_that_fit_the_command(sandbox: Sandbox, sessions: list[str]) -> None:
     ended, running, archived = (session_id[:8] for session_id in sessions)
-    assert answer(sandbox, "show", "") == [
+    assert completions(sandbox, "show", "") == [
         f"{running}\trunning · stay",
         f"{ended}\tfailed · one\\x1b[31m two",
         "nightly\tfailed · one\\x1b[31m two",
@@ -54,7 +55,7 @@ def test_completion_offers_sessions_that_fit_the_command(sandbox: Sandbox, sessi
     assert values(sandbox, "rm", "") == [ended, "nightly"]
     assert values(sandbox, "rm", "--force", "") == [running, ended, "nightly", "last"]
     assert values(sandbox, "events", "--session", "") == [running, ended, "nightly", "last"]
-    # What has been said is not said again, and what is archived only to those who know it.
+    # A session already on the line is not offered again, and an archived one only if its ID is typed.
     assert values(sandbox, "tail", running, "") == [ended, "nightly"]
     assert values(sandbox, "show", archived[:6]) == [archived]
     assert values(sandbox, "show", running + sessions[1][8:12]) == [sessions[1]]
@@ -63,15 +64,15 @@ def test_completion_offers_sessions_that_fit_the_command(sandbox: Sandbox, sessi
 
 def test_last_is_offered_if_the_newest_session_fits(sandbox: Sandbox, sessions: list[str]) -> None:
     ended, running = (session_id[:8] for session_id in sessions[:2])
-    assert answer(sandbox, "wait", "la") == ["last\trunning · stay"]
-    # The newest runs, has been said, or is not what is typed.
+    assert completions(sandbox, "wait", "la") == ["last\trunning · stay"]
+    # The newest session runs, is already on the line, or does not match what is typed.
     assert values(sandbox, "rm", "la") == values(sandbox, "tail", running, "la") == []
     assert "last" not in values(sandbox, "tail", "last", "")
     assert values(sandbox, "show", ended[:4]) == [ended]
     sandbox.ok("interrupt", running)
     assert values(sandbox, "rm", "") == [running, ended, "nightly", "last"]
     assert values(sandbox, "interrupt", "la") == []
-    # An archived one only for those who begin to type it.
+    # If the newest is archived, `last` is offered only after its first letter.
     sandbox.ok("set", running, "--archive")
     assert values(sandbox, "show", "") == [ended, "nightly"]
     assert values(sandbox, "show", "la") == ["last"]
@@ -87,39 +88,39 @@ def test_requests_are_offered_with_their_tool(sandbox: Sandbox) -> None:
     sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hi", "--approvals")
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
-    (shown,) = answer(sandbox, "approve", "")
-    approval, _, description = shown.partition("\t")
+    (line,) = completions(sandbox, "approve", "")
+    approval, _, description = line.partition("\t")
     assert description.startswith('Bash · {"command": "touch made"')
     assert values(sandbox, "approve", "--all", "--tool", "") == ["Bash"]
     assert values(sandbox, "deny", "--session", "") == values(sandbox, "approvals", "") == [session_id[:8]]
     sandbox.ok("deny", approval)
-    assert answer(sandbox, "deny", "") == []
+    assert completions(sandbox, "deny", "") == []
 
 
 def test_choices_groups_commands_and_options_are_offered(sandbox: Sandbox) -> None:
     sandbox.configure("[groups]\nnightly = 2\n")
-    assert answer(sandbox, "launch", "--group", "") == ["nightly\t2 at once"]
+    assert completions(sandbox, "launch", "--group", "") == ["nightly\t2 at once"]
     assert values(sandbox, "") == list(COMMANDS)
-    assert answer(sandbox, "int") == ["interrupt\tStop sessions and all processes they started"]
+    assert completions(sandbox, "int") == ["interrupt\tStop sessions and all processes they started"]
     assert values(sandbox, "--ver") == ["--version"]
     assert values(sandbox, "launch", "--if-running", "") == ["fail", "skip", "queue", "replace"]
     assert values(sandbox, "ls", "--sort=c") == ["--sort=created", "--sort=cost"]
     assert {"default", "acceptEdits", "plan", "bypassPermissions"} <= set(
         values(sandbox, "launch", "--permission-mode", "")
     )
-    assert answer(sandbox, "launch", "--query-file", "") == [":files"]
-    assert answer(sandbox, "launch", "-C", "") == [":directories"]
-    # A flag is said once, an option that may be repeated again and again.
+    assert completions(sandbox, "launch", "--query-file", "") == [":files"]
+    assert completions(sandbox, "launch", "-C", "") == [":directories"]
+    # A flag is offered once, a repeatable option each time.
     assert not {"--all", "--json"} & set(values(sandbox, "ls", "--all", "--json", "--"))
     assert "--status" in values(sandbox, "ls", "--status", "failed", "--s")
-    # Free texts are left alone, and so is what goes to Claude Code.
+    # Nothing is offered for free text and for arguments of Claude Code.
     for words in (["launch", "--title", ""], ["launch", "some"], ["launch", "--", ""], ["nonsense", ""], []):
-        assert answer(sandbox, *words) == []
+        assert completions(sandbox, *words) == []
 
 
 def test_config_subcommands_keys_and_values_are_offered(sandbox: Sandbox) -> None:
     assert values(sandbox, "config", "") == ["get", "set", "unset", "edit", "path"]
-    assert answer(sandbox, "config", "p") == [
+    assert completions(sandbox, "config", "p") == [
         "path\tPrint the path of the configuration file, even if it does not exist"
     ]
     assert values(sandbox, "config", "--") == values(sandbox, "config", "get", "--") == ["--json", "--help"]
@@ -130,14 +131,14 @@ def test_config_subcommands_keys_and_values_are_offered(sandbox: Sandbox) -> Non
     assert values(sandbox, "config", "set", "approvals", "") == ["true", "false"]
     assert values(sandbox, "config", "set", "permission_mode", "acc") == ["acceptEdits"]
     assert values(sandbox, "config", "set", "model", "") == values(sandbox, "launch", "--model", "")
-    # A text, a number, a second value, and what there is none of.
+    # A text, a number, a second value, and an unknown subcommand.
     for words in (
         ["set", "on_end", "t"],
         ["set", "retries", "1"],
         ["set", "approvals", "true", "t"],
         ["nonsense", "m"],
     ):
-        assert answer(sandbox, "config", *words) == []
+        assert completions(sandbox, "config", *words) == []
 
 
 def test_bash_quotes_and_word_breaks_are_parsed(sandbox: Sandbox) -> None:
@@ -151,39 +152,41 @@ def test_bash_quotes_and_word_breaks_are_parsed(sandbox: Sandbox) -> None:
     assert in_bash("hldctl launch --group t") == "'two words'\n"
 
 
-def _no_database(sandbox: Sandbox) -> None:
+def create_nothing(sandbox: Sandbox) -> None:
     pass
 
 
-def _no_directory(sandbox: Sandbox) -> None:
+def create_file_as_directory(sandbox: Sandbox) -> None:
     sandbox.state.root.write_text("in the way")
 
 
-def _no_such_database(sandbox: Sandbox) -> None:
+def create_invalid_database(sandbox: Sandbox) -> None:
     sandbox.state.root.mkdir()
     sandbox.state.database.write_bytes(b"this is no database" * 100)
 
 
-def _an_empty_one(sandbox: Sandbox) -> None:
+def create_empty_database(sandbox: Sandbox) -> None:
     sandbox.state.root.mkdir()
     sandbox.state.database.touch()
 
 
-@pytest.mark.parametrize("prepare", [_no_database, _no_directory, _no_such_database, _an_empty_one])
+@pytest.mark.parametrize(
+    "prepare", [create_nothing, create_file_as_directory, create_invalid_database, create_empty_database]
+)
 def test_completion_is_silent_if_the_state_is_broken(sandbox: Sandbox, prepare: Callable[[Sandbox], None]) -> None:
     prepare(sandbox)
     sandbox.configure("groups = [")
     before = sorted(sandbox.root.rglob("*"))
     for words in (["show", ""], ["approve", ""], ["launch", "--name", ""], ["launch", "--group", ""]):
-        assert answer(sandbox, *words) == []
+        assert completions(sandbox, *words) == []
     assert sorted(sandbox.root.rglob("*")) == before
 
 
 def test_completion_writes_nothing_and_adopts_no_session(sandbox: Sandbox, sessions: list[str]) -> None:
     def files() -> list[tuple[Path, int]]:
-        found = [(path, path.stat().st_mtime_ns) for path in sandbox.state.root.rglob("*")]
-        # What readers share in memory, is created again after a crash by the first of them.
-        return sorted(entry for entry in found if entry[0].suffix != ".db-shm")
+        times = [(path, path.stat().st_mtime_ns) for path in sandbox.state.root.rglob("*")]
+        # Except the shared memory of the readers: after a crash the first reader creates it.
+        return sorted(entry for entry in times if entry[0].suffix != ".db-shm")
 
     session = sandbox.show(sessions[1])
     for pid in (session["supervisor_pid"], session["pid"]):
@@ -192,7 +195,7 @@ def test_completion_writes_nothing_and_adopts_no_session(sandbox: Sandbox, sessi
     before = files()
     assert len(values(sandbox, "show", "")) == 4
     assert (files(), sandbox.processes()) == (before, [])
-    # Nor where nobody has had the database open since, and its files for readers are gone.
+    # The same if no process has the database open and its shared memory is deleted.
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     before = files()
     assert len(values(sandbox, "show", "")) == 4

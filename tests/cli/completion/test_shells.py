@@ -1,4 +1,4 @@
-"""TAB typed in the real shells, with completion installed as a user would."""
+"""TAB in the real shells, with completion installed as by a user."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ CLEAR = "\x0c"
 
 
 class Shell:
-    """A shell in a terminal, in which hldctl completes."""
+    """A shell in a terminal, with completion of hldctl installed."""
 
     def __init__(self, terminal: Terminal, name: str) -> None:
         self._terminal = terminal
         terminal.enter("hldctl --install-completion\r")
         terminal.becomes("completion installed in")
-        # Installed for the next shell. Once it has begun it says so; its prompt is to leave room.
+        # Completion works in the next shell. It prints a word when it is ready. A short prompt leaves room.
         terminal.enter(f"exec {name}\r" + ("" if name == "fish" else "PS1='> '\r") + "echo be''gun\r")
         terminal.becomes("\nbegun")
 
-    def shows(self, typed: str, shown: str) -> str:
-        """Waits until that is shown after TAB was typed after these words, and return the screen."""
+    def complete(self, typed: str, expected: str) -> str:
+        """Type these words and TAB, wait until the expected text is shown, and return the screen."""
         self._terminal.enter(f"{KILL_LINE}{CLEAR}{typed}\t")
-        # Bash lists what there is at the second TAB.
-        if shown not in "\n".join(self._terminal.screen()):
+        # Bash lists the candidates after a second TAB.
+        if expected not in "\n".join(self._terminal.screen()):
             self._terminal.enter("\t")
-        return "\n".join(self._terminal.becomes(shown))
+        return "\n".join(self._terminal.becomes(expected))
 
 
 @pytest.fixture
 def ids(sandbox: Sandbox) -> list[str]:
-    """A session that has ended, and one that runs."""
+    """Return the IDs of an ended and a running session."""
     sandbox.claude("if 'stay' in sys.stdin.read(): time.sleep(600)")
     ended = sandbox.launch("Hi", "--title", "Mend: the 'parser'", "--name", "night:ly")
     sandbox.run("wait", ended)
@@ -47,24 +47,24 @@ def test_shells_complete_all_kinds_of_arguments(sandbox: Sandbox, ids: list[str]
     (sandbox.work / "a-script.d").mkdir()
     with Terminal(sandbox, "-i", program=[name], columns=120) as terminal:
         shell = Shell(terminal, name)
-        shell.shows("hldctl inter", "hldctl interrupt")
-        shell.shows("hldctl launch --reh", "hldctl launch --rehearse")
-        shell.shows("hldctl launch --rehearse a-script.t", "a-script.txt")
-        shell.shows("hldctl launch -C a-s", "-C a-script.d")
-        shell.shows("hldctl launch --query-file=a-script.t", "--query-file=a-script.txt")
-        shell.shows("hldctl launch --query-file=", "--query-file=a-script.")
-        shell.shows("hldctl launch --working-dir=a-s", "--working-dir=a-script.d")
-        shell.shows("hldctl config set --h", "hldctl config set --help")
-        shell.shows("hldctl config set approvals tr", "hldctl config set approvals true")
-        shell.shows("hldctl launch --if-running=qu", "--if-running=queue")
-        assert "duration" in shell.shows("hldctl ls --sort ", "activity")
-        shell.shows("hldctl interrupt ", f"hldctl interrupt {running}")
-        shell.shows("hldctl show night:", "hldctl show night:ly")
-        shell.shows("hldctl show la", "hldctl show last")
-        shown = shell.shows("hldctl show ", ended)
-        assert running in shown
-        assert "last" in shown
+        shell.complete("hldctl inter", "hldctl interrupt")
+        shell.complete("hldctl launch --reh", "hldctl launch --rehearse")
+        shell.complete("hldctl launch --rehearse a-script.t", "a-script.txt")
+        shell.complete("hldctl launch -C a-s", "-C a-script.d")
+        shell.complete("hldctl launch --query-file=a-script.t", "--query-file=a-script.txt")
+        shell.complete("hldctl launch --query-file=", "--query-file=a-script.")
+        shell.complete("hldctl launch --working-dir=a-s", "--working-dir=a-script.d")
+        shell.complete("hldctl config set --h", "hldctl config set --help")
+        shell.complete("hldctl config set approvals tr", "hldctl config set approvals true")
+        shell.complete("hldctl launch --if-running=qu", "--if-running=queue")
+        assert "duration" in shell.complete("hldctl ls --sort ", "activity")
+        shell.complete("hldctl interrupt ", f"hldctl interrupt {running}")
+        shell.complete("hldctl show night:", "hldctl show night:ly")
+        shell.complete("hldctl show la", "hldctl show last")
+        screen = shell.complete("hldctl show ", ended)
+        assert running in screen
+        assert "last" in screen
         if name != "bash":
-            assert "failed · Mend: the 'parser'" in shown
-            assert "running · stay here" in shown
-            assert shown.index(f"{running} ") < shown.index(f"{ended} ")
+            assert "failed · Mend: the 'parser'" in screen
+            assert "running · stay here" in screen
+            assert screen.index(f"{running} ") < screen.index(f"{ended} ")

@@ -1,4 +1,4 @@
-"""An exported page in a real browser, which runs no script: on a phone and a desk, light and dark."""
+"""An exported page in a real browser without scripts: phone and desktop sizes, light and dark."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
 ).split()
-READABLE = 4.5
-"""The contrast of text that https://www.w3.org/TR/WCAG22/#contrast-minimum asks for."""
+MIN_CONTRAST = 4.5
+"""The minimum for text in https://www.w3.org/TR/WCAG22/#contrast-minimum."""
 CONTRASTS = """() => {
     const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
     const luminance = (colour) => {
@@ -52,15 +52,15 @@ WIDTHS = "() => [document.documentElement.scrollWidth, document.documentElement.
 
 
 @dataclass
-class Looked:
-    """A page, and what a browser did for it."""
+class OpenPage:
+    """A page in a browser, the requests that it made, and the errors and dialogs that it caused."""
 
     page: Page
-    asked_for: list[str] = field(default_factory=list)
-    complained: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
 
-    def unfold(self) -> None:
-        """By clicks, the outer ones first."""
+    def open_details(self) -> None:
+        """Open all collapsed elements by clicks, the outer ones first."""
         closed = self.page.locator("details:not([open]) > summary:visible")
         while closed.count():
             closed.first.click()
@@ -87,57 +87,57 @@ def exported(sandbox: Sandbox) -> Path:
     return sandbox.work / "page.html"
 
 
-def look(
+def open_page(
     browser: Browser, file: Path, size: tuple[int, int] = DESK, *, dark: bool = False, script: bool = False
-) -> Looked:
+) -> OpenPage:
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         color_scheme="dark" if dark else "light",
         java_script_enabled=script,
     )
-    looked = Looked(context.new_page())
-    looked.page.on("request", lambda request: looked.asked_for.append(request.url))
-    looked.page.on("console", lambda message: looked.complained.append(message.text))
-    looked.page.on("pageerror", lambda error: looked.complained.append(str(error)))
-    looked.page.on("dialog", lambda dialog: looked.complained.append(dialog.message))
-    looked.page.goto(file.as_uri())
-    return looked
+    opened = OpenPage(context.new_page())
+    opened.page.on("request", lambda request: opened.requests.append(request.url))
+    opened.page.on("console", lambda message: opened.complaints.append(message.text))
+    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.page.on("dialog", lambda dialog: opened.complaints.append(dialog.message))
+    opened.page.goto(file.as_uri())
+    return opened
 
 
 def test_page_fits_screens_is_readable_and_loads_nothing(browser: Browser, exported: Path) -> None:
     for size in (PHONE, DESK):
         for dark in (False, True):
-            looked = look(browser, exported, size, dark=dark)
-            page = looked.page
+            opened = open_page(browser, exported, size, dark=dark)
+            page = opened.page
             assert page.locator("details").count() > 8
             assert page.locator("details[open]").count() == 0
-            folded, available = page.evaluate(WIDTHS)
-            looked.unfold()
-            unfolded, _ = page.evaluate(WIDTHS)
+            collapsed, available = page.evaluate(WIDTHS)
+            opened.open_details()
+            expanded, _ = page.evaluate(WIDTHS)
             assert available == size[0]
-            assert (folded, unfolded) == (available, available)
+            assert (collapsed, expanded) == (available, available)
             contrasts = page.evaluate(CONTRASTS)
             assert len(contrasts) > 200
-            assert [(contrast, words) for contrast, words in contrasts if contrast < READABLE] == []
+            assert [(contrast, text) for contrast, text in contrasts if contrast < MIN_CONTRAST] == []
             assert page.locator("script").count() == 0
-            assert (looked.asked_for, looked.complained) == ([exported.as_uri()], [])
-            _keep_picture(browser, exported, size, dark=dark)
+            assert (opened.requests, opened.complaints) == ([exported.as_uri()], [])
+            _save_picture(browser, exported, size, dark=dark)
 
 
 def test_call_is_collapsed_until_clicked(browser: Browser, exported: Path) -> None:
-    page = look(browser, exported, PHONE).page
+    page = open_page(browser, exported, PHONE).page
     call = page.locator("details.call", has_text="src/retry.py").first
     new_line = call.get_by_text("+def retry(")
     assert not new_line.is_visible()
     call.locator("summary").click()
     assert new_line.is_visible()
-    # A line of code may be as wide as it is: its block scrolls, not the page.
+    # A long line of code scrolls in its block, not the page.
     wide = page.locator("#result pre")
     assert wide.evaluate("block => block.scrollWidth > block.clientWidth")
 
 
 def test_link_to_a_failed_call_opens_it(browser: Browser, exported: Path) -> None:
-    page = look(browser, exported).page
+    page = open_page(browser, exported).page
     answer = page.get_by_text("FAILED (failures=1)")
     assert not answer.is_visible()
     page.locator(".links a").first.click()
@@ -148,12 +148,12 @@ def test_long_output_scrolls_in_its_own_block(browser: Browser, sandbox: Sandbox
     sandbox.play('call Bash {"command": "seq 1 2000; head -c 9000 /dev/zero | tr \'\\\\\\\\0\' x"}\n\nsay Done.')
     sandbox.ok("launch", "Count", "--allowed-tools", "Bash", "--wait")
     sandbox.ok("export", "last", "--format", "html", "-o", "page.html")
-    looked = look(browser, sandbox.work / "page.html", PHONE)
-    looked.unfold()
-    block = looked.page.locator("pre.output")
+    opened = open_page(browser, sandbox.work / "page.html", PHONE)
+    opened.open_details()
+    block = opened.page.locator("pre.output")
     assert "1999" in (block.text_content() or "")
     assert block.evaluate("block => block.scrollHeight > 4 * block.clientHeight && block.clientHeight < 740")
-    width, available = looked.page.evaluate(WIDTHS)
+    width, available = opened.page.evaluate(WIDTHS)
     assert width == available
 
 
@@ -163,19 +163,19 @@ def test_nothing_runs_even_if_scripts_are_enabled(browser: Browser, sandbox: San
     sandbox.ended(session_id)
     sandbox.ok("export", session_id, "--format", "html", "-o", "page.html")
     file = sandbox.work / "page.html"
-    looked = look(browser, file, script=True)
-    looked.unfold()
-    assert (looked.asked_for, looked.complained) == ([file.as_uri()], [])
-    assert looked.page.title() == EVIL[5]
+    opened = open_page(browser, file, script=True)
+    opened.open_details()
+    assert (opened.requests, opened.complaints) == ([file.as_uri()], [])
+    assert opened.page.title() == EVIL[5]
 
 
-def _keep_picture(browser: Browser, exported: Path, size: tuple[int, int], *, dark: bool) -> None:
-    """For the documentation, on demand; browsers differ in their pixels, so that none is compared."""
+def _save_picture(browser: Browser, exported: Path, size: tuple[int, int], *, dark: bool) -> None:
+    """Write a picture for the documentation, on demand. It is not compared, because pixels differ between browsers."""
     if not os.environ.get("HLDCTL_RENEW_PICTURES"):
         return
-    page = look(browser, exported, size, dark=dark).page
+    page = open_page(browser, exported, size, dark=dark).page
     if (size, dark) == (DESK, False):
-        # Down to where paths of the machine begin.
+        # Without the part below, which has paths of the machine.
         about = page.locator("#about").bounding_box()
         assert about is not None
         clip = FloatRect(x=0, y=0, width=size[0], height=about["y"])

@@ -1,4 +1,4 @@
-"""Markdown from a model as HTML that can do nothing."""
+"""Markdown from a model as harmless HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message in an exported Markdown document: nothing of it runs, loads or swallows what follows."""
+"""A message in an exported Markdown document: it runs nothing, loads nothing and swallows no text after it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_known_payload_is_contained(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "written"),
+    ("message", "expected"),
     [
         ("Some *em*, **strong**, ~~gone~~ and `code`.", "Some *em*, **strong**, ~~gone~~ and `code`."),
         ("# One\n\nTwo\n---", "#### One\n\n##### Two"),
@@ -98,8 +98,8 @@ def test_known_payload_is_contained(text: str) -> None:
         ("```mermaid\ngraph TD\n```", "```\ngraph TD\n```"),
     ],
 )
-def test_harmless_markdown_is_preserved(said: str, written: str) -> None:
-    assert to_safe_markdown(said) == written
+def test_harmless_markdown_is_preserved(message: str, expected: str) -> None:
+    assert to_safe_markdown(message) == expected
 
 
 def test_deeply_nested_or_long_text_becomes_a_code_block() -> None:
@@ -109,29 +109,29 @@ def test_deeply_nested_or_long_text_becomes_a_code_block() -> None:
 
 def test_long_message_is_converted_in_time() -> None:
     text = "Some *words*, `code` and a [link](https://a.b).\n\n- one\n- two\n\n" * 1500
-    begun = time.process_time()
+    start = time.process_time()
     to_safe_markdown(text)
-    assert time.process_time() - begun < 30
+    assert time.process_time() - start < 30
 
 
 def test_document_keeps_its_headings_for_any_message(sandbox: Sandbox) -> None:
     sandbox.claude(
         CONVERSATION
         + f"""
-for number, said in enumerate({PAYLOADS!r}):
-    say(said)
-    think(said)
-    call(f"t{{number}}", said, **{{said: said, "description": said}})
-    answer(f"t{{number}}", said, 1)
-    call(f"a{{number}}", "Agent", description=said, prompt=said)
-    say(said, f"a{{number}}")
-    answer(f"a{{number}}", said, 1)
-write(type="result", subtype="success", is_error=False, result=said, num_turns=1, duration_ms=1, total_cost_usd=0)
+for number, text in enumerate({PAYLOADS!r}):
+    say(text)
+    think(text)
+    call(f"t{{number}}", text, **{{text: text, "description": text}})
+    answer(f"t{{number}}", text, 1)
+    call(f"a{{number}}", "Agent", description=text, prompt=text)
+    say(text, f"a{{number}}")
+    answer(f"a{{number}}", text, 1)
+write(type="result", subtype="success", is_error=False, result=text, num_turns=1, duration_ms=1, total_cost_usd=0)
 """
     )
     session_id = sandbox.launch("\n\n".join(PAYLOADS), "--title", PAYLOADS[0])
     sandbox.ended(session_id)
-    found = headings(sandbox.ok("export", session_id))
-    assert [words for tag, words in found if tag == "h2"] == ["Result", "Costs", "Conversation"]
-    assert [tag for tag, _ in found].count("h1") == 1
-    assert [words for tag, words in found if tag == "h3"] == ["User", *["Claude"] * len(PAYLOADS)]
+    found_headings = headings(sandbox.ok("export", session_id))
+    assert [title for tag, title in found_headings if tag == "h2"] == ["Result", "Costs", "Conversation"]
+    assert [tag for tag, _ in found_headings].count("h1") == 1
+    assert [title for tag, title in found_headings if tag == "h3"] == ["User", *["Claude"] * len(PAYLOADS)]

@@ -1,4 +1,4 @@
-"""What is left of a command that somebody ends: the terminal as it was, and the sessions."""
+"""Signals to a command at a terminal: they restore the terminal and leave the sessions running."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tests.helpers.fake_claude_conversation import CONVERSATION
 from tests.helpers.sandbox import Sandbox, eventually
 from tests.helpers.terminal import IN_BACKGROUND, Terminal
 
-WORKS = CONVERSATION + 'call("a", "Bash", command="make all")\npause("end")\ndone()\n'
-FOLLOWING = [["ls", "--watch"], ["tail", "-f", "last"], ["top"]]
-ENDING = [signal.SIGTERM, signal.SIGHUP]
+RUNS_MAKE = CONVERSATION + 'call("a", "Bash", command="make all")\npause("end")\ndone()\n'
+FOLLOWERS = [["ls", "--watch"], ["tail", "-f", "last"], ["top"]]
+SIGNALS = [signal.SIGTERM, signal.SIGHUP]
 
 
-@pytest.mark.parametrize("number", ENDING)
-@pytest.mark.parametrize("arguments", FOLLOWING, ids=lambda words: words[0])
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("arguments", FOLLOWERS, ids=lambda arguments: arguments[0])
 def test_signal_ends_follower_and_restores_terminal(
     sandbox: Sandbox, arguments: list[str], number: signal.Signals
 ) -> None:
-    sandbox.claude(WORKS)
+    sandbox.claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
     with Terminal(sandbox, *arguments) as terminal:
@@ -39,7 +39,7 @@ def test_signal_ends_follower_and_restores_terminal(
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 130), (signal.SIGHUP, -signal.SIGHUP)])
 def test_signal_ends_followed_launch_and_restores_terminal(sandbox: Sandbox, number: signal.Signals, code: int) -> None:
-    sandbox.claude(WORKS)
+    sandbox.claude(RUNS_MAKE)
     with Terminal(sandbox, "launch", "Make it.", "--follow", "--no-approvals") as terminal:
         before = terminal.modes()
         terminal.becomes("make all")
@@ -47,17 +47,17 @@ def test_signal_ends_followed_launch_and_restores_terminal(sandbox: Sandbox, num
         assert terminal.ended()[0] == code
         assert (terminal.is_restored(), terminal.modes()) == (True, before)
         assert not [line for line in terminal.screen() if "make all" in line and "Bash" in line and " · " in line]
-    # To close a terminal is not to stop what outlives it.
+    # Closing a terminal does not stop the session, which outlives it.
     assert sandbox.show("last")["status"] == ("interrupted" if number == signal.SIGTERM else "running")
 
 
 def test_hangup_ends_follower_but_not_the_session(sandbox: Sandbox) -> None:
-    sandbox.claude(WORKS)
+    sandbox.claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
     errors = sandbox.root / "errors"
     for preparation in ("", "trap '' HUP; "):
-        for arguments in FOLLOWING[::2]:
+        for arguments in FOLLOWERS[::2]:
             shell = ("bash", "-c", f'{preparation}exec "$@" 2> {errors}', "bash", sys.executable, "-m", "hldctl")
             with Terminal(sandbox, *arguments, program=shell) as terminal:
                 terminal.becomes("make all")
@@ -68,7 +68,7 @@ def test_hangup_ends_follower_but_not_the_session(sandbox: Sandbox) -> None:
 
 
 def test_signal_to_top_ends_its_follower_and_restores_terminal(sandbox: Sandbox) -> None:
-    sandbox.claude(WORKS)
+    sandbox.claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
     with Terminal(sandbox, "top") as terminal:
@@ -97,21 +97,21 @@ def test_signal_at_prompt_restores_terminal_and_answers_nothing(sandbox: Sandbox
     assert sandbox.show(session_id)["pending_approvals"] == 1
 
 
-DRAWING = [["ls", "--watch"], ["top"]]
+DRAWERS = [["ls", "--watch"], ["top"]]
 
 
-def drawing(sandbox: Sandbox, shell: int) -> list[psutil.Process]:
-    """What the shell runs."""
+def children(sandbox: Sandbox, shell: int) -> list[psutil.Process]:
+    """Return the child processes of the shell."""
     return sandbox.processes(lambda process: process.ppid() == shell)
 
 
 def is_stopped(sandbox: Sandbox, shell: int) -> bool:
-    return [process.status() for process in drawing(sandbox, shell)] == [psutil.STATUS_STOPPED]
+    return [process.status() for process in children(sandbox, shell)] == [psutil.STATUS_STOPPED]
 
 
-@pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])
+@pytest.mark.parametrize("arguments", DRAWERS, ids=lambda arguments: arguments[0])
 def test_background_process_draws_nothing(sandbox: Sandbox, arguments: list[str]) -> None:
-    sandbox.claude(WORKS)
+    sandbox.claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
     with Terminal(sandbox, *arguments, program=IN_BACKGROUND) as terminal:
@@ -126,9 +126,9 @@ def test_background_process_draws_nothing(sandbox: Sandbox, arguments: list[str]
         eventually(terminal.is_restored, "its own screen to go")
         eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         terminal.screen()
-        drawn = terminal.shown
-        # What wakes it in the background has it stopped again.
-        (process,) = drawing(sandbox, shell)
+        output = terminal.shown
+        # A signal that wakes it in the background stops it again.
+        (process,) = children(sandbox, shell)
         process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGWINCH)
         eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
@@ -136,23 +136,23 @@ def test_background_process_draws_nothing(sandbox: Sandbox, arguments: list[str]
         process.send_signal(signal.SIGCONT)
         eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         terminal.screen()
-        assert terminal.shown.replace("\r", "").strip().startswith(drawn.replace("\r", "").strip())
-        assert "\x1b[?1049h" not in terminal.shown[len(drawn) :]
+        assert terminal.shown.replace("\r", "").strip().startswith(output.replace("\r", "").strip())
+        assert "\x1b[?1049h" not in terminal.shown[len(output) :]
         terminal.enter("fg\n")
         eventually(lambda: not terminal.is_restored(), "its screen to come back")
         terminal.enter("\x03")
-        eventually(lambda: not drawing(sandbox, shell), "its end")
+        eventually(lambda: not children(sandbox, shell), "its end")
         assert (terminal.is_restored(), terminal.modes()) == (True, before)
 
 
-@pytest.mark.parametrize("arguments", DRAWING, ids=lambda words: words[0])
+@pytest.mark.parametrize("arguments", DRAWERS, ids=lambda arguments: arguments[0])
 def test_killed_command_leaves_no_temporary_files(sandbox: Sandbox, arguments: list[str]) -> None:
-    sandbox.claude(WORKS)
+    sandbox.claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
     sandbox.journal_has(session_id, "make all")
     with Terminal(sandbox, *arguments, environment={"TMPDIR": str(sandbox.temporary)}) as terminal:
         terminal.becomes("make all")
-        # It is woken by it all the same.
+        # A resize wakes it.
         terminal.resize(60, 12)
         terminal.process.send_signal(signal.SIGWINCH)
         eventually(lambda: max(map(len, terminal.screen())) <= 60, "a narrow screen")
@@ -163,7 +163,7 @@ def test_killed_command_leaves_no_temporary_files(sandbox: Sandbox, arguments: l
 
 @pytest.mark.parametrize("on_end", [[], ["--on-end", "until [ -e done ]; do sleep 0.1; done"]], ids=["none", "on-end"])
 def test_launch_reports_completion_that_precedes_the_signal(sandbox: Sandbox, on_end: list[str]) -> None:
-    sandbox.claude(WORKS)
+    sandbox.claude(RUNS_MAKE)
     with sandbox.popen("launch", "Make it.", "--follow", *on_end) as process:
         eventually(lambda: sandbox.ok("ls", "-q"), "the session")
         session_id = sandbox.ok("ls", "-q").strip()

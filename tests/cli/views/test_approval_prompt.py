@@ -1,4 +1,4 @@
-"""Permission given at a terminal: what is shown, what counts as an answer, and when a prompt goes by itself."""
+"""Prompts for permission at a terminal: what they show, which answers count, and when they close."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TOUCH = 'call Bash {"command": "touch made"}\n\n'
 ASKS_LATER = 'call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\n' + TOUCH + "say Done."
 
 
-def requests(sandbox: Sandbox) -> list[Json]:
-    found: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
-    return found
+def all_requests(sandbox: Sandbox) -> list[Json]:
+    requests: list[Json] = json.loads(sandbox.ok("approvals", "--all", "--json"))
+    return requests
 
 
-def waiting(sandbox: Sandbox, script: str, *options: str) -> str:
-    """Return the id of a session that waits for permission."""
+def launch_waiting(sandbox: Sandbox, script: str, *options: str) -> str:
+    """Return the ID of a session that waits for permission."""
     sandbox.play(script)
     session_id = sandbox.launch("Tidy the build", "--approvals", *options)
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
@@ -43,7 +43,7 @@ def test_input_typed_before_the_prompt_is_ignored(sandbox: Sandbox, typed: str) 
         terminal.enter("YES\n")
         terminal.shows("Done.")
         assert terminal.ended()[0] == 0
-    assert [(found["status"], found["tool_input"]["command"]) for found in requests(sandbox)] == [
+    assert [(request["status"], request["tool_input"]["command"]) for request in all_requests(sandbox)] == [
         ("approved", "touch made")
     ]
     assert sandbox.sql("SELECT count(*) FROM approval_rules") == [(0,)]
@@ -51,7 +51,7 @@ def test_input_typed_before_the_prompt_is_ignored(sandbox: Sandbox, typed: str) 
 
 @pytest.mark.parametrize("typed", ["yep", "yes please", "all", "ya", "approve", ""])
 def test_only_a_complete_answer_counts(sandbox: Sandbox, typed: str) -> None:
-    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         terminal.shows(QUESTION)
         terminal.enter(f"{typed}\n")
@@ -59,27 +59,27 @@ def test_only_a_complete_answer_counts(sandbox: Sandbox, typed: str) -> None:
         assert sandbox.show(session_id)["pending_approvals"] == 1
         terminal.enter("skip\n")
         assert terminal.ended()[0] == 0
-    assert requests(sandbox)[0]["status"] == "pending"
+    assert all_requests(sandbox)[0]["status"] == "pending"
 
 
 @pytest.mark.parametrize("command", [["approve"], ["tail", "-f", "last"]], ids=["approve", "tail"])
 def test_prompt_closes_if_request_is_answered_elsewhere(sandbox: Sandbox, command: list[str]) -> None:
-    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, *command) as terminal:
         terminal.shows(QUESTION)
-        sandbox.ok("approve", requests(sandbox)[0]["id"])
+        sandbox.ok("approve", all_requests(sandbox)[0]["id"])
         terminal.shows("elsewhere")
         assert terminal.ended()[0] == 0
     assert sandbox.ended(session_id)["end_reason"] == "success"
 
 
 def test_prompt_closes_when_the_session_ends(sandbox: Sandbox) -> None:
-    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
         terminal.shows(QUESTION)
         sandbox.ok("interrupt", session_id)
         assert terminal.ended()[0] == 0
-    assert requests(sandbox)[0]["status"] == "expired"
+    assert all_requests(sandbox)[0]["status"] == "expired"
 
 
 def test_prompt_does_not_block_other_followed_sessions(sandbox: Sandbox) -> None:
@@ -99,7 +99,7 @@ def test_prompt_does_not_block_other_followed_sessions(sandbox: Sandbox) -> None
 
 
 def test_ctrl_c_at_prompt_ends_on_a_new_line(sandbox: Sandbox) -> None:
-    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         before = terminal.modes()
         terminal.shows(QUESTION)
@@ -117,28 +117,28 @@ LONG = (
 
 
 def test_request_is_shown_in_full_with_session_and_directory(sandbox: Sandbox) -> None:
-    waiting(sandbox, f"call Bash {json.dumps({'command': LONG})}\n\nsay Done.", "--title", "Release")
-    (asked,) = requests(sandbox)
-    # In a pipe nothing is cut; at a terminal the request by its id.
+    launch_waiting(sandbox, f"call Bash {json.dumps({'command': LONG})}\n\nsay Done.", "--title", "Release")
+    (request,) = all_requests(sandbox)
+    # Nothing is truncated in a pipe, nor if the request is given by its ID.
     assert LONG in sandbox.ok("approvals")
-    for words in (sandbox.ok("approvals", asked["id"][:6]),):
-        assert f"$ {LONG}" in words
-        assert "Release" in words
-        assert str(sandbox.work) in words
-    assert json.loads(sandbox.ok("approvals", asked["id"], "--json"))[0]["tool_input"]["command"] == LONG
+    text = sandbox.ok("approvals", request["id"][:6])
+    assert f"$ {LONG}" in text
+    assert "Release" in text
+    assert str(sandbox.work) in text
+    assert json.loads(sandbox.ok("approvals", request["id"], "--json"))[0]["tool_input"]["command"] == LONG
     with Terminal(sandbox, "approve", columns=60) as terminal:
-        shown = "".join(terminal.shows(QUESTION).split("\n"))
-        assert "rm -rf the-end" in shown
-        assert "Release" in shown
+        output = "".join(terminal.shows(QUESTION).split("\n"))
+        assert "rm -rf the-end" in output
+        assert "Release" in output
         terminal.enter("q\n")
         assert terminal.ended()[0] == 0
 
 
 def test_approve_prints_the_approved_call(sandbox: Sandbox) -> None:
-    session_id = waiting(sandbox, f"call Bash {json.dumps({'command': LONG})}\n\nsay Done.")
-    (asked,) = requests(sandbox)
+    session_id = launch_waiting(sandbox, f"call Bash {json.dumps({'command': LONG})}\n\nsay Done.")
+    (request,) = all_requests(sandbox)
     done = sandbox.run("approve", "--session", session_id)
-    assert (done.returncode, done.stdout) == (0, f"{asked['id']}\n")
+    assert (done.returncode, done.stdout) == (0, f"{request['id']}\n")
     assert LONG in done.stderr
 
 
@@ -151,7 +151,7 @@ def test_approve_session_needs_exactly_one_request(sandbox: Sandbox) -> None:
 
 
 def test_always_shows_its_rule_before_and_after(sandbox: Sandbox) -> None:
-    waiting(sandbox, f"{TOUCH}say Done.")
+    launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve", columns=120) as terminal:
         assert "[a]lways: " in terminal.shows(QUESTION)
         terminal.enter("always\n")
@@ -164,23 +164,25 @@ def test_always_shows_its_rule_before_and_after(sandbox: Sandbox) -> None:
 HIDDEN = "echo a\u200bb \u202ec \U000e0041d   spaces; touch made"
 
 
-@pytest.mark.parametrize("command", [["approvals"], ["approve"], ["tail", "-f", "last"]], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "command", [["approvals"], ["approve"], ["tail", "-f", "last"]], ids=lambda command: command[0]
+)
 def test_invisible_characters_in_a_request_are_escaped(sandbox: Sandbox, command: list[str]) -> None:
-    waiting(sandbox, f"call Bash {json.dumps({'command': HIDDEN})}\n\nsay Done.")
+    launch_waiting(sandbox, f"call Bash {json.dumps({'command': HIDDEN})}\n\nsay Done.")
     if command == ["approvals"]:
-        shown = sandbox.ok(*command)
+        output = sandbox.ok(*command)
     else:
         with Terminal(sandbox, *command, columns=200) as terminal:
-            shown = terminal.shows(QUESTION)
+            output = terminal.shows(QUESTION)
             terminal.enter("q\n")
-    assert "d   spaces" in shown
-    assert not {"\u200b", "\u202e", "\U000e0041"} & set(shown)
-    assert "200b" in shown.lower()
-    assert "e0041" in shown.lower()
+    assert "d   spaces" in output
+    assert not {"\u200b", "\u202e", "\U000e0041"} & set(output)
+    assert "200b" in output.lower()
+    assert "e0041" in output.lower()
 
 
 def test_approve_without_terminal_does_not_prompt(sandbox: Sandbox) -> None:
-    session_id = waiting(sandbox, f"{TOUCH}say Done.")
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     done = subprocess.run(
         [sys.executable, "-m", "hldctl", "approve"],
         cwd=sandbox.work,

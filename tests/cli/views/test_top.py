@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.sandbox import Sandbox, eventually, falls_asleep, wakeups
 from tests.helpers.terminal import JOB_CONTROL, Terminal
 
-STAYS = """
+NEVER_ENDS = """
 print(json.dumps({"type": "system", "subtype": "init"}), flush=True)
 time.sleep(600)
 """
@@ -36,16 +36,16 @@ def test_top_lists_sessions_and_its_keys_act_on_them(sandbox: Sandbox) -> None:
         screen = terminal.becomes("asks: Bash touch made")
         assert any("1 running" in line and "1 waiting input" in line and "CPU" in line for line in screen)
         (line,) = [line for line in screen if watched[:8] in line]
-        for words in ("running", "nightly: watch the build", "Bash until [ -e go-on ]", "%"):
-            assert words in line
-        # The newest is selected, which waits.
+        for text in ("running", "nightly: watch the build", "Bash until [ -e go-on ]", "%"):
+            assert text in line
+        # The newest session is selected; it waits for permission.
         terminal.enter("d")
-        shown = "\n".join(terminal.becomes("deny? y/n"))
-        assert "$ touch made" in shown
-        assert f"in {sandbox.work}" in shown.replace("\n", "")
+        screen_text = "\n".join(terminal.becomes("deny? y/n"))
+        assert "$ touch made" in screen_text
+        assert f"in {sandbox.work}" in screen_text.replace("\n", "")
         terminal.enter("n")
         terminal.becomes("q quit")
-        # What is typed before the request is on the screen is not an answer to it.
+        # Keys typed before the request is on the screen do not answer it.
         terminal.enter("ay")
         terminal.becomes("approve? y/n")
         assert sandbox.show(asks)["pending_approvals"] == 1
@@ -69,7 +69,7 @@ def test_top_lists_sessions_and_its_keys_act_on_them(sandbox: Sandbox) -> None:
 
 
 def test_ctrl_c_leaves_top_but_not_the_session(sandbox: Sandbox) -> None:
-    sandbox.claude(STAYS)
+    sandbox.claude(NEVER_ENDS)
     session_id = sandbox.launch("Evil \x1b[31m title")
     with Terminal(sandbox, "top", columns=80, lines=10) as terminal:
         screen = terminal.becomes("Evil \\x1b[31m")
@@ -80,12 +80,12 @@ def test_ctrl_c_leaves_top_but_not_the_session(sandbox: Sandbox) -> None:
 
 
 def ids(screen: list[str]) -> list[str]:
-    """Of the sessions in the table."""
+    """Return the IDs of the sessions in the table."""
     return [words[0] for line in screen[2:] if len(words := line.split()) > 1 and len(words[0]) == 8]
 
 
 def test_top_sleeps_when_idle_and_wakes_on_launch(sandbox: Sandbox) -> None:
-    sandbox.claude(STAYS)
+    sandbox.claude(NEVER_ENDS)
     sandbox.ok("interrupt", sandbox.launch("Hi"))
     with Terminal(sandbox, "top") as terminal:
         terminal.becomes("no session is running")
@@ -98,12 +98,12 @@ def test_top_sleeps_when_idle_and_wakes_on_launch(sandbox: Sandbox) -> None:
         launched = sandbox.launch("Something")
         terminal.becomes(launched[:8])
         terminal.enter("\x1b[15~q")
-        # F5 means nothing, and none of what it sends is a key.
+        # F5 has no function, and its escape sequence does not count as keys.
         assert terminal.ended()[0] == 0
 
 
 def test_top_updates_clocks_with_few_wakeups(sandbox: Sandbox) -> None:
-    sandbox.claude(STAYS)
+    sandbox.claude(NEVER_ENDS)
     session_id = sandbox.launch("Hi")
     with Terminal(sandbox, "top") as terminal:
         before = terminal.becomes(session_id[:8])
@@ -112,12 +112,12 @@ def test_top_updates_clocks_with_few_wakeups(sandbox: Sandbox) -> None:
         switches = wakeups(process)
         with pytest.raises(psutil.TimeoutExpired):
             process.wait(5)
-        # Each two seconds one for the calm, one for the clock, and what writing takes.
+        # Every two seconds: one wakeup for the idle check, one for the clock, and those for writing.
         assert wakeups(process) - switches <= 15
 
 
 def test_top_scrolls_and_keeps_the_selection(sandbox: Sandbox) -> None:
-    sandbox.claude(STAYS)
+    sandbox.claude(NEVER_ENDS)
     launched = [sandbox.launch(f"Number {number}")[:8] for number in range(5)]
     newest_first = launched[::-1]
     with Terminal(sandbox, "top", columns=40, lines=7) as terminal:
@@ -126,7 +126,7 @@ def test_top_scrolls_and_keeps_the_selection(sandbox: Sandbox) -> None:
         assert screen[-1].startswith("q quit")
         terminal.enter("\x1b[B\x1b[B\x1b[B")
         assert ids(terminal.becomes("… 1 above, 1 below")) == newest_first[1:4]
-        # It scrolls no sooner than the selection reaches the edge.
+        # It scrolls only when the selection reaches the edge.
         terminal.enter("kki")
         assert ids(terminal.becomes(f"interrupt {newest_first[1]}? y/n")) == newest_first[1:4]
         terminal.enter("n")
@@ -135,13 +135,13 @@ def test_top_scrolls_and_keeps_the_selection(sandbox: Sandbox) -> None:
         assert ids(terminal.becomes("… 2 above")) == newest_first[2:]
         terminal.enter("i")
         terminal.becomes(f"interrupt {newest_first[4]}? y/n")
-        # A new one comes first, and moves nothing that is looked at.
+        # A new session comes first and does not move the visible rows.
         another = sandbox.launch("Another")[:8]
         terminal.becomes("… 3 above")
         terminal.becomes(f"interrupt {newest_first[4]}? y/n")
         terminal.enter("n")
         terminal.becomes("q quit")
-        # The neighbour of one that has ended is selected next.
+        # If the selected session ends, its neighbor is selected.
         terminal.enter("k")
         sandbox.ok("interrupt", newest_first[3])
         eventually(lambda: newest_first[3] not in ids(terminal.screen()), "it to leave")
@@ -161,8 +161,8 @@ def test_top_scrolls_and_keeps_the_selection(sandbox: Sandbox) -> None:
 
 
 def test_long_call_is_approved_only_after_its_end_is_shown(sandbox: Sandbox) -> None:
-    words = " ".join(f"made{number:03}" for number in range(200))
-    sandbox.play(f'call Bash {{"command": "touch {words} the-end"}}\n\nsay Done.')
+    files = " ".join(f"made{number:03}" for number in range(200))
+    sandbox.play(f'call Bash {{"command": "touch {files} the-end"}}\n\nsay Done.')
     session_id = sandbox.launch("Hi", "--approvals")
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
     with Terminal(sandbox, "top", columns=40, lines=12) as terminal:
@@ -171,7 +171,7 @@ def test_long_call_is_approved_only_after_its_end_is_shown(sandbox: Sandbox) -> 
         screen = terminal.becomes("more below")
         assert not any("the-end" in line or "y/n" in line for line in screen)
         terminal.enter("y")
-        # Another key is drawn after it.
+        # When the effect of the next key is drawn, `y` has been handled.
         terminal.enter(" ")
         eventually(lambda: terminal.screen()[0] != screen[0], "the next page")
         assert sandbox.show(session_id)["pending_approvals"] == 1
@@ -184,7 +184,7 @@ def test_long_call_is_approved_only_after_its_end_is_shown(sandbox: Sandbox) -> 
 
 
 def test_ctrl_z_restores_terminal_and_fg_redraws(sandbox: Sandbox) -> None:
-    sandbox.claude(STAYS)
+    sandbox.claude(NEVER_ENDS)
     session_id = sandbox.launch("Hi")[:8]
     with Terminal(sandbox, "top", program=JOB_CONTROL) as terminal:
         before = terminal.modes()
@@ -201,8 +201,8 @@ def test_ctrl_z_restores_terminal_and_fg_redraws(sandbox: Sandbox) -> None:
 
 
 def test_top_needs_a_terminal(sandbox: Sandbox) -> None:
-    refused = sandbox.run("top")
-    assert (refused.returncode, refused.stdout, "hldctl ls" in refused.stderr) == (2, "", True)
+    rejected = sandbox.run("top")
+    assert (rejected.returncode, rejected.stdout, "hldctl ls" in rejected.stderr) == (2, "", True)
     with Terminal(sandbox, "top", environment={"TERM": "dumb"}) as terminal:
-        code, said = terminal.ended()
-    assert (code, "hldctl ls" in said) == (2, True)
+        code, output = terminal.ended()
+    assert (code, "hldctl ls" in output) == (2, True)

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.sandbox import Sandbox, eventually, falls_asleep, wakeups
 from tests.helpers.terminal import Terminal
 
-HELD = """
+WAITS_FOR_FILE = """
 query = sys.stdin.read()
 while not os.path.exists(query.strip()):
     time.sleep(0.02)
@@ -19,7 +19,7 @@ print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "re
 
 
 def test_watch_updates_in_place_and_leaves_the_last_table(sandbox: Sandbox) -> None:
-    sandbox.claude(HELD)
+    sandbox.claude(WAITS_FOR_FILE)
     session_id = sandbox.launch(sandbox.root / "go", "--title", "One that runs")
     with Terminal(sandbox, "ls", "--watch", columns=100) as terminal:
         header, row, *rest = terminal.becomes("running")
@@ -41,13 +41,13 @@ def test_watch_updates_in_place_and_leaves_the_last_table(sandbox: Sandbox) -> N
         )
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.ended()[0] == 130
-        # The alternate screen is left, and the cursor is there again.
+        # It leaves the alternate screen and shows the cursor.
         assert terminal.shown.rindex("\x1b[?1049l") < terminal.shown.rindex("Another")
         assert "\x1b[?25h" in terminal.shown
 
 
 def test_watch_draws_nothing_while_nothing_changes(sandbox: Sandbox) -> None:
-    sandbox.claude(HELD)
+    sandbox.claude(WAITS_FOR_FILE)
     (sandbox.root / "go").touch()
     sandbox.ended(sandbox.launch(sandbox.root / "go"))
     with Terminal(sandbox, "ls", "--watch") as terminal:
@@ -55,27 +55,27 @@ def test_watch_draws_nothing_while_nothing_changes(sandbox: Sandbox) -> None:
         process = psutil.Process(terminal.process.pid)
 
         falls_asleep(process)
-        before, drawn = wakeups(process), terminal.shown
-        # Longer than any clock ticks.
+        before, output = wakeups(process), terminal.shown
+        # Longer than the interval of any clock.
         with pytest.raises(psutil.TimeoutExpired):
             process.wait(2.5)
         assert wakeups(process) - before <= 1
         terminal.screen()
-        assert terminal.shown == drawn
+        assert terminal.shown == output
 
 
 def test_watch_counts_sessions_that_do_not_fit(sandbox: Sandbox) -> None:
-    sandbox.claude(HELD)
+    sandbox.claude(WAITS_FOR_FILE)
     (sandbox.root / "go").touch()
     ids = [sandbox.launch(sandbox.root / "go") for _ in range(5)]
     sandbox.run("wait", *ids)
     with Terminal(sandbox, "ls", "--watch", lines=4) as terminal:
-        shown = terminal.becomes("… 3 more")
-        assert [line.split()[0] for line in shown] == ["ID", ids[4][:8], ids[3][:8], "…"]
+        screen = terminal.becomes("… 3 more")
+        assert [line.split()[0] for line in screen] == ["ID", ids[4][:8], ids[3][:8], "…"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["-q"], ["--json"], ["--format", "{id}"]])
 def test_watch_needs_a_terminal(sandbox: Sandbox, arguments: list[str]) -> None:
-    refused = sandbox.run("ls", "--watch", *arguments)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "hldctl events -f" in refused.stderr
+    rejected = sandbox.run("ls", "--watch", *arguments)
+    assert (rejected.returncode, rejected.stdout) == (2, "")
+    assert "hldctl events -f" in rejected.stderr
