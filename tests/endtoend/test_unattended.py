@@ -20,7 +20,7 @@ def test_denied_tool_is_a_failure_with_fail_on_denial(sandbox: Sandbox) -> None:
     assert sandbox.run("launch", "Go", "--wait").returncode == 0
     done = sandbox.run("launch", "Go", "--wait", "--fail-on-denial")
     assert (done.returncode, done.stdout) == (1, "Done.\n")
-    assert "denied 1 tool call: Bash" in done.stderr
+    assert "1 tool call was denied: Bash" in done.stderr
     session = sandbox.show("last")
     assert (session["status"], session["end_reason"]) == ("failed", "error")
     assert not (sandbox.work / "forbidden").exists()
