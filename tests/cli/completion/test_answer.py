@@ -145,9 +145,9 @@ def test_bash_quotes_and_word_breaks_are_parsed(sandbox: Sandbox) -> None:
     def in_bash(line: str) -> str:
         return sandbox.ok(" \t\n:=@", line, environment={"_HLDCTL_COMPLETE": "bash"})
 
-    assert in_bash("hldctl launch 'Mend it' --if-running=q") == "queue\n"
+    assert in_bash("hldctl launch 'Fix it' --if-running=q") == "queue\n"
     assert in_bash("hldctl ls --sort c") == "created\ncost\n"
-    assert in_bash("hldctl launch 'Mend") == ""
+    assert in_bash("hldctl launch 'Fix") == ""
     sandbox.configure('[groups]\n"two words" = 1\n')
     assert in_bash("hldctl launch --group t") == "'two words'\n"
 

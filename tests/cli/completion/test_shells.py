@@ -35,7 +35,7 @@ class Shell:
 def ids(sandbox: Sandbox) -> list[str]:
     """Return the IDs of an ended and a running session."""
     sandbox.claude("if 'stay' in sys.stdin.read(): time.sleep(600)")
-    ended = sandbox.launch("Hi", "--title", "Mend: the 'parser'", "--name", "night:ly")
+    ended = sandbox.launch("Hi", "--title", "Fix: the 'parser'", "--name", "night:ly")
     sandbox.run("wait", ended)
     return [ended, sandbox.launch("stay here")]
 
@@ -65,6 +65,6 @@ def test_shells_complete_all_kinds_of_arguments(sandbox: Sandbox, ids: list[str]
         assert running in screen
         assert "last" in screen
         if name != "bash":
-            assert "failed · Mend: the 'parser'" in screen
+            assert "failed · Fix: the 'parser'" in screen
             assert "running · stay here" in screen
             assert screen.index(f"{running} ") < screen.index(f"{ended} ")

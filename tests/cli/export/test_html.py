@@ -31,7 +31,7 @@ CONTRASTS = """() => {
         const [r, g, b] = channels(colour).slice(0, 3).map(linear);
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
-    const behind = (element) => {
+    const background = (element) => {
         for (; element; element = element.parentElement) {
             const colour = getComputedStyle(element).backgroundColor;
             if ((channels(colour)[3] ?? 1) > 0) return colour;
@@ -43,7 +43,7 @@ CONTRASTS = """() => {
     while (texts.nextNode()) {
         const words = texts.currentNode.textContent.trim(), element = texts.currentNode.parentElement;
         if (!words) continue;
-        const ink = luminance(getComputedStyle(element).color), paper = luminance(behind(element));
+        const ink = luminance(getComputedStyle(element).color), paper = luminance(background(element));
         found.push([(Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05), words.slice(0, 80)]);
     }
     return found;
