@@ -251,10 +251,11 @@ def _pieces(tokens: Sequence[Token], on_one_line: bool, in_table: bool) -> Itera
                 written = code_span(token.content)
                 yield written.replace("|", "\\|") if in_table else written
             case "link_open":
+                # The parser accepts an empty address without a check: the text alone remains.
                 address = _address(str(token.attrGet("href") or ""))
-                yield "["
+                yield "[" if address else ""
             case "link_close":
-                yield f"]({address})"
+                yield f"]({address})" if address else ""
             case "em_open" | "em_close" | "strong_open" | "strong_close" | "s_open" | "s_close":
                 yield token.markup
             case _:
