@@ -9,7 +9,8 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -34,6 +35,13 @@ IN_BACKGROUND = (
 
 class Display(pyte.Screen):
     """pyte's screen, with dim text stored as blinking text: pyte has no dim text, and hldctl never blinks."""
+
+    reply: Callable[[bytes], Any] | None = None
+
+    def write_process_input(self, data: str) -> None:
+        """Send the terminal's answer to a query, such as for its attributes: fish 4 waits for that as it starts."""
+        if self.reply is not None:
+            self.reply(data.encode())
 
     def select_graphic_rendition(self, *attrs: int, **more: bool) -> None:
         changed: list[int] = []
@@ -88,6 +96,7 @@ class Terminal:
     ) -> None:
         self._master, slave = pty.openpty()
         self.display = screen(columns, lines)
+        self.display.reply = partial(os.write, self._master)
         self._stream = pyte.ByteStream(self.display)
         self.resize(columns, lines)
         self.process = subprocess.Popen(

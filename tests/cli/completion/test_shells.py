@@ -68,3 +68,10 @@ def test_shells_complete_all_kinds_of_arguments(sandbox: Sandbox, ids: list[str]
             assert "failed · Fix: the 'parser'" in screen
             assert "running · stay here" in screen
             assert screen.index(f"{running} ") < screen.index(f"{ended} ")
+
+
+def test_terminal_answers_what_fish_4_asks(sandbox: Sandbox) -> None:
+    """Without an answer about its attributes fish 4 waits, and warns, before it shows a prompt."""
+    script = "stty raw -echo; printf '\\033[0c'; head -c 5 | od -An -c; stty sane"
+    with Terminal(sandbox, "-c", script, program=("sh",)) as terminal:
+        assert "033   [   ?   6   c" in terminal.shows("6   c")
