@@ -18,7 +18,7 @@ _LISTING_PAIRS = 15
 
 def measure(workspace: Workspace) -> Iterator[Metric]:
     with workspace.small_home() as sandbox:
-        sandbox.play("say Done.")
+        sandbox.serve_script("say Done.")
         ours, listings = run_in_turn(lambda: _launch(sandbox), hldctl_command(sandbox, "ls").wall_ms, _LISTING_PAIRS)
         against = Samples("hldctl ls", "ms", listings)
         yield Metric("launch, beside ls", Samples("hldctl launch", "ms", ours), against, paired=True)

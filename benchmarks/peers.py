@@ -18,7 +18,7 @@ _SESSIONS = 7
 
 def measure(workspace: Workspace) -> Iterator[Metric]:
     with workspace.small_home() as sandbox:
-        sandbox.play("say Done.")
+        sandbox.serve_script("say Done.")
         claude_daemon.prepare(sandbox)
         listing = claude_command(sandbox, "agents", "--json")
         for name, arguments in READ_COMMANDS.items():

@@ -50,9 +50,9 @@ def _python_memory_mb(sandbox: Sandbox, imports: str) -> float:
 
 
 def _silent_supervisor(sandbox: Sandbox) -> int:
-    sandbox.claude(_SILENT)
+    sandbox.fake_claude(_SILENT)
     session_id = sandbox.launch("Be silent")
-    sandbox.journal_has(session_id, "init")
+    sandbox.wait_for_journal(session_id, "init")
     time.sleep(_SETTLING_SECONDS)
     return _supervisor_pid(sandbox, session_id)
 
@@ -68,7 +68,7 @@ def _supervisor_after_bursts(sandbox: Sandbox) -> int:
 
 
 def _measure_silence(sandbox: Sandbox) -> Iterator[Metric]:
-    sandbox.claude(_SILENT)
+    sandbox.fake_claude(_SILENT)
     session_id = sandbox.launch("Be silent")
     command = [str(word) for word in hldctl_command(sandbox, "tail", "-f", session_id).argv]
     with subprocess.Popen(command, env=sandbox.environment, stdout=subprocess.PIPE) as follower:
@@ -95,7 +95,7 @@ def _cpu_ms_per_line(sandbox: Sandbox) -> float:
     lines = int(_SILENCE_SECONDS) * stream.LINES_PER_SECOND
     _, go = stream.install_steady_writer(sandbox, lines)
     session_id = sandbox.launch("Write")
-    sandbox.journal_has(session_id, "ready")
+    sandbox.wait_for_journal(session_id, "ready")
     time.sleep(_SETTLING_SECONDS)
     pid = _supervisor_pid(sandbox, session_id)
     before = read_usage(pid).cpu_seconds

@@ -14,7 +14,7 @@ from types import TracebackType
 from benchmarks import claude_daemon
 from benchmarks.timing import Command, NotMeasured
 from tests.helpers.sandbox import Sandbox
-from tests.helpers.seed_database import fill
+from tests.helpers.seed_database import seed_sessions
 
 # Number of sessions, and of events in each: after years of use, and after a day.
 _LARGE = (20_000, 100)
@@ -55,14 +55,14 @@ class Workspace:
     @contextmanager
     def one_session_home(self) -> Iterator[Sandbox]:
         with self.empty_home() as sandbox:
-            fill(sandbox.state.root, 1, _SMALL[1])
+            seed_sessions(sandbox.state.root, 1, _SMALL[1])
             yield sandbox
 
     @contextmanager
     def small_home(self) -> Iterator[Sandbox]:
         """Create a home with 20 sessions of 100 events each."""
         with self.empty_home() as sandbox:
-            fill(sandbox.state.root, *_SMALL)
+            seed_sessions(sandbox.state.root, *_SMALL)
             yield sandbox
 
     def large_home(self) -> Sandbox:
@@ -72,7 +72,7 @@ class Workspace:
         """
         if self._large is None:
             self._large = self._stack.enter_context(self.empty_home())
-            fill(self._large.state.root, *_LARGE)
+            seed_sessions(self._large.state.root, *_LARGE)
         return self._large
 
 

@@ -65,12 +65,12 @@ def _record_in(sandbox: Sandbox) -> list[Frame]:
     project.mkdir()
     for name, text in _PROJECT.items():
         (project / name).write_text(text)
-    sandbox.play(Path(__file__).with_suffix(".txt").read_text(encoding="utf-8"))
+    sandbox.serve_script(Path(__file__).with_suffix(".txt").read_text(encoding="utf-8"))
     # A fixed prompt, and no settings of a user.
     sandbox.environment["PS1"] = _PROMPT
     shell = ("bash", "--norc", "--noprofile", "-i")
     with Terminal(sandbox, program=shell, columns=_COLUMNS, lines=_LINES) as terminal:
-        terminal.becomes(_PROMPT.strip())
+        terminal.wait_for_screen(_PROMPT.strip())
         terminal.enter(f"cd {project}; clear\r")
         recording = _Recording(terminal)
         recording.until_prompt()
@@ -131,7 +131,7 @@ class _Recording:
 
 def _screen_with_cursor(terminal: Terminal) -> list[Text]:
     display = terminal.display
-    lines = svg_screenshot.lines(display)
+    lines = svg_screenshot.screen_lines(display)
     if not display.cursor.hidden and display.cursor.y <= len(lines):
         lines += [Text() for _ in range(display.cursor.y + 1 - len(lines))]
         line = lines[display.cursor.y]

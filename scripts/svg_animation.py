@@ -30,7 +30,7 @@ def render_animation(frames: list[Frame], columns: int, lines: int, theme: Theme
     pages = "".join(_page(number * height, screen, distinct) for number, (_, screen) in enumerate(frames))
     styles, groups = distinct.render(columns, theme)
     parts = {"@rules@": f"{styles}\n{_rules(frames, height)}", "@lines@": groups, "@pages@": pages}
-    window = svg_screenshot.svg([Text()] * lines, columns, theme, "hldctl", form=_FORM)
+    window = svg_screenshot.render_svg([Text()] * lines, columns, theme, "hldctl", form=_FORM)
     return re.sub("@[a-z]+@", lambda match: parts[match[0]], window)
 
 
@@ -38,7 +38,7 @@ def render_animation(frames: list[Frame], columns: int, lines: int, theme: Theme
 _FORM = f"""\
 <svg viewBox="0 0 {{width}} {{height}}" width="{{width}}" xmlns="http://www.w3.org/2000/svg">
 <style>
-{svg_screenshot.RULES.replace("{", "{{").replace("}", "}}")}
+{svg_screenshot.STYLE_SHEET.replace("{", "{{").replace("}", "}}")}
 @rules@
 </style>
 <defs>
@@ -70,7 +70,7 @@ class _Lines:
     def render(self, columns: int, theme: Theme) -> tuple[str, str]:
         """Return the style sheet, and a group for each line at the top of the picture, with the id `l` + number."""
         form = "{styles}\n</style>\n{backgrounds}\n{matrix}\n"
-        styles, _, elements = svg_screenshot.svg(self._lines, columns, theme, form=form).partition("</style>")
+        styles, _, elements = svg_screenshot.render_svg(self._lines, columns, theme, form=form).partition("</style>")
         groups = [""] * len(self._lines)
         for element in _ELEMENT.finditer(elements):
             below = _TEXT_BELOW if element[1] == "text" else _BACKGROUND_BELOW

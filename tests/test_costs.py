@@ -22,7 +22,7 @@ from hldctl.private_files import ensure_exists
 from hldctl.store import sessions
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_database
-from tests.helpers.seed_database import fill
+from tests.helpers.seed_database import seed_sessions
 
 _FEW, _MANY = 60, 1200
 _EVENTS = 40
@@ -76,13 +76,13 @@ class SeededHome:
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> SeededHome:
     home = tmp_path_factory.mktemp("few")
-    return SeededHome(home, fill(home, _FEW, _EVENTS))
+    return SeededHome(home, seed_sessions(home, _FEW, _EVENTS))
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> SeededHome:
     home = tmp_path_factory.mktemp("many")
-    return SeededHome(home, fill(home, _MANY, _EVENTS))
+    return SeededHome(home, seed_sessions(home, _MANY, _EVENTS))
 
 
 READ_COMMANDS = [
@@ -145,7 +145,7 @@ class Recording:
 @pytest.fixture
 def recording(tmp_path: Path) -> Iterator[Recording]:
     state = StateDirectory(tmp_path)
-    (session_id,) = fill(tmp_path, 1, 1)
+    (session_id,) = seed_sessions(tmp_path, 1, 1)
     files = state.session(session_id)
     files.directory.mkdir(parents=True)
     ensure_exists(files.journal)

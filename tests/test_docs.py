@@ -17,7 +17,7 @@ from hldctl.config.schema import KEYS
 from hldctl.errors import ExitCode
 from hldctl.permission_hook import notify
 from hldctl.supervisor import on_end
-from tests.helpers.doc_blocks import block
+from tests.helpers.doc_blocks import read_block
 from tests.helpers.sandbox import Sandbox
 
 generate = importlib.import_module("scripts.generate")
@@ -112,7 +112,7 @@ def test_commands_in_listings_exist(document: Path) -> None:
 
 def test_first_steps_quote_the_current_help(sandbox: Sandbox) -> None:
     text = sandbox.ok("--help", environment={"COLUMNS": "80"})
-    assert f"$ hldctl --help\n{text}" in block("first-steps.md", "console")
+    assert f"$ hldctl --help\n{text}" in read_block("first-steps.md", "console")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -104,8 +104,8 @@ def test_home_with_sessions_contains_the_first_id() -> None:
 def test_each_line_of_a_burst_has_its_length_and_gives_an_event(sandbox: Sandbox) -> None:
     lines = stream.write_burst(sandbox.root / "few", 300).read_bytes().splitlines(keepends=True)
     assert [len(line) for line in lines] == [stream.LINE_BYTES] * 300
-    sandbox.claude(f"sys.stdout.write(open({str(sandbox.root / 'few')!r}).read())")
+    sandbox.fake_claude(f"sys.stdout.write(open({str(sandbox.root / 'few')!r}).read())")
     session_id = sandbox.launch("Write")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     types = [event["event_type"] for event in sandbox.events(session_id)]
     assert types == ["message", *["message", "tool_call", "tool_result"] * 100]

@@ -50,7 +50,7 @@ def short_sandbox(genuine_claude: Path) -> Iterator[Sandbox]:
 
 
 def test_output_of_each_command_matches_snapshot(short_sandbox: Sandbox) -> None:
-    short_sandbox.claude(CLAUDE)
+    short_sandbox.fake_claude(CLAUDE)
     terminal = _Session(short_sandbox)
     terminal.run("launch", "Let the parser take semicolons, too")
     terminal.run("wait", "last", "--results")
@@ -63,7 +63,7 @@ def test_output_of_each_command_matches_snapshot(short_sandbox: Sandbox) -> None
     terminal.run("doctor", columns=WIDE)
     pushing = short_sandbox.launch("Push it", "-q")
     terminal.add_id(pushing)
-    short_sandbox.journal_has(pushing, "git push")
+    short_sandbox.wait_for_journal(pushing, "git push")
     for approval in ("a0a0a0a0-0000", "b0b0b0b0-0000"):
         insert_request(short_sandbox, pushing, approval)
     short_sandbox.sql("UPDATE approvals SET created_at = ?", time.time_ns() // 1_000_000 - 3 * HOUR_MS - PADDING_MS)
@@ -93,7 +93,7 @@ class _Session:
 
     def run(self, command: str, *arguments: str, columns: int = 80) -> None:
         with Terminal(self._sandbox, command, *arguments, columns=columns, lines=60) as terminal:
-            code, output = terminal.ended()
+            code, output = terminal.wait_for_exit()
             assert code == 0, output
             self.screens[command] = self._normalize("\n".join(terminal.screen()).rstrip() + "\n")
 

@@ -31,7 +31,7 @@ def test_unknown_session_is_an_error(sandbox: Sandbox, command: list[str], ref: 
 
 
 def test_ambiguous_prefix_lists_the_candidates(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     ids = [sandbox.launch("Hi") for _ in range(2)]
     for session_id in ids:
         sandbox.run("wait", session_id)
@@ -42,7 +42,7 @@ def test_ambiguous_prefix_lists_the_candidates(sandbox: Sandbox) -> None:
 
 
 def test_session_is_found_by_prefix_and_last(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     session_id = sandbox.ok("ls", "-q").strip()
     for ref in (session_id, session_id[:4], session_id[:8].upper(), "last"):
@@ -50,7 +50,7 @@ def test_session_is_found_by_prefix_and_last(sandbox: Sandbox) -> None:
 
 
 def test_interrupt_of_ended_session_is_an_error(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     session_id = sandbox.ok("ls", "-q").strip()
     assert_error(sandbox.run("interrupt", session_id), 4, session_id, "already ended")
@@ -64,7 +64,7 @@ def test_interrupt_needs_sessions_or_all(sandbox: Sandbox) -> None:
 
 
 def test_session_without_conversation_cannot_be_continued(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     session_id = sandbox.ok("ls", "-q").strip()
     assert_error(sandbox.run("continue", session_id, "Go on"), 4, session_id, "nothing to continue")
@@ -168,13 +168,13 @@ INVALID_UTF8 = "\udcff"
 def test_invalid_arguments_are_rejected_with_a_message(
     sandbox: Sandbox, arguments: list[str], exit_code: int, message: str
 ) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     assert_error(sandbox.run(*arguments), exit_code, message)
 
 
 def test_invalid_utf8_is_replaced(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", f"Caf{INVALID_UTF8}", "--title", f"T{INVALID_UTF8}", "--wait")
     session = sandbox.show("last")
     assert (session["query"], session["title"]) == ("Caf\ufffd", "T\ufffd")
@@ -196,7 +196,7 @@ def test_unsearchable_path_entry_is_skipped(sandbox: Sandbox) -> None:
 
 
 def test_damaged_database_is_an_error(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     with sandbox.state.database.open("r+b") as database:
@@ -206,7 +206,7 @@ def test_damaged_database_is_an_error(sandbox: Sandbox) -> None:
 
 
 def test_closed_standard_output_keeps_the_exit_code(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     shell = f"{sys.executable} -m hldctl"
     for command, exit_code in ((f"{shell} show nope >&-", 3), (f"{shell} ls >&-", 0)):
@@ -223,7 +223,7 @@ def test_closed_standard_output_keeps_the_exit_code(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("command", ["ls", "ls -q", "ls --json", "show last", "tail last", "--help", "ls --help"])
 def test_full_standard_output_is_an_error(sandbox: Sandbox, command: str) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     with open("/dev/full", "w") as full, sandbox.popen(*command.split(), stdout=full) as process:
         _, errors = process.communicate(timeout=60)
@@ -231,7 +231,7 @@ def test_full_standard_output_is_an_error(sandbox: Sandbox, command: str) -> Non
 
 
 def test_output_outside_the_locale_is_escaped(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Caf\u00e9 \u4e16", "--wait")
     done = sandbox.run("tail", "last", environment={"PYTHONIOENCODING": "ascii"})
     assert done.stdout == "user: Caf\\xe9 \\u4e16\n"
@@ -271,7 +271,7 @@ CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066
     ids=lambda value: " ".join(value[:-1]) or "command" if isinstance(value, list) else None,
 )
 def test_control_characters_in_arguments_are_escaped(sandbox: Sandbox, arguments: list[str], exit_code: int) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     done = sandbox.run(*arguments)
     assert_error(done, exit_code)

@@ -56,7 +56,7 @@ def test_ls_matches_picture(gallery: Gallery, columns: int) -> None:
 def test_ls_watch_matches_picture(gallery: Gallery, columns: int) -> None:
     fix_times(gallery)
     with Terminal(gallery.sandbox, "ls", "--watch", columns=columns) as terminal:
-        terminal.becomes(_TITLES["completed"][:10])
+        terminal.wait_for_screen(_TITLES["completed"][:10])
         compare(gallery, "ls-watch", terminal.display)
 
 
@@ -80,17 +80,17 @@ def test_stats_match_picture(gallery: Gallery, columns: int) -> None:
     fix_times(gallery)
     set_spending(gallery)
     with Terminal(gallery.sandbox, "stats", columns=columns, environment={"TZ": "UTC"}) as terminal:
-        assert terminal.ended()[0] == 0
+        assert terminal.wait_for_exit()[0] == 0
         compare(gallery, "stats", terminal.display)
 
 
 @WIDTHS
 def test_tail_matches_picture(sandbox: Sandbox, columns: int) -> None:
-    sandbox.claude(ALL)
+    sandbox.fake_claude(ALL)
     session_id = sandbox.launch("Make uploads more robust.\nThey fail at the first timeout.")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     with Terminal(sandbox, "tail", "-f", session_id, columns=columns, lines=70) as terminal:
-        assert terminal.ended()[0] == 0
+        assert terminal.wait_for_exit()[0] == 0
         compare(Gallery(sandbox), "tail", terminal.display, title="hldctl tail -f last")
 
 
@@ -120,7 +120,7 @@ def luminance(color: tuple[int, int, int]) -> float:
 def screen(gallery: Gallery, *arguments: str, columns: int) -> pyte.Screen:
     fix_times(gallery)
     with Terminal(gallery.sandbox, *arguments, columns=columns, lines=100) as terminal:
-        assert terminal.ended()[0] == 0
+        assert terminal.wait_for_exit()[0] == 0
         return terminal.display
 
 
@@ -136,8 +136,8 @@ def set_spending(gallery: Gallery) -> None:
 def compare(gallery: Gallery, name: str, display: pyte.Screen, title: str = "") -> None:
     """Compare with the light and the dark picture of this name and width. HLDCTL_RENEW_PICTURES=1 writes them."""
     for theme in Theme:
-        lines = svg_screenshot.lines(display)
-        image = svg_screenshot.svg(lines, display.columns, theme, title or f"hldctl {name.replace('-', ' --')}")
+        lines = svg_screenshot.screen_lines(display)
+        image = svg_screenshot.render_svg(lines, display.columns, theme, title or f"hldctl {name.replace('-', ' --')}")
         file = PICTURES / f"{name}-{display.columns}-{theme.suffix}.svg"
         manual = PICTURES / "README.md"
         compare_with_file(

@@ -39,9 +39,9 @@ def test_ls_in_a_pipe_truncates_nothing(gallery: Gallery) -> None:
 def test_top_matches_snapshot(gallery: Gallery, columns: int) -> None:
     fix_times(gallery)
     with Terminal(gallery.sandbox, "top", columns=columns, lines=12) as terminal:
-        screen = "\n".join(terminal.becomes("q quit"))
+        screen = "\n".join(terminal.wait_for_screen("q quit"))
         terminal.enter("q")
-        assert terminal.ended()[0] == 0
+        assert terminal.wait_for_exit()[0] == 0
     compare_with_snapshot(f"top-{columns}", gallery.replace_ids(_without_figures(screen)))
 
 
@@ -63,7 +63,7 @@ def test_show_matches_snapshot(gallery: Gallery, kind: str) -> None:
 def test_text_from_a_session_is_escaped_at_terminal(gallery: Gallery) -> None:
     for arguments in (["ls"], ["show", gallery.ids["denied"]]):
         with Terminal(gallery.sandbox, *arguments, columns=140) as terminal:
-            output = terminal.ended()[1]
+            output = terminal.wait_for_exit()[1]
         assert "\x1b[1" in output
         assert "Evil \\x1b[2J\\x1b[31mred\\x07 \\u202etitle" in output
         assert not [
@@ -75,7 +75,7 @@ def test_no_color_disables_colors(gallery: Gallery) -> None:
     gallery.sandbox.environment["NO_COLOR"] = "1"
     for arguments in (["ls"], ["show", "last"]):
         with Terminal(gallery.sandbox, *arguments) as terminal:
-            assert not re.search(r"\x1b\[[\d;]*[34]\d", terminal.ended()[1])
+            assert not re.search(r"\x1b\[[\d;]*[34]\d", terminal.wait_for_exit()[1])
     del gallery.sandbox.environment["NO_COLOR"]
 
 
@@ -84,12 +84,12 @@ def test_show_events_uses_the_pager(gallery: Gallery) -> None:
     for pager, expected in (("sed s/^/read:/", "read:user: Mend the parser"), ("cat", "\nuser: Mend")):
         environment["PAGER"] = pager
         with Terminal(gallery.sandbox, "show", gallery.ids["completed"], "--events") as terminal:
-            assert expected in "\n" + terminal.ended()[1]
+            assert expected in "\n" + terminal.wait_for_exit()[1]
     environment["PAGER"] = "head -1"
     with Terminal(gallery.sandbox, "show", gallery.ids["completed"], "--events") as terminal:
-        assert terminal.ended() == (0, "user: Mend the parser\n")
+        assert terminal.wait_for_exit() == (0, "user: Mend the parser\n")
     environment["PAGER"] = "no-such-pager"
     with Terminal(gallery.sandbox, "show", gallery.ids["completed"], "--events") as terminal:
-        code, output = terminal.ended()
+        code, output = terminal.wait_for_exit()
         assert (code, "Cannot run the pager 'no-such-pager'" in output, "Traceback" in output) == (5, True, False)
     del environment["PAGER"]

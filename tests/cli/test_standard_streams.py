@@ -12,8 +12,8 @@ import threading
 import pytest
 
 from tests.helpers.fake_claude_conversation import CONVERSATION
-from tests.helpers.sandbox import PATIENCE, Completed, Sandbox, eventually
-from tests.helpers.seed_database import fill
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Completed, Sandbox, eventually
+from tests.helpers.seed_database import seed_sessions
 
 BROKEN_PIPE = 141
 """The exit code of a program killed by SIGPIPE."""
@@ -57,7 +57,7 @@ def run(sandbox: Sandbox, command: str, redirection: str = "") -> Completed:
             capture_output=True,
             text=True,
             pass_fds=(writing,),
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
     finally:
@@ -67,7 +67,7 @@ def run(sandbox: Sandbox, command: str, redirection: str = "") -> Completed:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
 def test_exit_code_is_that_of_the_session(sandbox: Sandbox, redirection: str, mode: str) -> None:
-    sandbox.claude(STREAM)
+    sandbox.fake_claude(STREAM)
     done = run(sandbox, MODES[mode], redirection)
     assert (done.returncode, "Traceback" in done.stderr) == (REDIRECTIONS[redirection], False), done.stderr
     if "wait" not in mode:
@@ -86,19 +86,19 @@ def test_exit_code_is_that_of_the_session(sandbox: Sandbox, redirection: str, mo
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&GONE"])
 def test_wait_continues_without_standard_error(sandbox: Sandbox, redirection: str) -> None:
-    sandbox.claude(CONVERSATION + 'call("a", "Bash", command="make")\npause("end")\ndone()\n')
+    sandbox.fake_claude(CONVERSATION + 'call("a", "Bash", command="make")\npause("end")\ndone()\n')
     results: list[Completed] = []
     waiter = threading.Thread(target=lambda: results.append(run(sandbox, "launch --wait Go", redirection)))
     waiter.start()
     eventually(lambda: (ids := sandbox.ok("ls", "-q").split()) and sandbox.events(ids[0])[1:], "the call")
     assert waiter.is_alive()
     (sandbox.work / "end").touch()
-    waiter.join(PATIENCE)
+    waiter.join(TIMEOUT_SECONDS)
     assert (results[0].returncode, results[0].stdout) == (0, "Done.\n")
 
 
 def test_failed_session_keeps_its_exit_code(sandbox: Sandbox) -> None:
-    sandbox.claude("sys.exit('No such thing')")
+    sandbox.fake_claude("sys.exit('No such thing')")
     for redirection in (*REDIRECTIONS, ""):
         for command in ("launch --wait Go", "launch --wait --json Go", "wait --json last", "wait --results last"):
             done = run(sandbox, command, redirection)
@@ -107,8 +107,8 @@ def test_failed_session_keeps_its_exit_code(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
 def test_wait_reports_results_that_cannot_be_written(sandbox: Sandbox, redirection: str) -> None:
-    sandbox.claude(STREAM)
-    sandbox.ended(sandbox.launch("Go"))
+    sandbox.fake_claude(STREAM)
+    sandbox.wait_for_end(sandbox.launch("Go"))
     for command in ("wait --results last", "wait --json last"):
         done = run(sandbox, command, redirection)
         assert (done.returncode, "Traceback" in done.stderr) == (REDIRECTIONS[redirection], False), done.stderr
@@ -135,8 +135,8 @@ COMMANDS = {
 
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full", ">&GONE", "2>/dev/full", "<&- >&- 2>&-"])
 def test_no_command_prints_a_traceback(sandbox: Sandbox, redirection: str) -> None:
-    sandbox.claude(STREAM)
-    sandbox.ended(sandbox.launch("Go"))
+    sandbox.fake_claude(STREAM)
+    sandbox.wait_for_end(sandbox.launch("Go"))
     for code, commands in COMMANDS.items():
         for command in commands:
             done = run(sandbox, command, redirection)
@@ -150,7 +150,7 @@ def test_no_command_prints_a_traceback(sandbox: Sandbox, redirection: str) -> No
     ["ls --json", "tail ID", "show ID --events", "show ID --events --json", "tail ID --raw", "export ID"],
 )
 def test_non_blocking_standard_output_loses_nothing(sandbox: Sandbox, command: str) -> None:
-    (session_id, *_) = fill(sandbox.state.root, 200, 1500)
+    (session_id, *_) = seed_sessions(sandbox.state.root, 200, 1500)
     files = sandbox.files(session_id)
     files.directory.mkdir(parents=True)
     files.journal.write_bytes(b'{"type": "unknown"}\n' * 50_000)
@@ -167,7 +167,7 @@ def test_non_blocking_standard_output_loses_nothing(sandbox: Sandbox, command: s
         os.close(writing)
         with open(reading) as pipe:
             assert without_export_time(pipe.read()) == without_export_time(expected)
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT_SECONDS) == 0
 
 
 def without_export_time(text: str) -> list[str]:

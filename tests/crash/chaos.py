@@ -69,7 +69,7 @@ class Chaos:
         self._chance = random.Random(seed)
         self._commands: list[subprocess.Popen[str]] = []
         self.report = Report()
-        sandbox.claude(
+        sandbox.fake_claude(
             f"sys.path.insert(0, {str(_ROOT)!r})\nfrom tests.crash import chatty_claude\nchatty_claude.main()"
         )
         self._long_sessions = [sandbox.launch(f"Session {number}", "--approvals") for number in range(SESSIONS)]
@@ -82,7 +82,7 @@ class Chaos:
             time.sleep(chance.uniform(0, 0.2))
             report.supervisors_killed += self._kill_one_of(self._sandbox.supervisors())
             if chance.random() < 0.2:
-                report.hooks_killed += self._kill_one_of(self._sandbox.running("hook/__main__.py"))
+                report.hooks_killed += self._kill_one_of(self._sandbox.processes_with_argument("hook/__main__.py"))
             if chance.random() < 0.3:
                 report.approvers_killed += self._start_and_kill(chance.choice(["approve", "deny"]), "--all")
             if len(self._commands) > 4:

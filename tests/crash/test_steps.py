@@ -6,7 +6,7 @@ import pytest
 
 from tests.crash.audit import faults
 from tests.helpers.kill_at import crash_at
-from tests.helpers.sandbox import GATED, Sandbox, eventually
+from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually
 
 BEFORE_THE_ROW = [
     "acquire_quickly:call",
@@ -43,7 +43,7 @@ def assert_fully_recorded(sandbox: Sandbox, session_id: str) -> None:
 
 @pytest.mark.parametrize("step", CLAUDE_RUNS)
 def test_launch_survives_a_kill_with_claude_running(sandbox: Sandbox, step: str) -> None:
-    sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
+    sandbox.serve_script('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
     crash_at(sandbox, step)
     sandbox.run("launch", "Hello", "--allowed-tools", "Bash")
     session_id = eventually(lambda: sandbox.ok("ls", "-q").strip(), "the session")
@@ -55,7 +55,7 @@ def test_launch_survives_a_kill_with_claude_running(sandbox: Sandbox, step: str)
 
 @pytest.mark.parametrize("step", BEFORE_CLAUDE)
 def test_launch_survives_a_kill_with_a_row_but_no_claude(sandbox: Sandbox, step: str) -> None:
-    sandbox.play("say One.")
+    sandbox.serve_script("say One.")
     crash_at(sandbox, step)
     launched = sandbox.run("launch", "Hello")
     assert launched.returncode == 5
@@ -67,7 +67,7 @@ def test_launch_survives_a_kill_with_a_row_but_no_claude(sandbox: Sandbox, step:
 
 @pytest.mark.parametrize("step", BEFORE_THE_ROW)
 def test_launch_survives_a_kill_before_the_row_is_written(sandbox: Sandbox, step: str) -> None:
-    sandbox.play("say One.")
+    sandbox.serve_script("say One.")
     crash_at(sandbox, step)
     assert sandbox.run("launch", "Hello").returncode == 5
     assert sandbox.ok("ls", "-q") == ""
@@ -79,12 +79,12 @@ def test_launch_survives_a_kill_before_the_row_is_written(sandbox: Sandbox, step
     "step", ["StopSequence._send:call", "StopSequence._send:return", "send_signal:return", "end_descendants:call"]
 )
 def test_interrupt_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
-    sandbox.play('call Bash {"command": "touch runs; tail -f /dev/null"}\n\nsay Never said.')
+    sandbox.serve_script('call Bash {"command": "touch runs; tail -f /dev/null"}\n\nsay Never said.')
     crash_at(sandbox, step)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually((sandbox.work / "runs").exists, "the tool to run")
     sandbox.run("interrupt", session_id)
-    session = sandbox.ended(session_id)
+    session = sandbox.wait_for_end(session_id)
     assert (session["status"], session["end_reason"]) == ("interrupted", "interrupted")
     assert_fully_recorded(sandbox, session_id)
 
@@ -93,14 +93,14 @@ def test_interrupt_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> 
     "step", ["adopt:call", "adopt:return", "set_supervisor_pid:return", "record:return", "end:call"]
 )
 def test_adoption_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     (supervisor,) = sandbox.supervisors()
     supervisor.kill()
     crash_at(sandbox, step)
     sandbox.run("show", session_id)
-    sandbox.go_on()
+    sandbox.release()
     assert sandbox.run("wait", session_id).returncode == 0
     assert sandbox.show(session_id)["result_content"] == "Two."
     assert_fully_recorded(sandbox, session_id)
@@ -123,7 +123,7 @@ def test_adoption_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> N
     ],
 )
 def test_queued_session_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
-    sandbox.play("[first]\nhang\n\n[second]\nsay Two.")
+    sandbox.serve_script("[first]\nhang\n\n[second]\nsay Two.")
     first = sandbox.launch("first", "--name", "nightly")
     crash_at(sandbox, step)
     sandbox.run("launch", "second", "--name", "nightly", "--if-running", "queue")
@@ -155,7 +155,7 @@ def test_queued_session_survives_a_kill_at_each_step(sandbox: Sandbox, step: str
     ],
 )
 def test_restart_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
-    sandbox.play('call Bash {"command": "echo one"}\n\nfail 529 x2 Overloaded\n\nsay Two.')
+    sandbox.serve_script('call Bash {"command": "echo one"}\n\nfail 529 x2 Overloaded\n\nsay Two.')
     crash_at(sandbox, step)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--retries", "1")
     assert sandbox.run("wait", session_id).returncode == 0
@@ -168,10 +168,10 @@ def test_restart_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> No
     "step", ["end:return", "SessionLifecycle._finish:call", "run:call", "mark_on_end_done:call", "run:return"]
 )
 def test_on_end_command_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
-    sandbox.play("say One.")
+    sandbox.serve_script("say One.")
     crash_at(sandbox, step)
     session_id = sandbox.launch("Hello", "--on-end", "echo ended >> told")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     eventually((sandbox.root / "killed").exists, "the step")
     eventually(
         lambda: sandbox.ok("ls") and sandbox.sql("SELECT sum(on_end_pending) FROM sessions") == [(0,)], "the command"

@@ -12,14 +12,33 @@ import psutil
 import pytest
 
 from hldctl.permission_hook.command import build_hook_command
-from tests.helpers.approvals import BASH, REQUEST, THEN_TOUCH, THEN_WRITE, asked, asking, by_type, feed, waiting
-from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually, falls_asleep, kill, kill_and_wait, wakeups
+from tests.helpers.approvals import (
+    HOOK_REQUEST,
+    TOUCH_CALL,
+    TOUCH_SCRIPT,
+    WRITE_CALL,
+    all_requests,
+    events_of_type,
+    feed_events,
+    launch_with_approvals,
+    wait_for_requests,
+)
+from tests.helpers.sandbox import (
+    TIMEOUT_SECONDS,
+    Json,
+    Sandbox,
+    count_wakeups,
+    eventually,
+    kill,
+    kill_and_wait,
+    wait_until_asleep,
+)
 
 THEN_TOUCH_OTHER = 'call Bash {"command": "touch other"}\n\n'
 
 
 def hooks(sandbox: Sandbox) -> list[psutil.Process]:
-    return sandbox.running("hldctl/permission_hook")
+    return sandbox.processes_with_argument("hldctl/permission_hook")
 
 
 def assert_nothing_is_left(sandbox: Sandbox) -> None:
@@ -27,12 +46,12 @@ def assert_nothing_is_left(sandbox: Sandbox) -> None:
 
 
 def test_request_is_visible_everywhere_until_it_is_approved(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     assert (request["session_id"], request["tool_name"], request["status"]) == (session_id, "Bash", "pending")
     assert request["tool_input"]["command"] == "touch made; echo out"
     call = eventually(
-        lambda: [call for call in by_type(sandbox, session_id, "tool_call") if call["approval_id"]], "the call"
+        lambda: [call for call in events_of_type(sandbox, session_id, "tool_call") if call["approval_id"]], "the call"
     )[0]
     assert (call["approval_id"], call["approval_status"]) == (request["id"], "pending")
     session = sandbox.show(session_id)
@@ -41,24 +60,24 @@ def test_request_is_visible_everywhere_until_it_is_approved(sandbox: Sandbox) ->
     assert request["id"][:8] in sandbox.ok("show", session_id)
     sandbox.ok("wait", session_id, "--until", "waiting_input")
     assert sandbox.ok("approve", request["id"][:6], "--comment", "go ahead") == f"{request['id']}\n"
-    ended = sandbox.ended(session_id)
+    ended = sandbox.wait_for_end(session_id)
     assert (ended["end_reason"], ended["pending_approvals"], ended["permission_denials"]) == ("success", 0, [])
     assert (sandbox.work / "made").exists()
-    (answered,) = asked(sandbox)
+    (answered,) = all_requests(sandbox)
     assert (answered["status"], answered["comment"]) == ("approved", "go ahead")
     assert answered["tool_use_id"] == call["tool_id"]
     assert answered["responded_at"] is not None
-    (call,) = by_type(sandbox, session_id, "tool_call")
+    (call,) = events_of_type(sandbox, session_id, "tool_call")
     assert call["approval_status"] == "approved"
     assert_nothing_is_left(sandbox)
 
 
 def test_feed_has_requests_answers_and_status_changes(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     sandbox.ok("approve", request["id"])
-    sandbox.ended(session_id)
-    events = feed(sandbox)
+    sandbox.wait_for_end(session_id)
+    events = feed_events(sandbox)
     assert [event["data"]["approval_id"] for event in events if event["type"] == "new_approval"] == [request["id"]]
     (resolved,) = (event["data"] for event in events if event["type"] == "approval_resolved")
     assert (resolved["approval_id"], resolved["status"]) == (request["id"], "approved")
@@ -67,139 +86,141 @@ def test_feed_has_requests_answers_and_status_changes(sandbox: Sandbox) -> None:
 
 
 def test_denial_message_reaches_the_model(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     sandbox.ok("deny", request["id"], "--message", "Use the existing file instead.")
-    assert sandbox.ended(session_id)["end_reason"] == "success"
-    (result,) = by_type(sandbox, session_id, "tool_result")
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
+    (result,) = events_of_type(sandbox, session_id, "tool_result")
     assert result["is_error"]
     assert "Use the existing file instead." in result["tool_result_content"]
     assert not (sandbox.work / "made").exists()
-    assert asked(sandbox)[0]["status"] == "denied"
+    assert all_requests(sandbox)[0]["status"] == "denied"
 
 
 def test_denial_can_interrupt_the_session(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     sandbox.ok("deny", request["id"], "--interrupt")
-    assert sandbox.ended(session_id)["status"] == "interrupted"
-    assert by_type(sandbox, session_id, "message")[-1]["content"] != "Done."
+    assert sandbox.wait_for_end(session_id)["status"] == "interrupted"
+    assert events_of_type(sandbox, session_id, "message")[-1]["content"] != "Done."
 
 
 def test_changed_input_is_what_runs(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     sandbox.ok("approve", request["id"], "--input", json.dumps({"command": "echo instead"}))
-    sandbox.ended(session_id)
-    (result,) = by_type(sandbox, session_id, "tool_result")
+    sandbox.wait_for_end(session_id)
+    (result,) = events_of_type(sandbox, session_id, "tool_result")
     assert result["tool_result_content"] == "instead"
     assert not (sandbox.work / "made").exists()
 
 
 def test_second_answer_reports_the_first_one(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, f"{BASH}\n")
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, f"{TOUCH_SCRIPT}\n")
+    (request,) = wait_for_requests(sandbox)
     commands = [sandbox.popen("approve", request["id"]) for _ in range(3)]
     commands += [sandbox.popen("deny", request["id"]) for _ in range(3)]
-    errors = [command.communicate(timeout=PATIENCE)[1] for command in commands]
+    errors = [command.communicate(timeout=TIMEOUT_SECONDS)[1] for command in commands]
     codes = [command.returncode for command in commands]
     assert sorted(codes) == [0, 4, 4, 4, 4, 4]
-    (answered,) = asked(sandbox)
+    (answered,) = all_requests(sandbox)
     assert all(f"was {answered['status']} by" in text for text, code in zip(errors, codes, strict=True) if code == 4)
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert (sandbox.work / "made").exists() == (answered["status"] == "approved")
 
 
 def test_always_allows_commands_with_the_same_prefix_only(sandbox: Sandbox) -> None:
-    session_id = asking(
+    session_id = launch_with_approvals(
         sandbox,
         'call Bash {"command": "touch first"}\n\ncall Bash {"command": "touch second"}\n\n'
         'call Bash {"command": "touch third; mkdir fourth"}\n\nsay Done.',
         *("--permission-mode", "default", "--settings", json.dumps({"permissions": {"ask": ["Bash(touch *)"]}})),
     )
-    (request,) = waiting(sandbox)
+    (request,) = wait_for_requests(sandbox)
     sandbox.sql("UPDATE approvals SET suggested_rule = 'touch *'")
     sandbox.ok("approve", request["id"], "--always")
-    (request,) = waiting(sandbox)
+    (request,) = wait_for_requests(sandbox)
     assert request["tool_input"]["command"] == "touch third; mkdir fourth"
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
-    assert [approval["status"] for approval in asked(sandbox)] == ["approved", "approved", "denied"]
-    assert asked(sandbox)[1]["comment"] == "allowed always: Bash(touch *)"
+    sandbox.wait_for_end(session_id)
+    assert [approval["status"] for approval in all_requests(sandbox)] == ["approved", "approved", "denied"]
+    assert all_requests(sandbox)[1]["comment"] == "allowed always: Bash(touch *)"
     assert (sandbox.work / "second").exists()
 
 
 def test_always_for_an_edit_allows_edits_of_the_project(sandbox: Sandbox) -> None:
-    session_id = asking(
+    session_id = launch_with_approvals(
         sandbox,
-        f'{THEN_WRITE}call Write {{"file_path": "two", "content": "2"}}\n\nsay Done.',
+        f'{WRITE_CALL}call Write {{"file_path": "two", "content": "2"}}\n\nsay Done.',
     )
-    sandbox.ok("approve", waiting(sandbox)[0]["id"], "--always")
-    sandbox.ended(session_id)
-    assert [approval["comment"] for approval in asked(sandbox)] == [None, "allowed always: Edit"]
+    sandbox.ok("approve", wait_for_requests(sandbox)[0]["id"], "--always")
+    sandbox.wait_for_end(session_id)
+    assert [approval["comment"] for approval in all_requests(sandbox)] == [None, "allowed always: Edit"]
 
 
 def test_edits_are_accepted_by_rule_but_commands_are_not(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, f"{THEN_WRITE}{THEN_TOUCH_OTHER}say Done.", "--auto-accept-edits")
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, f"{WRITE_CALL}{THEN_TOUCH_OTHER}say Done.", "--auto-accept-edits")
+    (request,) = wait_for_requests(sandbox)
     assert request["tool_name"] == "Bash"
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert (sandbox.work / "made").read_text() == "text"
-    accepted = asked(sandbox)[0]
+    accepted = all_requests(sandbox)[0]
     assert (accepted["tool_name"], accepted["comment"]) == ("Write", "allowed by auto_accept_edits")
 
 
 def test_skipping_permissions_expires_during_the_session(sandbox: Sandbox) -> None:
-    session_id = asking(
+    session_id = launch_with_approvals(
         sandbox,
-        f'{THEN_TOUCH}call Bash {{"command": "until [ -e go-on ]; do sleep 0.1; done"}}\n\n{THEN_TOUCH_OTHER}say Done.',
+        f'{TOUCH_CALL}call Bash {{"command": "until [ -e go-on ]; do sleep 0.1; done"}}\n\n{THEN_TOUCH_OTHER}say Done.',
         *("--dangerously-skip-permissions-timeout", "1h"),
     )
-    sandbox.journal_has(session_id, "go-on")
-    assert len(asked(sandbox)) == 1
+    sandbox.wait_for_journal(session_id, "go-on")
+    assert len(all_requests(sandbox)) == 1
     sandbox.sql("UPDATE sessions SET dangerously_skip_permissions_expires_at = 1")
-    sandbox.go_on()
-    (request,) = waiting(sandbox)
+    sandbox.release()
+    (request,) = wait_for_requests(sandbox)
     assert sandbox.show(session_id)["dangerously_skip_permissions"] is False
     sandbox.ok("approve", request["id"])
-    sandbox.ended(session_id)
-    comments = [approval["comment"] for approval in asked(sandbox)]
+    sandbox.wait_for_end(session_id)
+    comments = [approval["comment"] for approval in all_requests(sandbox)]
     assert comments == ["allowed by dangerously_skip_permissions", None]
-    changed = feed(sandbox, "session_settings_changed")
+    changed = feed_events(sandbox, "session_settings_changed")
     assert changed[-1]["data"]["dangerously_skip_permissions"] is False
 
 
 def test_new_setting_answers_pending_requests(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, f"{THEN_WRITE}{THEN_TOUCH}say Done.")
-    waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, f"{WRITE_CALL}{TOUCH_CALL}say Done.")
+    wait_for_requests(sandbox)
     sandbox.ok("set", session_id, "--auto-accept-edits")
-    eventually(lambda: [request["tool_name"] for request in waiting(sandbox)] == ["Bash"], "the edit to be allowed")
+    eventually(
+        lambda: [request["tool_name"] for request in wait_for_requests(sandbox)] == ["Bash"], "the edit to be allowed"
+    )
     sandbox.ok("set", session_id, "--dangerously-skip-permissions")
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     rules = ["auto_accept_edits", "dangerously_skip_permissions"]
-    assert [approval["comment"] for approval in asked(sandbox)] == [f"allowed by {rule}" for rule in rules]
+    assert [approval["comment"] for approval in all_requests(sandbox)] == [f"allowed by {rule}" for rule in rules]
 
 
 @pytest.mark.parametrize(("outcome", "is_allowed"), [("allow", True), ("deny", False)])
 def test_unanswered_request_gets_the_configured_answer(sandbox: Sandbox, outcome: str, is_allowed: bool) -> None:
-    session_id = asking(sandbox, BASH, "--approval-timeout", f"1s={outcome}")
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT, "--approval-timeout", f"1s={outcome}")
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     assert (sandbox.work / "made").exists() == is_allowed
-    (answered,) = asked(sandbox)
+    (answered,) = all_requests(sandbox)
     assert "--approval-timeout" in answered["comment"]
 
 
 def test_claude_code_decides_as_usual_without_approvals(sandbox: Sandbox) -> None:
-    sandbox.play(BASH)
+    sandbox.serve_script(TOUCH_SCRIPT)
     session_id = sandbox.launch("Hi")
-    assert len(sandbox.ended(session_id)["permission_denials"]) == 1
-    assert asked(sandbox) == []
+    assert len(sandbox.wait_for_end(session_id)["permission_denials"]) == 1
+    assert all_requests(sandbox) == []
     assert not sandbox.files(session_id).settings_with_hook.exists()
 
 
 def test_session_without_a_hook_rejects_rules(sandbox: Sandbox) -> None:
-    sandbox.play("say Hi.\nhang")
+    sandbox.serve_script("say Hi.\nhang")
     session_id = sandbox.launch("Hi")
     done = sandbox.run("set", session_id, "--auto-accept-edits")
     assert (done.returncode, "continuations" in done.stderr) == (0, True)
@@ -208,23 +229,23 @@ def test_session_without_a_hook_rejects_rules(sandbox: Sandbox) -> None:
 
 
 def test_wait_reports_that_the_session_waits_for_approval(sandbox: Sandbox) -> None:
-    sandbox.play(BASH)
+    sandbox.serve_script(TOUCH_SCRIPT)
     with sandbox.popen("launch", "Hi", "--approvals", "--wait") as launched:
-        (request,) = waiting(sandbox)
+        (request,) = wait_for_requests(sandbox)
         sandbox.ok("approve", request["id"])
-        answer, errors = launched.communicate(timeout=PATIENCE)
+        answer, errors = launched.communicate(timeout=TIMEOUT_SECONDS)
     assert (answer, launched.returncode) == ("Done.\n", 0)
     assert f"hldctl approve {request['id'][:8]}" in errors
 
 
 def test_followers_see_requests_and_answers(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     with sandbox.popen("tail", "-f", session_id) as follower:
         assert follower.stdout is not None
         lines = [follower.stdout.readline() for _ in range(3)]
         sandbox.ok("approve", request["id"], "--comment", "go ahead")
-        rest = follower.communicate(timeout=PATIENCE)[0]
+        rest = follower.communicate(timeout=TIMEOUT_SECONDS)[0]
     assert f"waits for permission {request['id'][:8]}: Bash" in lines[2]
     assert f"approved {request['id'][:8]} by" in rest
     assert "go ahead" in rest
@@ -238,9 +259,9 @@ def test_followers_see_requests_and_answers(sandbox: Sandbox) -> None:
 
 
 def test_rules_alone_create_no_requests(sandbox: Sandbox) -> None:
-    sandbox.play(f"{THEN_WRITE}{THEN_TOUCH_OTHER}say Done.")
+    sandbox.serve_script(f"{WRITE_CALL}{THEN_TOUCH_OTHER}say Done.")
     session_id = sandbox.launch("Hi", "--no-approvals", "--auto-accept-edits")
-    session = sandbox.ended(session_id)
+    session = sandbox.wait_for_end(session_id)
     assert [denial["tool_name"] for denial in session["permission_denials"]] == ["Bash"]
     assert (sandbox.work / "made").exists()
 
@@ -248,9 +269,11 @@ def test_rules_alone_create_no_requests(sandbox: Sandbox) -> None:
 def test_users_settings_and_hooks_are_kept(sandbox: Sandbox) -> None:
     log = sandbox.work / "told"
     own = {"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": f"cat >> {log}"}]}]}, "env": {"A": "b"}}
-    session_id = asking(sandbox, BASH.replace("touch made", "touch made$A"), "--settings", json.dumps(own))
-    sandbox.ok("approve", waiting(sandbox)[0]["id"])
-    sandbox.ended(session_id)
+    session_id = launch_with_approvals(
+        sandbox, TOUCH_SCRIPT.replace("touch made", "touch made$A"), "--settings", json.dumps(own)
+    )
+    sandbox.ok("approve", wait_for_requests(sandbox)[0]["id"])
+    sandbox.wait_for_end(session_id)
     assert "PreToolUse" in log.read_text()
     assert (sandbox.work / "madeb").exists()
     assert not list(sandbox.work.glob(".claude*"))
@@ -264,27 +287,29 @@ def test_users_settings_and_hooks_are_kept(sandbox: Sandbox) -> None:
 
 def test_three_parallel_requests_with_two_equal_ones_are_answered(sandbox: Sandbox) -> None:
     script = 'call Bash {"command": "touch made"}\ncall Bash {"command": "touch made"}\ncall Bash {"command": "ls"}\n'
-    session_id = asking(sandbox, f'{script}call Bash {{"command": "touch other"}}\n\nsay Done.')
+    session_id = launch_with_approvals(sandbox, f'{script}call Bash {{"command": "touch other"}}\n\nsay Done.')
     answered: set[str] = set()
     while sandbox.show(session_id)["completed_at"] is None:
         for request in json.loads(sandbox.ok("approvals", "--json")):
             sandbox.run("approve", request["id"])
             answered.add(request["id"])
-    assert sandbox.ended(session_id)["end_reason"] == "success"
-    calls = [call for call in by_type(sandbox, session_id, "tool_call") if "touch" in call["tool_input"]["command"]]
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
+    calls = [
+        call for call in events_of_type(sandbox, session_id, "tool_call") if "touch" in call["tool_input"]["command"]
+    ]
     assert {call["approval_id"] for call in calls} == answered
     assert [call["approval_status"] for call in calls] == ["approved"] * 3
 
 
 def test_twenty_sessions_wait_at_once(sandbox: Sandbox) -> None:
-    sandbox.play(f"{THEN_TOUCH}say Done.")
+    sandbox.serve_script(f"{TOUCH_CALL}say Done.")
     launched = [sandbox.popen("launch", "Hi", "--approvals") for _ in range(20)]
-    ids = {process.communicate(timeout=PATIENCE)[0].strip() for process in launched}
-    requests = waiting(sandbox, count=20)
+    ids = {process.communicate(timeout=TIMEOUT_SECONDS)[0].strip() for process in launched}
+    requests = wait_for_requests(sandbox, count=20)
     assert {request["session_id"] for request in requests} == ids
     first = requests[0]
     sandbox.ok("approve", "--all", "--session", first["session_id"], "--tool", "Bash")
-    assert sandbox.ended(first["session_id"])["end_reason"] == "success"
+    assert sandbox.wait_for_end(first["session_id"])["end_reason"] == "success"
     assert len(json.loads(sandbox.ok("approvals", "--json"))) == 19
     assert len(sandbox.ok("approve", "--all").split()) == 19
     sandbox.ok("wait", *ids)
@@ -292,45 +317,45 @@ def test_twenty_sessions_wait_at_once(sandbox: Sandbox) -> None:
 
 
 def test_interrupt_expires_the_pending_request(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     sandbox.ok("interrupt", session_id)
     assert sandbox.show(session_id)["status"] == "interrupted"
-    assert asked(sandbox)[0]["status"] == "expired"
+    assert all_requests(sandbox)[0]["status"] == "expired"
     late = sandbox.run("approve", request["id"])
     assert (late.returncode, "expired" in late.stderr) == (4, True)
     assert_nothing_is_left(sandbox)
 
 
 def test_kill_of_claude_expires_the_pending_request(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     os.kill(sandbox.show(session_id)["pid"], signal.SIGKILL)
-    assert sandbox.ended(session_id)["end_reason"] == "killed"
-    assert asked(sandbox)[0]["status"] == "expired"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "killed"
+    assert all_requests(sandbox)[0]["status"] == "expired"
     assert sandbox.run("deny", request["id"]).returncode == 4
     assert_nothing_is_left(sandbox)
 
 
 def test_killed_supervisor_does_not_block_an_answer(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
     kill_and_wait(supervisor)
     sandbox.ok("approve", request["id"])
-    assert sandbox.ended(session_id)["end_reason"] == "success"
-    (call,) = by_type(sandbox, session_id, "tool_call")
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
+    (call,) = events_of_type(sandbox, session_id, "tool_call")
     assert (call["approval_id"], call["approval_status"]) == (request["id"], "approved")
 
 
 @pytest.mark.parametrize("supervised", [True, False])
 def test_kill_of_the_hook_expires_the_pending_request(sandbox: Sandbox, supervised: bool) -> None:
-    session_id = asking(sandbox, f"{BASH}\nhang")
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, f"{TOUCH_SCRIPT}\nhang")
+    (request,) = wait_for_requests(sandbox)
     if not supervised:
         os.kill(sandbox.show(session_id)["supervisor_pid"], signal.SIGKILL)
     kill(hooks(sandbox))
-    eventually(lambda: asked(sandbox)[0]["status"] == "expired", "it to expire")
+    eventually(lambda: all_requests(sandbox)[0]["status"] == "expired", "it to expire")
     assert sandbox.run("approve", request["id"]).returncode == 4
     sandbox.run("interrupt", session_id)
     assert not (sandbox.work / "made").exists()
@@ -339,7 +364,7 @@ def test_kill_of_the_hook_expires_the_pending_request(sandbox: Sandbox, supervis
 
 def test_answer_during_a_kill_of_the_hook_is_recorded_once(sandbox: Sandbox) -> None:
     script = "".join(f'call Bash {{"command": "touch {number}"}}\n\n' for number in range(8))
-    session_id = asking(sandbox, f"{script}say Done.")
+    session_id = launch_with_approvals(sandbox, f"{script}say Done.")
     seen: set[str] = set()
     while sandbox.show(session_id)["completed_at"] is None:
         for request in json.loads(sandbox.ok("approvals", "--json")):
@@ -347,41 +372,41 @@ def test_answer_during_a_kill_of_the_hook_is_recorded_once(sandbox: Sandbox) -> 
                 seen.add(request["id"])
                 with sandbox.popen("approve", request["id"]) as answer:
                     kill(hooks(sandbox))
-                    answer.communicate(timeout=PATIENCE)
-    statuses = {approval["id"]: approval["status"] for approval in asked(sandbox)}
+                    answer.communicate(timeout=TIMEOUT_SECONDS)
+    statuses = {approval["id"]: approval["status"] for approval in all_requests(sandbox)}
     assert set(statuses.values()) <= {"approved", "expired"}
-    resolved = [event["data"] for event in feed(sandbox, "approval_resolved")]
+    resolved = [event["data"] for event in feed_events(sandbox, "approval_resolved")]
     assert sorted((data["approval_id"], data["status"]) for data in resolved) == sorted(statuses.items())
 
 
 def test_waiting_hook_uses_no_cpu(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    wait_for_requests(sandbox)
     (hook,) = [process for process in hooks(sandbox) if process.name().startswith("python")]
-    falls_asleep(hook)
-    before = wakeups(hook)
+    wait_until_asleep(hook)
+    before = count_wakeups(hook)
     subprocess.run(["sleep", "2"], check=True)
-    assert wakeups(hook) - before <= 2
+    assert count_wakeups(hook) - before <= 2
     sandbox.ok("interrupt", session_id)
 
 
 def test_on_approval_command_is_run(sandbox: Sandbox) -> None:
     output = sandbox.root / "told"
     command = f'cat > {output}; echo "$HLDCTL_TOOL_NAME $HLDCTL_APPROVAL_ID" > {output}.names'
-    session_id = asking(sandbox, BASH, "--on-approval", command)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT, "--on-approval", command)
+    (request,) = wait_for_requests(sandbox)
     eventually(lambda: (sandbox.root / "told.names").exists() and output.read_text(), "the notice")
     assert json.loads(output.read_text()) == request | {"tool_use_id": None}
     assert (sandbox.root / "told.names").read_text() == f"Bash {request['id']}\n"
     sandbox.ok("approve", request["id"])
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
 
 
 @pytest.mark.parametrize("command", ["exit 7", "/no/such/program", "sleep 300"])
 def test_failing_or_hanging_on_approval_command_does_no_harm(sandbox: Sandbox, command: str) -> None:
-    session_id = asking(sandbox, BASH, "--on-approval", command)
-    sandbox.ok("approve", waiting(sandbox)[0]["id"])
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT, "--on-approval", command)
+    sandbox.ok("approve", wait_for_requests(sandbox)[0]["id"])
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     if command == "exit 7":
         assert "exit code 7" in sandbox.files(session_id).log.read_text()
 
@@ -389,14 +414,14 @@ def test_failing_or_hanging_on_approval_command_does_no_harm(sandbox: Sandbox, c
 def test_users_permission_prompt_tool_replaces_the_hook(sandbox: Sandbox) -> None:
     refused = sandbox.run("launch", "Hi", "--approvals", "--permission-prompt-tool", "mcp__a__b")
     assert (refused.returncode, "--permission-prompt-tool" in refused.stderr) == (2, True)
-    sandbox.play("say Hi.")
+    sandbox.serve_script("say Hi.")
     session_id = sandbox.launch("Hi", "--permission-prompt-tool", "mcp__no__such", "--auto-accept-edits")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert not sandbox.files(session_id).settings_with_hook.exists()
 
 
 def test_claude_code_without_permission_hooks_is_refused(sandbox: Sandbox) -> None:
-    sandbox.claude("print('2.1.267 (Claude Code)')")
+    sandbox.fake_claude("print('2.1.267 (Claude Code)')")
     refused = sandbox.run("launch", "Hi", "--approvals")
     assert (refused.returncode, "2.1.268" in refused.stderr) == (5, True)
     assert sandbox.ok("ls", "-q") == ""
@@ -412,7 +437,7 @@ def run_hook(sandbox: Sandbox, hook_input: str, session_id: str = "none") -> Jso
         env={},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=True,
     )
     decision: Json = json.loads(done.stdout)["hookSpecificOutput"]["decision"]
@@ -430,16 +455,16 @@ def test_invalid_request_is_denied(sandbox: Sandbox, hook_input: str) -> None:
 
 
 def test_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
-    assert run_hook(sandbox, REQUEST)["behavior"] == "deny"
+    assert run_hook(sandbox, HOOK_REQUEST)["behavior"] == "deny"
     sandbox.ok("ls")
-    assert "has no session" in run_hook(sandbox, REQUEST)["message"]
-    assert "outside" in run_hook(sandbox, REQUEST, "")["message"]
+    assert "has no session" in run_hook(sandbox, HOOK_REQUEST)["message"]
+    assert "outside" in run_hook(sandbox, HOOK_REQUEST, "")["message"]
     sandbox.state.database.write_bytes(b"this is no database" * 100)
-    assert "hldctl doctor" in run_hook(sandbox, REQUEST)["message"]
+    assert "hldctl doctor" in run_hook(sandbox, HOOK_REQUEST)["message"]
 
 
 def test_request_that_cannot_be_recorded_is_denied(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, "say Hi.\nhang")
+    session_id = launch_with_approvals(sandbox, "say Hi.\nhang")
     hold = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], isolation_level=None); d.execute('BEGIN IMMEDIATE')"
     with subprocess.Popen(
         [sys.executable, "-c", f"{hold}; print('held', flush=True); sys.stdin.read()", sandbox.state.database],
@@ -448,28 +473,28 @@ def test_request_that_cannot_be_recorded_is_denied(sandbox: Sandbox) -> None:
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        decision = run_hook(sandbox, REQUEST, session_id)
+        decision = run_hook(sandbox, HOOK_REQUEST, session_id)
         assert (decision["behavior"], "locked" in decision["message"]) == ("deny", True)
         holder.kill()
-    assert asked(sandbox) == []
+    assert all_requests(sandbox) == []
     sandbox.ok("interrupt", session_id)
 
 
 def test_request_of_an_ended_session_is_denied(sandbox: Sandbox) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     sandbox.ok("launch", "Hi", "--approvals", "--wait")
     (session_id,) = sandbox.ok("ls", "-q").split()
-    assert "has ended" in run_hook(sandbox, REQUEST, session_id)["message"]
+    assert "has ended" in run_hook(sandbox, HOOK_REQUEST, session_id)["message"]
 
 
 def test_configuration_gives_the_defaults(sandbox: Sandbox) -> None:
     directory = sandbox.home / ".config" / "hldctl"
     directory.mkdir(parents=True)
     (directory / "config.toml").write_text('approvals = true\napproval_timeout = "1s=deny"\n')
-    sandbox.play(BASH)
+    sandbox.serve_script(TOUCH_SCRIPT)
     session_id = sandbox.launch("Hi")
-    assert sandbox.ended(session_id)["end_reason"] == "success"
-    assert asked(sandbox)[0]["comment"] == "denied by --approval-timeout"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
+    assert all_requests(sandbox)[0]["comment"] == "denied by --approval-timeout"
     (directory / "config.toml").write_text("approval = true\n")
     refused = sandbox.run("launch", "Hi")
     assert (refused.returncode, "config.toml" in refused.stderr, "'approval'" in refused.stderr) == (2, True, True)
@@ -498,16 +523,16 @@ def test_configuration_gives_the_defaults(sandbox: Sandbox) -> None:
     ],
 )
 def test_references_that_match_nothing_are_errors(sandbox: Sandbox, arguments: list[str], exit_code: int) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     done = sandbox.run(*arguments)
     assert (done.returncode, "Traceback" in done.stderr) == (exit_code, False)
 
 
 def test_request_after_the_end_is_denied_without_approvals_too(sandbox: Sandbox) -> None:
     """Otherwise Claude Code would decide."""
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     session_id = sandbox.launch("Hi", "--no-approvals", "--auto-accept-edits")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     settings = json.loads(sandbox.files(session_id).settings_with_hook.read_text())
     (hook,) = settings["hooks"]["PermissionRequest"][0]["hooks"]
     done = subprocess.run(
@@ -521,4 +546,4 @@ def test_request_after_the_end_is_denied_without_approvals_too(sandbox: Sandbox)
     decision = json.loads(done.stdout)["hookSpecificOutput"]["decision"]
     assert decision["behavior"] == "deny"
     assert "has ended" in decision["message"]
-    assert asked(sandbox) == []
+    assert all_requests(sandbox) == []

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.helpers.cron import Cron
-from tests.helpers.doc_blocks import block
+from tests.helpers.doc_blocks import read_block
 from tests.helpers.sandbox import Sandbox, eventually
 
 HLDCTL = shlex.quote(str(Path(sys.executable).with_name("hldctl")))
@@ -27,34 +27,34 @@ say Finished.
 
 def test_cron_launches_sessions_that_outlive_it(sandbox: Sandbox) -> None:
     """Both ways to launch are in one test, since cron starts jobs only at full minutes."""
-    sandbox.play(SCRIPT)
+    sandbox.serve_script(SCRIPT)
     # Crontabs do not set these.
     variables = {name: value for name, value in sandbox.environment.items() if name not in ("LANG", "PATH", "TERM")}
     (sandbox.home / "project").mkdir()
     (sandbox.home / ".local" / "bin").mkdir(parents=True)
     (sandbox.home / ".local" / "bin" / "hldctl").symlink_to(Path(sys.executable).with_name("hldctl"))
     # A crontab line without the fields for the time.
-    documented = block("how-to/recipes.md", "crontab").splitlines()[1].split(maxsplit=5)[5]
+    documented = read_block("how-to/recipes.md", "crontab").splitlines()[1].split(maxsplit=5)[5]
     jobs = {
         "documented": documented,
         "waited": f"{HLDCTL} launch --wait 'Please greet me'",
         "left": f"{HLDCTL} launch -q 'Please outlive me' --allowed-tools Bash",
     }
     with Cron(sandbox.root / "cron", variables, jobs) as cron:
-        cron.tick()
-        done = cron.ended("documented")
+        cron.run_jobs()
+        done = cron.wait_for_job("documented")
         assert (done.returncode, done.stdout, done.stderr) == (0, "Updated.\n", "")
-        waiting = cron.ended("waited")
+        waiting = cron.wait_for_job("waited")
         assert (waiting.returncode, waiting.stdout) == (0, "Grüß Gott.\n"), waiting.stderr
-        launched = cron.ended("left")
+        launched = cron.wait_for_job("left")
         assert (launched.returncode, launched.stderr) == (0, "")
     assert sandbox.show("nightly")["working_dir"] == str(sandbox.home / "project")
     session_id = launched.stdout.strip()
-    sandbox.journal_has(session_id, "tool_use")
+    sandbox.wait_for_journal(session_id, "tool_use")
     session = sandbox.show(session_id)
     assert (session["status"], session["working_dir"]) == ("running", str(sandbox.home))
     (sandbox.home / "go-on").touch()
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     results = [event for event in sandbox.events(session_id) if event["event_type"] == "tool_result"]
     variables, terminal = (result["tool_result_content"] for result in results)
     environment = dict(line.split("=", 1) for line in variables.splitlines())

@@ -20,13 +20,13 @@ def ending(session: Json) -> tuple[str, str]:
 
 def wait_until_it_plays(sandbox: Sandbox, session_id: str, script: str) -> None:
     """Wait until the script plays; between a tool call and the tool's start, an interrupt would leave no trace."""
-    sandbox.journal_has(session_id, {"hang": '"init"', SLOW: "One moment", IN_TOOL: "tool-runs"}[script])
+    sandbox.wait_for_journal(session_id, {"hang": '"init"', SLOW: "One moment", IN_TOOL: "tool-runs"}[script])
     if script == IN_TOOL:
         eventually((sandbox.work / "tool-runs").exists, "the tool to run")
 
 
 def test_success_completes(sandbox: Sandbox) -> None:
-    sandbox.play("say All is well.")
+    sandbox.serve_script("say All is well.")
     session_id = sandbox.launch("Hello")
     done = sandbox.run("wait", session_id)
     session = sandbox.show(session_id)
@@ -40,7 +40,7 @@ def test_success_completes(sandbox: Sandbox) -> None:
 
 
 def test_api_error_fails(sandbox: Sandbox) -> None:
-    sandbox.play("fail 400 no such luck")
+    sandbox.serve_script("fail 400 no such luck")
     session_id = sandbox.launch("Hello")
     done = sandbox.run("wait", session_id)
     session = sandbox.show(session_id)
@@ -50,29 +50,29 @@ def test_api_error_fails(sandbox: Sandbox) -> None:
 
 
 def test_missing_login_fails(sandbox: Sandbox) -> None:
-    session = sandbox.ended(sandbox.launch("Hello"))
+    session = sandbox.wait_for_end(sandbox.launch("Hello"))
     assert ending(session) == ("failed", "api_error")
     assert "/login" in session["error_message"]
 
 
 def test_max_turns_fails(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "echo one"}\n\nsay Never said.')
-    session = sandbox.ended(sandbox.launch("Hello", "--max-turns", "1", "--allowed-tools", "Bash"))
+    sandbox.serve_script('call Bash {"command": "echo one"}\n\nsay Never said.')
+    session = sandbox.wait_for_end(sandbox.launch("Hello", "--max-turns", "1", "--allowed-tools", "Bash"))
     assert ending(session) == ("failed", "max_turns")
     assert session["max_turns"] == 1
     assert session["error_message"]
 
 
 def test_budget_fails(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "echo one"}\n\ncall Bash {"command": "echo two"}\n\nsay Never said.')
-    session = sandbox.ended(sandbox.launch("Hello", "--max-budget-usd", "0.000001", "--allowed-tools", "Bash"))
+    sandbox.serve_script('call Bash {"command": "echo one"}\n\ncall Bash {"command": "echo two"}\n\nsay Never said.')
+    session = sandbox.wait_for_end(sandbox.launch("Hello", "--max-budget-usd", "0.000001", "--allowed-tools", "Bash"))
     assert ending(session) == ("failed", "budget")
 
 
 def test_interrupt_before_the_first_answer_is_recorded(sandbox: Sandbox) -> None:
-    sandbox.play("hang")
+    sandbox.serve_script("hang")
     session_id = sandbox.launch("Hello")
-    sandbox.journal_has(session_id, '"init"')
+    sandbox.wait_for_journal(session_id, '"init"')
     sandbox.ok("interrupt", session_id)
     assert ending(sandbox.show(session_id)) == ("interrupted", "interrupted")
     assert sandbox.run("wait", session_id).returncode == 130
@@ -80,7 +80,7 @@ def test_interrupt_before_the_first_answer_is_recorded(sandbox: Sandbox) -> None
 
 @pytest.mark.parametrize("script", [SLOW, IN_TOOL], ids=["streaming", "in a tool"])
 def test_interrupt_after_the_first_answer_is_recorded(sandbox: Sandbox, script: str) -> None:
-    sandbox.play(script)
+    sandbox.serve_script(script)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     wait_until_it_plays(sandbox, session_id, script)
     sandbox.ok("interrupt", session_id)
@@ -89,41 +89,41 @@ def test_interrupt_after_the_first_answer_is_recorded(sandbox: Sandbox, script: 
 
 @pytest.mark.parametrize("script", ["hang", SLOW, IN_TOOL], ids=["no answer yet", "streaming", "in a tool"])
 def test_sigint_from_outside_counts_as_an_interrupt(sandbox: Sandbox, script: str) -> None:
-    sandbox.play(script)
+    sandbox.serve_script(script)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     wait_until_it_plays(sandbox, session_id, script)
     os.kill(sandbox.show(session_id)["pid"], signal.SIGINT)
-    assert ending(sandbox.ended(session_id)) == ("interrupted", "interrupted")
+    assert ending(sandbox.wait_for_end(session_id)) == ("interrupted", "interrupted")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_signal_from_outside_fails_the_session_as_killed(sandbox: Sandbox, number: signal.Signals) -> None:
-    sandbox.play(SLOW)
+    sandbox.serve_script(SLOW)
     session_id = sandbox.launch("Hello")
-    sandbox.journal_has(session_id, "One moment")
+    sandbox.wait_for_journal(session_id, "One moment")
     os.kill(sandbox.show(session_id)["pid"], number)
-    session = sandbox.ended(session_id)
+    session = sandbox.wait_for_end(session_id)
     assert ending(session) == ("failed", "killed")
     assert number.name in session["error_message"]
     assert session["exit_code"] in (143, -9)
 
 
 def test_resuming_an_unknown_conversation_fails(sandbox: Sandbox) -> None:
-    sandbox.play("say Never said.")
-    session = sandbox.ended(sandbox.launch("Hello", "--", "--resume", str(uuid.uuid4())))
+    sandbox.serve_script("say Never said.")
+    session = sandbox.wait_for_end(sandbox.launch("Hello", "--", "--resume", str(uuid.uuid4())))
     assert ending(session) == ("failed", "error")
     assert "No conversation found" in session["error_message"]
 
 
 def test_flag_refused_by_claude_fails_with_its_message(sandbox: Sandbox) -> None:
-    session = sandbox.ended(sandbox.launch("Hello", "--", "--no-such-flag"))
+    session = sandbox.wait_for_end(sandbox.launch("Hello", "--", "--no-such-flag"))
     assert ending(session) == ("failed", "error")
     assert "no-such-flag" in session["error_message"]
     assert session["exit_code"] == 1
 
 
 def test_binary_that_cannot_run_is_a_spawn_failure(sandbox: Sandbox) -> None:
-    sandbox.claude("").write_text("#!/no/such/interpreter\n")
+    sandbox.fake_claude("").write_text("#!/no/such/interpreter\n")
     launched = sandbox.run("launch", "Hello")
     (session_id,) = sandbox.ok("ls", "-q").split()
     session = sandbox.show(session_id)

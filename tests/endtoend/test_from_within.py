@@ -10,7 +10,14 @@ import shlex
 import psutil
 import pytest
 
-from tests.helpers.approvals import BASH, asked, asking, by_type, feed, waiting
+from tests.helpers.approvals import (
+    TOUCH_SCRIPT,
+    all_requests,
+    events_of_type,
+    feed_events,
+    launch_with_approvals,
+    wait_for_requests,
+)
 from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
 from tests.helpers.terminal import Terminal
 
@@ -21,9 +28,9 @@ USER = pwd.getpwuid(os.getuid()).pw_name
 
 
 def ended_session(sandbox: Sandbox, *options: str) -> str:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     session_id = sandbox.launch("Hi", *options)
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     return session_id
 
 
@@ -111,9 +118,9 @@ CLEAN = 'env -u HLDCTL_SESSION_ID -u CLAUDE_PID PATH="$PATH"'
 
 def launch_pair(sandbox: Sandbox, script: str) -> Json:
     """Script the sessions "one" and "two", launch the first one and return its request; the second plays `script`."""
-    sandbox.play(f"[one]\n{BASH}\n\n[two]\n{script}")
+    sandbox.serve_script(f"[one]\n{TOUCH_SCRIPT}\n\n[two]\n{script}")
     sandbox.launch("one", "--approvals")
-    return waiting(sandbox)[0]
+    return wait_for_requests(sandbox)[0]
 
 
 def test_tool_without_its_marker_is_known_by_its_ancestors(sandbox: Sandbox) -> None:
@@ -130,12 +137,12 @@ def test_tool_without_its_marker_is_known_by_its_ancestors(sandbox: Sandbox) -> 
     )
     request = launch_pair(sandbox, script)
     session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)", "--approvals")
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     results = exit_codes(sandbox)
     assert [line.split()[0] for line in results] == ["4"] * 5 + ["0"] * 2
     assert all(OUTSIDE in line for line in results[:5])
     assert (sandbox.work / "orphan").read_text().endswith("4\n")
-    assert [(each["id"], each["status"]) for each in asked(sandbox)] == [(request["id"], "pending")]
+    assert [(each["id"], each["status"]) for each in all_requests(sandbox)] == [(request["id"], "pending")]
     sandbox.ok("interrupt", request["session_id"])
 
 
@@ -145,20 +152,20 @@ def test_tool_is_known_by_claude_code_if_the_supervisor_is_dead(sandbox: Sandbox
     session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)")
     eventually((sandbox.work / "begun").exists, "the tool to run")
     kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
-    sandbox.go_on()
+    sandbox.release()
     eventually((sandbox.work / "over").exists, "the tool to end")
     assert [line.split()[0] for line in exit_codes(sandbox)] == ["0", "4"]
-    assert [each["status"] for each in asked(sandbox)] == ["pending"]
+    assert [each["status"] for each in all_requests(sandbox)] == ["pending"]
     sandbox.ok("interrupt", request["session_id"])
 
 
 def test_session_with_the_right_answers_and_is_recorded(sandbox: Sandbox) -> None:
     request = launch_pair(sandbox, tool_script(sandbox, "hldctl approve --all", "hldctl set last --auto-accept-edits"))
     session_id = sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)", "--from-session")
-    assert sandbox.ended(session_id)["from_session"] is True
+    assert sandbox.wait_for_end(session_id)["from_session"] is True
     assert [line.split()[0] for line in exit_codes(sandbox)] == ["0"] * 2
-    sandbox.ended(request["session_id"])
-    (request,) = asked(sandbox)
+    sandbox.wait_for_end(request["session_id"])
+    (request,) = all_requests(sandbox)
     assert (request["status"], request["answered_by"]) == ("approved", USER)
     assert request["answered_from"]["session_id"] == session_id
     assert f"approved by {USER} (from session {session_id[:8]})" in sandbox.ok("approvals", "--all")
@@ -178,11 +185,11 @@ def test_right_can_be_a_configured_default(sandbox: Sandbox) -> None:
 
 def test_users_command_run_by_hldctl_can_answer_and_launch(sandbox: Sandbox) -> None:
     launched = "hldctl launch after --auto-accept-edits --allowed-tools 'Bash(env)' > launched; echo $? > code"
-    sandbox.play(f'[after]\ncall Bash {{"command": "env"}}\n\nsay Done.\n\n[Hi]\n{BASH}')
+    sandbox.serve_script(f'[after]\ncall Bash {{"command": "env"}}\n\nsay Done.\n\n[Hi]\n{TOUCH_SCRIPT}')
     approve = 'hldctl approve "$HLDCTL_APPROVAL_ID"'
     session_id = sandbox.launch("Hi", "--approvals", "--on-approval", approve, "--on-end", launched)
-    assert sandbox.ended(session_id)["end_reason"] == "success"
-    (request,) = asked(sandbox)
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
+    (request,) = all_requests(sandbox)
     assert (request["status"], request["answered_by"]) == ("approved", USER)
     assert request["answered_from"]["command_of"] == session_id
     assert request["answered_from"]["session_id"] is None
@@ -190,8 +197,8 @@ def test_users_command_run_by_hldctl_can_answer_and_launch(sandbox: Sandbox) -> 
     code = sandbox.work / "code"
     eventually(lambda: code.exists() and code.read_text() == "0\n", "the command to launch a session")
     after = (sandbox.work / "launched").read_text().strip()
-    sandbox.ended(after)
-    variables = by_type(sandbox, after, "tool_result")[0]["tool_result_content"]
+    sandbox.wait_for_end(after)
+    variables = events_of_type(sandbox, after, "tool_result")[0]["tool_result_content"]
     assert f"HLDCTL_SESSION_ID={after}" in variables
     # Tools do not get the token.
     assert "HLDCTL_COMMAND_TOKEN" not in variables
@@ -200,28 +207,28 @@ def test_users_command_run_by_hldctl_can_answer_and_launch(sandbox: Sandbox) -> 
 def test_commands_chosen_by_a_session_cannot_answer(sandbox: Sandbox) -> None:
     chosen = "hldctl approve --all 2> chosen; echo $? >> chosen"
     launch = f"hldctl launch three --approvals --on-approval {shlex.quote(chosen)} --on-end {shlex.quote(chosen)}"
-    request = launch_pair(sandbox, f"{tool_script(sandbox, launch)}\n\n[three]\n{BASH}")
-    sandbox.ended(sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)"))
+    request = launch_pair(sandbox, f"{tool_script(sandbox, launch)}\n\n[three]\n{TOUCH_SCRIPT}")
+    sandbox.wait_for_end(sandbox.launch("two", "--allowed-tools", "Bash(sh t.sh)"))
     assert exit_codes(sandbox)[0].startswith("0 ")
     file = sandbox.work / "chosen"
     eventually(lambda: file.exists() and file.read_text().endswith("4\n"), "the command for the request")
     assert OUTSIDE in file.read_text()
     file.unlink()
-    (nested,) = (each["session_id"] for each in asked(sandbox) if each["id"] != request["id"])
+    (nested,) = (each["session_id"] for each in all_requests(sandbox) if each["id"] != request["id"])
     sandbox.ok("interrupt", nested)
     eventually(lambda: file.exists() and file.read_text().endswith("4\n"), "the command for the end")
-    assert [each["status"] for each in asked(sandbox) if each["id"] == request["id"]] == ["pending"]
+    assert [each["status"] for each in all_requests(sandbox) if each["id"] == request["id"]] == ["pending"]
     sandbox.ok("interrupt", request["session_id"])
 
 
 def test_record_has_who_answered_and_from_where(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, BASH)
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    (request,) = wait_for_requests(sandbox)
     assert (request["answered_by"], request["answered_from"]) == (None, None)
     lies = {"LOGNAME": "somebody", "USER": "somebody", "LNAME": "somebody", "USERNAME": "somebody"}
     sandbox.ok("approve", request["id"], environment={**lies, "SSH_CONNECTION": "192.0.2.7 50000 192.0.2.1 22"})
-    sandbox.ended(session_id)
-    (request,) = asked(sandbox)
+    sandbox.wait_for_end(session_id)
+    (request,) = all_requests(sandbox)
     origin = request["answered_from"]
     assert request["answered_by"] == USER
     assert origin["pid"] > 1
@@ -234,7 +241,7 @@ def test_record_has_who_answered_and_from_where(sandbox: Sandbox) -> None:
         "command_of": None,
         "ssh_client": "192.0.2.7",
     }
-    assert feed(sandbox, "approval_resolved")[-1]["data"]["answered_from"] == origin
+    assert feed_events(sandbox, "approval_resolved")[-1]["data"]["answered_from"] == origin
     exported = json.loads(sandbox.ok("export", session_id, "--format", "json"))
     assert exported["approvals"] == [request]
     assert f"approved by {USER} (ssh from 192.0.2.7)" in sandbox.ok("approvals", "--all")
@@ -244,12 +251,12 @@ def test_record_has_who_answered_and_from_where(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(("arguments", "command"), [(["approve"], "approve"), (["tail", "-f", "last"], "tail")])
 def test_record_has_the_terminal_and_the_command(sandbox: Sandbox, arguments: list[str], command: str) -> None:
-    session_id = asking(sandbox, BASH)
-    waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
+    wait_for_requests(sandbox)
     with Terminal(sandbox, *arguments) as terminal:
-        terminal.shows("[q]uit")
+        terminal.wait_for_output("[q]uit")
         terminal.enter("y\n")
-        assert terminal.ended()[0] == 0
-    sandbox.ended(session_id)
-    origin = asked(sandbox)[0]["answered_from"]
+        assert terminal.wait_for_exit()[0] == 0
+    sandbox.wait_for_end(session_id)
+    origin = all_requests(sandbox)[0]["answered_from"]
     assert (origin["command"], str(origin["tty"]).startswith("/dev/")) == (command, True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.approvals import asked, by_type
+from tests.helpers.approvals import all_requests, events_of_type
 from tests.helpers.sandbox import Json, Sandbox
 
 MARKS = 'call Bash {"command": "printenv HLDCTL_SESSION_ID HLDCTL_RUN_ID HLDCTL_HOME"}\n\n'
@@ -48,7 +48,7 @@ def permissive_elsewhere(sandbox: Sandbox) -> dict[str, str]:
 
 
 def marks_seen(sandbox: Sandbox, session_id: str) -> list[str]:
-    return str(by_type(sandbox, session_id, "tool_result")[0]["tool_result_content"]).splitlines()
+    return str(events_of_type(sandbox, session_id, "tool_result")[0]["tool_result_content"]).splitlines()
 
 
 def marks(sandbox: Sandbox, session_id: str) -> list[str]:
@@ -63,9 +63,9 @@ def test_hook_asks_for_its_own_session_whatever_the_settings(sandbox: Sandbox, l
     script.write_text(SCRIPT.replace("HLDCTL_HOME", "HLDCTL_HOME KEPT"))
     options = [*OPTIONS, "--approvals", "--approval-timeout", "2s=deny", *more]
     session_id = sandbox.launch("Hi", "--rehearse", script, *options)
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     assert not (sandbox.work / "made").exists()
-    (request,) = asked(sandbox)
+    (request,) = all_requests(sandbox)
     assert (request["session_id"], request["comment"]) == (session_id, "denied by --approval-timeout")
     assert marks_seen(sandbox, session_id) == [*marks(sandbox, session_id), "yes"]
 
@@ -73,9 +73,9 @@ def test_hook_asks_for_its_own_session_whatever_the_settings(sandbox: Sandbox, l
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_session_without_a_hook_keeps_its_markers(sandbox: Sandbox, location: str) -> None:
     more = configure(sandbox, location, {"env": {"HLDCTL_SESSION_ID": "x", "HLDCTL_RUN_ID": "x", "HLDCTL_HOME": "/x"}})
-    sandbox.play(f"{MARKS}say Done.")
+    sandbox.serve_script(f"{MARKS}say Done.")
     session_id = sandbox.launch("Hi", *OPTIONS, *more, "--env", "HLDCTL_SESSION_ID=y")
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     assert marks_seen(sandbox, session_id) == marks(sandbox, session_id)
 
 
@@ -83,9 +83,9 @@ def test_session_without_a_hook_keeps_its_markers(sandbox: Sandbox, location: st
 def test_disabled_hooks_allow_nothing(sandbox: Sandbox, location: str) -> None:
     """Claude Code then runs no hook, and denies calls that would need permission."""
     more = configure(sandbox, location, {"disableAllHooks": True})
-    sandbox.play(SCRIPT)
+    sandbox.serve_script(SCRIPT)
     session_id = sandbox.launch("Hi", *OPTIONS, "--approvals", "--dangerously-skip-permissions", *more)
-    ended = sandbox.ended(session_id)
+    ended = sandbox.wait_for_end(session_id)
     assert [denial["tool_name"] for denial in ended["permission_denials"]] == ["Bash"]
     assert not (sandbox.work / "made").exists()
 
@@ -99,8 +99,8 @@ def test_variables_cannot_give_the_hook_other_modules(sandbox: Sandbox) -> None:
     )
     (modules / "sitecustomize.py").write_text(fake)
     configure(sandbox, "project", {"env": {"PYTHONPATH": str(modules)}})
-    sandbox.play(SCRIPT)
+    sandbox.serve_script(SCRIPT)
     session_id = sandbox.launch("Hi", *OPTIONS, "--approvals", "--approval-timeout", "2s=deny")
-    assert sandbox.ended(session_id)["end_reason"] == "success"
-    assert [request["status"] for request in asked(sandbox)] == ["denied"]
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
+    assert [request["status"] for request in all_requests(sandbox)] == ["denied"]
     assert not (sandbox.work / "made").exists()

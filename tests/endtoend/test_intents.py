@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.injection import Injection
 from tests.faults.outcome import assert_no_process_is_left, supervisor_process
-from tests.helpers.kill_at import INJECTED
+from tests.helpers.kill_at import INJECTED_DIRECTORY
 from tests.helpers.sandbox import Json, Sandbox, eventually
 
 # Seconds: a check every five seconds, the end of Claude Code, and a loaded machine.
@@ -22,7 +22,7 @@ LONG_AGO = 1_000_000_123_456_789
 
 
 def launch_working(sandbox: Sandbox) -> str:
-    sandbox.play(WORKS)
+    sandbox.serve_script(WORKS)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually((sandbox.work / "runs").exists, "the tool to run")
     return session_id
@@ -30,7 +30,7 @@ def launch_working(sandbox: Sandbox) -> str:
 
 def launch_asking(sandbox: Sandbox) -> tuple[str, str]:
     """Launch a session that asks for permission; return its id and the request's."""
-    sandbox.play(ASKS)
+    sandbox.serve_script(ASKS)
     session_id = sandbox.launch("Hello", "--approvals")
     (request,) = eventually(lambda: sandbox.sql("SELECT id FROM approvals WHERE status = 'pending'"), "the request")
     return session_id, request[0]
@@ -42,7 +42,7 @@ def run_and_kill_before_touch(sandbox: Sandbox, *arguments: str) -> None:
     done = sandbox.run(
         *arguments,
         environment={
-            "PYTHONPATH": str(INJECTED),
+            "PYTHONPATH": str(INJECTED_DIRECTORY),
             "HLDCTL_TEST_KILL_AT": "touch:call",
             "HLDCTL_TEST_KILL_MARKER": str(marker),
             "HLDCTL_TEST_KILL_PROGRAM": "hldctl",
@@ -68,7 +68,7 @@ def test_interrupt_killed_before_its_signal_is_carried_out(sandbox: Sandbox) -> 
 
 def test_killed_second_interrupt_is_carried_out(sandbox: Sandbox) -> None:
     """The supervisor waits for the end of a long grace period."""
-    sandbox.claude('signal.signal(signal.SIGINT, signal.SIG_IGN)\nopen("runs", "w")\nwhile True: time.sleep(1)')
+    sandbox.fake_claude('signal.signal(signal.SIGINT, signal.SIG_IGN)\nopen("runs", "w")\nwhile True: time.sleep(1)')
     session_id = sandbox.launch("Hello")
     eventually((sandbox.work / "runs").exists, "it to run")
     sandbox.ok("interrupt", session_id, "--timeout", "1h", "--no-wait")
@@ -130,7 +130,7 @@ def test_interrupt_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
 
 def test_supervisor_stopped_during_an_interrupt_is_replaced(sandbox: Sandbox) -> None:
     """The supervisor has read the interrupt and sent the first signal."""
-    sandbox.claude('signal.signal(signal.SIGINT, lambda *_: open("met", "w"))\nwhile True: time.sleep(1)')
+    sandbox.fake_claude('signal.signal(signal.SIGINT, lambda *_: open("met", "w"))\nwhile True: time.sleep(1)')
     session_id = sandbox.launch("Hello")
     with sandbox.popen("interrupt", session_id, "--timeout", "3s") as interrupting:
         try:
@@ -162,7 +162,7 @@ def test_forced_rm_replaces_a_stopped_supervisor(sandbox: Sandbox) -> None:
 
 
 def test_successor_of_a_stopped_session_replaces_its_supervisor(sandbox: Sandbox) -> None:
-    sandbox.play(WORKS)
+    sandbox.serve_script(WORKS)
     options = ["--name", "nightly", "--allowed-tools", "Bash"]
     first = sandbox.launch("Hello", *options)
     eventually((sandbox.work / "runs").exists, "the tool to run")
@@ -186,8 +186,8 @@ def test_doctor_names_and_replaces_a_stopped_supervisor(sandbox: Sandbox) -> Non
     eventually(lambda: not stopped.is_running() or stopped.status() == psutil.STATUS_ZOMBIE, "it to be killed")
     assert "does not respond" not in sandbox.run("doctor").stdout
     assert (sandbox.show(session_id)["pid"], sandbox.show(session_id)["status"]) == (claude, "running")
-    sandbox.go_on()
-    assert sandbox.ended(session_id)["result_content"] == "Two."
+    sandbox.release()
+    assert sandbox.wait_for_end(session_id)["result_content"] == "Two."
 
 
 def test_process_that_only_opened_the_lock_file_is_left_alone(sandbox: Sandbox) -> None:

@@ -11,8 +11,8 @@ import subprocess
 import psutil
 
 from hldctl.permission_hook.command import build_hook_command
-from tests.helpers.approvals import REQUEST, asked, asking, waiting
-from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually
+from tests.helpers.approvals import HOOK_REQUEST, all_requests, launch_with_approvals, wait_for_requests
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Json, Sandbox, eventually
 
 
 def start_hook(sandbox: Sandbox, session_id: str) -> subprocess.Popen[str]:
@@ -27,7 +27,7 @@ def start_hook(sandbox: Sandbox, session_id: str) -> subprocess.Popen[str]:
     )
     assert hook.stdin is not None
     with hook.stdin as stdin:
-        stdin.write(REQUEST)
+        stdin.write(HOOK_REQUEST)
     return hook
 
 
@@ -41,28 +41,28 @@ def decision(hook: subprocess.Popen[str]) -> Json:
     assert hook.stdout is not None
     with hook.stdout as stdout:
         decision: Json = json.loads(stdout.read())["hookSpecificOutput"]["decision"]
-    assert hook.wait(PATIENCE) == 0
+    assert hook.wait(TIMEOUT_SECONDS) == 0
     return decision
 
 
 def test_last_moment_answer_wins_over_the_expiry(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, "say Hi.\nhang")
+    session_id = launch_with_approvals(sandbox, "say Hi.\nhang")
     hook = start_hook(sandbox, session_id)
-    (request,) = waiting(sandbox)
+    (request,) = wait_for_requests(sandbox)
     # The request is answered, and Claude Code withdraws it, before the hook checks again.
     stop(hook)
     sandbox.ok("approve", request["id"])
     os.kill(hook.pid, signal.SIGTERM)
     os.kill(hook.pid, signal.SIGCONT)
     assert decision(hook) == {"behavior": "allow"}
-    assert [each["status"] for each in asked(sandbox)] == ["approved"]
+    assert [each["status"] for each in all_requests(sandbox)] == ["approved"]
     sandbox.ok("interrupt", session_id)
 
 
 def test_answer_with_always_wakes_pending_requests(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, "say Hi.\nhang")
+    session_id = launch_with_approvals(sandbox, "say Hi.\nhang")
     hooks = [start_hook(sandbox, session_id), start_hook(sandbox, session_id)]
-    requests = waiting(sandbox, count=2)
+    requests = wait_for_requests(sandbox, count=2)
     pids = {
         request["id"]: sandbox.sql("SELECT hook_pid FROM approvals WHERE id = ?", request["id"])[0][0]
         for request in requests
@@ -76,5 +76,8 @@ def test_answer_with_always_wakes_pending_requests(sandbox: Sandbox) -> None:
     assert file.stat().st_mtime_ns > before
     os.kill(other.pid, signal.SIGCONT)
     assert [decision(hook) for hook in hooks] == [{"behavior": "allow"}] * 2
-    assert {each["id"]: each["answered_by"] == "a rule" for each in asked(sandbox)} == {first: False, second: True}
+    assert {each["id"]: each["answered_by"] == "a rule" for each in all_requests(sandbox)} == {
+        first: False,
+        second: True,
+    }
     sandbox.ok("interrupt", session_id)

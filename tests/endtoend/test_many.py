@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import json
 
-from tests.helpers.sandbox import PATIENCE, Sandbox
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox
 
 COUNT = 20
 
 
 def test_twenty_concurrent_launches_lose_and_duplicate_nothing(sandbox: Sandbox) -> None:
-    sandbox.play('think Hm.\nsay First.\ncall Bash {"command": "echo once"}\n\nwait 200ms\nsay Last.')
+    sandbox.serve_script('think Hm.\nsay First.\ncall Bash {"command": "echo once"}\n\nwait 200ms\nsay Last.')
     launchers = [sandbox.popen("launch", f"Task {number}", "--allowed-tools", "Bash") for number in range(COUNT)]
-    ids = [launcher.communicate(timeout=PATIENCE)[0].strip() for launcher in launchers]
+    ids = [launcher.communicate(timeout=TIMEOUT_SECONDS)[0].strip() for launcher in launchers]
     assert [launcher.returncode for launcher in launchers] == [0] * COUNT
     assert len(set(ids)) == COUNT
     wait = sandbox.popen("wait", *ids)
-    assert wait.communicate(timeout=4 * PATIENCE) == ("", "")
+    assert wait.communicate(timeout=4 * TIMEOUT_SECONDS) == ("", "")
     assert wait.returncode == 0
     for number, session_id in enumerate(ids):
         events = sandbox.events(session_id)

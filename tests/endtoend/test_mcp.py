@@ -33,12 +33,14 @@ def server_environment(sandbox: Sandbox, session: Json) -> Json:
 
 
 def test_servers_know_their_session_and_are_inherited(sandbox: Sandbox) -> None:
-    sandbox.play(SCRIPT)
+    sandbox.serve_script(SCRIPT)
     config = sandbox.root / "mcp.json"
     config.write_text(json.dumps(CONFIG))
-    parent = sandbox.ended(sandbox.launch("Who?", "--mcp-config", config, "--allowed-tools", "mcp__mine__whoami"))
+    parent = sandbox.wait_for_end(
+        sandbox.launch("Who?", "--mcp-config", config, "--allowed-tools", "mcp__mine__whoami")
+    )
     config.unlink()
-    child = sandbox.ended(sandbox.ok("continue", parent["id"], "Who now?").strip())
+    child = sandbox.wait_for_end(sandbox.ok("continue", parent["id"], "Who now?").strip())
     for session in (parent, child):
         assert server_environment(sandbox, session) == {
             "HUMANLAYER_RUN_ID": session["run_id"],
@@ -62,9 +64,9 @@ def test_servers_know_their_session_and_are_inherited(sandbox: Sandbox) -> None:
 
 
 def test_secrets_of_servers_are_only_in_private_files(sandbox: Sandbox) -> None:
-    sandbox.play(f"{SCRIPT}\nwait 3s\nsay More.")
+    sandbox.serve_script(f"{SCRIPT}\nwait 3s\nsay More.")
     session_id = sandbox.launch("Who?", "--mcp-config", _file(sandbox), "--allowed-tools", "mcp__mine__whoami")
-    sandbox.journal_has(session_id, "tool_result")
+    sandbox.wait_for_journal(session_id, "tool_result")
     # The tool of this test prints its environment; that is part of the conversation, which hldctl does not censor.
     sandbox.ok("interrupt", session_id)
     sandbox.sql("DELETE FROM conversation_events WHERE event_type = 'tool_result'")

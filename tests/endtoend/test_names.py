@@ -9,27 +9,27 @@ import psutil
 import pytest
 
 from hldctl.system import file_lock
-from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
-from tests.helpers.statuses import TOOLS, WAITING, reaches, statuses
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually, kill_and_wait
+from tests.helpers.statuses import ALLOW_BASH, WAITING_SCRIPT, statuses, wait_for_status
 
 
 def test_second_launch_fails_and_names_the_first(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
-    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    sandbox.serve_script(WAITING_SCRIPT)
+    first = sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
     second = sandbox.run("launch", "Go", "--name", "nightly")
     assert (second.returncode, second.stdout) == (4, "")
     assert first in second.stderr
     assert list(statuses(sandbox)) == [first]
     assert sandbox.show("nightly")["id"] == first
-    sandbox.go_on()
-    sandbox.ended(first)
-    assert sandbox.launch("Go", "--name", "nightly", "--wait", *TOOLS) == "Done."
+    sandbox.release()
+    sandbox.wait_for_end(first)
+    assert sandbox.launch("Go", "--name", "nightly", "--wait", *ALLOW_BASH) == "Done."
 
 
 @pytest.mark.parametrize("options", [[], ["--wait"], ["-q"]])
 def test_skip_prints_the_running_sessions_id(sandbox: Sandbox, options: list[str]) -> None:
-    sandbox.play(WAITING)
-    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    sandbox.serve_script(WAITING_SCRIPT)
+    first = sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
     assert sandbox.launch("Go", "--name", "nightly", "--if-running", "skip", *options) == first
     skipped = sandbox.ok("launch", "Go", "--name", "nightly", "--if-running", "skip", "--json", *options)
     assert json.loads(skipped)["id"] == first
@@ -37,11 +37,11 @@ def test_skip_prints_the_running_sessions_id(sandbox: Sandbox, options: list[str
 
 
 def test_queue_starts_sessions_one_by_one_in_order(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
-    ids = [sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS) for _ in range(3)]
+    sandbox.serve_script(WAITING_SCRIPT)
+    ids = [sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *ALLOW_BASH) for _ in range(3)]
     assert [statuses(sandbox)[session_id] for session_id in ids] == ["running", "queued", "queued"]
-    sandbox.go_on()
-    ended = [sandbox.ended(session_id) for session_id in ids]
+    sandbox.release()
+    ended = [sandbox.wait_for_end(session_id) for session_id in ids]
     assert [session["result_content"] for session in ended] == ["Done."] * 3
     changes = sandbox.ok("events", "--json", "--type", "session_status_changed")
     events = [json.loads(line) for line in changes.splitlines()]
@@ -52,10 +52,10 @@ def test_queue_starts_sessions_one_by_one_in_order(sandbox: Sandbox) -> None:
 
 
 def test_replace_ends_the_running_and_all_queued_sessions(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
-    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
-    waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS)
-    replaced = sandbox.run("launch", "Go", "--name", "nightly", "--if-running", "replace", *TOOLS)
+    sandbox.serve_script(WAITING_SCRIPT)
+    first = sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
+    waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *ALLOW_BASH)
+    replaced = sandbox.run("launch", "Go", "--name", "nightly", "--if-running", "replace", *ALLOW_BASH)
     now = statuses(sandbox)
     assert (now[first], now[waits], now[replaced.stdout.strip()]) == ("interrupted", "interrupted", "running")
     assert replaced.stderr == ""
@@ -63,28 +63,28 @@ def test_replace_ends_the_running_and_all_queued_sessions(sandbox: Sandbox) -> N
 
 def test_session_replaced_in_the_queue_says_so(sandbox: Sandbox) -> None:
     # A session that takes a while to end.
-    sandbox.claude("""
+    sandbox.fake_claude("""
 signal.signal(signal.SIGINT, lambda *_: None)
 print(json.dumps({"type": "system", "subtype": "init"}), flush=True)
 while not os.path.exists("go-on"): time.sleep(0.05)
 """)
     first = sandbox.launch("Go", "--name", "nightly")
-    sandbox.journal_has(first, "init")
+    sandbox.wait_for_journal(first, "init")
     replace = ("launch", "Go", "--name", "nightly", "--if-running", "replace")
     with sandbox.popen(*replace) as second, sandbox.popen(*replace) as third:
         eventually(lambda: "interrupted" in statuses(sandbox).values(), "one of the two to be replaced by the other")
-        sandbox.go_on()
-        codes = {second.wait(PATIENCE), third.wait(PATIENCE)}
+        sandbox.release()
+        codes = {second.wait(TIMEOUT_SECONDS), third.wait(TIMEOUT_SECONDS)}
     assert codes == {0, 130}
 
 
 def test_only_one_of_many_concurrent_launches_runs(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
+    sandbox.serve_script(WAITING_SCRIPT)
     racing = [
-        sandbox.popen("launch", "Go", "--name", "nightly", "--if-running", mode, *TOOLS)
+        sandbox.popen("launch", "Go", "--name", "nightly", "--if-running", mode, *ALLOW_BASH)
         for mode in ["fail", "skip"] * 10
     ]
-    printed = [process.communicate(timeout=PATIENCE)[0].strip() for process in racing]
+    printed = [process.communicate(timeout=TIMEOUT_SECONDS)[0].strip() for process in racing]
     (winner,) = statuses(sandbox)
     assert {process.returncode for process in racing} <= {0, 4}
     assert {session_id for session_id in printed if session_id} == {winner}
@@ -93,47 +93,49 @@ def test_only_one_of_many_concurrent_launches_runs(sandbox: Sandbox) -> None:
 
 
 def test_lost_session_does_not_block_its_name(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
-    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    sandbox.serve_script(WAITING_SCRIPT)
+    first = sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
     session = sandbox.show(first)
     for pid in (session["supervisor_pid"], session["pid"]):
         process = psutil.Process(pid)
         kill_and_wait(process)
-    second = sandbox.launch("Go", "--name", "nightly", "--if-running", "skip", *TOOLS)
+    second = sandbox.launch("Go", "--name", "nightly", "--if-running", "skip", *ALLOW_BASH)
     assert second != first
     assert sandbox.show(first)["status"] == "failed"
 
 
 def test_queued_session_survives_the_loss_of_its_supervisor(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
-    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
-    waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *TOOLS, environment={"PLANET": "Mars"})
+    sandbox.serve_script(WAITING_SCRIPT)
+    first = sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
+    waits = sandbox.launch(
+        "Go", "--name", "nightly", "--if-running", "queue", *ALLOW_BASH, environment={"PLANET": "Mars"}
+    )
     supervisor = psutil.Process(sandbox.show(waits)["supervisor_pid"])
     kill_and_wait(supervisor)
     assert statuses(sandbox)[waits] == "queued"
     assert not file_lock.is_free(sandbox.files(waits).lock)
-    sandbox.go_on()
-    sandbox.ended(first)
-    assert sandbox.ended(waits)["result_content"] == "Done."
+    sandbox.release()
+    sandbox.wait_for_end(first)
+    assert sandbox.wait_for_end(waits)["result_content"] == "Done."
     assert not sandbox.files(waits).request.exists()
 
 
 def test_interrupt_removes_a_session_from_the_queue(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
-    first = sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    sandbox.serve_script(WAITING_SCRIPT)
+    first = sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
     with sandbox.popen("launch", "Go", "--name", "nightly", "--if-running", "queue", "--wait") as waits:
         eventually(lambda: "queued" in statuses(sandbox).values(), "the second to wait")
         queued = next(session_id for session_id, status in statuses(sandbox).items() if status == "queued")
         assert sandbox.run("interrupt", queued).returncode == 0
-        assert waits.wait(PATIENCE) == 130
+        assert waits.wait(TIMEOUT_SECONDS) == 130
     session = sandbox.show(queued)
     assert (session["status"], session["end_reason"], session["pid"]) == ("interrupted", "interrupted", None)
     assert statuses(sandbox)[first] == "running"
 
 
 def test_queued_session_cannot_be_continued(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
-    sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    sandbox.serve_script(WAITING_SCRIPT)
+    sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
     waits = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue")
     refused = sandbox.run("continue", waits, "And now?")
     assert (refused.returncode, "queue" in refused.stderr) == (4, True)
@@ -141,8 +143,8 @@ def test_queued_session_cannot_be_continued(sandbox: Sandbox) -> None:
 
 
 def test_queued_launch_does_not_block_a_command_substitution(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
-    sandbox.launch("Go", "--name", "nightly", *TOOLS)
+    sandbox.serve_script(WAITING_SCRIPT)
+    sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
     captured = subprocess.run(
         ["sh", "-c", 'id=$(hldctl launch Go --name nightly --if-running queue); echo "id: $id"'],
         env=sandbox.environment,
@@ -150,11 +152,11 @@ def test_queued_launch_does_not_block_a_command_substitution(sandbox: Sandbox) -
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=True,
     )
     assert captured.stdout.startswith("id: ")
-    reaches(sandbox, captured.stdout.split()[1], "queued")
+    wait_for_status(sandbox, captured.stdout.split()[1], "queued")
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_marker_in_project_settings_does_not_protect_a_tool(stage: Stage) -> Non
     session_id = stage.launch(stage.script("outer"))
     background_process = stage.background_process("outer")
     kill(stage.sandbox.processes(lambda process: process.pid == stage.sandbox.show(session_id)["pid"]))
-    assert stage.sandbox.ended(session_id)["end_reason"] == "killed"
+    assert stage.sandbox.wait_for_end(session_id)["end_reason"] == "killed"
     assert is_dead(background_process)
     eventually(lambda: not stage.sandbox.processes(), "all to leave")
 
@@ -134,7 +134,7 @@ def test_nested_session_outlives_the_outer_one(stage: Stage, supervised: bool, o
     assert not is_dead(background_process)
     assert is_dead(outer_process)
     stage.go_on("inner")
-    assert stage.sandbox.ended(inner_id)["end_reason"] == "success"
+    assert stage.sandbox.wait_for_end(inner_id)["end_reason"] == "success"
 
 
 def test_doubly_nested_sessions_outlive_the_outer_ones(stage: Stage) -> None:
@@ -143,12 +143,12 @@ def test_doubly_nested_sessions_outlive_the_outer_ones(stage: Stage) -> None:
     background_process = {name: stage.background_process(name) for name in ("outer", "middle", "inner")}
     ids = {name: (stage.sandbox.work / f"{name}.id").read_text().strip() for name in ("middle", "inner")}
     kill(stage.sandbox.processes(lambda process: process.pid == stage.sandbox.show(outer)["pid"]))
-    assert stage.sandbox.ended(outer)["end_reason"] == "killed"
+    assert stage.sandbox.wait_for_end(outer)["end_reason"] == "killed"
     assert {name for name in background_process if is_dead(background_process[name])} == {"outer"}
     stage.sandbox.ok("interrupt", ids["middle"])
     assert {name for name in background_process if is_dead(background_process[name])} == {"outer", "middle"}
     stage.go_on("inner")
-    assert stage.sandbox.ended(ids["inner"])["end_reason"] == "success"
+    assert stage.sandbox.wait_for_end(ids["inner"])["end_reason"] == "success"
 
 
 def test_ended_session_leaves_no_cgroup(stage: Stage) -> None:
@@ -161,7 +161,7 @@ def test_ended_session_leaves_no_cgroup(stage: Stage) -> None:
         eventually(group.exists, "the session's cgroup")
         directory = Path(group.read_text())
     stage.go_on("outer")
-    session = stage.sandbox.ended(session_id)
+    session = stage.sandbox.wait_for_end(session_id)
     assert session["end_reason"] == "success"
     assert [process["pid"] for process in session["left_running"]] == [background_process.pid]
     assert not is_dead(background_process)

@@ -8,7 +8,7 @@ import random
 import psutil
 import pytest
 
-from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually, kill_and_wait
 
 
 def lines(sandbox: Sandbox, name: str) -> list[str]:
@@ -22,7 +22,7 @@ def pending(sandbox: Sandbox) -> int:
 
 
 def test_command_gets_the_session_as_json_and_in_variables(sandbox: Sandbox) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     command = "cat > told; env > variables; pwd > where"
     session_id = sandbox.launch("Go", "--name", "nightly", "--on-end", command, "--wait", "-q")
     assert session_id == "Done."
@@ -45,13 +45,13 @@ def test_command_gets_the_session_as_json_and_in_variables(sandbox: Sandbox) -> 
     ],
 )
 def test_command_runs_after_every_kind_of_end(sandbox: Sandbox, script: str, options: list[str], reason: str) -> None:
-    sandbox.play(script)
+    sandbox.serve_script(script)
     sandbox.run("launch", "Go", "--on-end", 'echo "$HLDCTL_END_REASON" >> told', "--wait", *options)
     assert lines(sandbox, "told") == [reason]
 
 
 def test_command_runs_for_a_session_that_could_not_start(sandbox: Sandbox) -> None:
-    broken = sandbox.claude("")
+    broken = sandbox.fake_claude("")
     broken.write_text("#!/nowhere/python\n")
     assert sandbox.run("launch", "Go", "--on-end", 'echo "$HLDCTL_END_REASON" >> told').returncode == 5
     eventually(lambda: lines(sandbox, "told") == ["spawn_failed"], "the command")
@@ -59,7 +59,7 @@ def test_command_runs_for_a_session_that_could_not_start(sandbox: Sandbox) -> No
 
 def test_command_runs_for_a_session_that_never_left_the_queue(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1\non_end = 'echo \"$HLDCTL_STATUS\" >> told'")
-    sandbox.play("hang")
+    sandbox.serve_script("hang")
     sandbox.launch("Go", "--on-end", "")
     waits = sandbox.launch("Go")
     sandbox.ok("interrupt", waits)
@@ -67,7 +67,7 @@ def test_command_runs_for_a_session_that_never_left_the_queue(sandbox: Sandbox) 
 
 
 def test_failed_command_does_no_harm_and_is_logged(sandbox: Sandbox) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     assert sandbox.run("launch", "Go", "--on-end", "echo oh; exit 3", "--wait").returncode == 0
     log = sandbox.files(sandbox.show("last")["id"]).log.read_text()
     assert "oh" in log
@@ -75,7 +75,7 @@ def test_failed_command_does_no_harm_and_is_logged(sandbox: Sandbox) -> None:
 
 
 def test_command_is_not_repeated_after_a_kill_while_it_runs(sandbox: Sandbox) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     session_id = sandbox.launch("Go", "--on-end", "echo begun >> told; until [ -e go-on ]; do sleep 0.1; done")
     eventually(lambda: lines(sandbox, "told"), "the command")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
@@ -83,12 +83,12 @@ def test_command_is_not_repeated_after_a_kill_while_it_runs(sandbox: Sandbox) ->
     assert pending(sandbox) == 1
     sandbox.ok("ls")
     eventually(lambda: pending(sandbox) == 0, "the next supervisor to see that it has been run")
-    sandbox.go_on()
+    sandbox.release()
     assert lines(sandbox, "told") == ["begun"]
 
 
 def test_next_supervisor_runs_the_command_after_a_kill_before_it(sandbox: Sandbox) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     session_id = sandbox.launch("Go", "--on-end", "echo begun >> told", "--wait", "-q")
     # As if the supervisor had died right after committing the end.
     session_id = sandbox.show("last")["id"]
@@ -103,7 +103,7 @@ def test_next_supervisor_runs_the_command_after_a_kill_before_it(sandbox: Sandbo
 
 
 def test_killed_supervisors_run_the_command_once_each(sandbox: Sandbox) -> None:
-    sandbox.play("wait 200ms\nsay Done.")
+    sandbox.serve_script("wait 200ms\nsay Done.")
     chance = random.Random(7)
     ids = [sandbox.launch("Go", "--on-end", 'echo "$HLDCTL_SESSION_ID" >> told') for _ in range(6)]
     for _ in range(40):
@@ -139,18 +139,18 @@ def test_any_shell_command_is_accepted(sandbox: Sandbox, command: str) -> None:
     for directory in (sandbox.home, sandbox.work):
         (directory / "notify").write_text("#!/bin/sh\n")
         (directory / "notify").chmod(0o755)
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     assert sandbox.run("launch", "Go", "--wait", "--on-end", command).returncode == 0
 
 
 def test_wait_also_waits_for_the_command(sandbox: Sandbox) -> None:
     """A CI job ends with its last command, and its runner kills the remaining processes."""
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     command = "until [ -e go-on ]; do sleep 0.1; done; touch done"
     with sandbox.popen("launch", "Go", "--on-end", command, "--wait") as waits:
         eventually(sandbox.state.database.exists, "the database")
         eventually(lambda: sandbox.ok("ls", "-q") and pending(sandbox) == 1, "the session's end")
         assert waits.poll() is None
-        sandbox.go_on()
-        assert waits.wait(PATIENCE) == 0
+        sandbox.release()
+        assert waits.wait(TIMEOUT_SECONDS) == 0
     assert (sandbox.work / "done").exists()

@@ -60,7 +60,7 @@ def secrets_in(text: str) -> set[str]:
 
 
 def test_secrets_are_in_no_argument_log_database_or_output(sandbox: Sandbox) -> None:
-    sandbox.play("say Hello.\nwait 20s\nsay Bye.")
+    sandbox.serve_script("say Hello.\nwait 20s\nsay Bye.")
     assert sandbox.server is not None
     sandbox.server.key = sandbox.environment["ANTHROPIC_API_KEY"] = SECRETS["key"]
     session_id = sandbox.launch(
@@ -68,7 +68,7 @@ def test_secrets_are_in_no_argument_log_database_or_output(sandbox: Sandbox) -> 
         *("--settings", json.dumps({"env": {"TOKEN": SECRETS["setting"]}})),
         *("--mcp-config", json.dumps(MCP_CONFIG)),
     )
-    sandbox.journal_has(session_id, "Hello.")
+    sandbox.wait_for_journal(session_id, "Hello.")
     # Only the launcher has them in its arguments, since the user passed them there.
     assert sandbox.processes(lambda process: secrets_in(" ".join(process.cmdline())) != set()) == []
     sandbox.ok("interrupt", session_id)
@@ -99,7 +99,7 @@ def private_texts_in_arguments() -> set[str]:
 
 
 def test_prompts_and_commands_are_in_no_process_list(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "touch allowed"}\n\nsay Done.')
+    sandbox.serve_script('call Bash {"command": "touch allowed"}\n\nsay Done.')
     waits = "touch began; until [ -e go-on ]; do sleep 0.1; done; rm began go-on"
     session_id = sandbox.launch(
         *("Go", "--approvals", "--system-prompt", PRIVATE["system"], "--append-system-prompt", PRIVATE["append"]),
@@ -109,13 +109,13 @@ def test_prompts_and_commands_are_in_no_process_list(sandbox: Sandbox) -> None:
     began, files = sandbox.work / "began", sandbox.files(session_id)
     eventually(began.exists, "the command for the request")
     assert private_texts_in_arguments() == set()
-    sandbox.go_on()
+    sandbox.release()
     eventually(lambda: not began.exists(), "its end")
     sandbox.ok("approve", "--all")
     eventually(began.exists, "the command for the end")
     assert private_texts_in_arguments() == set()
-    sandbox.go_on()
-    assert sandbox.ended(session_id)["result_content"] == "Done."
+    sandbox.release()
+    assert sandbox.wait_for_end(session_id)["result_content"] == "Done."
     # They still reach Claude Code.
     assert sandbox.server is not None
     system = json.dumps(sandbox.server.requests[-1]["system"])
@@ -130,7 +130,7 @@ def test_prompts_and_commands_are_in_no_process_list(sandbox: Sandbox) -> None:
 
 def test_command_longer_than_the_argument_limit_runs(sandbox: Sandbox) -> None:
     sandbox.configure(f"on_end = 'touch ran #{'x' * 200_000}'")
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     sandbox.ok("launch", "Go", "--wait")
     assert (sandbox.work / "ran").exists()
 
@@ -164,7 +164,7 @@ print(evil, file=sys.stderr)
 
 @pytest.mark.parametrize("end", ["sys.exit(1)", ""])
 def test_each_command_escapes_control_characters(sandbox: Sandbox, end: str) -> None:
-    sandbox.claude(STREAM + end)
+    sandbox.fake_claude(STREAM + end)
     options = ["--title", EVIL, "--env", "A=b", "--allowed-tools", EVIL.replace("\r", "")]
     followed = sandbox.run("launch", f"Hello {EVIL}", *options, "--follow")
     waiting = sandbox.run("launch", f"Hello {EVIL}", *options, "--wait", "--json")
@@ -183,7 +183,7 @@ def files_outside(sandbox: Sandbox) -> set[Path]:
 def test_name_from_the_stream_does_not_lead_outside_the_session(sandbox: Sandbox) -> None:
     """Ids and paths come from the model; hldctl never uses them as names of its files."""
     outside = sandbox.root / "outside"
-    sandbox.claude(
+    sandbox.fake_claude(
         f"""
 for tool in ("../../../../outside", "/{outside}", "a/../../b", "x" * 5000, "\\0"):
     call = {{"type": "tool_use", "id": tool, "name": "Read", "input": {{"file_path": "part", "limit": 1}}}}

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.helpers.doc_blocks import ROOT, block
-from tests.helpers.sandbox import PATIENCE, Completed, Sandbox, eventually
+from tests.helpers.doc_blocks import ROOT, read_block
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Completed, Sandbox, eventually
 
 UNATTENDED = "how-to/unattended.md"
 MANY = "how-to/many-at-once.md"
@@ -30,7 +30,7 @@ def machine(sandbox: Sandbox) -> Sandbox:
     programs.mkdir(parents=True)
     (programs / "hldctl").symlink_to(HLDCTL)
     (sandbox.home / "project").mkdir()
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     return sandbox
 
 
@@ -42,18 +42,23 @@ def bare_environment(machine: Sandbox) -> dict[str, str]:
 
 def run(machine: Sandbox, command: str | list[str], **options: Any) -> Completed:
     argv = ["/bin/sh", "-ec", command] if isinstance(command, str) else command
-    defaults = {"cwd": machine.work, "env": machine.environment, "stdin": subprocess.DEVNULL, "timeout": PATIENCE}
+    defaults = {
+        "cwd": machine.work,
+        "env": machine.environment,
+        "stdin": subprocess.DEVNULL,
+        "timeout": TIMEOUT_SECONDS,
+    }
     return subprocess.run(argv, capture_output=True, text=True, check=False, **{**defaults, **options})
 
 
 def test_recipe_instead_of_claude_p(machine: Sandbox) -> None:
-    done = run(machine, block(UNATTENDED, "sh", section="## In place of `claude -p`"))
+    done = run(machine, read_block(UNATTENDED, "sh", section="## In place of `claude -p`"))
     assert done.returncode == 0, done.stderr
     assert (machine.work / "summary.md").read_text() == "Done.\n"
 
 
 def test_recipe_without_overlap(machine: Sandbox) -> None:
-    assert run(machine, block(MANY, "sh", section="## One at a time")).stdout == "Done.\n"
+    assert run(machine, read_block(MANY, "sh", section="## One at a time")).stdout == "Done.\n"
     assert machine.show("nightly")["result_content"] == "Done."
 
 
@@ -62,7 +67,7 @@ def test_recipe_without_overlap(machine: Sandbox) -> None:
     [(MANY, "## A limited number at a time", "max_running"), (UNATTENDED, "## Keeping what matters", "prune")],
 )
 def test_recipe_configuration_is_accepted(machine: Sandbox, document: str, section: str, key: str) -> None:
-    text = block(document, "toml", section=section)
+    text = read_block(document, "toml", section=section)
     assert key in text
     machine.configure(text)
     group = ["--group", "review"] if "[groups]" in text else []
@@ -72,7 +77,7 @@ def test_recipe_configuration_is_accepted(machine: Sandbox, document: str, secti
 def test_recipe_with_ten_agents(machine: Sandbox) -> None:
     for name in ("part-a", "part-b", "part-c"):
         (machine.work / name).mkdir()
-    done = run(machine, block(MANY, "sh", section="## Ten agents, and what each has to say"))
+    done = run(machine, read_block(MANY, "sh", section="## Ten agents, and what each has to say"))
     assert (done.stdout, done.stderr) == ("Done.\n" * 3, "")
 
 
@@ -84,7 +89,7 @@ def test_recipe_with_a_command_at_the_end(machine: Sandbox) -> None:
         (programs / name).write_text(f"#!/bin/sh\n{script}\n")
         (programs / name).chmod(0o755)
     path = f"{programs}:{machine.environment['PATH']}"
-    command = block(UNATTENDED, "sh", section="## Afterwards").strip() + " --wait --name nightly"
+    command = read_block(UNATTENDED, "sh", section="## Afterwards").strip() + " --wait --name nightly"
     assert run(machine, command, env={**machine.environment, "PATH": path}).returncode == 0
     assert (machine.work / "mailed").read_text() == "Done.\n-s nightly: completed me\n"
 
@@ -92,20 +97,20 @@ def test_recipe_with_a_command_at_the_end(machine: Sandbox) -> None:
 def test_recipe_for_a_rehearsal(machine: Sandbox) -> None:
     (machine.work / "Makefile").write_text("test:\n\ttouch tested\n")
     without_model = {name: value for name, value in machine.environment.items() if not name.startswith("ANTHROPIC")}
-    done = run(machine, block(UNATTENDED, "sh", section="## Trying it before the night"), env=without_model)
+    done = run(machine, read_block(UNATTENDED, "sh", section="## Trying it before the night"), env=without_model)
     assert (done.returncode, done.stdout) == (0, "All is well.\n"), done.stderr
     assert (machine.work / "tested").exists()
 
 
 def test_recipe_for_prune(machine: Sandbox) -> None:
     machine.ok("launch", "Go", "--wait")
-    assert run(machine, block(UNATTENDED, "sh", section="## Keeping what matters")).returncode == 0
+    assert run(machine, read_block(UNATTENDED, "sh", section="## Keeping what matters")).returncode == 0
 
 
 def unit(section: str, number: int) -> configparser.ConfigParser:
     parsed = configparser.ConfigParser(interpolation=None)
     parsed.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their capitals
-    parsed.read_string(block(RECIPES, "ini", number, section=section))
+    parsed.read_string(read_block(RECIPES, "ini", number, section=section))
     return parsed
 
 
@@ -115,7 +120,7 @@ def test_systemd_accepts_the_units_and_the_service_runs(machine: Sandbox) -> Non
     (machine.home / ".config" / "hldctl").mkdir()
     (machine.home / ".config" / "hldctl" / "secrets").touch()
     for number, name in enumerate(("nightly.service", "nightly.timer")):
-        (units / name).write_text(block(RECIPES, "ini", number, section="## systemd"))
+        (units / name).write_text(read_block(RECIPES, "ini", number, section="## systemd"))
     runtime = machine.root / "run"
     runtime.mkdir(mode=0o700)
     verified = run(
@@ -150,20 +155,20 @@ def run_steps(steps: list[str], machine: Sandbox) -> None:
 
 
 def test_github_actions_job_works(machine: Sandbox) -> None:
-    job = yaml.safe_load(block(RECIPES, "yaml", section="## GitHub Actions"))["jobs"]["review"]
+    job = yaml.safe_load(read_block(RECIPES, "yaml", section="## GitHub Actions"))["jobs"]["review"]
     run_steps([step["run"] for step in job["steps"] if "run" in step], machine)
     (uploaded,) = (step["with"]["path"].split() for step in job["steps"] if "upload" in step.get("uses", ""))
     assert all((machine.work / name).exists() for name in uploaded)
 
 
 def test_gitlab_job_works(machine: Sandbox) -> None:
-    job = yaml.safe_load(block(RECIPES, "yaml", section="## GitLab"))["review"]
+    job = yaml.safe_load(read_block(RECIPES, "yaml", section="## GitLab"))["review"]
     run_steps([*job["script"], *job["after_script"]], machine)
     assert all((machine.work / name).exists() for name in job["artifacts"]["paths"])
 
 
 def test_launchd_agent_is_valid(machine: Sandbox) -> None:
-    agent = plistlib.loads(block(RECIPES, "xml", section="## launchd").encode())
+    agent = plistlib.loads(read_block(RECIPES, "xml", section="## launchd").encode())
     done = run(machine, agent["ProgramArguments"], env=bare_environment(machine), cwd="/")
     assert (done.returncode, done.stdout, done.stderr) == (0, "Done.\n", "")
     assert machine.show("nightly")["working_dir"] == str(machine.home / "project")
@@ -171,16 +176,16 @@ def test_launchd_agent_is_valid(machine: Sandbox) -> None:
 
 def test_ssh_command_returns_while_the_session_runs(machine: Sandbox) -> None:
     """sshd runs the command with the login shell, and closes the connection only after the pipes are closed."""
-    line = block(RECIPES, "sh", section="## ssh")
+    line = read_block(RECIPES, "sh", section="## ssh")
     program, _, command = shlex.split(line)
     assert program == "ssh"
-    machine.claude('while not os.path.exists("go-on"): time.sleep(0.05)')
+    machine.fake_claude('while not os.path.exists("go-on"): time.sleep(0.05)')
     done = run(machine, ["/bin/sh", "-c", command], env=bare_environment(machine), cwd=machine.home)
     assert (done.returncode, done.stderr) == (0, "")
     session = machine.show(done.stdout.strip())
     assert (session["status"], session["working_dir"]) == ("running", str(machine.home / "project"))
     (machine.home / "project" / "go-on").touch()
-    machine.ended(session["id"])
+    machine.wait_for_end(session["id"])
 
 
 def test_missing_login_is_explained(sandbox: Sandbox) -> None:
@@ -193,7 +198,7 @@ def test_missing_login_is_explained(sandbox: Sandbox) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     assert done.returncode == 1

@@ -11,7 +11,7 @@ import pytest
 
 from hldctl.system.clock import format_rfc3339
 from tests.crash.audit import faults
-from tests.helpers.restarts import hurry, restarted
+from tests.helpers.restarts import skip_delay, wait_for_restart
 from tests.helpers.sandbox import Sandbox, eventually, kill_and_wait
 
 WORK = 'call Bash {"command": "echo one"}\n\n'
@@ -30,7 +30,7 @@ def results(sandbox: Sandbox, session_id: str) -> list[str]:
 
 
 def test_conversation_continues_after_an_api_error(sandbox: Sandbox) -> None:
-    sandbox.play(WORK + "fail 529 x2 Overloaded\n\nsay Done.")
+    sandbox.serve_script(WORK + "fail 529 x2 Overloaded\n\nsay Done.")
     done = sandbox.run("launch", "Go", "--retries", "2", "--wait", *TOOLS)
     assert (done.returncode, done.stdout) == (0, "Done.\n")
     session = sandbox.show("last")
@@ -42,11 +42,11 @@ def test_conversation_continues_after_an_api_error(sandbox: Sandbox) -> None:
 
 
 def test_session_fails_when_no_retry_is_left(sandbox: Sandbox) -> None:
-    sandbox.play("fail 500 Broken")
+    sandbox.serve_script("fail 500 Broken")
     session_id = sandbox.launch("Go", "--retries", "1")
-    restarted(sandbox, session_id)
-    hurry(sandbox, session_id)
-    session = sandbox.ended(session_id)
+    wait_for_restart(sandbox, session_id)
+    skip_delay(sandbox, session_id)
+    session = sandbox.wait_for_end(session_id)
     assert (session["status"], session["end_reason"]) == ("failed", "api_error")
     assert len(notes(sandbox, session_id)) == 1
     assert not sandbox.files(session_id).request.exists()
@@ -54,24 +54,26 @@ def test_session_fails_when_no_retry_is_left(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("script", ["fail 400 Wrong", "fail 403 Forbidden"])
 def test_permanent_error_is_not_retried(sandbox: Sandbox, script: str) -> None:
-    sandbox.play(script)
-    session = sandbox.ended(sandbox.launch("Go", "--retries", "3"))
+    sandbox.serve_script(script)
+    session = sandbox.wait_for_end(sandbox.launch("Go", "--retries", "3"))
     assert (session["end_reason"], notes(sandbox, session["id"])) == ("api_error", [])
 
 
 @pytest.mark.parametrize("crash", ["before it begins", "in a tool"])
 def test_session_continues_after_a_crash(sandbox: Sandbox, crash: str) -> None:
-    sandbox.play(WORK + 'call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo two"}\n\nsay Done.')
+    sandbox.serve_script(
+        WORK + 'call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo two"}\n\nsay Done.'
+    )
     session_id = sandbox.launch("Go", "--retries", "1", *TOOLS)
     if crash == "in a tool":
-        sandbox.journal_has(session_id, "until [")
+        sandbox.wait_for_journal(session_id, "until [")
     claude = psutil.Process(sandbox.show(session_id)["pid"])
     claude.kill()
-    restarted(sandbox, session_id)
+    wait_for_restart(sandbox, session_id)
     assert "SIGKILL" in notes(sandbox, session_id)[0]
-    hurry(sandbox, session_id)
-    sandbox.go_on()
-    session = sandbox.ended(session_id)
+    skip_delay(sandbox, session_id)
+    sandbox.release()
+    session = sandbox.wait_for_end(session_id)
     assert (session["status"], session["result_content"]) == ("completed", "Done.")
     assert session["pid"] != claude.pid
     assert faults(sandbox, session_id) == []
@@ -79,30 +81,30 @@ def test_session_continues_after_a_crash(sandbox: Sandbox, crash: str) -> None:
 
 
 def test_death_of_the_supervisor_in_the_pause_costs_no_retry(sandbox: Sandbox) -> None:
-    sandbox.play("fail 529 x2 Overloaded\n\nsay Done.")
+    sandbox.serve_script("fail 529 x2 Overloaded\n\nsay Done.")
     session_id = sandbox.launch("Go", "--retries", "1", "--env", "PLANET=Mars")
-    supervisor = psutil.Process(restarted(sandbox, session_id)["supervisor_pid"])
+    supervisor = psutil.Process(wait_for_restart(sandbox, session_id)["supervisor_pid"])
     kill_and_wait(supervisor)
     sandbox.ok("ls")
-    hurry(sandbox, session_id)
-    session = sandbox.ended(session_id)
+    skip_delay(sandbox, session_id)
+    session = sandbox.wait_for_end(session_id)
     assert (session["status"], session["result_content"]) == ("completed", "Done.")
     assert len(notes(sandbox, session_id)) == 1
 
 
 def test_session_can_be_interrupted_during_the_pause(sandbox: Sandbox) -> None:
-    sandbox.play("fail 529 Overloaded")
+    sandbox.serve_script("fail 529 Overloaded")
     session_id = sandbox.launch("Go", "--retries", "1")
-    assert restarted(sandbox, session_id)["status"] == "starting"
+    assert wait_for_restart(sandbox, session_id)["status"] == "starting"
     sandbox.ok("interrupt", session_id)
     session = sandbox.show(session_id)
     assert (session["status"], session["end_reason"]) == ("interrupted", "interrupted")
 
 
 def test_timeout_covers_all_attempts(sandbox: Sandbox) -> None:
-    sandbox.play("fail 529 Overloaded")
+    sandbox.serve_script("fail 529 Overloaded")
     session_id = sandbox.launch("Go", "--retries", "1", "--timeout", "1h")
-    restarted(sandbox, session_id)
+    wait_for_restart(sandbox, session_id)
     sandbox.sql("UPDATE sessions SET started_at = started_at - 3600000 WHERE id = ?", session_id)
     sandbox.files(session_id).wake_signal.touch()
     assert sandbox.run("wait", session_id).returncode == 124
@@ -110,10 +112,10 @@ def test_timeout_covers_all_attempts(sandbox: Sandbox) -> None:
 
 
 def test_session_sleeps_until_a_limit_is_reset(sandbox: Sandbox) -> None:
-    sandbox.play(WORK + "limit 1m\n\nsay Done.")
+    sandbox.serve_script(WORK + "limit 1m\n\nsay Done.")
     before = time.time()
     session_id = sandbox.launch("Go", "--wait-for-reset", *TOOLS)
-    session = restarted(sandbox, session_id)
+    session = wait_for_restart(sandbox, session_id)
     assert session["status"] == "starting"
     (stored,) = sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0]
     (restart,) = json.loads(stored)
@@ -124,24 +126,24 @@ def test_session_sleeps_until_a_limit_is_reset(sandbox: Sandbox) -> None:
 
 
 def test_session_continues_after_a_limit_is_reset(sandbox: Sandbox) -> None:
-    sandbox.play(WORK + "limit 1s\n\nsay Done.")
+    sandbox.serve_script(WORK + "limit 1s\n\nsay Done.")
     session_id = sandbox.launch("Go", "--wait-for-reset", *TOOLS)
-    session = sandbox.ended(session_id)
+    session = sandbox.wait_for_end(session_id)
     assert (session["status"], session["result_content"]) == ("completed", "Done.")
     assert results(sandbox, session_id) == ["one"]
     assert faults(sandbox, session_id) == []
 
 
 def test_limit_ends_the_session_without_the_option(sandbox: Sandbox) -> None:
-    sandbox.play("limit 1s\n\nsay Done.")
-    session = sandbox.ended(sandbox.launch("Go"))
+    sandbox.serve_script("limit 1s\n\nsay Done.")
+    session = sandbox.wait_for_end(sandbox.launch("Go"))
     assert (session["end_reason"], "limit" in session["error_message"]) == ("api_error", True)
 
 
 def test_partial_line_of_a_first_run_is_replayed_the_same_way(sandbox: Sandbox) -> None:
     """`doctor --fix` replays a journal like this after the loss of the database."""
     # The first run dies in the middle of a line; the second one is another program.
-    sandbox.claude("""
+    sandbox.fake_claude("""
 said = {"type": "assistant", "session_id": "s", "message": {"id": "m", "content": [{"type": "text", "text": "Hm."}]}}
 if os.path.exists("died"):
     print(json.dumps(said))
@@ -153,9 +155,9 @@ else:
     os.kill(os.getpid(), signal.SIGKILL)
 """)
     session_id = sandbox.launch("Go", "--retries", "1")
-    restarted(sandbox, session_id)
-    hurry(sandbox, session_id)
-    session = sandbox.ended(session_id)
+    wait_for_restart(sandbox, session_id)
+    skip_delay(sandbox, session_id)
+    session = sandbox.wait_for_end(session_id)
     assert session["result_content"] == "Done."
     before = sandbox.events(session_id)
     assert [event["event_type"] for event in before] == ["message", "message", "system", "system", "message"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.approvals import asked, asking, feed, waiting
+from tests.helpers.approvals import all_requests, feed_events, launch_with_approvals, wait_for_requests
 from tests.helpers.sandbox import Json, Sandbox, eventually
 from tests.helpers.terminal import Terminal
 
@@ -30,12 +30,12 @@ def bash(command: str, **more: Any) -> tuple[str, dict[str, Any]]:
 
 
 def comments(sandbox: Sandbox) -> list[str | None]:
-    return [request["comment"] for request in asked(sandbox)]
+    return [request["comment"] for request in all_requests(sandbox)]
 
 
 def approve(sandbox: Sandbox, session_id: str, *options: str) -> str:
     """Approve the only pending request; return the command's standard error."""
-    (request,) = waiting(sandbox, session_id)
+    (request,) = wait_for_requests(sandbox, session_id)
     done = sandbox.run("approve", request["id"], *options)
     assert (done.returncode, done.stdout) == (0, f"{request['id']}\n")
     return done.stderr
@@ -44,7 +44,7 @@ def approve(sandbox: Sandbox, session_id: str, *options: str) -> str:
 def wait_for_request(sandbox: Sandbox, name: str, value: Any) -> Json:
     """Wait for a pending request with this value in its input; return it."""
     return eventually(
-        lambda: [request for request in waiting(sandbox) if request["tool_input"].get(name) == value],
+        lambda: [request for request in wait_for_requests(sandbox) if request["tool_input"].get(name) == value],
         f"a request: {value}",
     )[0]
 
@@ -69,9 +69,9 @@ def test_edits_are_accepted_in_the_project_only(sandbox: Sandbox) -> None:
         sandbox.work / "link" / "through-a-link",
     ]
     calls = [write(path) for path in (plain, *guarded)]
-    session_id = asking(sandbox, script(*calls), "--auto-accept-edits", *UNANSWERED)
-    assert sandbox.ended(session_id)["end_reason"] == "success"
-    statuses = {request["tool_input"]["file_path"]: request["status"] for request in asked(sandbox)}
+    session_id = launch_with_approvals(sandbox, script(*calls), "--auto-accept-edits", *UNANSWERED)
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
+    statuses = {request["tool_input"]["file_path"]: request["status"] for request in all_requests(sandbox)}
     assert statuses == {str(plain): "approved"} | {str(path): "denied" for path in guarded}
     assert plain.exists()
     assert not [path for path in guarded if path.exists()]
@@ -86,9 +86,11 @@ def test_editable_home_directory_excludes_hidden_files(sandbox: Sandbox) -> None
     ]
     plain = sandbox.home / "notes.txt"
     calls = [write(path) for path in (plain, *guarded)]
-    session_id = asking(sandbox, script(*calls), "--auto-accept-edits", "--add-dir", str(sandbox.home), *UNANSWERED)
-    sandbox.ended(session_id)
-    assert [request["status"] for request in asked(sandbox)] == ["approved", *["denied"] * 4]
+    session_id = launch_with_approvals(
+        sandbox, script(*calls), "--auto-accept-edits", "--add-dir", str(sandbox.home), *UNANSWERED
+    )
+    sandbox.wait_for_end(session_id)
+    assert [request["status"] for request in all_requests(sandbox)] == ["approved", *["denied"] * 4]
     assert plain.exists()
 
 
@@ -102,9 +104,13 @@ def test_notebook_edit_is_an_edit_of_its_path(sandbox: Sandbox) -> None:
     for path in paths:
         calls += [("Read", {"file_path": str(path)})]
         calls += [("NotebookEdit", {"notebook_path": str(path), "cell_id": "a", "new_source": "text"})]
-    session_id = asking(sandbox, script(*calls), "--auto-accept-edits", "--allowed-tools", "Read", *UNANSWERED)
-    sandbox.ended(session_id)
-    edits = [(Path(request["tool_input"]["notebook_path"]).name, request["status"]) for request in asked(sandbox)]
+    session_id = launch_with_approvals(
+        sandbox, script(*calls), "--auto-accept-edits", "--allowed-tools", "Read", *UNANSWERED
+    )
+    sandbox.wait_for_end(session_id)
+    edits = [
+        (Path(request["tool_input"]["notebook_path"]).name, request["status"]) for request in all_requests(sandbox)
+    ]
     assert edits == [("inside.ipynb", "approved"), ("outside.ipynb", "denied")]
 
 
@@ -115,16 +121,16 @@ def test_always_for_an_edit_allows_no_command(sandbox: Sandbox) -> None:
         bash("touch made"),
         write(sandbox.root / "other"),
     ]
-    session_id = asking(sandbox, script(*calls))
+    session_id = launch_with_approvals(sandbox, script(*calls))
     message = approve(sandbox, session_id, "--always")
     assert "edits in the session's directories, as with --auto-accept-edits, in this session" in message
-    (request,) = waiting(sandbox)
+    (request,) = wait_for_requests(sandbox)
     assert request["tool_name"] == "Bash"
     sandbox.ok("deny", request["id"])
-    (request,) = waiting(sandbox)
+    (request,) = wait_for_requests(sandbox)
     assert request["tool_input"]["file_path"] == str(sandbox.root / "other")
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert comments(sandbox)[1] == "allowed always: Edit"
     assert not (sandbox.work / "made").exists()
 
@@ -132,92 +138,94 @@ def test_always_for_an_edit_allows_no_command(sandbox: Sandbox) -> None:
 def test_always_for_an_edit_elsewhere_allows_only_that_file(sandbox: Sandbox) -> None:
     elsewhere = sandbox.root / "other"
     calls = [write(elsewhere), write(elsewhere), write(sandbox.root / "another"), write(sandbox.work / "plain")]
-    session_id = asking(sandbox, script(*calls))
+    session_id = launch_with_approvals(sandbox, script(*calls))
     assert f"edits of {elsewhere}, in this session" in approve(sandbox, session_id, "--always")
     for path in (sandbox.root / "another", sandbox.work / "plain"):
         sandbox.ok("deny", wait_for_request(sandbox, "file_path", str(path))["id"])
-    sandbox.ended(session_id)
-    assert [request["status"] for request in asked(sandbox)] == ["approved", "approved", "denied", "denied"]
+    sandbox.wait_for_end(session_id)
+    assert [request["status"] for request in all_requests(sandbox)] == ["approved", "approved", "denied", "denied"]
 
 
 @pytest.mark.parametrize("command", ["env *", "sh *", "bash -c *", "sudo *", "python3 build.py *", "touch *"])
 def test_command_that_ends_in_a_star_is_allowed_literally(sandbox: Sandbox, command: str) -> None:
     other = command.replace("*", "-c 'touch pwned'")
-    session_id = asking(sandbox, script(bash(command), bash(command), bash(other)))
+    session_id = launch_with_approvals(sandbox, script(bash(command), bash(command), bash(other)))
     assert f"the Bash command `{command}`, in this session" in approve(sandbox, session_id, "--always")
     request = wait_for_request(sandbox, "command", other)
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert comments(sandbox)[1] == f"allowed always: Bash({command})"
     assert not (sandbox.work / "pwned").exists()
 
 
 def test_safe_suggested_prefix_is_allowed_as_a_prefix(sandbox: Sandbox) -> None:
     (sandbox.work / "package.json").write_text('{"scripts": {"build": "true", "test": "true"}}')
-    session_id = asking(sandbox, script(bash("npm run build"), bash("npm run build -- --all"), bash("npm exec other")))
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(
+        sandbox, script(bash("npm run build"), bash("npm run build -- --all"), bash("npm exec other"))
+    )
+    (request,) = wait_for_requests(sandbox)
     sandbox.sql("UPDATE approvals SET suggested_rule = 'npm run *'")
     message = approve(sandbox, session_id, "--always")
     assert "Bash commands that start with `npm run`, in this session" in message
     request = wait_for_request(sandbox, "command", "npm exec other")
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert comments(sandbox)[1] == "allowed always: Bash(npm run *)"
 
 
 def test_unsafe_suggested_prefix_allows_only_the_command(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, script(bash("xargs touch one"), bash("xargs touch pwned")))
-    waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, script(bash("xargs touch one"), bash("xargs touch pwned")))
+    wait_for_requests(sandbox)
     sandbox.sql("UPDATE approvals SET suggested_rule = 'xargs *'")
     assert "the Bash command `xargs touch one`" in approve(sandbox, session_id, "--always")
     request = wait_for_request(sandbox, "command", "xargs touch pwned")
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
 
 
 def test_rule_includes_how_a_command_runs(sandbox: Sandbox) -> None:
     calls = [bash("touch made"), bash("touch made", timeout=9000), bash("touch made", run_in_background=True)]
-    session_id = asking(sandbox, script(*calls))
+    session_id = launch_with_approvals(sandbox, script(*calls))
     approve(sandbox, session_id, "--always")
     request = wait_for_request(sandbox, "run_in_background", True)
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
-    assert [each["status"] for each in asked(sandbox)] == ["approved", "approved", "denied"]
+    sandbox.wait_for_end(session_id)
+    assert [each["status"] for each in all_requests(sandbox)] == ["approved", "approved", "denied"]
 
 
 def test_monitor_is_allowed_only_for_its_command(sandbox: Sandbox) -> None:
     def monitor(command: str) -> tuple[str, dict[str, Any]]:
         return "Monitor", {"command": command, "description": "Look", "timeout_ms": 5000, "persistent": False}
 
-    session_id = asking(sandbox, script(monitor("touch one"), monitor("id > pwned")))
+    session_id = launch_with_approvals(sandbox, script(monitor("touch one"), monitor("id > pwned")))
     message = approve(sandbox, session_id, "--always")
     assert "touch one" in message
     request = wait_for_request(sandbox, "command", "id > pwned")
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert not (sandbox.work / "pwned").exists()
 
 
 def test_rule_applies_to_one_session(sandbox: Sandbox) -> None:
-    first = asking(sandbox, script(bash("touch made")))
+    first = launch_with_approvals(sandbox, script(bash("touch made")))
     approve(sandbox, first, "--always")
-    sandbox.ended(first)
+    sandbox.wait_for_end(first)
     (sandbox.work / "made").unlink()
     second = sandbox.launch("Hi", "--approvals")
-    (request,) = waiting(sandbox, second)
+    (request,) = wait_for_requests(sandbox, second)
     sandbox.ok("deny", request["id"])
-    sandbox.ended(second)
+    sandbox.wait_for_end(second)
     assert not (sandbox.work / "made").exists()
     assert (len(rules(sandbox, first)), rules(sandbox, second)) == (1, [])
 
 
 def test_rules_can_be_listed_and_revoked(sandbox: Sandbox) -> None:
     calls = [bash("touch one"), bash("touch two"), bash("touch two"), bash("touch one")]
-    session_id = asking(sandbox, script(*calls))
+    session_id = launch_with_approvals(sandbox, script(*calls))
     message = approve(sandbox, session_id, "--always")
-    waiting(sandbox)
+    wait_for_requests(sandbox)
     approve(sandbox, session_id, "--always")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     first, second = rules(sandbox, session_id)
     assert (first["tool_name"], first["kind"], first["content"]) == ("Bash", "exact", "touch one")
     assert first["words"] == "the Bash command `touch one`, in this session"
@@ -226,19 +234,19 @@ def test_rules_can_be_listed_and_revoked(sandbox: Sandbox) -> None:
     assert comments(sandbox) == [None, None, *(f"allowed always: Bash({name})" for name in ("touch two", "touch one"))]
     assert second["content"] == "touch two"
     with Terminal(sandbox, "show", session_id, columns=120) as terminal:
-        terminal.shows(f"{first['id']}: {first['words']}")
-        assert terminal.ended()[0] == 0
+        terminal.wait_for_output(f"{first['id']}: {first['words']}")
+        assert terminal.wait_for_exit()[0] == 0
     assert sandbox.run("set", session_id, "--forget-rule", "none").returncode == 2
     sandbox.ok("set", session_id, "--forget-rule", first["id"][:4])
     assert rules(sandbox, session_id) == [second]
-    (change,) = feed(sandbox, "session_settings_changed")
+    (change,) = feed_events(sandbox, "session_settings_changed")
     assert change["data"] == {"forgotten_rules": [first["id"]]}
     sandbox.ok("set", session_id, "--forget-rule", "all")
     assert rules(sandbox, session_id) == []
 
 
 def test_revoked_rule_allows_nothing(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, script(bash("touch one"), bash("touch two"), bash("touch one")))
+    session_id = launch_with_approvals(sandbox, script(bash("touch one"), bash("touch two"), bash("touch one")))
     approve(sandbox, session_id, "--always")
     request = wait_for_request(sandbox, "command", "touch two")
     sandbox.ok("set", session_id, "--forget-rule", "all")
@@ -247,20 +255,20 @@ def test_revoked_rule_allows_nothing(sandbox: Sandbox) -> None:
     sandbox.ok("approve", request["id"])
     request = wait_for_request(sandbox, "command", "touch one")
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
-    assert [each["status"] for each in asked(sandbox)] == ["approved", "approved", "denied"]
+    sandbox.wait_for_end(session_id)
+    assert [each["status"] for each in all_requests(sandbox)] == ["approved", "approved", "denied"]
 
 
 def test_old_rule_for_a_whole_tool_allows_no_command(sandbox: Sandbox) -> None:
-    session_id = asking(sandbox, script(bash("touch first"), bash("touch made"), write("plain")))
-    (request,) = waiting(sandbox)
+    session_id = launch_with_approvals(sandbox, script(bash("touch first"), bash("touch made"), write("plain")))
+    (request,) = wait_for_requests(sandbox)
     for tool in ("Bash", "Write"):
         sandbox.sql("INSERT INTO approval_rules VALUES (?, ?, 'tool', '')", session_id, tool)
     sandbox.ok("approve", request["id"])
     request = wait_for_request(sandbox, "command", "touch made")
     sandbox.ok("deny", request["id"])
-    sandbox.ended(session_id)
-    assert [each["status"] for each in asked(sandbox)] == ["approved", "denied", "approved"]
+    sandbox.wait_for_end(session_id)
+    assert [each["status"] for each in all_requests(sandbox)] == ["approved", "denied", "approved"]
     bash_rule, write_rule = rules(sandbox, session_id)
     assert bash_rule["words"].startswith("no Bash calls")
     assert write_rule["words"].startswith("edits in the session's directories")

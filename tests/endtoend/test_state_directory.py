@@ -14,8 +14,8 @@ import pytest
 
 from hldctl.permission_hook.command import build_hook_command
 from tests.faults.outcome import assert_no_process_is_left, assert_refused
-from tests.helpers.another_user import OTHER, UNPRIVILEGED, given_away
-from tests.helpers.sandbox import GATED, Sandbox, eventually, kill
+from tests.helpers.another_user import OTHER_UID, UNPRIVILEGED_PREFIX, owned_by_another_user
+from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, kill
 
 COMMANDS = (
     ["launch", "Go"],
@@ -41,7 +41,7 @@ COMMANDS = (
 
 def session_with_pending_command(sandbox: Sandbox) -> str:
     """Create an ended session whose `on_end` command has to be run by the next supervisor."""
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     sandbox.ok("launch", "Go", "--on-end", "touch ran", "--retries", "1", "--wait")
     session_id: str = sandbox.show("last")["id"]
     assert_no_process_is_left(sandbox)
@@ -66,12 +66,12 @@ def test_commands_refuse_another_users_state_and_run_nothing_of_it(sandbox: Sand
     profile = sandbox.home / ".profile"
     profile.write_text(f"touch {sandbox.work}/ran\n")
     environment = {"HLDCTL_HOME": str(link if is_linked else sandbox.state.root), "SHELL": "/bin/sh"}
-    with given_away(sandbox.state.root):
+    with owned_by_another_user(sandbox.state.root):
         before = tree(sandbox.state.root)
         for command in COMMANDS:
             # Without HLDCTL_CLAUDE, launch asks the login shell, which runs the profile.
             done = sandbox.run(*command, environment=environment | {"HLDCTL_CLAUDE": "", "PATH": "/usr/bin:/bin"})
-            assert_refused(done, f"belongs to user {OTHER}")
+            assert_refused(done, f"belongs to user {OTHER_UID}")
         adoption = subprocess.run(
             [sys.executable, "-m", "hldctl.supervisor", "adopt", session_id],
             env=sandbox.environment | environment,
@@ -88,7 +88,7 @@ def test_commands_refuse_another_users_state_and_run_nothing_of_it(sandbox: Sand
 
 
 def test_hook_denies_what_another_users_database_would_allow(sandbox: Sandbox) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     session_id = sandbox.launch("Go", "--dangerously-skip-permissions", "--wait", "--json")
     session_id = sandbox.show("last")["id"]
     assert_no_process_is_left(sandbox)
@@ -106,9 +106,9 @@ def test_hook_denies_what_another_users_database_would_allow(sandbox: Sandbox) -
         ).stdout
 
     assert '"allow"' in answer()
-    with given_away(sandbox.state.root):
+    with owned_by_another_user(sandbox.state.root):
         assert '"deny"' in answer()
-    with given_away(sandbox.state.database):
+    with owned_by_another_user(sandbox.state.database):
         assert '"deny"' in answer()
 
 
@@ -119,7 +119,7 @@ def test_file_put_into_a_session_by_another_user_is_not_run(sandbox: Sandbox, pa
     path: Path = getattr(files, part)
     if not path.exists():
         path.write_text("{}")
-    with given_away(path):
+    with owned_by_another_user(path):
         sandbox.ok("ls")
         assert_no_process_is_left(sandbox)
         assert not (sandbox.work / "ran").exists()
@@ -135,7 +135,7 @@ def test_file_put_into_a_session_by_another_user_is_not_run(sandbox: Sandbox, pa
 def test_commands_refuse_a_part_of_the_state_of_another_user(sandbox: Sandbox, part: str) -> None:
     session_with_pending_command(sandbox)
     path: Path = getattr(sandbox.state, part)
-    with given_away(path):
+    with owned_by_another_user(path):
         for command in COMMANDS:
             assert_refused(sandbox.run(*command), str(path), "belongs to", "chown")
     assert not (sandbox.work / "ran").exists()
@@ -155,9 +155,9 @@ SESSION_COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("prefix", [(), UNPRIVILEGED], ids=["privileged", "unprivileged"])
+@pytest.mark.parametrize("prefix", [(), UNPRIVILEGED_PREFIX], ids=["privileged", "unprivileged"])
 def test_commands_ignore_a_session_in_another_users_directory(sandbox: Sandbox, prefix: tuple[str, ...]) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     sandbox.ok("launch", "Go", "--wait")
     sandbox.ok("launch", "Go", "--wait")
     session_id, other = (session["id"] for session in json.loads(sandbox.ok("ls", "--json")))
@@ -168,7 +168,7 @@ def test_commands_ignore_a_session_in_another_users_directory(sandbox: Sandbox, 
     # Root would follow it and write the session's title into another file.
     files.session_record.with_name(f"session.json.{os.getpid()}.tmp").symlink_to(treasure)
     sandbox.prefix = prefix
-    with given_away(files.directory):
+    with owned_by_another_user(files.directory):
         before = tree(files.directory)
         for command in SESSION_COMMANDS:
             assert_refused(sandbox.run(*command, session_id), str(files.directory), "belongs to")
@@ -181,7 +181,7 @@ def test_commands_ignore_a_session_in_another_users_directory(sandbox: Sandbox, 
 
 
 def test_request_in_another_users_directory_is_not_answered(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "touch allowed"}\n\nsay Done.')
+    sandbox.serve_script('call Bash {"command": "touch allowed"}\n\nsay Done.')
     session_id = sandbox.launch("Go", "--approvals")
 
     def requests() -> list[dict[str, Any]]:
@@ -190,23 +190,23 @@ def test_request_in_another_users_directory_is_not_answered(sandbox: Sandbox) ->
 
     (request,) = eventually(requests, "the request")
     directory = sandbox.files(session_id).directory
-    with given_away(directory):
+    with owned_by_another_user(directory):
         for command in (["approve", request["id"]], ["deny", request["id"]], ["approve", "--all"]):
             assert_refused(sandbox.run(*command), str(directory), "belongs to")
     assert [request["status"] for request in requests()] == ["pending"]
     sandbox.ok("approve", request["id"])
-    assert sandbox.ended(session_id)["result_content"] == "Done."
+    assert sandbox.wait_for_end(session_id)["result_content"] == "Done."
     assert (sandbox.work / "allowed").exists()
 
 
 @pytest.mark.parametrize("part", ["directory of sessions", "directory of a session"])
 def test_inaccessible_directory_gives_an_error_message(sandbox: Sandbox, part: str) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     sandbox.ok("launch", "Go", "--wait")
     session_id = sandbox.show("last")["id"]
     assert_no_process_is_left(sandbox)
     closed = sandbox.state.sessions if part == "directory of sessions" else sandbox.files(session_id).directory
-    sandbox.prefix = UNPRIVILEGED
+    sandbox.prefix = UNPRIVILEGED_PREFIX
     closed.chmod(0)
     try:
         for command in COMMANDS:
@@ -218,7 +218,7 @@ def test_inaccessible_directory_gives_an_error_message(sandbox: Sandbox, part: s
         closed.chmod(0o700)
 
 
-@pytest.mark.parametrize("prefix", [(), UNPRIVILEGED], ids=["privileged", "unprivileged"])
+@pytest.mark.parametrize("prefix", [(), UNPRIVILEGED_PREFIX], ids=["privileged", "unprivileged"])
 @pytest.mark.parametrize("part", ["directory", "environment", "rehearsal"])
 def test_session_in_another_users_directory_is_not_continued(
     sandbox: Sandbox, prefix: tuple[str, ...], part: str
@@ -229,7 +229,7 @@ def test_session_in_another_users_directory_is_not_continued(
     session_id = sandbox.show("last")["id"]
     assert_no_process_is_left(sandbox)
     sandbox.prefix = prefix
-    with given_away(getattr(sandbox.files(session_id), part)):
+    with owned_by_another_user(getattr(sandbox.files(session_id), part)):
         assert_refused(sandbox.run("continue", "last", "Go on"), "belongs to")
     # A file that the user owns but cannot read gives an error message too.
     own = sandbox.files(session_id).rehearsal
@@ -259,11 +259,11 @@ def test_commands_do_not_restrict_a_shared_directory(
 
 def test_supervisors_do_not_recreate_a_deleted_state_directory(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--on-end", "touch ran")
     sandbox.launch("Hello")
-    sandbox.journal_has(session_id, "go-on")
-    (claude,) = sandbox.running("stream-json")
+    sandbox.wait_for_journal(session_id, "go-on")
+    (claude,) = sandbox.processes_with_argument("stream-json")
     assert len(sandbox.supervisors()) == 2
 
     def delete() -> bool:
@@ -274,23 +274,23 @@ def test_supervisors_do_not_recreate_a_deleted_state_directory(sandbox: Sandbox)
     eventually(delete, "the directory to be gone")
     eventually(lambda: not sandbox.supervisors(), "the supervisors to leave")
     assert claude.is_running()
-    sandbox.go_on()
+    sandbox.release()
     assert_no_process_is_left(sandbox)
     assert not sandbox.state.root.exists()
 
 
 def test_session_continues_in_a_moved_state_directory(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     moved = Sandbox(sandbox.root / "moved", {**sandbox.environment, "HLDCTL_HOME": str(sandbox.root / "moved/state")})
     sandbox.state.root.rename(moved.state.root)
     try:
         eventually(lambda: not sandbox.supervisors(), "the supervisor to leave")
         assert "deleted or moved" in moved.files(session_id).log.read_text()
         assert moved.show(session_id)["status"] == "running"
-        sandbox.go_on()
-        assert moved.ended(session_id)["result_content"] == "Two."
+        sandbox.release()
+        assert moved.wait_for_end(session_id)["result_content"] == "Two."
         assert_no_process_is_left(moved)
     finally:
         kill(moved.processes())

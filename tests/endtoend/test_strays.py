@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, is_dead, kill, kill_and_wait
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually, is_dead, kill, kill_and_wait
 
 
 def tails(sandbox: Sandbox) -> list[psutil.Process]:
@@ -18,7 +18,7 @@ def tails(sandbox: Sandbox) -> list[psutil.Process]:
 
 def test_no_process_outlives_an_interrupt(sandbox: Sandbox) -> None:
     """The tool, its child in a new process session, and a process that forked twice are all terminated."""
-    sandbox.play(
+    sandbox.serve_script(
         'say Here.\ncall Bash {"command": "setsid tail -f /dev/null & (tail -f /dev/zero > /dev/null &) ;'
         ' echo started; tail -f /dev/null"}\n\nsay Never said.'
     )
@@ -30,12 +30,12 @@ def test_no_process_outlives_an_interrupt(sandbox: Sandbox) -> None:
 
 
 def test_no_process_outlives_a_killed_claude(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "setsid tail -f /dev/null & tail -f /dev/null"}\n\nsay Never said.')
+    sandbox.serve_script('call Bash {"command": "setsid tail -f /dev/null & tail -f /dev/null"}\n\nsay Never said.')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     eventually(lambda: len(tails(sandbox)) >= 2, "the tools to run")
     psutil.Process(sandbox.show(session_id)["pid"]).kill()
     sandbox.run("wait", session_id)
-    eventually(lambda: not sandbox.processes(), "all to end", PATIENCE)
+    eventually(lambda: not sandbox.processes(), "all to end", TIMEOUT_SECONDS)
 
 
 MCP_SERVER = Path(__file__).parents[1] / "helpers" / "mcp_server.py"
@@ -47,22 +47,24 @@ HOOK = {
 
 @pytest.mark.parametrize("how", ["interrupt", "by force", "kill"])
 def test_mcp_servers_and_hooks_do_not_outlive_the_session(sandbox: Sandbox, how: str) -> None:
-    sandbox.play('call Write {"file_path": "made", "content": "x"}\n\nsay Never said.')
+    sandbox.serve_script('call Write {"file_path": "made", "content": "x"}\n\nsay Never said.')
     session_id = sandbox.launch("Hi", "--mcp-config", json.dumps(MCP_CONFIG), "--settings", json.dumps(HOOK))
     eventually(lambda: tails(sandbox), "the hook to ask")
-    assert sandbox.running(str(MCP_SERVER))
+    assert sandbox.processes_with_argument(str(MCP_SERVER))
     if how == "kill":
         psutil.Process(sandbox.show(session_id)["pid"]).kill()
     else:
         sandbox.ok("interrupt", session_id, *(["--timeout", "0"] if how == "by force" else []))
     sandbox.run("wait", session_id)
-    eventually(lambda: not sandbox.processes(), "all to end", PATIENCE)
+    eventually(lambda: not sandbox.processes(), "all to end", TIMEOUT_SECONDS)
 
 
 def test_processes_left_by_a_normal_end_stay_and_are_named(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "setsid tail -f /dev/null > /dev/null 2>&1 & echo started"}\n\nsay Done.')
+    sandbox.serve_script(
+        'call Bash {"command": "setsid tail -f /dev/null > /dev/null 2>&1 & echo started"}\n\nsay Done.'
+    )
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     (left,) = tails(sandbox)
     assert sandbox.show(session_id)["left_running"] == [{"pid": left.pid, "command": "tail -f /dev/null"}]
     assert f"still running               {left.pid} tail -f /dev/null" in sandbox.ok("show", session_id)
@@ -89,7 +91,7 @@ def script_with_orphan(environment: str) -> str:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system makes a supervisor the parent of orphans")
 def test_orphan_without_environment_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
-    sandbox.play(script_with_orphan('env -i PATH="$PATH"'))
+    sandbox.serve_script(script_with_orphan('env -i PATH="$PATH"'))
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     stray = orphan(sandbox)
     try:
@@ -102,7 +104,7 @@ def test_orphan_without_environment_does_not_outlive_an_interrupt(sandbox: Sandb
 
 
 def test_orphan_of_a_dead_supervisor_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
-    sandbox.play(script_with_orphan("env"))
+    sandbox.serve_script(script_with_orphan("env"))
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     stray = orphan(sandbox)
     kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
@@ -116,7 +118,7 @@ def test_interrupt_of_an_outer_session_spares_the_inner_one(
     """This includes a process without a marker, whose supervisor has become a child of the outer supervisor."""
     inner = f"env -i PATH=\"$PATH\" sh -c '{ORPHAN}'"
     launch = f"{sys.executable} -m hldctl launch --allowed-tools Bash inner; tail -f /dev/null"
-    sandbox.play(
+    sandbox.serve_script(
         f"call Bash {json.dumps({'command': launch})}\n\nsay Never said.\n\n"
         f"[inner]\ncall Bash {json.dumps({'command': inner})}\n\nsay Never said."
     )

@@ -26,9 +26,9 @@ say Part two is done.
 
 
 def test_two_background_subagents_complete_in_one_session(sandbox: Sandbox) -> None:
-    sandbox.play(TWO_IN_THE_BACKGROUND)
+    sandbox.serve_script(TWO_IN_THE_BACKGROUND)
     session_id = sandbox.launch("Begin", "--allowed-tools", "Agent,Bash")
-    session = sandbox.ended(session_id)
+    session = sandbox.wait_for_end(session_id)
     lines = [json.loads(line) for line in sandbox.files(session_id).journal.read_bytes().splitlines()]
     inits = [line for line in lines if line["type"] == "system" and line["subtype"] == "init"]
     results = [line for line in lines if line["type"] == "result"]

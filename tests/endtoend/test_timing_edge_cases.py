@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from tests.helpers.kill_at import crash_at
-from tests.helpers.restarts import hurry, restarted
-from tests.helpers.sandbox import PATIENCE, Sandbox, eventually, falls_asleep, kill_and_wait, wakeups
-from tests.helpers.statuses import reaches
+from tests.helpers.restarts import skip_delay, wait_for_restart
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, count_wakeups, eventually, kill_and_wait, wait_until_asleep
+from tests.helpers.statuses import wait_for_status
 
 INIT = 'print(json.dumps({"type": "system", "subtype": "init", "session_id": "s"}), flush=True)\n'
 OK = 'print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "ok"}), flush=True)\n'
@@ -33,35 +33,37 @@ def kill(sandbox: Sandbox, session_id: str, *names: str) -> None:
 
 
 def go_on(sandbox: Sandbox) -> None:
-    sandbox.go_on()
+    sandbox.release()
 
 
 def stays_asleep(sandbox: Sandbox, session_id: str, command: str) -> bool:
     """Return whether the supervisor hardly wakes up while the command is run three times."""
     supervisor = psutil.Process(column(sandbox, session_id, "supervisor_pid"))
-    falls_asleep(supervisor)
-    before = wakeups(supervisor)
+    wait_until_asleep(supervisor)
+    before = count_wakeups(supervisor)
     for _ in range(3):
         sandbox.ok(command)
-    return wakeups(supervisor) - before < 5
+    return count_wakeups(supervisor) - before < 5
 
 
 def test_idle_time_excludes_the_queue_and_pauses(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.claude(f'if not os.path.exists("crashed"):\n    open("crashed", "w")\n    os.kill(os.getpid(), 9)\n{WAITS}')
+    sandbox.fake_claude(
+        f'if not os.path.exists("crashed"):\n    open("crashed", "w")\n    os.kill(os.getpid(), 9)\n{WAITS}'
+    )
     first = sandbox.launch("Go", "--retries", "1", "--idle-timeout", "1h")
     waits = sandbox.launch("Go", "--idle-timeout", "1h")
-    restarted(sandbox, first)
+    wait_for_restart(sandbox, first)
     for session_id in (first, waits):
         os.utime(sandbox.files(session_id).journal, (0, 0))
-    hurry(sandbox, first)
+    skip_delay(sandbox, first)
     go_on(sandbox)
-    assert [sandbox.ended(session_id)["end_reason"] for session_id in (first, waits)] == ["success"] * 2
+    assert [sandbox.wait_for_end(session_id)["end_reason"] for session_id in (first, waits)] == ["success"] * 2
 
 
 @pytest.mark.parametrize("result", ["中" * 50_000, "x" * 3_000_000])
 def test_long_result_does_not_prevent_the_on_end_command(sandbox: Sandbox, result: str) -> None:
-    sandbox.claude(INIT + OK.replace('"ok"', f'"{result[0]}" * {len(result)}'))
+    sandbox.fake_claude(INIT + OK.replace('"ok"', f'"{result[0]}" * {len(result)}'))
     done = sandbox.run("launch", "Go", "--on-end", "wc -c > told; pwd > where", "--wait", "-q")
     assert (done.returncode, len(done.stdout)) == (0, len(result) + 1)
     assert int((sandbox.work / "told").read_text()) > len(result)
@@ -70,9 +72,9 @@ def test_long_result_does_not_prevent_the_on_end_command(sandbox: Sandbox, resul
 
 @pytest.mark.parametrize("option", [("--retries", "3"), ("--on-end", "until [ -e go-on ]; do sleep 0.1; done")])
 def test_adopter_does_not_wait_for_a_pause_or_a_command(sandbox: Sandbox, option: tuple[str, str]) -> None:
-    sandbox.claude(WAITS)
+    sandbox.fake_claude(WAITS)
     session_id = sandbox.launch("Go", *option)
-    sandbox.journal_has(session_id, "init")
+    sandbox.wait_for_journal(session_id, "init")
     kill(sandbox, session_id, "supervisor_pid", "pid")
     sandbox.ok("ls")
     assert column(sandbox, session_id, "restarts") or column(sandbox, session_id, "on_end_pending")
@@ -81,7 +83,7 @@ def test_adopter_does_not_wait_for_a_pause_or_a_command(sandbox: Sandbox, option
 
 def test_replacement_waiting_for_a_slot_can_be_interrupted(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.claude(WAITS)
+    sandbox.fake_claude(WAITS)
     sandbox.launch("first")
     replace = ("launch", "Go", "--name", "nightly", "--if-running", "replace")
     queued = sandbox.launch(*replace[1:])
@@ -90,13 +92,13 @@ def test_replacement_waiting_for_a_slot_can_be_interrupted(sandbox: Sandbox) -> 
         eventually(lambda: column(sandbox, queued, "status") == "interrupted", "it to be replaced")
         newest = sandbox.ok("ls", "-q").split()[0]
         launch.send_signal(signal.SIGTERM)
-        assert launch.wait(PATIENCE) == 130
+        assert launch.wait(TIMEOUT_SECONDS) == 130
     assert column(sandbox, newest, "status") == "interrupted"
 
 
 def test_relative_home_works_for_processes_of_supervisors(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.claude(WAITS)
+    sandbox.fake_claude(WAITS)
     relative = {"HLDCTL_HOME": "../state"}
     first, second = (sandbox.launch("Go", environment=relative) for _ in range(2))
     kill(sandbox, first, "supervisor_pid", "pid")
@@ -113,9 +115,9 @@ def reaches_without_commands(sandbox: Sandbox, session_id: str, status: str) -> 
 
 def test_session_elsewhere_uses_no_slot_and_wakes_no_supervisor(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.claude(WAITS)
+    sandbox.fake_claude(WAITS)
     foreign = sandbox.launch("Go")
-    sandbox.journal_has(foreign, "init")
+    sandbox.wait_for_journal(foreign, "init")
     kill(sandbox, foreign, "supervisor_pid", "pid")
     sandbox.sql("UPDATE sessions SET host = 'elsewhere', boot_id = 'another' WHERE id = ?", foreign)
     first, waits = sandbox.launch("Go"), sandbox.launch("Go")
@@ -125,9 +127,9 @@ def test_session_elsewhere_uses_no_slot_and_wakes_no_supervisor(sandbox: Sandbox
 
 def test_session_with_deleted_files_frees_its_slot(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.claude(WAITS)
+    sandbox.fake_claude(WAITS)
     first, waits = sandbox.launch("Go", "--on-end", "true"), sandbox.launch("Go")
-    sandbox.journal_has(first, "init")
+    sandbox.wait_for_journal(first, "init")
     supervisor = psutil.Process(column(sandbox, first, "supervisor_pid"))
     supervisor.suspend()
     shutil.rmtree(sandbox.files(first).directory)
@@ -139,29 +141,29 @@ def test_session_with_deleted_files_frees_its_slot(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("options", [("--name", "nightly"), ("--retries", "1")])
 def test_environment_file_is_deleted_when_no_longer_needed(sandbox: Sandbox, options: tuple[str, str]) -> None:
-    sandbox.claude(WAITS)
+    sandbox.fake_claude(WAITS)
     session_id = sandbox.launch("Go", *options)
-    sandbox.journal_has(session_id, "init")
+    sandbox.wait_for_journal(session_id, "init")
     request = sandbox.files(session_id).request
     assert request.exists() == ("--retries" in options)
     assert not request.exists() or request.stat().st_mode & 0o777 == 0o600
     go_on(sandbox)
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert not request.exists()
 
 
 def test_refused_continuation_does_not_stop_its_parent(sandbox: Sandbox) -> None:
-    sandbox.claude(WAITS)
+    sandbox.fake_claude(WAITS)
     sandbox.launch("Go", "--name", "nightly")
     parent = sandbox.launch("Go")
-    sandbox.journal_has(parent, "init")
+    sandbox.wait_for_journal(parent, "init")
     assert sandbox.run("continue", parent, "more", "--name", "nightly").returncode == 4
     assert column(sandbox, parent, "status") == "running"
 
 
 def test_queued_session_survives_a_new_host_name(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.claude(WAITS)
+    sandbox.fake_claude(WAITS)
     first, last = sandbox.launch("Go"), sandbox.launch("Go", "--timeout", "1h")
     sandbox.sql("UPDATE sessions SET host = 'as-it-was-before', created_at = created_at - 7200000")
     kill(sandbox, last, "supervisor_pid")
@@ -172,10 +174,10 @@ def test_queued_session_survives_a_new_host_name(sandbox: Sandbox) -> None:
 
 def test_lost_database_gives_no_second_slot_or_name(sandbox: Sandbox) -> None:
     sandbox.configure("max_running = 1")
-    sandbox.claude(WAITS)
+    sandbox.fake_claude(WAITS)
     ids = [sandbox.launch("Go", "--name", "nightly", "--if-running", "queue") for _ in range(2)]
     ids.append(sandbox.launch("Go"))
-    sandbox.journal_has(ids[0], "init")
+    sandbox.wait_for_journal(ids[0], "init")
     for process in sandbox.supervisors():
         kill_and_wait(process)
     for file in sandbox.state.root.glob("hldctl.db*"):
@@ -185,24 +187,24 @@ def test_lost_database_gives_no_second_slot_or_name(sandbox: Sandbox) -> None:
     sandbox.run("doctor", "--fix")
     assert [column(sandbox, session_id, "status") for session_id in ids] == ["running", "queued", "queued"]
     go_on(sandbox)
-    assert [sandbox.ended(session_id)["status"] for session_id in ids] == ["completed"] * 3
+    assert [sandbox.wait_for_end(session_id)["status"] for session_id in ids] == ["completed"] * 3
 
 
 @pytest.mark.parametrize("resets_at", [1_800_000_000_000_000, -5, 0, '"soon"', "[]"])
 def test_invalid_reset_time_is_none(sandbox: Sandbox, resets_at: object) -> None:
     limit = f'{{"type": "rate_limit_event", "rate_limit_info": {{"status": "rejected", "resetsAt": {resets_at}}}}}'
     failed = '{"type": "result", "subtype": "success", "is_error": true, "api_error_status": 429, "result": "limit"}'
-    sandbox.claude(f"{INIT}print({limit!r})\nprint({failed!r})\nsys.exit(1)")
-    assert sandbox.ended(sandbox.launch("Go", "--wait-for-reset"))["end_reason"] == "api_error"
+    sandbox.fake_claude(f"{INIT}print({limit!r})\nprint({failed!r})\nsys.exit(1)")
+    assert sandbox.wait_for_end(sandbox.launch("Go", "--wait-for-reset"))["end_reason"] == "api_error"
 
 
 def test_past_reset_time_is_retried_with_growing_pauses(sandbox: Sandbox) -> None:
-    sandbox.play("limit 1m\n\nsay Done.")
+    sandbox.serve_script("limit 1m\n\nsay Done.")
     limit = '{"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": 1700000000}}'
     failed = '{"type": "result", "subtype": "success", "is_error": true, "api_error_status": 429, "result": "limit"}'
-    sandbox.claude(f"{INIT}print({limit!r})\nprint({failed!r})\nsys.exit(1)")
+    sandbox.fake_claude(f"{INIT}print({limit!r})\nprint({failed!r})\nsys.exit(1)")
     session_id = sandbox.launch("Go", "--wait-for-reset")
-    restarted(sandbox, session_id)
+    wait_for_restart(sandbox, session_id)
     pauses = []
     for number in range(3):
         restarts = eventually(lambda number=number: restarts_if_at_least(sandbox, session_id, number + 1), "one more")  # type: ignore[misc]
@@ -231,14 +233,14 @@ def end_pause(sandbox: Sandbox, session_id: str) -> None:
 
 
 def test_on_end_command_has_the_launchers_umask(sandbox: Sandbox) -> None:
-    sandbox.claude(INIT + OK)
+    sandbox.fake_claude(INIT + OK)
     sandbox.ok("launch", "Go", "--on-end", "umask > told", "--wait", "-q")
     assert (sandbox.work / "told").read_text().strip() == "0022"
 
 
 @pytest.mark.parametrize("command", ["cat > told <<EOF\nhello", "echo hello > told #", "echo hello > told \\"])
 def test_accepted_command_is_run(sandbox: Sandbox, command: str) -> None:
-    sandbox.claude(INIT + OK)
+    sandbox.fake_claude(INIT + OK)
     sandbox.ok("launch", "Go", "--on-end", command, "--wait", "-q")
     assert (sandbox.work / "told").exists()
 
@@ -254,17 +256,17 @@ def test_rehearsal_accepts_unusual_settings_and_leaks_nothing(sandbox: Sandbox, 
 
 def test_failed_prune_does_not_prevent_a_launch(sandbox: Sandbox) -> None:
     sandbox.configure("[prune]\nkeep = 5")
-    sandbox.claude(INIT + OK)
+    sandbox.fake_claude(INIT + OK)
     sandbox.state.root.mkdir(mode=0o700, parents=True)
     sandbox.state.prune_log.mkdir()
     os.utime(sandbox.state.prune_log, (0, 0))
-    assert sandbox.ended(sandbox.launch("Go"))["status"] == "completed"
+    assert sandbox.wait_for_end(sandbox.launch("Go"))["status"] == "completed"
 
 
 @pytest.mark.parametrize("options", [("--name", "nightly"), ("--retries", "1")])
 def test_claude_code_started_by_a_script_starts_once(sandbox: Sandbox, options: tuple[str, str]) -> None:
     """asdf and mise put such a script in front of it; the supervisor dies before it has recorded the pid."""
-    real = sandbox.claude('open("runs", "a").write("x")\n' + WAITS)
+    real = sandbox.fake_claude('open("runs", "a").write("x")\n' + WAITS)
     real = real.rename(real.with_name("real"))
     shim = Path(sandbox.environment["HLDCTL_CLAUDE"])
     shim.write_text(f'#!/bin/sh\nexec {sys.executable} {real} "$@"\n')
@@ -272,25 +274,25 @@ def test_claude_code_started_by_a_script_starts_once(sandbox: Sandbox, options: 
     crash_at(sandbox, "spawn:return")
     sandbox.run("launch", "Go", *options)
     session_id = eventually(lambda: sandbox.ok("ls", "-q").strip(), "the session")
-    reaches(sandbox, session_id, "running")
+    wait_for_status(sandbox, session_id, "running")
     go_on(sandbox)
-    assert sandbox.ended(session_id)["status"] == "completed"
+    assert sandbox.wait_for_end(session_id)["status"] == "completed"
     assert (sandbox.work / "runs").read_text() == "x"
 
 
 @pytest.mark.parametrize("step", ["start_claude:call", "create:return", "admit:call"])
 def test_launch_reported_as_failed_is_not_done_later(sandbox: Sandbox, step: str) -> None:
-    sandbox.claude('open("runs", "a").write("x")\n' + INIT + OK)
+    sandbox.fake_claude('open("runs", "a").write("x")\n' + INIT + OK)
     crash_at(sandbox, step)
     assert sandbox.run("launch", "Go", "--name", "nightly", "--retries", "1").returncode == 5
     for session_id in sandbox.ok("ls", "-q").split():
-        assert sandbox.ended(session_id)["end_reason"] == "lost"
+        assert sandbox.wait_for_end(session_id)["end_reason"] == "lost"
     assert not (sandbox.work / "runs").exists()
 
 
 @pytest.mark.parametrize("step", ["save_request:return", "write_inputs:return"])
 def test_remains_of_a_killed_launch_are_removed(sandbox: Sandbox, step: str) -> None:
-    sandbox.claude(INIT + OK)
+    sandbox.fake_claude(INIT + OK)
     (sandbox.work / "script").write_text("say Done.")
     crash_at(sandbox, step)
     assert sandbox.run("launch", "Go", "--name", "nightly", "--rehearse", "script").returncode == 5
@@ -302,16 +304,16 @@ def test_remains_of_a_killed_launch_are_removed(sandbox: Sandbox, step: str) -> 
 
 @pytest.mark.parametrize("step", ["conclude:return", "SessionLifecycle._finish:call", "end:return", "end:call"])
 def test_environment_file_of_a_killed_session_is_deleted(sandbox: Sandbox, step: str) -> None:
-    sandbox.claude(INIT + OK)
+    sandbox.fake_claude(INIT + OK)
     crash_at(sandbox, step)
     session_id = sandbox.launch("Go", "--retries", "1")
     eventually((sandbox.root / "killed").exists, "the step")
-    assert sandbox.ended(session_id)["status"] == "completed"
+    assert sandbox.wait_for_end(session_id)["status"] == "completed"
     assert not sandbox.files(session_id).request.exists()
 
 
 def test_rm_reports_a_running_on_end_command(sandbox: Sandbox) -> None:
-    sandbox.claude(INIT + OK)
+    sandbox.fake_claude(INIT + OK)
     session_id = sandbox.launch("Go", "--on-end", "until [ -e go-on ]; do sleep 0.1; done")
     eventually(lambda: column(sandbox, session_id, "on_end_pending"), "the end")
     refused = sandbox.run("rm", session_id)

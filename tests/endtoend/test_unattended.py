@@ -9,14 +9,14 @@ import subprocess
 import pytest
 
 from hldctl.rehearsal.script import parse
-from tests.helpers.sandbox import PATIENCE, Sandbox, eventually
-from tests.helpers.statuses import TOOLS, WAITING
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually
+from tests.helpers.statuses import ALLOW_BASH, WAITING_SCRIPT
 
 DENIED = 'call Bash {"command": "touch forbidden"}\n\nsay Done.'
 
 
 def test_denied_tool_is_a_failure_with_fail_on_denial(sandbox: Sandbox) -> None:
-    sandbox.play(DENIED)
+    sandbox.serve_script(DENIED)
     assert sandbox.run("launch", "Go", "--wait").returncode == 0
     done = sandbox.run("launch", "Go", "--wait", "--fail-on-denial")
     assert (done.returncode, done.stdout) == (1, "Done.\n")
@@ -27,8 +27,8 @@ def test_denied_tool_is_a_failure_with_fail_on_denial(sandbox: Sandbox) -> None:
 
 
 def test_session_without_denials_completes_with_fail_on_denial(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "echo out"}\n\nsay Done.')
-    assert sandbox.run("launch", "Go", "--wait", "--fail-on-denial", *TOOLS).returncode == 0
+    sandbox.serve_script('call Bash {"command": "echo out"}\n\nsay Done.')
+    assert sandbox.run("launch", "Go", "--wait", "--fail-on-denial", *ALLOW_BASH).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -44,25 +44,25 @@ def test_session_without_denials_completes_with_fail_on_denial(sandbox: Sandbox)
 def test_launch_in_a_ci_job_warns_that_the_runner_kills_it(
     sandbox: Sandbox, variables: dict[str, str], options: list[str], hints: bool
 ) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     done = sandbox.run("launch", "Go", *options, environment=variables)
     assert (done.returncode, "--wait" in done.stderr) == (0, hints)
     assert len(done.stdout.split()) == 1
 
 
 def test_second_session_in_a_directory_is_warned(sandbox: Sandbox) -> None:
-    sandbox.play(WAITING)
-    first = sandbox.launch("Go", *TOOLS)
-    second = sandbox.run("launch", "Go", *TOOLS)
+    sandbox.serve_script(WAITING_SCRIPT)
+    first = sandbox.launch("Go", *ALLOW_BASH)
+    second = sandbox.run("launch", "Go", *ALLOW_BASH)
     assert first[:8] in second.stderr
     assert sandbox.run("launch", "Go", "-q").stderr == ""
     assert sandbox.run("launch", "Go", "-C", sandbox.home).stderr == ""
-    sandbox.go_on()
+    sandbox.release()
 
 
 def test_ten_agents_run_in_ten_directories(sandbox: Sandbox) -> None:
     """This is the recipe of docs/how-to/many-at-once.md."""
-    sandbox.play("".join(f"[part-{number}]\nsay Result {number}.\n\n" for number in range(10)))
+    sandbox.serve_script("".join(f"[part-{number}]\nsay Result {number}.\n\n" for number in range(10)))
     for number in range(10):
         (sandbox.work / f"part-{number}").mkdir()
     script = """
@@ -79,7 +79,7 @@ hldctl wait --results $ids
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -120,7 +120,7 @@ def test_rehearsal_runs_real_claude_code_without_account_or_network(sandbox: San
     script = write_script(sandbox, 'call Bash {"command": "echo $PWD"}\n\nsay Rehearsed.')
     elsewhere = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     elsewhere |= {"CLAUDE_CODE_USE_BEDROCK": "1", "ANTHROPIC_AUTH_TOKEN": "x"}
-    done = sandbox.run("launch", "Go", "--rehearse", script, "--wait", *TOOLS, environment=elsewhere)
+    done = sandbox.run("launch", "Go", "--rehearse", script, "--wait", *ALLOW_BASH, environment=elsewhere)
     assert (done.returncode, done.stdout) == (0, "Rehearsed.\n")
     (result,) = [event for event in sandbox.events("last") if event["event_type"] == "tool_result"]
     assert result["tool_result_content"] == str(sandbox.work)
@@ -146,16 +146,16 @@ def test_approvals_and_continuations_can_be_rehearsed(sandbox: Sandbox) -> None:
     session_id = sandbox.launch("Go", "--rehearse", script, "--approvals")
     eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "a request")
     sandbox.ok("approve", "--all")
-    assert sandbox.ended(session_id)["result_content"] == "Done."
+    assert sandbox.wait_for_end(session_id)["result_content"] == "Done."
     assert (sandbox.work / "made").exists()
     os.unlink(script)
     assert sandbox.ok("continue", session_id, "Thanks", "--wait") == "Welcome.\n"
 
 
 def test_rehearsal_outlives_its_supervisor_until_an_interrupt(sandbox: Sandbox) -> None:
-    script = write_script(sandbox, WAITING)
-    session_id = sandbox.launch("Go", "--rehearse", script, *TOOLS)
-    sandbox.journal_has(session_id, "go-on")
+    script = write_script(sandbox, WAITING_SCRIPT)
+    session_id = sandbox.launch("Go", "--rehearse", script, *ALLOW_BASH)
+    sandbox.wait_for_journal(session_id, "go-on")
     (supervisor,) = sandbox.supervisors()
     supervisor.kill()
     assert sandbox.show(session_id)["status"] == "running"

@@ -10,8 +10,8 @@ SUCCESS = 'print(json.dumps({"type": "result", "subtype": "success", "is_error":
 
 
 def run(sandbox: Sandbox, script: str) -> Json:
-    sandbox.claude(script)
-    return sandbox.ended(sandbox.launch("Hi"))
+    sandbox.fake_claude(script)
+    return sandbox.wait_for_end(sandbox.launch("Hi"))
 
 
 def ending(session: Json) -> tuple[str, str]:
@@ -87,12 +87,12 @@ def test_result_line_is_not_always_the_end(sandbox: Sandbox) -> None:
         'while not os.path.exists("go-on"):\n    time.sleep(0.05)\n'
         'print(json.dumps({"type": "assistant", "message": {"content": "and more"}}), flush=True)\n'
     )
-    sandbox.claude(SUCCESS + script)
+    sandbox.fake_claude(SUCCESS + script)
     session_id = sandbox.launch("Hi")
-    sandbox.journal_has(session_id, "result")
+    sandbox.wait_for_journal(session_id, "result")
     assert sandbox.show(session_id)["status"] == "running"
-    sandbox.go_on()
-    session = sandbox.ended(session_id)
+    sandbox.release()
+    session = sandbox.wait_for_end(session_id)
     assert ending(session) == ("completed", "success")
     assert sandbox.events(session_id)[-1]["content"] == "and more"
 
@@ -102,7 +102,7 @@ def test_success_result_with_a_failing_exit_code_is_a_failure(sandbox: Sandbox) 
 
 
 def test_interrupt_stops_a_session_that_never_ends(sandbox: Sandbox) -> None:
-    sandbox.claude("while True:\n    time.sleep(1)")
+    sandbox.fake_claude("while True:\n    time.sleep(1)")
     session_id = sandbox.launch("Hi")
     sandbox.ok("interrupt", session_id)
     session = sandbox.show(session_id)

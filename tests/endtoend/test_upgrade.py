@@ -13,7 +13,7 @@ import psutil
 import hldctl
 from hldctl.store.migrations import MIGRATIONS
 from tests.crash.audit import faults
-from tests.helpers.sandbox import GATED, Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, kill_and_wait
 
 NOVELTY = '\nMIGRATIONS = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN novelty TEXT",))\n'
 
@@ -33,49 +33,49 @@ def upgrade(package_root: Path) -> None:
 
 
 def test_older_versions_session_continues_and_is_readable(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     package_root = install_copy(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     upgrade(package_root)
     before = sandbox.show(session_id)
     assert sandbox.sql("PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
-    sandbox.go_on()
-    after = sandbox.ended(session_id)
+    sandbox.release()
+    after = sandbox.wait_for_end(session_id)
     assert (after["end_reason"], after["supervisor_pid"]) == ("success", before["supervisor_pid"])
     assert faults(sandbox, session_id) == []
 
 
 def test_newer_version_adopts_an_older_orphan(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     package_root = install_copy(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
     kill_and_wait(supervisor)
     upgrade(package_root)
     assert sandbox.show(session_id)["supervisor_pid"] != supervisor.pid
-    sandbox.go_on()
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    sandbox.release()
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     assert faults(sandbox, session_id) == []
 
 
 def test_supervisor_of_a_removed_version_becomes_the_newer(sandbox: Sandbox) -> None:
     """A migration may remove what the older version needs; its supervisor then re-executes as the newer one."""
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     package_root = install_copy(sandbox)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     upgrade(package_root)
     supervisor = sandbox.show(session_id)["supervisor_pid"]
     # Only the next commit of the older version fails.
     refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF fold_state ON sessions BEGIN SELECT RAISE(ABORT, 'not so'); END"
     sandbox.sql(refuse)
-    sandbox.go_on()
+    sandbox.release()
     log = sandbox.files(session_id).log
     eventually(lambda: "NewerDatabase" in log.read_text(), "the older one to notice")
     sandbox.sql("DROP TRIGGER refuse")
-    after = sandbox.ended(session_id)
+    after = sandbox.wait_for_end(session_id)
     assert (after["end_reason"], after["exit_code"], after["supervisor_pid"]) == ("success", 0, supervisor)
     assert faults(sandbox, session_id) == []
 
@@ -102,15 +102,15 @@ def downgrade(sandbox: Sandbox, session_id: str) -> None:
 
 
 def test_session_of_the_first_version_is_adopted(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     eventually(lambda: len(sandbox.events(session_id)) >= 3, "what is there to be recorded")
     os.kill(sandbox.show(session_id)["supervisor_pid"], 9)
     downgrade(sandbox, session_id)
     assert sandbox.show(session_id)["status"] == "running"
-    sandbox.go_on()
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    sandbox.release()
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     events = sandbox.events(session_id)
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
     assert events[-1]["content"] == "Two."

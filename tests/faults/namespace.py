@@ -104,7 +104,11 @@ class Container:
     def processes(self, word: str) -> list[psutil.Process]:
         """Return the container's processes with the word in their command line, by their pids outside."""
         namespace = self._namespace_of(self._first.pid)
-        return [process for process in self.sandbox.running(word) if self._namespace_of(process.pid) == namespace]
+        return [
+            process
+            for process in self.sandbox.processes_with_argument(word)
+            if self._namespace_of(process.pid) == namespace
+        ]
 
     def close(self) -> None:
         """Kill the first process, and with it all others of the namespace."""

@@ -30,7 +30,7 @@ def assert_fully_recorded(sandbox: Sandbox, session_id: str) -> None:
 
 def assert_succeeded(sandbox: Sandbox, session_id: str, result: str) -> None:
     """Assert that the session ended with success and this result, and that its whole journal is recorded."""
-    session = sandbox.ended(session_id)
+    session = sandbox.wait_for_end(session_id)
     assert (session["end_reason"], session["result_content"]) == ("success", result)
     assert_fully_recorded(sandbox, session_id)
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.crash.audit import faults
 from tests.faults.namespace import Container
-from tests.helpers.sandbox import GATED, Sandbox, eventually, is_dead, kill_and_wait
+from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, is_dead, kill_and_wait
 
 ASKING = 'call Bash {"command": "touch made"}\n\nsay Done.'
 Opener = Callable[[], Container]
@@ -29,9 +29,9 @@ def pending(sandbox: Sandbox) -> list[str]:
 
 def launch(container: Container, *options: str) -> str:
     """Launch a session, wait until its tool runs and return its id."""
-    container.sandbox.play(GATED)
+    container.sandbox.serve_script(GATED_SCRIPT)
     session_id = container.sandbox.launch("Hello", "--allowed-tools", "Bash", *options)
-    container.sandbox.journal_has(session_id, "go-on")
+    container.sandbox.wait_for_journal(session_id, "go-on")
     return session_id
 
 
@@ -51,7 +51,7 @@ def container_findings(sandbox: Sandbox) -> list[str]:
 
 def test_request_in_a_container_is_answered_from_outside(sandbox: Sandbox, open_container: Opener) -> None:
     inside = open_container().sandbox
-    inside.play(ASKING)
+    inside.serve_script(ASKING)
     session_id = inside.launch("Hello", "--approvals")
     (approval,) = eventually(lambda: pending(inside), "the request")
     for _ in range(3):
@@ -64,7 +64,7 @@ def test_request_in_a_container_is_answered_from_outside(sandbox: Sandbox, open_
 
 def test_request_in_a_container_is_not_expired_from_another(sandbox: Sandbox, open_container: Opener) -> None:
     inside, other = open_container().sandbox, open_container().sandbox
-    inside.play(ASKING)
+    inside.serve_script(ASKING)
     session_id = inside.launch("Hello", "--approvals")
     (approval,) = eventually(lambda: pending(inside), "the request")
     assert pending(other) == [approval]
@@ -98,20 +98,20 @@ def test_claude_in_a_container_is_not_considered_dead(sandbox: Sandbox, open_con
     assert watcher.run("rm", "--force", session_id).returncode == 4
     assert len(container_findings(watcher)) == 1
     assert not any(map(is_dead, claudes))
-    sandbox.go_on()
+    sandbox.release()
     assert container.sandbox.run("wait", session_id).returncode == 0
     assert status(watcher, session_id) == "completed"
     assert faults(sandbox, session_id) == []
 
 
 def test_claude_outside_is_not_considered_dead_in_a_container(sandbox: Sandbox, open_container: Opener) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     (supervisor,) = sandbox.supervisors()
     kill_and_wait(supervisor)
     assert status(open_container().sandbox, session_id) == "running"
-    sandbox.go_on()
+    sandbox.release()
     assert sandbox.run("wait", session_id).returncode == 0
 
 
@@ -128,7 +128,7 @@ def test_unsupervised_end_in_a_container_is_recorded_from_outside(sandbox: Sandb
     session_id = launch(container)
     kill_supervisor(container)
     claudes = container.processes("claude")
-    sandbox.go_on()
+    sandbox.release()
     eventually(lambda: all(map(is_dead, claudes)), "its end")
     assert sandbox.show(session_id)["end_reason"] == "success"
 

@@ -17,7 +17,7 @@ from tests.faults.outcome import (
     claude_process,
     wait_for_trouble,
 )
-from tests.helpers.sandbox import GATED, Sandbox, eventually, is_dead
+from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, is_dead
 
 WRITES_OF_A_LAUNCH = range(1, 61)
 WRITES_AFTER_IT = range(49, 145, 6)
@@ -32,7 +32,7 @@ sys.stdin.read()
 
 @pytest.mark.parametrize("fault", ["database-full", "database-broken"])
 def test_failed_write_in_a_launch_leaves_nothing(sandbox: Sandbox, fault: str) -> None:
-    sandbox.play("say One.")
+    sandbox.serve_script("say One.")
     sandbox.ok("ls")
     first = 1 if fault == "database-full" else 2
     for number in WRITES_OF_A_LAUNCH[first::2]:
@@ -51,7 +51,7 @@ def test_failed_write_in_a_launch_leaves_nothing(sandbox: Sandbox, fault: str) -
 @pytest.mark.parametrize("fault", ["database-full", "database-broken"])
 def test_failed_later_writes_are_retried_until_all_is_recorded(sandbox: Sandbox, fault: str) -> None:
     """Writes fail from the N-th one on until Claude Code has ended, with another N in each of the parallel sessions."""
-    sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
+    sandbox.serve_script('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
     sandbox.ok("ls")
     injection = Injection(sandbox)
     ids = []
@@ -59,7 +59,7 @@ def test_failed_later_writes_are_retried_until_all_is_recorded(sandbox: Sandbox,
         environment = injection.environment(f"{fault}:{number}")
         ids.append(sandbox.launch("Hello", "--allowed-tools", "Bash", environment=environment))
     for session_id in ids:
-        sandbox.journal_has(session_id, '"type":"result"')
+        sandbox.wait_for_journal(session_id, '"type":"result"')
     injection.end()
     logs = [sandbox.files(session_id).log.read_text() for session_id in ids]
     assert sum("a fault of the machine" in log for log in logs) > len(ids) / 2
@@ -71,9 +71,9 @@ def test_failed_later_writes_are_retried_until_all_is_recorded(sandbox: Sandbox,
 
 
 def test_supervisor_waits_for_a_locked_database(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     claude = claude_process(sandbox, session_id)
     with subprocess.Popen(
         [sys.executable, "-c", LOCK, sandbox.state.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -82,7 +82,7 @@ def test_supervisor_waits_for_a_locked_database(sandbox: Sandbox) -> None:
         assert locker.stdout.readline() == "locked\n"
         began = time.monotonic()
         launching = sandbox.popen("launch", "Hello")
-        sandbox.go_on()
+        sandbox.release()
         eventually(lambda: is_dead(claude), "Claude Code to end, which no lock concerns")
         assert time.monotonic() - began < 25
         assert sandbox.show(session_id)["status"] == "running"
@@ -100,20 +100,20 @@ def test_supervisor_waits_for_a_locked_database(sandbox: Sandbox) -> None:
 
 def test_supervisor_waits_for_a_read_only_state_directory(sandbox: Sandbox) -> None:
     """The kernel makes a failing disk read-only like this: open files stay open, but cannot be written."""
-    sandbox.play('say One.\nwait 2s\ncall Bash {"command": "echo out"}\n\nsay Two.')
+    sandbox.serve_script('say One.\nwait 2s\ncall Bash {"command": "echo out"}\n\nsay Two.')
     injection = Injection(sandbox)
     injection.end()
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", environment=injection.environment("read-only"))
     injection.begin()
     injection.wait_until_met()
-    sandbox.journal_has(session_id, '"type":"result"')
+    sandbox.wait_for_journal(session_id, '"type":"result"')
     assert sandbox.show(session_id)["status"] == "running"
     injection.end()
     assert_succeeded(sandbox, session_id, "Two.")
 
 
 def test_supervisor_waits_until_a_damaged_database_is_repaired(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually(lambda: "go-on" in sandbox.ok("tail", session_id), "the tool call to be recorded")
     sandbox.sql("UPDATE sessions SET title = 'Known' WHERE id = ?", session_id)
@@ -125,8 +125,8 @@ def test_supervisor_waits_until_a_damaged_database_is_repaired(sandbox: Sandbox)
     for command in (["ls"], ["show", session_id], ["set", session_id, "--title", "Other"], ["launch", "Hi"]):
         assert_refused(sandbox.run(*command), str(sandbox.state.database))
     assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
-    sandbox.go_on()
-    sandbox.journal_has(session_id, '"type":"result"')
+    sandbox.release()
+    sandbox.wait_for_journal(session_id, '"type":"result"')
     wait_for_trouble(sandbox, session_id, "malformed")
     with sandbox.state.database.open("r+b") as database:
         database.write(whole)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.namespace import SmallDisk
 from tests.faults.outcome import assert_fully_recorded, assert_no_process_is_left, assert_refused
-from tests.helpers.sandbox import GATED, PATIENCE, Sandbox, eventually
+from tests.helpers.sandbox import GATED_SCRIPT, TIMEOUT_SECONDS, Sandbox, eventually
 
 SIZES = [f"size={size}k" for size in range(8, 340, 24)]
 INODES = [f"nr_inodes={number}" for number in range(3, 19, 4)]
@@ -54,7 +54,7 @@ def disk(sandbox: Sandbox) -> Iterator[SmallDisk]:
 
 @pytest.mark.parametrize("room", SIZES + INODES)
 def test_launch_on_an_almost_full_disk_is_all_or_nothing(sandbox: Sandbox, disk: SmallDisk, room: str) -> None:
-    sandbox.play("say One.")
+    sandbox.serve_script("say One.")
     disk.remount(room)
     launched = sandbox.run("launch", "Hello")
     if launched.returncode != 0:
@@ -72,7 +72,7 @@ def test_launch_on_an_almost_full_disk_is_all_or_nothing(sandbox: Sandbox, disk:
 
 
 def test_full_disk_can_be_read_and_the_session_continues(sandbox: Sandbox, disk: SmallDisk) -> None:
-    sandbox.claude(SILENT_UNTIL_SIGNALLED)
+    sandbox.fake_claude(SILENT_UNTIL_SIGNALLED)
     session_id = sandbox.launch("Hello")
     eventually(lambda: "One." in sandbox.ok("tail", session_id), "what was said to be recorded")
     disk.fill()
@@ -81,7 +81,7 @@ def test_full_disk_can_be_read_and_the_session_continues(sandbox: Sandbox, disk:
     assert_refused(sandbox.run("launch", "Hi"), str(sandbox.state.root), "No space left")
     assert len(disk.sessions) == 1
     disk.make_room()
-    sandbox.go_on()
+    sandbox.release()
     sandbox.ok("wait", session_id)
     assert_no_process_is_left(sandbox)
     disk.copy_out()
@@ -115,7 +115,7 @@ def leave_log(sandbox: Sandbox, disk: SmallDisk, log: str) -> None:
 @pytest.mark.parametrize("log", LOGS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_read_only_disk_can_be_read_completely(sandbox: Sandbox, disk: SmallDisk, fault: str, log: str) -> None:
-    sandbox.play("say One.")
+    sandbox.serve_script("say One.")
     session_id = sandbox.launch("Hello")
     sandbox.ok("wait", session_id)
     assert_no_process_is_left(sandbox)
@@ -146,7 +146,7 @@ def test_read_only_disk_can_be_read_completely(sandbox: Sandbox, disk: SmallDisk
 @pytest.mark.parametrize("log", LOGS)
 @pytest.mark.parametrize("command", ["rm", "prune"])
 def test_deletion_frees_space_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, command: str, log: str) -> None:
-    sandbox.claude(SMALL + LARGE_ANSWER)
+    sandbox.fake_claude(SMALL + LARGE_ANSWER)
     ids = [sandbox.launch("Hello") for _ in range(2)]
     sandbox.ok("wait", *ids)
     assert_no_process_is_left(sandbox)
@@ -160,7 +160,7 @@ def test_deletion_frees_space_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, 
 
 def test_rows_kept_by_a_full_disk_are_deleted_by_the_next_removal(sandbox: Sandbox, disk: SmallDisk) -> None:
     """Deleting the session's files frees too little space for the log, but nothing stays half-deleted."""
-    sandbox.claude(SMALL)
+    sandbox.fake_claude(SMALL)
     session_id = sandbox.launch("Hello")
     sandbox.ok("wait", session_id)
     assert_no_process_is_left(sandbox)
@@ -175,7 +175,7 @@ def test_rows_kept_by_a_full_disk_are_deleted_by_the_next_removal(sandbox: Sandb
 
 
 def test_follower_sees_new_lines_once_a_full_disk_has_space(sandbox: Sandbox, disk: SmallDisk) -> None:
-    sandbox.claude(SILENT_UNTIL_SIGNALLED)
+    sandbox.fake_claude(SILENT_UNTIL_SIGNALLED)
     session_id = sandbox.launch("Hello")
     eventually(lambda: "One." in sandbox.ok("tail", session_id), "what was said to be recorded")
     sandbox.power_off()
@@ -188,13 +188,13 @@ def test_follower_sees_new_lines_once_a_full_disk_has_space(sandbox: Sandbox, di
         assert "One." in "".join(seen), seen
         disk.make_room()
         # The follower adopts the session, which then ends.
-        rest, errors = follower.communicate(timeout=PATIENCE)
+        rest, errors = follower.communicate(timeout=TIMEOUT_SECONDS)
     assert (follower.returncode, errors) == (0, ""), rest
     assert sandbox.show(session_id)["end_reason"] in ("killed", "lost")
 
 
 def test_orphan_on_a_read_only_disk_is_adopted_later(sandbox: Sandbox, disk: SmallDisk) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     disk.wait_for_text(session_id, "go-on")
     sandbox.power_off()

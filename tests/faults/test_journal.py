@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.outcome import assert_fully_recorded, assert_no_process_is_left, supervisor_process
-from tests.helpers.sandbox import GATED, Sandbox, claude_binary, eventually
+from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, claude_binary, eventually
 
 
 @pytest.fixture
 def session_id(sandbox: Sandbox) -> str:
     """Return the id of a session whose tool runs and whose output so far is recorded."""
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually(lambda: "go-on" in sandbox.ok("tail", launched), "the tool call to be recorded")
     return launched
 
 
 def go_on(sandbox: Sandbox, session_id: str) -> None:
-    sandbox.go_on()
+    sandbox.release()
     sandbox.ok("wait", session_id)
     session = sandbox.show(session_id)
     assert (session["end_reason"], session["result_content"]) == ("success", "Two.")
@@ -62,7 +62,7 @@ def test_truncated_journal_is_read_from_its_new_end(sandbox: Sandbox, session_id
 
 def test_journal_at_its_size_limit_ends_claude_code_and_is_recorded(sandbox: Sandbox) -> None:
     """Claude Code's remaining output is lost, as it would be in a shell."""
-    sandbox.play(f"say One.\n\nsay {'word ' * 20_000}")
+    sandbox.serve_script(f"say One.\n\nsay {'word ' * 20_000}")
     wrapper = sandbox.root / "claude-limited"
     wrapper.write_text(f'#!/bin/sh\ntrap "" XFSZ\nulimit -f 8\nexec {claude_binary()} "$@"\n')
     wrapper.chmod(0o755)
@@ -75,7 +75,7 @@ def test_journal_at_its_size_limit_ends_claude_code_and_is_recorded(sandbox: San
 def test_deleted_journal_ends_the_session_and_keeps_its_events(sandbox: Sandbox, session_id: str) -> None:
     before = sandbox.events(session_id)
     sandbox.files(session_id).journal.unlink()
-    sandbox.go_on()
+    sandbox.release()
     sandbox.run("wait", session_id)
     assert_no_process_is_left(sandbox)
     assert sandbox.show(session_id)["completed_at"] is not None

@@ -38,7 +38,7 @@ def limit_memory(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("size", [70 * MEGABYTE, 250 * MEGABYTE, 1024 * MEGABYTE])
 def test_line_of_any_size_is_recorded_and_the_session_ends(sandbox: Sandbox, size: int) -> None:
     limit_memory(sandbox)
-    sandbox.claude(LONG_LINE.replace("SIZE", str(size)))
+    sandbox.fake_claude(LONG_LINE.replace("SIZE", str(size)))
     session_id = sandbox.launch("Hello")
     sandbox.ok("wait", session_id)
     session = sandbox.show(session_id)
@@ -76,7 +76,7 @@ def count_raw(sandbox: Sandbox, session_id: str) -> int:
 
 def test_largest_line_recorded_whole_fits_in_memory(sandbox: Sandbox) -> None:
     limit_memory(sandbox)
-    sandbox.claude(f"""
+    sandbox.fake_claude(f"""
 print(json.dumps({{"type": "assistant", "message": {{"content": "x" * {60 * MEGABYTE}}}}}), flush=True)
 print(json.dumps({{"type": "result", "subtype": "success", "is_error": False, "result": "ok"}}), flush=True)
 """)

@@ -16,16 +16,16 @@ from tests.faults.outcome import (
     claude_process,
     supervisor_process,
 )
-from tests.helpers.sandbox import GATED, PATIENCE, Sandbox, eventually
+from tests.helpers.sandbox import GATED_SCRIPT, TIMEOUT_SECONDS, Sandbox, eventually
 
 YEAR = 365 * 24 * 3600 * 1000
 
 
 @pytest.fixture
 def session_id(sandbox: Sandbox) -> str:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(launched, "go-on")
+    sandbox.wait_for_journal(launched, "go-on")
     return launched
 
 
@@ -69,17 +69,17 @@ def test_conversation_can_be_continued_after_a_reboot(sandbox: Sandbox, session_
     sandbox.power_off()
     sandbox.sql("UPDATE sessions SET boot_id = 'the last boot'")
     assert sandbox.show(session_id)["end_reason"] == "lost"
-    sandbox.go_on()
+    sandbox.release()
     continuation = sandbox.ok("continue", session_id, "Go on", "--allowed-tools", "Bash").strip()
-    assert sandbox.ended(continuation)["end_reason"] == "success"
+    assert sandbox.wait_for_end(continuation)["end_reason"] == "success"
     assert_fully_recorded(sandbox, continuation)
 
 
 def test_session_finished_before_the_reboot_is_recorded_as_finished(sandbox: Sandbox, session_id: str) -> None:
     claude = claude_process(sandbox, session_id)
     supervisor_process(sandbox, session_id).kill()
-    sandbox.go_on()
-    claude.wait(PATIENCE)
+    sandbox.release()
+    claude.wait(TIMEOUT_SECONDS)
     sandbox.power_off()
     sandbox.sql("UPDATE sessions SET boot_id = 'the last boot'")
     assert_succeeded(sandbox, session_id, "Two.")
@@ -93,7 +93,7 @@ def test_clock_jump_does_not_disturb_a_session(sandbox: Sandbox, session_id: str
     sandbox.sql("UPDATE sessions SET created_at = created_at - ?, last_activity_at = last_activity_at - ?", jump, jump)
     sandbox.sql("UPDATE conversation_events SET created_at = created_at - ?", jump)
     assert session_id in sandbox.ok("ls", "-q")
-    sandbox.go_on()
+    sandbox.release()
     assert_succeeded(sandbox, session_id, "Two.")
     events = sandbox.events(session_id)
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))

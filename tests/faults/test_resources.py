@@ -21,13 +21,13 @@ from tests.faults.outcome import (
     supervisor_process,
     wait_for_trouble,
 )
-from tests.helpers.sandbox import GATED, Completed, Sandbox, eventually, is_dead, kill_and_wait
+from tests.helpers.sandbox import GATED_SCRIPT, Completed, Sandbox, eventually, is_dead, kill_and_wait
 
 
 @pytest.fixture
 def session_id(sandbox: Sandbox) -> str:
     """Return the id of a session whose tool runs and whose output so far is recorded."""
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     launched = sandbox.launch("Hello", "--allowed-tools", "Bash")
     eventually(lambda: "go-on" in sandbox.ok("tail", launched), "the tool call to be recorded")
     return launched
@@ -43,11 +43,11 @@ def without_watches(sandbox: Sandbox) -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_watches")
 def test_sessions_are_recorded_and_followed_without_inotify(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     with sandbox.popen("tail", "-f", session_id) as follower, sandbox.popen("wait", session_id) as waiting:
         eventually(lambda: "go-on" in sandbox.ok("tail", session_id), "the tool call to be recorded")
-        sandbox.go_on()
+        sandbox.release()
         output, _ = follower.communicate()
         assert output.splitlines()[-1] == "claude: Two."
         assert waiting.wait() == 0
@@ -56,9 +56,9 @@ def test_sessions_are_recorded_and_followed_without_inotify(sandbox: Sandbox) ->
 
 @pytest.mark.usefixtures("without_watches")
 def test_session_can_be_interrupted_without_inotify(sandbox: Sandbox) -> None:
-    sandbox.play("say One.\nhang")
+    sandbox.serve_script("say One.\nhang")
     session_id = sandbox.launch("Hello")
-    sandbox.journal_has(session_id, "One.")
+    sandbox.wait_for_journal(session_id, "One.")
     sandbox.ok("interrupt", session_id)
     assert sandbox.show(session_id)["end_reason"] == "interrupted"
     assert_fully_recorded(sandbox, session_id)
@@ -83,8 +83,8 @@ def test_supervisor_out_of_descriptors_waits_for_some(sandbox: Sandbox, session_
     supervisor = supervisor_process(sandbox, session_id)
     limit_descriptors(supervisor)
     sandbox.files(session_id).wake_signal.touch()
-    sandbox.go_on()
-    sandbox.journal_has(session_id, '"type":"result"')
+    sandbox.release()
+    sandbox.wait_for_journal(session_id, '"type":"result"')
     wait_for_trouble(sandbox, session_id, "Too many open files")
     assert sandbox.show(session_id)["status"] == "running"
     remove_limit(supervisor, psutil.RLIMIT_NOFILE)
@@ -117,7 +117,7 @@ def run_limited(sandbox: Sandbox, limit: str, *arguments: str) -> Completed:
 @pytest.mark.parametrize("number", range(5, 14))
 def test_command_with_few_descriptors_works_or_prints_an_error(sandbox: Sandbox, number: int) -> None:
     # With fewer descriptors Python itself does not start.
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.ok("ls")
     for command in (["ls"], ["launch", "Hello"], ["events"]):
         done = run_limited(sandbox, f"-n {number}", *command)
@@ -134,14 +134,14 @@ def test_supervisor_out_of_memory_waits_for_some(sandbox: Sandbox, session_id: s
     with sandbox.files(session_id).journal.open("ab") as journal:
         journal.write(b'{"type": "long", "text": "' + b"x" * (16 << 20) + b'"}\n')
     wait_for_trouble(sandbox, session_id, "MemoryError")
-    sandbox.go_on()
-    sandbox.journal_has(session_id, '"type":"result"')
+    sandbox.release()
+    sandbox.wait_for_journal(session_id, '"type":"result"')
     remove_limit(supervisor, psutil.RLIMIT_AS)
     assert_succeeded(sandbox, session_id, "Two.")
 
 
 def test_failed_fork_of_claude_code_fails_the_session(sandbox: Sandbox) -> None:
-    sandbox.play("say One.")
+    sandbox.serve_script("say One.")
     injection = Injection(sandbox)
     launched = sandbox.run("launch", "Hello", environment=injection.environment("fork"))
     assert_refused(launched, "Resource temporarily unavailable", "The session is recorded")
@@ -161,12 +161,12 @@ def test_failed_fork_of_a_supervisor_gives_an_error_message(sandbox: Sandbox, se
     assert_refused(sandbox.run(*arguments, environment=environment), "Resource temporarily unavailable")
     injection.end()
     assert [path.name for path in sandbox.state.sessions.iterdir()] == [session_id]
-    sandbox.go_on()
+    sandbox.release()
     assert_succeeded(sandbox, session_id, "Two.")
 
 
 def test_launch_with_a_small_file_size_limit_is_refused(sandbox: Sandbox) -> None:
-    sandbox.play("say One.")
+    sandbox.serve_script("say One.")
     for _ in range(2):
         assert_refused(run_limited(sandbox, "-f 100", "launch", "Hello"), "ulimit -f")
         assert sandbox.ok("ls", "-q") == ""
@@ -178,7 +178,7 @@ def test_command_with_a_small_file_size_limit_adopts_no_session(sandbox: Sandbox
     assert run_limited(sandbox, "-f 100", "ls", "-q").stdout.split() == [session_id]
     eventually(lambda: file_lock.is_free(sandbox.files(session_id).lock), "the lock to be free")
     assert "ulimit -f" in sandbox.files(session_id).log.read_text()
-    sandbox.go_on()
+    sandbox.release()
     assert_succeeded(sandbox, session_id, "Two.")
 
 

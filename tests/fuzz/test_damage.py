@@ -10,7 +10,7 @@ import pytest
 from hldctl.errors import ExitCode
 from tests.fuzz.damage import COMMANDS, PAGE, Template, damage
 from tests.helpers.sandbox import Sandbox
-from tests.helpers.seed_database import fill
+from tests.helpers.seed_database import seed_sessions
 
 # The first byte of a table's page that has child pages.
 INTERIOR = 5
@@ -37,7 +37,7 @@ def test_doctor_command_repairs_a_damaged_database(sandbox: Sandbox, seed: int) 
 @pytest.mark.parametrize(("table", "command"), [("feed", "events --json"), ("conversation_events", "tail --json ID")])
 def test_cyclic_database_pages_are_not_read_forever(sandbox: Sandbox, table: str, command: str) -> None:
     # With fewer events, the table's first page would have no child pages.
-    (session_id,) = fill(sandbox.state.root, 1, 12_000)
+    (session_id,) = seed_sessions(sandbox.state.root, 1, 12_000)
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = ?", table)
     data = bytearray(sandbox.state.database.read_bytes())

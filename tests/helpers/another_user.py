@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-OTHER = 12345
+OTHER_UID = 12345
 """The ID of a user without a name."""
 
-UNPRIVILEGED = ("unshare", "--user", "--map-user=1000")
+UNPRIVILEGED_PREFIX = ("unshare", "--user", "--map-user=1000")
 """A prefix for a command: it keeps its user's files but cannot override file modes, even if root runs the tests."""
 
 _ROOT = () if os.geteuid() == 0 else ("sudo", "-n")
 
 
 @contextmanager
-def given_away(path: Path) -> Iterator[None]:
+def owned_by_another_user(path: Path) -> Iterator[None]:
     """Give a path, and all that is below it, to another user for the block."""
-    _change_owner(path, OTHER)
+    _change_owner(path, OTHER_UID)
     try:
         yield
     finally:

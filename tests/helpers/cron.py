@@ -85,7 +85,7 @@ class Cron:
         )
         self._children: list[psutil.Process] = []
 
-    def tick(self) -> None:
+    def run_jobs(self) -> None:
         """Wait until each job has started, and stop cron; the jobs continue."""
         eventually(self._have_jobs_started, "cron to start its jobs")
         self._children = self._daemon.children()
@@ -96,7 +96,7 @@ class Cron:
         assert self._daemon.poll() is None, "cron is not running"
         return all(job.errors.exists() for job in self._jobs.values())
 
-    def ended(self, name: str) -> Completed:
+    def wait_for_job(self, name: str) -> Completed:
         """Wait until the job has ended, and return its result."""
         job = self._jobs[name]
         code = eventually(lambda: job.code.exists() and job.code.read_text(), f"the end of the job {name!r}")

@@ -102,7 +102,7 @@ say Nobody but `src/upload.py` and `src/retry.py` sends anything.
 
 def run_sample_session(sandbox: Sandbox) -> str:
     """Run the session and return its ID. It has an approved, a denied and a failed call, and a subagent."""
-    sandbox.play(SCRIPT)
+    sandbox.serve_script(SCRIPT)
     for name, text in {"src/upload.py": UPLOAD, "tests/test_upload.py": TEST}.items():
         (sandbox.work / name).parent.mkdir(exist_ok=True)
         (sandbox.work / name).write_text(text)

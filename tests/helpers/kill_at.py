@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tests.helpers.sandbox import Sandbox
 
-INJECTED = Path(__file__).parents[1] / "crash" / "injected"
+INJECTED_DIRECTORY = Path(__file__).parents[1] / "crash" / "injected"
 
 
 def crash_at(sandbox: Sandbox, step: str) -> None:
     """Let the first supervisor that reaches a step, such as `delete:call`, be killed there."""
     sandbox.environment |= {
-        "PYTHONPATH": str(INJECTED),
+        "PYTHONPATH": str(INJECTED_DIRECTORY),
         "HLDCTL_TEST_KILL_AT": step,
         "HLDCTL_TEST_KILL_MARKER": str(sandbox.root / "killed"),
     }

@@ -7,13 +7,13 @@ import json
 from tests.helpers.sandbox import Json, Sandbox, eventually
 
 
-def restarted(sandbox: Sandbox, session_id: str) -> Json:
+def wait_for_restart(sandbox: Sandbox, session_id: str) -> Json:
     """Wait until a restart of the session is planned, and return the session."""
     eventually(lambda: sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0][0], "a restart")
     return sandbox.show(session_id)
 
 
-def hurry(sandbox: Sandbox, session_id: str) -> None:
+def skip_delay(sandbox: Sandbox, session_id: str) -> None:
     """Make the planned restart due now."""
     (stored,) = sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0]
     sandbox.sql(

@@ -52,7 +52,7 @@ class Gallery:
         """Return the screen after a command, with fixed IDs and times."""
         fix_times(self)
         with Terminal(self.sandbox, *arguments, columns=columns, lines=lines) as terminal:
-            code, _ = terminal.ended()
+            code, _ = terminal.wait_for_exit()
             assert code == 0
             return self.replace_ids("\n".join(terminal.screen()))
 
@@ -66,7 +66,7 @@ class Gallery:
 
 def launch_gallery(sandbox: Sandbox, launches: Mapping[str, Sequence[str]] = LAUNCHES, claude: str = CLAUDE) -> Gallery:
     """Launch a session of each kind and wait until each has its final state."""
-    sandbox.claude(claude)
+    sandbox.fake_claude(claude)
     # Paths have the same length in each run.
     sandbox.environment["HOME"] = str(sandbox.root)
     started = {}

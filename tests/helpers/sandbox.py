@@ -22,10 +22,10 @@ from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.rehearsal.script import parse
 from hldctl.rehearsal.server import RehearsalServer
 
-PATIENCE = 180.0
+TIMEOUT_SECONDS = 180.0
 """How long a test waits for something before it fails."""
 
-GATED = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
+GATED_SCRIPT = 'say One.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Two.'
 """A conversation that stops halfway until `go_on` is called."""
 
 Completed = subprocess.CompletedProcess[str]
@@ -57,7 +57,7 @@ def kill(processes: Iterable[psutil.Process]) -> None:
             process.kill()
 
 
-def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
+def eventually(look: Callable[[], T], what: str, patience: float = TIMEOUT_SECONDS) -> T:
     """Call `look` until its result is true, and return it. Raise AssertionError after `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
@@ -76,18 +76,18 @@ def kill_and_wait(process: psutil.Process) -> None:
     eventually(lambda: is_dead(process), "its death")
 
 
-def wakeups(process: psutil.Process) -> int:
+def count_wakeups(process: psutil.Process) -> int:
     """Return how often the process has woken up: its voluntary context switches."""
     return int(process.num_ctx_switches().voluntary)
 
 
-def falls_asleep(process: psutil.Process) -> None:
+def wait_until_asleep(process: psutil.Process) -> None:
     """Wait until the process sleeps for half a second, rather than waits for the processor or the disk."""
 
     def is_asleep() -> bool:
-        before = wakeups(process)
+        before = count_wakeups(process)
         time.sleep(0.5)
-        return wakeups(process) == before and process.status() == psutil.STATUS_SLEEPING
+        return count_wakeups(process) == before and process.status() == psutil.STATUS_SLEEPING
 
     eventually(is_asleep, "the process to sleep")
 
@@ -138,11 +138,11 @@ class Sandbox:
     def files(self, session_id: str) -> SessionFiles:
         return self.state.session(session_id)
 
-    def go_on(self) -> None:
+    def release(self) -> None:
         """Let a `GATED` conversation continue."""
         (self.work / "go-on").touch()
 
-    def play(self, script: str) -> None:
+    def serve_script(self, script: str) -> None:
         """Start a mock of the Messages API that follows a script. Sessions launched after it use it."""
         assert self.server is None, "a sandbox has one script"
         self.server = RehearsalServer(parse(script))
@@ -155,7 +155,7 @@ class Sandbox:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
-    def claude(self, script: str) -> Path:
+    def fake_claude(self, script: str) -> Path:
         """Replace Claude Code with a Python script, for streams that the real one does not write. Return its path."""
         path = self.root / "claude"
         path.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{script}")
@@ -183,7 +183,7 @@ class Sandbox:
             text=True,
             cwd=cwd or self.work,
             env=self.environment | dict(environment or {}),
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
 
@@ -206,19 +206,19 @@ class Sandbox:
 
     def sql(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a statement on hldctl's database and return the rows."""
-        database = sqlite3.connect(self.state.database, timeout=PATIENCE)
+        database = sqlite3.connect(self.state.database, timeout=TIMEOUT_SECONDS)
         try:
             with database:
                 return database.execute(statement, parameters).fetchall()
         finally:
             database.close()
 
-    def ended(self, session_id: str) -> Json:
+    def wait_for_end(self, session_id: str) -> Json:
         """Wait until the session has ended, and return it."""
         self.run("wait", session_id)
         return self.show(session_id)
 
-    def journal_has(self, session_id: str, text: str) -> None:
+    def wait_for_journal(self, session_id: str, text: str) -> None:
         """Wait until Claude Code has written this text."""
         journal = self.files(session_id).journal
         eventually(lambda: text.encode() in journal.read_bytes(), f"{text!r} in the journal")
@@ -236,12 +236,12 @@ class Sandbox:
                 continue
         return matches
 
-    def running(self, text: str) -> list[psutil.Process]:
+    def processes_with_argument(self, text: str) -> list[psutil.Process]:
         """Return the processes of this sandbox with this text in an argument of their command line."""
         return self.processes(lambda process: any(text in argument for argument in process.cmdline()))
 
     def supervisors(self) -> list[psutil.Process]:
-        return self.running("hldctl.supervisor")
+        return self.processes_with_argument("hldctl.supervisor")
 
     def close(self) -> None:
         """Stop the mock API and kill all processes of the sandbox."""

@@ -40,7 +40,7 @@ WHERE s.id IN (SELECT value FROM json_each(:ids)) ORDER BY s.created_at, e.seque
 """
 
 
-def fill(home: Path, sessions: int, events_each: int) -> list[str]:
+def seed_sessions(home: Path, sessions: int, events_each: int) -> list[str]:
     """Insert ended sessions with this many events each, and their feed. Return their IDs, the oldest first."""
     ids = [str(UUID(int=number * _SPREAD % (1 << 128))) for number in range(1, sessions + 1)]
     start = current_time_ms() - sessions * _INTERVAL_MS

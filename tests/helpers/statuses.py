@@ -6,14 +6,14 @@ import json
 
 from tests.helpers.sandbox import Sandbox, eventually
 
-WAITING = """
+WAITING_SCRIPT = """
 call Bash {"command": "until [ -e go-on ]; do sleep 0.1; done; echo out"}
 
 say Done.
 """
 
 
-TOOLS = ("--allowed-tools", "Bash")
+ALLOW_BASH = ("--allowed-tools", "Bash")
 
 
 def statuses(sandbox: Sandbox) -> dict[str, str]:
@@ -21,6 +21,6 @@ def statuses(sandbox: Sandbox) -> dict[str, str]:
     return {session["id"]: session["status"] for session in json.loads(sandbox.ok("ls", "--json"))}
 
 
-def reaches(sandbox: Sandbox, session_id: str, status: str) -> None:
+def wait_for_status(sandbox: Sandbox, session_id: str, status: str) -> None:
     """Wait until the session has this status."""
     eventually(lambda: statuses(sandbox)[session_id] == status, f"{session_id} to be {status}")

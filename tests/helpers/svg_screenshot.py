@@ -21,7 +21,7 @@ ASPECT = 0.6
 
 _FONT = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace'
 
-RULES = f"""\
+STYLE_SHEET = f"""\
 text {{ font-family: {_FONT}; font-size: 20px; white-space: pre }}
 .chrome rect {{ stroke: #8c959f80 }}"""
 """The style sheet of each picture. The font size is the one that rich assumes."""
@@ -29,7 +29,7 @@ text {{ font-family: {_FONT}; font-size: 20px; white-space: pre }}
 _FORMAT = f"""\
 <svg viewBox="0 0 {{width}} {{height}}" width="{{width}}" xmlns="http://www.w3.org/2000/svg">
 <style>
-{RULES.replace("{", "{{").replace("}", "}}")}
+{STYLE_SHEET.replace("{", "{{").replace("}", "}}")}
 {{styles}}
 </style>
 <g class="chrome">{{chrome}}</g>
@@ -78,7 +78,7 @@ class Theme(Enum):
         return self.name.lower()
 
 
-def svg(lines: Iterable[Text], columns: int, theme: Theme, title: str = "", form: str = _FORMAT) -> str:
+def render_svg(lines: Iterable[Text], columns: int, theme: Theme, title: str = "", form: str = _FORMAT) -> str:
     """Return the lines as SVG. `form` is the `code_format` of `Console.export_svg`."""
     console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for line in lines:
@@ -91,7 +91,7 @@ def svg(lines: Iterable[Text], columns: int, theme: Theme, title: str = "", form
     return re.sub(" +$", "", _REDUNDANT.sub("", image), flags=re.MULTILINE)
 
 
-def lines(screen: pyte.Screen) -> list[Text]:
+def screen_lines(screen: pyte.Screen) -> list[Text]:
     """Return the lines of a terminal with their colors, without the empty lines at its end."""
     rows = [_line(screen, number) for number in range(screen.lines)]
     while rows and not rows[-1].plain:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyte
 
-from tests.helpers.sandbox import PATIENCE, Sandbox
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox
 
 JOB_CONTROL = (
     *("bash", "--norc", "--noprofile", "-c", 'set -m; "$@"; while read -r line; do $line; done', "bash"),
@@ -112,16 +112,16 @@ class Terminal:
         )
         os.close(slave)
         os.set_blocking(self._master, False)
-        self.shown = ""
+        self.output = ""
         self._is_hung_up = False
 
-    def shows(self, text: str) -> str:
+    def wait_for_output(self, text: str) -> str:
         """Wait for a text in the output. Return and discard the output up to its end."""
-        deadline = time.monotonic() + PATIENCE
-        while text not in self.shown:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while text not in self.output:
             if not self._read() and time.monotonic() > deadline:
-                raise AssertionError(f"no {text!r} in the output: {self.shown!r}")
-        before, match, self.shown = self.shown.partition(text)
+                raise AssertionError(f"no {text!r} in the output: {self.output!r}")
+        before, match, self.output = self.output.partition(text)
         return before + match
 
     def screen(self) -> list[str]:
@@ -130,9 +130,9 @@ class Terminal:
             pass
         return [line.rstrip() for line in self.display.display]
 
-    def becomes(self, text: str) -> list[str]:
+    def wait_for_screen(self, text: str) -> list[str]:
         """Wait until a text is on the screen, and return the screen."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while text not in "\n".join(lines := self.screen()):
             if time.monotonic() > deadline:
                 raise AssertionError(f"no {text!r} on the screen: {lines}")
@@ -151,7 +151,7 @@ class Terminal:
         """Return whether the command has left the alternate screen, shown the cursor and restored line wrapping."""
         self.screen()
         return (
-            self.shown.count("\x1b[?1049h") == self.shown.count("\x1b[?1049l")
+            self.output.count("\x1b[?1049h") == self.output.count("\x1b[?1049l")
             and not self.display.cursor.hidden
             and pyte.modes.DECAWM in self.display.mode
         )
@@ -163,12 +163,12 @@ class Terminal:
     def enter(self, text: str) -> None:
         os.write(self._master, text.encode())
 
-    def ended(self) -> tuple[int, str]:
+    def wait_for_exit(self) -> tuple[int, str]:
         """Wait for the command to exit. Return its exit code and the rest of the output."""
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(TIMEOUT_SECONDS)
         while self._read():
             pass
-        return code, self.shown
+        return code, self.output
 
     def _read(self) -> bool:
         try:
@@ -180,7 +180,7 @@ class Terminal:
             # Linux fails like this when no process has the other end open.
             return False
         self._stream.feed(data)
-        self.shown += data.decode(errors="replace").replace("\r\n", "\n")
+        self.output += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)
 
     def __enter__(self) -> Terminal:

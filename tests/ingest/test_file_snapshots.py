@@ -56,9 +56,9 @@ def test_read_is_partial_according_to_its_input() -> None:
 def snapshots(sandbox: Sandbox, *calls: Json) -> dict[str, str]:
     """Return the kept content of each file after these calls of Read, by the real Claude Code."""
     turn = "\n".join(f"call Read {json.dumps(call)}" for call in calls)
-    sandbox.play(f"{turn}\n\nsay Done.")
+    sandbox.serve_script(f"{turn}\n\nsay Done.")
     session_id = sandbox.launch("Read", "--allowed-tools", "Read")
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     rows: list[Json] = json.loads(sandbox.ok("show", session_id, "--snapshots", "--json"))
     tool_ids = {event["tool_id"] for event in sandbox.events(session_id)}
     assert all(snapshot["tool_id"] in tool_ids for snapshot in rows)
@@ -114,7 +114,7 @@ def test_missing_large_or_special_files_have_no_snapshot(sandbox: Sandbox) -> No
     (sandbox.work / "relative").write_text("all of it")
     names = ["pipe", "huge", "binary", "link", "vanished", "relative", "../../etc/passwd", "/dev/zero"]
     calls = "".join(f"read('../../{number}', {name!r}, '1\\tshown')\n" for number, name in enumerate(names))
-    sandbox.claude(FAKE + calls)
+    sandbox.fake_claude(FAKE + calls)
     sandbox.run("launch", "Hi", "--wait")
     rows = json.loads(sandbox.ok("show", "last", "--snapshots", "--json"))
     contents = {snapshot["file_path"]: snapshot["content"] for snapshot in rows}

@@ -9,9 +9,9 @@ FOLDED = "SELECT * FROM conversation_events WHERE session_id = ? ORDER BY sequen
 
 def test_replay_from_the_beginning_gives_the_same_rows(sandbox: Sandbox) -> None:
     """If rows and counters are deleted, a new supervisor recreates them from the journal."""
-    sandbox.play('think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nfail 529 x1 busy\n\nsay Two.')
+    sandbox.serve_script('think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nfail 529 x1 busy\n\nsay Two.')
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    before = sandbox.ended(session_id)
+    before = sandbox.wait_for_end(session_id)
     rows = sandbox.sql(FOLDED, session_id)
     sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", session_id)
     sandbox.sql(

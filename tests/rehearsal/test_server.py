@@ -16,7 +16,7 @@ import pytest
 
 from hldctl.rehearsal.script import parse
 from hldctl.rehearsal.server import RehearsalServer
-from tests.helpers.sandbox import PATIENCE, Sandbox
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox
 
 SCRIPT = """
 say First.
@@ -115,7 +115,7 @@ def test_only_the_loopback_address_is_served(server: RehearsalServer) -> None:
 
 def status(server: RehearsalServer, method: str, path: str, headers: dict[str, str]) -> int:
     """Send a request without its body; return the response."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=TIMEOUT_SECONDS)
     try:
         connection.putrequest(method, path)
         for name, value in {"Content-Length": "2", **headers}.items():
@@ -162,7 +162,7 @@ def test_only_the_rehearsed_session_can_read_its_script(sandbox: Sandbox, limit:
     script.write_text(f'{limit}say One.\ncall Bash {{"command": "until [ -e go-on ]; do sleep 0.1; done"}}\n\nsay Two.')
     options = ["--allowed-tools", "Bash", *(["--wait-for-reset"] if limit else [])]
     session_id = sandbox.launch("Hello", "--rehearse", script, *options)
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     files = sandbox.files(session_id)
     settings = json.loads(files.settings_for_rehearsal.read_bytes())["env"]
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hello"}]}).encode()
@@ -170,5 +170,5 @@ def test_only_the_rehearsed_session_can_read_its_script(sandbox: Sandbox, limit:
         urllib.request.urlopen(settings["ANTHROPIC_BASE_URL"] + "/v1/messages", body)
     # The key is in a file that only the user can read.
     assert files.settings_for_rehearsal.stat().st_mode & 0o077 == 0
-    sandbox.go_on()
-    assert sandbox.ended(session_id)["result_content"] == "Two."
+    sandbox.release()
+    assert sandbox.wait_for_end(session_id)["result_content"] == "Two."

@@ -45,11 +45,11 @@ def copy_with_new_option(place: Path) -> int:
 def test_new_option_takes_two_files_and_works_everywhere(sandbox: Sandbox, tmp_path: Path) -> None:
     assert copy_with_new_option(tmp_path) == 2
     sandbox.environment["PYTHONPATH"] = str(tmp_path)
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     for command in ("launch", "continue"):
         assert "--colour TEXT " in sandbox.ok(command, "--help")
     session_id = sandbox.ok("launch", "Go", "--colour", "red").strip()
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert sandbox.show(session_id)["colour"] == "red"
     files = sandbox.files(session_id)
     assert json.loads(files.session_record.read_text())["colour"] == "red"
@@ -57,10 +57,10 @@ def test_new_option_takes_two_files_and_works_everywhere(sandbox: Sandbox, tmp_p
     configured = {each["key"]: each["value"] for each in json.loads(sandbox.ok("config", "--json"))}
     assert configured["colour"] == "green"
     second = sandbox.ok("launch", "Go").strip()
-    sandbox.ended(second)
+    sandbox.wait_for_end(second)
     assert sandbox.show(second)["colour"] == "green"
     inherited = sandbox.ok("continue", session_id, "Again").strip()
-    sandbox.ended(inherited)
+    sandbox.wait_for_end(inherited)
     assert sandbox.show(inherited)["colour"] == "red"
     assert [session["colour"] for session in json.loads(sandbox.ok("ls", "--json"))] == ["red", "green", "red"]
 

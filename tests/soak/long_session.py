@@ -47,7 +47,7 @@ def run_long_session(sandbox: Sandbox, events: int, length: int, early: int) -> 
     """Run a session with N events, whose texts have the given length; measure it after event `early` and at the end."""
     arguments = f"{events}, {early}, {length}"
     code = f"from tests.soak import talkative_claude\ntalkative_claude.main({arguments})"
-    sandbox.claude(f"sys.path.insert(0, {str(_ROOT)!r})\n{code}")
+    sandbox.fake_claude(f"sys.path.insert(0, {str(_ROOT)!r})\n{code}")
     session_id = sandbox.launch("Live long")
     follower = sandbox.popen("tail", "-f", session_id, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     watch = _Watch(sandbox, session_id)
@@ -57,7 +57,7 @@ def run_long_session(sandbox: Sandbox, events: int, length: int, early: int) -> 
     assert follower.poll() is None, "the follower left before the end"
     (sandbox.work / "late-seen").touch()
     assert follower.wait() == 0
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
     for path in sandbox.work.iterdir():
         path.unlink()
     return LongSession(

@@ -60,9 +60,11 @@ def _seconds(sandbox: Sandbox, command: list[str]) -> float:
 
 def measure_short_session() -> dict[str, float]:
     with temporary_sandbox() as sandbox:
-        sandbox.claude('print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "x"}))')
+        sandbox.fake_claude(
+            'print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "x"}))'
+        )
         session_id = sandbox.launch("A short session")
-        sandbox.ended(session_id)
+        sandbox.wait_for_end(session_id)
         return measure_commands(sandbox, session_id)
 
 

@@ -45,7 +45,7 @@ while not os.path.exists("end"): time.sleep(0.05)
 
 def test_memory_of_a_burst_is_returned(sandbox: Sandbox) -> None:
     lines = 20_000
-    sandbox.claude(f"LINES = {lines}\n{BURST}")
+    sandbox.fake_claude(f"LINES = {lines}\n{BURST}")
     session_id = sandbox.launch("Burst")
     eventually(lambda: sandbox.sql("SELECT journal_offset FROM sessions") > [(0,)], "the first line to be recorded")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
@@ -55,7 +55,7 @@ def test_memory_of_a_burst_is_returned(sandbox: Sandbox) -> None:
     eventually(lambda: sandbox.sql(last) == [(lines + 1,)], "the burst to be recorded")
     eventually(lambda: supervisor.memory_full_info().uss < before + MEGABYTE, "its memory to be returned")
     (sandbox.work / "end").touch()
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
 
 
 def test_reading_directories_and_missing_files_leaks_no_descriptor(sandbox: Sandbox) -> None:

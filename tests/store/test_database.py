@@ -25,7 +25,7 @@ from hldctl.store.models import TABLES, JsonField, SessionTable
 from hldctl.store.session import BOOLEAN_COLUMNS, JSON_COLUMNS
 from hldctl.store.session import COLUMNS as SESSION_COLUMNS
 from hldctl.store.session_list import Listing, find_sessions
-from tests.helpers.seed_database import fill
+from tests.helpers.seed_database import seed_sessions
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_row_is_read_as_it_was_written(state: StateDirectory) -> None:
     kinds = {name: type(field) for name, field in SessionTable._meta.columns.items()}
     assert {name for name, kind in kinds.items() if kind is JsonField} == JSON_COLUMNS
     assert {name for name, kind in kinds.items() if kind is BooleanField} == BOOLEAN_COLUMNS
-    fill(state.root, 1, 1)
+    seed_sessions(state.root, 1, 1)
     with open_database(state):
         (session,) = find_sessions(Listing())
         assert sessions.get(session.id) == session

@@ -12,7 +12,7 @@ from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection, execute, transaction
 from hldctl.store.database import open_database
 from hldctl.store.events import COLUMNS, Step
-from tests.helpers.seed_database import fill
+from tests.helpers.seed_database import seed_sessions
 
 UNUSUAL_ID = 'toolu_"1"\\\n\x00\x1f\u2028\U0001f600'
 
@@ -26,7 +26,7 @@ UNUSUAL_ID = 'toolu_"1"\\\n\x00\x1f\u2028\U0001f600'
     ],
 )
 def test_feed_has_all_fields_of_an_event_except_its_text(tmp_path: Path, known: dict[str, str]) -> None:
-    (session_id,) = fill(tmp_path, 1, 1)
+    (session_id,) = seed_sessions(tmp_path, 1, 1)
     expected = {"sequence": 7, "event_type": str(EventType.TOOL_CALL), **known}
     rest = {"session_id": session_id, "is_error": False, "is_completed": False, "created_at": 5}
     row = tuple((expected | rest).get(name) for name in COLUMNS)
@@ -39,7 +39,7 @@ def test_feed_has_all_fields_of_an_event_except_its_text(tmp_path: Path, known: 
 
 def test_requests_of_equal_calls_swap_calls_if_the_results_show_it(tmp_path: Path) -> None:
     """The hooks of equal calls may run in another order than the calls."""
-    (session_id,) = fill(tmp_path, 1, 1)
+    (session_id,) = seed_sessions(tmp_path, 1, 1)
     tool_input = {"command": "make"}
 
     def event(sequence: int, **columns: object) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from hldctl.store.database import open_database
 from hldctl.supervisor.claude_process import SpawnedProcess
 from hldctl.supervisor.monitor import ProcessMonitor
 from hldctl.system.processes import identify
-from tests.helpers.seed_database import fill
+from tests.helpers.seed_database import seed_sessions
 
 EXACT = 1_700_000_000_123_456_789
 WHOLE_SECOND = 1_700_000_000_000_000_000
@@ -29,7 +29,7 @@ WHOLE_SECOND = 1_700_000_000_000_000_000
 @pytest.fixture
 def supervision(tmp_path: Path) -> Iterator[ProcessMonitor]:
     state = StateDirectory(tmp_path)
-    (session_id,) = fill(tmp_path, 1, 1)
+    (session_id,) = seed_sessions(tmp_path, 1, 1)
     files = state.session(session_id)
     files.directory.mkdir(parents=True)
     for path in (files.wake_signal, files.wake_answer):

@@ -90,8 +90,8 @@ def test_config_table_in_a_pipe_and_at_a_terminal(sandbox: Sandbox) -> None:
         ["retries", "1", str(config_path(sandbox))],
     ]
     with Terminal(sandbox, "config", columns=100, lines=30) as terminal:
-        screen = terminal.becomes("prune.keep")
-        terminal.ended()
+        screen = terminal.wait_for_screen("prune.keep")
+        terminal.wait_for_exit()
     values = {line.split()[0]: line.split()[1:] for line in screen if line}
     assert values["retries"] == ["1", "~/.config/hldctl/config.toml"]
     assert values["on_end"][:2] == ["echo", r"\x1b[31m"]
@@ -240,7 +240,7 @@ def stored_limits(sandbox: Sandbox) -> tuple[Any, ...]:
 
 
 def test_configured_defaults_apply_to_missing_options(sandbox: Sandbox) -> None:
-    sandbox.claude(ARGUMENTS)
+    sandbox.fake_claude(ARGUMENTS)
     sandbox.configure(DEFAULTS)
     session, argv = run_session(sandbox, "launch", "Go")
     assert argv[argv.index("--model") + 1] == "haiku"
@@ -261,7 +261,7 @@ def test_configured_defaults_apply_to_missing_options(sandbox: Sandbox) -> None:
 
 
 def test_continuation_inherits_from_its_parent_only(sandbox: Sandbox) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     sandbox.ok("launch", "Go", "--wait", "--retries", "1")
     sandbox.configure(DEFAULTS)
     sandbox.ok("continue", "last", "On", "--wait")
@@ -271,7 +271,7 @@ def test_continuation_inherits_from_its_parent_only(sandbox: Sandbox) -> None:
 
 
 def test_invalid_default_starts_no_session(sandbox: Sandbox) -> None:
-    sandbox.claude(ARGUMENTS)
+    sandbox.fake_claude(ARGUMENTS)
     sandbox.configure('idle_timeout = "soon"\n')
     done = sandbox.run("launch", "Go")
     assert (done.returncode, "idle_timeout: 'soon' is not a duration" in done.stderr) == (2, True)

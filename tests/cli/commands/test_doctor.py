@@ -15,8 +15,8 @@ import pytest
 
 from tests.crash.audit import faults
 from tests.faults.namespace import Namespace
-from tests.helpers.another_user import UNPRIVILEGED, given_away
-from tests.helpers.sandbox import GATED, Sandbox, eventually
+from tests.helpers.another_user import UNPRIVILEGED_PREFIX, owned_by_another_user
+from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually
 
 SCRIPT = 'think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nsay Two.'
 
@@ -39,7 +39,7 @@ def problem_levels(findings: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def run_session(sandbox: Sandbox) -> str:
-    sandbox.play(SCRIPT)
+    sandbox.serve_script(SCRIPT)
     sandbox.ok("launch", "Hello", "--title", "A title", "--allowed-tools", "Bash", "--wait")
     return sandbox.ok("ls", "-q").strip()
 
@@ -75,9 +75,9 @@ def test_missing_claude_code_is_an_error(sandbox: Sandbox) -> None:
 
 
 def test_old_or_broken_claude_code_is_reported(sandbox: Sandbox) -> None:
-    sandbox.claude("print('2.1.200 (Claude Code)')")
+    sandbox.fake_claude("print('2.1.200 (Claude Code)')")
     assert examine(sandbox)["Claude Code"]["level"] == "warning"
-    sandbox.claude("sys.exit('broken')")
+    sandbox.fake_claude("sys.exit('broken')")
     assert examine(sandbox)["Claude Code"]["level"] == "error"
 
 
@@ -94,9 +94,9 @@ def test_fix_restricts_file_modes(sandbox: Sandbox) -> None:
 
 
 def test_fix_restarts_a_missing_supervisor(sandbox: Sandbox) -> None:
-    sandbox.play("say Here.\nhang")
+    sandbox.serve_script("say Here.\nhang")
     session_id = sandbox.launch("Hello")
-    sandbox.journal_has(session_id, "Here.")
+    sandbox.wait_for_journal(session_id, "Here.")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
     supervisor.kill()
     eventually(lambda: not supervisor.is_running() or supervisor.status() == "zombie", "its death")
@@ -107,9 +107,9 @@ def test_fix_restarts_a_missing_supervisor(sandbox: Sandbox) -> None:
 
 
 def test_fix_adopts_sessions_of_a_renamed_host(sandbox: Sandbox) -> None:
-    sandbox.play("say Here.\nhang")
+    sandbox.serve_script("say Here.\nhang")
     session_id = sandbox.launch("Hello")
-    sandbox.journal_has(session_id, "Here.")
+    sandbox.wait_for_journal(session_id, "Here.")
     sandbox.power_off()
     eventually(lambda: not sandbox.processes(), "all to die")
     sandbox.sql("UPDATE sessions SET host = 'old-name', boot_id = 'another' WHERE id = ?", session_id)
@@ -155,7 +155,7 @@ def test_truncated_journal_keeps_recorded_events(sandbox: Sandbox) -> None:
 
 
 def test_fix_restores_a_session_without_output(sandbox: Sandbox) -> None:
-    sandbox.claude("sys.exit(3)")
+    sandbox.fake_claude("sys.exit(3)")
     session_id = sandbox.launch("Hello")
     sandbox.run("wait", session_id)
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
@@ -178,7 +178,7 @@ def test_unrestorable_session_is_not_reported_as_fixed(sandbox: Sandbox) -> None
 
 
 def test_fix_repairs_database_despite_pending_request(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    sandbox.serve_script('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hello", "--approvals")
     eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -186,7 +186,7 @@ def test_fix_repairs_database_despite_pending_request(sandbox: Sandbox) -> None:
         database.seek(4096)
         database.write(b"\xa5" * 60_000)
     assert examine(sandbox, "--fix")["database"]["fixed"]
-    assert sandbox.ended(session_id)["pending_approvals"] == 0
+    assert sandbox.wait_for_end(session_id)["pending_approvals"] == 0
     assert not (sandbox.work / "made").exists()
 
 
@@ -322,11 +322,11 @@ def test_repair_reports_losses_and_keeps_the_damaged_file(sandbox: Sandbox) -> N
 
 
 def test_approvals_survive_damage_to_another_table(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    sandbox.serve_script('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hello", "--approvals")
     eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")
     sandbox.ok("approve", "--all", "--always")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     events, requests = sandbox.events(session_id), sandbox.ok("approvals", "--all", "--json")
     ((page,),) = sandbox.sql("SELECT rootpage FROM sqlite_master WHERE name = 'conversation_events'")
     ((size,),) = sandbox.sql("PRAGMA page_size")
@@ -341,9 +341,9 @@ def test_approvals_survive_damage_to_another_table(sandbox: Sandbox) -> None:
 
 
 def test_running_session_survives_deleted_database(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--title", "A title", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     before = sandbox.show(session_id)
     for path in sandbox.state.root.glob("hldctl.db*"):
         path.unlink()
@@ -352,15 +352,15 @@ def test_running_session_survives_deleted_database(sandbox: Sandbox) -> None:
     assert examine(sandbox, "--fix")["lost rows"]["fixed"]
     after = sandbox.show(session_id)
     assert (after["status"], after["pid"], after["title"]) == ("running", before["pid"], "A title")
-    sandbox.go_on()
-    assert sandbox.ended(session_id)["result_content"] == "Two."
+    sandbox.release()
+    assert sandbox.wait_for_end(session_id)["result_content"] == "Two."
     assert faults(sandbox, session_id) == []
 
 
 def test_running_session_survives_damaged_database(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     session_id = sandbox.launch("Hello", "--title", "A title", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     before = sandbox.show(session_id)
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     with sandbox.state.database.open("r+b") as database:
@@ -369,8 +369,8 @@ def test_running_session_survives_damaged_database(sandbox: Sandbox) -> None:
     assert examine(sandbox, "--fix")["database"]["fixed"]
     after = sandbox.show(session_id)
     assert (after["status"], after["pid"], after["title"]) == ("running", before["pid"], "A title")
-    sandbox.go_on()
-    assert sandbox.ended(session_id)["result_content"] == "Two."
+    sandbox.release()
+    assert sandbox.wait_for_end(session_id)["result_content"] == "Two."
     assert faults(sandbox, session_id) == []
     (aside,) = sandbox.state.root.glob("hldctl.db.damaged-*[0-9Z]")
     assert aside.stat().st_mode & 0o077 == 0
@@ -416,7 +416,7 @@ def test_deleted_session_files_are_not_recreated(sandbox: Sandbox) -> None:
 
 
 def test_unreachable_state_directory_is_reported(sandbox: Sandbox) -> None:
-    sandbox.prefix = UNPRIVILEGED
+    sandbox.prefix = UNPRIVILEGED_PREFIX
     closed = sandbox.root / "closed"
     closed.mkdir(mode=0o600)
     findings = examine(sandbox, HLDCTL_HOME=str(closed / "state"))
@@ -434,7 +434,7 @@ def test_unreadable_session_directory_does_not_hide_others(sandbox: Sandbox, mod
     sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", other)
     sandbox.files(other).log.write_text("Oh.")
     directory = sandbox.files(session_id).directory
-    sandbox.prefix = UNPRIVILEGED
+    sandbox.prefix = UNPRIVILEGED_PREFIX
     directory.chmod(mode)
     findings = examine(sandbox)
     assert session_id[:8] in findings["session directories"]["message"]
@@ -445,34 +445,34 @@ def test_unreadable_session_directory_does_not_hide_others(sandbox: Sandbox, mod
 
 
 def test_unreadable_running_session_does_not_hide_others(sandbox: Sandbox) -> None:
-    sandbox.play(GATED)
+    sandbox.serve_script(GATED_SCRIPT)
     other = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(other, "go-on")
-    sandbox.go_on()
-    sandbox.ended(other)
+    sandbox.wait_for_journal(other, "go-on")
+    sandbox.release()
+    sandbox.wait_for_end(other)
     eventually(lambda: not sandbox.processes(), "all to leave")
     (sandbox.work / "go-on").unlink()
     sandbox.sql("DELETE FROM conversation_events WHERE session_id = ? AND sequence > 1", other)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "go-on")
-    sandbox.prefix = UNPRIVILEGED
+    sandbox.wait_for_journal(session_id, "go-on")
+    sandbox.prefix = UNPRIVILEGED_PREFIX
     sandbox.files(session_id).directory.chmod(0)
     findings = examine(sandbox)
     sandbox.files(session_id).directory.chmod(0o700)
     assert session_id[:8] in findings["session directories"]["message"]
     assert other[:8] in findings["events"]["message"]
     sandbox.prefix = ()
-    sandbox.go_on()
-    assert sandbox.ended(session_id)["result_content"] == "Two."
+    sandbox.release()
+    assert sandbox.wait_for_end(session_id)["result_content"] == "Two."
 
 
 def test_files_of_another_user_are_reported(sandbox: Sandbox) -> None:
     session_id = run_session(sandbox)
-    with given_away(sandbox.files(session_id).directory):
+    with owned_by_another_user(sandbox.files(session_id).directory):
         findings = examine(sandbox)
         assert session_id in findings["owner"]["message"]
         assert session_id[:8] in findings["session directories"]["message"]
-    with given_away(sandbox.state.root):
+    with owned_by_another_user(sandbox.state.root):
         findings = examine(sandbox, "--fix")
         assert "belongs to" in findings["state directory"]["message"]
         assert "database" not in findings

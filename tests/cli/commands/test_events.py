@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import signal
 
-from tests.helpers.sandbox import PATIENCE, Json, Sandbox
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Json, Sandbox
 
 
 def feed_events(sandbox: Sandbox, *arguments: str) -> list[Json]:
@@ -11,9 +11,9 @@ def feed_events(sandbox: Sandbox, *arguments: str) -> list[Json]:
 
 
 def test_feed_has_every_change_once_and_in_order(sandbox: Sandbox) -> None:
-    sandbox.play('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
+    sandbox.serve_script('say One.\ncall Bash {"command": "echo out"}\n\nsay Two.')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
-    session = sandbox.ended(session_id)
+    session = sandbox.wait_for_end(session_id)
     events = feed_events(sandbox)
     assert all(list(event) == ["id", "type", "session_id", "run_id", "timestamp", "data"] for event in events)
     assert {event["run_id"] for event in events} == {session["run_id"]}
@@ -32,16 +32,16 @@ def test_feed_has_every_change_once_and_in_order(sandbox: Sandbox) -> None:
 
 
 def test_feed_announces_an_interrupt_before_it_happens(sandbox: Sandbox) -> None:
-    sandbox.play("say Here.\nhang")
+    sandbox.serve_script("say Here.\nhang")
     session_id = sandbox.launch("Hi")
-    sandbox.journal_has(session_id, "Here.")
+    sandbox.wait_for_journal(session_id, "Here.")
     sandbox.ok("interrupt", session_id)
     statuses = [event["data"]["new_status"] for event in feed_events(sandbox, "--type", "session_status_changed")]
     assert statuses == ["starting", "running", "interrupting", "interrupted"]
 
 
 def test_feed_resumes_after_an_id_and_filters(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     for query in ("one", "two"):
         sandbox.run("launch", query, "--wait")
     second, first = sandbox.ok("ls", "-q").split()
@@ -57,19 +57,19 @@ def test_feed_resumes_after_an_id_and_filters(sandbox: Sandbox) -> None:
 def test_slow_reader_misses_nothing(sandbox: Sandbox) -> None:
     count = 3000
     line = '{"type": "assistant", "message": {"role": "assistant", "content": "x"}}\n'
-    sandbox.claude(f"os.write(1, {line.encode()!r} * {count})")
+    sandbox.fake_claude(f"os.write(1, {line.encode()!r} * {count})")
     follower = sandbox.popen("events", "-f", "--json", "--type", "conversation_updated")
     sandbox.run("launch", "Hi", "--wait")
     assert follower.stdout is not None
     sequences = [json.loads(follower.stdout.readline())["data"]["sequence"] for _ in range(count + 1)]
     assert sequences == list(range(1, count + 2))
     follower.send_signal(signal.SIGINT)
-    assert follower.wait(PATIENCE) == 130
+    assert follower.wait(TIMEOUT_SECONDS) == 130
     follower.communicate()
 
 
 def test_feed_ids_are_never_reused(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     last = feed_events(sandbox)[-1]["id"]
     sandbox.sql("DELETE FROM feed")

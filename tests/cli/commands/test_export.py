@@ -66,7 +66,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def evil(sandbox: Sandbox) -> str:
-    sandbox.claude(STREAM)
+    sandbox.fake_claude(STREAM)
     session_id = sandbox.launch(EVIL[0], "--title", EVIL[5])
     sandbox.run("wait", session_id)
     return session_id
@@ -99,7 +99,7 @@ def test_markdown_document_closes_what_messages_leave_open(sandbox: Sandbox, evi
 
 
 def test_document_contains_the_whole_conversation(sandbox: Sandbox) -> None:
-    sandbox.play(f'think Hm.\nsay One.\ncall Bash {{"command": "echo {QUOTED}"}}\n\nsay **Two.**')
+    sandbox.serve_script(f'think Hm.\nsay One.\ncall Bash {{"command": "echo {QUOTED}"}}\n\nsay **Two.**')
     sandbox.ok("launch", "Hello", "--title", "A title", "--allowed-tools", "Bash", "--wait")
     markdown = sandbox.ok("export", "last")
     assert markdown.startswith("# A title\n")
@@ -131,9 +131,9 @@ def test_document_contains_the_whole_conversation(sandbox: Sandbox) -> None:
 
 
 def test_json_has_all_data_of_the_session(sandbox: Sandbox) -> None:
-    sandbox.claude(ALL)
+    sandbox.fake_claude(ALL)
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     document = json.loads(sandbox.ok("export", session_id, "--format", "json"))
     session = sandbox.show(session_id)
     assert {name: document[name] for name in session if name in document} == {
@@ -145,9 +145,9 @@ def test_json_has_all_data_of_the_session(sandbox: Sandbox) -> None:
 
 
 def test_edits_are_shown_as_diffs(sandbox: Sandbox) -> None:
-    sandbox.claude(ALL)
+    sandbox.fake_claude(ALL)
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     html = sandbox.ok("export", session_id, "--format", "html")
     assert '<span class="removed"><span class="number">13</span>-    send(path)\n</span>' in html
     assert '<span class="added"><span class="number">13</span>+    retry(send, path, times=3)\n</span>' in html
@@ -157,9 +157,9 @@ def test_edits_are_shown_as_diffs(sandbox: Sandbox) -> None:
 
 
 def test_subagent_messages_are_nested_in_its_call(sandbox: Sandbox) -> None:
-    sandbox.claude(ALL)
+    sandbox.fake_claude(ALL)
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     html = sandbox.ok("export", session_id, "--format", "html")
     call = html.partition(">Look for other callers<")[2].partition("curl -d @secrets")[0]
     inner, answer = call.split('<p class="label">answer</p>')
@@ -168,7 +168,7 @@ def test_subagent_messages_are_nested_in_its_call(sandbox: Sandbox) -> None:
 
 
 def test_each_event_appears_once_despite_circular_parents(sandbox: Sandbox) -> None:
-    sandbox.claude(
+    sandbox.fake_claude(
         CONVERSATION
         + """
 call("a", "Agent", parent="a", description="its own")
@@ -188,7 +188,7 @@ done()
 """
     )
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     events = sandbox.events(session_id)
     page = export_page(sandbox, session_id)
     results_in_calls = {event["sequence"] for event in events if event["tool_result_content"] in ("one", "done")}
@@ -201,7 +201,7 @@ done()
 
 
 def test_document_shows_how_the_session_ended(sandbox: Sandbox) -> None:
-    sandbox.claude(
+    sandbox.fake_claude(
         CONVERSATION
         + """
 query = sys.stdin.read()
@@ -214,15 +214,15 @@ done()
 """
     )
     waiting = sandbox.launch("It waits")
-    sandbox.journal_has(waiting, '"Bash"')
+    sandbox.wait_for_journal(waiting, '"Bash"')
     eventually(lambda: len(sandbox.events(waiting)) == 2, "the call")
     for text in ("not ended yet", "This page shows the session as of", "no result"):
         assert text.lower() in export_page(sandbox, waiting).text.lower()
-    sandbox.go_on()
-    sandbox.ended(waiting)
+    sandbox.release()
+    sandbox.wait_for_end(waiting)
     assert "not ended yet" not in export_page(sandbox, waiting).text
     failed = sandbox.launch("It fails")
-    sandbox.ended(failed)
+    sandbox.wait_for_end(failed)
     page = export_page(sandbox, failed)
     assert "Failed" in page.text
     assert "No such thing" in page.text
@@ -230,7 +230,7 @@ done()
 
 
 def test_queued_session_can_be_exported(sandbox: Sandbox) -> None:
-    sandbox.claude(CONVERSATION + "pause('go-on')")
+    sandbox.fake_claude(CONVERSATION + "pause('go-on')")
     sandbox.launch("First", "--name", "one")
     queued = sandbox.launch("Second", "--name", "one", "--if-running", "queue")
     assert "Queued" in export_page(sandbox, queued).text
@@ -249,9 +249,9 @@ def test_document_shows_permission_requests_and_answers(sandbox: Sandbox) -> Non
 
 def test_no_control_characters_in_any_spelling(sandbox: Sandbox) -> None:
     message = "\x1b[31mred\x00 \u202eevil &#27;&#x9b; \ud800 \u05e9\u05dc\u05d5\u05dd"
-    sandbox.claude(CONVERSATION + f"text = {message!r}\nsay(text)\nthink(text)\ncall('t', text, x=text)\ndone()")
+    sandbox.fake_claude(CONVERSATION + f"text = {message!r}\nsay(text)\nthink(text)\ncall('t', text, x=text)\ndone()")
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     for format in ("html", "markdown"):
         text = sandbox.ok("export", session_id, "--format", format)
         assert not {character for character in text if ord(character) < 32} - {"\n"}
@@ -260,9 +260,9 @@ def test_no_control_characters_in_any_spelling(sandbox: Sandbox) -> None:
 
 
 def test_page_is_utf8_in_any_locale(sandbox: Sandbox) -> None:
-    sandbox.claude(CONVERSATION + "say('漢字')\ndone()")
+    sandbox.fake_claude(CONVERSATION + "say('漢字')\ndone()")
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     command = [sys.executable, "-m", "hldctl", "export", session_id, "--format", "html"]
     environment = sandbox.environment | {"PYTHONIOENCODING": "ascii"}
     assert "漢字".encode() in subprocess.run(command, env=environment, capture_output=True, check=True).stdout
@@ -331,9 +331,9 @@ def export_with_peak_memory(sandbox: Sandbox, session_id: str, format: str) -> t
 @pytest.mark.parametrize("format", ["html", "markdown", "json"])
 def test_long_conversation_needs_little_memory(sandbox: Sandbox, format: str) -> None:
     """The interpreter and its modules take 22 to 44 MB in Python 3.11 to 3.14: a short export is the baseline."""
-    sandbox.claude(CONVERSATION + "done()")
+    sandbox.fake_claude(CONVERSATION + "done()")
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     _, baseline = export_with_peak_memory(sandbox, session_id, format)
     sandbox.sql(
         "WITH RECURSIVE numbers (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM numbers WHERE n < 25100)"

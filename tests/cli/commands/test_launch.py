@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.sandbox import PATIENCE, Json, Sandbox, eventually
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Json, Sandbox, eventually
 
 RECORD = """
 argv = sys.argv[1:]
@@ -22,7 +22,7 @@ print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "re
 
 def run_recorder(sandbox: Sandbox, *arguments: str | Path, **options: object) -> Json:
     """Launch a session. Return the arguments, environment, directory and query that Claude Code gets."""
-    sandbox.claude(RECORD)
+    sandbox.fake_claude(RECORD)
     sandbox.ok("launch", "--wait", *arguments, **options)
     record: Json = json.loads((sandbox.state.root / "recorded").read_text())
     return record
@@ -39,7 +39,7 @@ def assert_nothing_was_created(sandbox: Sandbox) -> None:
 
 
 def test_launch_prints_only_the_id(sandbox: Sandbox) -> None:
-    sandbox.play("say Hello.")
+    sandbox.serve_script("say Hello.")
     launched = sandbox.run("launch", "Hello")
     assert launched.stdout == sandbox.ok("ls", "-q")
     assert launched.stderr == ""
@@ -79,9 +79,9 @@ def test_options_reach_claude_code(sandbox: Sandbox) -> None:
 
 
 def test_options_are_recorded_with_the_session(sandbox: Sandbox) -> None:
-    sandbox.claude(RECORD)
+    sandbox.fake_claude(RECORD)
     session_id = sandbox.launch("Do it", "--title", "Chores", "--max-turns", "3", "--allowed-tools", "Read,Bash")
-    session = sandbox.ended(session_id)
+    session = sandbox.wait_for_end(session_id)
     assert (session["query"], session["summary"], session["title"]) == ("Do it", "Do it", "Chores")
     assert (session["max_turns"], session["allowed_tools"]) == (3, ["Read", "Bash"])
     assert session["working_dir"] == str(sandbox.work)
@@ -115,7 +115,7 @@ def test_query_of_five_megabytes_works(sandbox: Sandbox) -> None:
 def test_long_system_prompt_is_passed_in_a_file(sandbox: Sandbox) -> None:
     prompt = "Be brief. " * 20_000
     (sandbox.root / "prompt").write_text(prompt)
-    sandbox.claude(RECORD)
+    sandbox.fake_claude(RECORD)
     # In two options, because one argument of hldctl cannot be as long either.
     halves = [prompt[:100_000], prompt[100_000:]]
     argv = run_recorder(sandbox, "Hi", "--append-system-prompt", halves[0], "--custom-instructions", halves[1])["argv"]
@@ -138,7 +138,7 @@ def test_variables_of_an_outer_claude_code_do_not_leak(sandbox: Sandbox) -> None
 
 
 def test_wait_prints_the_result_and_sets_the_exit_code(sandbox: Sandbox) -> None:
-    sandbox.play("say All is well.\n\n[fail]\nfail 400 no luck")
+    sandbox.serve_script("say All is well.\n\n[fail]\nfail 400 no luck")
     good = sandbox.run("launch", "Hello", "--wait")
     bad = sandbox.run("launch", "Please fail", "--wait")
     assert (good.returncode, good.stdout) == (0, "All is well.\n")
@@ -147,14 +147,14 @@ def test_wait_prints_the_result_and_sets_the_exit_code(sandbox: Sandbox) -> None
 
 
 def test_follow_prints_the_conversation(sandbox: Sandbox) -> None:
-    sandbox.play("say One.\n\n")
+    sandbox.serve_script("say One.\n\n")
     assert sandbox.ok("launch", "Hello", "--follow").splitlines() == ["user: Hello", "claude: One."]
     lines = [json.loads(line) for line in sandbox.ok("launch", "Hello", "--follow", "--json").splitlines()]
     assert [line["content"] for line in lines] == ["Hello", "One."]
 
 
 def test_json_prints_the_session(sandbox: Sandbox) -> None:
-    sandbox.play("say One.")
+    sandbox.serve_script("say One.")
     launched = json.loads(sandbox.ok("launch", "Hello", "--json"))
     waited = json.loads(sandbox.ok("launch", "Hello", "--wait", "--json"))
     assert launched["status"] == "running"
@@ -163,26 +163,26 @@ def test_json_prints_the_session(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("signal_name", ["INT", "TERM"])
 def test_signal_during_wait_interrupts_the_session(sandbox: Sandbox, signal_name: str) -> None:
-    sandbox.play("say Here.\nhang")
+    sandbox.serve_script("say Here.\nhang")
     launcher = sandbox.popen("launch", "Hello", "--wait")
     assert launcher.stderr is not None
     session_id = launcher.stderr.readline().split()[-1]
-    sandbox.journal_has(session_id, "Here.")
+    sandbox.wait_for_journal(session_id, "Here.")
     launcher.send_signal(signal.Signals[f"SIG{signal_name}"])
-    launcher.communicate(timeout=PATIENCE)
+    launcher.communicate(timeout=TIMEOUT_SECONDS)
     assert launcher.returncode == 130
     assert sandbox.show(session_id)["status"] == "interrupted"
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.2, 0.4])
 def test_signal_before_the_wait_leaves_no_session_running(sandbox: Sandbox, delay: float) -> None:
-    sandbox.claude("while True:\n    time.sleep(1)")
+    sandbox.fake_claude("while True:\n    time.sleep(1)")
     launcher = sandbox.popen("launch", "Hello", "--wait")
     # The signal arrives anywhere from the start of the interpreter on.
     with contextlib.suppress(subprocess.TimeoutExpired):
         launcher.wait(delay)
     launcher.terminate()
-    launcher.communicate(timeout=PATIENCE)
+    launcher.communicate(timeout=TIMEOUT_SECONDS)
     running = json.loads(sandbox.ok("ls", "--json", "--status", "running", "--status", "starting"))
     assert running == []
 
@@ -273,7 +273,7 @@ def test_invalid_claude_path_is_named(sandbox: Sandbox) -> None:
 
 
 def test_modules_in_the_working_directory_are_not_imported(sandbox: Sandbox) -> None:
-    sandbox.play("say Hello.")
+    sandbox.serve_script("say Hello.")
     for name in ("json.py", "peewee.py"):
         (sandbox.work / name).write_text("raise SystemExit('imported from the working directory')")
     program = Path(sys.executable).with_name("hldctl")

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.helpers.sandbox import Sandbox
-from tests.helpers.seed_database import fill
+from tests.helpers.seed_database import seed_sessions
 
 SESSION_FIELDS = """\
 id run_id name claude_session_id parent_session_id status end_reason query summary title model model_id
@@ -29,7 +29,7 @@ print(json.dumps(result))
 @pytest.fixture
 def three(sandbox: Sandbox) -> list[str]:
     """Three sessions, the oldest first: a cheap, an expensive and a failed one."""
-    sandbox.claude(COSTS)
+    sandbox.fake_claude(COSTS)
     ids = [sandbox.launch(*arguments) for arguments in (["cheap"], ["dear", "--title", "Opera"], ["bad"])]
     sandbox.run("wait", *ids)
     return ids
@@ -113,7 +113,7 @@ def test_format_leaves_unknown_values_blank(sandbox: Sandbox, three: list[str]) 
 
 
 def test_json_memory_does_not_grow_with_sessions(sandbox: Sandbox) -> None:
-    fill(sandbox.state.root, 3000, 1)
+    seed_sessions(sandbox.state.root, 3000, 1)
     sandbox.sql("UPDATE sessions SET result_content = printf('%.20000c', 'x')")
     peaks = []
     for options in (["--limit", "10"], []):

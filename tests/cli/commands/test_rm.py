@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from hldctl.system import file_lock
-from tests.helpers.kill_at import INJECTED
+from tests.helpers.kill_at import INJECTED_DIRECTORY
 from tests.helpers.sandbox import Sandbox, eventually, is_dead
 from tests.helpers.terminal import Terminal
 
@@ -31,7 +31,7 @@ TABLES = ("sessions", "conversation_events", "feed", "approvals", "mcp_servers",
 @pytest.fixture
 def ended(sandbox: Sandbox) -> list[str]:
     """Return the IDs of five ended sessions, the oldest first, each a day older than the next."""
-    sandbox.claude(SUCCESS)
+    sandbox.fake_claude(SUCCESS)
     ids = [sandbox.launch(f"Number {number}") for number in range(5)]
     sandbox.ok("wait", *ids)
     eventually(lambda: not sandbox.processes(), "all to leave")
@@ -62,9 +62,9 @@ def test_rm_deletes_only_the_given_sessions(sandbox: Sandbox, ended: list[str]) 
 
 
 def test_rm_of_a_running_session_needs_force(sandbox: Sandbox, ended: list[str]) -> None:
-    sandbox.claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
+    sandbox.fake_claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
     running = sandbox.launch("Run")
-    sandbox.journal_has(running, "init")
+    sandbox.wait_for_journal(running, "init")
     rejected = sandbox.run("rm", ended[0], running)
     assert (rejected.returncode, "--force" in rejected.stderr) == (4, True)
     assert remaining(sandbox) == {*ended, running}
@@ -87,7 +87,7 @@ def test_rm_completes_an_interrupted_deletion(sandbox: Sandbox, ended: list[str]
 def test_killed_rm_leaves_no_files_without_a_row(sandbox: Sandbox, ended: list[str], step: str) -> None:
     """Files without a row look like a lost session, which `doctor --fix` would restore."""
     environment = {
-        "PYTHONPATH": str(INJECTED),
+        "PYTHONPATH": str(INJECTED_DIRECTORY),
         "HLDCTL_TEST_KILL_AT": step,
         "HLDCTL_TEST_KILL_MARKER": str(sandbox.root / "killed"),
         "HLDCTL_TEST_KILL_PROGRAM": "hldctl",
@@ -135,7 +135,7 @@ def test_prune_deletes_old_sessions(sandbox: Sandbox, ended: list[str]) -> None:
 
 
 def test_prune_keeps_running_sessions(sandbox: Sandbox, ended: list[str]) -> None:
-    sandbox.claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
+    sandbox.fake_claude('print(json.dumps({"type": "system", "subtype": "init"}), flush=True)\ntime.sleep(600)')
     running = sandbox.launch("Run")
     assert sandbox.ok("prune", "--keep", "0").split() == ended
     assert remaining(sandbox) == {running}
@@ -143,7 +143,7 @@ def test_prune_keeps_running_sessions(sandbox: Sandbox, ended: list[str]) -> Non
 
 
 def test_prune_frees_disk_space(sandbox: Sandbox) -> None:
-    sandbox.claude(f"for n in range(8000):\n    {SUCCESS.strip().splitlines()[0]}\n{SUCCESS}")
+    sandbox.fake_claude(f"for n in range(8000):\n    {SUCCESS.strip().splitlines()[0]}\n{SUCCESS}")
     session_id = sandbox.launch("Much")
     sandbox.ok("wait", session_id)
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
@@ -156,7 +156,7 @@ def test_prune_frees_disk_space(sandbox: Sandbox) -> None:
 
 def test_progress_is_erased_when_prune_ends(sandbox: Sandbox, ended: list[str]) -> None:
     with Terminal(sandbox, "prune", "--keep", "0") as terminal:
-        code, output = terminal.ended()
+        code, output = terminal.wait_for_exit()
     assert (code, "Deleting" in output) == (0, False)
     assert all(session_id in output for session_id in ended)
 

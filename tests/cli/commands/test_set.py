@@ -6,7 +6,7 @@ from tests.helpers.sandbox import Sandbox
 
 
 def test_settings_change_while_the_session_runs(sandbox: Sandbox) -> None:
-    sandbox.play("say Here.\nhang")
+    sandbox.serve_script("say Here.\nhang")
     session_id = sandbox.launch("Hi")
     assert sandbox.ok("set", session_id, "--title", "Chores", "--auto-accept-edits", "--archive") == ""
     session = sandbox.show(session_id)
@@ -19,7 +19,7 @@ def test_settings_change_while_the_session_runs(sandbox: Sandbox) -> None:
 
 
 def test_archived_sessions_are_listed_only_with_all(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     sandbox.ok("set", "last", "--archive")
     assert sandbox.ok("ls", "-q") == ""
@@ -27,7 +27,7 @@ def test_archived_sessions_are_listed_only_with_all(sandbox: Sandbox) -> None:
 
 
 def test_permissions_can_be_skipped_for_a_time(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     changed = json.loads(sandbox.ok("set", "last", "--dangerously-skip-permissions-timeout", "1h", "--json"))
     assert changed["dangerously_skip_permissions"] is True
@@ -40,12 +40,12 @@ def test_permissions_can_be_skipped_for_a_time(sandbox: Sandbox) -> None:
 
 
 def test_expired_settings_are_dropped_and_not_inherited(sandbox: Sandbox) -> None:
-    sandbox.play("say Hello.")
-    parent = sandbox.ended(sandbox.launch("Hi"))["id"]
+    sandbox.serve_script("say Hello.")
+    parent = sandbox.wait_for_end(sandbox.launch("Hi"))["id"]
     sandbox.ok(
         "set", parent, "--auto-accept-edits", "--dangerously-skip-permissions-timeout", "1h", "--title", "Chores"
     )
-    child = sandbox.ended(sandbox.ok("continue", parent, "More").strip())
+    child = sandbox.wait_for_end(sandbox.ok("continue", parent, "More").strip())
     parent_session = sandbox.show(parent)
     for name in (
         "auto_accept_edits",
@@ -56,7 +56,7 @@ def test_expired_settings_are_dropped_and_not_inherited(sandbox: Sandbox) -> Non
         assert child[name] == parent_session[name] is not None
     sandbox.ok("set", parent, "--dangerously-skip-permissions-timeout", "0")
     assert sandbox.show(parent)["dangerously_skip_permissions"] is True
-    late = sandbox.ended(sandbox.ok("continue", parent, "More").strip())
+    late = sandbox.wait_for_end(sandbox.ok("continue", parent, "More").strip())
     for session in (late, sandbox.show(parent)):
         assert session["dangerously_skip_permissions"] is False
         assert session["dangerously_skip_permissions_expires_at"] is None
@@ -64,7 +64,7 @@ def test_expired_settings_are_dropped_and_not_inherited(sandbox: Sandbox) -> Non
 
 
 def test_changes_appear_in_the_feed(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     sandbox.ok("set", "last", "--title", "Chores")
     (event,) = map(json.loads, sandbox.ok("events", "--json", "--type", "session_settings_changed").splitlines())
@@ -72,7 +72,7 @@ def test_changes_appear_in_the_feed(sandbox: Sandbox) -> None:
 
 
 def test_missing_or_contradictory_options_are_bad_usage(sandbox: Sandbox) -> None:
-    sandbox.claude("")
+    sandbox.fake_claude("")
     sandbox.run("launch", "Hi", "--wait")
     assert sandbox.run("set", "last").returncode == 2
     options = ("--no-dangerously-skip-permissions", "--dangerously-skip-permissions-timeout", "1h")

@@ -37,7 +37,7 @@ MIDNIGHT_MS = 1_790_208_000_000
 def spent(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Iterator[Sandbox]:
     """A sandbox with a cheap session an hour before midnight UTC, and an expensive and a failed one after it."""
     sandbox = Sandbox(tmp_path_factory.mktemp("spent") / "sandbox")
-    sandbox.claude(COSTS)
+    sandbox.fake_claude(COSTS)
     ids = [
         sandbox.launch("cheap", "--title", "Parser, and\nmore"),
         sandbox.launch("dear", "--title", "\x1b[31mOpera"),
@@ -100,7 +100,7 @@ def test_archived_and_old_sessions_do_not_count(spent: Sandbox) -> None:
 
 
 def test_running_sessions_count_and_unknown_sums_are_null(sandbox: Sandbox) -> None:
-    sandbox.claude(COSTS)
+    sandbox.fake_claude(COSTS)
     sandbox.launch("hang")
     (row,) = stats(sandbox)
     assert (row["sessions"], row["running"], row["success_rate"]) == (1, 1, None)
@@ -119,10 +119,10 @@ def test_csv_round_trips(spent: Sandbox) -> None:
 
 
 def test_csv_has_no_formulas(sandbox: Sandbox) -> None:
-    sandbox.claude(COSTS)
+    sandbox.fake_claude(COSTS)
     titles = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "a=1", "'quoted"]
     for title in titles:
-        sandbox.ended(sandbox.launch("free", "--title", title))
+        sandbox.wait_for_end(sandbox.launch("free", "--title", title))
     _, *rows = csv.reader(io.StringIO(sandbox.ok("stats", "--csv", "--by", "title")))
     assert {row[0] for row in rows} == {"'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "a=1", "'quoted"}
     # Programs that read JSON evaluate no formulas.
@@ -139,8 +139,8 @@ def test_table_in_a_pipe_is_plain_with_a_total(spent: Sandbox) -> None:
 
 def test_table_at_a_terminal_has_bars(spent: Sandbox) -> None:
     with Terminal(spent, "stats", "--by", "title", columns=80) as terminal:
-        screen = terminal.becomes("total")
-        terminal.ended()
+        screen = terminal.wait_for_screen("total")
+        terminal.wait_for_exit()
     expensive, cheap, failed = screen[1:4]
     assert expensive.startswith(r"\x1b[31mOpera")
     assert len(expensive) <= 80
@@ -149,8 +149,8 @@ def test_table_at_a_terminal_has_bars(spent: Sandbox) -> None:
 
 
 def test_table_at_a_terminal_is_limited_to_100_rows(sandbox: Sandbox) -> None:
-    sandbox.claude(COSTS)
-    sandbox.ended(sandbox.launch("cheap"))
+    sandbox.fake_claude(COSTS)
+    sandbox.wait_for_end(sandbox.launch("cheap"))
     columns = [name for _, name, *_ in sandbox.sql("PRAGMA table_info(sessions)") if name not in ("id", "title")]
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 149)"
     column_list = ", ".join(columns)
@@ -158,8 +158,8 @@ def test_table_at_a_terminal_is_limited_to_100_rows(sandbox: Sandbox) -> None:
         f"INSERT INTO sessions (id, title, {column_list}) {numbers} SELECT i, 't' || i, {column_list} FROM n, sessions"
     )
     with Terminal(sandbox, "stats", "--by", "title", columns=80, lines=160) as terminal:
-        screen = terminal.becomes("showing only the most expensive 100 of 150")
-        terminal.ended()
+        screen = terminal.wait_for_screen("showing only the most expensive 100 of 150")
+        terminal.wait_for_exit()
     (total,) = (line.split() for line in screen if line.startswith("total"))
     assert total[:3] == ["total", "150", "100%"]
     assert len([line for line in screen if line.startswith("t")]) == 101
@@ -167,11 +167,11 @@ def test_table_at_a_terminal_is_limited_to_100_rows(sandbox: Sandbox) -> None:
 
 
 def test_bars_show_sessions_if_nothing_has_a_cost(sandbox: Sandbox) -> None:
-    sandbox.claude(COSTS)
+    sandbox.fake_claude(COSTS)
     sandbox.run("wait", sandbox.launch("free"), sandbox.launch("free and bad"))
     with Terminal(sandbox, "stats", "--by", "status", columns=60) as terminal:
-        screen = terminal.becomes("total")
-        terminal.ended()
+        screen = terminal.wait_for_screen("total")
+        terminal.wait_for_exit()
     assert screen[1].count("█") == screen[2].count("█") > 0
 
 

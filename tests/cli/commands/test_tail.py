@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.helpers.sandbox import PATIENCE, Sandbox
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox
 
 SCRIPT = 'think Hm.\nsay One.\ncall Bash {"command": "printf \'a\\nb\'"}\n\nsay Two.'
 LINES = """\
@@ -22,7 +22,7 @@ claude: Two.
 
 @pytest.fixture
 def ended(sandbox: Sandbox) -> str:
-    sandbox.play(SCRIPT)
+    sandbox.serve_script(SCRIPT)
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
     sandbox.ok("wait", session_id)
     return session_id
@@ -85,18 +85,18 @@ def test_lines_of_several_sessions_have_prefixes(sandbox: Sandbox, ended: str) -
 
 
 def test_interrupted_tail_leaves_the_session_running(sandbox: Sandbox) -> None:
-    sandbox.play('say Here.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Done.')
+    sandbox.serve_script('say Here.\ncall Bash {"command": "until [ -e go-on ]; do sleep 0.1; done"}\n\nsay Done.')
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
-    sandbox.journal_has(session_id, "Here.")
+    sandbox.wait_for_journal(session_id, "Here.")
     with sandbox.popen("tail", "-f", session_id) as follower:
         assert follower.stdout is not None
         assert [follower.stdout.readline() for _ in range(2)] == ["user: Hello\n", "claude: Here.\n"]
         follower.send_signal(signal.SIGINT)
-        assert follower.wait(PATIENCE) == 130
+        assert follower.wait(TIMEOUT_SECONDS) == 130
         assert follower.stderr is not None
         assert follower.stderr.read() == ""
-    sandbox.go_on()
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+    sandbox.release()
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
 
 
 def test_closed_pipe_exits_like_sigpipe(sandbox: Sandbox, ended: str) -> None:

@@ -28,7 +28,7 @@ def values(sandbox: Sandbox, *words: str) -> list[str]:
 @pytest.fixture
 def sessions(sandbox: Sandbox) -> list[str]:
     """Return the IDs of an ended, a running and an archived session. Only the second has a conversation."""
-    sandbox.claude(
+    sandbox.fake_claude(
         "if 'stay' in sys.stdin.read():\n"
         ' print(json.dumps({"type": "system", "subtype": "init", "session_id": "c0ffee00"}), flush=True)\n'
         " time.sleep(600)"
@@ -85,7 +85,7 @@ def test_ids_with_a_common_prefix_are_offered_in_full(sandbox: Sandbox, sessions
 
 
 def test_requests_are_offered_with_their_tool(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    sandbox.serve_script('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hi", "--approvals")
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
     (line,) = completions(sandbox, "approve", "")

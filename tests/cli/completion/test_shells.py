@@ -17,10 +17,10 @@ class Shell:
     def __init__(self, terminal: Terminal, name: str) -> None:
         self._terminal = terminal
         terminal.enter("hldctl --install-completion\r")
-        terminal.becomes("completion installed in")
+        terminal.wait_for_screen("completion installed in")
         # Completion works in the next shell. It prints a word when it is ready. A short prompt leaves room.
         terminal.enter(f"exec {name}\r" + ("" if name == "fish" else "PS1='> '\r") + "echo be''gun\r")
-        terminal.becomes("\nbegun")
+        terminal.wait_for_screen("\nbegun")
 
     def complete(self, typed: str, expected: str) -> str:
         """Type these words and TAB, wait until the expected text is shown, and return the screen."""
@@ -28,13 +28,13 @@ class Shell:
         # Bash lists the candidates after a second TAB.
         if expected not in "\n".join(self._terminal.screen()):
             self._terminal.enter("\t")
-        return "\n".join(self._terminal.becomes(expected))
+        return "\n".join(self._terminal.wait_for_screen(expected))
 
 
 @pytest.fixture
 def ids(sandbox: Sandbox) -> list[str]:
     """Return the IDs of an ended and a running session."""
-    sandbox.claude("if 'stay' in sys.stdin.read(): time.sleep(600)")
+    sandbox.fake_claude("if 'stay' in sys.stdin.read(): time.sleep(600)")
     ended = sandbox.launch("Hi", "--title", "Fix: the 'parser'", "--name", "night:ly")
     sandbox.run("wait", ended)
     return [ended, sandbox.launch("stay here")]
@@ -74,4 +74,4 @@ def test_terminal_answers_what_fish_4_asks(sandbox: Sandbox) -> None:
     """Without an answer about its attributes fish 4 waits, and warns, before it shows a prompt."""
     script = "stty raw -echo; printf '\\033[0c'; head -c 5 | od -An -c; stty sane"
     with Terminal(sandbox, "-c", script, program=("sh",)) as terminal:
-        assert "033   [   ?   6   c" in terminal.shows("6   c")
+        assert "033   [   ?   6   c" in terminal.wait_for_output("6   c")

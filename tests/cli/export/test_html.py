@@ -145,7 +145,9 @@ def test_link_to_a_failed_call_opens_it(browser: Browser, exported: Path) -> Non
 
 
 def test_long_output_scrolls_in_its_own_block(browser: Browser, sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "seq 1 2000; head -c 9000 /dev/zero | tr \'\\\\\\\\0\' x"}\n\nsay Done.')
+    sandbox.serve_script(
+        'call Bash {"command": "seq 1 2000; head -c 9000 /dev/zero | tr \'\\\\\\\\0\' x"}\n\nsay Done.'
+    )
     sandbox.ok("launch", "Count", "--allowed-tools", "Bash", "--wait")
     sandbox.ok("export", "last", "--format", "html", "-o", "page.html")
     opened = open_page(browser, sandbox.work / "page.html", PHONE)
@@ -158,9 +160,9 @@ def test_long_output_scrolls_in_its_own_block(browser: Browser, sandbox: Sandbox
 
 
 def test_nothing_runs_even_if_scripts_are_enabled(browser: Browser, sandbox: Sandbox) -> None:
-    sandbox.claude(STREAM)
+    sandbox.fake_claude(STREAM)
     session_id = sandbox.launch(EVIL[0], "--title", EVIL[5])
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     sandbox.ok("export", session_id, "--format", "html", "-o", "page.html")
     file = sandbox.work / "page.html"
     opened = open_page(browser, file, script=True)

@@ -115,7 +115,7 @@ def test_long_message_is_converted_in_time() -> None:
 
 
 def test_document_keeps_its_headings_for_any_message(sandbox: Sandbox) -> None:
-    sandbox.claude(
+    sandbox.fake_claude(
         CONVERSATION
         + f"""
 for number, text in enumerate({PAYLOADS!r}):
@@ -130,7 +130,7 @@ write(type="result", subtype="success", is_error=False, result=text, num_turns=1
 """
     )
     session_id = sandbox.launch("\n\n".join(PAYLOADS), "--title", PAYLOADS[0])
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     found_headings = headings(sandbox.ok("export", session_id))
     assert [title for tag, title in found_headings if tag == "h2"] == ["Result", "Costs", "Conversation"]
     assert [tag for tag, _ in found_headings].count("h1") == 1

@@ -22,14 +22,14 @@ SIGNALS = [signal.SIGTERM, signal.SIGHUP]
 def test_signal_ends_follower_and_restores_terminal(
     sandbox: Sandbox, arguments: list[str], number: signal.Signals
 ) -> None:
-    sandbox.claude(RUNS_MAKE)
+    sandbox.fake_claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
-    sandbox.journal_has(session_id, "make all")
+    sandbox.wait_for_journal(session_id, "make all")
     with Terminal(sandbox, *arguments) as terminal:
         before = terminal.modes()
-        terminal.becomes("make all")
+        terminal.wait_for_screen("make all")
         terminal.process.send_signal(number)
-        assert terminal.ended()[0] == -number
+        assert terminal.wait_for_exit()[0] == -number
         assert terminal.is_restored()
         assert terminal.modes() == before
         if arguments[0] == "tail":
@@ -39,12 +39,12 @@ def test_signal_ends_follower_and_restores_terminal(
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 130), (signal.SIGHUP, -signal.SIGHUP)])
 def test_signal_ends_followed_launch_and_restores_terminal(sandbox: Sandbox, number: signal.Signals, code: int) -> None:
-    sandbox.claude(RUNS_MAKE)
+    sandbox.fake_claude(RUNS_MAKE)
     with Terminal(sandbox, "launch", "Make it.", "--follow", "--no-approvals") as terminal:
         before = terminal.modes()
-        terminal.becomes("make all")
+        terminal.wait_for_screen("make all")
         terminal.process.send_signal(number)
-        assert terminal.ended()[0] == code
+        assert terminal.wait_for_exit()[0] == code
         assert (terminal.is_restored(), terminal.modes()) == (True, before)
         assert not [line for line in terminal.screen() if "make all" in line and "Bash" in line and " · " in line]
     # Closing a terminal does not stop the session, which outlives it.
@@ -52,15 +52,15 @@ def test_signal_ends_followed_launch_and_restores_terminal(sandbox: Sandbox, num
 
 
 def test_hangup_ends_follower_but_not_the_session(sandbox: Sandbox) -> None:
-    sandbox.claude(RUNS_MAKE)
+    sandbox.fake_claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
-    sandbox.journal_has(session_id, "make all")
+    sandbox.wait_for_journal(session_id, "make all")
     errors = sandbox.root / "errors"
     for preparation in ("", "trap '' HUP; "):
         for arguments in FOLLOWERS[::2]:
             shell = ("bash", "-c", f'{preparation}exec "$@" 2> {errors}', "bash", sys.executable, "-m", "hldctl")
             with Terminal(sandbox, *arguments, program=shell) as terminal:
-                terminal.becomes("make all")
+                terminal.wait_for_screen("make all")
                 terminal.hang_up()
                 assert terminal.process.wait(60) == -signal.SIGHUP
             assert errors.read_text() == ""
@@ -68,31 +68,31 @@ def test_hangup_ends_follower_but_not_the_session(sandbox: Sandbox) -> None:
 
 
 def test_signal_to_top_ends_its_follower_and_restores_terminal(sandbox: Sandbox) -> None:
-    sandbox.claude(RUNS_MAKE)
+    sandbox.fake_claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
-    sandbox.journal_has(session_id, "make all")
+    sandbox.wait_for_journal(session_id, "make all")
     with Terminal(sandbox, "top") as terminal:
         before = terminal.modes()
-        terminal.becomes("q quit")
+        terminal.wait_for_screen("q quit")
         terminal.enter("f")
-        terminal.becomes("▌ Make it.")
-        terminal.becomes("Bash make all")
+        terminal.wait_for_screen("▌ Make it.")
+        terminal.wait_for_screen("Bash make all")
         terminal.process.send_signal(signal.SIGTERM)
-        assert terminal.ended()[0] == -signal.SIGTERM
-        eventually(lambda: not sandbox.running("tail"), "the end of what followed")
+        assert terminal.wait_for_exit()[0] == -signal.SIGTERM
+        eventually(lambda: not sandbox.processes_with_argument("tail"), "the end of what followed")
         assert (terminal.is_restored(), terminal.modes()) == (True, before)
     assert sandbox.show(session_id)["status"] == "running"
 
 
 def test_signal_at_prompt_restores_terminal_and_answers_nothing(sandbox: Sandbox) -> None:
-    sandbox.play('call Bash {"command": "touch made"}\n\nsay Done.')
+    sandbox.serve_script('call Bash {"command": "touch made"}\n\nsay Done.')
     session_id = sandbox.launch("Hi", "--approvals")
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
     with Terminal(sandbox, "approve") as terminal:
         before = terminal.modes()
-        terminal.becomes("Allow?")
+        terminal.wait_for_screen("Allow?")
         terminal.process.send_signal(signal.SIGTERM)
-        assert terminal.ended()[0] == -signal.SIGTERM
+        assert terminal.wait_for_exit()[0] == -signal.SIGTERM
         assert (terminal.is_restored(), terminal.modes()) == (True, before)
     assert sandbox.show(session_id)["pending_approvals"] == 1
 
@@ -111,22 +111,22 @@ def is_stopped(sandbox: Sandbox, shell: int) -> bool:
 
 @pytest.mark.parametrize("arguments", DRAWERS, ids=lambda arguments: arguments[0])
 def test_background_process_draws_nothing(sandbox: Sandbox, arguments: list[str]) -> None:
-    sandbox.claude(RUNS_MAKE)
+    sandbox.fake_claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
-    sandbox.journal_has(session_id, "make all")
+    sandbox.wait_for_journal(session_id, "make all")
     with Terminal(sandbox, *arguments, program=IN_BACKGROUND) as terminal:
         shell = terminal.process.pid
         eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         before = terminal.modes()
         terminal.screen()
-        assert "\x1b" not in terminal.shown
+        assert "\x1b" not in terminal.output
         terminal.enter("fg\n")
-        terminal.becomes("make all")
+        terminal.wait_for_screen("make all")
         terminal.enter("\x1a")
         eventually(terminal.is_restored, "its own screen to go")
         eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         terminal.screen()
-        output = terminal.shown
+        output = terminal.output
         # A signal that wakes it in the background stops it again.
         (process,) = children(sandbox, shell)
         process.send_signal(signal.SIGCONT)
@@ -136,8 +136,8 @@ def test_background_process_draws_nothing(sandbox: Sandbox, arguments: list[str]
         process.send_signal(signal.SIGCONT)
         eventually(lambda: is_stopped(sandbox, shell), "it to be stopped")
         terminal.screen()
-        assert terminal.shown.replace("\r", "").strip().startswith(output.replace("\r", "").strip())
-        assert "\x1b[?1049h" not in terminal.shown[len(output) :]
+        assert terminal.output.replace("\r", "").strip().startswith(output.replace("\r", "").strip())
+        assert "\x1b[?1049h" not in terminal.output[len(output) :]
         terminal.enter("fg\n")
         eventually(lambda: not terminal.is_restored(), "its screen to come back")
         terminal.enter("\x03")
@@ -147,11 +147,11 @@ def test_background_process_draws_nothing(sandbox: Sandbox, arguments: list[str]
 
 @pytest.mark.parametrize("arguments", DRAWERS, ids=lambda arguments: arguments[0])
 def test_killed_command_leaves_no_temporary_files(sandbox: Sandbox, arguments: list[str]) -> None:
-    sandbox.claude(RUNS_MAKE)
+    sandbox.fake_claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
-    sandbox.journal_has(session_id, "make all")
+    sandbox.wait_for_journal(session_id, "make all")
     with Terminal(sandbox, *arguments, environment={"TMPDIR": str(sandbox.temporary)}) as terminal:
-        terminal.becomes("make all")
+        terminal.wait_for_screen("make all")
         # A resize wakes it.
         terminal.resize(60, 12)
         terminal.process.send_signal(signal.SIGWINCH)
@@ -163,11 +163,11 @@ def test_killed_command_leaves_no_temporary_files(sandbox: Sandbox, arguments: l
 
 @pytest.mark.parametrize("on_end", [[], ["--on-end", "until [ -e done ]; do sleep 0.1; done"]], ids=["none", "on-end"])
 def test_launch_reports_completion_that_precedes_the_signal(sandbox: Sandbox, on_end: list[str]) -> None:
-    sandbox.claude(RUNS_MAKE)
+    sandbox.fake_claude(RUNS_MAKE)
     with sandbox.popen("launch", "Make it.", "--follow", *on_end) as process:
         eventually(lambda: sandbox.ok("ls", "-q"), "the session")
         session_id = sandbox.ok("ls", "-q").strip()
-        sandbox.journal_has(session_id, "make all")
+        sandbox.wait_for_journal(session_id, "make all")
         eventually(lambda: len(sandbox.events(session_id)) > 1, "the call")
         process.send_signal(signal.SIGSTOP)
         (sandbox.work / "end").touch()

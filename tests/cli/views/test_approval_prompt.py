@@ -23,7 +23,7 @@ def all_requests(sandbox: Sandbox) -> list[Json]:
 
 def launch_waiting(sandbox: Sandbox, script: str, *options: str) -> str:
     """Return the ID of a session that waits for permission."""
-    sandbox.play(script)
+    sandbox.serve_script(script)
     session_id = sandbox.launch("Tidy the build", "--approvals", *options)
     eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")
     return session_id
@@ -31,18 +31,18 @@ def launch_waiting(sandbox: Sandbox, script: str, *options: str) -> str:
 
 @pytest.mark.parametrize("typed", ["and so on\n", "y\n", "a\n", "y\ny\n"])
 def test_input_typed_before_the_prompt_is_ignored(sandbox: Sandbox, typed: str) -> None:
-    sandbox.play(ASKS_LATER)
+    sandbox.serve_script(ASKS_LATER)
     session_id = sandbox.launch("Hi", "--approvals", "--allowed-tools", "Bash(until *)")
-    sandbox.journal_has(session_id, "go-on")
+    sandbox.wait_for_journal(session_id, "go-on")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
-        terminal.shows("go-on")
+        terminal.wait_for_output("go-on")
         terminal.enter(typed)
-        sandbox.go_on()
-        terminal.shows(QUESTION)
+        sandbox.release()
+        terminal.wait_for_output(QUESTION)
         assert sandbox.show(session_id)["pending_approvals"] == 1
         terminal.enter("YES\n")
-        terminal.shows("Done.")
-        assert terminal.ended()[0] == 0
+        terminal.wait_for_output("Done.")
+        assert terminal.wait_for_exit()[0] == 0
     assert [(request["status"], request["tool_input"]["command"]) for request in all_requests(sandbox)] == [
         ("approved", "touch made")
     ]
@@ -53,12 +53,12 @@ def test_input_typed_before_the_prompt_is_ignored(sandbox: Sandbox, typed: str) 
 def test_only_a_complete_answer_counts(sandbox: Sandbox, typed: str) -> None:
     session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
-        terminal.shows(QUESTION)
+        terminal.wait_for_output(QUESTION)
         terminal.enter(f"{typed}\n")
-        terminal.shows("is not an answer")
+        terminal.wait_for_output("is not an answer")
         assert sandbox.show(session_id)["pending_approvals"] == 1
         terminal.enter("skip\n")
-        assert terminal.ended()[0] == 0
+        assert terminal.wait_for_exit()[0] == 0
     assert all_requests(sandbox)[0]["status"] == "pending"
 
 
@@ -66,45 +66,45 @@ def test_only_a_complete_answer_counts(sandbox: Sandbox, typed: str) -> None:
 def test_prompt_closes_if_request_is_answered_elsewhere(sandbox: Sandbox, command: list[str]) -> None:
     session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, *command) as terminal:
-        terminal.shows(QUESTION)
+        terminal.wait_for_output(QUESTION)
         sandbox.ok("approve", all_requests(sandbox)[0]["id"])
-        terminal.shows("elsewhere")
-        assert terminal.ended()[0] == 0
-    assert sandbox.ended(session_id)["end_reason"] == "success"
+        terminal.wait_for_output("elsewhere")
+        assert terminal.wait_for_exit()[0] == 0
+    assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
 
 
 def test_prompt_closes_when_the_session_ends(sandbox: Sandbox) -> None:
     session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
-        terminal.shows(QUESTION)
+        terminal.wait_for_output(QUESTION)
         sandbox.ok("interrupt", session_id)
-        assert terminal.ended()[0] == 0
+        assert terminal.wait_for_exit()[0] == 0
     assert all_requests(sandbox)[0]["status"] == "expired"
 
 
 def test_prompt_does_not_block_other_followed_sessions(sandbox: Sandbox) -> None:
-    sandbox.play(f"[asks]\n{TOUCH}say Made.\n\n[works]\n{ASKS_LATER.replace(TOUCH, '')}")
+    sandbox.serve_script(f"[asks]\n{TOUCH}say Made.\n\n[works]\n{ASKS_LATER.replace(TOUCH, '')}")
     asks = sandbox.launch("asks", "--approvals")
     eventually(lambda: sandbox.show(asks)["pending_approvals"], "the request")
     works = sandbox.launch("works", "--allowed-tools", "Bash", "--no-approvals")
-    sandbox.journal_has(works, "go-on")
+    sandbox.wait_for_journal(works, "go-on")
     with Terminal(sandbox, "tail", "-f", asks, works, columns=120) as terminal:
-        terminal.shows(QUESTION)
-        sandbox.go_on()
-        terminal.shows("Done.")
+        terminal.wait_for_output(QUESTION)
+        sandbox.release()
+        terminal.wait_for_output("Done.")
         assert sandbox.show(asks)["pending_approvals"] == 1
         terminal.enter("y\n")
-        terminal.shows("Made.")
-        assert terminal.ended()[0] == 0
+        terminal.wait_for_output("Made.")
+        assert terminal.wait_for_exit()[0] == 0
 
 
 def test_ctrl_c_at_prompt_ends_on_a_new_line(sandbox: Sandbox) -> None:
     session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve") as terminal:
         before = terminal.modes()
-        terminal.shows(QUESTION)
+        terminal.wait_for_output(QUESTION)
         terminal.enter("\x03")
-        assert terminal.ended()[0] in (130, -2)
+        assert terminal.wait_for_exit()[0] in (130, -2)
         terminal.screen()
         assert terminal.display.cursor.x == 0
         assert terminal.modes() == before
@@ -127,11 +127,11 @@ def test_request_is_shown_in_full_with_session_and_directory(sandbox: Sandbox) -
     assert str(sandbox.work) in text
     assert json.loads(sandbox.ok("approvals", request["id"], "--json"))[0]["tool_input"]["command"] == LONG
     with Terminal(sandbox, "approve", columns=60) as terminal:
-        output = "".join(terminal.shows(QUESTION).split("\n"))
+        output = "".join(terminal.wait_for_output(QUESTION).split("\n"))
         assert "rm -rf the-end" in output
         assert "Release" in output
         terminal.enter("q\n")
-        assert terminal.ended()[0] == 0
+        assert terminal.wait_for_exit()[0] == 0
 
 
 def test_approve_prints_the_approved_call(sandbox: Sandbox) -> None:
@@ -143,7 +143,7 @@ def test_approve_prints_the_approved_call(sandbox: Sandbox) -> None:
 
 
 def test_approve_session_needs_exactly_one_request(sandbox: Sandbox) -> None:
-    sandbox.play("say Done.")
+    sandbox.serve_script("say Done.")
     session_id = sandbox.ok("launch", "Hi", "--approvals", "--wait", "-q") and sandbox.show("last")["id"]
     done = sandbox.run("approve", "--session", session_id)
     assert (done.returncode, done.stdout) == (4, "")
@@ -153,10 +153,10 @@ def test_approve_session_needs_exactly_one_request(sandbox: Sandbox) -> None:
 def test_always_shows_its_rule_before_and_after(sandbox: Sandbox) -> None:
     launch_waiting(sandbox, f"{TOUCH}say Done.")
     with Terminal(sandbox, "approve", columns=120) as terminal:
-        assert "[a]lways: " in terminal.shows(QUESTION)
+        assert "[a]lways: " in terminal.wait_for_output(QUESTION)
         terminal.enter("always\n")
-        terminal.shows("always allowed from now on: ")
-        assert terminal.ended()[0] == 0
+        terminal.wait_for_output("always allowed from now on: ")
+        assert terminal.wait_for_exit()[0] == 0
     ((kind,),) = sandbox.sql("SELECT kind FROM approval_rules")
     assert kind == "exact"
 
@@ -173,7 +173,7 @@ def test_invisible_characters_in_a_request_are_escaped(sandbox: Sandbox, command
         output = sandbox.ok(*command)
     else:
         with Terminal(sandbox, *command, columns=200) as terminal:
-            output = terminal.shows(QUESTION)
+            output = terminal.wait_for_output(QUESTION)
             terminal.enter("q\n")
     assert "d   spaces" in output
     assert not {"\u200b", "\u202e", "\U000e0041"} & set(output)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fake_claude_conversation import ALL, CONVERSATION
-from tests.helpers.sandbox import PATIENCE, Sandbox, eventually
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually
 from tests.helpers.terminal import JOB_CONTROL, Display, ReflowingScreen, Terminal
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
@@ -32,15 +32,15 @@ done()
 
 def final_screen(terminal: Terminal) -> str:
     """Wait until the command has succeeded, and return the screen."""
-    assert terminal.ended()[0] == 0
+    assert terminal.wait_for_exit()[0] == 0
     return "\n".join(terminal.screen()).rstrip() + "\n"
 
 
 @pytest.fixture
 def ended(sandbox: Sandbox) -> str:
-    sandbox.claude(ALL)
+    sandbox.fake_claude(ALL)
     session_id = sandbox.launch(QUERY)
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     return session_id
 
 
@@ -69,21 +69,21 @@ def test_conversation_matches_snapshot(sandbox: Sandbox, ended: str) -> None:
 
 
 def test_status_line_shows_running_calls_until_the_end(sandbox: Sandbox) -> None:
-    sandbox.claude(STEPS)
+    sandbox.fake_claude(STEPS)
     session_id = sandbox.launch("Make it.")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
-        (line,) = [line for line in terminal.becomes("make all") if "make all" in line]
+        (line,) = [line for line in terminal.wait_for_screen("make all") if "make all" in line]
         assert line[0] in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
         assert line.endswith("1 turn · context 32k")
         release(sandbox, "second")
-        screen = terminal.becomes("2 calls")
+        screen = terminal.wait_for_screen("2 calls")
         assert [line.split()[:3] for line in screen if "make" in line] == [
             ["Bash", "make", "all"],
             ["Bash", "make", "docs"],
         ]
         terminal.resize(50, 24)
         release(sandbox, "results")
-        terminal.becomes("thinking")
+        terminal.wait_for_screen("thinking")
         release(sandbox, "end")
         assert final_screen(terminal) == (SNAPSHOTS / "tail_steps_50.txt").read_text()
 
@@ -91,17 +91,17 @@ def test_status_line_shows_running_calls_until_the_end(sandbox: Sandbox) -> None
 @pytest.mark.parametrize("kind", [Display, ReflowingScreen])
 @pytest.mark.parametrize("lines", [24, 7])
 def test_resize_leaves_no_remnants_and_loses_nothing(sandbox: Sandbox, kind: type[Display], lines: int) -> None:
-    sandbox.claude(CONVERSATION + NARROWED)
+    sandbox.fake_claude(CONVERSATION + NARROWED)
     session_id = sandbox.launch("Make it.")
     with Terminal(sandbox, "tail", "-f", session_id, columns=100, lines=lines, screen=kind) as terminal:
-        terminal.becomes("3 calls")
+        terminal.wait_for_screen("3 calls")
         for columns in (60, 33, 20, 90, 16, 80):
             terminal.resize(columns, lines)
             eventually(lambda columns=columns: _is_drawn_for(terminal, columns), f"{columns} columns")  # type: ignore[misc]
             messages = [line for line in terminal.screen() if line and line[0] in "▌O"]
             assert messages == ["▌ Make it.", "One two three."]
         release(sandbox, "end")
-        assert terminal.ended()[0] == 0
+        assert terminal.wait_for_exit()[0] == 0
         assert not [line for line in terminal.screen() if line[:1] in tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")]
 
 
@@ -124,44 +124,44 @@ def _is_drawn_for(terminal: Terminal, columns: int) -> bool:
 
 
 def test_two_sessions_match_snapshot(sandbox: Sandbox) -> None:
-    sandbox.claude(STEPS)
+    sandbox.fake_claude(STEPS)
     release(sandbox, "second", "results", "end")
     ids = [sandbox.launch("Make it.", "--name", name) for name in ("first", "other")]
     for session_id in ids:
-        sandbox.ended(session_id)
+        sandbox.wait_for_end(session_id)
     with Terminal(sandbox, "tail", *ids) as terminal:
         assert final_screen(terminal) == (SNAPSHOTS / "tail_two.txt").read_text()
 
 
 def test_ctrl_c_clears_status_line_and_keeps_session_running(sandbox: Sandbox) -> None:
-    sandbox.claude(STEPS)
+    sandbox.fake_claude(STEPS)
     session_id = sandbox.launch("Make it.")
     with Terminal(sandbox, "tail", "-f", session_id) as terminal:
-        terminal.becomes("make all")
+        terminal.wait_for_screen("make all")
         terminal.enter("\x03")
-        assert terminal.ended()[0] == 130
+        assert terminal.wait_for_exit()[0] == 130
         assert [line for line in terminal.screen() if line] == ["▌ Make it."]
     release(sandbox, "second", "results", "end")
-    assert sandbox.ended(session_id)["status"] == "completed"
+    assert sandbox.wait_for_end(session_id)["status"] == "completed"
 
 
 def test_ctrl_z_erases_status_line_and_fg_redraws_it(sandbox: Sandbox) -> None:
-    sandbox.claude(STEPS)
+    sandbox.fake_claude(STEPS)
     session_id = sandbox.launch("Make it.")
     with Terminal(sandbox, "tail", "-f", session_id, program=JOB_CONTROL) as terminal:
-        terminal.becomes("make all")
+        terminal.wait_for_screen("make all")
         terminal.enter("\x1a")
         eventually(lambda: "make all" not in "\n".join(terminal.screen()), "the last line to go")
         terminal.enter("fg\n")
-        terminal.becomes("make all")
+        terminal.wait_for_screen("make all")
         release(sandbox, "second", "results", "end")
-        terminal.becomes("✓ completed")
+        terminal.wait_for_screen("✓ completed")
 
 
 def test_followed_launch_prints_its_error_once(sandbox: Sandbox) -> None:
-    sandbox.claude(CONVERSATION + 'say("Oh.")\nsys.exit("no such luck")')
+    sandbox.fake_claude(CONVERSATION + 'say("Oh.")\nsys.exit("no such luck")')
     with Terminal(sandbox, "launch", "Try", "--no-approvals", "--follow") as terminal:
-        code, _ = terminal.ended()
+        code, _ = terminal.wait_for_exit()
         screen = [line for line in terminal.screen() if line]
     assert code == 1
     assert screen[:2] == ["▌ Try", "Oh."]
@@ -175,7 +175,7 @@ HOSTILE = (
 
 
 def test_control_characters_never_reach_the_terminal(sandbox: Sandbox) -> None:
-    sandbox.claude(
+    sandbox.fake_claude(
         CONVERSATION
         + f'hostile = "{HOSTILE}"\n'
         + 'say(hostile)\nsay(f"```{hostile}\\n{hostile}\\n```")\nthink(hostile)\n'
@@ -186,9 +186,9 @@ def test_control_characters_never_reach_the_terminal(sandbox: Sandbox) -> None:
     )
     session_id = sandbox.launch(HOSTILE)
     with Terminal(sandbox, "tail", "-f", session_id, "--tools", "full", "--thinking", "full", columns=120) as terminal:
-        terminal.becomes("context 32k")
+        terminal.wait_for_screen("context 32k")
         release(sandbox, "end")
-        _, output = terminal.ended()
+        _, output = terminal.wait_for_exit()
     for sequence in ("\x1b]", "\x07", "\x1b[2J", "\x9b", "\u202e", "\x08", "\x1b[35;46m", "\x1b8"):
         assert sequence not in output, sequence
     assert "<b>bold</b>" in output
@@ -197,9 +197,9 @@ def test_control_characters_never_reach_the_terminal(sandbox: Sandbox) -> None:
 
 def test_dumb_terminal_and_no_color_disable_drawing(sandbox: Sandbox, ended: str) -> None:
     with Terminal(sandbox, "tail", ended, environment={"TERM": "dumb"}) as terminal:
-        assert "call Bash: " in terminal.ended()[1]
+        assert "call Bash: " in terminal.wait_for_exit()[1]
     with Terminal(sandbox, "tail", ended, environment={"NO_COLOR": "1"}, lines=70) as terminal:
-        assert "\x1b[3" not in terminal.ended()[1].replace("\x1b[3m", "")
+        assert "\x1b[3" not in terminal.wait_for_exit()[1].replace("\x1b[3m", "")
 
 
 WRITES_SLOWLY = (
@@ -226,10 +226,10 @@ done()
 
 
 def test_live_shows_text_while_it_is_written(sandbox: Sandbox) -> None:
-    sandbox.claude(WRITES_SLOWLY)
+    sandbox.fake_claude(WRITES_SLOWLY)
     session_id = sandbox.launch("Write.")
     with Terminal(sandbox, "tail", "-f", "--live", session_id) as terminal:
-        screen = terminal.becomes("writing")
+        screen = terminal.wait_for_screen("writing")
         assert "It is **written**" in screen
         with sandbox.popen("tail", "-f", "--live", session_id) as follower:
             assert follower.stdout is not None
@@ -237,6 +237,6 @@ def test_live_shows_text_while_it_is_written(sandbox: Sandbox) -> None:
             assert follower.stdout.readline() == "claude: It is **written**\n"
             release(sandbox, "more")
             rest = follower.stdout.read()
-            assert follower.wait(PATIENCE) == 0
+            assert follower.wait(TIMEOUT_SECONDS) == 0
         assert "It is written word by word." in final_screen(terminal)
     assert "user: Write.\nclaude: It is **written**\n" + rest == sandbox.ok("tail", session_id)

@@ -37,11 +37,11 @@ def current_activities(sandbox: Sandbox) -> dict[str, Activity]:
 
 
 def test_each_session_has_an_activity(sandbox: Sandbox) -> None:
-    sandbox.claude(SPEAKS)
+    sandbox.fake_claude(SPEAKS)
     queries = ("works", "speaks", "tries", "thinks", "stops")
     ids = {query: sandbox.launch(query, "--name", query) for query in queries}
     for session_id in ids.values():
-        sandbox.journal_has(session_id, "ready")
+        sandbox.wait_for_journal(session_id, "ready")
     ids |= {f"behind {n}": sandbox.launch("Hi", "--name", "works", "--if-running", "queue") for n in (1, 2)}
     sandbox.configure("max_running = 1")
     ids |= {f"slot {n}": sandbox.launch("Hi") for n in (1, 2)}

@@ -29,15 +29,15 @@ def test_children_are_below_their_parents() -> None:
 
 
 def test_families_are_drawn_also_after_a_parent_is_deleted(sandbox: Sandbox) -> None:
-    sandbox.play("say Hello.")
-    first = sandbox.ended(sandbox.launch("first"))["id"]
-    second = sandbox.ended(sandbox.ok("continue", first, "second").strip())["id"]
+    sandbox.serve_script("say Hello.")
+    first = sandbox.wait_for_end(sandbox.launch("first"))["id"]
+    second = sandbox.wait_for_end(sandbox.ok("continue", first, "second").strip())["id"]
     header, *rows = sandbox.ok("ls", "--tree").splitlines()
     assert [row[header.index("TITLE") :] for row in rows] == ["first", "└ second"]
     assert sandbox.show(first)["children"] == [second]
     assert sandbox.show(second)["parent_session_id"] == first
     assert second in sandbox.ok("show", first)
     sandbox.sql("DELETE FROM sessions WHERE id = ?", first)
-    third = sandbox.ended(sandbox.ok("continue", second, "third").strip())
+    third = sandbox.wait_for_end(sandbox.ok("continue", second, "third").strip())
     assert (third["status"], third["parent_session_id"]) == ("completed", second)
     assert sandbox.ok("ls", "--tree", "-q").split() == [second, third["id"]]

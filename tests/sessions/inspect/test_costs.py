@@ -40,9 +40,9 @@ def costs_by_model(spent: dict[str, Any]) -> dict[str, tuple[int, int, float | N
 
 
 def test_each_model_has_its_own_cost(sandbox: Sandbox) -> None:
-    sandbox.claude(RESULTS + 'result(0.75, {"big": usage(1000, 100, 0.5), "small": usage(2000, 50, 0.25)})')
+    sandbox.fake_claude(RESULTS + 'result(0.75, {"big": usage(1000, 100, 0.5), "small": usage(2000, 50, 0.25)})')
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     spent = costs(sandbox, session_id)
     assert costs_by_model(spent) == {"big": (1000, 100, 0.5), "small": (2000, 50, 0.25)}
     markdown = sandbox.ok("export", session_id)
@@ -52,7 +52,7 @@ def test_each_model_has_its_own_cost(sandbox: Sandbox) -> None:
 
 
 def test_earlier_cost_of_a_conversation_is_not_this_sessions(sandbox: Sandbox) -> None:
-    sandbox.claude(
+    sandbox.fake_claude(
         RESULTS
         + """
 new = {"big": {"inputTokens": 10, "outputTokens": 5, "costUSD": 0.125}}
@@ -61,12 +61,12 @@ result(0.75, both, model_usage_since_last_result=new)
 """
     )
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert costs_by_model(costs(sandbox, session_id)) == {"big": (10, 5, 0.125)}
 
 
 def test_each_run_has_its_own_cost(sandbox: Sandbox) -> None:
-    sandbox.claude(
+    sandbox.fake_claude(
         RESULTS
         + """
 if os.path.exists("tried"):
@@ -78,7 +78,7 @@ else:
 """
     )
     session_id = sandbox.launch("Go", "--retries", "1")
-    assert sandbox.ended(session_id)["status"] == "completed"
+    assert sandbox.wait_for_end(session_id)["status"] == "completed"
     spent = costs(sandbox, session_id)
     assert costs_by_model(spent) == {"big": (3000, 300, 0.75)}
     assert [(run["input_tokens"], run["cost_usd"]) for run in spent["runs"]] == [(1000, 0.5), (2000, 0.25)]
@@ -87,9 +87,9 @@ else:
 
 
 def test_interrupted_answer_counts_without_a_result(sandbox: Sandbox) -> None:
-    sandbox.claude(RESULTS + 'say("half of it")')
+    sandbox.fake_claude(RESULTS + 'say("half of it")')
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     spent = costs(sandbox, session_id)
     assert costs_by_model(spent) == {"big": (30000, 2000, None)}
     assert spent["runs"] == [None]
@@ -97,15 +97,15 @@ def test_interrupted_answer_counts_without_a_result(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("models", ['"none"', "{}", '{"big": 5, "other": []}', '{"big": {"costUSD": "much"}}'])
 def test_invalid_numbers_cost_nothing(sandbox: Sandbox, models: str) -> None:
-    sandbox.claude(RESULTS + f"result(None, {models})")
+    sandbox.fake_claude(RESULTS + f"result(None, {models})")
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     assert costs(sandbox, session_id)["models"] == []
 
 
 def test_session_without_a_journal_keeps_its_own_numbers(sandbox: Sandbox) -> None:
-    sandbox.claude(RESULTS + 'result(0.75, {"big": usage(1000, 100, 0.5), "small": usage(2000, 50, 0.25)})')
+    sandbox.fake_claude(RESULTS + 'result(0.75, {"big": usage(1000, 100, 0.5), "small": usage(2000, 50, 0.25)})')
     session_id = sandbox.launch("Go")
-    sandbox.ended(session_id)
+    sandbox.wait_for_end(session_id)
     sandbox.files(session_id).journal.unlink()
     assert costs_by_model(costs(sandbox, session_id)) == {"big": (3000, 150, 0.75)}
