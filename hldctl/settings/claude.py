@@ -10,8 +10,11 @@ PERMISSION_MODES = ("default", "acceptEdits", "plan", "auto", "dontAsk", "manual
 """The permission modes of Claude Code 2.1.330."""
 
 
-@dataclass(frozen=True, kw_only=True)
+# Only `ClaudeSettings`, which adds what is not stored, is instantiated.
+@dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class ClaudeOptions:
+    """The settings of Claude Code that are columns of a session."""
+
     requested_model: str | None = setting(
         None,
         Option(

@@ -16,7 +16,7 @@ from typing import Any
 from hldctl.settings.values import approval_timeout, dollars, integer, limit_ms, milliseconds, tool_names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Kind:
     """The type and syntax of an option's values.
 
@@ -76,7 +76,7 @@ def number(minimum: int, maximum: int) -> Kind:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Option:
     """An option of `launch` and `continue`, and the key of the same name in the configuration file."""
 

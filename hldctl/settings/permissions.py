@@ -23,6 +23,8 @@ def _time_out(timeout: ApprovalTimeout, now: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Permissions:
+    """What happens to a tool call that needs permission."""
+
     approvals: bool = setting(
         False,
         Option(

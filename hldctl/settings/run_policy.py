@@ -11,6 +11,8 @@ MAX_RETRIES = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class RunPolicy:
+    """Timeouts, retries and slots of a session, and the command at its end."""
+
     timeout_ms: int | None = setting(
         None,
         Option(

@@ -211,7 +211,7 @@ def _migrate(state: StateDirectory) -> None:
 def _migration_lock(state: StateDirectory) -> Iterator[None]:
     """Lock out other processes that migrate; raise UnfitEnvironment if one does not finish in a minute."""
     try:
-        lock = file_lock.acquire(state.migration_lock, _MIGRATION_TIMEOUT_SECONDS)
+        lock = file_lock.acquire_quickly(state.migration_lock, _MIGRATION_TIMEOUT_SECONDS)
     except OSError as error:
         raise UnfitEnvironment(f"{state.migration_lock} cannot be locked: {error.strerror or error}.") from None
     if lock is None:

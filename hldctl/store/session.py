@@ -17,8 +17,11 @@ from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 
 
-@dataclass(frozen=True, kw_only=True)
+# Rows are made by `from_columns`: an `__init__` for all columns would cost each command 2 ms to compile.
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class _Identity:
+    """The columns that come first in the JSON of a session."""
+
     id: str = column(exposure=FIRST)
     run_id: str = column(exposure=FIRST)
     name: str | None = column(exposure=FIRST)
@@ -33,7 +36,7 @@ class _Identity:
     model_id: str | None = column(exposure=FIRST)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """A session with its columns as attributes. Times are whole milliseconds since 1970, UTC.
 
