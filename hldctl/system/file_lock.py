@@ -1,8 +1,8 @@
 """Locks that the kernel releases with their holder: who supervises a session, who migrates, deletes or repairs.
 
-Exclusive locks are filelock's, on descriptors of ours. What a supervisor locks stays `flock`, its session and a database
-that it migrates: `launch` waits for it, and filelock takes 33 ms to import and adds 4.7 MB to a supervisor for as long as
-it lives (4.3.1). A reader's probe has to be shared, so that readers do not disturb one another.
+Exclusive locks are filelock's, on descriptors of ours. What a supervisor locks stays `flock`, its session and a
+database that it migrates: `launch` waits for it, and filelock takes 33 ms to import and adds 4.7 MB to a supervisor for
+as long as it lives (4.3.1). A reader's probe has to be shared, so that readers do not disturb one another.
 """
 
 from __future__ import annotations
