@@ -40,7 +40,7 @@ def session_object(session: Session) -> dict[str, Any]:
 
 def session_samples() -> dict[str, Any]:
     """Return a sample value of the right type for each field of a session."""
-    from hldctl.store.models import sample_value
+    from hldctl.store.session_table import sample_value
 
     return {name: "" if name in _TIMES else sample_value(name) for name in EXPOSED_COLUMNS}
 

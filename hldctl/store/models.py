@@ -6,58 +6,12 @@ test compares these models with the queries on the other tables.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Any
+from peewee import BooleanField, CompositeKey, IntegerField, TextField
 
-from peewee import BooleanField, CompositeKey, Field, FloatField, IntegerField, Model, TextField
-from playhouse.apsw_ext import APSWDatabase
-
-from hldctl.store import connection
-from hldctl.store.session import BOOLEAN_COLUMNS, JSON_COLUMNS, TYPES, decode_value
+from hldctl.store.session_table import BaseTable, SessionTable
 
 
-class _OpenConnection(APSWDatabase):  # type: ignore[misc]  # playhouse has no stubs for it
-    """Runs peewee's SQL on the open connection; errors are those of the driver."""
-
-    def execute_sql(self, sql: str, params: Any = None) -> Any:
-        return connection.execute(sql, tuple(params or ()))
-
-
-class _Table(Model):
-    class Meta:
-        database = _OpenConnection(None)
-
-
-class JsonField(TextField):
-    """A JSON value in a text column."""
-
-    def db_value(self, value: Any) -> str | None:
-        return None if value is None else json.dumps(value)
-
-    def python_value(self, value: str | None) -> Any:
-        return None if value is None else decode_value(self.name, value)
-
-
-def _session_fields() -> Iterator[tuple[str, Field]]:
-    """Yield a field for each column of a session; its type and whether it can be null follow from the annotation."""
-    for name, type_ in TYPES.items():
-        kind = type_.removesuffix(" | None")
-        if name in JSON_COLUMNS:
-            field: type[Field] = JsonField
-        elif name in BOOLEAN_COLUMNS:
-            field = BooleanField
-        else:
-            field = {"int": IntegerField, "float": FloatField, "str": TextField}[kind]
-        yield name, field(null=kind != type_, primary_key=name == "id")
-
-
-SessionTable: Any = type(
-    "SessionTable", (_Table,), {**dict(_session_fields()), "Meta": type("Meta", (), {"table_name": "sessions"})}
-)
-
-
-class EventTable(_Table):
+class EventTable(BaseTable):
     session_id = TextField()
     sequence = IntegerField()
     event_type = TextField()
@@ -81,7 +35,7 @@ class EventTable(_Table):
         primary_key = False
 
 
-class SnapshotTable(_Table):
+class SnapshotTable(BaseTable):
     id = IntegerField(primary_key=True)
     session_id = TextField()
     tool_id = TextField()
@@ -93,7 +47,7 @@ class SnapshotTable(_Table):
         table_name = "file_snapshots"
 
 
-class McpServerTable(_Table):
+class McpServerTable(BaseTable):
     session_id = TextField()
     name = TextField()
     transport = TextField(null=True)
@@ -108,7 +62,7 @@ class McpServerTable(_Table):
         primary_key = CompositeKey("session_id", "name")
 
 
-class FeedTable(_Table):
+class FeedTable(BaseTable):
     id = IntegerField(primary_key=True)
     type = TextField()
     session_id = TextField()
@@ -120,7 +74,7 @@ class FeedTable(_Table):
         table_name = "feed"
 
 
-class ApprovalTable(_Table):
+class ApprovalTable(BaseTable):
     id = TextField(primary_key=True)
     session_id = TextField()
     run_id = TextField()
@@ -143,7 +97,7 @@ class ApprovalTable(_Table):
         table_name = "approvals"
 
 
-class ApprovalRuleTable(_Table):
+class ApprovalRuleTable(BaseTable):
     session_id = TextField()
     tool_name = TextField()
     kind = TextField()
@@ -154,7 +108,7 @@ class ApprovalRuleTable(_Table):
         primary_key = False
 
 
-class CommandTokenTable(_Table):
+class CommandTokenTable(BaseTable):
     hash = TextField(primary_key=True)
     session_id = TextField()
 
@@ -172,11 +126,3 @@ TABLES = (
     ApprovalRuleTable,
     CommandTokenTable,
 )
-
-
-def sample_value(column: str) -> Any:
-    """Return a sample value of the type of a session's column."""
-    field = getattr(SessionTable, column)
-    if isinstance(field, JsonField):
-        return []
-    return {IntegerField: 0, FloatField: 0.0, BooleanField: False}.get(type(field), "")

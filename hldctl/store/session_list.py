@@ -10,8 +10,8 @@ from peewee import SQL
 
 from hldctl.states import Status
 from hldctl.store.connection import require_order
-from hldctl.store.models import SessionTable
 from hldctl.store.session import Session
+from hldctl.store.session_table import SessionTable
 
 _BATCH_SIZE = 200
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from peewee import SQL, fn
 
 from hldctl.states import Status
-from hldctl.store.models import SessionTable
+from hldctl.store.session_table import SessionTable
 
 
 class GroupBy(StrEnum):

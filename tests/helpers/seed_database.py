@@ -11,7 +11,7 @@ from hldctl.paths import StateDirectory
 from hldctl.states import EndReason, Status
 from hldctl.store.connection import current_connection, transaction
 from hldctl.store.database import open_database
-from hldctl.store.models import SessionTable
+from hldctl.store.session_table import SessionTable
 from hldctl.system.clock import current_time_ms
 
 # Multiplied by consecutive numbers, it gives IDs that are spread evenly.

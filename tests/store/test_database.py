@@ -21,10 +21,11 @@ from hldctl.store.feed import FeedEvent
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.migrations import MIGRATIONS
-from hldctl.store.models import TABLES, JsonField, SessionTable
+from hldctl.store.models import TABLES
 from hldctl.store.session import BOOLEAN_COLUMNS, JSON_COLUMNS
 from hldctl.store.session import COLUMNS as SESSION_COLUMNS
 from hldctl.store.session_list import Listing, find_sessions
+from hldctl.store.session_table import JsonField, SessionTable
 from tests.helpers.seed_database import seed_sessions
 
 
