@@ -7,6 +7,7 @@ import pytest
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.private_files import write_private
+from tests.helpers.another_user import OTHER_UID, owned_by_another_user
 
 
 def test_state_directory_follows_the_environment() -> None:
@@ -29,6 +30,15 @@ def test_impossible_state_directory_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnfitEnvironment, match="HLDCTL_HOME"):
         StateDirectory(tmp_path / "file" / "state").prepare()
+
+
+def test_empty_directory_of_another_user_is_rejected(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    state.root.mkdir(mode=0o700)
+    with owned_by_another_user(state.root):
+        for check in (state.prepare, state.require_own):
+            with pytest.raises(UnfitEnvironment, match=f"belongs to user {OTHER_UID}"):
+                check()
 
 
 def mode(path: Path) -> int:

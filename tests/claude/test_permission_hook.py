@@ -63,8 +63,9 @@ def test_always_allows_the_suggested_or_a_narrower_rule(
 
 
 def test_allowed_command_matches_only_itself() -> None:
-    for command in ("rm *", "chmod 755 *", "x:*"):
+    for command in ("rm *", "chmod 755 *", "x:*", "git push"):
         rule = lasting_rule("Bash", bash(command), None)
+        assert not is_allowed(rule, "Bash", bash(f"{command} --force"))
         assert not is_allowed(rule, "Bash", bash(command[:-1] + "-rf /"))
         assert not is_allowed(rule, "Bash", bash(command[:-2]))
 

@@ -204,6 +204,19 @@ def test_users_command_run_by_hldctl_can_answer_and_launch(sandbox: Sandbox) -> 
     assert "HLDCTL_COMMAND_TOKEN" not in variables
 
 
+def test_forged_token_does_not_make_a_command_the_users(sandbox: Sandbox) -> None:
+    session_id = ended_session(sandbox, "--on-end", 'printf %s "$HLDCTL_COMMAND_TOKEN" > token.new; mv token.new token')
+    file = sandbox.work / "token"
+    eventually(file.exists, "the command for the end")
+    token = file.read_text()
+    within = {"HLDCTL_SESSION_ID": session_id}
+    widen = ["set", session_id, "--auto-accept-edits"]
+    for forged in ("made-up", token[:-1], token.upper()):
+        refused = sandbox.run(*widen, environment={**within, "HLDCTL_COMMAND_TOKEN": forged})
+        assert (refused.returncode, OUTSIDE in refused.stderr) == (4, True)
+    sandbox.ok(*widen, environment={**within, "HLDCTL_COMMAND_TOKEN": token})
+
+
 def test_commands_chosen_by_a_session_cannot_answer(sandbox: Sandbox) -> None:
     chosen = "hldctl approve --all 2> chosen; echo $? >> chosen"
     launch = f"hldctl launch three --approvals --on-approval {shlex.quote(chosen)} --on-end {shlex.quote(chosen)}"
