@@ -29,6 +29,15 @@ def test_no_process_outlives_an_interrupt(sandbox: Sandbox) -> None:
     eventually(lambda: not sandbox.processes(), "the supervisor to leave")
 
 
+def test_process_that_ignores_sigterm_does_not_outlive_an_interrupt(sandbox: Sandbox) -> None:
+    command = "setsid sh -c 'trap \"\" TERM; exec tail -f /dev/null' & tail -f /dev/zero > /dev/null"
+    sandbox.serve_script(f"call Bash {json.dumps({'command': command})}\n\nsay Never said.")
+    session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
+    eventually(lambda: len(tails(sandbox)) >= 2, "the tools to run")
+    sandbox.ok("interrupt", session_id)
+    eventually(lambda: not sandbox.processes(), "all to end", TIMEOUT_SECONDS)
+
+
 def test_no_process_outlives_a_killed_claude(sandbox: Sandbox) -> None:
     sandbox.serve_script('call Bash {"command": "setsid tail -f /dev/null & tail -f /dev/null"}\n\nsay Never said.')
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
