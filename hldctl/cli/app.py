@@ -192,9 +192,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _note_old_data() -> None:
     """Print a note if a full or read-only disk made part of the database unreadable."""
-    fallback = sys.modules.get("hldctl.store.read_only")
-    if fallback is not None and fallback.is_outdated():
-        output.print_note(fallback.OUTDATED)
+    if "hldctl.store.read_only" not in sys.modules:
+        return
+    # A plain import, so that mypy checks the names.
+    from hldctl.store import read_only
+
+    if read_only.is_outdated():
+        output.print_note(read_only.OUTDATED_WARNING)
 
 
 def _run(arguments: list[str], umask: int) -> int:

@@ -143,6 +143,24 @@ def test_read_only_disk_can_be_read_completely(sandbox: Sandbox, disk: SmallDisk
     assert_fully_recorded(sandbox, session_id)
 
 
+def test_note_says_that_the_newest_changes_may_be_missing(sandbox: Sandbox, disk: SmallDisk) -> None:
+    sandbox.serve_script("say One.")
+    session_id = sandbox.launch("Hello")
+    sandbox.ok("wait", session_id)
+    assert_no_process_is_left(sandbox)
+    leave_log(sandbox, disk, "log alone")
+    disk.make_read_only()
+    # Neither directory for a copy of the database has room for it.
+    small = sandbox.root / "small"
+    small.mkdir()
+    for directory in (small, "/dev/shm"):
+        assert disk.run(f"mount -t tmpfs -o size=4k none {directory}")
+    listed = sandbox.run("ls", environment={"TMPDIR": str(small)})
+    assert (listed.returncode, session_id[:8] in listed.stdout, "The newest title" in listed.stdout) == (0, True, False)
+    assert "the newest changes may be missing" in listed.stderr
+    assert listed.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("log", LOGS)
 @pytest.mark.parametrize("command", ["rm", "prune"])
 def test_deletion_frees_space_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, command: str, log: str) -> None:
