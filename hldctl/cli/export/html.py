@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import hldctl
@@ -23,6 +23,7 @@ def page(document: Document) -> Iterator[str]:
     environment = Environment(
         loader=PackageLoader("hldctl.cli"),
         autoescape=True,
+        undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
