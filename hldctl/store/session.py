@@ -1,7 +1,7 @@
 """A session's row, typed: the one list of the columns of the table `sessions`.
 
 What is JSON, what is in the JSON of a session, and what a session's own files restore, is declared at the field.
-`models` makes peewee's table of it, and a test compares it with the schema that the migrations make.
+`session_table` makes peewee's table of it, and a test compares that with the schema that the migrations make.
 """
 
 from __future__ import annotations
