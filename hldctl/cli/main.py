@@ -17,6 +17,7 @@ _EXHAUSTION_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 def main() -> NoReturn:
     interpreter.reduce_garbage_collection()
+    interpreter.limit_interrupts()
     standard_streams.replace_streams()
     try:
         _run()
@@ -24,6 +25,9 @@ def main() -> NoReturn:
         if end.code is None or isinstance(end.code, int):
             interpreter.exit_fast(end.code or 0)
         raise
+    except KeyboardInterrupt:
+        # While modules were imported: typer handles the others.
+        sys.exit(ExitCode.INTERRUPTED)
     except OSError as error:
         # Exhausted resources can fail anywhere: Python itself opens a file for each module.
         if error.errno not in _EXHAUSTION_ERRNOS:

@@ -26,17 +26,21 @@ def exit_on_signal(*numbers: signal.Signals) -> Iterator[None]:
     made us ignore them.
 
     The exception is raised repeatedly until the block has ended: Python drops one that is raised in a destructor, and a
-    script that sends one SIGINT does not send a second.
+    script that sends one SIGINT does not send a second. Later signals change nothing: the command exits anyway.
     """
     received: list[signal.Signals] = []
+    handled = [number for number in numbers or _EXIT_SIGNALS if not _is_ignored(number)]
 
     def leave(number: int, frame: FrameType | None) -> None:
         if number != signal.SIGALRM:
+            if received:
+                return
             received.append(signal.Signals(number))
+            # A flood of signals would leave no time for the exit, even if the handler does nothing.
+            signal.pthread_sigmask(signal.SIG_BLOCK, handled)
         signal.setitimer(signal.ITIMER_REAL, _REPEAT_SECONDS)
         raise KeyboardInterrupt
 
-    handled = [number for number in numbers or _EXIT_SIGNALS if not _is_ignored(number)]
     former = {number: signal.signal(number, leave) for number in (*handled, signal.SIGALRM)}
     try:
         yield
@@ -47,7 +51,8 @@ def exit_on_signal(*numbers: signal.Signals) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in former.items():
-            signal.signal(number, handler)
+            if not received or number == signal.SIGALRM:
+                signal.signal(number, handler)
     if received:
         _exit(received[0])
 
@@ -57,6 +62,7 @@ def die(number: signal.Signals) -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     signal.raise_signal(number)
 
 

@@ -51,6 +51,27 @@ def test_signal_ends_followed_launch_and_restores_terminal(sandbox: Sandbox, num
     assert sandbox.show("last")["status"] == ("interrupted" if number == signal.SIGTERM else "running")
 
 
+@pytest.mark.parametrize("arguments", [*FOLLOWERS, ["wait", "last"]], ids=lambda arguments: arguments[0])
+def test_flood_of_ctrl_c_ends_command_without_a_traceback(sandbox: Sandbox, arguments: list[str]) -> None:
+    sandbox.fake_claude(RUNS_MAKE)
+    session_id = sandbox.launch("Make it.")
+    sandbox.wait_for_journal(session_id, "make all")
+    errors = sandbox.root / "errors"
+    shell = ("bash", "-c", f'exec "$@" 2> {errors}', "bash", sys.executable, "-m", "hldctl")
+    with Terminal(sandbox, *arguments, program=shell) as terminal:
+        if arguments[0] == "wait":
+            waiter = psutil.Process(terminal.process.pid)
+            eventually(lambda: any("apsw" in file.path for file in waiter.memory_maps()), "the database to be read")
+        else:
+            terminal.wait_for_screen("make all")
+        while terminal.process.poll() is None:
+            terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.returncode == 130
+        assert terminal.is_restored()
+    assert errors.read_text() == ""
+    assert sandbox.show(session_id)["status"] == "running"
+
+
 def test_hangup_ends_follower_but_not_the_session(sandbox: Sandbox) -> None:
     sandbox.fake_claude(RUNS_MAKE)
     session_id = sandbox.launch("Make it.")
