@@ -8,8 +8,8 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.private_files import (
@@ -36,8 +36,7 @@ def is_session_id(text: str) -> bool:
     return _SESSION_ID.fullmatch(text) is not None
 
 
-@dataclass(frozen=True)
-class SessionFiles:
+class SessionFiles(NamedTuple):
     """The files of one session. Scripts rely on the names of `journal`, `errors` and `log`."""
 
     directory: Path
@@ -204,8 +203,7 @@ class SessionFiles:
             return False
 
 
-@dataclass(frozen=True)
-class StateDirectory:
+class StateDirectory(NamedTuple):
     """The directory of hldctl's state: `$HLDCTL_HOME` or its default."""
 
     root: Path
@@ -244,7 +242,7 @@ class StateDirectory:
 
     def as_existing(self) -> StateDirectory:
         """Return a copy that is known to exist, so that a deleted or moved directory is not created again, empty."""
-        return replace(self, is_known_to_exist=True)
+        return self._replace(is_known_to_exist=True)
 
     def prepare(self) -> None:
         """Create the directory, private to its owner, if it is missing. Raise UnfitEnvironment if it is not safe.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError, UnfitEnvironment, error_from_exit_code
 from hldctl.paths import StateDirectory, is_session_id
-from hldctl.protocol.launch_report import LaunchReport
 from hldctl.sessions import spawn
 from hldctl.store import sessions
 from hldctl.store.connection import is_read_only
@@ -20,6 +19,7 @@ from hldctl.system import file_lock
 from hldctl.system.processes import is_this_machine
 
 if TYPE_CHECKING:
+    from hldctl.protocol.launch_report import LaunchReport
     from hldctl.protocol.launch_request import LaunchRequest
 
 
@@ -177,6 +177,9 @@ def _start(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> su
 
 
 def _read_report(state: StateDirectory, process: subprocess.Popen[bytes], session_id: str) -> LaunchReport:
+    # Imported here: commands that only read seldom start a supervisor.
+    from hldctl.protocol.launch_report import LaunchReport
+
     assert process.stdout is not None
     with process.stdout as pipe:
         line = pipe.readline()

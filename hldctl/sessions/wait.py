@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from hldctl.config import schema
 from hldctl.errors import ExitCode, Interrupted, NoSuchSession, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.states import EndReason, Status
-from hldctl.store import scheduler, sessions
+from hldctl.store import sessions
 from hldctl.store.database import open_for_reading, refresh
 from hldctl.store.session import Session
 from hldctl.system.watcher import Wakeup
@@ -74,8 +73,10 @@ def wait_for_conversation(state: StateDirectory, session_id: str) -> Session:
 def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
     """Wait until the sessions that it replaces have ended, and it runs or waits only for a slot.
 
-    Raise WasInterrupted if it was replaced or stopped in the meantime.
+    Raise Interrupted if it was replaced or stopped in the meantime.
     """
+    # Imported here, as below: commands that only read would load the configuration's keys as well.
+    from hldctl.store import scheduler
 
     attention = SupervisorMonitor(state)
 
@@ -94,6 +95,9 @@ def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
 
 
 def _is_waiting_for_slot(session: Session) -> bool:
+    from hldctl.config import schema
+    from hldctl.store import scheduler
+
     if session.status != Status.QUEUED or scheduler.ids_with_name(session.name)[:1] != [session.id]:
         return False
     config = schema.load()

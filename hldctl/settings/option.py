@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, field, fields
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 from hldctl.settings.values import approval_timeout, dollars, integer, limit_ms, milliseconds, tool_names
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Kind:
+class Kind(NamedTuple):
     """The type and syntax of an option's values.
 
     `is_valid` says whether a value of TOML has the right type; `expected` completes "must be …" and may hold
@@ -76,8 +75,7 @@ def number(minimum: int, maximum: int) -> Kind:
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Option:
+class Option(NamedTuple):
     """An option of `launch` and `continue`, and the key of the same name in the configuration file."""
 
     name: str

@@ -21,7 +21,7 @@ def _time_out(timeout: ApprovalTimeout, now: int) -> dict[str, Any]:
     return {"approval_timeout_ms": timeout.milliseconds, "approval_timeout_allows": timeout.allows}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Permissions:
     """What happens to a tool call that needs permission."""
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hldctl import durations
 from hldctl.errors import BadUsage
 
 
-@dataclass(frozen=True)
-class ApprovalTimeout:
+class ApprovalTimeout(NamedTuple):
     """What happens to a permission request that nobody answers."""
 
     milliseconds: int

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hldctl.states import EventType, FeedType
@@ -54,8 +54,7 @@ _get_event_type = itemgetter(COLUMNS.index("event_type"))
 _SEQUENCE = COLUMNS.index("sequence")
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """The changes that some lines of a journal make."""
 
     rows: Sequence[Row]
@@ -64,7 +63,7 @@ class Step:
     mcp_states: Sequence[tuple[str, str]]
     columns: dict[str, Any]
     """The session's changed columns, including the offset in the journal."""
-    decisions: Mapping[str, bool] = field(default_factory=dict)
+    decisions: Mapping[str, bool] = MappingProxyType({})
     """Whether each completed tool call was allowed, by its id, as far as the results show it."""
 
 

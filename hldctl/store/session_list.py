@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import SQL
 
@@ -16,8 +15,7 @@ from hldctl.store.session_table import SessionTable
 _BATCH_SIZE = 200
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """The filters and the order of a list of sessions."""
 
     archived: bool = False

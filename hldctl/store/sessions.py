@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hldctl.states import EndReason, FeedType, Status
 from hldctl.store import approvals, events, feed, mcp_servers
@@ -195,8 +194,7 @@ def _set_if_null(session_id: str, column: str, value: Any) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Interrupt:
+class Interrupt(NamedTuple):
     """A request to interrupt a session; `requested_at` is in milliseconds since 1970."""
 
     requested_at: int
@@ -261,8 +259,7 @@ def mark_on_end_done(session_id: str) -> None:
         _update(session_id, {"on_end_pending": False})
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(NamedTuple):
     """How a session ended."""
 
     status: Status

@@ -6,15 +6,14 @@ import errno
 import functools
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 UNKNOWN_START = 0
 """Start time of a running process that cannot be inspected, such as without /proc; it identifies no process."""
 
 
-@dataclass(frozen=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """A pid with its boot, PID namespace and start time, since a pid alone is not unique after a crash or a reboot.
 
     `boot_id` is the result of `scope`. `started` is in clock ticks since boot on Linux, so that changes of the clock do

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 from hldctl.system.processes import exit_code_of_zombie, identify, is_running, pid_scope
@@ -38,8 +37,8 @@ def test_reused_pid_is_another_process() -> None:
     mine = identify(os.getpid())
     assert mine is not None
     assert is_running(mine)
-    assert not is_running(replace(mine, started=mine.started - 1))
-    assert not is_running(replace(mine, boot_id="another boot"))
+    assert not is_running(mine._replace(started=mine.started - 1))
+    assert not is_running(mine._replace(boot_id="another boot"))
     assert mine.boot_id == pid_scope() != ""
 
 

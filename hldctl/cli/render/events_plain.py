@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from hldctl.cli.output import escape_control_chars, escape_invisible_line, one_line, truncate_to_width
 from hldctl.states import ApprovalStatus, EventType
@@ -21,8 +21,7 @@ class Detail(StrEnum):
     FULL = "full"
 
 
-@dataclass(frozen=True)
-class DetailLevels:
+class DetailLevels(NamedTuple):
     """The levels of detail from the options; None if not given."""
 
     thinking: Detail | None = None

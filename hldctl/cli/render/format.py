@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hldctl.system.clock import format_rfc3339
 
@@ -43,8 +43,7 @@ def noticeable_duration(milliseconds: float) -> str:
     return format_duration(milliseconds, tenths=True) if milliseconds >= _INSTANT_MS else ""
 
 
-@dataclass(frozen=True)
-class Timestamp:
+class Timestamp(NamedTuple):
     """A point in time, formatted in UTC: documents are read anywhere."""
 
     milliseconds: int

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup, supervisors
@@ -19,16 +18,14 @@ from hldctl.supervisor import other_namespaces
 from hldctl.system.processes import command_line, is_running, recorded_identity
 
 
-@dataclass(frozen=True)
-class LeftoverProcess:
+class LeftoverProcess(NamedTuple):
     """A process that Claude Code left running when it exited normally, and that is still running."""
 
     pid: int
     command: str
 
 
-@dataclass(frozen=True)
-class SessionDetails:
+class SessionDetails(NamedTuple):
     """A session and everything that `hldctl show` prints about it."""
 
     session: Session

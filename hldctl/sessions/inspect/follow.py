@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from hldctl.errors import NoSuchSession, UnfitEnvironment
 from hldctl.paths import StateDirectory
@@ -34,8 +33,7 @@ def conversation_events(
         yield from page
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(NamedTuple):
     """The events since the last update, maybe none. Read them before you take the next update."""
 
     events: Iterator[Event | Approval]
