@@ -79,7 +79,7 @@ def test_interrupted_run_writes_no_file_and_cleans_up(tmp_path: Path) -> None:
 def test_failed_benchmark_reports_its_metrics_and_the_next_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(workspace: Workspace) -> Iterator[Metric]:
         yield Metric("ls", Samples("hldctl ls", "ms", (1,)), Samples("baseline", "ms", (1,)), paired=True)
-        raise NotMeasured("there is no baseline")
+        raise NotMeasured("no baseline")
 
     def working(workspace: Workspace) -> Iterator[Metric]:
         yield Metric("more", Samples("more", "ms", (1,)))
@@ -90,7 +90,7 @@ def test_failed_benchmark_reports_its_metrics_and_the_next_runs(monkeypatch: pyt
     notes = {metric.name: (metric.measured is not None, metric.note) for metric in metrics}
     assert notes.pop("ls") == (True, "")
     assert notes.pop("more") == (True, "")
-    assert notes == dict.fromkeys(GOALS["commands"].keys() - {"ls"}, (False, "there is no baseline"))
+    assert notes == dict.fromkeys(GOALS["commands"].keys() - {"ls"}, (False, "no baseline"))
 
 
 @pytest.mark.usefixtures("genuine_claude")

@@ -88,7 +88,7 @@ class TestStateDirectory:
 
     def test_database_is_not_a_database(self, sandbox: Sandbox, command: list[str]) -> None:
         sandbox.state.root.mkdir()
-        sandbox.state.database.write_bytes(b"this is no database" * 100)
+        sandbox.state.database.write_bytes(b"not a database" * 100)
         assert_error(sandbox.run(*command), 5, str(sandbox.state.database), "not a database")
         assert_no_session_files(sandbox)
 

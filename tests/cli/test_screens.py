@@ -81,13 +81,13 @@ def test_no_color_disables_colors(gallery: Gallery) -> None:
 
 def test_show_events_uses_the_pager(gallery: Gallery) -> None:
     environment = gallery.sandbox.environment
-    for pager, expected in (("sed s/^/read:/", "read:user: Mend the parser"), ("cat", "\nuser: Mend")):
+    for pager, expected in (("sed s/^/read:/", "read:user: Fix the parser"), ("cat", "\nuser: Fix")):
         environment["PAGER"] = pager
         with Terminal(gallery.sandbox, "show", gallery.ids["completed"], "--events") as terminal:
             assert expected in "\n" + terminal.wait_for_exit()[1]
     environment["PAGER"] = "head -1"
     with Terminal(gallery.sandbox, "show", gallery.ids["completed"], "--events") as terminal:
-        assert terminal.wait_for_exit() == (0, "user: Mend the parser\n")
+        assert terminal.wait_for_exit() == (0, "user: Fix the parser\n")
     environment["PAGER"] = "no-such-pager"
     with Terminal(gallery.sandbox, "show", gallery.ids["completed"], "--events") as terminal:
         code, output = terminal.wait_for_exit()

@@ -459,7 +459,7 @@ def test_request_of_no_session_is_denied(sandbox: Sandbox) -> None:
     sandbox.ok("ls")
     assert "has no session" in run_hook(sandbox, HOOK_REQUEST)["message"]
     assert "outside" in run_hook(sandbox, HOOK_REQUEST, "")["message"]
-    sandbox.state.database.write_bytes(b"this is no database" * 100)
+    sandbox.state.database.write_bytes(b"not a database" * 100)
     assert "hldctl doctor" in run_hook(sandbox, HOOK_REQUEST)["message"]
 
 

@@ -23,7 +23,7 @@ CLAUDE = read_program("sample_sessions.py")
 """A stand-in for Claude Code: words in the query decide how the session behaves."""
 
 LAUNCHES = {
-    "completed": ("Mend the parser", "--title", "Parser: reads 漢字 and wide 🎉 characters"),
+    "completed": ("Fix the parser", "--title", "Parser: reads 漢字 and wide 🎉 characters"),
     "failed": ("It fails",),
     "denied": ("It is denied", "--title", "Evil \x1b[2J\x1b[31mred\x07 \u202etitle", "--max-turns", "20"),
     "tool": ("Run the tests of the parser", "--name", "nightly", "--retries", "2", "--timeout", "9h"),

@@ -217,7 +217,7 @@ def test_fix_completes_an_interrupted_rebuild(sandbox: Sandbox) -> None:
 
 DAMAGES = {
     "overwritten in the middle": lambda file: (file.seek(4096), file.write(b"\xa5" * 60_000)),
-    "no database at all": lambda file: (file.truncate(0), file.write(b"this is no database" * 100)),
+    "no database at all": lambda file: (file.truncate(0), file.write(b"not a database" * 100)),
     "cut short": lambda file: file.truncate(9000),
     "emptied": lambda file: file.truncate(0),
 }

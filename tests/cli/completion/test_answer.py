@@ -162,7 +162,7 @@ def create_file_as_directory(sandbox: Sandbox) -> None:
 
 def create_invalid_database(sandbox: Sandbox) -> None:
     sandbox.state.root.mkdir()
-    sandbox.state.database.write_bytes(b"this is no database" * 100)
+    sandbox.state.database.write_bytes(b"not a database" * 100)
 
 
 def create_empty_database(sandbox: Sandbox) -> None:
