@@ -60,6 +60,11 @@ class SessionFiles(NamedTuple):
         return self.directory / "prompt.txt"
 
     @property
+    def input(self) -> Path:
+        """The named pipe that is Claude Code's standard input."""
+        return self.directory / "input"
+
+    @property
     def session_record(self) -> Path:
         """A copy of the session's original row, from which a lost database is rebuilt."""
         return self.directory / "session.json"

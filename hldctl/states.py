@@ -54,6 +54,17 @@ class ApprovalStatus(StrEnum):
     EXPIRED = "expired"
 
 
+class MessageStatus(StrEnum):
+    """The state of a message to a session."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    """Written to Claude Code, or about to be."""
+    DELIVERED = "delivered"
+    """Part of the conversation: the model has it."""
+    CANCELLED = "cancelled"
+
+
 class EventType(StrEnum):
     MESSAGE = "message"
     THINKING = "thinking"

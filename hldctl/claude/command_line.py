@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from hldctl.claude import input_messages
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.paths import SessionFiles
 
@@ -56,6 +57,7 @@ def build_command(
         # The default without this option differs between releases, and in some of them a server decides.
         arguments += ["--permission-mode", "default"]
     # These come last: they end a list before them, and separate it from the user's own arguments.
+    arguments += input_messages.OPTIONS
     return [*arguments, "--output-format", "stream-json", "--verbose", *settings.extra_arguments]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hldctl.claude import input_messages
 from hldctl.paths import COMMAND_TOKEN
 
 # Seen in the tools of Claude Code 2.1.330. Removing all of CLAUDE_CODE_* would remove the user's own settings, too.
@@ -41,6 +42,7 @@ def session_environment(
     environment |= chosen
     # The token is only for the user's commands; tools must not have it.
     environment.pop(COMMAND_TOKEN, None)
+    environment |= input_messages.VARIABLES
     return environment | session_variables(session_id=session_id, run_id=run_id, state_directory=state_directory)
 
 

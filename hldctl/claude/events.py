@@ -19,6 +19,7 @@ _SILENT_NOTES = frozenset(
         "hook_response",
         "hook_started",
         "init",
+        "session_state_changed",
         "status",
         "task_progress",
         "task_updated",
@@ -68,13 +69,31 @@ def parse_entries(event: JsonObject) -> list[Entry]:
     return _notes(event, parent)
 
 
+_KINDS = frozenset(
+    {
+        *("assistant", "user", "result", "rate_limit_event", "stream_event", "command_lifecycle"),
+        *("control_request", "control_response", "control_cancel_request"),
+    }
+)
+
+
+def is_replayed_message(event: JsonObject) -> bool:
+    """Return whether the line repeats a message that Claude Code got on standard input."""
+    return event.get("isReplay") is True and event.get("type") == "user"
+
+
+def acknowledged_message(event: JsonObject) -> str | None:
+    """Return the id of the message that Claude Code reports to have; None if it has cancelled it."""
+    return None if event.get("state") == "cancelled" else text(event.get("command_uuid"))
+
+
 def is_known(event: JsonObject) -> bool:
     """Return whether hldctl knows this kind of line, even if it ignores it."""
     kind = event.get("type")
     if kind == "system":
         subtype = text(event.get("subtype")) or ""
         return subtype in _SILENT_NOTES or subtype in _NOTES
-    return kind in ("assistant", "user", "result", "rate_limit_event", "stream_event")
+    return kind in _KINDS
 
 
 def structured_result(event: JsonObject) -> JsonObject:

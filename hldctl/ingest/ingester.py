@@ -111,6 +111,7 @@ class Ingester:
             reducer.mcp_states,
             columns | progress,
             reducer.decisions,
+            reducer.messages,
         )
         events.record(
             self._session_id,

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 from hldctl.claude import events, mcp, read_tool, usage
 from hldctl.claude.events import Entry, is_known, parse_entries, parse_result, structured_result
 from hldctl.claude.fast_decode import decode
+from hldctl.claude.input_messages import is_own_message
 from hldctl.claude.stream import JsonObject, mapping, parse_timestamp_ms, text, whole_number
 from hldctl.claude.usage import Tokens
 from hldctl.ingest.state import ReducerState
 from hldctl.protocol.restart import Restart
 from hldctl.states import EventType, NoteKind
 from hldctl.store.events import Row
+from hldctl.store.messages import Progress
 
 # The state is stored with each step, so what could grow with the journal is limited.
 _MAX_KINDS = 50
@@ -65,6 +67,7 @@ class Reducer:
         """For completed calls, whether they were allowed, if the result shows it."""
         self.snapshots: list[Snapshot] = []
         self.mcp_states: list[tuple[str, str]] = []
+        self.messages: list[Progress] = []
 
     def apply(self, line: bytes, arrived_at: int) -> None:
         """Apply one line, without its newline. Never raise, whatever it contains."""
@@ -100,10 +103,13 @@ class Reducer:
         if kind == "assistant":
             self._apply_usage(event)
         elif kind != "user":
-            self._apply_other(event, kind)
+            self._apply_other(event, kind, created_at)
         # Not from a result: after a failed resume, it has an id that never had a conversation.
         if state.claude_session_id is None and kind != "result":
             state.claude_session_id = text(event.get("session_id"))
+        if events.is_replayed_message(event):
+            self._apply_message(event, created_at)
+            return
         for entry in parse_entries(event):
             self._append(entry, created_at)
             if entry.tool_result_for_id is not None:
@@ -111,13 +117,24 @@ class Reducer:
             if entry.tool_name == "Read" or entry.tool_result_for_id in state.reads:
                 self._take_snapshot(entry, event, created_at)
 
+    def _apply_message(self, event: JsonObject, created_at: int) -> None:
+        """Apply the echo of a message that was written to Claude Code, at its place in the conversation."""
+        message_id = text(event.get("uuid")) or ""
+        if message_id == self._session_id:
+            # The query, which is the first event from the start.
+            self.messages.append(Progress(message_id, created_at, 1))
+        elif not is_own_message(message_id):
+            for entry in parse_entries(event):
+                self._append(entry, created_at)
+            self.messages.append(Progress(message_id, created_at, self.state.sequence))
+
     def begin_run(self, restart: Restart) -> None:
         """Add the note of a restart, and discard the previous run's end, which is not the session's end."""
         state = self.state
         self._append(Entry(_NOTE, "system", restart.note, note_kind=NoteKind.RESTART), restart.at)
         state.restarts_told += 1
         state.last_result = state.limit_resets_at = None
-        state.interrupted = state.spoken_since_result = False
+        state.interrupted = state.spoken_since_result = state.is_idle = False
 
     def skip_unreadable(self, length: int, arrived_at: int) -> None:
         """Add a note for a line that cannot be parsed; the journal keeps the line."""
@@ -163,7 +180,7 @@ class Reducer:
             name = _OTHER_KINDS
         counts[name] = counts.get(name, 0) + 1
 
-    def _apply_other(self, event: JsonObject, kind: Any) -> None:
+    def _apply_other(self, event: JsonObject, kind: Any, arrived_at: int) -> None:
         """Apply a line that is not part of a conversation."""
         if not is_known(event):
             self._count_unknown(event)
@@ -171,6 +188,11 @@ class Reducer:
             self._apply_result(event)
         elif kind == "stream_event":
             self._apply_final_output(event)
+        elif kind == "command_lifecycle":
+            if (message_id := events.acknowledged_message(event)) is not None:
+                self.messages.append(Progress(message_id, arrived_at, None))
+        elif event.get("subtype") == "session_state_changed":
+            self.state.is_idle = event.get("state") == "idle"
         elif kind == "rate_limit_event":
             self.state.limit_resets_at = events.limit_resets_at(event)
         elif event.get("subtype") == "init":

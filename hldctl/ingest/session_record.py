@@ -22,7 +22,7 @@ from hldctl.system.error_log import log_exception
 from hldctl.system.processes import pid_scope
 
 # Columns that follow from other rows and from the journal.
-_DERIVED_COLUMNS = {"journal_offset": 0, "pending_approvals": 0}
+_DERIVED_COLUMNS = {"journal_offset": 0, "pending_approvals": 0, "is_closing": False}
 
 Row = dict[str, Any]
 
@@ -45,6 +45,7 @@ def row_from_request(request: LaunchRequest) -> Row:
         "name": request.name,
         "pending_approvals": 0,
         "on_end_pending": False,
+        "is_closing": False,
         "was_queued": False,
         "rehearsed": request.rehearsal is not None,
         "launched_within": request.launched_within,

@@ -53,6 +53,8 @@ class ReducerState:
     """True if Claude Code's last message was that the user interrupted it."""
     spoken_since_result: bool = False
     """True if the conversation has messages after the last result."""
+    is_idle: bool = False
+    """True if Claude Code waits for a message: no turn and no background task runs."""
     last_activity_at: int | None = None
     limit_resets_at: int | None = None
     """The end of the rate limit that stops this run, in milliseconds since 1970."""

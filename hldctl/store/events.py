@@ -7,10 +7,11 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from hldctl.states import EventType, FeedType
-from hldctl.store import approvals, file_snapshots, mcp_servers
+from hldctl.states import EventType, FeedType, MessageStatus
+from hldctl.store import approvals, file_snapshots, mcp_servers, messages
 from hldctl.store.connection import execute, insert, require_order, transaction
 from hldctl.store.file_snapshots import SnapshotRow
+from hldctl.store.messages import Progress
 from hldctl.store.session import encode_value
 
 Row = tuple[Any, ...]
@@ -54,6 +55,9 @@ _get_event_type = itemgetter(COLUMNS.index("event_type"))
 _SEQUENCE = COLUMNS.index("sequence")
 
 
+_DELIVERED = str(MessageStatus.DELIVERED)
+
+
 class Step(NamedTuple):
     """The changes that some lines of a journal make."""
 
@@ -65,6 +69,8 @@ class Step(NamedTuple):
     """The session's changed columns, including the offset in the journal."""
     decisions: Mapping[str, bool] = MappingProxyType({})
     """Whether each completed tool call was allowed, by its id, as far as the results show it."""
+    messages: Sequence[Progress] = ()
+    """What Claude Code reported about messages to the session."""
 
 
 def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: str = "", told: int = 0) -> None:
@@ -92,6 +98,9 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
             connection.executemany(file_snapshots.INSERT, step.snapshots)
         if step.mcp_states:
             connection.executemany(mcp_servers.SET_STATUS, [(session_id, *state) for state in step.mcp_states])
+        if step.messages:
+            progress = [(each.at, each.sequence, _DELIVERED, each.id, session_id) for each in step.messages]
+            connection.executemany(messages.APPLY_PROGRESS, progress)
         assignments = ", ".join(f"{name} = ?" for name in step.columns)
         connection.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*step.columns.values(), session_id))
 

@@ -164,6 +164,19 @@ CREATE TABLE command_tokens (
 )
 """
 
+_MESSAGES = """
+CREATE TABLE messages (
+    id TEXT PRIMARY KEY,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    text TEXT,
+    status TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    acknowledged_at INTEGER,
+    delivered_at INTEGER,
+    sequence INTEGER
+)
+"""
+
 _RUNS = (
     "sessions.name IS NOT NULL AND sessions.completed_at IS NULL AND sessions.status NOT IN ('queued', 'interrupting')"
 )
@@ -243,6 +256,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX command_tokens_by_session ON command_tokens (session_id)",
     ),
     ("ALTER TABLE conversation_events ADD COLUMN note_kind TEXT",),
+    (
+        _MESSAGES,
+        "CREATE INDEX messages_by_session ON messages (session_id)",
+        "CREATE INDEX messages_undelivered ON messages (session_id) WHERE status IN ('pending', 'sent')",
+        "ALTER TABLE sessions ADD COLUMN is_closing INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 

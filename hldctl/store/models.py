@@ -116,6 +116,20 @@ class CommandTokenTable(BaseTable):
         table_name = "command_tokens"
 
 
+class MessageTable(BaseTable):
+    id = TextField(primary_key=True)
+    session_id = TextField()
+    text = TextField(null=True)
+    status = TextField()
+    created_at = IntegerField()
+    acknowledged_at = IntegerField(null=True)
+    delivered_at = IntegerField(null=True)
+    sequence = IntegerField(null=True)
+
+    class Meta:
+        table_name = "messages"
+
+
 TABLES = (
     SessionTable,
     EventTable,
@@ -125,4 +139,5 @@ TABLES = (
     ApprovalTable,
     ApprovalRuleTable,
     CommandTokenTable,
+    MessageTable,
 )

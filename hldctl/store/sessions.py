@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from hldctl.states import EndReason, FeedType, Status
-from hldctl.store import approvals, events, feed, mcp_servers
+from hldctl.store import approvals, events, feed, mcp_servers, messages
 from hldctl.store.connection import Parameters, current_connection, execute, insert, transaction
 from hldctl.store.feed_writer import Change
 from hldctl.store.session import Session, decode_row, encode_value
@@ -32,6 +32,7 @@ def create(session: dict[str, Any], query_event: dict[str, Any], servers: list[d
     with transaction():
         insert("sessions", {name: encode_value(name, value) for name, value in session.items()})
         mcp_servers.create(session["id"], servers)
+        messages.add_query(session["id"], now)
         events.add_event(query_event)
         event = {"sequence": 1, "event_type": query_event["event_type"], "role": query_event["role"]}
         feed.publish(
@@ -244,13 +245,14 @@ def mark_started(session_id: str, process: ProcessIdentity, now: int) -> None:
 
 def mark_restarting(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
     """Record that Claude Code has exited and will be started again. An interrupted session keeps its status."""
-    columns = {"pid": None, "pid_started": None, "restarts": restarts}
+    columns = {"pid": None, "pid_started": None, "restarts": restarts, "is_closing": False}
     with transaction():
         approvals.expire_all(current_connection(), session_id, now, "Claude Code is started again")
         row = execute("SELECT interrupt_requested_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
         status = Status.STARTING if row is None or row[0] is None else Status.INTERRUPTING
         if _change_status(session_id, status, now, columns):
             _close_tool_calls(session_id)
+        messages.requeue_undelivered(session_id)
 
 
 def mark_on_end_done(session_id: str) -> None:
@@ -294,6 +296,7 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
         execute(_LAST_NUMBERS, {"id": session_id, "now": now})
         if _change_status(session_id, ending.status, now, outcome, end_reason=str(ending.reason)):
             _close_tool_calls(session_id)
+            messages.cancel_undelivered(session_id)
 
 
 def mark_replayed(session_id: str, last_activity_at: int) -> None:

@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from hldctl.paths import SessionFiles
 from hldctl.private_files import PRIVATE_FILE
+from hldctl.supervisor import input_pipe
 from hldctl.system import file_lock
 from hldctl.system.processes import UNKNOWN_START, ProcessIdentity, exit_code_of_zombie, identify, is_running
 
@@ -46,6 +47,8 @@ class SpawnedProcess:
 
     def __init__(self, identity: ProcessIdentity) -> None:
         self.identity = identity
+        self.input: input_pipe.InputPipe | None = None
+        """The pipe that holds its first line, until the monitor takes it."""
         self._exit: Exit | None = None
 
     def retry_identification(self) -> bool:
@@ -77,15 +80,15 @@ class AdoptedProcess:
 
 
 def spawn(
-    command: list[str], files: SessionFiles, *, prompt: Path, working_dir: str, environment: dict[str, str], umask: int
+    command: list[str], files: SessionFiles, *, working_dir: str, environment: dict[str, str], umask: int
 ) -> SpawnedProcess:
-    """Start Claude Code with files as its three standard streams. Raise OSError if it cannot be run.
+    """Start Claude Code with the input pipe and files as its standard streams. Raise OSError if it cannot be run.
 
     It gets a process session of its own: neither a terminal nor its supervisor's death affects it, and one signal
     reaches all descendants that have not left its process group.
     """
     with (
-        open(prompt, "rb") as prompt_file,
+        os.fdopen(input_pipe.open_for_claude(files), "rb", buffering=0) as standard_input,
         _open_for_append(files.journal) as journal,
         _open_for_append(files.errors) as errors,
         _working_directory_and_umask(working_dir, umask),
@@ -99,7 +102,7 @@ def spawn(
             environment,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, file.fileno(), number)
-                for number, file in enumerate((prompt_file, journal, errors))
+                for number, file in enumerate((standard_input, journal, errors))
             ],
             setsid=True,
             setsigdef=_IGNORED_BY_PYTHON,

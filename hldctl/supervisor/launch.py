@@ -7,26 +7,25 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
-from hldctl.claude import command_line, environment
+from hldctl.claude import command_line, environment, input_messages
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import UnfitEnvironment
 from hldctl.ingest import session_record
 from hldctl.paths import SessionFiles, StateDirectory
-from hldctl.private_files import PRIVATE_DIRECTORY, ensure_exists, touch, unusable_path_error, write_private
+from hldctl.private_files import PRIVATE_DIRECTORY, ensure_exists, touch, unusable_path_error
 from hldctl.protocol.launch_request import LaunchRequest
+from hldctl.protocol.restart import load_restarts
 from hldctl.states import EndReason, Status
-from hldctl.store import sessions
+from hldctl.store import messages, sessions
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import SpawnedProcess, spawn
 from hldctl.supervisor.input_files import save_request, write_inputs
+from hldctl.supervisor.input_pipe import InputPipe
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.system import file_lock
 from hldctl.system.clock import current_time_ms
 from hldctl.system.error_log import log_exception
-
-_CONTINUE_PROMPT = b"Continue from where you left off."
 
 
 def prepare_files(
@@ -92,24 +91,26 @@ def start_claude(
         conversation_id = None
     if conversation_id is not None:
         settings = replace(settings, extra_arguments=command_line.remove_conversation_options(settings.extra_arguments))
-    prompt = files.prompt if conversation_id is None else _write_continue_prompt(files)
+    pipe = InputPipe(files)
     # Idle time counts from here, not from the launch: Claude Code did not run before.
     touch(files.journal)
     try:
+        pipe.write(_first_line(request, conversation_id))
         process = spawn(
             _claude_command(request, settings, files, conversation_id),
             files,
-            prompt=prompt,
             working_dir=request.settings.working_dir,
             environment=claude_environment,
             umask=request.umask,
         )
     except OSError as error:
+        pipe.close()
         message = f"Cannot run Claude Code: {error.filename or request.claude_path}: {error.strerror or error}."
         session = sessions.get(request.session_id)
         assert session is not None, "the session was deleted before it began"
         conclude(state, session, Ending(Status.FAILED, EndReason.SPAWN_FAILED, message))
         raise UnfitEnvironment(f"{message} The session is recorded as {request.session_id}.") from error
+    process.input = pipe
     try:
         sessions.mark_started(request.session_id, process.identity, current_time_ms())
     except Exception:
@@ -148,6 +149,11 @@ def _conversation_arguments(request: LaunchRequest, conversation_id: str | None)
     return command_line.new_conversation_arguments(request.session_id, request.settings)
 
 
-def _write_continue_prompt(files: SessionFiles) -> Path:
-    write_private(files.restart_prompt, _CONTINUE_PROMPT)
-    return files.restart_prompt
+def _first_line(request: LaunchRequest, conversation_id: str | None) -> bytes:
+    """Return what Claude Code reads first. It is in the pipe before the start, and so does not need a supervisor."""
+    session_id = request.session_id
+    if conversation_id is not None:
+        session = sessions.get(session_id)
+        return input_messages.restart_line(session_id, len(load_restarts(session)) if session is not None else 0)
+    messages.mark_sent(session_id)
+    return input_messages.message_line(session_id, request.query)

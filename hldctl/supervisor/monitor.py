@@ -19,6 +19,8 @@ from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import retry_policy
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit, SpawnedProcess
+from hldctl.supervisor.input_pipe import InputPipe
+from hldctl.supervisor.message_sender import MessageSender
 from hldctl.supervisor.outcome import decide
 from hldctl.supervisor.pending_hooks import expire_abandoned, waiting_hooks
 from hldctl.supervisor.record_outcome import conclude
@@ -37,6 +39,8 @@ _ABNORMAL_REASONS = frozenset(
 )
 # Interval of looking for requests without a wake-up: a command may be killed between its commit and its touch.
 _POLL_SECONDS = 5.0
+# Interval of writing more of a message that is longer than the pipe.
+_WRITE_SECONDS = 0.01
 _NS_PER_SECOND = 1_000_000_000
 
 
@@ -74,7 +78,8 @@ class ProcessMonitor:
     def _wait_for_exit(self, on_caught_up: Callable[[], None]) -> Exit:
         self._record_process()
         self._start_timeouts()
-        with closing(self._open_ingester()) as ingester:
+        with closing(self._open_ingester()) as ingester, closing(self._take_pipe()) as pipe:
+            self._sender = MessageSender(self._session_id, pipe, is_new=self._is_pipe_new)
             # Memory that only the start needed.
             malloc.release_free_memory()
             while True:
@@ -102,10 +107,21 @@ class ProcessMonitor:
             self._handle_requests()
             self._expire_hooks()
             on_caught_up()
+            if self._interrupt is None:
+                self._sender.advance(ingester.state)
             if self._hooks != watched_hooks:
                 return None
             self._enforce_timeouts()
             wakeup.wait(self._wait_timeout())
+
+    def _take_pipe(self) -> InputPipe:
+        """Return the pipe that the process was started with; after a fault, and after adoption, a new one."""
+        process = self._process
+        self._is_pipe_new = isinstance(process, SpawnedProcess) and process.input is not None
+        if not isinstance(process, SpawnedProcess) or process.input is None:
+            return InputPipe(self._files)
+        pipe, process.input = process.input, None
+        return pipe
 
     def _record_process(self) -> None:
         """Record the process again, in case that failed when it was spawned."""
@@ -164,6 +180,8 @@ class ProcessMonitor:
 
     def _wait_timeout(self) -> float:
         """Return the seconds to wait for an event."""
+        if self._sender.is_writing:
+            return _WRITE_SECONDS
         seconds_left = self._timeouts.seconds_left() if self._interrupt is None else self._stop.advance()
         return _POLL_SECONDS if seconds_left is None else min(seconds_left, _POLL_SECONDS)
 

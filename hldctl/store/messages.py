@@ -1,0 +1,143 @@
+"""Queries on the messages to sessions: text that a user sends to a running Claude Code.
+
+The query is a session's first message; its id is the session's, and its text is in the row of the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from hldctl.states import MessageStatus
+from hldctl.store.connection import execute, insert, transaction
+
+APPLY_PROGRESS = """
+UPDATE messages SET acknowledged_at = coalesce(acknowledged_at, ?1), status = iif(?2 IS NULL, status, ?3),
+    delivered_at = iif(?2 IS NULL, delivered_at, ?1), sequence = coalesce(?2, sequence)
+WHERE id = ?4 AND session_id = ?5 AND delivered_at IS NULL
+"""
+_UNDELIVERED = "status IN ('pending', 'sent')"
+
+
+class Message(NamedTuple):
+    """A row of the table, with the text of the query if it is the query. Times are milliseconds since 1970."""
+
+    id: str
+    session_id: str
+    text: str
+    status: str
+    created_at: int
+    acknowledged_at: int | None
+    """When Claude Code confirmed that it has the message."""
+    delivered_at: int | None
+    """When the message became part of the conversation."""
+    sequence: int | None
+    """The number of its event in the conversation, once delivered."""
+
+
+class Progress(NamedTuple):
+    """What Claude Code reported about a message: it has it, and with `sequence`, it is part of the conversation."""
+
+    id: str
+    at: int
+    sequence: int | None
+
+
+_SELECT = """
+SELECT messages.id, session_id, coalesce(text, query), messages.status, messages.created_at, acknowledged_at,
+    delivered_at, sequence
+FROM messages JOIN sessions ON sessions.id = session_id
+"""
+
+
+def add_query(session_id: str, now: int) -> None:
+    """Add the query of a new session as its first message. Needs a transaction."""
+    insert(
+        "messages",
+        {"id": session_id, "session_id": session_id, "status": str(MessageStatus.PENDING), "created_at": now},
+    )
+
+
+def add(message_id: str, session_id: str, text: str, now: int) -> bool:
+    """Add a message; return False if the session has ended or is about to end. Needs a transaction."""
+    added = execute(
+        "INSERT INTO messages (id, session_id, text, status, created_at) SELECT ?, id, ?, ?, ? FROM sessions"
+        " WHERE id = ? AND completed_at IS NULL AND is_closing = 0 AND interrupt_requested_at IS NULL RETURNING 1",
+        (message_id, text, str(MessageStatus.PENDING), now, session_id),
+    )
+    return bool(added.fetchall())
+
+
+def get(message_id: str) -> Message | None:
+    """Return the message; None if it does not exist."""
+    row = execute(f"{_SELECT} WHERE messages.id = ?", (message_id,)).fetchone()
+    return None if row is None else Message._make(row)
+
+
+def list_messages(session_id: str) -> list[Message]:
+    """Return all messages of a session, oldest first."""
+    return [
+        Message._make(row) for row in execute(f"{_SELECT} WHERE session_id = ? ORDER BY messages.rowid", (session_id,))
+    ]
+
+
+def next_pending(session_id: str) -> Message | None:
+    """Return the oldest message that has not been written to Claude Code; None if there is none."""
+    row = execute(
+        f"{_SELECT} WHERE session_id = ? AND messages.status = 'pending' ORDER BY messages.rowid LIMIT 1", (session_id,)
+    ).fetchone()
+    return None if row is None else Message._make(row)
+
+
+def mark_sent(message_id: str) -> None:
+    """Record that a message is about to be written."""
+    with transaction():
+        execute("UPDATE messages SET status = 'sent' WHERE id = ? AND status = 'pending'", (message_id,))
+
+
+def requeue_unacknowledged(session_id: str) -> None:
+    """Make the messages pending that an earlier supervisor may have written: Claude Code ignores a repetition."""
+    with transaction():
+        execute(
+            "UPDATE messages SET status = 'pending'"
+            " WHERE session_id = ? AND status = 'sent' AND acknowledged_at IS NULL",
+            (session_id,),
+        )
+
+
+def requeue_undelivered(session_id: str) -> None:
+    """Make all messages pending that are not part of the conversation, for a new Claude Code. Needs a transaction."""
+    execute(
+        f"UPDATE messages SET status = 'pending', acknowledged_at = NULL WHERE session_id = ? AND {_UNDELIVERED}",
+        (session_id,),
+    )
+
+
+def cancel_undelivered(session_id: str) -> None:
+    """Cancel the messages that are not part of the conversation: the session ends. Needs a transaction."""
+    execute(
+        f"UPDATE messages SET status = 'cancelled' WHERE session_id = ? AND {_UNDELIVERED}",
+        (session_id,),
+    )
+
+
+def begin_closing(session_id: str) -> bool:
+    """Record that the session accepts no further message; return False if one waits, or is not delivered yet."""
+    with transaction():
+        closing = execute(
+            "UPDATE sessions SET is_closing = 1 WHERE id = ? AND NOT EXISTS"
+            f" (SELECT 1 FROM messages WHERE session_id = sessions.id AND {_UNDELIVERED}) RETURNING 1",
+            (session_id,),
+        )
+        return bool(closing.fetchall())
+
+
+def counts_undelivered(session_ids: Iterable[str]) -> dict[str, int]:
+    """Return the number of messages that are not delivered yet, for each of these sessions that has any."""
+    ids = list(session_ids)
+    marks = ", ".join("?" * len(ids))
+    rows = execute(
+        f"SELECT session_id, count(*) FROM messages WHERE session_id IN ({marks}) AND {_UNDELIVERED} GROUP BY 1",
+        tuple(ids),
+    )
+    return dict(rows.fetchall())

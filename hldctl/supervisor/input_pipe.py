@@ -1,0 +1,74 @@
+"""Claude Code's standard input: a named pipe, to which only the session's supervisor writes.
+
+Claude Code holds it open for reading and for writing, so that it never reads an end of the input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import sys
+import termios
+
+from hldctl.paths import SessionFiles
+from hldctl.private_files import PRIVATE_FILE
+
+# The most that an unprivileged process may request on Linux.
+_PIPE_BYTES = 1 << 20
+
+
+class InputPipe:
+    """The supervisor's end of the pipe."""
+
+    def __init__(self, files: SessionFiles) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(files.input, PRIVATE_FILE)
+        # Also for reading: without a reader, opening it for writing fails.
+        self._descriptor = os.open(files.input, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._rest = b""
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    @property
+    def is_writing(self) -> bool:
+        """True if a line is longer than the pipe and not completely written yet; call `write_rest` again soon."""
+        return bool(self._rest)
+
+    @property
+    def is_empty(self) -> bool:
+        """True if Claude Code has read everything."""
+        size = fcntl.ioctl(self._descriptor, termios.FIONREAD, b"\0" * 4)
+        return not self._rest and struct.unpack("i", size)[0] == 0
+
+    def write(self, line: bytes) -> None:
+        """Write a line into an empty pipe.
+
+        A line that fits is in the pipe as a whole even if this process is killed now: the kernel checks for signals
+        only when it has to wait for room.
+        """
+        self._make_room(len(line))
+        self._rest = line
+        self.write_rest()
+
+    def write_rest(self) -> None:
+        """Write as much of the rest of a long line as the pipe has room for."""
+        while self._rest:
+            try:
+                written = os.write(self._descriptor, self._rest)
+            except BlockingIOError:
+                return
+            self._rest = self._rest[written:]
+
+    def _make_room(self, size: int) -> None:
+        if sys.platform == "linux" and size > fcntl.fcntl(self._descriptor, fcntl.F_GETPIPE_SZ):
+            # Only for those that need it: the kernel limits the sum of a user's pipes.
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, min(size, _PIPE_BYTES))
+
+
+def open_for_claude(files: SessionFiles) -> int:
+    """Return a new descriptor of the pipe, to be Claude Code's standard input."""
+    return os.open(files.input, os.O_RDWR | os.O_CLOEXEC)
