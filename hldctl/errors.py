@@ -47,6 +47,12 @@ class UnfitEnvironment(HldctlError):
     exit_code = ExitCode.ENVIRONMENT
 
 
+class TimedOut(HldctlError):
+    """A wait that took longer than the user allowed."""
+
+    exit_code = ExitCode.TIMED_OUT
+
+
 class Interrupted(HldctlError):
     """A command that the user interrupted."""
 

@@ -20,6 +20,7 @@ from hldctl.errors import ExitCode, HldctlError
 COMMANDS = {
     "launch": "launch",
     "continue": "continue_",
+    "send": "send",
     "interrupt": "interrupt",
     "ls": "ls",
     "show": "show",

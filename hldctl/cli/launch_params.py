@@ -24,26 +24,34 @@ def is_attended() -> bool:
 def query_and_rest(ctx: typer.Context, query: str | None, file: Path | None) -> tuple[str, tuple[str, ...]]:
     """Return the query, and the arguments for Claude Code; raise BadUsage without a query."""
     rest: tuple[str, ...] = ctx.meta.get("rest", ())
-    if file is not None:
-        if query is not None:
-            raise BadUsage("Give the query either as an argument or with --query-file, not both.")
-        return _read_file(file), rest
-    if query is None and rest:
+    if query is None and rest and file is None:
         query, rest = rest[0], rest[1:]
-    if query is None and sys.stdin is not None and sys.stdin.isatty():
-        raise BadUsage("A query is missing; give it as an argument, with --query-file, or on standard input.")
-    return (_read_standard_input() if query in (None, "-") else query), rest
+    return read_text(query, file, "query", "--query-file"), rest
 
 
-def _read_file(file: Path) -> str:
+def read_text(text: str | None, file: Path | None, what: str, option: str) -> str:
+    """Return a text given as an argument, as the file of an option, or on standard input; raise BadUsage without one.
+
+    `what` names the text in errors.
+    """
+    if file is not None:
+        if text is not None:
+            raise BadUsage(f"Give the {what} either as an argument or with {option}, not both.")
+        return _read_file(file, option)
+    if text is None and sys.stdin is not None and sys.stdin.isatty():
+        raise BadUsage(f"A {what} is missing; give it as an argument, with {option}, or on standard input.")
+    return _read_standard_input(what, option) if text in (None, "-") else text
+
+
+def _read_file(file: Path, option: str) -> str:
     try:
         return file.expanduser().read_bytes().decode("utf-8", "replace")
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise BadUsage(f"--query-file {file} cannot be read: {reason}.") from None
+        raise BadUsage(f"{option} {file} cannot be read: {reason}.") from None
 
 
-def _read_standard_input() -> str:
+def _read_standard_input(what: str, option: str) -> str:
     if sys.stdin is None:
-        raise BadUsage("A query is missing, and standard input is closed; give it as an argument or with --query-file.")
+        raise BadUsage(f"A {what} is missing, and standard input is closed; give it as an argument or with {option}.")
     return sys.stdin.buffer.read().decode("utf-8", "replace")

@@ -186,11 +186,12 @@ class Reducer:
             self._count_unknown(event)
         elif kind == "result":
             self._apply_result(event)
+            self.messages.append(Progress("", arrived_at, is_answered=True, answer=text(event.get("result"))))
         elif kind == "stream_event":
             self._apply_final_output(event)
         elif kind == "command_lifecycle":
             if (message_id := events.acknowledged_message(event)) is not None:
-                self.messages.append(Progress(message_id, arrived_at, None))
+                self.messages.append(Progress(message_id, arrived_at))
         elif event.get("subtype") == "session_state_changed":
             self.state.is_idle = event.get("state") == "idle"
         elif kind == "rate_limit_event":

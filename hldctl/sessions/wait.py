@@ -51,7 +51,7 @@ def wait_for_sessions(
             attention.replace_unresponsive(waiting)
         return None
 
-    return _wait_until(look, state, [state.session(session_id).change_signal for session_id in ids])
+    return wait_until(look, state, [state.session(session_id).change_signal for session_id in ids])
 
 
 def wait_for_conversation(state: StateDirectory, session_id: str) -> Session:
@@ -67,7 +67,7 @@ def wait_for_conversation(state: StateDirectory, session_id: str) -> Session:
             raise WrongState(f"Session {session_id} is queued; there is nothing to continue yet.")
         return session if session.claude_session_id is not None or session.completed_at is not None else None
 
-    return _wait_until(look, state, [state.session(session_id).change_signal])
+    return wait_until(look, state, [state.session(session_id).change_signal])
 
 
 def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
@@ -91,7 +91,7 @@ def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
         attention.replace_unresponsive(same_name)
         return None
 
-    _wait_until(look, state, [state.session(session_id).change_signal, state.queue_signal])
+    wait_until(look, state, [state.session(session_id).change_signal, state.queue_signal])
 
 
 def _is_waiting_for_slot(session: Session) -> bool:
@@ -125,10 +125,10 @@ def wait_for_on_end(state: StateDirectory, session_id: str) -> None:
         supervisors.adopt_lost(state, [session_id])
         return None
 
-    _wait_until(look, state, [state.session(session_id).change_signal])
+    wait_until(look, state, [state.session(session_id).change_signal])
 
 
-def _wait_until(look: Callable[[], T | None], state: StateDirectory, watched: Sequence[Path]) -> T:
+def wait_until(look: Callable[[], T | None], state: StateDirectory, watched: Sequence[Path]) -> T:
     """Call `look` now and after each change of these files, and return its first result that is not None."""
     # Unlike Path.exists, os.path.exists does not raise for a directory that cannot be searched.
     wakeup = Wakeup([path for path in watched if os.path.exists(path)])

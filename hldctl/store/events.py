@@ -7,7 +7,7 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from hldctl.states import EventType, FeedType, MessageStatus
+from hldctl.states import EventType, FeedType
 from hldctl.store import approvals, file_snapshots, mcp_servers, messages
 from hldctl.store.connection import execute, insert, require_order, transaction
 from hldctl.store.file_snapshots import SnapshotRow
@@ -55,9 +55,6 @@ _get_event_type = itemgetter(COLUMNS.index("event_type"))
 _SEQUENCE = COLUMNS.index("sequence")
 
 
-_DELIVERED = str(MessageStatus.DELIVERED)
-
-
 class Step(NamedTuple):
     """The changes that some lines of a journal make."""
 
@@ -99,7 +96,7 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
         if step.mcp_states:
             connection.executemany(mcp_servers.SET_STATUS, [(session_id, *state) for state in step.mcp_states])
         if step.messages:
-            progress = [(each.at, each.sequence, _DELIVERED, each.id, session_id) for each in step.messages]
+            progress = [{**each._asdict(), "session_id": session_id} for each in step.messages]
             connection.executemany(messages.APPLY_PROGRESS, progress)
         assignments = ", ".join(f"{name} = ?" for name in step.columns)
         connection.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*step.columns.values(), session_id))

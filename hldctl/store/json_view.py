@@ -8,6 +8,7 @@ from hldctl.store.events import Event
 from hldctl.store.feed import FeedEvent
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
+from hldctl.store.messages import Message
 from hldctl.store.session import EXPOSED_COLUMNS, Session
 from hldctl.system.clock import format_rfc3339
 
@@ -18,6 +19,8 @@ FEED_FIELDS = ("id", "type", "session_id", "run_id", "timestamp", "data")
 SNAPSHOT_FIELDS = ("session_id", "tool_id", "file_path", "content", "created_at")
 
 MCP_SERVER_FIELDS = ("name", "transport", "command", "url", "env_names", "header_names", "status")
+
+MESSAGE_FIELDS = ("id", "session_id", "text", "status", "created_at", "delivered_at", "sequence")
 
 # The database stores them as numbers.
 _BOOLEANS = frozenset({"is_error", "is_completed"})
@@ -30,6 +33,7 @@ _TIMES = frozenset(
         "dangerously_skip_permissions_expires_at",
         "timestamp",
         "started_at",
+        "delivered_at",
     },
 )
 
@@ -61,7 +65,11 @@ def mcp_server_object(server: McpServerRow) -> dict[str, Any]:
     return {name: getattr(server, name) for name in MCP_SERVER_FIELDS}
 
 
-def _value(row: Session | Event | FeedEvent | SnapshotRow, name: str) -> Any:
+def message_object(message: Message) -> dict[str, Any]:
+    return {name: _value(message, name) for name in MESSAGE_FIELDS}
+
+
+def _value(row: Session | Event | FeedEvent | SnapshotRow | Message, name: str) -> Any:
     value = getattr(row, name)
     if name in _TIMES:
         return format_rfc3339(value)

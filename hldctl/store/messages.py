@@ -12,9 +12,13 @@ from hldctl.states import MessageStatus
 from hldctl.store.connection import execute, insert, transaction
 
 APPLY_PROGRESS = """
-UPDATE messages SET acknowledged_at = coalesce(acknowledged_at, ?1), status = iif(?2 IS NULL, status, ?3),
-    delivered_at = iif(?2 IS NULL, delivered_at, ?1), sequence = coalesce(?2, sequence)
-WHERE id = ?4 AND session_id = ?5 AND delivered_at IS NULL
+UPDATE messages SET acknowledged_at = coalesce(acknowledged_at, :at),
+    status = iif(:sequence IS NULL, status, 'delivered'),
+    delivered_at = iif(:sequence IS NULL, delivered_at, coalesce(delivered_at, :at)),
+    sequence = coalesce(sequence, :sequence),
+    answered_at = iif(:is_answered, coalesce(answered_at, :at), answered_at),
+    answer = iif(:is_answered AND answered_at IS NULL, :answer, answer)
+WHERE session_id = :session_id AND iif(:is_answered, delivered_at IS NOT NULL AND answered_at IS NULL, id = :id)
 """
 _UNDELIVERED = "status IN ('pending', 'sent')"
 
@@ -33,19 +37,27 @@ class Message(NamedTuple):
     """When the message became part of the conversation."""
     sequence: int | None
     """The number of its event in the conversation, once delivered."""
+    answered_at: int | None
+    """When the turn ended in which the model got it."""
+    answer: str | None
+    """The result of that turn."""
 
 
 class Progress(NamedTuple):
-    """What Claude Code reported about a message: it has it, and with `sequence`, it is part of the conversation."""
+    """What Claude Code reported about a message at a time in milliseconds since 1970: that it has it, at least."""
 
     id: str
     at: int
-    sequence: int | None
+    sequence: int | None = None
+    """Its event, if it is part of the conversation now."""
+    is_answered: bool = False
+    """True if a turn has ended: all messages that were delivered have been answered. `id` is empty then."""
+    answer: str | None = None
 
 
 _SELECT = """
 SELECT messages.id, session_id, coalesce(text, query), messages.status, messages.created_at, acknowledged_at,
-    delivered_at, sequence
+    delivered_at, sequence, answered_at, answer
 FROM messages JOIN sessions ON sessions.id = session_id
 """
 

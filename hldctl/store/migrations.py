@@ -173,7 +173,9 @@ CREATE TABLE messages (
     created_at INTEGER NOT NULL,
     acknowledged_at INTEGER,
     delivered_at INTEGER,
-    sequence INTEGER
+    sequence INTEGER,
+    answered_at INTEGER,
+    answer TEXT
 )
 """
 

@@ -125,6 +125,8 @@ class MessageTable(BaseTable):
     acknowledged_at = IntegerField(null=True)
     delivered_at = IntegerField(null=True)
     sequence = IntegerField(null=True)
+    answered_at = IntegerField(null=True)
+    answer = TextField(null=True)
 
     class Meta:
         table_name = "messages"

@@ -12,6 +12,7 @@ from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_database
 from hldctl.supervisor import input_files, on_end, queue
 from hldctl.supervisor.claude_process import ClaudeProcess
+from hldctl.supervisor.guard import Guard
 from hldctl.supervisor.handshake import Handshake
 from hldctl.supervisor.launch import start_claude
 from hldctl.supervisor.monitor import ProcessMonitor
@@ -19,6 +20,7 @@ from hldctl.supervisor.queue import QueuePeers
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.supervisor.retry_loop import retry_until_success
 from hldctl.system import cgroup
+from hldctl.system.error_log import log_exception
 
 _LOST_REQUEST = sessions.Ending(
     Status.FAILED, EndReason.LOST, "The request to start Claude Code was lost with the session's files."
@@ -38,8 +40,24 @@ class SessionLifecycle:
 
     def run(self, process: ClaudeProcess | None) -> None:
         """Run the session to its end, starting with `process`, or with a new one if it is None."""
-        # After the reply to the launch: it takes some milliseconds.
+        # After the reply to the launch: both take some milliseconds.
         cgroup.leave_foreign_cgroup()
+        guard = self._start_guard()
+        try:
+            self._run(process)
+        finally:
+            if guard is not None:
+                guard.dismiss()
+
+    def _start_guard(self) -> Guard | None:
+        try:
+            return Guard(self._session_id)
+        except OSError:
+            # Without one, the next command starts an adopting supervisor.
+            log_exception()
+            return None
+
+    def _run(self, process: ClaudeProcess | None) -> None:
         while (
             process is not None
             or (process := retry_until_success(self._files, self._next_process, self._handshake.accept)) is not None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hldctl.paths import StateDirectory
 from hldctl.supervisor.claude_process import AdoptedProcess, ClaudeProcess, send_signal
+from hldctl.supervisor.guard import guard_pids
 from hldctl.system import cgroup
 from hldctl.system.processes import identify
 
@@ -165,7 +166,7 @@ def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
     pids = {pid for pid in parents if _is_own(pid, parents, ancestors | marked, members, foreign)}
     # Orphans of a nested session without a marker may have become children of this process: check their cgroup.
     pids -= {pid for pid in pids - marked if cgroup.is_in_another_session(pid, session_id)}
-    return sorted(pid for pid in pids - ancestors if pid > 1)
+    return sorted(pid for pid in pids - ancestors - guard_pids() if pid > 1)
 
 
 def has_younger_descendants(process: ClaudeProcess, session_id: str, since: float) -> bool:

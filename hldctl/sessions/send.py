@@ -1,0 +1,84 @@
+"""Messages to running sessions: the text is recorded in the database, and the session's supervisor delivers it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+from hldctl.errors import BadUsage, NoSuchSession, TimedOut, WrongState
+from hldctl.paths import StateDirectory
+from hldctl.private_files import touch
+from hldctl.sessions import lookup, supervisors, wait
+from hldctl.states import MessageStatus
+from hldctl.store import messages, sessions
+from hldctl.store.connection import transaction
+from hldctl.store.database import open_database
+from hldctl.store.messages import Message
+from hldctl.system.clock import current_time_ms
+
+
+def send(state: StateDirectory, ref: str, text: str) -> Message:
+    """Record a message to a session that has not ended, and wake its supervisor.
+
+    Raise WrongState if the session has ended or accepts no further message.
+    """
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if not text.strip():
+        raise BadUsage("The message is empty.")
+    with open_database(state):
+        session = lookup.find_session(ref)
+        supervisors.adopt_lost(state, [session.id])
+        message_id = str(uuid.uuid4())
+        with transaction():
+            is_added = messages.add(message_id, session.id, text, current_time_ms())
+        if not is_added:
+            raise _refusal(session.id)
+        touch(state.session(session.id).wake_signal)
+        message = messages.get(message_id)
+    assert message is not None
+    return message
+
+
+def _refusal(session_id: str) -> WrongState:
+    session = sessions.get(session_id)
+    state = "is ending" if session is None or session.completed_at is None else "has ended"
+    return WrongState(f"Session {session_id} {state}; to go on: hldctl continue {session_id[:8]} MESSAGE.")
+
+
+def wait_until_acknowledged(state: StateDirectory, message: Message, timeout_seconds: float | None = None) -> Message:
+    """Return the message once Claude Code has it; see `_wait` for errors."""
+    return _wait(state, message, lambda current: current.acknowledged_at is not None, timeout_seconds)
+
+
+def wait_until_answered(state: StateDirectory, message: Message, timeout_seconds: float | None = None) -> Message:
+    """Return the message once the turn has ended in which the model got it; see `_wait` for errors."""
+    return _wait(state, message, lambda current: current.answered_at is not None, timeout_seconds)
+
+
+def _wait(
+    state: StateDirectory, message: Message, is_reached: Callable[[Message], bool], timeout_seconds: float | None
+) -> Message:
+    """Return the message once it is so; raise WrongState if the session ends before, and TimedOut after the timeout."""
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+
+    def look() -> Message | None:
+        current = messages.get(message.id)
+        if current is None:
+            raise NoSuchSession(f"Session {message.session_id} was deleted.")
+        if is_reached(current):
+            return current
+        if current.status == MessageStatus.CANCELLED or has_ended(message.session_id):
+            delivered = "did not get" if current.delivered_at is None else "did not answer"
+            raise WrongState(f"Session {message.session_id} has ended and {delivered} message {message.id}.")
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimedOut(f"Message {message.id} is {current.status}; the wait for it timed out.")
+        supervisors.adopt_lost(state, [message.session_id])
+        return None
+
+    return wait.wait_until(look, state, [state.session(message.session_id).change_signal])
+
+
+def has_ended(session_id: str) -> bool:
+    session = sessions.get(session_id)
+    return session is None or session.completed_at is not None

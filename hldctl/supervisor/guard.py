@@ -1,0 +1,63 @@
+"""The guard of a supervisor: a shell that waits, and starts an adopting supervisor if this one is killed.
+
+Claude Code waits for messages until a supervisor tells it to end. Without a guard, a session whose supervisor is dead
+would wait for somebody to type a command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from hldctl.paths import COMMAND_TOKEN
+from hldctl.supervisor.command import build_supervisor_command
+
+# `read` ends when the supervisor writes a line, or when the kernel closes its end of the pipe. The pause bounds what a
+# machine without memory spends on supervisors that it kills again.
+_SCRIPT = 'read -r line && exit; sleep 1; exec "$@"'
+_DONE = b"done\n"
+
+_pids: set[int] = set()
+
+
+class Guard:
+    """A running guard. It costs a process that sleeps, of about 0.2 MB."""
+
+    def __init__(self, session_id: str) -> None:
+        """Start the guard; raise OSError if that is impossible."""
+        reader, self._writer = os.pipe()
+        environment = {name: value for name, value in os.environ.items() if name != COMMAND_TOKEN}
+        try:
+            with open(os.devnull, "r+b") as nothing:
+                self._pid = os.posix_spawn(
+                    "/bin/sh",
+                    ["sh", "-c", _SCRIPT, "hldctl", *build_supervisor_command("adopt", session_id)],
+                    # The marker of supervisors, which belong to no session.
+                    environment | {"HLDCTL_SESSION_ID": "supervisor"},
+                    file_actions=[
+                        (os.POSIX_SPAWN_DUP2, reader, 0),
+                        (os.POSIX_SPAWN_DUP2, nothing.fileno(), 1),
+                        (os.POSIX_SPAWN_DUP2, nothing.fileno(), 2),
+                    ],
+                    setsid=True,
+                )
+        except BaseException:
+            os.close(self._writer)
+            raise
+        finally:
+            os.close(reader)
+        _pids.add(self._pid)
+
+    def dismiss(self) -> None:
+        """End the guard: the supervisor exits because its work is done."""
+        with contextlib.suppress(OSError):
+            os.write(self._writer, _DONE)
+        os.close(self._writer)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+        _pids.discard(self._pid)
+
+
+def guard_pids() -> frozenset[int]:
+    """Return the pids of this process's guards, which are no processes of the session."""
+    return frozenset(_pids)

@@ -1,0 +1,118 @@
+"""Messages to a running session: delivered once, in order, at the end of the tool call that runs."""
+
+from __future__ import annotations
+
+import json
+
+import psutil
+import pytest
+
+from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, is_dead, kill_and_wait
+
+SCRIPT = GATED_SCRIPT + "\n\n[extra]\nsay Noted.\n"
+
+
+def launch_gated(sandbox: Sandbox, *arguments: str) -> str:
+    """Launch a session whose tool runs until `sandbox.release`."""
+    sandbox.serve_script(SCRIPT)
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", *arguments)
+    sandbox.wait_for_journal(session_id, "go-on")
+    return session_id
+
+
+def user_messages(sandbox: Sandbox, session_id: str) -> list[str]:
+    events = sandbox.events(session_id)
+    return [event["content"] for event in events if (event["event_type"], event["role"]) == ("message", "user")]
+
+
+def test_message_reaches_the_model_at_the_end_of_the_tool_call(sandbox: Sandbox) -> None:
+    session_id = launch_gated(sandbox)
+    message_id = sandbox.ok("send", session_id, "One more thing").strip()
+    sandbox.release()
+    sandbox.wait_for_end(session_id)
+    kinds = [event["event_type"] for event in sandbox.events(session_id)]
+    assert kinds == ["message", "message", "tool_call", "tool_result", "message", "message"]
+    assert user_messages(sandbox, session_id) == ["Hello", "One more thing"]
+    assert sandbox.sql("SELECT id, status, sequence FROM messages ORDER BY rowid") == [
+        (session_id, "delivered", 1),
+        (message_id, "delivered", 5),
+    ]
+
+
+def test_wait_prints_the_answer_of_the_turn(sandbox: Sandbox) -> None:
+    session_id = launch_gated(sandbox)
+    with sandbox.popen("send", "--wait", session_id, "One more thing") as sender:
+        eventually(
+            lambda: sandbox.sql("SELECT 1 FROM messages WHERE acknowledged_at IS NOT NULL AND text IS NOT NULL"), "ack"
+        )
+        sandbox.release()
+        output, errors = sender.communicate()
+    assert (sender.returncode, output, errors) == (0, "Two.\n", "")
+
+
+def test_messages_keep_their_order(sandbox: Sandbox) -> None:
+    session_id = launch_gated(sandbox)
+    texts = [f"Message {number}" for number in range(5)]
+    for text in texts:
+        sandbox.ok("send", session_id, text)
+    sandbox.release()
+    sandbox.wait_for_end(session_id)
+    assert user_messages(sandbox, session_id) == ["Hello", *texts]
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 5_000_000, "line one\nline\u2028two\r\n{}", "nul\0byte"], ids=["5 MB", "lines", "NUL"]
+)
+def test_text_arrives_unchanged(sandbox: Sandbox, text: str) -> None:
+    session_id = launch_gated(sandbox)
+    sandbox.ok("send", session_id, "-", input=text)
+    sandbox.release()
+    sandbox.wait_for_end(session_id)
+    assert user_messages(sandbox, session_id)[1] == text.replace("\0", "\N{REPLACEMENT CHARACTER}").replace(
+        "\r\n", "\n"
+    )
+
+
+def test_ended_session_refuses_a_message(sandbox: Sandbox) -> None:
+    sandbox.serve_script("say One.")
+    session_id = sandbox.launch("Hello")
+    sandbox.wait_for_end(session_id)
+    refused = sandbox.run("send", session_id, "More")
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert f"hldctl continue {session_id[:8]}" in refused.stderr
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_empty_message_is_refused(sandbox: Sandbox, text: str) -> None:
+    session_id = launch_gated(sandbox)
+    assert sandbox.run("send", session_id, text).returncode == 2
+    sandbox.release()
+
+
+def test_message_that_is_not_delivered_at_the_end_is_cancelled(sandbox: Sandbox) -> None:
+    session_id = launch_gated(sandbox)
+    sandbox.ok("send", session_id, "Too late")
+    sandbox.ok("interrupt", session_id)
+    (message,) = [
+        each for each in json.loads(json.dumps(sandbox.sql("SELECT status FROM messages WHERE text IS NOT NULL")))
+    ]
+    assert message == ["cancelled"]
+
+
+def test_session_ends_without_its_supervisor_and_without_a_command(sandbox: Sandbox) -> None:
+    session_id = launch_gated(sandbox, "--on-end", "touch ended")
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
+    kill_and_wait(supervisor)
+    sandbox.release()
+    eventually((sandbox.work / "ended").exists, "the command at the end to run")
+    eventually(lambda: not sandbox.processes(), "all processes to exit")
+    assert is_dead(supervisor)
+
+
+def test_message_survives_the_death_of_the_supervisor(sandbox: Sandbox) -> None:
+    session_id = launch_gated(sandbox)
+    kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
+    sandbox.ok("send", session_id, "Still there?")
+    sandbox.release()
+    sandbox.wait_for_end(session_id)
+    assert user_messages(sandbox, session_id) == ["Hello", "Still there?"]
