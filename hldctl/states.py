@@ -10,6 +10,8 @@ class Status(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     WAITING_INPUT = "waiting_input"
+    IDLE = "idle"
+    """Kept open, and waiting for a message."""
     INTERRUPTING = "interrupting"
     COMPLETED = "completed"
     FAILED = "failed"

@@ -21,6 +21,7 @@ COMMANDS = {
     "launch": "launch",
     "continue": "continue_",
     "send": "send",
+    "close": "close",
     "interrupt": "interrupt",
     "ls": "ls",
     "show": "show",

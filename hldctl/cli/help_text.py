@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hldctl.errors import ExitCode
 
 SECTIONS = {
-    "Sessions": ("launch", "continue", "send", "wait", "interrupt", "set"),
+    "Sessions": ("launch", "continue", "send", "close", "wait", "interrupt", "set"),
     "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats"),
     "Permissions": ("approvals", "approve", "deny"),
     "Maintenance": ("rm", "prune", "config", "doctor"),

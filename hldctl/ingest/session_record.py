@@ -22,7 +22,7 @@ from hldctl.system.error_log import log_exception
 from hldctl.system.processes import pid_scope
 
 # Columns that follow from other rows and from the journal.
-_DERIVED_COLUMNS = {"journal_offset": 0, "pending_approvals": 0, "is_closing": False}
+_DERIVED_COLUMNS = {"journal_offset": 0, "pending_approvals": 0, "pending_messages": 0, "is_closing": False}
 
 Row = dict[str, Any]
 
@@ -46,6 +46,7 @@ def row_from_request(request: LaunchRequest) -> Row:
         "pending_approvals": 0,
         "on_end_pending": False,
         "is_closing": False,
+        "pending_messages": 0,
         "was_queued": False,
         "rehearsed": request.rehearsal is not None,
         "launched_within": request.launched_within,

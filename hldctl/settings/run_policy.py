@@ -69,6 +69,15 @@ class RunPolicy:
             example="true",
         ),
     )
+    keep_open: bool = setting(
+        False,
+        Option(
+            "keep_open",
+            FLAG,
+            "After its turn, wait for messages (`hldctl send`) until it is closed (`hldctl close`).",
+            is_inherited=False,
+        ),
+    )
     on_end: str | None = setting(
         None,
         Option(

@@ -98,6 +98,7 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
         if step.messages:
             progress = [{**each._asdict(), "session_id": session_id} for each in step.messages]
             connection.executemany(messages.APPLY_PROGRESS, progress)
+            connection.execute(messages.COUNT_PENDING, (session_id,))
         assignments = ", ".join(f"{name} = ?" for name in step.columns)
         connection.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*step.columns.values(), session_id))
 

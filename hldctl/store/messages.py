@@ -5,7 +5,6 @@ The query is a session's first message; its id is the session's, and its text is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from hldctl.states import MessageStatus
@@ -55,6 +54,12 @@ class Progress(NamedTuple):
     answer: str | None = None
 
 
+COUNT_PENDING = f"""
+UPDATE sessions SET pending_messages = (SELECT count(*) FROM messages WHERE session_id = sessions.id AND {_UNDELIVERED})
+WHERE id = ?
+"""
+"""Needed in each transaction that changes whether messages are delivered."""
+
 _SELECT = """
 SELECT messages.id, session_id, coalesce(text, query), messages.status, messages.created_at, acknowledged_at,
     delivered_at, sequence, answered_at, answer
@@ -68,6 +73,7 @@ def add_query(session_id: str, now: int) -> None:
         "messages",
         {"id": session_id, "session_id": session_id, "status": str(MessageStatus.PENDING), "created_at": now},
     )
+    execute(COUNT_PENDING, (session_id,))
 
 
 def add(message_id: str, session_id: str, text: str, now: int) -> bool:
@@ -77,7 +83,9 @@ def add(message_id: str, session_id: str, text: str, now: int) -> bool:
         " WHERE id = ? AND completed_at IS NULL AND is_closing = 0 AND interrupt_requested_at IS NULL RETURNING 1",
         (message_id, text, str(MessageStatus.PENDING), now, session_id),
     )
-    return bool(added.fetchall())
+    is_added = bool(added.fetchall())
+    execute(COUNT_PENDING, (session_id,))
+    return is_added
 
 
 def get(message_id: str) -> Message | None:
@@ -131,25 +139,29 @@ def cancel_undelivered(session_id: str) -> None:
         f"UPDATE messages SET status = 'cancelled' WHERE session_id = ? AND {_UNDELIVERED}",
         (session_id,),
     )
+    execute(COUNT_PENDING, (session_id,))
 
 
 def begin_closing(session_id: str) -> bool:
-    """Record that the session accepts no further message; return False if one waits, or is not delivered yet."""
+    """Record that the session accepts no further message.
+
+    Return False if one waits or is not delivered yet, and if the session is kept open and was not closed.
+    """
     with transaction():
         closing = execute(
-            "UPDATE sessions SET is_closing = 1 WHERE id = ? AND NOT EXISTS"
-            f" (SELECT 1 FROM messages WHERE session_id = sessions.id AND {_UNDELIVERED}) RETURNING 1",
+            "UPDATE sessions SET is_closing = 1"
+            " WHERE id = ? AND pending_messages = 0 AND (keep_open = 0 OR is_closing = 1) RETURNING 1",
             (session_id,),
         )
         return bool(closing.fetchall())
 
 
-def counts_undelivered(session_ids: Iterable[str]) -> dict[str, int]:
-    """Return the number of messages that are not delivered yet, for each of these sessions that has any."""
-    ids = list(session_ids)
-    marks = ", ".join("?" * len(ids))
-    rows = execute(
-        f"SELECT session_id, count(*) FROM messages WHERE session_id IN ({marks}) AND {_UNDELIVERED} GROUP BY 1",
-        tuple(ids),
-    )
-    return dict(rows.fetchall())
+def close(session_id: str, now: int) -> bool:
+    """Record that a session that is kept open has to end after its turn; return False if it is not kept open."""
+    with transaction():
+        closing = execute(
+            "UPDATE sessions SET is_closing = 1, last_activity_at = max(last_activity_at, ?)"
+            " WHERE id = ? AND keep_open = 1 AND completed_at IS NULL RETURNING 1",
+            (now, session_id),
+        )
+        return bool(closing.fetchall())

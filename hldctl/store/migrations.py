@@ -263,6 +263,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX messages_by_session ON messages (session_id)",
         "CREATE INDEX messages_undelivered ON messages (session_id) WHERE status IN ('pending', 'sent')",
         "ALTER TABLE sessions ADD COLUMN is_closing INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN keep_open INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN pending_messages INTEGER NOT NULL DEFAULT 0",
     ),
 )
 

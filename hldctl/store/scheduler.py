@@ -96,6 +96,20 @@ def try_start(session_id: str, slots: Slots, now: int) -> bool:
         return sessions.leave_queue(session_id, now)
 
 
+def try_wake(session_id: str, slots: Slots, now: int) -> bool:
+    """Let an idle session that has got a message work again if it has a slot; return whether it works now."""
+    with transaction():
+        live = _live_sessions()
+        entry = next((other for other in live if other.id == session_id), None)
+        if entry is None:
+            return False
+        if entry.status == Status.QUEUED:
+            if session_id not in _eligible_ids(live, slots):
+                return False
+            sessions.wake(session_id, now)
+        return True
+
+
 def sessions_ahead(session_id: str) -> list[str]:
     """Return the sessions that a queued session has to watch: the one before it in the queue, or all running ones.
 
@@ -127,7 +141,9 @@ def ids_with_name(name: str | None) -> list[str]:
 
 def _live_sessions() -> list[QueueEntry]:
     rows = execute(
-        "SELECT id, name, group_name, status, host, boot_id FROM sessions WHERE completed_at IS NULL"
+        # An idle session with a message waits for a slot, as a queued one does.
+        "SELECT id, name, group_name, iif(status = 'idle' AND pending_messages > 0, 'queued', status), host, boot_id"
+        " FROM sessions WHERE completed_at IS NULL"
         " ORDER BY created_at, rowid"
     )
     return [QueueEntry(*row) for row in rows]
@@ -137,7 +153,9 @@ def _eligible_ids(live: Iterable[QueueEntry], slots: Slots) -> set[str]:
     """Return the ids of the queued sessions that may start now."""
     live = list(live)
     running = [session for session in live if session.status != Status.QUEUED]
-    here = [session for session in running if is_this_machine(session.host, session.boot_id)]
+    # An idle session keeps its name, and has no slot.
+    working = [session for session in running if session.status != Status.IDLE]
+    here = [session for session in working if is_this_machine(session.host, session.boot_id)]
     taken = len(here)
     taken_by_group = Counter(session.group for session in here)
     names = {session.name for session in running if session.name is not None}

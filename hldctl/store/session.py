@@ -77,6 +77,8 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """Why the session has to stop, as an EndReason; set before it is signalled."""
     on_end_pending: bool = column()
     """True if the session has ended and its `on_end` has not been run yet."""
+    pending_messages: int = column(exposure=LAST)
+    """How many messages are not part of the conversation yet."""
     is_closing: bool = column()
     """True if Claude Code has been asked to end, or will be: no message is accepted any more."""
     rehearsed: bool = column(exposure=LAST)

@@ -243,6 +243,19 @@ def mark_started(session_id: str, process: ProcessIdentity, now: int) -> None:
         _change_status(session_id, status, now, identity)
 
 
+def mark_idle(session_id: str, now: int) -> None:
+    """Record that a session that is kept open waits for a message, which frees its slot."""
+    with transaction():
+        row = execute("SELECT status FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        if row is not None and row[0] in (Status.STARTING, Status.RUNNING):
+            _change_status(session_id, Status.IDLE, now, {})
+
+
+def wake(session_id: str, now: int) -> None:
+    """Record that an idle session works again. Needs a transaction."""
+    _change_status(session_id, Status.RUNNING, now, {"last_activity_at": now})
+
+
 def mark_restarting(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
     """Record that Claude Code has exited and will be started again. An interrupted session keeps its status."""
     columns = {"pid": None, "pid_started": None, "restarts": restarts, "is_closing": False}

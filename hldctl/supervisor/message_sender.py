@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from hldctl.claude import input_messages
 from hldctl.ingest.state import ReducerState
-from hldctl.store import messages
+from hldctl.paths import StateDirectory
+from hldctl.private_files import touch
+from hldctl.states import Status
+from hldctl.store import messages, scheduler, sessions
+from hldctl.store.session import Session
+from hldctl.supervisor import queue
 from hldctl.supervisor.input_pipe import InputPipe
+from hldctl.system.clock import current_time_ms
 
 
 class MessageSender:
@@ -15,18 +21,26 @@ class MessageSender:
     Claude Code ignores a message that it knows.
     """
 
-    def __init__(self, session_id: str, pipe: InputPipe, *, is_new: bool) -> None:
+    def __init__(self, state: StateDirectory, session: Session, pipe: InputPipe, *, is_new: bool) -> None:
         """Continue with a pipe. `is_new` is True if no other sender has used it: all that was sent is in it."""
-        self._session_id = session_id
+        self._state = state
+        self._session_id: str = session.id
+        self._is_kept_open: bool = session.keep_open
+        self._is_idle = session.status == Status.IDLE
         self._pipe = pipe
         self._has_asked_to_end = False
         if not is_new:
-            messages.requeue_unacknowledged(session_id)
+            messages.requeue_unacknowledged(session.id)
 
     @property
     def is_writing(self) -> bool:
         """True if a long message is being written: call `advance` again soon."""
         return self._pipe.is_writing
+
+    @property
+    def is_idle(self) -> bool:
+        """True if the session is kept open and waits for a message."""
+        return self._is_idle
 
     def advance(self, state: ReducerState) -> None:
         """Write the next message, if Claude Code has read the last one; end an idle Claude Code without messages."""
@@ -35,8 +49,31 @@ class MessageSender:
         if self._has_asked_to_end or not self._pipe.is_empty:
             return
         if (message := messages.next_pending(self._session_id)) is not None:
-            messages.mark_sent(message.id)
-            self._pipe.write(input_messages.message_line(message.id, message.text))
-        elif state.is_idle and messages.begin_closing(self._session_id):
+            if self._has_slot():
+                messages.mark_sent(message.id)
+                self._pipe.write(input_messages.message_line(message.id, message.text))
+        elif state.is_idle:
+            self._rest()
+
+    def _has_slot(self) -> bool:
+        """Return whether Claude Code may work; an idle session takes a slot first."""
+        if self._is_idle:
+            self._is_idle = not scheduler.try_wake(self._session_id, queue.load_slots(), current_time_ms())
+            if not self._is_idle:
+                self._notify(is_slot_free=False)
+        return not self._is_idle
+
+    def _rest(self) -> None:
+        """End Claude Code, which waits for a message; if it is kept open, let others have its slot."""
+        if messages.begin_closing(self._session_id):
             self._has_asked_to_end = True
             self._pipe.write(input_messages.end_line(self._session_id))
+        elif self._is_kept_open and not self._is_idle:
+            sessions.mark_idle(self._session_id, current_time_ms())
+            self._is_idle = True
+            self._notify(is_slot_free=True)
+
+    def _notify(self, *, is_slot_free: bool) -> None:
+        touch(self._state.session(self._session_id).change_signal)
+        if is_slot_free:
+            touch(self._state.queue_signal)

@@ -14,7 +14,7 @@ from hldctl.private_files import ensure_exists, touch
 from hldctl.protocol.interrupt import GRACE_SECONDS
 from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.states import EndReason
-from hldctl.store import sessions
+from hldctl.store import messages, sessions
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import retry_policy
@@ -57,6 +57,7 @@ class ProcessMonitor:
         self._hooks: dict[str, ProcessIdentity] = {}
         self._wake_signal = str(self._files.wake_signal)
         self._wake_answer = str(self._files.wake_answer)
+        self._is_kept_open = False
         self._woken_at_ns = -1
         self._next_poll = 0.0
 
@@ -79,7 +80,7 @@ class ProcessMonitor:
         self._record_process()
         self._start_timeouts()
         with closing(self._open_ingester()) as ingester, closing(self._take_pipe()) as pipe:
-            self._sender = MessageSender(self._session_id, pipe, is_new=self._is_pipe_new)
+            self._sender = MessageSender(self._state, self._session(), pipe, is_new=self._is_pipe_new)
             # Memory that only the start needed.
             malloc.release_free_memory()
             while True:
@@ -90,7 +91,11 @@ class ProcessMonitor:
 
     def _open_wakeup(self) -> Wakeup:
         processes = [self._process.identity, *self._hooks.values()]
-        return Wakeup([self._files.journal, self._files.wake_signal], [process.pid for process in processes])
+        # For an idle session that has a message but no slot.
+        queue_signals = [self._state.queue_signal] if self._is_kept_open else []
+        return Wakeup(
+            [self._files.journal, self._files.wake_signal, *queue_signals], [process.pid for process in processes]
+        )
 
     def _ingest_until_exit(self, ingester: Ingester, wakeup: Wakeup, on_caught_up: Callable[[], None]) -> Exit | None:
         """Ingest the journal until the process has exited; return None earlier if the set of hooks has changed."""
@@ -131,7 +136,11 @@ class ProcessMonitor:
             sessions.mark_started(self._session_id, self._process.identity, current_time_ms())
 
     def _start_timeouts(self) -> None:
-        self._timeouts = Timeouts(self._session(), self._files, self._process)
+        session = self._session()
+        self._timeouts = Timeouts(session, self._files, self._process)
+        self._is_kept_open = session.keep_open
+        if self._is_kept_open:
+            ensure_exists(self._state.queue_signal)
 
     def _session(self) -> Session:
         session = sessions.get(self._session_id)
@@ -174,6 +183,10 @@ class ProcessMonitor:
     def _enforce_timeouts(self) -> None:
         """Stop the session if a timeout has expired, by recording a request to stop, as a command would."""
         if self._interrupt is None and (reason := self._timeouts.find_expired()) is not None:
+            if reason is EndReason.IDLE_TIMEOUT and self._sender.is_idle:
+                # Its work is done, and nobody has anything to add.
+                messages.close(self._session_id, current_time_ms())
+                return
             sessions.request_interrupt(self._session_id, current_time_ms(), int(GRACE_SECONDS * 1000), reason)
             touch(self._files.change_signal)
             self._update_interrupt()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import psutil
 import pytest
 
@@ -42,9 +40,8 @@ def test_message_reaches_the_model_at_the_end_of_the_tool_call(sandbox: Sandbox)
 def test_wait_prints_the_answer_of_the_turn(sandbox: Sandbox) -> None:
     session_id = launch_gated(sandbox)
     with sandbox.popen("send", "--wait", session_id, "One more thing") as sender:
-        eventually(
-            lambda: sandbox.sql("SELECT 1 FROM messages WHERE acknowledged_at IS NOT NULL AND text IS NOT NULL"), "ack"
-        )
+        acknowledged = "SELECT 1 FROM messages WHERE acknowledged_at IS NOT NULL AND text IS NOT NULL"
+        eventually(lambda: sandbox.sql(acknowledged), "Claude Code to have the message")
         sandbox.release()
         output, errors = sender.communicate()
     assert (sender.returncode, output, errors) == (0, "Two.\n", "")
@@ -65,12 +62,12 @@ def test_messages_keep_their_order(sandbox: Sandbox) -> None:
 )
 def test_text_arrives_unchanged(sandbox: Sandbox, text: str) -> None:
     session_id = launch_gated(sandbox)
-    sandbox.ok("send", session_id, "-", input=text)
+    file = sandbox.work / "message"
+    file.write_bytes(text.encode())
+    sandbox.ok("send", session_id, "--file", file)
     sandbox.release()
     sandbox.wait_for_end(session_id)
-    assert user_messages(sandbox, session_id)[1] == text.replace("\0", "\N{REPLACEMENT CHARACTER}").replace(
-        "\r\n", "\n"
-    )
+    assert user_messages(sandbox, session_id)[1] == text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def test_ended_session_refuses_a_message(sandbox: Sandbox) -> None:
@@ -93,10 +90,7 @@ def test_message_that_is_not_delivered_at_the_end_is_cancelled(sandbox: Sandbox)
     session_id = launch_gated(sandbox)
     sandbox.ok("send", session_id, "Too late")
     sandbox.ok("interrupt", session_id)
-    (message,) = [
-        each for each in json.loads(json.dumps(sandbox.sql("SELECT status FROM messages WHERE text IS NOT NULL")))
-    ]
-    assert message == ["cancelled"]
+    assert sandbox.sql("SELECT status FROM messages WHERE text IS NOT NULL") == [("cancelled",)]
 
 
 def test_session_ends_without_its_supervisor_and_without_a_command(sandbox: Sandbox) -> None:

@@ -17,6 +17,7 @@ STYLES = {
     Status.STARTING: "cyan",
     Status.RUNNING: "bold blue",
     Status.WAITING_INPUT: "bold yellow",
+    Status.IDLE: "cyan",
     Status.INTERRUPTING: "yellow",
     Status.COMPLETED: "green",
     Status.FAILED: "bold red",
