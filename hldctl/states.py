@@ -56,6 +56,16 @@ class ApprovalStatus(StrEnum):
     EXPIRED = "expired"
 
 
+class InputKind(StrEnum):
+    """What is written to a running Claude Code."""
+
+    MESSAGE = "message"
+    INTERRUPT = "interrupt"
+    """End the current turn only."""
+    MODEL = "model"
+    PERMISSION_MODE = "permission_mode"
+
+
 class MessageStatus(StrEnum):
     """The state of a message to a session."""
 

@@ -87,6 +87,23 @@ def acknowledged_message(event: JsonObject) -> str | None:
     return None if event.get("state") == "cancelled" else text(event.get("command_uuid"))
 
 
+class ControlResponse(NamedTuple):
+    """Claude Code's response to a request; `error` is its reason for a refusal."""
+
+    request_id: str
+    error: str | None
+
+
+def control_response(event: JsonObject) -> ControlResponse | None:
+    """Return the response in a `control_response` line."""
+    response = mapping(event.get("response"))
+    request_id = text(response.get("request_id"))
+    if request_id is None:
+        return None
+    is_refused = response.get("subtype") == "error"
+    return ControlResponse(request_id, (text(response.get("error")) or "no reason given") if is_refused else None)
+
+
 def is_known(event: JsonObject) -> bool:
     """Return whether hldctl knows this kind of line, even if it ignores it."""
     kind = event.get("type")

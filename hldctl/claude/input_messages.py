@@ -6,6 +6,8 @@ import json
 import uuid
 from typing import Any
 
+from hldctl.states import InputKind
+
 OPTIONS = ("--input-format", "stream-json", "--replay-user-messages")
 """Options for Claude Code: with them it repeats each message in its stream, where the model gets it."""
 VARIABLES = {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1"}
@@ -16,6 +18,16 @@ CONTINUE_TEXT = "Continue from where you left off."
 def message_line(message_id: str, text: str) -> bytes:
     """Return the line of a message. Claude Code takes a message with the same id once only, also in a later process."""
     return _line({"type": "user", "uuid": message_id, "message": {"role": "user", "content": text}})
+
+
+def control_line(request_id: str, kind: InputKind, value: str) -> bytes:
+    """Return the line of a request to Claude Code itself, which it confirms with a `control_response`."""
+    requests = {
+        InputKind.INTERRUPT: {"subtype": "interrupt"},
+        InputKind.MODEL: {"subtype": "set_model", "model": value},
+        InputKind.PERMISSION_MODE: {"subtype": "set_permission_mode", "mode": value},
+    }
+    return _line({"type": "control_request", "request_id": request_id, "request": requests[kind]})
 
 
 def restart_line(session_id: str, restarts: int) -> bytes:

@@ -192,6 +192,9 @@ class Reducer:
         elif kind == "command_lifecycle":
             if (message_id := events.acknowledged_message(event)) is not None:
                 self.messages.append(Progress(message_id, arrived_at))
+        elif kind == "control_response":
+            if (response := events.control_response(event)) is not None:
+                self.messages.append(Progress(response.request_id, arrived_at, answer=response.error))
         elif event.get("subtype") == "session_state_changed":
             self.state.is_idle = event.get("state") == "idle"
         elif kind == "rate_limit_event":

@@ -10,7 +10,7 @@ from hldctl.errors import BadUsage, NoSuchSession, TimedOut, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.private_files import touch
 from hldctl.sessions import lookup, supervisors, wait
-from hldctl.states import MessageStatus
+from hldctl.states import InputKind, MessageStatus
 from hldctl.store import messages, sessions
 from hldctl.store.connection import transaction
 from hldctl.store.database import open_database
@@ -18,8 +18,8 @@ from hldctl.store.messages import Message
 from hldctl.system.clock import current_time_ms
 
 
-def send(state: StateDirectory, ref: str, text: str) -> Message:
-    """Record a message to a session that has not ended, and wake its supervisor.
+def send(state: StateDirectory, ref: str, text: str, *, interrupt: bool = False) -> Message:
+    """Record a message to a session that has not ended, and wake its supervisor; with `interrupt`, end its turn first.
 
     Raise WrongState if the session has ended or accepts no further message.
     """
@@ -29,13 +29,30 @@ def send(state: StateDirectory, ref: str, text: str) -> Message:
     with open_database(state):
         session = lookup.find_session(ref)
         supervisors.adopt_lost(state, [session.id])
-        message_id = str(uuid.uuid4())
         with transaction():
-            is_added = messages.add(message_id, session.id, text, current_time_ms())
-        if not is_added:
-            raise _refusal(session.id)
+            if interrupt:
+                _add(session.id, InputKind.INTERRUPT, "")
+            message = _add(session.id, InputKind.MESSAGE, text)
         touch(state.session(session.id).wake_signal)
-        message = messages.get(message_id)
+    return message
+
+
+def request(state: StateDirectory, ref: str, kind: InputKind, value: str = "") -> Message:
+    """Record a request to the Claude Code of a session that has not ended, and wake its supervisor."""
+    with open_database(state):
+        session = lookup.find_session(ref)
+        supervisors.adopt_lost(state, [session.id])
+        with transaction():
+            message = _add(session.id, kind, value)
+        touch(state.session(session.id).wake_signal)
+    return message
+
+
+def _add(session_id: str, kind: InputKind, text: str) -> Message:
+    message_id = str(uuid.uuid4())
+    if not messages.add(message_id, session_id, kind, text, current_time_ms()):
+        raise _refusal(session_id)
+    message = messages.get(message_id)
     assert message is not None
     return message
 

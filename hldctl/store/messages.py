@@ -1,22 +1,23 @@
 """Queries on the messages to sessions: text that a user sends to a running Claude Code.
 
-The query is a session's first message; its id is the session's, and its text is in the row of the session.
+The query is a session's first message; its id is the session's, and its text is in the row of the session. Requests to
+Claude Code itself, such as for another model, are rows as well: they are written in the same order, and confirmed.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from hldctl.states import MessageStatus
+from hldctl.states import InputKind, MessageStatus
 from hldctl.store.connection import execute, insert, transaction
 
 APPLY_PROGRESS = """
 UPDATE messages SET acknowledged_at = coalesce(acknowledged_at, :at),
-    status = iif(:sequence IS NULL, status, 'delivered'),
-    delivered_at = iif(:sequence IS NULL, delivered_at, coalesce(delivered_at, :at)),
+    status = iif(:sequence IS NOT NULL OR kind <> 'message', 'delivered', status),
+    delivered_at = iif(:sequence IS NOT NULL OR kind <> 'message', coalesce(delivered_at, :at), delivered_at),
     sequence = coalesce(sequence, :sequence),
-    answered_at = iif(:is_answered, coalesce(answered_at, :at), answered_at),
-    answer = iif(:is_answered AND answered_at IS NULL, :answer, answer)
+    answered_at = iif(:is_answered OR kind <> 'message', coalesce(answered_at, :at), answered_at),
+    answer = iif(answered_at IS NULL, :answer, answer)
 WHERE session_id = :session_id AND iif(:is_answered, delivered_at IS NOT NULL AND answered_at IS NULL, id = :id)
 """
 _UNDELIVERED = "status IN ('pending', 'sent')"
@@ -27,6 +28,8 @@ class Message(NamedTuple):
 
     id: str
     session_id: str
+    kind: str
+    """An InputKind."""
     text: str
     status: str
     created_at: int
@@ -61,7 +64,7 @@ WHERE id = ?
 """Needed in each transaction that changes whether messages are delivered."""
 
 _SELECT = """
-SELECT messages.id, session_id, coalesce(text, query), messages.status, messages.created_at, acknowledged_at,
+SELECT messages.id, session_id, kind, coalesce(text, query), messages.status, messages.created_at, acknowledged_at,
     delivered_at, sequence, answered_at, answer
 FROM messages JOIN sessions ON sessions.id = session_id
 """
@@ -76,12 +79,12 @@ def add_query(session_id: str, now: int) -> None:
     execute(COUNT_PENDING, (session_id,))
 
 
-def add(message_id: str, session_id: str, text: str, now: int) -> bool:
+def add(message_id: str, session_id: str, kind: InputKind, text: str, now: int) -> bool:
     """Add a message; return False if the session has ended or is about to end. Needs a transaction."""
     added = execute(
-        "INSERT INTO messages (id, session_id, text, status, created_at) SELECT ?, id, ?, ?, ? FROM sessions"
+        "INSERT INTO messages (id, session_id, kind, text, status, created_at) SELECT ?, id, ?, ?, ?, ? FROM sessions"
         " WHERE id = ? AND completed_at IS NULL AND is_closing = 0 AND interrupt_requested_at IS NULL RETURNING 1",
-        (message_id, text, str(MessageStatus.PENDING), now, session_id),
+        (message_id, str(kind), text, str(MessageStatus.PENDING), now, session_id),
     )
     is_added = bool(added.fetchall())
     execute(COUNT_PENDING, (session_id,))
@@ -102,9 +105,11 @@ def list_messages(session_id: str) -> list[Message]:
 
 
 def next_pending(session_id: str) -> Message | None:
-    """Return the oldest message that has not been written to Claude Code; None if there is none."""
+    """Return what to write next, an interrupt first and then the oldest message; None if there is nothing."""
     row = execute(
-        f"{_SELECT} WHERE session_id = ? AND messages.status = 'pending' ORDER BY messages.rowid LIMIT 1", (session_id,)
+        f"{_SELECT} WHERE session_id = ? AND messages.status = 'pending'"
+        " ORDER BY kind <> 'interrupt', messages.rowid LIMIT 1",
+        (session_id,),
     ).fetchone()
     return None if row is None else Message._make(row)
 

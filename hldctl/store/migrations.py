@@ -168,6 +168,7 @@ _MESSAGES = """
 CREATE TABLE messages (
     id TEXT PRIMARY KEY,
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL DEFAULT 'message',
     text TEXT,
     status TEXT NOT NULL,
     created_at INTEGER NOT NULL,

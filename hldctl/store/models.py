@@ -119,6 +119,7 @@ class CommandTokenTable(BaseTable):
 class MessageTable(BaseTable):
     id = TextField(primary_key=True)
     session_id = TextField()
+    kind = TextField()
     text = TextField(null=True)
     status = TextField()
     created_at = IntegerField()

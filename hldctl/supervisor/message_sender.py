@@ -6,8 +6,9 @@ from hldctl.claude import input_messages
 from hldctl.ingest.state import ReducerState
 from hldctl.paths import StateDirectory
 from hldctl.private_files import touch
-from hldctl.states import Status
+from hldctl.states import InputKind, Status
 from hldctl.store import messages, scheduler, sessions
+from hldctl.store.messages import Message
 from hldctl.store.session import Session
 from hldctl.supervisor import queue
 from hldctl.supervisor.input_pipe import InputPipe
@@ -49,9 +50,9 @@ class MessageSender:
         if self._has_asked_to_end or not self._pipe.is_empty:
             return
         if (message := messages.next_pending(self._session_id)) is not None:
-            if self._has_slot():
+            if message.kind != InputKind.MESSAGE or self._has_slot():
                 messages.mark_sent(message.id)
-                self._pipe.write(input_messages.message_line(message.id, message.text))
+                self._pipe.write(_line(message))
         elif state.is_idle:
             self._rest()
 
@@ -77,3 +78,9 @@ class MessageSender:
         touch(self._state.session(self._session_id).change_signal)
         if is_slot_free:
             touch(self._state.queue_signal)
+
+
+def _line(message: Message) -> bytes:
+    if message.kind == InputKind.MESSAGE:
+        return input_messages.message_line(message.id, message.text)
+    return input_messages.control_line(message.id, InputKind(message.kind), message.text)

@@ -12,8 +12,8 @@ from hldctl.cli.params import seconds_parser
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol.interrupt import GRACE_SECONDS
-from hldctl.sessions import interrupt, lookup, supervisors
-from hldctl.states import Status
+from hldctl.sessions import interrupt, lookup, send, supervisors
+from hldctl.states import InputKind, Status
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 
@@ -25,12 +25,21 @@ def command(
         float,
         typer.Option(parser=seconds_parser, metavar="DURATION", help="How long to wait before using force."),
     ] = str(int(GRACE_SECONDS)),  # type: ignore[assignment]  # typer parses defaults too
+    turn: Annotated[
+        bool, typer.Option("--turn", help="Stop only the current turn; the session continues with what is pending.")
+    ] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return without waiting for the end.")] = False,
 ) -> None:
     """Stop sessions and all processes they started."""
     if bool(sessions) == all_of_them:
         raise BadUsage("Give the ids of the sessions to stop, or --all.")
     state = StateDirectory.from_environment()
+    if turn:
+        for ref in sessions or []:
+            requested = send.request(state, ref, InputKind.INTERRUPT)
+            if not no_wait:
+                send.wait_until_acknowledged(state, requested)
+        return
     with open_database(state):
         ids = supervisors.running_here_ids() if all_of_them else [lookup.find_session(ref).id for ref in sessions or []]
     stopped = interrupt.interrupt_sessions(state, ids, grace_seconds=timeout, await_end=not no_wait)

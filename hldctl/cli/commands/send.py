@@ -24,6 +24,7 @@ def command(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the end of the turn, and print Claude Code's answer.")
     ] = False,
+    now: Annotated[bool, typer.Option("--now", help="Interrupt the current turn first.")] = False,
     timeout: Annotated[
         float | None,
         typer.Option(parser=seconds_parser, metavar="DURATION", help="How long to wait; the message is sent anyway."),
@@ -36,7 +37,7 @@ def command(
     """
     text = read_text(message, file, "message", "--file")
     state = StateDirectory.from_environment()
-    sent = send.send(state, session, text)
+    sent = send.send(state, session, text, interrupt=now)
     wait_for = send.wait_until_answered if wait else send.wait_until_acknowledged
     current = wait_for(state, sent, timeout)
     if as_json:
