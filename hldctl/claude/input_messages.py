@@ -31,7 +31,7 @@ def control_line(request_id: str, kind: InputKind, value: str) -> bytes:
 
 
 def restart_line(session_id: str, restarts: int) -> bytes:
-    """Return the line that continues a conversation in a new process; it is no message of the user."""
+    """Return the line that continues a conversation in a new process; the user has not written it."""
     return message_line(str(uuid.uuid5(uuid.UUID(session_id), f"restart {restarts}")), CONTINUE_TEXT)
 
 

@@ -60,7 +60,7 @@ def _add(session_id: str, kind: InputKind, text: str) -> Message:
 def _refusal(session_id: str) -> WrongState:
     session = sessions.get(session_id)
     state = "is ending" if session is None or session.completed_at is None else "has ended"
-    return WrongState(f"Session {session_id} {state}; to go on: hldctl continue {session_id[:8]} MESSAGE.")
+    return WrongState(f"Session {session_id} {state}; use: hldctl continue {session_id[:8]} MESSAGE.")
 
 
 def wait_until_acknowledged(state: StateDirectory, message: Message, timeout_seconds: float | None = None) -> Message:

@@ -1,6 +1,6 @@
 """The guard of a supervisor: a shell that waits, and starts an adopting supervisor if this one is killed.
 
-Claude Code waits for messages until a supervisor tells it to end. Without a guard, a session whose supervisor is dead
+Claude Code waits for messages until a supervisor ends it. Without a guard, a session whose supervisor is dead
 would wait for somebody to type a command.
 """
 
@@ -59,5 +59,5 @@ class Guard:
 
 
 def guard_pids() -> frozenset[int]:
-    """Return the pids of this process's guards, which are no processes of the session."""
+    """Return the pids of this process's guards, which do not belong to the session."""
     return frozenset(_pids)
