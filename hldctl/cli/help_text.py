@@ -45,6 +45,12 @@ EXAMPLES = {
             'hldctl continue nightly "Try harder." --model opus --wait',
         ),
     ),
+    "send": (
+        Example("Add to what a running session does", 'hldctl send last "Also update the changelog."'),
+        Example("Ask, and print the answer", 'hldctl send --wait review "Which file is the riskiest?"'),
+        Example("From a file, also if the session has ended", "hldctl send --or-continue nightly --file notes.md"),
+    ),
+    "close": (Example("End a session that is kept open", "hldctl close review"),),
     "interrupt": (
         Example("Stop the newest session and all its processes", "hldctl interrupt last"),
         Example("Stop all sessions; use force after 5 seconds", "hldctl interrupt --all --timeout 5s"),

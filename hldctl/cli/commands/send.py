@@ -8,14 +8,19 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output
+from hldctl.cli.launch_options import AttachOptions
 from hldctl.cli.launch_params import read_text
 from hldctl.cli.params import seconds_parser
+from hldctl.cli.views.attach import start_and_finish
+from hldctl.errors import WrongState
 from hldctl.paths import StateDirectory
-from hldctl.sessions import send
+from hldctl.sessions import resume, send
+from hldctl.sessions.options import SessionOptions
 from hldctl.store.json_view import message_object
 
 
 def command(
+    ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="ID", help="The session to write to.")],
     message: Annotated[
         str | None, typer.Argument(metavar="MESSAGE", help="The message; `-` or nothing reads standard input.")
@@ -25,6 +30,9 @@ def command(
         bool, typer.Option("--wait", help="Wait for the end of the turn, and print Claude Code's answer.")
     ] = False,
     now: Annotated[bool, typer.Option("--now", help="Interrupt the current turn first.")] = False,
+    or_continue: Annotated[
+        bool, typer.Option("--or-continue", help="If the session has ended, continue it with the message.")
+    ] = False,
     timeout: Annotated[
         float | None,
         typer.Option(parser=seconds_parser, metavar="DURATION", help="How long to wait; the message is sent anyway."),
@@ -37,7 +45,17 @@ def command(
     """
     text = read_text(message, file, "message", "--file")
     state = StateDirectory.from_environment()
-    sent = send.send(state, session, text, interrupt=now)
+    try:
+        sent = send.send(state, session, text, interrupt=now)
+    except WrongState:
+        if not or_continue:
+            raise
+        start_and_finish(
+            state,
+            lambda: resume.resume(state, session, text, SessionOptions(), ctx.obj["umask"]),
+            AttachOptions(wait=wait, follow=False, as_json=as_json, quiet=False),
+        )
+        return
     wait_for = send.wait_until_answered if wait else send.wait_until_acknowledged
     current = wait_for(state, sent, timeout)
     if as_json:
