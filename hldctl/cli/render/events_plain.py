@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hldctl.cli.output import escape_control_chars, escape_invisible_line, one_line, truncate_to_width
+from hldctl.cli.render import tool_result
 from hldctl.states import ApprovalStatus, EventType
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import origin as origin_of
@@ -96,5 +97,5 @@ def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
                 return label, json.dumps(json.loads(event.tool_input or "null"), indent=2, ensure_ascii=False)
             return label, truncate_to_width(escape_invisible_line(event.tool_input or ""), _MAX_INPUT)
         case EventType.TOOL_RESULT:
-            return ("error" if event.is_error else "result"), event.tool_result_content or ""
+            return ("error" if event.is_error else "result"), tool_result.text(event)
     return "note", event.content or ""

@@ -11,8 +11,9 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.text import Text
 
+from hldctl.claude.tools import SHELL_TOOLS
 from hldctl.cli.output import escape_control_chars, one_line
-from hldctl.cli.render import edit_diff, tool_calls, wrap
+from hldctl.cli.render import edit_diff, tool_calls, tool_result, wrap
 from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line
 from hldctl.cli.render.format import noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Columns: longer lines are tiring to read.
 _MAX_PROSE_WIDTH = 110
+# Lines of a command's output that a brief rendering shows.
+_OUTPUT_LINES = 3
 # Levels of subagents that are indented; deeper ones get the same indent as the last.
 _MAX_INDENT = 4
 
@@ -148,13 +151,17 @@ class ConversationScreen:
             hint = tool_calls.outcome(result)
             denial = "denied: " if self.calls.is_denied(call) else ""
             yield self._call_line("✗", "red", call, f"{denial}{hint}", "red", took)
+            if self._tools is Detail.BRIEF and not denial:
+                yield from _first_lines(tool_calls.error_output(result))
         elif call.tool_name in tool_calls.EDITS:
             diff = edit_diff.compute_diff(call, result)
             yield self._call_line("✓", "green", call, diff.counts, "dim", took)
             if self._tools is Detail.BRIEF:
                 yield _small_diff(diff)
         else:
-            yield self._call_line("✓", "green", call, tool_calls.outcome(result), "dim", took)
+            shown = tool_result.text(result) if call.tool_name in SHELL_TOOLS and self._tools is Detail.BRIEF else ""
+            yield self._call_line("✓", "green", call, "" if shown.strip() else tool_calls.outcome(result), "dim", took)
+            yield from _first_lines(shown)
         if self._tools is Detail.FULL:
             yield from _whole_call(call, result)
 
@@ -242,6 +249,19 @@ class _WithBar:
             yield Segment.line()
 
 
+def _first_lines(output: str) -> Iterator[Text]:
+    """Yield the first lines of a command's output, and how many follow."""
+    lines = escape_control_chars(output).strip("\n").split("\n")
+    if lines == [""]:
+        return
+    # One line more takes no more room than the number of the lines that are left out.
+    count = _OUTPUT_LINES if len(lines) > _OUTPUT_LINES + 1 else len(lines)
+    rows = [f"  {line.expandtabs()}" for line in lines[:count]]
+    if len(lines) > count:
+        rows.append(f"  … +{len(lines) - count} lines")
+    yield Text("\n".join(rows), "dim", no_wrap=True, overflow="ellipsis")
+
+
 def _small_diff(diff: edit_diff.Diff) -> Text:
     colours = {"+": "green", "-": "red", " ": "dim"}
     rows = []
@@ -262,7 +282,7 @@ def _whole_call(call: Event, result: Event) -> Iterator[RenderableType]:
         gap = "\n  " if "\n" in escaped else " "
         escaped = escaped.replace("\n", "\n  ")
         yield Padding(Text.assemble((f"{one_line(name)}:", "cyan"), f"{gap}{escaped}"), (0, 0, 0, 2))
-    answer = escape_control_chars(result.tool_result_content or "").strip("\n")
+    answer = escape_control_chars(tool_result.text(result)).strip("\n")
     if answer:
         yield Padding(_result_text(call, answer), (0, 0, 0, 2))
 

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from hldctl.cli.output import one_line, truncate
+from hldctl.cli.render import tool_result
 from hldctl.sessions.inspect.tool_calls import key_input
 from hldctl.store.events import Event
 
@@ -38,13 +39,21 @@ def argument(event: Event, working_dir: str) -> str:
 
 def outcome(result: Event) -> str:
     """Return the number of lines of a result; for an error its first line, and the second after a bare exit code."""
-    text = (result.tool_result_content or "").strip()
+    text = tool_result.text(result).strip()
     if result.is_error:
         first, *others = [one_line(line) for line in text.splitlines()[:20] if line.strip()] or ["failed"]
         hint = f"{first}: {others[0]}" if first.startswith("Exit code") and others else first
         return truncate(hint.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>"), _MAX_LENGTH)
     count = text.count("\n") + 1 if text else 0
     return {0: "no output", 1: "1 line"}.get(count, f"{count} lines")
+
+
+def error_output(result: Event) -> str:
+    """Return the output of a failed call below the first line, which `outcome` shows; empty if there is no more."""
+    first, _, rest = tool_result.text(result).strip().partition("\n")
+    if first.startswith("Exit code") and "\n" not in rest.strip():
+        return ""
+    return rest
 
 
 def tool_input(event: Event) -> dict[str, Any]:

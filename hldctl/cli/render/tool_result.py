@@ -1,0 +1,19 @@
+"""The result of a tool call as people read it."""
+
+from __future__ import annotations
+
+from hldctl.cli.render.program_output import plain_output
+from hldctl.store.events import Event
+
+# Claude Code 2.1.332 tells the model this about a call that the user has stopped; other text follows.
+_STOPPED = "The user doesn't want to proceed with this tool use."
+# In place of the output of a command that has written nothing.
+_NO_OUTPUT = "(Bash completed with no output)"
+
+
+def text(result: Event) -> str:
+    """Return the text of a result: without control sequences, and without what only the model needs to know."""
+    content = result.tool_result_content or ""
+    if result.is_error and content.startswith(_STOPPED):
+        return "interrupted"
+    return "" if content.strip() == _NO_OUTPUT else plain_output(content)
