@@ -225,6 +225,14 @@ def oldest_open_call(session_id: str) -> int | None:
     return None if row is None or row[0] is None else int(row[0])
 
 
+def last_sequence_before(session_id: str, time_ms: int) -> int:
+    """Return the number of the last event before a time in milliseconds since 1970; 0 if there is none."""
+    row = execute(
+        "SELECT max(sequence) FROM conversation_events WHERE session_id = ? AND created_at < ?", (session_id, time_ms)
+    ).fetchone()
+    return int(row[0] or 0)
+
+
 def last_sequence(session_id: str) -> int:
     """Return the highest sequence number among the session's events; 0 if there are none."""
     row = execute("SELECT max(sequence) FROM conversation_events WHERE session_id = ?", (session_id,)).fetchone()

@@ -21,8 +21,9 @@ _RUN_STATE = (
     *("on_end", "retries", "wait_for_reset"),
 )
 _PROGRESS_FIELDS = (
-    *("id", "name", "working_dir", "status", "end_reason", "error_message", "created_at", "started_at"),
-    *("duration_ms", "num_turns", "cost_usd", "effective_context_tokens", "context_window", "extra_arguments"),
+    *("id", "name", "title", "working_dir", "status", "end_reason", "error_message", "created_at", "started_at"),
+    *("completed_at", "duration_ms", "num_turns", "cost_usd", "effective_context_tokens", "context_window"),
+    "extra_arguments",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
@@ -9,14 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.render.events_plain import lines, pending_request
+from hldctl.cli.render.events_plain import Detail, DetailLevels, lines, pending_request
 from hldctl.cli.render.format import age
 from hldctl.cli.render.session_text import denied_tools
 from hldctl.cli.terminal import rich_console
+from hldctl.cli.terminal.rich_console import Colour
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.inspect import details, follow
 from hldctl.sessions.inspect.details import SessionDetails
+from hldctl.sessions.inspect.follow import ALL_EVENTS
 from hldctl.store import json_view
 from hldctl.store.database import open_for_reading
 from hldctl.store.file_snapshots import SnapshotRow
@@ -46,8 +49,13 @@ def command(
     state = StateDirectory.from_environment()
     inspection = details.load_details(state, session)
     if events:
+        # Before the pager takes the output.
+        is_drawn = rich_console.can_draw() and not as_json
         with _pager(as_json):
-            _print_events(state, inspection.session.id, as_json=as_json)
+            if is_drawn:
+                _draw_events(state, inspection.session.id)
+            else:
+                _print_events(state, inspection.session.id, as_json=as_json)
     elif snapshots:
         with _pager(as_json):
             _print_snapshots(details.load_file_snapshots(state, inspection.session.id), as_json=as_json)
@@ -90,6 +98,14 @@ def _json_object(inspection: SessionDetails) -> dict[str, Any]:
         "left_running": processes,
         "rules": inspection.rules,
     }
+
+
+def _draw_events(state: StateDirectory, session_id: str) -> None:
+    # Imported here: only a terminal needs it.
+    from hldctl.cli.views import follow_rich
+
+    colour = Colour.NEVER if os.environ.get("NO_COLOR") else Colour.ALWAYS
+    follow_rich.show(state, [session_id], ALL_EVENTS, DetailLevels(Detail.FULL, Detail.FULL), colour=colour)
 
 
 def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> None:

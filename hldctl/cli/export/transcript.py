@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from hldctl.cli.output import escape_control_chars, one_line
-from hldctl.cli.render import edit_diff, tool_calls
+from hldctl.cli.render import edit_diff, tool_calls, tool_result
 from hldctl.cli.render.edit_diff import Diff
 from hldctl.cli.render.events_plain import answerer
 from hldctl.cli.render.format import Timestamp, format_duration, noticeable_duration
@@ -128,9 +128,9 @@ class Transcript:
         event = item.event
         kind = _kind(event)
         call = self._call(event, item.result) if kind is BlockKind.CALL else None
-        text = escape_control_chars(
-            (event.tool_result_content if kind is BlockKind.RESULT else event.content) or ""
-        ).strip("\n")
+        text = escape_control_chars(tool_result.text(event) if kind is BlockKind.RESULT else event.content or "").strip(
+            "\n"
+        )
         is_trouble = bool(event.is_error) or (event.note_kind is not None and NoteKind(event.note_kind).is_trouble)
         is_subagents = event.parent_tool_use_id is not None
         return Block(
@@ -142,7 +142,7 @@ class Transcript:
         status = self._status(event, result, requests)
         is_edit = event.tool_name in tool_calls.EDITS
         diff = edit_diff.compute_diff(event, result) if is_edit else None
-        answer = "" if result is None else result.tool_result_content or ""
+        answer = "" if result is None else tool_result.text(result)
         return Call(
             name=tool_calls.name(event),
             argument=tool_calls.argument(event, self.session.working_dir),

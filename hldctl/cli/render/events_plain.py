@@ -12,6 +12,7 @@ from hldctl.states import ApprovalStatus, EventType
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import origin as origin_of
 from hldctl.store.events import Event
+from hldctl.system.clock import format_rfc3339
 
 
 class Detail(StrEnum):
@@ -29,6 +30,7 @@ class DetailLevels(NamedTuple):
     tools: Detail | None = None
     live: bool = False
     """True if text is shown while it is written."""
+    timestamps: bool = False
 
 
 # Characters of a tool's input on a line.
@@ -36,8 +38,11 @@ _MAX_INPUT = 200
 _ALL = DetailLevels()
 
 
-def lines(event: Event, levels: DetailLevels = _ALL) -> list[str]:
-    """Return the event's lines, the first with a label, the others indented; empty if the event is not shown."""
+def lines(event: Event, levels: DetailLevels = _ALL, subagent: str = "") -> list[str]:
+    """Return the event's lines, the first with a label, the others indented; empty if the event is not shown.
+
+    `subagent` is the description of the subagent that the event belongs to.
+    """
     detail = _detail(event, levels)
     if detail is Detail.NONE:
         return []
@@ -46,7 +51,9 @@ def lines(event: Event, levels: DetailLevels = _ALL) -> list[str]:
     if detail is Detail.BRIEF:
         others = []
     indent = "  " if event.parent_tool_use_id else ""
-    return [f"{indent}{label}: {first}", *(f"{indent}  {line}" for line in others)]
+    name = f"[{one_line(subagent)}] " if subagent else ""
+    time = f"{format_rfc3339(event.created_at)} " if levels.timestamps else ""
+    return [f"{time}{indent}{name}{label}: {first}", *(f"{indent}  {line}" for line in others)]
 
 
 def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
@@ -97,5 +104,5 @@ def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
                 return label, json.dumps(json.loads(event.tool_input or "null"), indent=2, ensure_ascii=False)
             return label, truncate_to_width(escape_invisible_line(event.tool_input or ""), _MAX_INPUT)
         case EventType.TOOL_RESULT:
-            return ("error" if event.is_error else "result"), tool_result.text(event)
+            return ("error" if event.is_error else "result"), tool_result.text(event) or "(no output)"
     return "note", event.content or ""

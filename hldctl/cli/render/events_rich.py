@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ class ConversationScreen:
         self._thinking = levels.thinking or Detail.BRIEF
         self._tools = levels.tools or Detail.BRIEF
         self._prefix = prefix
+        self._has_timestamps = levels.timestamps
+        self._time = ""
         self._last_kind: str | None = None
         # The call of the subagent that the last event was part of.
         self._last_subagent: str | None = None
@@ -67,6 +70,8 @@ class ConversationScreen:
 
     def render(self, event: Event) -> str:
         """Return the text for an event; may be empty."""
+        if self._has_timestamps:
+            self._time = time.strftime("%H:%M:%S ", time.localtime(event.created_at / 1000))
         depth = self.calls.depth(event)
         match event.event_type:
             case EventType.MESSAGE:
@@ -110,14 +115,18 @@ class ConversationScreen:
         has_blank_line = self._last_kind is not None and (kind != self._last_kind or kind == "message")
         self._last_kind = kind
         gutter = [*self._prefix.render(self._console), *[Segment("│ ", Style(dim=True))] * min(depth, _MAX_INDENT)]
-        width = max(10, self._console.width - sum(segment.cell_length for segment in gutter))
+        clock = [Segment(self._time, Style(dim=True))] if self._has_timestamps else []
+        no_clock = [Segment(" " * len(self._time))] if self._has_timestamps else []
+        width = max(10, self._console.width - sum(segment.cell_length for segment in [*gutter, *clock]))
         options = self._console.options.update(width=width, max_width=width)
         lines: list[list[Segment]] = [[]] if has_blank_line else []
         for part in parts:
             lines += _strip_blank_ends(self._console.render_lines(part, options, pad=False))
         with self._console.capture() as captured:
             for line in lines:
-                segments = [*gutter, *map(harmless_segment, line), Segment("\n")]
+                # The time is beside the first line that is not blank.
+                start, clock = (clock, no_clock) if line else ([], clock)
+                segments = [*start, *gutter, *map(harmless_segment, line), Segment("\n")]
                 self._console.print(Segments(segments), end="")
         return captured.get()
 

@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from hldctl.cli.output import escape_control_chars
-from hldctl.cli.render import tool_calls
+from hldctl.cli.render import session_end, tool_calls
 from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
-from hldctl.states import EndReason, Status
+from hldctl.states import Status
 from hldctl.store.events import Event
 from hldctl.store.session import Session
 
@@ -47,10 +47,8 @@ def rows(session: Session, calls: Sequence[Event], draft: str, turns: int, width
 def closing_line(session: Session) -> Text:
     """Return how the session ended, and its error message if any."""
     status = Status(session.status)
-    text = f"{_END_SIGNS[status]} {status}"
-    if session.end_reason not in (EndReason.SUCCESS, EndReason.INTERRUPTED, EndReason.ERROR, None):
-        text += f" ({session.end_reason.replace('_', ' ')})"
-    numbers = " · ".join([format_duration(session.duration_ms or 0), *_numbers(session, 0)])
+    text = f"{_END_SIGNS[status]} {session_end.outcome(session)}"
+    numbers = " · ".join([format_duration(session.duration_ms or 0), *session_end.numbers(session)])
     line = Text.assemble((text, STYLES[status]), (f"  {numbers}", "dim"))
     if session.error_message:
         line.append(f"\n  {escape_control_chars(session.error_message).strip()}", "red")
@@ -63,7 +61,7 @@ def _progress(session: Session, calls: Sequence[Event], draft: str, turns: int, 
     style = STYLES[status]
     sign = _SPINNER[int(elapsed_ms / 1000) % len(_SPINNER)]
     line = Text.assemble((f"{sign} ", style), (f"{format_duration(elapsed_ms)}  ", "bold"))
-    end = Text("".join(f" · {number}" for number in _numbers(session, turns)), "dim")
+    end = Text("".join(f" · {number}" for number in session_end.numbers(session, turns)), "dim")
     if status in _STATUS_TEXTS:
         line.append(_STATUS_TEXTS[status], style)
     if len(calls) == 1 and status in (Status.RUNNING, Status.WAITING_INPUT):
@@ -73,18 +71,6 @@ def _progress(session: Session, calls: Sequence[Event], draft: str, turns: int, 
     elif status not in _STATUS_TEXTS:
         line.append(f"{len(calls)} calls" if calls else "writing" if draft else "thinking")
     return line.append_text(end)
-
-
-def _numbers(session: Session, turns: int) -> list[str]:
-    """Return turns, context and cost; `turns` is the number seen so far, as the session's own comes with a result."""
-    count = max(session.num_turns or 0, turns)
-    numbers = [f"{count} turn{'s' * (count != 1)}"] if count else []
-    if (tokens := session.effective_context_tokens) is not None:
-        window = session.context_window
-        numbers.append(f"context {tokens / window:.0%}" if window else f"context {tokens / 1000:.0f}k")
-    if session.cost_usd is not None:
-        numbers.append(f"${session.cost_usd:.2f}")
-    return numbers
 
 
 def _started_at_ms(session: Session) -> int:

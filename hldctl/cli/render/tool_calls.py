@@ -37,6 +37,13 @@ def argument(event: Event, working_dir: str) -> str:
     return truncate(text[: 4 * _MAX_LENGTH], _MAX_LENGTH)
 
 
+def subagent_name(call: Event) -> str:
+    """Return the description that the model gave a subagent; its type or the tool's name if it has none."""
+    arguments = tool_input(call)
+    texts = (arguments.get("description"), arguments.get("subagent_type"))
+    return next((truncate(text, _MAX_NAME_LENGTH) for text in texts if isinstance(text, str) and text), name(call))
+
+
 def outcome(result: Event) -> str:
     """Return the number of lines of a result; for an error its first line, and the second after a bare exit code."""
     text = tool_result.text(result).strip()

@@ -174,7 +174,7 @@ def _print_pending_requests(state: StateDirectory, session_id: str) -> None:
     from hldctl.states import ApprovalStatus
     from hldctl.store.approvals import Approval
 
-    for item in follow.events_and_requests(state, [session_id], after=_AFTER_ALL_EVENTS):
+    for item in follow.events_and_requests(state, [session_id], follow.EventRange(after=_AFTER_ALL_EVENTS)):
         if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
             output.print_note(f"{approval_line(item)}; answer with `hldctl approve {item.id[:8]}` or `hldctl deny …`")
 
