@@ -5,7 +5,7 @@ from __future__ import annotations
 from hldctl.cli.render.program_output import plain_output
 from hldctl.store.events import Event
 
-# Claude Code 2.1.332 tells the model this about a call that the user has stopped; other text follows.
+# Claude Code 2.1.332 gives the model this text about a call that the user has stopped; other text follows.
 _STOPPED = "The user doesn't want to proceed with this tool use."
 # In place of the output of a command that has written nothing.
 _NO_OUTPUT = "(Bash completed with no output)"
