@@ -49,16 +49,22 @@ def describe_request(request: Request, session: Session | None, tool_input: dict
 def heading(request: Request, session: Session | None) -> Iterator[Line]:
     """Yield the id and the tool, and the session with its directory."""
     yield Line(f"{request.id[:8]}  {output.escape_invisible_line(request.tool_name)}", "bold")
-    title = "" if session is None else session.title or session.summary
-    if session is not None and session.name:
-        title = f"{session.name}: {title}"
-    yield Line(f"session {request.session_id[:8]}  {output.escape_invisible_line(title)}".rstrip(), "dim")
+    title = output.escape_invisible_line(session_title(session))
+    yield Line(f"session {request.session_id[:8]}  {title}".rstrip(), "dim")
     if session is not None:
         yield Line(f"in {output.escape_invisible_line(session.working_dir)}", "dim")
 
 
+def session_title(session: Session | None) -> str:
+    """Return the title with the session's name before it; empty for a deleted session."""
+    if session is None:
+        return ""
+    title = session.title or session.summary
+    return f"{session.name}: {title}" if session.name else title
+
+
 def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
-    """Yield a command, or an edit as a diff, and the rest of the input as JSON."""
+    """Yield a command, or an edit as a diff, and the rest of the input by name."""
     rest = dict(tool_input)
     if tool_name == "Bash" and isinstance(command := rest.get("command"), str):
         del rest["command"]
@@ -70,9 +76,39 @@ def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
         del rest[EDITED_PATHS[tool_name]]
         yield Line(output.escape_invisible_line(path))
         yield from _edits(tool_name, rest)
-    if rest:
-        for line in output.escape_invisible(json.dumps(rest, indent=2, ensure_ascii=False)).split("\n"):
-            yield Line(line)
+    for name, value in rest.items():
+        yield from _argument(output.escape_invisible_line(name), value)
+
+
+def _argument(name: str, value: Any) -> Iterator[Line]:
+    """Yield an argument on one line, or below its name if it has several."""
+    is_text = isinstance(value, str) and ("\n" in value or _is_plain(value))
+    text = value if is_text else json.dumps(value, ensure_ascii=False, indent=2 if _is_nested(value) else None)
+    first, *others = output.escape_invisible(text).split("\n")
+    if others:
+        yield Line(f"{name}:")
+        yield from (Line(f"  {line}") for line in (first, *others))
+    else:
+        yield Line(f"{name}: {first}")
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text without quotation marks is distinct from other values, and both its ends are visible."""
+    if not text or text != text.strip():
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    except RecursionError:
+        pass
+    return False
+
+
+def _is_nested(value: Any) -> bool:
+    """Return whether a list or an object contains another one that is not empty."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(isinstance(member, dict | list) and member for member in members)
 
 
 def _edits(tool_name: str, rest: dict[str, Any]) -> Iterator[Line]:
@@ -113,12 +149,6 @@ def _diff(old: str, new: str) -> Iterator[Line]:
 def _lines(text: str) -> list[str]:
     parts = text.split("\n")
     return [*(f"{part}\n" for part in parts[:-1]), *([parts[-1]] if parts[-1] else [])]
-
-
-def one_line_call(request: Request, tool_input: dict[str, Any] | None = None) -> str:
-    """Return the whole call, for a message."""
-    input_text = request.tool_input if tool_input is None else json.dumps(tool_input, ensure_ascii=False)
-    return f"{output.escape_invisible_line(request.tool_name)} {output.escape_invisible_line(input_text)}"
 
 
 def lasting_rule_text(state: StateDirectory, request: Request) -> str:
