@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hldctl.claude.permission_hook import EXACT, INPUT
 from hldctl.claude.tools import EDITED_PATHS
 from hldctl.cli import output
 from hldctl.paths import StateDirectory
@@ -24,6 +25,8 @@ _STYLES: dict[str, dict[str, Any]] = {
     "yellow": {"fg": "yellow"},
 }
 _COLOURS = {"+": "green", "-": "red"}
+# Characters of the input that a rule repeats.
+_MAX_RULE_LENGTH = 200
 _EDIT = ("old_string", "new_string")
 
 
@@ -152,5 +155,8 @@ def _lines(text: str) -> list[str]:
 
 
 def lasting_rule_text(state: StateDirectory, request: Request) -> str:
-    """Return the rule that `--always` would add for this request."""
-    return output.escape_invisible_line(answers.lasting_rule(state, request).description())
+    """Return the rule that `--always` would add for this request; the call itself is shown next to it."""
+    rule = answers.lasting_rule(state, request)
+    if rule.kind in (EXACT, INPUT) and ("\n" in rule.content or len(rule.content) > _MAX_RULE_LENGTH):
+        return "calls that are identical to this one, in this session"
+    return output.escape_invisible_line(rule.description())

@@ -125,6 +125,6 @@ def _asker(state: StateDirectory, stack: ExitStack) -> Asker:
 
     console = rich_console.console()
     live = stack.enter_context(live_line(console))
-    asker = stack.enter_context(Asker(state, LiveSurface(state, console, live)))
+    asker = stack.enter_context(Asker(state, LiveSurface(console, live)))
     live.stop_context = asker.stop_context
     return asker

@@ -114,7 +114,7 @@ def _follow(
         if levels.live or _PARTIAL in (view.session.extra_arguments or ()):
             view.writing = PartialOutput(state.session(session_id).journal)
     alive = dict(views)
-    with live_line(console) as live, Asker(state, surface := LiveSurface(state, console, live)) as asker:
+    with live_line(console) as live, Asker(state, surface := LiveSurface(console, live)) as asker:
         live.stop_context = asker.stop_context
         updates = follow.updates(
             state, list(views), after=event_range.after, last=event_range.last, inputs=asker.inputs
