@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hldctl.cli import output
-from hldctl.cli.render.events_plain import DetailLevels, approval_line, lines
+from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line, is_shown_with_result, lines
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal.rich_console import can_draw
 from hldctl.paths import StateDirectory
 from hldctl.sessions.inspect import follow as session_events
-from hldctl.states import ApprovalStatus
-from hldctl.store import json_view
+from hldctl.states import ApprovalStatus, NoteKind
+from hldctl.store import approvals, json_view
 from hldctl.store.approvals import Approval
+from hldctl.store.connection import current_connection
 from hldctl.store.database import open_for_reading
 from hldctl.store.events import Event
 
@@ -93,6 +94,23 @@ def _follow_live(state: StateDirectory, session_id: str, *, after: int, last: in
 
 def _print(item: Event | Approval, levels: DetailLevels, *, prefixed: bool, elsewhere: bool = False) -> None:
     prefix = f"{item.session_id[:8]}  " if prefixed else ""
-    output_lines = [approval_line(item, elsewhere=elsewhere)] if isinstance(item, Approval) else lines(item, levels)
+    if isinstance(item, Event):
+        output_lines = _event_lines(item, levels)
+    else:
+        output_lines = [] if is_shown_with_result(item, levels) else [approval_line(item, elsewhere=elsewhere)]
     if output_lines:
         print("\n".join(prefix + line for line in output_lines), flush=True)
+
+
+def _event_lines(event: Event, levels: DetailLevels) -> list[str]:
+    """Return the event's lines. A denial by an answer is reported once, with the result of the call."""
+    if event.note_kind == NoteKind.PERMISSION_DENIED and levels.tools is not Detail.NONE:
+        requests = approvals.session_approvals(current_connection(), event.session_id)
+        if any(request.status == ApprovalStatus.DENIED for request in requests):
+            return []
+    if not event.is_error:
+        return lines(event, levels)
+    # Imported here: most conversations that are read have no error.
+    from hldctl.sessions.inspect.tool_calls import denied_request
+
+    return lines(event, levels, denied_request(event.session_id, event.tool_result_for_id))
