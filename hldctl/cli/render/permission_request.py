@@ -11,8 +11,10 @@ from typing import Any
 from hldctl.claude.permission_hook import EXACT, INPUT
 from hldctl.claude.tools import EDITED_PATHS
 from hldctl.cli import output
+from hldctl.cli.render.current_file import current_text
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers
+from hldctl.states import ApprovalStatus
 from hldctl.store.approvals import Approval as Request
 from hldctl.store.session import Session
 
@@ -46,7 +48,8 @@ class Line:
 def describe_request(request: Request, session: Session | None, tool_input: dict[str, Any] | None = None) -> list[Line]:
     """Return the heading and the call; `tool_input` replaces the input of the request."""
     effective_input = json.loads(request.tool_input) if tool_input is None else tool_input
-    return [*heading(request, session), *call(request.tool_name, effective_input)]
+    is_pending = request.status == ApprovalStatus.PENDING
+    return [*heading(request, session), *call(request.tool_name, effective_input, has_yet_to_run=is_pending)]
 
 
 def heading(request: Request, session: Session | None) -> Iterator[Line]:
@@ -66,8 +69,11 @@ def session_title(session: Session | None) -> str:
     return f"{session.name}: {title}" if session.name else title
 
 
-def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
-    """Yield a command, or an edit as a diff, and the rest of the input by name."""
+def call(tool_name: str, tool_input: dict[str, Any], *, has_yet_to_run: bool = False) -> Iterator[Line]:
+    """Yield a command, or an edit as a diff, and the rest of the input by name.
+
+    If it has yet to run, the diff of a Write is against the file as it is now.
+    """
     rest = dict(tool_input)
     if tool_name == "Bash" and isinstance(command := rest.get("command"), str):
         del rest["command"]
@@ -78,7 +84,7 @@ def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
     elif isinstance(path := rest.get(EDITED_PATHS.get(tool_name, "")), str):
         del rest[EDITED_PATHS[tool_name]]
         yield Line(output.escape_invisible_line(path))
-        yield from _edits(tool_name, rest)
+        yield from _edits(tool_name, rest, current_text(path) if has_yet_to_run and tool_name == "Write" else None)
     for name, value in rest.items():
         yield from _argument(output.escape_invisible_line(name), value)
 
@@ -114,7 +120,7 @@ def _is_nested(value: Any) -> bool:
     return any(isinstance(member, dict | list) and member for member in members)
 
 
-def _edits(tool_name: str, rest: dict[str, Any]) -> Iterator[Line]:
+def _edits(tool_name: str, rest: dict[str, Any], before: str | None) -> Iterator[Line]:
     """Remove edits from the input and yield them as a diff, unless they are not text."""
     if tool_name == "MultiEdit":
         edits = rest.get("edits")
@@ -130,7 +136,7 @@ def _edits(tool_name: str, rest: dict[str, Any]) -> Iterator[Line]:
     else:
         name = {"Write": "content", "NotebookEdit": "new_source"}.get(tool_name, "")
         if isinstance(rest.get(name), str):
-            yield from _diff("", rest.pop(name))
+            yield from _diff(before or "", rest.pop(name))
 
 
 def _is_edit(edit: dict[str, Any]) -> bool:

@@ -190,5 +190,8 @@ def _find(prefix: str) -> Approval:
         raise NoSuchSession(f"{prefix!r} is ambiguous: it matches {', '.join(ids)}.")
     approval = approvals.get(current_connection(), ids[0]) if ids else None
     if approval is None:
-        raise NoSuchSession(f"No permission request {prefix!r}; `hldctl approvals` lists the pending ones.")
+        raise NoSuchSession(
+            f"No permission request {prefix!r}; `hldctl approvals` lists the pending ones, and --session answers the "
+            "only one of a session."
+        )
     return approval

@@ -303,3 +303,43 @@ def test_prompt_closes_when_the_request_expires(sandbox: Sandbox, command: list[
         # Less than the five seconds after which supervisors look by themselves.
         assert time.monotonic() - killed_at < 4
     sandbox.run("interrupt", session_id)
+
+
+def test_write_is_shown_as_diff_against_the_file(sandbox: Sandbox) -> None:
+    made = sandbox.work / "made"
+    made.write_text("same\nold line\n")
+    write = json.dumps({"file_path": str(made), "content": "same\nnew line\n"})
+    read = json.dumps({"file_path": str(made)})
+    launch_waiting(sandbox, f"call Read {read}\n\ncall Write {write}\n\nsay Done.")
+    (request,) = all_requests(sandbox)
+    assert "\n same\n-old line\n+new line\n" in sandbox.ok("approvals", request["id"])
+    with Terminal(sandbox, "approve") as terminal:
+        screen = terminal.wait_for_screen(QUESTION)
+        assert [line for line in screen if line in (" same", "-old line", "+new line")] == [
+            " same",
+            "-old line",
+            "+new line",
+        ]
+        terminal.enter("y\n")
+        assert terminal.wait_for_exit()[0] == 0
+    sandbox.wait_for_end(request["session_id"])
+    # An answered call is shown by itself: the file has changed.
+    assert "\n+same\n+new line\n" in sandbox.ok("approvals", request["id"])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "binary", "long", "missing"])
+def test_write_is_shown_whole_if_the_file_is_not_text(sandbox: Sandbox, kind: str) -> None:
+    path = sandbox.root / "file"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case "binary":
+            path.write_bytes(b"\xff\x00\n")
+        case "long":
+            path.write_text("line\n" * 100_000)
+    launch_waiting(sandbox, f"{TOUCH}say Done.")
+    write = json.dumps({"file_path": str(path), "content": "one\n"})
+    sandbox.sql("UPDATE approvals SET tool_name = 'Write', tool_input = ?", write)
+    assert f"{path}\n+one\npending" in sandbox.ok("approvals", all_requests(sandbox)[0]["id"])
