@@ -266,7 +266,7 @@ class Asker:
             case _Choice.EDIT:
                 self._edit(question)
             case _Choice.SKIP:
-                self._end_question("skipped")
+                self._end_question(f"skipped; `hldctl approve {question.request.id[:8]}` answers it later")
             case _Choice.QUIT:
                 self._quit()
             case _Choice.HELP:

@@ -279,6 +279,7 @@ def test_skip_asks_about_the_next_request(sandbox: Sandbox) -> None:
         terminal.wait_for_output("$ touch one")
         terminal.wait_for_output(QUESTION)
         terminal.enter("s\n")
+        terminal.wait_for_output(f"skipped; `hldctl approve {all_requests(sandbox)[0]['id'][:8]}`")
         terminal.wait_for_output("$ touch two")
         terminal.wait_for_output(QUESTION)
         terminal.enter("y\n")
