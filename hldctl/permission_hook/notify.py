@@ -8,8 +8,9 @@ import subprocess
 import tempfile
 
 from hldctl.paths import COMMAND_TOKEN, SessionFiles
+from hldctl.permission_hook.request_object import request_object
 from hldctl.private_files import replace_private
-from hldctl.store.approvals import Approval, approval_object
+from hldctl.store.approvals import Approval
 
 _VARIABLES = ("approval_id", "session_id", "run_id", "tool_name", "tool_input")
 _MAX_VARIABLE_BYTES = 100_000
@@ -31,7 +32,7 @@ class Notifier:
             self._process.poll()
 
     def _start(self, command: str, approval: Approval, files: SessionFiles, capability: dict[str, str]) -> None:
-        fields = approval_object(approval)
+        fields = request_object(approval)
         variables = {
             f"HLDCTL_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in (("approval_id", fields["id"]), *fields.items())

@@ -38,15 +38,20 @@ _MAX_INPUT = 200
 _ALL = DetailLevels()
 
 
-def lines(event: Event, levels: DetailLevels = _ALL, subagent: str = "") -> list[str]:
+def lines(
+    event: Event, levels: DetailLevels = _ALL, *, subagent: str = "", denied: Approval | None = None
+) -> list[str]:
     """Return the event's lines, the first with a label, the others indented; empty if the event is not shown.
 
-    `subagent` is the description of the subagent that the event belongs to.
+    `subagent` is the description of the subagent that the event belongs to, `denied` the denied permission request of
+    the call that the event is the result of.
     """
     detail = _detail(event, levels)
     if detail is Detail.NONE:
         return []
     label, text = _label_and_text(event, whole_input=detail is Detail.FULL)
+    if denied is not None:
+        label, text = f"denied by {answerer(denied)}", denied.comment or text
     first, *others = escape_control_chars(text).rstrip("\n").split("\n")
     if detail is Detail.BRIEF:
         others = []
@@ -63,6 +68,18 @@ def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
     comment = f": {escape_invisible_line(approval.comment)}" if approval.comment else ""
     where = " elsewhere" if elsewhere and approval.status != ApprovalStatus.EXPIRED else ""
     return f"{approval.status} {approval.id[:8]} by {answerer(approval)}{where}{comment}"
+
+
+def is_shown_with_result(approval: Approval, levels: DetailLevels = _ALL) -> bool:
+    """Return whether the result of the call, which follows a denial, says that it was denied."""
+    is_denial = approval.status == ApprovalStatus.DENIED and approval.tool_use_id is not None
+    return is_denial and levels.tools is not Detail.NONE
+
+
+def denial(approval: Approval, result: str) -> str:
+    """Return who denied a request, and why: the comment, or for another hook what the result says."""
+    reason = escape_invisible_line(approval.comment or "") or ("" if approval.answer else result)
+    return f"denied by {answerer(approval)}{f': {reason}' if reason else ''}"
 
 
 def pending_request(approval: Approval) -> str:

@@ -15,12 +15,12 @@ from rich.text import Text
 from hldctl.claude.tools import SHELL_TOOLS
 from hldctl.cli.output import escape_control_chars, one_line
 from hldctl.cli.render import edit_diff, tool_calls, tool_result, wrap
-from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line
+from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line, denial, is_shown_with_result
 from hldctl.cli.render.format import noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
 from hldctl.cli.render.permission_request import Line
 from hldctl.sessions.inspect.tool_calls import ToolCalls
-from hldctl.states import ApprovalStatus, EventType
+from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
 from hldctl.store.session import Session
@@ -65,7 +65,12 @@ class ConversationScreen:
         self.calls = calls
 
     def render_approval(self, approval: Approval, *, elsewhere: bool = False) -> str:
-        """Return the text for a request, pending or answered; `elsewhere` if not in this terminal."""
+        """Return the text for a request, pending or answered; `elsewhere` if not in this terminal.
+
+        It is empty for a denial, which the line of the call reports.
+        """
+        if is_shown_with_result(approval, DetailLevels(tools=self._tools)):
+            return ""
         return self._render_parts("note", 0, [_Request(approval, elsewhere)])
 
     def render(self, event: Event) -> str:
@@ -85,6 +90,9 @@ class ConversationScreen:
                 call = self.calls.end(event)
                 parts = list(self._result_parts(call, event, depth))
                 return self._render_below_heading(call or event, "tool", depth, parts)
+        is_denial = event.note_kind == NoteKind.PERMISSION_DENIED
+        if is_denial and self._tools is not Detail.NONE and self.calls.has_denied():
+            return ""
         return self._render_below_heading(event, "note", depth, [Text(f"· {_one_line(event.content)}", "dim")])
 
     def render_open_calls(self) -> str:
@@ -158,9 +166,11 @@ class ConversationScreen:
         took = noticeable_duration(result.created_at - call.created_at)
         if result.is_error:
             hint = tool_calls.outcome(result)
-            denial = "denied: " if self.calls.is_denied(call) else ""
-            yield self._call_line("✗", "red", call, f"{denial}{hint}", "red", took)
-            if self._tools is Detail.BRIEF and not denial:
+            denied = self.calls.denied_request(call)
+            if denied is not None:
+                hint = denial(denied, hint)
+            yield self._call_line("✗", "red", call, hint, "red", took)
+            if self._tools is Detail.BRIEF and denied is None:
                 yield from _first_lines(tool_calls.error_output(result))
         elif call.tool_name in tool_calls.EDITS:
             diff = edit_diff.compute_diff(call, result)

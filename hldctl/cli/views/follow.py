@@ -6,16 +6,17 @@ from collections.abc import Collection, Sequence
 
 from hldctl.cli import output
 from hldctl.cli.render import session_end, tool_calls
-from hldctl.cli.render.events_plain import DetailLevels, approval_line, lines
+from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line, is_shown_with_result, lines
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal.rich_console import Colour, can_draw
 from hldctl.paths import StateDirectory
 from hldctl.sessions.inspect import follow as session_events
 from hldctl.sessions.inspect.follow import ALL_EVENTS, EventRange
-from hldctl.sessions.inspect.tool_calls import ToolCalls
-from hldctl.states import ApprovalStatus
-from hldctl.store import json_view, sessions
+from hldctl.sessions.inspect.tool_calls import ToolCalls, denied_request
+from hldctl.states import ApprovalStatus, NoteKind
+from hldctl.store import approvals, json_view, sessions
 from hldctl.store.approvals import Approval
+from hldctl.store.connection import current_connection
 from hldctl.store.database import open_for_reading
 from hldctl.store.events import Event
 
@@ -112,12 +113,23 @@ class _PlainView:
 
     def _print(self, item: Event | Approval, *, elsewhere: bool = False) -> None:
         prefix = f"{item.session_id[:8]}  " if len(self._ids) > 1 else ""
-        if isinstance(item, Approval):
-            output_lines = [approval_line(item, elsewhere=elsewhere)]
+        if isinstance(item, Event):
+            output_lines = self._event_lines(item)
+        elif is_shown_with_result(item, self._levels):
+            output_lines = []
         else:
-            output_lines = lines(item, self._levels, self._subagent(item))
+            output_lines = [approval_line(item, elsewhere=elsewhere)]
         if output_lines:
             print("\n".join(prefix + line for line in output_lines), flush=True)
+
+    def _event_lines(self, event: Event) -> list[str]:
+        """Return the event's lines. A denial by an answer is reported once, with the result of the call."""
+        if event.note_kind == NoteKind.PERMISSION_DENIED and self._levels.tools is not Detail.NONE:
+            requests = approvals.session_approvals(current_connection(), event.session_id)
+            if any(request.status == ApprovalStatus.DENIED for request in requests):
+                return []
+        denied = denied_request(event.session_id, event.tool_result_for_id) if event.is_error else None
+        return lines(event, self._levels, subagent=self._subagent(event), denied=denied)
 
     def _subagent(self, event: Event) -> str:
         """Return the description of the subagent that an event belongs to; empty for the main conversation."""

@@ -135,7 +135,7 @@ def _follow(
         if levels.live or _PARTIAL in (view.session.extra_arguments or ()):
             view.writing = PartialOutput(state.session(session_id).journal)
     alive = dict(views)
-    with live_line(console) as live, Asker(state, surface := LiveSurface(state, console, live)) as asker:
+    with live_line(console) as live, Asker(state, surface := LiveSurface(console, live)) as asker:
         live.stop_context = asker.stop_context
         for update in session_events.updates(state, list(views), wanted, inputs=asker.inputs):
             for item in update.events:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hldctl.states import ApprovalStatus
-from hldctl.store import events
+from hldctl.store import approvals, events
+from hldctl.store.approvals import Approval
+from hldctl.store.connection import current_connection
 from hldctl.store.events import Event
 
 SUBAGENTS = frozenset({"Agent", "Task"})
@@ -69,7 +71,18 @@ class ToolCalls:
             event = parent
         return depth
 
-    def is_denied(self, call: Event) -> bool:
-        """Return whether the permission request of a call was denied, which was unknown when the call was read."""
-        recorded = events.tool_call(self._session_id, call.tool_id or "")
-        return recorded is not None and recorded.approval_status == ApprovalStatus.DENIED
+    def denied_request(self, call: Event) -> Approval | None:
+        """Return the permission request of a call if it was denied, which was unknown when the call was read."""
+        return denied_request(self._session_id, call.tool_id)
+
+    def has_denied(self) -> bool:
+        """Return whether the permission request of an open call was denied."""
+        return any(self.denied_request(call) is not None for call in self._open.values())
+
+
+def denied_request(session_id: str, tool_id: str | None) -> Approval | None:
+    """Return the permission request of this call if it was denied; otherwise None. The database has to be open."""
+    call = events.tool_call(session_id, tool_id or "")
+    if call is None or call.approval_id is None or call.approval_status != ApprovalStatus.DENIED:
+        return None
+    return approvals.get(current_connection(), call.approval_id)

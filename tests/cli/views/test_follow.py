@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -240,3 +242,25 @@ def test_live_shows_text_while_it_is_written(sandbox: Sandbox) -> None:
             assert follower.wait(TIMEOUT_SECONDS) == 0
         assert "It is written word by word." in final_screen(terminal)
     assert "user: Write.\nclaude: It is **written**\n" + rest == sandbox.ok("tail", session_id)
+
+
+@pytest.mark.parametrize("interrupt", [[], ["--interrupt"]], ids=["", "interrupt"])
+def test_denial_is_reported_once(sandbox: Sandbox, interrupt: list[str]) -> None:
+    sandbox.serve_script('call Bash {"command": "touch made"}\n\nsay Done.')
+    session_id = sandbox.launch("Hi", "--approvals")
+    request_id = eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "the request")[0]["id"]
+    with (
+        Terminal(sandbox, "tail", "-f", session_id) as terminal,
+        sandbox.popen("tail", "-f", session_id) as plain,
+    ):
+        terminal.wait_for_output("[q]uit")
+        sandbox.ok("deny", request_id, "--message", "Rather not.", *interrupt)
+        sandbox.wait_for_end(session_id)
+        terminal.wait_for_exit()
+        screen, text = "\n".join(terminal.screen()), plain.communicate(timeout=TIMEOUT_SECONDS)[0]
+    for output in (screen, text, sandbox.ok("tail", session_id)):
+        assert len(re.findall("Rather not", output)) == 1
+        assert len(re.findall("(?i)denied", output)) == 1
+        assert re.search(r"denied by \S+: Rather not\.", output)
+    with Terminal(sandbox, "tail", session_id, "--tools", "none") as terminal:
+        assert "Permission denied for Bash: Rather not." in terminal.wait_for_exit()[1]

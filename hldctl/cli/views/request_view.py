@@ -1,21 +1,13 @@
-"""A permission request on a screen of its own, which scrolls and records whether the end was shown."""
+"""The lines of a permission request in a window that scrolls, and records whether the end was shown."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 
 from hldctl.cli.render import wrap
 from hldctl.cli.render.permission_request import Line
-from hldctl.cli.terminal import keyboard
-from hldctl.cli.terminal.full_screen import full_screen
-from hldctl.sessions.wait import POLL_SECONDS
-from hldctl.system.watcher import Wakeup
 
 _FAR = 1 << 30
 _STEPS = {"up": -1, "k": -1, "down": 1, "j": 1, "\n": 1, "home": -_FAR, "g": -_FAR, "end": _FAR, "G": _FAR}
@@ -47,34 +39,19 @@ class RequestView:
         self._top = max(0, min(self._top + step, self._row_count - self._page_height))
         return True
 
+    def window(self, width: int, height: int) -> tuple[list[Text], int]:
+        """Return the visible rows, at most `height`, and how many rows are below them."""
+        rows = self.rows(width)
+        self._row_count, self._page_height = len(rows), max(1, height)
+        self._top = max(0, min(self._top, self._row_count - self._page_height))
+        below = max(0, self._row_count - self._top - self._page_height)
+        self.end_was_seen |= below == 0
+        return rows[self._top : self._top + self._page_height], below
+
     def render(self, width: int, height: int, question: str) -> list[Text]:
         """Return the visible rows, and a footer: the question once the end has been shown."""
-        rows = self.rows(width)
-        self._row_count, self._page_height = len(rows), max(1, height - 1)
-        self._top = max(0, min(self._top, self._row_count - self._page_height))
-        below = self._row_count - self._top - self._page_height
-        self.end_was_seen |= below <= 0
-        visible = rows[self._top : self._top + self._page_height]
+        visible, below = self.window(width, height - 1)
         parts = [question] if self.end_was_seen else [f"{below} more below"]
         footer = Text("  ".join([*parts, *([_MORE] if self._row_count > self._page_height else [])]), "bold yellow")
         footer.truncate(width, overflow="ellipsis")
         return [*visible, *[Text()] * (self._page_height - len(visible)), footer]
-
-
-def show(console: Console, lines: Sequence[Line], change_signal: Path, is_wanted: Callable[[], bool]) -> bool:
-    """Show the lines until the user leaves, or `is_wanted` returns false. Return whether their end was shown."""
-    view = RequestView(lines)
-    with (
-        full_screen(console, has_keys=True) as screen,
-        closing(Wakeup([change_signal, screen.redraw_signal], descriptors=[sys.stdin.fileno()])) as wakeup,
-    ):
-        keyboard.discard_typed()
-        while is_wanted():
-            screen.draw(view.render(*console.size, "q: answer"))
-            for key in keyboard.read_keys(0):
-                if key in ("q", "escape"):
-                    return view.end_was_seen
-                view.press(key)
-            screen.draw(view.render(*console.size, "q: answer"))
-            wakeup.wait(POLL_SECONDS)
-    return view.end_was_seen
