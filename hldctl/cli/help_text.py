@@ -107,7 +107,8 @@ EXAMPLES = {
     ),
     "prune": (
         Example("Print what would be deleted", "hldctl prune --older-than 30d --dry-run"),
-        Example("Keep the 100 most recent", "hldctl prune --keep 100"),
+        Example("Keep the 100 most recent; at a terminal, after a question", "hldctl prune --keep 100"),
+        Example("Delete old sessions without a question", "hldctl prune --older-than 30d --force"),
     ),
     "config": (
         Example("Set a default for new sessions", "hldctl config set timeout 2h"),

@@ -64,6 +64,12 @@ def prunable_ids(state: StateDirectory, *, older_than_seconds: float | None, kee
     return [session_id for session_id in ids if state.session(session_id).is_own_directory()]
 
 
+def count_sessions(state: StateDirectory) -> int:
+    """Return the number of all sessions."""
+    with open_for_reading(state):
+        return sessions.count()
+
+
 def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSession]:
     """Delete the sessions, yield each, and return their space in the database to the file system."""
     yield from _delete_all(state, ids)

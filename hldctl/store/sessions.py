@@ -363,6 +363,11 @@ def delete(session_id: str) -> None:
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 
+def count() -> int:
+    """Return the number of all sessions."""
+    return int(execute("SELECT count(*) FROM sessions").fetchone()[0])
+
+
 def run_ids() -> list[tuple[str, str]]:
     """Return the id and the run id of each session."""
     return [(row[0], row[1]) for row in execute("SELECT id, run_id FROM sessions")]
