@@ -1,11 +1,11 @@
-"""Typer command classes with examples in the help and suggestions for mistyped options."""
+"""Typer command classes with examples in the help, and the error for unknown commands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from typer._click.exceptions import NoSuchOption
+from typer._click.exceptions import UsageError
 from typer._click.globals import get_current_context
 from typer.core import TyperCommand, TyperGroup
 
@@ -13,18 +13,27 @@ if TYPE_CHECKING:
     from hldctl.cli.help_text import Example
 
 
-class SuggestionsMixin:
-    """Mixin for typer's command classes: suggest similar options for an unknown one."""
+class NoSuchCommand(UsageError):
+    """An unknown command or subcommand, with the arguments after it."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        try:
-            remaining: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
-        except NoSuchOption as error:
-            raise _add_suggestion(error) from None
-        return remaining
+    def __init__(self, ctx: Any, name: str, following: Sequence[str], names: Sequence[str]) -> None:
+        super().__init__(f"No such command {name!r}.", ctx)
+        self.name, self.following, self.names = name, following, names
+        self.parent = str(ctx.command_path).removeprefix("hldctl").strip()
+        self.is_subcommand = bool(self.parent)
 
 
-class _ExamplesMixin(SuggestionsMixin):
+class UnknownCommandMixin:
+    """Mixin for groups: raise NoSuchCommand for an unknown command."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        names = self.list_commands(ctx)  # type: ignore[attr-defined]
+        if args[0] not in names and not args[0].startswith("-"):
+            raise NoSuchCommand(ctx, args[0], args[1:], names)
+        return super().resolve_command(ctx, args)  # type: ignore[misc]
+
+
+class _ExamplesMixin:
     """Mixin that appends a command's examples to its help."""
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
@@ -38,7 +47,7 @@ class Command(_ExamplesMixin, TyperCommand):
     pass
 
 
-class Group(_ExamplesMixin, TyperGroup):
+class Group(UnknownCommandMixin, _ExamplesMixin, TyperGroup):
     """Command with subcommands."""
 
 
@@ -49,14 +58,6 @@ class CommandWithRest(Command):
         split = args.index("--") if "--" in args else len(args)
         ctx.meta["rest"] = tuple(args[split + 1 :])
         return super().parse_args(ctx, args[:split])
-
-
-def _add_suggestion(error: NoSuchOption) -> NoSuchOption:
-    """Return the error with its suggestions worded like those for a mistyped command."""
-    if error.possibilities:
-        similar = ", ".join(repr(option) for option in error.possibilities)
-        error.message, error.possibilities = f"{error.message}. Did you mean {similar}?", None
-    return error
 
 
 def write_examples(formatter: Any, examples: Iterable[Example]) -> None:

@@ -58,7 +58,6 @@ def split_arguments(line: str) -> list[str]:
     ("mistyped", "suggestion"),
     [
         (["lunch"], "launch"),
-        (["--versoin"], "--version"),
         (["ls", "--stat"], "--status"),
         (["launch", "--retry"], "--retries"),
     ],
