@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,23 @@ class UnknownCommandMixin:
         return super().resolve_command(ctx, args)  # type: ignore[misc]
 
 
-class _ExamplesMixin:
-    """Mixin that appends a command's examples to its help."""
+class _HelpMixin:
+    """Mixin for the help: options in sections, the forms of the values, and examples."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        parameters = self.get_params(ctx)  # type: ignore[attr-defined]
+        arguments = [each.get_help_record(ctx) for each in parameters if each.param_type_name == "argument"]
+        if rows := [row for row in arguments if row is not None]:
+            with formatter.section("Arguments"):
+                formatter.write_dl(rows)
+        for title, members in option_sections(parameters).items():
+            with formatter.section(title):
+                formatter.write_dl([_option_row(option, ctx) for option in members])
+        if isinstance(self, TyperGroup):
+            self.format_commands(ctx, formatter)
+        if forms := value_forms(ctx):
+            with formatter.section("Values"):
+                formatter.write_dl(list(forms.items()))
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         from hldctl.cli.help_text import EXAMPLES
@@ -43,21 +59,56 @@ class _ExamplesMixin:
         write_examples(formatter, EXAMPLES.get(ctx.command_path.removeprefix("hldctl "), ()))
 
 
-class Command(_ExamplesMixin, TyperCommand):
+class Command(_HelpMixin, TyperCommand):
     pass
 
 
-class Group(UnknownCommandMixin, _ExamplesMixin, TyperGroup):
+class Group(UnknownCommandMixin, _HelpMixin, TyperGroup):
     """Command with subcommands."""
 
 
 class CommandWithRest(Command):
     """Command that stores the arguments after `--` in its context, as `rest`."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- ARGUMENT…]"]
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         split = args.index("--") if "--" in args else len(args)
         ctx.meta["rest"] = tuple(args[split + 1 :])
         return super().parse_args(ctx, args[:split])
+
+
+def option_sections(parameters: Iterable[Any]) -> dict[str, list[Any]]:
+    """Return the options by the title of their section; those without a section come last."""
+    # Imported here: only the help needs it.
+    from hldctl.settings.option import Section
+
+    options = [each for each in parameters if each.param_type_name == "option" and not each.hidden]
+    sections: dict[str, list[Any]] = {str(section): [] for section in Section}
+    rest = [each for each in options if each.rich_help_panel is None]
+    for option in options:
+        if option.rich_help_panel is not None:
+            sections[option.rich_help_panel].append(option)
+    used = {title: members for title, members in sections.items() if members}
+    return used | {"Other" if used else "Options": rest}
+
+
+def _option_row(option: Any, ctx: Any) -> tuple[str, str]:
+    names, text = option.get_help_record(ctx)
+    return names, f"{text} Repeatable." if option.multiple else text
+
+
+def value_forms(ctx: Any) -> dict[str, str]:
+    """Return the values of the command that need an explanation, each with its form."""
+    from hldctl.cli.help_text import VALUE_FORMS
+
+    parameters = [each for each in ctx.command.get_params(ctx) if not getattr(each, "hidden", False)]
+    words = {word for each in parameters for word in re.split(r"[^A-Z]+", each.metavar or "")}
+    # The ids of events are numbers.
+    own = {each.metavar for each in parameters if each.name == "after"}
+    used = words - own if len([each for each in parameters if each.metavar in own]) == 1 else words
+    return {word: form for word, form in VALUE_FORMS.items() if word in used}
 
 
 def write_examples(formatter: Any, examples: Iterable[Example]) -> None:

@@ -121,6 +121,15 @@ EXAMPLES = {
 }
 
 
+VALUE_FORMS = {
+    "ID": "The id of a session, its first characters (at least 4), its name, or `last` for the newest session.",
+    "APPROVAL": "The id of a permission request, or its first characters (at least 4).",
+    "AGE": "30d, 12h, 90m or 45s; a number without a unit is an error.",
+    "DURATION": "90s, 30m, 2h, 1h30m or 7d; a number without a unit is in seconds.",
+}
+"""The forms of the values that several commands take, by metavar."""
+
+
 EXIT_CODE_MEANINGS = {
     ExitCode.DONE: "Success. If the command waited for sessions: all completed.",
     ExitCode.FAILED: "A session that the command waited for failed.",
@@ -132,3 +141,27 @@ EXIT_CODE_MEANINGS = {
     ExitCode.TIMED_OUT: "The session was stopped by a timeout.",
     ExitCode.INTERRUPTED: "The session or the command was interrupted.",
 }
+
+_ALWAYS = (ExitCode.DONE, ExitCode.USAGE, ExitCode.ENVIRONMENT, ExitCode.INTERRUPTED)
+_OUTCOMES = (ExitCode.FAILED, ExitCode.TIMED_OUT)
+_SESSION, _STATE = ExitCode.NO_SUCH_SESSION, ExitCode.WRONG_STATE
+_MORE_EXIT_CODES = {
+    "launch": (*_OUTCOMES, _STATE, ExitCode.UNWRITABLE),
+    "continue": (*_OUTCOMES, _SESSION, _STATE, ExitCode.UNWRITABLE),
+    "wait": (*_OUTCOMES, _SESSION),
+    "interrupt": (_SESSION, _STATE),
+    "set": (_SESSION, _STATE),
+    "approve": (_SESSION, _STATE),
+    "deny": (_SESSION, _STATE),
+    "rm": (_SESSION, _STATE),
+    "show": (_SESSION,),
+    "tail": (_SESSION,),
+    "approvals": (_SESSION,),
+    "events": (_SESSION,),
+    "export": (_SESSION,),
+}
+
+
+def exit_codes(command: str) -> list[ExitCode]:
+    """Return the exit codes that the command has, in ascending order."""
+    return sorted((*_ALWAYS, *_MORE_EXIT_CODES.get(command, ())))

@@ -75,6 +75,28 @@ def test_mistake_gets_one_line_with_the_way_out(sandbox: Sandbox, typed: str, ex
     assert not sandbox.state.sessions.exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "rule", "tool"),
+    [
+        ("--allowed-tools", "Bahs", "Bash"),
+        ("--allowed-tools", "bash(make:*)", "Bash"),
+        ("--disallowed-tools", "Read,WebFetsh", "WebFetch"),
+    ],
+)
+def test_misspelled_tool_gets_a_warning(sandbox: Sandbox, option: str, rule: str, tool: str) -> None:
+    sandbox.fake_claude("")
+    done = sandbox.run("launch", "Hi", option, rule)
+    assert f"hldctl: warning: {option} {rule.removeprefix('Read,')}: " in done.stderr
+    assert f"did you mean {tool}?" in done.stderr
+    assert sandbox.run("launch", "Hi", "-q", option, rule).stderr == ""
+
+
+def test_known_and_foreign_tools_get_no_warning(sandbox: Sandbox) -> None:
+    sandbox.fake_claude("")
+    for rule in ("Bash(git log:*),Read", "mcp__files__read", "mcp__*", "Zzyzx"):
+        assert "warning: --allowed-tools" not in sandbox.run("launch", "Hi", "--allowed-tools", rule).stderr
+
+
 def test_help_and_version_work_as_words(sandbox: Sandbox) -> None:
     assert sandbox.ok("help") == sandbox.ok("--help")
     assert sandbox.ok("help", "launch") == sandbox.ok("launch", "--help")

@@ -20,8 +20,8 @@ def command(
         float | None,
         typer.Option(
             parser=age_parser,
-            metavar="DURATION",
-            help="Only sessions that ended longer ago than this; with its unit, such as 30d.",
+            metavar="AGE",
+            help="Only sessions that ended longer ago than this.",
         ),
     ] = None,
     keep: Annotated[
