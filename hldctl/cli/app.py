@@ -110,8 +110,10 @@ def _install_completion(is_requested: bool) -> None:
     if is_requested:
         from hldctl.cli.completion import install
 
-        shell, path = install.install()
-        print(f"{shell} completion installed in {path}. Open a new shell to use it.")
+        done = install.install()
+        print(f"{done.shell} completion installed in {done.script}. Open a new shell to use it.")
+        if done.startup_file is not None:
+            print(f"{done.startup_file} was changed to load it.")
         raise typer.Exit
 
 

@@ -50,7 +50,7 @@ EXAMPLES = {
         Example("Stop all sessions; use force after 5 seconds", "hldctl interrupt --all --timeout 5s"),
     ),
     "ls": (
-        Example("Sessions running or waiting for permission", "hldctl ls --status running --status waiting_input"),
+        Example("Sessions running or waiting for permission", "hldctl ls --status running --status waiting"),
         Example("The most expensive sessions of the last week", "hldctl ls --since 7d --sort cost --limit 10"),
         Example("For a script, one line per session", "hldctl ls --all --format '{id} {status} {cost_usd}'"),
     ),
@@ -68,12 +68,12 @@ EXAMPLES = {
     "wait": (
         Example("Wait for the newest session; the exit code is its outcome", "hldctl wait last"),
         Example("Wait for several sessions, then print their results", "hldctl wait --results 3f0c2b6e 8d1e40aa"),
-        Example("Wait until it asks for permission", "hldctl wait last --until waiting_input"),
+        Example("Wait until it asks for permission", "hldctl wait last --until waiting"),
     ),
     "set": (
         Example("Give it a title", "hldctl set last --title 'Parser'"),
         Example("Allow file edits without asking from now on", "hldctl set last --auto-accept-edits"),
-        Example("Hide it in lists", "hldctl set 3f0c2b6e --archive"),
+        Example("Hide two sessions in lists", "hldctl set 3f0c2b6e 8d1e40aa --archive"),
     ),
     "approvals": (
         Example("Pending permission requests", "hldctl approvals"),
@@ -89,13 +89,13 @@ EXAMPLES = {
         Example("Deny all requests of a session, and interrupt it", "hldctl deny --all --session last --interrupt"),
     ),
     "events": (
-        Example("New events from now on", "hldctl events -f"),
-        Example("Status changes, for a script", "hldctl events -f --type session_status_changed --json"),
+        Example("New events from now on", "hldctl events -f --new"),
+        Example("Status changes, for a script", "hldctl events -f --new --type session_status_changed --json"),
         Example("Resume after the last event seen", "hldctl events --after 1024"),
     ),
     "export": (
         Example("As Markdown", "hldctl export last > run.md"),
-        Example("As a single HTML page", "hldctl export last --format html -o run.html"),
+        Example("As a single HTML page", "hldctl export last -o run.html"),
     ),
     "stats": (
         Example("Cost per day of the last week", "hldctl stats --since 7d"),
@@ -122,7 +122,8 @@ EXAMPLES = {
 
 
 VALUE_FORMS = {
-    "ID": "The id of a session, its first characters (at least 4), its name, or `last` for the newest session.",
+    "ID": "The id of a session, its first characters (at least 4), its name, or `last` for the newest session. Of "
+    "several sessions with a name, the running one is meant, then a queued one, then the newest.",
     "APPROVAL": "The id of a permission request, or its first characters (at least 4).",
     "AGE": "30d, 12h, 90m or 45s; a number without a unit is an error.",
     "DURATION": "90s, 30m, 2h, 1h30m or 7d; a number without a unit is in seconds.",

@@ -178,6 +178,8 @@ def _variables(assignments: Sequence[str], launcher: Mapping[str, str]) -> dict[
         name, has_value, value = assignment.partition("=")
         if not name:
             raise BadUsage("--env needs NAME or NAME=VALUE.")
+        if len(name.split()) != 1 or name != name.strip():
+            raise BadUsage(f"--env {name!r}: the name of a variable cannot contain blanks; write NAME=VALUE.")
         if not has_value and name not in launcher:
             raise BadUsage(f"--env {name}: this variable is not set; write {name}=VALUE to set it.")
         variables[name] = value if has_value else launcher[name]

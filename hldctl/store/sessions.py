@@ -89,9 +89,13 @@ def ids_with_prefix(prefix: str, limit: int = 2) -> list[str]:
     return _ids("SELECT id FROM sessions WHERE id >= ? AND id < ? LIMIT ?", prefix, prefix + "\x7f", limit)
 
 
-def newest_id_with_name(name: str) -> str | None:
-    """Return the id of the newest session with this name; None if there is none."""
-    return next(iter(_ids("SELECT id FROM sessions WHERE name = ? ORDER BY created_at DESC LIMIT 1", name)), None)
+def id_with_name(name: str) -> str | None:
+    """Return the id of the session with this name: one that runs, else the newest queued one, else the newest."""
+    query = (
+        "SELECT id FROM sessions WHERE name = ?"
+        " ORDER BY completed_at IS NOT NULL, status = 'queued', created_at DESC, rowid DESC LIMIT 1"
+    )
+    return next(iter(_ids(query, name)), None)
 
 
 def newest_id() -> str | None:

@@ -58,6 +58,8 @@ MISTAKES = [
     ("ls last", 2, "unexpected argument 'last'; see hldctl ls --help"),
     ("ls --status done", 2, "'waiting_input'"),
     ("set last --model opus", 2, "hldctl continue ID --model MODEL"),
+    ("interrupt --all last", 2, "Give either the ids of the sessions to stop, or --all, not both."),
+    ("launch Hi --env 'A B=1'", 2, "--env 'A B'"),
     ("rm --all", 2, "hldctl prune --keep 0 --dry-run"),
     ("prune", 2, "--older-than 30d, --keep 100"),
     ("prune --older-than 30", 2, "write 30d for days"),
