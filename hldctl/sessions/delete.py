@@ -92,7 +92,7 @@ def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSe
             without_row_room.append(removed)
     for removed in without_row_room:
         with open_database(state):
-            sessions.delete(removed.session_id)
+            sessions.delete(removed.session_id, current_time_ms())
         yield removed
 
 
@@ -100,7 +100,7 @@ def _delete_row(state: StateDirectory, session_id: str) -> bool:
     """Delete the row; return False if the disk has no room for that."""
     try:
         with open_database(state):
-            sessions.delete(session_id)
+            sessions.delete(session_id, current_time_ms())
     except UnfitEnvironment as error:
         if isinstance(error.__cause__, UNWRITABLE):
             return False

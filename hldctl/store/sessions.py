@@ -354,8 +354,11 @@ def ids_ended_before(end_ms: int, *, keep: int) -> list[str]:
     )
 
 
-def delete(session_id: str) -> None:
-    """Delete a session and all its rows, in batches so that other writers do not wait long."""
+def delete(session_id: str, now: int | None = None) -> None:
+    """Delete a session and all its rows, in batches so that other writers do not wait long.
+
+    `now` is the time of the event in the feed, in milliseconds since 1970; None for a deletion without an event.
+    """
     for table in ("conversation_events", "feed"):
         query = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE session_id = ? LIMIT ?)"
         deleted = _DELETE_BATCH_ROWS
@@ -364,6 +367,10 @@ def delete(session_id: str) -> None:
                 execute(query, (session_id, _DELETE_BATCH_ROWS))
                 deleted = int(execute("SELECT changes()").fetchone()[0])
     with transaction():
+        row = execute("SELECT run_id, status, name FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        if row is not None and now is not None:
+            event = (FeedType.SESSION_DELETED, session_id, row[0], now, {"status": row[1], "name": row[2]})
+            feed.publish_deletion(event)
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from hldctl.cli.terminal.progress import show_progress
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.inspect import details
@@ -50,13 +51,18 @@ def command(
     state = StateDirectory.from_environment()
     chosen = _choose_format(format, output)
     with open_for_reading(state):
-        pieces = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, chosen))
+        encoded = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, chosen))
+        pieces = show_progress(encoded, _describe_progress, len, prints_items=output is None)
         if output is None:
             # Bytes, since the page declares UTF-8, whatever the locale is.
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
         else:
             _write(output, pieces, ctx.obj["umask"])
+
+
+def _describe_progress(size: int) -> str:
+    return f"exporting: {size / (1 << 20):.1f} MB"
 
 
 def _choose_format(given: Format | None, output: Path | None) -> Format:

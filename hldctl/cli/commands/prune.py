@@ -45,7 +45,8 @@ def command(
         output.print_note("nothing was deleted")
         return
     freed = 0
-    for removed in show_progress(delete.prune(state, ids), "deleting session", len(ids)):
+    removals = delete.prune(state, ids)
+    for removed in show_progress(removals, lambda n: f"deleting session {n} of {len(ids)}", prints_items=True):
         freed += removed.freed_bytes
         output.print_data(removed.session_id)
     output.print_note(f"deleted {amount}, {freed / (1 << 20):.1f} MB of files")

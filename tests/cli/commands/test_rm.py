@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from hldctl.system import file_lock
 from tests.helpers.kill_at import INJECTED_DIRECTORY
-from tests.helpers.sandbox import Sandbox, eventually, is_dead
+from tests.helpers.sandbox import Sandbox, eventually, is_dead, wait_until_asleep
 from tests.helpers.terminal import Terminal
 
 SUCCESS = """
@@ -51,6 +52,33 @@ def remaining(sandbox: Sandbox) -> set[str]:
     for table in TABLES[1:]:
         assert {row[0] for row in sandbox.sql(f"SELECT session_id FROM {table}")} <= listed
     return listed
+
+
+def test_deletion_is_in_the_feed(sandbox: Sandbox, ended: list[str]) -> None:
+    seen = json.loads(sandbox.ok("events", "--json").splitlines()[-1])["id"]
+    sandbox.ok("rm", ended[1])
+    sandbox.ok("prune", "--keep", "3")
+    events = [json.loads(line) for line in sandbox.ok("events", "--json", "--after", str(seen)).splitlines()]
+    assert [(event["type"], event["session_id"]) for event in events] == [
+        ("session_deleted", ended[1]),
+        ("session_deleted", ended[0]),
+    ]
+    assert events[0]["data"] == {"status": "completed", "name": None}
+    assert seen < events[0]["id"] < events[1]["id"]
+    assert sandbox.ok("events", "--json", "--type", "session_deleted").splitlines()[0] == json.dumps(events[0])
+    new = sandbox.launch("Another")
+    sandbox.run("wait", new)
+    later = [json.loads(line) for line in sandbox.ok("events", "--json", "--session", new).splitlines()]
+    assert all(event["id"] > events[1]["id"] for event in later)
+
+
+def test_follower_learns_of_a_deletion(sandbox: Sandbox, ended: list[str]) -> None:
+    with sandbox.popen("events", "-f", "--new", "--json") as process:
+        assert process.stdout is not None
+        wait_until_asleep(psutil.Process(process.pid))
+        sandbox.ok("rm", ended[0])
+        assert json.loads(process.stdout.readline())["type"] == "session_deleted"
+        process.kill()
 
 
 def test_rm_deletes_only_the_given_sessions(sandbox: Sandbox, ended: list[str]) -> None:
