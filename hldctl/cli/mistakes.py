@@ -23,8 +23,8 @@ from hldctl.cli.click_classes import CommandWithRest, NoSuchCommand
 
 # Never suggested for a mistyped command: they delete.
 _DESTRUCTIVE = frozenset({"rm", "prune"})
-# As measured by difflib: `run` and `prune` have 0.75, `retry` and `retries` 0.75 with their dashes.
-_COMMAND_SIMILARITY = 0.8
+# As measured by difflib: `hlep` and `help`, and `--retry` and `--retries`, have 0.75.
+_COMMAND_SIMILARITY = 0.75
 _OPTION_SIMILARITY = 0.75
 # What `-5` would be in other tools, by command.
 _NUMBER_OPTIONS = {"tail": "-n", "ls": "--limit"}
@@ -56,7 +56,8 @@ def _describe(error: ClickException, arguments: Sequence[str], context: Any, com
             return f"{_parameter_name(error.param, error.ctx)}: {error.message}"
         case UsageError() if (match := _EXTRA_ARGUMENTS.fullmatch(error.message)) is not None:
             return _extra_arguments(match[1], arguments, context, command)
-    return error.format_message()
+    message = error.format_message()
+    return message[:1].lower() + message[1:]
 
 
 def _command_path(context: Any, arguments: Sequence[str]) -> str:
@@ -83,7 +84,7 @@ def _unknown_command(error: NoSuchCommand) -> str:
         return f"there is no command {_shorten(name)!r}; to start a session: hldctl launch {_quote(name)}"
     if (hint := synonyms.COMMANDS.get(name.lower())) is not None:
         return f"there is no command {name!r}; to {hint.purpose}: hldctl {_fill(hint.line, following)}"
-    similar = [each for each in _similar(name, error.names) if each not in _DESTRUCTIVE]
+    similar = [each for each in _similar(name, [*error.names, "help", "version"]) if each not in _DESTRUCTIVE]
     return f"there is no command {_shorten(name)!r}{_did_you_mean(similar)}"
 
 

@@ -25,6 +25,7 @@ MISTAKES = [
     ("archive last", 2, "hldctl set last --archive"),
     ("rename last Parser", 2, 'to give a session a title: hldctl set last --title "Parser"'),
     ("lanch", 2, "there is no command 'lanch'. Did you mean 'launch'?"),
+    ("hlep", 2, "Did you mean 'help'?"),
     ("prun", 2, "there is no command 'prun'; see hldctl --help"),
     ("config sett", 2, "there is no command 'config sett'. Did you mean 'set'"),
     ('"fix the test"', 2, 'to start a session: hldctl launch "fix the test"'),
@@ -38,6 +39,13 @@ MISTAKES = [
     ("launch Hi --timeout 0", 2, "--timeout: must be greater than zero"),
     ("launch Hi --timeout", 2, "--timeout needs a value; see hldctl launch --help"),
     ("launch Hi --max-budget-usd '$5'", 2, "write 5 or 0.50"),
+    ("launch Hi -C a-file", 2, "a-file is not a directory"),
+    ("launch Hi --mcp-config nosuch.json", 2, "--mcp-config nosuch.json cannot be read: No such file"),
+    ("launch Hi --settings '{bad'", 2, "--settings is not valid JSON"),
+    ("launch Hi --env NOSUCH", 2, "write NOSUCH=VALUE to set it"),
+    ("launch Hi --group nosuch", 2, "as in nosuch = 2"),
+    ("launch Hi --name 'my name'", 2, "start with a letter or digit"),
+    ("launch Hi --approval-timeout 30m", 2, "write 30m=deny or 30m=allow"),
     ("launch Hi --if-running skip", 2, "--name"),
     ("launch Hi --yolo", 2, "to allow everything without asking: --dangerously-skip-permissions"),
     ("launch Hi --allowedTools Bash", 2, "write --allowed-tools TOOL"),
@@ -57,6 +65,8 @@ MISTAKES = [
     ("show zzzz", 3, "`hldctl ls --all` lists all sessions"),
     ("ls last", 2, "unexpected argument 'last'; see hldctl ls --help"),
     ("ls --status done", 2, "'waiting_input'"),
+    ("ls --format json", 2, "for JSON there is --json"),
+    ("approve last", 3, "`hldctl approvals` lists the pending ones"),
     ("set last --model opus", 2, "hldctl continue ID --model MODEL"),
     ("interrupt --all last", 2, "Give either the ids of the sessions to stop, or --all, not both."),
     ("launch Hi --env 'A B=1'", 2, "--env 'A B'"),
@@ -69,6 +79,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("typed", "exit_code", "answer"), MISTAKES, ids=[typed for typed, _, _ in MISTAKES])
 def test_mistake_gets_one_line_with_the_way_out(sandbox: Sandbox, typed: str, exit_code: int, answer: str) -> None:
+    (sandbox.work / "a-file").touch()
     done = sandbox.run(*shlex.split(typed))
     assert (done.returncode, done.stdout) == (exit_code, "")
     assert answer in done.stderr
