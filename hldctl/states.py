@@ -100,3 +100,4 @@ class FeedType(StrEnum):
     SESSION_SETTINGS_CHANGED = "session_settings_changed"
     NEW_APPROVAL = "new_approval"
     APPROVAL_RESOLVED = "approval_resolved"
+    SESSION_DELETED = "session_deleted"

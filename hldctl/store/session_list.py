@@ -22,10 +22,20 @@ class Listing(NamedTuple):
     statuses: tuple[Status, ...] = ()
     created_since: int | None = None
     search: str | None = None
+    directory: str | None = None
+    """An absolute path; sessions in directories below it match, too."""
+    name: str | None = None
+    group: str | None = None
     sort: str = "created_at"
     limit: int | None = None
     columns: tuple[str, ...] | None = None
     """The columns to read; None for all. Prompts and results can be long."""
+
+    @property
+    def has_filters(self) -> bool:
+        """True if sessions that are not archived can be missing in the list."""
+        filters = (self.created_since, self.search, self.directory, self.name, self.group)
+        return bool(self.statuses) or any(value is not None for value in filters)
 
 
 def find_sessions(listing: Listing) -> list[Session]:
@@ -41,6 +51,15 @@ def find_sessions(listing: Listing) -> list[Session]:
         query = query.where(
             SessionTable.title.contains(word) | SessionTable.summary.contains(word) | SessionTable.query.contains(word)
         )
+    if listing.directory is not None:
+        root = listing.directory.rstrip("/")
+        # "0" is the character after "/".
+        is_below = (SessionTable.working_dir >= f"{root}/") & (SessionTable.working_dir < f"{root}0")
+        query = query.where((SessionTable.working_dir == listing.directory) | is_below)
+    if listing.name is not None:
+        query = query.where(SessionTable.name == listing.name)
+    if listing.group is not None:
+        query = query.where(SessionTable.group_name == listing.group)
     query = query.order_by(getattr(SessionTable, listing.sort).desc(), SQL("rowid").desc())
     return _fetch_sessions(query.limit(listing.limit) if listing.limit is not None else query)
 

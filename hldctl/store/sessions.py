@@ -90,9 +90,13 @@ def ids_with_prefix(prefix: str, limit: int = 2) -> list[str]:
     return _ids("SELECT id FROM sessions WHERE id >= ? AND id < ? LIMIT ?", prefix, prefix + "\x7f", limit)
 
 
-def newest_id_with_name(name: str) -> str | None:
-    """Return the id of the newest session with this name; None if there is none."""
-    return next(iter(_ids("SELECT id FROM sessions WHERE name = ? ORDER BY created_at DESC LIMIT 1", name)), None)
+def id_with_name(name: str) -> str | None:
+    """Return the id of the session with this name: one that runs, else the newest queued one, else the newest."""
+    query = (
+        "SELECT id FROM sessions WHERE name = ?"
+        " ORDER BY completed_at IS NOT NULL, status = 'queued', created_at DESC, rowid DESC LIMIT 1"
+    )
+    return next(iter(_ids(query, name)), None)
 
 
 def newest_id() -> str | None:
@@ -351,8 +355,11 @@ def ids_ended_before(end_ms: int, *, keep: int) -> list[str]:
     )
 
 
-def delete(session_id: str) -> None:
-    """Delete a session and all its rows, in batches so that other writers do not wait long."""
+def delete(session_id: str, now: int | None = None) -> None:
+    """Delete a session and all its rows, in batches so that other writers do not wait long.
+
+    `now` is the time of the event in the feed, in milliseconds since 1970; None for a deletion without an event.
+    """
     for table in ("conversation_events", "feed"):
         query = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE session_id = ? LIMIT ?)"
         deleted = _DELETE_BATCH_ROWS
@@ -361,7 +368,16 @@ def delete(session_id: str) -> None:
                 execute(query, (session_id, _DELETE_BATCH_ROWS))
                 deleted = int(execute("SELECT changes()").fetchone()[0])
     with transaction():
+        row = execute("SELECT run_id, status, name FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        if row is not None and now is not None:
+            event = (FeedType.SESSION_DELETED, session_id, row[0], now, {"status": row[1], "name": row[2]})
+            feed.publish_deletion(event)
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+
+
+def count() -> int:
+    """Return the number of all sessions."""
+    return int(execute("SELECT count(*) FROM sessions").fetchone()[0])
 
 
 def run_ids() -> list[tuple[str, str]]:

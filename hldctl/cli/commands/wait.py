@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output, standard_streams
+from hldctl.cli.params import StatusChoice
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup, wait
@@ -20,7 +21,10 @@ def command(
     sessions: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to wait for.")],
     any_of_them: Annotated[bool, typer.Option("--any", help="Wait until one of them has ended.")] = False,
     until: Annotated[
-        Status | None, typer.Option(metavar="STATUS", help="Wait until they have this status, or have ended.")
+        Status | None,
+        typer.Option(
+            click_type=StatusChoice(), metavar="STATUS", help="Wait until they have this status, or have ended."
+        ),
     ] = None,
     results: Annotated[bool, typer.Option("--results", help="Print the results, in the order of the IDs.")] = False,
     as_json: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -63,6 +64,7 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
         if not options.quiet:
             _warn(launched)
             _warn_about_ci_runner()
+            _print_next_command(launched, options)
         return
     signals = _Signals()
     signals.catch()
@@ -134,6 +136,12 @@ def _await_start(state: StateDirectory, launched: LaunchResult) -> None:
 def _warn_about_ci_runner() -> None:
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         output.print_note("hint: CI runners kill background processes when the job ends; add --wait")
+
+
+def _print_next_command(launched: LaunchResult, options: AttachOptions) -> None:
+    """Print how to follow the session, if a person sees it together with the id."""
+    if sys.stdout.isatty() and sys.stderr.isatty() and not options.as_json:
+        output.print_note(f"next: hldctl tail -f {launched.session_id[:8]}")
 
 
 def _print_launched(state: StateDirectory, launched: LaunchResult, options: AttachOptions) -> None:

@@ -16,6 +16,12 @@ from hldctl.system.watcher import Wakeup
 _PAGE = 500
 
 
+def last_id(state: StateDirectory) -> int:
+    """Return the id of the newest event; 0 without events."""
+    with open_for_reading(state):
+        return feed.last_id()
+
+
 def feed_events(
     state: StateDirectory,
     *,

@@ -64,7 +64,7 @@ def request_ids_with_prefix(ref: str) -> list[str]:
 
 def _matching_session(ref: str) -> str | None:
     """Return the id of a session with this name or id prefix; None if there is none."""
-    return sessions.newest_id_with_name(ref) or next(iter(sessions.ids_with_prefix(ref.lower())), None)
+    return sessions.id_with_name(ref) or next(iter(sessions.ids_with_prefix(ref.lower())), None)
 
 
 def only_pending_request(state: StateDirectory, session: str) -> str:
