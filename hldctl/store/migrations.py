@@ -243,6 +243,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX command_tokens_by_session ON command_tokens (session_id)",
     ),
     ("ALTER TABLE conversation_events ADD COLUMN note_kind TEXT",),
+    (
+        "ALTER TABLE sessions ADD COLUMN background_tasks TEXT",
+        "ALTER TABLE sessions ADD COLUMN turn_ended_at INTEGER",
+    ),
 )
 
 
