@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -215,14 +215,12 @@ def tool_call(session_id: str, tool_id: str) -> Event | None:
     return None if row is None else Event._make(row)
 
 
-def oldest_open_call(session_id: str) -> int | None:
-    """Return when the oldest open tool call began, in milliseconds since 1970; None if no call is open."""
-    row = execute(
-        "SELECT min(created_at) FROM conversation_events"
-        " WHERE session_id = ? AND event_type = 'tool_call' AND is_completed = 0",
-        (session_id,),
-    ).fetchone()
-    return None if row is None or row[0] is None else int(row[0])
+def oldest_open_call(session_id: str, others: Collection[str | None] = ()) -> int | None:
+    """Return when the oldest call that is open or among `others` began, in milliseconds since 1970; None if none."""
+    calls = "SELECT min(created_at) FROM conversation_events WHERE session_id = ? AND event_type = 'tool_call'"
+    times = [execute(f"{calls} AND is_completed = 0", (session_id,)).fetchone()]
+    times += [execute(f"{calls} AND tool_id = ?", (session_id, tool_id)).fetchone() for tool_id in others if tool_id]
+    return min((int(time) for (time,) in times if time is not None), default=None)
 
 
 def last_sequence_before(session_id: str, time_ms: int) -> int:

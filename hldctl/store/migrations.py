@@ -255,6 +255,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("ALTER TABLE conversation_events ADD COLUMN note_kind TEXT",),
     (_DELETIONS,),
+    (
+        "ALTER TABLE sessions ADD COLUMN background_tasks TEXT",
+        "ALTER TABLE sessions ADD COLUMN turn_ended_at INTEGER",
+    ),
 )
 
 

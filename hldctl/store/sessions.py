@@ -23,7 +23,7 @@ _RUN_STATE = (
 _PROGRESS_FIELDS = (
     *("id", "name", "title", "working_dir", "status", "end_reason", "error_message", "created_at", "started_at"),
     *("completed_at", "duration_ms", "num_turns", "cost_usd", "effective_context_tokens", "context_window"),
-    "extra_arguments",
+    *("extra_arguments", "background_tasks", "turn_ended_at"),
 )
 
 
@@ -174,6 +174,13 @@ def progress(session_ids: Collection[str]) -> dict[str, Session]:
     """Return the columns that change while a session runs, and those that identify it, by session id."""
     query = f"SELECT {', '.join(_PROGRESS_FIELDS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
     return {row["id"]: Session.from_columns(row) for row in _rows(query, (json.dumps(list(session_ids)),))}
+
+
+def background_tasks(session_id: str) -> list[dict[str, Any]]:
+    """Return the tasks of a session that run in the background, as objects."""
+    row = execute("SELECT background_tasks FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    tasks: list[dict[str, Any]] = json.loads((row and row[0]) or "[]")
+    return tasks
 
 
 def statuses(session_ids: Collection[str]) -> dict[str, Status]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -155,10 +155,20 @@ def _print_each(ids: Sequence[str], *, quiet: bool, template: Template | None) -
         return
     objects = (json_view.session_object(session) for session in read_sessions(ids, EXPOSED_COLUMNS))
     if template is None:
-        output.print_json_array(objects)
+        _print_json(objects)
         return
     for values in objects:
         output.print_data(template.line(values))
+
+
+def _print_json(objects: Iterator[dict[str, Any]]) -> None:
+    # Imported here: only JSON and a terminal need it.
+    from hldctl.sessions.inspect import activity
+
+    activities = activity.load_activities()
+    output.print_json_array(
+        values | {"activity": activity.activity_object(activities.get(values["id"]))} for values in objects
+    )
 
 
 def _parse_template(text: str) -> Template:

@@ -29,7 +29,7 @@ from hldctl.store.session import Session
 # In characters; --json has the full rule.
 _MAX_RULE_LENGTH = 500
 # Fields that are printed separately, or that are only useful to scripts.
-_SEPARATE_FIELDS = ("query", "summary", "result_content", "run_id", "permission_denials")
+_SEPARATE_FIELDS = ("query", "summary", "result_content", "run_id", "permission_denials", "background_tasks")
 
 
 def command(
@@ -60,7 +60,7 @@ def command(
         with _pager(as_json):
             _print_snapshots(details.load_file_snapshots(state, inspection.session.id), as_json=as_json)
     elif as_json:
-        output.print_json(_json_object(inspection))
+        output.print_json(_json_object(inspection) | {"activity": _activity(state, inspection.session.id)})
     elif rich_console.can_draw():
         _draw(inspection, state)
     else:
@@ -87,6 +87,14 @@ def _draw(inspection: SessionDetails, state: StateDirectory) -> None:
         last_words = None if doing is None else activity.latest_reply(session.id)
     page = session_page.Page(inspection, str(state.session(session.id).directory), doing, last_words)
     session_page.draw(page, rich_console.console())
+
+
+def _activity(state: StateDirectory, session_id: str) -> dict[str, Any] | None:
+    # Imported here: only JSON and a terminal need it.
+    from hldctl.sessions.inspect import activity
+
+    with open_for_reading(state):
+        return activity.activity_object(activity.load_activities().get(session_id))
 
 
 def _json_object(inspection: SessionDetails) -> dict[str, Any]:
@@ -136,6 +144,8 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
     for approval in inspection.pending_requests:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waiting for approval", f"{pending_request(approval)}, since {since}")
+    for task in fields["background_tasks"] or ():
+        _print_line("background task", output.one_line(f"{task['kind']}: {task['description']}"))
     for rule in inspection.rules:
         _print_line("always allowed", output.truncate(f"{rule['id']}: {rule['words']}", _MAX_RULE_LENGTH))
     if inspection.namespace_advice:

@@ -10,8 +10,10 @@ from rich.text import Text
 
 from hldctl.cli.output import escape_control_chars
 from hldctl.cli.render import session_end, tool_calls
+from hldctl.cli.render.activity import describe_tasks
 from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
+from hldctl.sessions.inspect.activity import background_tasks
 from hldctl.states import Status
 from hldctl.store.events import Event
 from hldctl.store.session import Session
@@ -64,13 +66,30 @@ def _progress(session: Session, calls: Sequence[Event], draft: str, turns: int, 
     end = Text("".join(f" · {number}" for number in session_end.numbers(session, turns)), "dim")
     if status in _STATUS_TEXTS:
         line.append(_STATUS_TEXTS[status], style)
-    if len(calls) == 1 and status in (Status.RUNNING, Status.WAITING_INPUT):
+    waiting = _waiting_text(session) if status is Status.RUNNING else ""
+    if waiting:
+        line.append(waiting)
+    elif len(calls) == 1 and status in (Status.RUNNING, Status.WAITING_INPUT):
         line.append(": " if status in _STATUS_TEXTS else "", style)
         # A long command is truncated in favour of the numbers.
         line.append_text(_call(calls[0], session, width - 1 - line.cell_len - end.cell_len))
     elif status not in _STATUS_TEXTS:
-        line.append(f"{len(calls)} calls" if calls else "writing" if draft else "thinking")
+        doing = f"{len(calls)} calls" if calls else "writing" if draft else "thinking"
+        line.append(doing + _other_tasks(session))
     return line.append_text(end)
+
+
+def _waiting_text(session: Session) -> str:
+    """Return what the model waits for in the background; empty while it works."""
+    tasks = background_tasks(session.background_tasks or ())
+    if not tasks or session.turn_ended_at is None:
+        return ""
+    return f"waiting for {describe_tasks(tasks)} ({format_duration(time.time() * 1000 - tasks[0].started_at)})"
+
+
+def _other_tasks(session: Session) -> str:
+    tasks = background_tasks(session.background_tasks or ())
+    return f" (+{describe_tasks(tasks)})" if tasks else ""
 
 
 def _started_at_ms(session: Session) -> int:
