@@ -14,11 +14,11 @@ from rich.text import Text
 from hldctl.cli.output import escape_control_chars, one_line
 from hldctl.cli.render import edit_diff, tool_calls, wrap
 from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line
-from hldctl.cli.render.format import noticeable_duration
+from hldctl.cli.render.format import format_duration, noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
 from hldctl.cli.render.permission_request import Line
 from hldctl.sessions.inspect.tool_calls import ToolCalls
-from hldctl.states import ApprovalStatus, EventType
+from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
 from hldctl.store.session import Session
@@ -77,6 +77,11 @@ class ConversationScreen:
                 call = self.calls.end(event)
                 parts = list(self._result_parts(call, event, depth))
                 return self._render_below_heading(call or event, "tool", depth, parts)
+            case EventType.SYSTEM if event.note_kind == NoteKind.TASK_OF_CALL:
+                return ""
+            case EventType.SYSTEM if event.note_kind == NoteKind.TASK_ENDED and (call := self.calls.end(event)):
+                parts = list(self._task_end_parts(call, event))
+                return self._render_below_heading(call, "tool", self.calls.depth(call), parts)
         return self._render_below_heading(event, "note", depth, [Text(f"· {_one_line(event.content)}", "dim")])
 
     def render_open_calls(self) -> str:
@@ -84,6 +89,7 @@ class ConversationScreen:
         if self._tools is Detail.NONE:
             return ""
         parts = [self._call_line("○", "yellow", call, "no result", "dim") for call in self.calls.open]
+        parts += [self._call_line("○", "yellow", call, "not finished", "dim") for call in self.calls.in_background]
         return self._render_parts("tool", 0, parts)
 
     def render_end(self, closing: Text) -> str:
@@ -143,7 +149,10 @@ class ConversationScreen:
         if call is None:
             yield Text.assemble(("✗ " if result.is_error else "✓ ", "dim"), (tool_calls.outcome(result), "dim"))
             return
-        took = noticeable_duration(result.created_at - call.created_at)
+        if result.note_kind == NoteKind.TASK_RECEIPT:
+            yield self._call_line("▸", "cyan", call, "started in the background", "dim")
+            return
+        took = noticeable_duration(self.calls.duration_ms(call, result))
         if result.is_error:
             hint = tool_calls.outcome(result)
             denial = "denied: " if self.calls.is_denied(call) else ""
@@ -154,9 +163,16 @@ class ConversationScreen:
             if self._tools is Detail.BRIEF:
                 yield _small_diff(diff)
         else:
-            yield self._call_line("✓", "green", call, tool_calls.outcome(result), "dim", took)
+            yield self._call_line("✓", "green", call, tool_calls.outcome(result, call.tool_name), "dim", took)
         if self._tools is Detail.FULL:
             yield from _whole_call(call, result)
+
+    def _task_end_parts(self, call: Event, end: Event) -> Iterator[RenderableType]:
+        if self._tools is Detail.NONE:
+            return
+        took = format_duration(self.calls.duration_ms(call, end), tenths=True)
+        sign, colour = ("✗", "red") if end.is_error else ("✓", "green")
+        yield self._call_line(sign, colour, call, tool_calls.task_outcome(end), colour if end.is_error else "dim", took)
 
     def _call_line(
         self, sign: str, colour: str, call: Event, outcome: str, outcome_style: str, took: str = ""

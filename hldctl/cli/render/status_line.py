@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from hldctl.cli.output import escape_control_chars
-from hldctl.cli.render import tool_calls
+from hldctl.cli.render import run_time, tool_calls
 from hldctl.cli.render.activity import describe_tasks
 from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
@@ -52,7 +52,8 @@ def closing_line(session: Session) -> Text:
     text = f"{_END_SIGNS[status]} {status}"
     if session.end_reason not in (EndReason.SUCCESS, EndReason.INTERRUPTED, EndReason.ERROR, None):
         text += f" ({session.end_reason.replace('_', ' ')})"
-    numbers = " · ".join([format_duration(session.duration_ms or 0), *_numbers(session, 0)])
+    times = [format_duration(run_time.run_time_ms(session) or 0), run_time.time_at_work(session)]
+    numbers = " · ".join([*filter(None, times), *_numbers(session, 0)])
     line = Text.assemble((text, STYLES[status]), (f"  {numbers}", "dim"))
     if session.error_message:
         line.append(f"\n  {escape_control_chars(session.error_message).strip()}", "red")
