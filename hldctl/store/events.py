@@ -181,12 +181,13 @@ class OutlineEntry(NamedTuple):
     parent_tool_use_id: str | None
     tool_result_for_id: str | None
     is_error: bool
+    note_kind: str | None
 
 
 _BEGINNING_CHARACTERS = 200
 _SELECT_OUTLINE = f"""SELECT sequence, event_type, role,
 CASE WHEN event_type = 'message' AND role = 'user' THEN substr(content, 1, {_BEGINNING_CHARACTERS}) ELSE '' END,
-tool_id, tool_name, parent_tool_use_id, tool_result_for_id, is_error
+tool_id, tool_name, parent_tool_use_id, tool_result_for_id, is_error, note_kind
 FROM conversation_events WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
 _SELECT_ONE = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND sequence = ?"
 

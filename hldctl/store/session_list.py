@@ -10,7 +10,7 @@ from peewee import SQL
 from hldctl.states import Status
 from hldctl.store.connection import require_order
 from hldctl.store.session import Session
-from hldctl.store.session_table import SessionTable
+from hldctl.store.session_table import RUN_TIME, SessionTable
 
 _BATCH_SIZE = 200
 
@@ -27,6 +27,7 @@ class Listing(NamedTuple):
     name: str | None = None
     group: str | None = None
     sort: str = "created_at"
+    """A column, or `run_time`: the time from start to end."""
     limit: int | None = None
     columns: tuple[str, ...] | None = None
     """The columns to read; None for all. Prompts and results can be long."""
@@ -60,7 +61,8 @@ def find_sessions(listing: Listing) -> list[Session]:
         query = query.where(SessionTable.name == listing.name)
     if listing.group is not None:
         query = query.where(SessionTable.group_name == listing.group)
-    query = query.order_by(getattr(SessionTable, listing.sort).desc(), SQL("rowid").desc())
+    sort_key = RUN_TIME if listing.sort == "run_time" else getattr(SessionTable, listing.sort)
+    query = query.order_by(sort_key.desc(), SQL("rowid").desc())
     return _fetch_sessions(query.limit(listing.limit) if listing.limit is not None else query)
 
 

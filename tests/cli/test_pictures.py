@@ -129,7 +129,10 @@ def set_spending(gallery: Gallery) -> None:
     for day, session_id in enumerate(gallery.ids.values()):
         values = (_MIDNIGHT_MS + day * _DAY_MS, 0.4 + (day * 7 % 5) * 0.55, (3 + day * 5 % 7) * 4 * _MINUTE_MS)
         gallery.sandbox.sql(
-            "UPDATE sessions SET created_at = ?, cost_usd = ?, duration_ms = ? WHERE id = ?", *values, session_id
+            "UPDATE sessions SET created_at = ?1, started_at = ?1, cost_usd = ?2, duration_ms = ?3,"
+            " completed_at = iif(completed_at IS NULL, NULL, ?1 + ?3) WHERE id = ?4",
+            *values,
+            session_id,
         )
 
 

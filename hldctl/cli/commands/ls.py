@@ -64,7 +64,7 @@ _SORT_COLUMNS = {
     SortKey.ACTIVITY: "last_activity_at",
     SortKey.COST: "cost_usd",
     SortKey.TURNS: "num_turns",
-    SortKey.DURATION: "duration_ms",
+    SortKey.DURATION: "run_time",
 }
 
 

@@ -14,6 +14,7 @@ _SIGNS = {
     CallStatus.ERROR: "✗",
     CallStatus.DENIED: "✗",
     CallStatus.WAITING: "?",
+    CallStatus.STARTED: "▸",
     CallStatus.OPEN: "○",
 }
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hldctl.cli.output import escape_control_chars, escape_invisible_line, one_line, truncate_to_width
 from hldctl.cli.render import tool_result
-from hldctl.states import ApprovalStatus, EventType
+from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import origin as origin_of
 from hldctl.store.events import Event
@@ -106,6 +106,10 @@ def answerer(approval: Approval) -> str:
 def _detail(event: Event, levels: DetailLevels) -> Detail | None:
     if event.event_type == EventType.THINKING:
         return levels.thinking
+    if event.note_kind == NoteKind.TASK_OF_CALL:
+        return Detail.NONE
+    if event.note_kind == NoteKind.TASK_ENDED:
+        return levels.tools
     return levels.tools if event.event_type in (EventType.TOOL_CALL, EventType.TOOL_RESULT) else None
 
 
@@ -120,6 +124,10 @@ def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
             if whole_input:
                 return label, json.dumps(json.loads(event.tool_input or "null"), indent=2, ensure_ascii=False)
             return label, truncate_to_width(escape_invisible_line(event.tool_input or ""), _MAX_INPUT)
+        case EventType.TOOL_RESULT if event.note_kind == NoteKind.TASK_RECEIPT:
+            return "started", "in the background"
         case EventType.TOOL_RESULT:
             return ("error" if event.is_error else "result"), tool_result.text(event) or "(no output)"
+        case EventType.SYSTEM if event.note_kind == NoteKind.TASK_ENDED:
+            return ("error" if event.is_error else "note"), event.content or ""
     return "note", event.content or ""

@@ -16,7 +16,7 @@ from hldctl.claude.tools import SHELL_TOOLS
 from hldctl.cli.output import escape_control_chars, one_line
 from hldctl.cli.render import edit_diff, tool_calls, tool_result, wrap
 from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line, denial, is_shown_with_result
-from hldctl.cli.render.format import noticeable_duration
+from hldctl.cli.render.format import format_duration, noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
 from hldctl.cli.render.permission_request import Line
 from hldctl.sessions.inspect.tool_calls import ToolCalls
@@ -90,6 +90,11 @@ class ConversationScreen:
                 call = self.calls.end(event)
                 parts = list(self._result_parts(call, event, depth))
                 return self._render_below_heading(call or event, "tool", depth, parts)
+            case EventType.SYSTEM if event.note_kind == NoteKind.TASK_OF_CALL:
+                return ""
+            case EventType.SYSTEM if event.note_kind == NoteKind.TASK_ENDED and (call := self.calls.end(event)):
+                parts = list(self._task_end_parts(call, event))
+                return self._render_below_heading(call, "tool", self.calls.depth(call), parts)
         is_denial = event.note_kind == NoteKind.PERMISSION_DENIED
         if is_denial and self._tools is not Detail.NONE and self.calls.has_denied():
             return ""
@@ -100,6 +105,7 @@ class ConversationScreen:
         if self._tools is Detail.NONE:
             return ""
         parts = [self._call_line("○", "yellow", call, "no result", "dim") for call in self.calls.open]
+        parts += [self._call_line("○", "yellow", call, "not finished", "dim") for call in self.calls.in_background]
         return self._render_parts("tool", 0, parts)
 
     def render_end(self, closing: Text) -> str:
@@ -163,7 +169,10 @@ class ConversationScreen:
         if call is None:
             yield Text.assemble(("✗ " if result.is_error else "✓ ", "dim"), (tool_calls.outcome(result), "dim"))
             return
-        took = noticeable_duration(result.created_at - call.created_at)
+        if result.note_kind == NoteKind.TASK_RECEIPT:
+            yield self._call_line("▸", "cyan", call, "started in the background", "dim")
+            return
+        took = noticeable_duration(self.calls.duration_ms(call, result))
         if result.is_error:
             hint = tool_calls.outcome(result)
             denied = self.calls.denied_request(call)
@@ -179,10 +188,18 @@ class ConversationScreen:
                 yield _small_diff(diff)
         else:
             shown = tool_result.text(result) if call.tool_name in SHELL_TOOLS and self._tools is Detail.BRIEF else ""
-            yield self._call_line("✓", "green", call, "" if shown.strip() else tool_calls.outcome(result), "dim", took)
+            outcome = "" if shown.strip() else tool_calls.outcome(result, call.tool_name)
+            yield self._call_line("✓", "green", call, outcome, "dim", took)
             yield from _first_lines(shown)
         if self._tools is Detail.FULL:
             yield from _whole_call(call, result)
+
+    def _task_end_parts(self, call: Event, end: Event) -> Iterator[RenderableType]:
+        if self._tools is Detail.NONE:
+            return
+        took = format_duration(self.calls.duration_ms(call, end), tenths=True)
+        sign, colour = ("✗", "red") if end.is_error else ("✓", "green")
+        yield self._call_line(sign, colour, call, tool_calls.task_outcome(end), colour if end.is_error else "dim", took)
 
     def _call_line(
         self, sign: str, colour: str, call: Event, outcome: str, outcome_style: str, took: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hldctl.cli.render import run_time
 from hldctl.cli.render.format import dollars, format_duration
 from hldctl.states import EndReason
 from hldctl.store.session import Session
@@ -29,4 +30,6 @@ def numbers(session: Session, turns: int = 0) -> list[str]:
 
 def sentence(session: Session) -> str:
     """Return the outcome of a session with its duration and numbers, on one line."""
-    return " · ".join([f"{outcome(session)} after {format_duration(session.duration_ms or 0)}", *numbers(session)])
+    return " · ".join(
+        [f"{outcome(session)} after {format_duration(run_time.run_time_ms(session) or 0)}", *numbers(session)]
+    )

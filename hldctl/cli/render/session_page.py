@@ -15,6 +15,7 @@ from hldctl.cli.output import one_line, truncate
 from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
 from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
+from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, context_style, ending
 from hldctl.cli.render.session_text import denied_tools, next_commands, settings
 from hldctl.cli.terminal.rich_console import STYLES
@@ -75,8 +76,9 @@ def _header(page: Page, now: float, width: int) -> Iterator[Text]:
 def _times(session: Session, now: float) -> str:
     if session.completed_at is not None:
         reason_text = f", {reason}" if (reason := ending(session)) else ""
-        duration = f" after {clock(session.duration_ms / 1000)}" if session.duration_ms is not None else ""
-        return f"{duration}{reason_text}, {age(now - session.completed_at / 1000)} ago"
+        work = f" ({at_work})" if (at_work := time_at_work(session)) else ""
+        total = clock((run_time_ms(session) or 0) / 1000)
+        return f" after {total}{work}{reason_text}, {age(now - session.completed_at / 1000)} ago"
     if session.status == Status.STARTING:
         return ""
     if session.started_at is None:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from hldctl.cli.output import escape_control_chars
-from hldctl.cli.render import session_end, tool_calls
+from hldctl.cli.render import run_time, session_end, tool_calls
 from hldctl.cli.render.activity import describe_tasks
 from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
@@ -50,7 +50,8 @@ def closing_line(session: Session) -> Text:
     """Return how the session ended, and its error message if any."""
     status = Status(session.status)
     text = f"{_END_SIGNS[status]} {session_end.outcome(session)}"
-    numbers = " · ".join([format_duration(session.duration_ms or 0), *session_end.numbers(session)])
+    times = [format_duration(run_time.run_time_ms(session) or 0), run_time.time_at_work(session)]
+    numbers = " · ".join([*filter(None, times), *session_end.numbers(session)])
     line = Text.assemble((text, STYLES[status]), (f"  {numbers}", "dim"))
     if session.error_message:
         line.append(f"\n  {escape_control_chars(session.error_message).strip()}", "red")

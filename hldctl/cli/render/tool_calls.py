@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 from hldctl.cli.output import one_line, truncate
@@ -14,6 +15,8 @@ from hldctl.store.events import Event
 EDITS = frozenset({"Edit", "MultiEdit", "Write"})
 
 _MAX_NAME_LENGTH = 40
+# Read numbers the lines; after the last newline of the file it shows the number of one more, without its tab here.
+_LAST_EMPTY_LINE = re.compile(r"(?:\n|^) *\d+$")
 # Characters; a terminal shows as many as fit.
 _MAX_LENGTH = 500
 
@@ -44,13 +47,18 @@ def subagent_name(call: Event) -> str:
     return next((truncate(text, _MAX_NAME_LENGTH) for text in texts if isinstance(text, str) and text), name(call))
 
 
-def outcome(result: Event) -> str:
-    """Return the number of lines of a result; for an error its first line, and the second after a bare exit code."""
+def outcome(result: Event, tool: str | None = None) -> str:
+    """Return the number of lines of a result; for an error its first line, and the second after a bare exit code.
+
+    `tool` is the name of the tool, if known.
+    """
     text = tool_result.text(result).strip()
     if result.is_error:
         first, *others = [one_line(line) for line in text.splitlines()[:20] if line.strip()] or ["failed"]
         hint = f"{first}: {others[0]}" if first.startswith("Exit code") and others else first
         return truncate(hint.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>"), _MAX_LENGTH)
+    if tool == "Read":
+        text = _LAST_EMPTY_LINE.sub("", text)
     count = text.count("\n") + 1 if text else 0
     return {0: "no output", 1: "1 line"}.get(count, f"{count} lines")
 
@@ -61,6 +69,11 @@ def error_output(result: Event) -> str:
     if first.startswith("Exit code") and "\n" not in rest.strip():
         return ""
     return rest
+
+
+def task_outcome(end: Event) -> str:
+    """Return how a task in the background ended: where it ran, or what Claude Code says about a failure."""
+    return truncate(end.content or "failed", _MAX_LENGTH) if end.is_error else "in the background"
 
 
 def tool_input(event: Event) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from hldctl.cli.render.program_output import plain_output
 from hldctl.store.events import Event
 
 # Claude Code 2.1.332 gives the model this text about a call that the user has stopped; other text follows.
 _STOPPED = "The user doesn't want to proceed with this tool use."
-# In place of the output of a command that has written nothing.
-_NO_OUTPUT = "(Bash completed with no output)"
+# What it gives the model instead of an empty result.
+_NO_OUTPUT = re.compile(r"\(\w+ completed with no output\)")
 
 
 def text(result: Event) -> str:
@@ -16,4 +18,4 @@ def text(result: Event) -> str:
     content = result.tool_result_content or ""
     if result.is_error and content.startswith(_STOPPED):
         return "interrupted"
-    return "" if content.strip() == _NO_OUTPUT else plain_output(content)
+    return "" if _NO_OUTPUT.fullmatch(content.strip()) else plain_output(content)
