@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output, standard_streams
+from hldctl.cli.render import ending
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup, wait
@@ -47,6 +48,8 @@ def command(
     elif any_of_them:
         for session in in_order:
             output.print_data(session.id)
+    for message in filter(None, map(ending.problem, in_order)):
+        output.print_note(message)
     raise typer.Exit(wait.worst_exit_code(reached))
 
 
@@ -54,5 +57,3 @@ def _print_results(sessions: list[Session]) -> None:
     for session in sessions:
         if session.result_content is not None:
             output.print_data(output.escape_at_terminal(session.result_content))
-        if session.error_message:
-            output.print_note(f"{session.id}: {output.escape_control_chars(session.error_message)}")

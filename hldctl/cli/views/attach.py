@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -53,7 +55,8 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
     # A failure to write does not change the session's result. With a terminal that is gone, though, the command ends.
     if not options.is_drawn:
         standard_streams.tolerate_write_errors(
-            output.print_write_error if options.wait or options.follow else _ignore, reader_may_leave=options.follow
+            output.print_write_error if options.wait or options.follow else _ignore,
+            reader_may_leave=options.follow and not options.wait,
         )
     if not options.wait and not options.follow:
         launched = start()
@@ -68,12 +71,13 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
     signals.catch()
     launched = start()
     session_id = launched.session_id
-    if not launched.is_new:
-        _print_launched(state, launched, options)
-        _warn(launched)
-        return
     if not options.quiet:
         _warn(launched)
+    if not launched.is_new:
+        # Without a result. The id of another session must not pass for one; an object says what it is.
+        if options.as_json:
+            _print_launched(state, launched, options)
+        return
     try:
         signals.deliver()
         # On SIGHUP, leave the session running and restore the terminal.
@@ -104,7 +108,8 @@ def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> Non
     if options.is_drawn:
         from hldctl.cli.views import follow_rich
 
-        follow_rich.print_end(state, session_id)
+        with contextlib.redirect_stdout(options.conversation_stream):
+            follow_rich.print_end(state, session_id)
     wait.wait_for_on_end(state, session_id)
 
 
@@ -155,13 +160,14 @@ def _print_launched(state: StateDirectory, launched: LaunchResult, options: Atta
 def _attend(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
     from hldctl.sessions import wait
 
+    if not options.quiet and not options.as_json:
+        output.print_note(f"session {session_id}")
     if options.follow:
         from hldctl.cli.views.follow import print_events
 
-        print_events(state, [session_id], follow=True, as_json=options.as_json)
+        with contextlib.redirect_stdout(options.conversation_stream):
+            print_events(state, [session_id], follow=True, as_json=options.as_json and not options.wait)
     elif not options.quiet:
-        if not options.as_json:
-            output.print_note(f"session {session_id}")
         _print_pending_requests(state, session_id)
     wait.wait_for_sessions(state, [session_id])
     wait.wait_for_on_end(state, session_id)
@@ -180,15 +186,19 @@ def _print_pending_requests(state: StateDirectory, session_id: str) -> None:
 
 
 def _print_result(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
+    from hldctl.cli.render import ending
     from hldctl.sessions import wait
     from hldctl.store.json_view import session_object
 
     (session,) = wait.wait_for_sessions(state, [session_id])
     if options.wait and options.as_json:
         output.print_json(session_object(session))
-    elif options.wait and not options.follow and session.result_content is not None:
+    elif options.wait and session.result_content is not None and not (options.is_drawn and sys.stdout.isatty()):
+        # Otherwise the conversation on the same terminal ends with it.
         output.print_data(output.escape_at_terminal(session.result_content))
     # The rich view has shown the error already.
-    if session.error_message and not options.quiet and not options.is_drawn:
-        output.print_note(output.escape_control_chars(session.error_message))
+    if not options.is_drawn and (message := ending.problem(session)):
+        output.print_note(message)
+    if not options.quiet and (message := ending.denials(session)):
+        output.print_note(message)
     raise typer.Exit(wait.worst_exit_code([session]))
