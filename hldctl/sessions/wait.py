@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from hldctl.errors import ExitCode, Interrupted, NoSuchSession, WrongState
+from hldctl.errors import ExitCode, Interrupted, NoSuchSession, UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.supervisor_health import SupervisorMonitor
@@ -16,6 +17,9 @@ from hldctl.store import sessions
 from hldctl.store.database import open_for_reading, refresh
 from hldctl.store.session import Session
 from hldctl.system.watcher import Wakeup
+
+# Claude Code 2.1.332 refuses an argument after 0.3 s, and reports a missing login after 1 s.
+_FIRST_SIGN_SECONDS = 5.0
 
 POLL_SECONDS = 1.0
 """How often to check whether a supervisor has died, since nothing notifies us of that."""
@@ -68,6 +72,27 @@ def wait_for_conversation(state: StateDirectory, session_id: str) -> Session:
         return session if session.claude_session_id is not None or session.completed_at is not None else None
 
     return _wait_until(look, state, [state.session(session_id).change_signal])
+
+
+def wait_for_first_sign(state: StateDirectory, session_id: str, *, until_reply: bool) -> None:
+    """Wait until Claude Code has begun its conversation, for at most `_FIRST_SIGN_SECONDS`.
+
+    With `until_reply`, wait for the first reply of the model. Raise UnfitEnvironment if Claude Code fails before that:
+    it has refused its arguments, or is not logged in.
+    """
+    deadline = time.monotonic() + _FIRST_SIGN_SECONDS
+
+    def look() -> Session | None:
+        session = _get_session(session_id)
+        # A missing login is reported by a message without tokens.
+        has_begun = bool(session.input_tokens) if until_reply else session.claude_session_id is not None
+        if session.status == Status.FAILED and not has_begun:
+            reason = (session.error_message or str(session.end_reason)).strip().removesuffix(".")
+            raise UnfitEnvironment(f"Claude Code ended at once: {reason}. The session is recorded as {session_id}.")
+        is_over = session.completed_at is not None or bool(session.restarts)
+        return session if has_begun or is_over or time.monotonic() > deadline else None
+
+    _wait_until(look, state, [state.session(session_id).change_signal])
 
 
 def wait_for_replaced(state: StateDirectory, session_id: str) -> None:

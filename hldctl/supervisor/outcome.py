@@ -110,7 +110,7 @@ def _ending_with_result(exit: Exit, outcome: ResultMessage, result: str | None, 
     if outcome.subtype in _REASON_BY_SUBTYPE:
         return _failure(_REASON_BY_SUBTYPE[outcome.subtype], exit, message)
     if login.is_login_missing(result, outcome.api_error_status) and outcome.is_error:
-        return _failure(EndReason.API_ERROR, exit, f"{message}. {login.ADVICE}")
+        return _failure(EndReason.API_ERROR, exit, login.explain_missing_login(message or ""))
     if outcome.subtype == "success" and outcome.is_error:
         return _failure(EndReason.API_ERROR, exit, message)
     if outcome.subtype == "success":

@@ -96,7 +96,7 @@ NOT_LOGGED_IN = "Not logged in · Please run /login"
         (1, SUCCESS, "a result", "on stderr", "on stderr"),
         (1, SUCCESS, "a result", "", "Claude Code exited with code 1 after its result."),
         (1, SUCCESS._replace(is_error=True), "API Error: 529", "on stderr", "API Error: 529"),
-        (1, SUCCESS._replace(is_error=True), NOT_LOGGED_IN, "", f"{NOT_LOGGED_IN}. {ADVICE}"),
+        (1, SUCCESS._replace(is_error=True), NOT_LOGGED_IN, "", f"Not logged in. {ADVICE}"),
         (0, SUCCESS._replace(subtype="news"), "a result", "on stderr", "a result"),
         (0, None, None, "", "Claude Code exited with code 0 and no result."),
         (0, None, None, "on stderr", "on stderr"),

@@ -16,7 +16,7 @@ from hldctl.cli.launch_options import AttachOptions
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
-from hldctl.sessions.launch import LaunchResult
+from hldctl.sessions.launch import Doubt, LaunchResult
 
 # Greater than any event id.
 _AFTER_ALL_EVENTS = 2**53
@@ -62,6 +62,8 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
         launched = start()
         if launched.replaces:
             _await_start(state, launched)
+        elif launched.doubt is not None:
+            _require_first_sign(state, launched)
         _print_launched(state, launched, options)
         if not options.quiet:
             _warn(launched)
@@ -133,6 +135,17 @@ def _await_start(state: StateDirectory, launched: LaunchResult) -> None:
         wait.wait_for_replaced(state, launched.session_id)
     except KeyboardInterrupt:
         output.print_note(f"session {launched.session_id} starts when the session that it replaces has ended")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _require_first_sign(state: StateDirectory, launched: LaunchResult) -> None:
+    """Wait until it is certain that Claude Code has not ended at once; on Ctrl-C, print which session was started."""
+    from hldctl.sessions import wait
+
+    try:
+        wait.wait_for_first_sign(state, launched.session_id, until_reply=launched.doubt is Doubt.LOGIN)
+    except KeyboardInterrupt:
+        output.print_note(f"session {launched.session_id} was started, and continues")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
