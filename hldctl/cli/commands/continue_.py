@@ -29,7 +29,7 @@ def command(
     It continues the conversation and inherits the settings of the other session, except --max-turns and the options
     given here. If the other session is still running, it is interrupted first.
     """
-    text, rest = query_and_rest(ctx, query, options.query_file)
+    text, rest = query_and_rest(ctx, query, options.query_file, quiet=options.attach.quiet)
     chosen = options.session_options(rest)
     state = StateDirectory.from_environment()
     start_and_finish(state, lambda: resume.resume(state, session, text, chosen, ctx.obj["umask"]), options.attach)
