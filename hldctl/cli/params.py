@@ -33,3 +33,4 @@ def bounded_int(minimum: int, maximum: int = 2**53) -> Callable[[str], Any]:
 
 
 seconds_parser = parser(durations.parse_seconds)
+timeout_parser = parser(durations.parse_timeout_seconds)

@@ -181,21 +181,29 @@ def _attend(state: StateDirectory, session_id: str, options: AttachOptions) -> N
         with contextlib.redirect_stdout(options.conversation_stream):
             print_events(state, [session_id], follow=True, as_json=options.as_json and not options.wait)
     elif not options.quiet:
-        _print_pending_requests(state, session_id)
+        _await_end(state, session_id)
     wait.wait_for_sessions(state, [session_id])
     wait.wait_for_on_end(state, session_id)
 
 
-def _print_pending_requests(state: StateDirectory, session_id: str) -> None:
-    """Print permission requests until the session ends: the caller may be the one to answer them."""
+def _await_end(state: StateDirectory, session_id: str) -> None:
+    """Print permission requests until the session ends: the caller may be the one to answer them.
+
+    At a terminal, also show what the session does.
+    """
     from hldctl.cli.render.events_plain import approval_line
+    from hldctl.cli.views.progress import progress_line
     from hldctl.sessions.inspect import follow
     from hldctl.states import ApprovalStatus
     from hldctl.store.approvals import Approval
 
-    for item in follow.events_and_requests(state, [session_id], after=_AFTER_ALL_EVENTS):
-        if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
-            output.print_note(f"{approval_line(item)}; answer with `hldctl approve {item.id[:8]}` or `hldctl deny …`")
+    with progress_line([session_id]) as progress:
+        for update in follow.updates(state, [session_id], after=_AFTER_ALL_EVENTS):
+            for item in update.events:
+                if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
+                    answers = f"answer with `hldctl approve {item.id[:8]}` or `hldctl deny …`"
+                    progress.print_note(f"{approval_line(item)}; {answers}")
+            progress.draw()
 
 
 def _print_result(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
