@@ -1,4 +1,4 @@
-"""Parser for durations as users write them."""
+"""Durations as users write them."""
 
 from __future__ import annotations
 
@@ -39,3 +39,12 @@ def parse_timeout_seconds(text: str) -> float:
     if timeout_seconds == 0:
         raise BadUsage("must be greater than zero.")
     return timeout_seconds
+
+
+def to_text(milliseconds: int) -> str:
+    """Return a duration as a user writes it, such as `1h30m`; parts below a second are dropped."""
+    rest, text = milliseconds // 1000, ""
+    for unit, seconds in _UNITS.items():
+        count, rest = divmod(rest, seconds)
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"

@@ -136,9 +136,10 @@ EXIT_CODE_MEANINGS = {
     ExitCode.FAILED: "A session that the command waited for failed.",
     ExitCode.USAGE: "Usage error.",
     ExitCode.NO_SUCH_SESSION: "No such session, or an ambiguous prefix.",
-    ExitCode.WRONG_STATE: "Not possible in the session's current state.",
+    ExitCode.WRONG_STATE: "Not possible in the session's current state. `wait --until`: completed without that status.",
     ExitCode.ENVIRONMENT: "Environment error: no Claude Code, or an unusable state directory or database.",
     ExitCode.UNWRITABLE: "The session was started or has completed, but standard output is not writable.",
+    ExitCode.STILL_RUNNING: "A session had not ended within `wait --timeout`.",
     ExitCode.TIMED_OUT: "The session was stopped by a timeout.",
     ExitCode.INTERRUPTED: "The session or the command was interrupted.",
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, fields
 from enum import EnumMeta
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TextIO, get_type_hints
 
 import typer
 
@@ -15,7 +16,6 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.cli import output
 from hldctl.cli.params import parser
 from hldctl.cli.terminal import rich_console
-from hldctl.errors import BadUsage
 from hldctl.sessions.options import SessionOptions
 from hldctl.settings.option import Option, Section, options
 from hldctl.settings.permissions import Permissions
@@ -67,14 +67,17 @@ class AttachOptions:
     as_json: bool
     quiet: bool
 
-    def __post_init__(self) -> None:
-        if self.follow and self.as_json and self.wait:
-            raise BadUsage("--follow prints events, but --wait --json prints the session; choose one of them.")
-
     @property
     def is_drawn(self) -> bool:
         """True if the conversation is formatted for a terminal."""
-        return self.follow and not self.as_json and rich_console.can_draw()
+        if not self.follow or (self.as_json and not self.wait):
+            return False
+        return rich_console.can_draw(self.conversation_stream)
+
+    @property
+    def conversation_stream(self) -> TextIO:
+        """The stream for the conversation: with --wait, standard output is for the result alone."""
+        return sys.stderr if self.wait else sys.stdout
 
 
 @dataclass(frozen=True)
@@ -87,18 +90,28 @@ class _AttachParameters:
     wait: Annotated[
         bool,
         typer.Option(
-            "--wait", help="Wait for the end and print the result, as `claude -p` does.", rich_help_panel=Section.OUTPUT
+            "--wait",
+            help="Wait for the end and print the result, as `claude -p` does; Ctrl-C interrupts the session.",
+            rich_help_panel=Section.OUTPUT,
         ),
     ] = False
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="Print the conversation until the session ends.", rich_help_panel=Section.OUTPUT),
+        typer.Option(
+            "--follow",
+            help="Print the conversation until the session ends, with --wait on standard error; Ctrl-C interrupts the "
+            "session.",
+            rich_help_panel=Section.OUTPUT,
+        ),
     ] = False
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the session as JSON.", rich_help_panel=Section.OUTPUT)
     ] = False
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only the id, or the result.", rich_help_panel=Section.OUTPUT)
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Print only the id or the result, and errors.", rich_help_panel=Section.OUTPUT
+        ),
     ] = False
 
 

@@ -8,11 +8,16 @@ from typing import Annotated
 
 import typer
 
+from hldctl.cli import output
 from hldctl.errors import BadUsage
+from hldctl.system.piped_input import PATIENCE_SECONDS, read_piped_input
 
 Query = Annotated[
     str | None,
-    typer.Argument(metavar="QUERY", help="What Claude Code should do; `-` or nothing reads standard input."),
+    typer.Argument(
+        metavar="QUERY",
+        help="What Claude Code should do; piped input is added to it. `-` or nothing reads standard input.",
+    ),
 ]
 
 
@@ -21,18 +26,41 @@ def is_attended() -> bool:
     return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def query_and_rest(ctx: typer.Context, query: str | None, file: Path | None) -> tuple[str, tuple[str, ...]]:
-    """Return the query, and the arguments for Claude Code; raise BadUsage without a query."""
+def query_and_rest(
+    ctx: typer.Context, query: str | None, file: Path | None, *, quiet: bool
+) -> tuple[str, tuple[str, ...]]:
+    """Return the query, with what is piped in after it, and the arguments for Claude Code.
+
+    Raise BadUsage without a query.
+    """
     rest: tuple[str, ...] = ctx.meta.get("rest", ())
     if file is not None:
         if query is not None:
             raise BadUsage("Give the query either as an argument or with --query-file, not both.")
-        return _read_file(file), rest
+        return _with_piped_input(_read_file(file), quiet=quiet), rest
     if query is None and rest:
         query, rest = rest[0], rest[1:]
     if query is None and sys.stdin is not None and sys.stdin.isatty():
         raise BadUsage("A query is missing; give it as an argument, with --query-file, or on standard input.")
-    return (_read_standard_input() if query in (None, "-") else query), rest
+    if query is None or query == "-":
+        return _read_standard_input(), rest
+    return _with_piped_input(query, quiet=quiet), rest
+
+
+def _with_piped_input(query: str, *, quiet: bool) -> str:
+    """Return the query with standard input on the lines after it, as `claude -p` does, if that is meant for it."""
+    piped = read_piped_input()
+    if piped.is_missing and not quiet:
+        output.print_note(
+            f"nothing has arrived on standard input within {PATIENCE_SECONDS:.0f} s; the query is used "
+            'without it; add the output of a slow program with "… $(program)"'
+        )
+    text = piped.data.decode("utf-8", "replace")
+    if not text.strip():
+        return query
+    if not piped.is_certain and not quiet:
+        output.print_note(f"{len(piped.data)} bytes of standard input were added to the query")
+    return f"{query}\n{text}"
 
 
 def _read_file(file: Path) -> str:

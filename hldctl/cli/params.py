@@ -46,3 +46,4 @@ def bounded_int(minimum: int, maximum: int = 2**53) -> Callable[[str], Any]:
 
 seconds_parser = parser(durations.parse_seconds)
 age_parser = parser(durations.parse_age_seconds)
+timeout_parser = parser(durations.parse_timeout_seconds)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
 from hldctl.claude import binary
+from hldctl.claude.login import has_login_traces
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import load
 from hldctl.errors import BadUsage, WrongState
@@ -23,6 +26,15 @@ from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
 
 
+class Doubt(StrEnum):
+    """A reason to expect that Claude Code ends at once, known before it runs."""
+
+    ARGUMENTS = "arguments"
+    """It has arguments that hldctl does not know."""
+    LOGIN = "login"
+    """There is no trace of a login."""
+
+
 @dataclass(frozen=True)
 class LaunchResult:
     """The result of a launch."""
@@ -35,6 +47,8 @@ class LaunchResult:
     """True if it is queued until the sessions with its name that it replaces have ended."""
     sharing: tuple[str, ...] = ()
     """Ids of other sessions that work in the same directory."""
+    doubt: Doubt | None = None
+    """Why Claude Code may end at once."""
 
 
 def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int, *, attended: bool) -> LaunchResult:
@@ -156,7 +170,17 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
     if report.running is not None:
         return LaunchResult(report.running, is_new=False)
     replaces = report.is_queued and request.if_running is IfRunning.REPLACE
-    return LaunchResult(report.session_id, True, report.is_queued, replaces, tuple(report.sharing))
+    doubt = None if report.is_queued else _doubt(request)
+    return LaunchResult(report.session_id, True, report.is_queued, replaces, tuple(report.sharing), doubt)
+
+
+def _doubt(request: LaunchRequest) -> Doubt | None:
+    settings = request.settings
+    # The user's settings may contain a key or a helper.
+    has_login = request.rehearsal is not None or settings.claude_settings is not None
+    if not has_login and not has_login_traces({**os.environ, **settings.environment}):
+        return Doubt.LOGIN
+    return Doubt.ARGUMENTS if settings.extra_arguments else None
 
 
 _SUMMARY_LENGTH = 50

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hldctl.claude import mcp
+from hldctl.claude import command_line, mcp
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage
 from hldctl.settings.option import FLAG, TEXT, Kind, Option, Section, chosen_values, unstored_setting
@@ -71,6 +71,8 @@ def validate(options: SessionOptions) -> dict[str, Any]:
     """Return the fields of ClaudeSettings that the options set; raise BadUsage for invalid values."""
     values = chosen_values(ClaudeSettings, options.given, 0)
     if options.extra_arguments is not None:
+        if (option := command_line.find_incompatible_option(options.extra_arguments)) is not None:
+            raise BadUsage(f"{option} after -- cannot be used: hldctl could not read Claude Code's output; remove it.")
         values["extra_arguments"] = options.extra_arguments
     if "additional_directories" in values:
         values["additional_directories"] = tuple(map(_existing_directory, values["additional_directories"]))

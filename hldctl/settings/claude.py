@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hldctl.settings.option import DOLLARS, FIRST, HIDDEN, TEXT, TEXTS, TOOLS, Option, Section, column, number, setting
+from hldctl.errors import BadUsage
+from hldctl.settings.option import (
+    DOLLARS,
+    FIRST,
+    HIDDEN,
+    TEXT,
+    TEXTS,
+    TOOLS,
+    Kind,
+    Option,
+    Section,
+    column,
+    number,
+    setting,
+)
 
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "auto", "dontAsk", "manual", "bypassPermissions")
 """The permission modes of Claude Code 2.1.330."""
+
+
+def _permission_mode(text: str) -> str:
+    """Return the mode; raise BadUsage for one that Claude Code would refuse."""
+    if text not in PERMISSION_MODES:
+        raise BadUsage(f"{text!r} is not a permission mode; write one of {', '.join(PERMISSION_MODES)}.")
+    return text
+
+
+_MODE = Kind(f"one of {', '.join(PERMISSION_MODES)}", lambda value: value in PERMISSION_MODES, _permission_mode, "MODE")
 
 
 # Only `ClaudeSettings`, which adds what is not stored, is instantiated.
@@ -102,9 +126,8 @@ class ClaudeOptions:
         None,
         Option(
             "permission_mode",
-            TEXT,
+            _MODE,
             "Claude Code's permission mode: default, acceptEdits, plan, bypassPermissions…",
-            metavar="MODE",
             config="Claude Code's permission mode, as with --permission-mode.",
             example='"acceptEdits"',
             suggestions=PERMISSION_MODES,

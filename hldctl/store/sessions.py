@@ -161,13 +161,14 @@ def ids_with_right_to_answer(session_ids: Collection[str]) -> set[str]:
     )
 
 
-def ids_in_directory(directory: str, *, exclude: str) -> list[str]:
-    """Return the ids of the sessions that run in a directory on this machine, except one."""
-    return _ids(
-        "SELECT id FROM sessions WHERE completed_at IS NULL AND working_dir = ? AND host = ? AND id <> ?"
-        " AND status NOT IN (?, ?) ORDER BY created_at",
-        *(directory, os.uname().nodename, exclude, str(Status.QUEUED), str(Status.INTERRUPTING)),
+def live_in_directory(directory: str, *, exclude: str) -> list[Session]:
+    """Return the sessions that run in a directory on this machine, except one, with the columns that say how."""
+    rows = _rows(
+        "SELECT id, name, pid, pid_started, boot_id, extra_arguments FROM sessions WHERE completed_at IS NULL"
+        " AND working_dir = ? AND host = ? AND id <> ? AND status NOT IN (?, ?) ORDER BY created_at",
+        (directory, os.uname().nodename, exclude, str(Status.QUEUED), str(Status.INTERRUPTING)),
     )
+    return [Session.from_columns(row) for row in rows]
 
 
 def progress(session_ids: Collection[str]) -> dict[str, Session]:

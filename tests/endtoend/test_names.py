@@ -26,7 +26,7 @@ def test_second_launch_fails_and_names_the_first(sandbox: Sandbox) -> None:
     assert sandbox.launch("Go", "--name", "nightly", "--wait", *ALLOW_BASH) == "Done."
 
 
-@pytest.mark.parametrize("options", [[], ["--wait"], ["-q"]])
+@pytest.mark.parametrize("options", [[], ["-q"]])
 def test_skip_prints_the_running_sessions_id(sandbox: Sandbox, options: list[str]) -> None:
     sandbox.serve_script(WAITING_SCRIPT)
     first = sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)

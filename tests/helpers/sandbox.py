@@ -160,7 +160,8 @@ class Sandbox:
         path = self.root / "claude"
         path.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{script}")
         path.chmod(0o755)
-        self.environment["HLDCTL_CLAUDE"] = str(path)
+        # Without any login, `launch` would wait for a first reply.
+        self.environment |= {"HLDCTL_CLAUDE": str(path), "ANTHROPIC_API_KEY": "unused"}
         return path
 
     def popen(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:

@@ -32,7 +32,7 @@ def command(
     """
     if query is None and options.query_file is None and not ctx.meta.get("rest") and len(session.split()) > 1:
         raise BadUsage('The ID of the session to continue is missing, as in: hldctl continue last "…".')
-    text, rest = query_and_rest(ctx, query, options.query_file)
+    text, rest = query_and_rest(ctx, query, options.query_file, quiet=options.attach.quiet)
     chosen = options.session_options(rest)
     state = StateDirectory.from_environment()
     start_and_finish(state, lambda: resume.resume(state, session, text, chosen, ctx.obj["umask"]), options.attach)

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from hldctl.cli.output import escape_control_chars
-from hldctl.cli.render import run_time, session_end, tool_calls
+from hldctl.cli.render import ending, run_time, tool_calls
 from hldctl.cli.render.activity import describe_tasks
 from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
@@ -49,9 +49,9 @@ def rows(session: Session, calls: Sequence[Event], draft: str, turns: int, width
 def closing_line(session: Session) -> Text:
     """Return how the session ended, and its error message if any."""
     status = Status(session.status)
-    text = f"{_END_SIGNS[status]} {session_end.outcome(session)}"
+    text = f"{_END_SIGNS[status]} {ending.outcome(session)}"
     times = [format_duration(run_time.run_time_ms(session) or 0), run_time.time_at_work(session)]
-    numbers = " · ".join([*filter(None, times), *session_end.numbers(session)])
+    numbers = " · ".join([*filter(None, times), *ending.numbers(session)])
     line = Text.assemble((text, STYLES[status]), (f"  {numbers}", "dim"))
     if session.error_message:
         line.append(f"\n  {escape_control_chars(session.error_message).strip()}", "red")
@@ -64,7 +64,7 @@ def _progress(session: Session, calls: Sequence[Event], draft: str, turns: int, 
     style = STYLES[status]
     sign = _SPINNER[int(elapsed_ms / 1000) % len(_SPINNER)]
     line = Text.assemble((f"{sign} ", style), (f"{format_duration(elapsed_ms)}  ", "bold"))
-    end = Text("".join(f" · {number}" for number in session_end.numbers(session, turns)), "dim")
+    end = Text("".join(f" · {number}" for number in ending.numbers(session, turns)), "dim")
     if status in _STATUS_TEXTS:
         line.append(_STATUS_TEXTS[status], style)
     waiting = _waiting_text(session) if status is Status.RUNNING else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from hldctl.states import Status
 
@@ -26,10 +26,11 @@ STYLES = {
 """Status styles, in basic colours: every terminal theme makes them readable, light or dark."""
 
 
-def can_draw() -> bool:
-    """Return whether standard output is a terminal with cursor control; otherwise output is plain text."""
+def can_draw(stream: TextIO | None = None) -> bool:
+    """Return whether a stream, by default standard output, is a terminal with cursor control."""
+    stream = stream or sys.stdout
     # It is None if the parent process has closed it.
-    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 class Colour(StrEnum):

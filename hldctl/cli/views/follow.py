@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from hldctl.cli import output
-from hldctl.cli.render import session_end, tool_calls
+from hldctl.cli.render import ending, tool_calls
 from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line, is_shown_with_result, lines
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal.rich_console import Colour, can_draw
@@ -141,4 +141,4 @@ class _PlainView:
     def _print_ends(self, ids: Collection[str]) -> None:
         for session in sessions.progress(list(ids)).values():
             if session.completed_at is not None:
-                output.print_note(f"session {session.id[:8]} {session_end.sentence(session)}")
+                output.print_note(ending.problem(session) or f"{ending.label(session)} {ending.sentence(session)}")

@@ -166,9 +166,10 @@ def test_followed_launch_prints_its_error_once(sandbox: Sandbox) -> None:
         code, _ = terminal.wait_for_exit()
         screen = [line for line in terminal.screen() if line]
     assert code == 1
-    assert screen[:2] == ["▌ Try", "Oh."]
-    assert screen[2].startswith("✗ failed")
-    assert screen[3:] == ["  no such luck"]
+    assert screen[0] == f"hldctl: session {sandbox.show('last')['id']}"
+    assert screen[1:3] == ["▌ Try", "Oh."]
+    assert screen[3].startswith("✗ failed")
+    assert screen[4:] == ["  no such luck"]
 
 
 HOSTILE = (
