@@ -20,6 +20,8 @@ from typing import NamedTuple
 PATIENCE_SECONDS = 3.0
 
 _READ_SIZE = 1 << 20
+_WRAPPERS = frozenset({"chrt", "flock", "ionice", "nice", "setsid", "stdbuf", "sudo", "time", "timeout"})
+"""Programs that run one other program with their own standard input."""
 
 
 class PipedInput(NamedTuple):
@@ -41,13 +43,26 @@ def read_piped_input(patience_seconds: float = PATIENCE_SECONDS) -> PipedInput:
     is_pipe = stat.S_ISFIFO(status.st_mode)
     if not is_pipe and not stat.S_ISREG(status.st_mode):
         return PipedInput()
-    callers = _standard_input_of(os.getppid())
+    callers = _standard_input_of(_caller())
     is_shared = callers == (status.st_dev, status.st_ino)
     if is_shared if is_pipe else os.lseek(0, 0, os.SEEK_CUR) != 0:
         return PipedInput()
     if is_pipe and not select.select([0], [], [], patience_seconds)[0]:
         return PipedInput(is_missing=True)
     return PipedInput(_read_all(), is_certain=callers is not None and not is_shared)
+
+
+def _caller() -> int:
+    """Return the pid of the process that redirected the input: wrappers such as timeout(1) only pass it on."""
+    pid = os.getppid()
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        while True:
+            with open(f"/proc/{pid}/stat") as file:
+                name, _, rest = file.read().partition("(")[2].rpartition(")")
+            if name not in _WRAPPERS:
+                break
+            pid = int(rest.split()[1])
+    return pid
 
 
 def _standard_input_of(pid: int) -> tuple[int, int] | None:

@@ -42,8 +42,9 @@ def queries(sandbox: Sandbox) -> list[str]:
         "hldctl launch Review < list",
         "hldctl launch -q Review < list; true",
         "printf Review > query; cat list | hldctl launch --query-file query",
+        "cat list | nice timeout 60 hldctl launch Review",
     ],
-    ids=["pipe", "slow pipe", "file", "file in a script", "query file"],
+    ids=["pipe", "slow pipe", "file", "file in a script", "query file", "wrapper"],
 )
 def test_redirected_input_is_added_to_the_query(sandbox: Sandbox, script: str) -> None:
     done = run_script(sandbox, script)
