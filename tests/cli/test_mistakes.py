@@ -57,8 +57,6 @@ MISTAKES = [
     ("-p Hi", 2, 'to run a session and print its result: hldctl launch --wait "…"'),
     ("--json ls", 2, "there is no option --json before the command; write it after: hldctl ls --json"),
     ("--versoin", 2, "Did you mean '--version'?"),
-    ("tail -5 last", 2, "there is no option -5; write -n 5"),
-    ("tail -25 last", 2, "there is no option -25; write -n 25"),
     ("tail -z last", 2, "there is no option -z; see hldctl tail --help"),
     ("show", 2, "ID is missing; see hldctl show --help"),
     ("show abc", 3, "a prefix of an id must have at least 4 characters"),

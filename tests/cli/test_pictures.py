@@ -89,6 +89,7 @@ def test_tail_matches_picture(sandbox: Sandbox, columns: int) -> None:
     sandbox.fake_claude(ALL)
     session_id = sandbox.launch("Make uploads more robust.\nThey fail at the first timeout.")
     sandbox.wait_for_end(session_id)
+    sandbox.sql("UPDATE sessions SET completed_at = started_at + 65000")
     with Terminal(sandbox, "tail", "-f", session_id, columns=columns, lines=70) as terminal:
         assert terminal.wait_for_exit()[0] == 0
         compare(Gallery(sandbox), "tail", terminal.display, title="hldctl tail -f last")

@@ -272,6 +272,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "Tokens": lambda value: _is_list(value, _is_number) and len(value) == len(Tokens._fields),
     "dict[str, int]": lambda value: _is_map(value, _is_number),
     "dict[str, str]": lambda value: _is_map(value, lambda item: isinstance(item, str)),
+    "dict[str, dict[str, Any]]": lambda value: _is_map(value, lambda item: isinstance(item, dict)),
     "dict[str, tuple[str, bool]]": lambda value: _is_map(
         value, lambda item: isinstance(item, list) and [type(part) for part in item] == [str, bool]
     ),

@@ -22,5 +22,5 @@ def time_at_work(session: Session) -> str:
     total_ms = run_time_ms(session)
     if total_ms is None or session.duration_ms is None:
         return ""
-    differs = abs(total_ms - session.duration_ms) > max(_MIN_DIFFERENCE_MS, _MIN_SHARE * total_ms)
+    differs = total_ms - session.duration_ms > max(_MIN_DIFFERENCE_MS, _MIN_SHARE * total_ms)
     return f"{clock(session.duration_ms / 1000)} at work" if differs else ""

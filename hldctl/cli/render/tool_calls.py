@@ -15,8 +15,8 @@ from hldctl.store.events import Event
 EDITS = frozenset({"Edit", "MultiEdit", "Write"})
 
 _MAX_NAME_LENGTH = 40
-# Read numbers the lines; after the last newline of the file it shows the number of one more, without its tab here.
-_LAST_EMPTY_LINE = re.compile(r"(?:\n|^) *\d+$")
+# Read numbers the lines; after the last newline of the file it shows the number of one more.
+_LAST_EMPTY_LINE = re.compile(r"(?:\n|^) *\d+\t$")
 # Characters; a terminal shows as many as fit.
 _MAX_LENGTH = 500
 
@@ -58,7 +58,7 @@ def outcome(result: Event, tool: str | None = None) -> str:
         hint = f"{first}: {others[0]}" if first.startswith("Exit code") and others else first
         return truncate(hint.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>"), _MAX_LENGTH)
     if tool == "Read":
-        text = _LAST_EMPTY_LINE.sub("", text)
+        text = _LAST_EMPTY_LINE.sub("", result.tool_result_content or "").strip()
     count = text.count("\n") + 1 if text else 0
     return {0: "no output", 1: "1 line"}.get(count, f"{count} lines")
 
