@@ -16,7 +16,7 @@ import hldctl
 PACKAGE = Path(hldctl.__file__).parent
 LAYERS = [
     *("errors", "states", "durations", "settings", "private_files", "paths", "system", "rehearsal", "claude", "store"),
-    *("protocol", "config", "permission_hook", "ingest", "supervisor", "sessions", "doctor", "cli"),
+    *("protocol", "config", "user_commands", "permission_hook", "ingest", "supervisor", "sessions", "doctor", "cli"),
 ]
 """From the lowest up. claude and store do not import each other."""
 CLI_LAYERS = [

@@ -19,6 +19,7 @@ from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.sessions import auto_prune, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
+from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfRunning
 from hldctl.store import scheduler
@@ -74,7 +75,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
         state, widens=widens or permissions.from_session, permissions=permissions, run_policy=run_policy
     )
     rehearsal = read_rehearsal(options)
-    require_on_end(options, run_policy, settings.working_dir)
+    require_commands(options, run_policy, permissions, settings.working_dir)
     preflight.require_hook(state, claude_path, permissions, settings)
     if rehearsal is not None:
         preflight.require_rehearsal_settings(settings)
@@ -122,11 +123,16 @@ def find_running_session(
     return running
 
 
-def require_on_end(options: SessionOptions, run_policy: RunPolicy, working_dir: str) -> None:
-    """Check the `on_end` command before anything is created; the directory may not exist yet. Raise BadUsage."""
+def require_commands(
+    options: SessionOptions, run_policy: RunPolicy, permissions: Permissions, working_dir: str
+) -> None:
+    """Check the user's commands before anything is created; the directory may not exist yet. Raise BadUsage."""
     if run_policy.on_end is not None:
         option = "--on-end" if "on_end" in options.given else "on_end"
         preflight.require_command(option, run_policy.on_end, working_dir)
+    if permissions.on_approval is not None:
+        option = "--on-approval" if "on_approval" in options.given else "on_approval"
+        preflight.require_preset(option, permissions.on_approval)
 
 
 def read_rehearsal(options: SessionOptions) -> str | None:

@@ -96,9 +96,10 @@ class Permissions:
         Option(
             "on_approval",
             COMMAND,
-            "Command to run for each request, which it receives as JSON on standard input.",
-            config="A command to run for each request, which it receives as JSON on standard input, as with "
-            "--on-approval.",
+            "Command to run for each request, which it receives as JSON on standard input, or a preset as with "
+            "--on-end.",
+            config="A command to run for each request, which it receives as JSON on standard input, or a preset: "
+            "desktop, mail [ADDRESS] or webhook URL; as with --on-approval.",
             example="\"notify-send 'Permission wanted'\"",
             section=Section.PERMISSIONS,
         ),

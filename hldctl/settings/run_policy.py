@@ -86,9 +86,10 @@ class RunPolicy:
         Option(
             "on_end",
             COMMAND,
-            "Command to run when the session ends; it receives the session as JSON on standard input.",
-            config="A command to run when a session ends, which receives the session as JSON on standard input, as "
-            "with --on-end.",
+            "Command to run when the session ends, with the session as JSON on standard input; or `desktop`, "
+            "`mail [ADDRESS]` or `webhook URL`.",
+            config="A command to run when a session ends, with the session as JSON on standard input, or a preset: "
+            "desktop, mail [ADDRESS] or webhook URL; as with --on-end.",
             example='"jq -r .status >> ~/sessions.log"',
             section=Section.UNATTENDED,
         ),

@@ -12,7 +12,7 @@ import typer
 from hldctl.cli import output
 from hldctl.cli.render.events_plain import Detail, DetailLevels, lines, pending_request
 from hldctl.cli.render.format import age
-from hldctl.cli.render.session_text import denied_tools
+from hldctl.cli.render.session_text import denied_tools, failed_command
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.rich_console import Colour
 from hldctl.errors import BadUsage
@@ -141,6 +141,8 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
             _print_line(name.replace("_", " "), _text(value))
     if denials := fields["permission_denials"]:
         _print_line("permission denials", denied_tools(denials))
+    for failure in inspection.failed_commands:
+        _print_line(failure.setting, failed_command(failure))
     for approval in inspection.pending_requests:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waiting for approval", f"{pending_request(approval)}, since {since}")

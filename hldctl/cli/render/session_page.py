@@ -17,7 +17,7 @@ from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, context_style, ending
-from hldctl.cli.render.session_text import denied_tools, next_commands, settings
+from hldctl.cli.render.session_text import denied_tools, failed_command, next_commands, settings
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.inspect.details import SessionDetails
@@ -152,6 +152,8 @@ def _special_facts(inspection: SessionDetails) -> Iterator[tuple[str, Text]]:
     for server in inspection.mcp_servers:
         if server.status not in (None, "connected"):
             yield "mcp server", Text(one_line(f"{server.name} {server.status}"), "yellow")
+    for failure in inspection.failed_commands:
+        yield failure.setting, Text(failed_command(failure), "yellow")
     if denials := session.permission_denials:
         yield "denied", Text(denied_tools(denials), "yellow")
     if session.restarts:
