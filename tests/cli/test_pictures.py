@@ -120,7 +120,7 @@ def luminance(color: tuple[int, int, int]) -> float:
 
 def screen(gallery: Gallery, *arguments: str, columns: int) -> pyte.Screen:
     fix_times(gallery)
-    with Terminal(gallery.sandbox, *arguments, columns=columns, lines=100) as terminal:
+    with Terminal(gallery.sandbox, *arguments, columns=columns, lines=160) as terminal:
         assert terminal.wait_for_exit()[0] == 0
         return terminal.display
 
