@@ -56,7 +56,7 @@ def test_output_of_each_command_matches_snapshot(short_sandbox: Sandbox) -> None
     terminal.run("wait", "last", "--results")
     terminal.run("continue", "last", "And document it", "--wait")
     terminal.run("set", "last", "--title", "Semicolons")
-    short_sandbox.sql("UPDATE sessions SET completed_at = started_at + duration_ms WHERE completed_at IS NOT NULL")
+    short_sandbox.sql("UPDATE sessions SET started_at = completed_at - duration_ms WHERE completed_at IS NOT NULL")
     terminal.run("export", "last")
     terminal.run("stats", "--by", "status")
     terminal.run("events", columns=WIDE)
