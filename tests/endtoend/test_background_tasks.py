@@ -172,7 +172,7 @@ def test_failed_command_in_the_background_is_not_ticked(sandbox: Sandbox) -> Non
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     sandbox.wait_for_end(session_id)
     shown = rendered(sandbox, "tail", session_id)
-    assert "✓" not in shown
+    assert "✓ Bash" not in shown
     assert re.search(r"✗ Bash .*failed", shown)
     assert "✗ <b>Bash" in sandbox.ok("export", session_id)
 

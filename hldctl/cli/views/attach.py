@@ -186,7 +186,8 @@ def _attend(state: StateDirectory, session_id: str, options: AttachOptions) -> N
         from hldctl.cli.views.follow import print_events
 
         with contextlib.redirect_stdout(options.conversation_stream):
-            print_events(state, [session_id], follow=True, as_json=options.as_json and not options.wait)
+            as_json = options.as_json and not options.wait
+            print_events(state, [session_id], follow=True, as_json=as_json, quiet=options.quiet)
     elif not options.quiet:
         _await_end(state, session_id)
     wait.wait_for_sessions(state, [session_id])

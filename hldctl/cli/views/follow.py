@@ -32,8 +32,12 @@ def print_events(
     as_json: bool = False,
     shown: DetailLevels = _ALL,
     colour: Colour = Colour.AUTO,
+    quiet: bool = False,
 ) -> None:
-    """Print the events, and how each session ended; with `follow`, then new ones until all ended."""
+    """Print the events, and how each session ended; with `follow`, then new ones until all ended.
+
+    With `quiet`, standard error only gets problems.
+    """
     if as_json:
         for event in session_events.conversation_events(state, ids, wanted, follow=follow):
             output.print_json(json_view.event_object(event), compact=True)
@@ -44,16 +48,17 @@ def print_events(
         follow_rich.show(state, ids, wanted, shown, follow=follow, colour=colour)
     else:
         with open_for_reading(state):
-            _PlainView(state, ids, shown).print(wanted, follow=follow)
+            _PlainView(state, ids, shown, quiet=quiet).print(wanted, follow=follow)
 
 
 class _PlainView:
     """Plain lines: data to standard output, and how sessions ended to standard error."""
 
-    def __init__(self, state: StateDirectory, ids: Sequence[str], levels: DetailLevels) -> None:
+    def __init__(self, state: StateDirectory, ids: Sequence[str], levels: DetailLevels, *, quiet: bool) -> None:
         self._state = state
         self._ids = list(dict.fromkeys(ids))
         self._levels = levels
+        self._is_quiet = quiet
         self._calls = {session_id: ToolCalls(session_id) for session_id in ids}
 
     def print(self, wanted: EventRange, *, follow: bool) -> None:
@@ -140,5 +145,7 @@ class _PlainView:
 
     def _print_ends(self, ids: Collection[str]) -> None:
         for session in sessions.progress(list(ids)).values():
-            if session.completed_at is not None:
-                output.print_note(ending.problem(session) or f"{ending.label(session)} {ending.sentence(session)}")
+            if (problem := ending.problem(session)) is not None:
+                output.print_note(problem)
+            elif session.completed_at is not None and not self._is_quiet:
+                output.print_note(f"{ending.label(session)} {ending.sentence(session)}")

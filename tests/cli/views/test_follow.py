@@ -133,6 +133,7 @@ def test_two_sessions_match_snapshot(sandbox: Sandbox) -> None:
     ids = [sandbox.launch("Make it.", "--name", name) for name in ("first", "other")]
     for session_id in ids:
         sandbox.wait_for_end(session_id)
+    sandbox.sql("UPDATE sessions SET completed_at = started_at + 65000")
     with Terminal(sandbox, "tail", *ids) as terminal:
         assert final_screen(terminal) == (SNAPSHOTS / "tail_two.txt").read_text()
 
