@@ -7,18 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from hldctl.config import schema
 from hldctl.errors import ExitCode, Interrupted, NoSuchSession, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.states import EndReason, Status
-from hldctl.store import sessions
+from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_for_reading, refresh
 from hldctl.store.session import Session
 from hldctl.system.watcher import Wakeup
-
-POLL_SECONDS = 1.0
-"""How often to check whether a supervisor has died, since nothing notifies us of that."""
 
 T = TypeVar("T")
 
@@ -75,9 +73,6 @@ def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
 
     Raise Interrupted if it was replaced or stopped in the meantime.
     """
-    # Imported here, as below: commands that only read would load the configuration's keys as well.
-    from hldctl.store import scheduler
-
     attention = SupervisorMonitor(state)
 
     def look() -> Session | None:
@@ -95,9 +90,6 @@ def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
 
 
 def _is_waiting_for_slot(session: Session) -> bool:
-    from hldctl.config import schema
-    from hldctl.store import scheduler
-
     if session.status != Status.QUEUED or scheduler.ids_with_name(session.name)[:1] != [session.id]:
         return False
     config = schema.load()
@@ -137,7 +129,7 @@ def _wait_until(look: Callable[[], T | None], state: StateDirectory, watched: Se
             while True:
                 if (result := look()) is not None:
                     return result
-                wakeup.wait(POLL_SECONDS)
+                wakeup.wait(supervisors.POLL_SECONDS)
                 refresh(state)
     finally:
         wakeup.close()

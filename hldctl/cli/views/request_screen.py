@@ -14,7 +14,7 @@ from hldctl.cli.render import wrap
 from hldctl.cli.render.permission_request import Line
 from hldctl.cli.terminal import keyboard
 from hldctl.cli.terminal.full_screen import full_screen
-from hldctl.sessions.wait import POLL_SECONDS
+from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.system.watcher import Wakeup
 
 _FAR = 1 << 30
