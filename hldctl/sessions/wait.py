@@ -8,21 +8,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from hldctl.config import schema
 from hldctl.errors import ExitCode, Interrupted, NoSuchSession, UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.states import EndReason, Status
-from hldctl.store import sessions
+from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_for_reading, refresh
 from hldctl.store.session import Session
 from hldctl.system.watcher import Wakeup
 
 # Claude Code 2.1.332 refuses an argument after 0.3 s, and reports a missing login after 1 s.
 _FIRST_SIGN_SECONDS = 5.0
-
-POLL_SECONDS = 1.0
-"""How often to check whether a supervisor has died, since nothing notifies us of that."""
 
 T = TypeVar("T")
 
@@ -107,9 +105,6 @@ def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
 
     Raise Interrupted if it was replaced or stopped in the meantime.
     """
-    # Imported here, as below: commands that only read would load the configuration's keys as well.
-    from hldctl.store import scheduler
-
     attention = SupervisorMonitor(state)
 
     def look() -> Session | None:
@@ -127,9 +122,6 @@ def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
 
 
 def _is_waiting_for_slot(session: Session) -> bool:
-    from hldctl.config import schema
-    from hldctl.store import scheduler
-
     if session.status != Status.QUEUED or scheduler.ids_with_name(session.name)[:1] != [session.id]:
         return False
     config = schema.load()
@@ -174,8 +166,8 @@ def _wait_until(
             while True:
                 if (result := look()) is not None:
                     return result
-                seconds_left = POLL_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
-                wakeup.wait(min(POLL_SECONDS, seconds_left))
+                seconds_left = supervisors.POLL_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
+                wakeup.wait(min(supervisors.POLL_SECONDS, seconds_left))
                 refresh(state)
     finally:
         wakeup.close()

@@ -21,6 +21,7 @@ def _time_out(timeout: ApprovalTimeout, now: int) -> dict[str, Any]:
     return {"approval_timeout_ms": timeout.milliseconds, "approval_timeout_allows": timeout.allows}
 
 
+# Nothing compares or prints it, and every command would pay for the creation of these methods.
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Permissions:
     """What happens to a tool call that needs permission."""

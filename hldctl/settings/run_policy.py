@@ -9,6 +9,7 @@ from hldctl.settings.option import COMMAND, FLAG, HIDDEN, LIMIT, TEXT, Option, S
 MAX_RETRIES = 1000
 
 
+# Nothing compares or prints it, and every command would pay for the creation of these methods.
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class RunPolicy:
     """Timeouts, retries and slots of a session, and the command at its end."""

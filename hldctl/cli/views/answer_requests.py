@@ -90,7 +90,7 @@ def _note_rule(state: StateDirectory, request: Request) -> None:
 
 def _answer_one_by_one(state: StateDirectory) -> None:
     """Ask about the requests that are pending now, one after another."""
-    from hldctl.sessions.wait import POLL_SECONDS
+    from hldctl.sessions.supervisors import POLL_SECONDS
     from hldctl.store.database import open_database
     from hldctl.system.watcher import Wakeup
 

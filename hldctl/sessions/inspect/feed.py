@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
-from hldctl.sessions.wait import POLL_SECONDS
+from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.states import FeedType
 from hldctl.store import feed
 from hldctl.store.database import files_to_watch, open_for_reading, refresh

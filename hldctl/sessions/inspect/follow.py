@@ -12,7 +12,7 @@ from hldctl.errors import NoSuchSession, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.permissions.changes import approval_changes
-from hldctl.sessions.wait import POLL_SECONDS
+from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed, sessions
 from hldctl.store import events as stored_events

@@ -17,7 +17,7 @@ from hldctl.private_files import touch
 from hldctl.sessions import lookup, supervisors
 from hldctl.sessions.permissions import caller, requests
 from hldctl.sessions.permissions.changes import approval_changes
-from hldctl.sessions.wait import POLL_SECONDS
+from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
