@@ -17,7 +17,7 @@ import apsw
 from hldctl.claude import command_line, command_prefixes, environment, mcp, permission_hook
 from hldctl.claude.usage import Tokens
 from hldctl.cli.export import safe_markdown
-from hldctl.cli.render.events_plain import lines as printed_lines
+from hldctl.cli.render.events.plain import lines as printed_lines
 from hldctl.errors import HldctlError, UnfitEnvironment, error_from_exit_code
 from hldctl.ingest.arrival_times import ArrivalTimes
 from hldctl.ingest.file_snapshots import FileSnapshots

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.render import request_table
+from hldctl.cli.render.requests import request_table
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import BadUsage
@@ -86,8 +86,8 @@ def _print_table(state: StateDirectory, approvals: Sequence[Approval], *, answer
 
 def _print_full(state: StateDirectory, approvals: Iterable[Approval]) -> None:
     # Imported here: a list needs none of these.
-    from hldctl.cli.render import permission_answer
-    from hldctl.cli.render.permission_request import Line, describe_request, lasting_rule_text
+    from hldctl.cli.render.requests import permission_answer
+    from hldctl.cli.render.requests.permission_request import Line, describe_request, lasting_rule_text
     from hldctl.cli.terminal.programs import open_pager
     from hldctl.store import sessions
 

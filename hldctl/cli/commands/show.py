@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.render.events_plain import Detail, DetailLevels, lines, pending_request
+from hldctl.cli.render.events.plain import Detail, DetailLevels, lines, pending_request
 from hldctl.cli.render.format import age
 from hldctl.cli.render.session_text import denied_tools, failed_command
 from hldctl.cli.terminal import rich_console

@@ -12,7 +12,7 @@ import typer
 
 from hldctl.cli.click_classes import Command
 from hldctl.cli.params import bounded_int, seconds_parser
-from hldctl.cli.render.events_plain import Detail, DetailLevels
+from hldctl.cli.render.events.plain import Detail, DetailLevels
 from hldctl.cli.terminal.rich_console import Colour
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.follow import print_events

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hldctl.claude.usage import Spending, Tokens
 from hldctl.cli.export.transcript import Block, BlockEnd, Transcript, permission
 from hldctl.cli.output import escape_control_chars, one_line, truncate
-from hldctl.cli.render import tool_calls
+from hldctl.cli.render.events import tool_calls
 from hldctl.cli.render.format import Timestamp, clock
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, ending

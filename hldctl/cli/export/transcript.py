@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from hldctl.cli.output import escape_control_chars, one_line
-from hldctl.cli.render import edit_diff, tool_calls, tool_result
-from hldctl.cli.render.edit_diff import Diff
-from hldctl.cli.render.events_plain import answerer
+from hldctl.cli.render.events import edit_diff, tool_calls, tool_result
+from hldctl.cli.render.events.edit_diff import Diff
+from hldctl.cli.render.events.plain import answerer
 from hldctl.cli.render.format import Timestamp, format_duration, noticeable_duration
 from hldctl.sessions.inspect.outline import Begin, End
 from hldctl.states import ApprovalStatus, EventType, NoteKind

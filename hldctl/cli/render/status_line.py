@@ -9,8 +9,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from hldctl.cli.output import escape_control_chars
-from hldctl.cli.render import ending, run_time, tool_calls
+from hldctl.cli.render import ending, run_time
 from hldctl.cli.render.activity import describe_tasks
+from hldctl.cli.render.events import tool_calls
 from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import background_tasks

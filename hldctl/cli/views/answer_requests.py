@@ -69,7 +69,7 @@ def answer(decision: Decision, ref: str | None, *, all_of_them: bool, session: s
 def _print_answered(state: StateDirectory, request: Request, decision: Decision) -> None:
     """Print the id to standard output, and the whole call that was allowed or denied to standard error."""
     # Imported here: only an answer needs them.
-    from hldctl.cli.render import permission_answer
+    from hldctl.cli.render.requests import permission_answer
     from hldctl.store import sessions
     from hldctl.store.database import open_for_reading
 

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 from hldctl.cli import output
 from hldctl.cli.click_classes import command_name
-from hldctl.cli.render import permission_request
-from hldctl.cli.render.events_plain import approval_line
-from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.events.plain import approval_line
+from hldctl.cli.render.requests import permission_request
+from hldctl.cli.render.requests.permission_request import Line
 from hldctl.cli.terminal import keyboard, programs
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 
 from hldctl.cli import output
-from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.requests.permission_request import Line
 from hldctl.cli.views.approval_prompt import Question
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hldctl.cli import output
-from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.requests.permission_request import Line
 from hldctl.cli.terminal.live_region import LiveLine
 from hldctl.cli.terminal.rich_console import render_line
 from hldctl.cli.views.approval_prompt import Question

@@ -199,7 +199,7 @@ def _await_end(state: StateDirectory, session_id: str) -> None:
 
     At a terminal, also show what the session does.
     """
-    from hldctl.cli.render.events_plain import approval_line
+    from hldctl.cli.render.events.plain import approval_line
     from hldctl.cli.views.progress import progress_line
     from hldctl.sessions.inspect import follow
     from hldctl.states import ApprovalStatus

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from hldctl.cli import output
-from hldctl.cli.render import ending, tool_calls
-from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line, is_shown_with_result, lines
+from hldctl.cli.render import ending
+from hldctl.cli.render.events import tool_calls
+from hldctl.cli.render.events.plain import Detail, DetailLevels, approval_line, is_shown_with_result, lines
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal.rich_console import Colour, can_draw
 from hldctl.paths import StateDirectory

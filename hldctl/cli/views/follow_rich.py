@@ -11,8 +11,8 @@ from rich.text import Text
 from hldctl.claude.partial_messages import PieceKind
 from hldctl.cli import output
 from hldctl.cli.render import markdown, status_line
-from hldctl.cli.render.events_plain import DetailLevels
-from hldctl.cli.render.events_rich import ConversationScreen
+from hldctl.cli.render.events.plain import DetailLevels
+from hldctl.cli.render.events.rich import ConversationScreen
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.rich_console import Colour

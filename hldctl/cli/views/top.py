@@ -13,8 +13,8 @@ from rich.text import Text
 
 from hldctl.cli import output
 from hldctl.cli.render import format, top_table
-from hldctl.cli.render.events_plain import approval_line
-from hldctl.cli.render.permission_request import describe_request
+from hldctl.cli.render.events.plain import approval_line
+from hldctl.cli.render.requests.permission_request import describe_request
 from hldctl.cli.render.table_layout import Cell
 from hldctl.cli.terminal import keyboard, programs
 from hldctl.cli.terminal.full_screen import full_screen

@@ -10,10 +10,10 @@ from typing import Any
 
 from hldctl.claude import permission_hook
 from hldctl.cli import output
-from hldctl.cli.render import permission_request
-from hldctl.cli.render.events_plain import answerer
+from hldctl.cli.render.events.plain import answerer
 from hldctl.cli.render.format import age
-from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.requests import permission_request
+from hldctl.cli.render.requests.permission_request import Line
 from hldctl.states import ApprovalStatus
 from hldctl.store.approvals import Approval as Request
 from hldctl.store.approvals import origin as origin_of

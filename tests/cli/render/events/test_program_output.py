@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hldctl.cli.render.program_output import plain_output
+from hldctl.cli.render.events.program_output import plain_output
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hldctl.cli.render.program_output import plain_output
+from hldctl.cli.render.events.program_output import plain_output
 from hldctl.store.events import Event
 
 # Claude Code 2.1.332 gives the model this text about a call that the user has stopped; other text follows.

@@ -14,11 +14,12 @@ from rich.text import Text
 
 from hldctl.claude.tools import SHELL_TOOLS
 from hldctl.cli.output import escape_control_chars, one_line
-from hldctl.cli.render import edit_diff, tool_calls, tool_result, wrap
-from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line, denial, is_shown_with_result
+from hldctl.cli.render import wrap
+from hldctl.cli.render.events import edit_diff, tool_calls, tool_result
+from hldctl.cli.render.events.plain import Detail, DetailLevels, approval_line, denial, is_shown_with_result
 from hldctl.cli.render.format import format_duration, noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
-from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.requests.permission_request import Line
 from hldctl.sessions.inspect.tool_calls import ToolCalls
 from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from hldctl.cli import output
-from hldctl.cli.render.events_plain import answerer
+from hldctl.cli.render.events.plain import answerer
 from hldctl.cli.render.format import age
 from hldctl.states import ApprovalStatus
 from hldctl.store.approvals import Approval
@@ -37,7 +37,7 @@ def fitted_lines(
 ) -> list[str]:
     """Return the header and a line per request with the session's title; `…` ends what does not fit into `width`."""
     # Imported here: a pipe does not need it.
-    from hldctl.cli.render.permission_request import session_title
+    from hldctl.cli.render.requests.permission_request import session_title
 
     columns = {
         "ID": [approval.id[:8] for approval in approvals],

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hldctl.cli.output import escape_control_chars, escape_invisible_line, one_line, truncate_to_width
-from hldctl.cli.render import tool_result
+from hldctl.cli.render.events import tool_result
 from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import origin as origin_of

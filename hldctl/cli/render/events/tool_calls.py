@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from hldctl.cli.output import one_line, truncate
-from hldctl.cli.render import tool_result
+from hldctl.cli.render.events import tool_result
 from hldctl.sessions.inspect.tool_calls import key_input
 from hldctl.store.events import Event
 
