@@ -45,7 +45,7 @@ def install_burst_writer(sandbox: Sandbox, files: int = 1, stay_alive: bool = Fa
     path = sandbox.root / "burst-writer"
     path.write_text(f"#!/bin/sh\ndate +%s%N >> '{start_times}'\ncat {parts}\n{end}\n")
     path.chmod(0o755)
-    sandbox.environment["HLDCTL_CLAUDE"] = str(path)
+    sandbox.environment |= {"HLDCTL_CLAUDE": str(path), "ANTHROPIC_API_KEY": "unused"}
     return start_times
 
 
@@ -64,7 +64,7 @@ def install_steady_writer(sandbox: Sandbox, lines: int) -> tuple[Path, Path]:
     command = shlex.join([sys.executable, steady_writer.__file__, str(go), str(lines), str(LINES_PER_SECOND)])
     path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     path.chmod(0o755)
-    sandbox.environment["HLDCTL_CLAUDE"] = str(path)
+    sandbox.environment |= {"HLDCTL_CLAUDE": str(path), "ANTHROPIC_API_KEY": "unused"}
     return path, go
 
 

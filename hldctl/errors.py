@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     WRONG_STATE = 4
     ENVIRONMENT = 5
     UNWRITABLE = 6
+    STILL_RUNNING = 7
     TIMED_OUT = 124
     INTERRUPTED = 130
 

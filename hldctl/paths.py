@@ -159,6 +159,16 @@ class SessionFiles(NamedTuple):
         return self.directory / "on-approval.sh"
 
     @property
+    def on_end_failure(self) -> Path:
+        """The exit code of the `on_end` command, if it has failed."""
+        return self.directory / "on-end.failed"
+
+    @property
+    def on_approval_failure(self) -> Path:
+        """The exit code of the last `on_approval` command that has failed."""
+        return self.directory / "on-approval.failed"
+
+    @property
     def on_end_started(self) -> Path:
         """Marker, created just before the `on_end` command is started, so that it runs only once."""
         return self.directory / "on-end.started"

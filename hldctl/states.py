@@ -85,8 +85,16 @@ class EventType(StrEnum):
     SYSTEM = "system"
 
 
+class TaskKind(StrEnum):
+    """The kind of a task that runs in the background."""
+
+    AGENT = "agent"
+    COMMAND = "command"
+    OTHER = "other"
+
+
 class NoteKind(StrEnum):
-    """The subject of a note: a system event, or a message that Claude Code writes in the user's name."""
+    """The subject of a note: a system event, or a text that Claude Code writes in the name of the user or of a tool."""
 
     API_ERROR = "api_error"
     API_RETRY = "api_retry"
@@ -98,6 +106,12 @@ class NoteKind(StrEnum):
     RESTART = "restart"
     SESSION_CREATED = "session_created"
     TASK = "task"
+    TASK_ENDED = "task_ended"
+    """A task in the background has ended; `tool_result_for_id` is the call that started it."""
+    TASK_OF_CALL = "task_of_call"
+    """A task whose call shows the same: its start, or the end of one that the call waited for."""
+    TASK_RECEIPT = "task_receipt"
+    """The result of a call that started a task in the background."""
     UNREADABLE_LINE = "unreadable_line"
 
     @property
@@ -123,3 +137,4 @@ class FeedType(StrEnum):
     SESSION_SETTINGS_CHANGED = "session_settings_changed"
     NEW_APPROVAL = "new_approval"
     APPROVAL_RESOLVED = "approval_resolved"
+    SESSION_DELETED = "session_deleted"

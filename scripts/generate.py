@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperArgument, TyperOption
 
 from hldctl import __version__
-from hldctl.cli import app
-from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, MAIN_EXAMPLES, SECTIONS
+from hldctl.cli import app, click_classes
+from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, MAIN_EXAMPLES, SECTIONS, exit_codes
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
 from scripts import completion_table, configuration_page, reference, roff
@@ -121,7 +121,7 @@ def main_page() -> str:
             "COMMANDS": _commands(),
             "ENVIRONMENT": roff.entries((roff.bold(name), roff.prose(text)) for name, text in _ENVIRONMENT.items()),
             "FILES": roff.entries((roff.italic(str(path)), roff.prose(text)) for path, text in _FILES.items()),
-            "EXIT STATUS": _exit_status(),
+            "EXIT STATUS": _exit_status(list(ExitCode)),
             "EXAMPLES": roff.examples(MAIN_EXAMPLES),
             "SEE ALSO": ",\n".join(
                 [*(roff.reference(f"hldctl-{name}") for name in sorted(app.COMMANDS)), _CONFIGURATION]
@@ -141,7 +141,8 @@ def command_page(name: str) -> str:
             "ARGUMENTS": roff.entries(_argument(argument, context) for argument in arguments(context)),
             "OPTIONS": _options(context),
             "COMMANDS": "\n".join(_subcommand(name, each) for each in subcommands(context)),
-            "EXIT STATUS": _exit_status(),
+            "VALUES": _values(context),
+            "EXIT STATUS": _exit_status(exit_codes(name)),
             "EXAMPLES": roff.examples(EXAMPLES.get(name, ())),
             "SEE ALSO": f"{roff.reference('hldctl')},\n{_CONFIGURATION}",
         },
@@ -194,9 +195,20 @@ def _argument(argument: TyperArgument, context: typer.Context) -> tuple[str, str
 
 
 def _options(context: typer.Context) -> str:
-    return roff.entries(
-        (_option_names(option, context), roff.prose(option_help(option, context))) for option in options(context)
-    )
+    sections = click_classes.option_sections(options(context))
+    if len(sections) == 1:
+        return _option_entries(options(context), context)
+    return "\n".join(f'.SS "{title}"\n{_option_entries(members, context)}' for title, members in sections.items())
+
+
+def _option_entries(members: Sequence[TyperOption], context: typer.Context) -> str:
+    return roff.entries((_option_names(each, context), roff.prose(option_help(each, context))) for each in members)
+
+
+def _values(context: typer.Context) -> str:
+    contexts = [context, *subcommands(context)]
+    forms = {word: form for each in contexts for word, form in click_classes.value_forms(each).items()}
+    return roff.entries((roff.italic(word), roff.prose(form)) for word, form in forms.items())
 
 
 def _option_names(option: TyperOption, context: typer.Context) -> str:
@@ -214,8 +226,8 @@ def _section(commands: Sequence[str]) -> str:
     return roff.entries((roff.reference(f"hldctl-{name}"), _summary(each) + ".") for name, each in contexts.items())
 
 
-def _exit_status() -> str:
-    return roff.entries((roff.bold(str(code.value)), roff.prose(EXIT_CODE_MEANINGS[code])) for code in ExitCode)
+def _exit_status(codes: Sequence[ExitCode]) -> str:
+    return roff.entries((roff.bold(str(code.value)), roff.prose(EXIT_CODE_MEANINGS[code])) for code in codes)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 import typer
 from typer.core import TyperOption
 
-from hldctl.cli import app
-from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, SECTIONS
+from hldctl.cli import app, click_classes
+from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, SECTIONS, VALUE_FORMS
 from hldctl.config import schema
 from hldctl.errors import ExitCode
 from scripts import configuration_page
@@ -35,8 +35,8 @@ def commands() -> str:
     root = make_context(typer.main.get_command(app.app), "hldctl")
     return _page(
         "# Commands",
-        "The same as `hldctl COMMAND --help`. An ID can be given as its first four characters, as `last`, or as a "
-        "name. A DURATION is written `90s`, `30m`, `2h` or `7d`.",
+        "The same as `hldctl COMMAND --help`, which also explains the values that a command takes:",
+        "\n".join(f"- {word}: {_mark_up(form)}" for word, form in VALUE_FORMS.items()),
         *(f"**{title}**: {_links(names)}" for title, names in SECTIONS.items()),
         "## hldctl",
         _parameters(root),
@@ -77,8 +77,12 @@ def _usage(name: str, context: typer.Context) -> str:
 
 def _parameters(context: typer.Context) -> str:
     argument_rows = ((f"`{each.make_metavar(context)}`", _cell(each.help or "")) for each in arguments(context))
-    option_rows = ((_option_names(each, context), _cell(_option_help(each, context))) for each in options(context))
-    return _table(("", "meaning"), [*argument_rows, *option_rows])
+    tables = [_table(("", "meaning"), argument_rows)] if arguments(context) else []
+    sections = click_classes.option_sections(options(context))
+    for title, members in sections.items():
+        rows = ((_option_names(each, context), _cell(_option_help(each, context))) for each in members)
+        tables.append(_table((title.lower() if len(sections) == 1 else title, "meaning"), rows))
+    return "\n\n".join(tables)
 
 
 def _option_names(option: TyperOption, context: typer.Context) -> str:

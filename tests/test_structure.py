@@ -16,12 +16,13 @@ import hldctl
 PACKAGE = Path(hldctl.__file__).parent
 LAYERS = [
     *("errors", "states", "durations", "settings", "private_files", "paths", "system", "rehearsal", "claude", "store"),
-    *("protocol", "config", "permission_hook", "ingest", "supervisor", "sessions", "doctor", "cli"),
+    *("protocol", "config", "user_commands", "permission_hook", "ingest", "supervisor", "sessions", "doctor", "cli"),
 ]
 """From the lowest up. claude and store do not import each other."""
 CLI_LAYERS = [
-    *("standard_streams", "output", "params", "help_text", "click_classes", "damaged_database", "terminal"),
-    *("launch_params", "launch_options", "render", "export", "views", "completion", "commands", "app", "main"),
+    *("standard_streams", "output", "params", "help_text", "click_classes", "synonyms", "mistakes", "damaged_database"),
+    *("terminal", "launch_params", "launch_options", "render", "export", "views", "completion", "commands", "app"),
+    "main",
 ]
 MAX_MODULES = 26
 """Modules in one folder."""

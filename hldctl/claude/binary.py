@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -51,8 +52,20 @@ def locate_binary(environment: Mapping[str, str] = os.environ) -> tuple[Path, st
         "Claude Code was not found: not on PATH, not in "
         + ", ".join(_STANDARD_PATHS)
         + ", not in the claude-agent-sdk package, not on a login shell's PATH. "
-        "Install it (`pip install claude-agent-sdk` is enough), or set HLDCTL_CLAUDE to its path."
+        f"Install it (`{install_command()}` is enough), or set HLDCTL_CLAUDE to its path."
     )
+
+
+def install_command(prefix: str = sys.prefix) -> str:
+    """Return the command that installs Claude Code for the hldctl in this Python environment."""
+    # pipx and uv keep an environment for hldctl alone, in which another `pip` installs nothing.
+    if os.path.exists(os.path.join(prefix, "pipx_metadata.json")):
+        return "pipx inject hldctl claude-agent-sdk"
+    if os.path.exists(os.path.join(prefix, "uv-receipt.toml")):
+        return "uv tool install hldctl --with claude-agent-sdk"
+    if prefix != sys.base_prefix:
+        return f"{os.path.join(prefix, 'bin', 'pip')} install claude-agent-sdk"
+    return "pip install claude-agent-sdk"
 
 
 def _configured_binary(configured: str, environment: Mapping[str, str]) -> Path:

@@ -24,6 +24,14 @@ _CONVERSATION_OPTIONS = {
     "-c": False,
     "--fork-session": False,
 }
+# Claude Code's options with which it writes no stream that hldctl can read, or leaves its process (2.1.332).
+_INCOMPATIBLE_OPTIONS = frozenset(
+    {
+        *("--output-format", "--input-format", "--replay-user-messages"),
+        *("--bg", "--background", "--cloud", "--desktop", "--remote-control", "--teleport", "--tmux"),
+        *("--help", "-h", "--version", "-v"),
+    }
+)
 
 
 def build_command(
@@ -94,6 +102,17 @@ def resume_arguments(claude_session_id: str) -> list[str]:
 def has_conversation_option(arguments: Sequence[str]) -> bool:
     """Return whether the user's own arguments select the conversation, in which case hldctl must not."""
     return any(argument.partition("=")[0] in _CONVERSATION_OPTIONS for argument in arguments)
+
+
+def find_incompatible_option(arguments: Sequence[str]) -> str | None:
+    """Return the first argument with which hldctl could not read Claude Code's output, or None."""
+    names = (argument.partition("=")[0] for argument in arguments)
+    return next((name for name in names if name in _INCOMPATIBLE_OPTIONS), None)
+
+
+def has_worktree_option(arguments: Sequence[str]) -> bool:
+    """Return whether the user's own arguments make Claude Code work in a git worktree of its own."""
+    return any(argument.partition("=")[0] in ("--worktree", "-w") for argument in arguments)
 
 
 def remove_conversation_options(arguments: Sequence[str]) -> tuple[str, ...]:

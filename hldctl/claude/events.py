@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from hldctl.claude import background_tasks
 from hldctl.claude.stream import JsonObject, block_text, content_blocks, mapping, sequence, text, whole_number
 from hldctl.states import EventType, NoteKind
 
@@ -144,13 +145,15 @@ def _entry(block: JsonObject, role: str, parent: str | None, structured: JsonObj
             parent_tool_use_id=parent,
         )
     if kind == "tool_result" or kind.endswith("_tool_result"):
+        result_text = tool_result_text(block, structured)
         return Entry(
             _TOOL_RESULT,
             role,
             parent_tool_use_id=parent,
             tool_result_for_id=text(block.get("tool_use_id")),
-            tool_result_content=tool_result_text(block, structured),
+            tool_result_content=result_text,
             is_error=block.get("is_error") is True,
+            note_kind=NoteKind.TASK_RECEIPT if background_tasks.is_receipt(result_text, structured) else None,
         )
     return Entry(_MESSAGE, role, block_text([block]), parent_tool_use_id=parent)
 

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
+
 ADVICE = (
-    "Without a terminal: set ANTHROPIC_API_KEY, or set CLAUDE_CODE_OAUTH_TOKEN to the output of `claude setup-token`; "
-    "`hldctl doctor` checks that it is set."
+    "Run `claude auth login` at a terminal, or set ANTHROPIC_API_KEY, or set CLAUDE_CODE_OAUTH_TOKEN to the output of "
+    "`claude setup-token`; `hldctl doctor` checks the login."
 )
+# Any of them replaces a login, or names a service with a login of its own.
+_LOGIN_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
+_SERVICE_PREFIX = "CLAUDE_CODE_USE_"
+_TUI_COMMAND = "Please run /login"
+
+
+def has_login_traces(environment: Mapping[str, str]) -> bool:
+    """Return whether Claude Code may be logged in, as far as variables and files show without running it.
+
+    False if there is neither a key nor stored credentials nor a settings file, which may name a helper. On macOS the
+    credentials are in the keychain, so True.
+    """
+    if sys.platform == "darwin":
+        return True
+    if any(environment.get(name) for name in _LOGIN_VARIABLES):
+        return True
+    if any(name.startswith(_SERVICE_PREFIX) for name in environment):
+        return True
+    home = environment.get("HOME") or os.path.expanduser("~")
+    directory = environment.get("CLAUDE_CONFIG_DIR") or os.path.join(home, ".claude")
+    return any(os.path.exists(os.path.join(directory, name)) for name in (".credentials.json", "settings.json"))
+
+
+def explain_missing_login(result: str) -> str:
+    """Return Claude Code's message with advice for a shell in place of the command of its interactive program."""
+    return f"{result.partition(_TUI_COMMAND)[0].rstrip(' ·.')}. {ADVICE}"
 
 
 def is_login_missing(result: str | None, api_error_status: int | None) -> bool:

@@ -66,6 +66,17 @@ def denial(message: str, *, interrupt: bool = False) -> dict[str, Any]:
     return {"behavior": "deny", "message": message, "interrupt": interrupt}
 
 
+def updated_input(decision: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the input that an allowance runs the tool with instead; None if it leaves the input as it is."""
+    changed = None if decision is None else decision.get("updatedInput")
+    return changed if isinstance(changed, dict) else None
+
+
+def message_to_model(decision: dict[str, Any] | None) -> str | None:
+    """Return the message of a denial; None for any other decision."""
+    return None if decision is None else text(decision.get("message")) or None
+
+
 def hook_output(decision: dict[str, Any]) -> str:
     """Return the output of the hook for a decision."""
     return json.dumps({"hookSpecificOutput": {"hookEventName": _EVENT, "decision": decision}})

@@ -9,7 +9,7 @@ from typing import Any
 from hldctl.claude.stream import is_deep
 from hldctl.errors import UnfitEnvironment
 from hldctl.settings.claude import ClaudeOptions
-from hldctl.settings.option import TEXT, TEXTS, Option, unstored_setting
+from hldctl.settings.option import TEXT, TEXTS, Option, Section, unstored_setting
 
 IN_FILES = ("mcp_config", "claude_settings", "environment")
 """Settings that may hold secrets: they are in private files, never in the database."""
@@ -18,13 +18,34 @@ IN_FILES = ("mcp_config", "claude_settings", "environment")
 @dataclass(frozen=True, kw_only=True)
 class ClaudeSettings(ClaudeOptions):
     mcp_config: dict[str, Any] | None = unstored_setting(
-        None, Option("mcp_config", TEXT, "MCP servers.", metavar="FILE|JSON")
+        None,
+        Option(
+            "mcp_config",
+            TEXT,
+            "MCP servers.",
+            metavar="FILE|JSON",
+            section=Section.CLAUDE,
+        ),
     )
     claude_settings: dict[str, Any] | None = unstored_setting(
-        None, Option("settings", TEXT, "Claude Code settings.", metavar="FILE|JSON")
+        None,
+        Option(
+            "settings",
+            TEXT,
+            "Claude Code settings.",
+            metavar="FILE|JSON",
+            section=Section.CLAUDE,
+        ),
     )
     environment: dict[str, str] = unstored_setting(
-        {}, Option("env", TEXTS, "Set a variable; continuations inherit it. Repeatable.", metavar="NAME[=VALUE]")
+        {},
+        Option(
+            "env",
+            TEXTS,
+            "Set a variable; continuations inherit it.",
+            metavar="NAME[=VALUE]",
+            section=Section.CLAUDE,
+        ),
     )
 
     def __post_init__(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import importlib
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -47,7 +46,7 @@ _SIGPIPE_EXIT_CODE = 141
 _WRITE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-class _LazyCommands(click_classes.SuggestionsMixin, TyperGroup):
+class _LazyCommands(click_classes.UnknownCommandMixin, TyperGroup):
     """Command group that imports a command's module on first use, to keep the start-up time of the others low."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -55,11 +54,6 @@ class _LazyCommands(click_classes.SuggestionsMixin, TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return load_command(cmd_name) if cmd_name in COMMANDS else None
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        # For the suggestions after a mistyped command. Only the names are read.
-        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         from hldctl.cli.help_text import SECTIONS
@@ -118,8 +112,10 @@ def _install_completion(is_requested: bool) -> None:
     if is_requested:
         from hldctl.cli.completion import install
 
-        shell, path = install.install()
-        print(f"{shell} completion installed in {path}. Open a new shell to use it.")
+        done = install.install()
+        print(f"{done.shell} completion installed in {done.script}. Open a new shell to use it.")
+        if done.startup_file is not None:
+            print(f"{done.startup_file} was changed to load it.")
         raise typer.Exit
 
 
@@ -134,7 +130,7 @@ def _show_completion(is_requested: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
     install: Annotated[
         bool,
@@ -205,10 +201,11 @@ def _note_old_data() -> None:
 
 def _run(arguments: list[str], umask: int) -> int:
     """Run the command and return its exit code."""
-    from typer._click.exceptions import ClickException
+    from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
     try:
-        return int(app(args=arguments, prog_name="hldctl", obj={"umask": umask}, standalone_mode=False) or 0)
+        given = _replace_help_words(arguments)
+        return int(app(args=given, prog_name="hldctl", obj={"umask": umask}, standalone_mode=False) or 0)
     except SystemExit:
         # On EPIPE typer exits with 1, which would mean that a session failed.
         return _SIGPIPE_EXIT_CODE
@@ -216,13 +213,26 @@ def _run(arguments: list[str], umask: int) -> int:
         # Keep the message on one line: text after a newline could pass for another message.
         output.print_note(str(error).replace("\n", "\\n"))
         return error.exit_code
+    except NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except ClickException as error:
-        message = io.StringIO()
-        error.show(message)
-        print(output.escape_control_chars(message.getvalue()), end="", file=sys.stderr)
+        from hldctl.cli import mistakes
+
+        output.print_note(mistakes.describe(error, arguments).replace("\n", "\\n"))
         return error.exit_code
     except typer.Abort:
         return ExitCode.INTERRUPTED
+
+
+def _replace_help_words(arguments: list[str]) -> list[str]:
+    """Return the arguments with `help COMMAND` and `version`, as other tools have them, replaced by the options."""
+    match arguments:
+        case ["help", *command]:
+            return [*command, "--help"]
+        case ["version"]:
+            return ["--version"]
+    return arguments
 
 
 def _exit_code(failure: OSError) -> int:

@@ -1,11 +1,12 @@
-"""Typer command classes with examples in the help and suggestions for mistyped options."""
+"""Typer command classes with examples in the help, and the error for unknown commands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from typer._click.exceptions import NoSuchOption
+from typer._click.exceptions import UsageError
 from typer._click.globals import get_current_context
 from typer.core import TyperCommand, TyperGroup
 
@@ -13,19 +14,43 @@ if TYPE_CHECKING:
     from hldctl.cli.help_text import Example
 
 
-class SuggestionsMixin:
-    """Mixin for typer's command classes: suggest similar options for an unknown one."""
+class NoSuchCommand(UsageError):
+    """An unknown command or subcommand, with the arguments after it."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        try:
-            remaining: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
-        except NoSuchOption as error:
-            raise _add_suggestion(error) from None
-        return remaining
+    def __init__(self, ctx: Any, name: str, following: Sequence[str], names: Sequence[str]) -> None:
+        super().__init__(f"No such command {name!r}.", ctx)
+        self.name, self.following, self.names = name, following, names
+        self.parent = str(ctx.command_path).removeprefix("hldctl").strip()
+        self.is_subcommand = bool(self.parent)
 
 
-class _ExamplesMixin(SuggestionsMixin):
-    """Mixin that appends a command's examples to its help."""
+class UnknownCommandMixin:
+    """Mixin for groups: raise NoSuchCommand for an unknown command."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        names = self.list_commands(ctx)  # type: ignore[attr-defined]
+        if args[0] not in names and not args[0].startswith("-"):
+            raise NoSuchCommand(ctx, args[0], args[1:], names)
+        return super().resolve_command(ctx, args)  # type: ignore[misc]
+
+
+class _HelpMixin:
+    """Mixin for the help: options in sections, the forms of the values, and examples."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        parameters = self.get_params(ctx)  # type: ignore[attr-defined]
+        arguments = [each.get_help_record(ctx) for each in parameters if each.param_type_name == "argument"]
+        if rows := [row for row in arguments if row is not None]:
+            with formatter.section("Arguments"):
+                formatter.write_dl(rows)
+        for title, members in option_sections(parameters).items():
+            with formatter.section(title):
+                formatter.write_dl([_option_row(option, ctx) for option in members])
+        if isinstance(self, TyperGroup):
+            self.format_commands(ctx, formatter)
+        if forms := value_forms(ctx):
+            with formatter.section("Values"):
+                formatter.write_dl(list(forms.items()))
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         from hldctl.cli.help_text import EXAMPLES
@@ -34,16 +59,19 @@ class _ExamplesMixin(SuggestionsMixin):
         write_examples(formatter, EXAMPLES.get(ctx.command_path.removeprefix("hldctl "), ()))
 
 
-class Command(_ExamplesMixin, TyperCommand):
+class Command(_HelpMixin, TyperCommand):
     pass
 
 
-class Group(_ExamplesMixin, TyperGroup):
+class Group(UnknownCommandMixin, _HelpMixin, TyperGroup):
     """Command with subcommands."""
 
 
 class CommandWithRest(Command):
     """Command that stores the arguments after `--` in its context, as `rest`."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- ARGUMENT…]"]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         split = args.index("--") if "--" in args else len(args)
@@ -51,12 +79,36 @@ class CommandWithRest(Command):
         return super().parse_args(ctx, args[:split])
 
 
-def _add_suggestion(error: NoSuchOption) -> NoSuchOption:
-    """Return the error with its suggestions worded like those for a mistyped command."""
-    if error.possibilities:
-        similar = ", ".join(repr(option) for option in error.possibilities)
-        error.message, error.possibilities = f"{error.message}. Did you mean {similar}?", None
-    return error
+def option_sections(parameters: Iterable[Any]) -> dict[str, list[Any]]:
+    """Return the options by the title of their section; those without a section come last."""
+    # Imported here: only the help needs it.
+    from hldctl.settings.option import Section
+
+    options = [each for each in parameters if each.param_type_name == "option" and not each.hidden]
+    sections: dict[str, list[Any]] = {str(section): [] for section in Section}
+    rest = [each for each in options if each.rich_help_panel is None]
+    for option in options:
+        if option.rich_help_panel is not None:
+            sections[option.rich_help_panel].append(option)
+    used = {title: members for title, members in sections.items() if members}
+    return used | {"Other" if used else "Options": rest}
+
+
+def _option_row(option: Any, ctx: Any) -> tuple[str, str]:
+    names, text = option.get_help_record(ctx)
+    return names, f"{text} Repeatable." if option.multiple else text
+
+
+def value_forms(ctx: Any) -> dict[str, str]:
+    """Return the values of the command that need an explanation, each with its form."""
+    from hldctl.cli.help_text import VALUE_FORMS
+
+    parameters = [each for each in ctx.command.get_params(ctx) if not getattr(each, "hidden", False)]
+    words = {word for each in parameters for word in re.split(r"[^A-Z]+", each.metavar or "")}
+    # The ids of events are numbers.
+    own = {each.metavar for each in parameters if each.name == "after"}
+    used = words - own if len([each for each in parameters if each.metavar in own]) == 1 else words
+    return {word: form for word, form in VALUE_FORMS.items() if word in used}
 
 
 def write_examples(formatter: Any, examples: Iterable[Example]) -> None:

@@ -56,7 +56,7 @@ EXAMPLES = {
         Example("Stop all sessions; use force after 5 seconds", "hldctl interrupt --all --timeout 5s"),
     ),
     "ls": (
-        Example("Sessions running or waiting for permission", "hldctl ls --status running --status waiting_input"),
+        Example("Sessions running or waiting for permission", "hldctl ls --status running --status waiting"),
         Example("The most expensive sessions of the last week", "hldctl ls --since 7d --sort cost --limit 10"),
         Example("For a script, one line per session", "hldctl ls --all --format '{id} {status} {cost_usd}'"),
     ),
@@ -74,12 +74,12 @@ EXAMPLES = {
     "wait": (
         Example("Wait for the newest session; the exit code is its outcome", "hldctl wait last"),
         Example("Wait for several sessions, then print their results", "hldctl wait --results 3f0c2b6e 8d1e40aa"),
-        Example("Wait until it asks for permission", "hldctl wait last --until waiting_input"),
+        Example("Wait until it asks for permission", "hldctl wait last --until waiting"),
     ),
     "set": (
         Example("Give it a title", "hldctl set last --title 'Parser'"),
         Example("Allow file edits without asking from now on", "hldctl set last --auto-accept-edits"),
-        Example("Hide it in lists", "hldctl set 3f0c2b6e --archive"),
+        Example("Hide two sessions in lists", "hldctl set 3f0c2b6e 8d1e40aa --archive"),
     ),
     "approvals": (
         Example("Pending permission requests", "hldctl approvals"),
@@ -95,13 +95,13 @@ EXAMPLES = {
         Example("Deny all requests of a session, and interrupt it", "hldctl deny --all --session last --interrupt"),
     ),
     "events": (
-        Example("New events from now on", "hldctl events -f"),
-        Example("Status changes, for a script", "hldctl events -f --type session_status_changed --json"),
+        Example("New events from now on", "hldctl events -f --new"),
+        Example("Status changes, for a script", "hldctl events -f --new --type session_status_changed --json"),
         Example("Resume after the last event seen", "hldctl events --after 1024"),
     ),
     "export": (
         Example("As Markdown", "hldctl export last > run.md"),
-        Example("As a single HTML page", "hldctl export last --format html -o run.html"),
+        Example("As a single HTML page", "hldctl export last -o run.html"),
     ),
     "stats": (
         Example("Cost per day of the last week", "hldctl stats --since 7d"),
@@ -113,7 +113,8 @@ EXAMPLES = {
     ),
     "prune": (
         Example("Print what would be deleted", "hldctl prune --older-than 30d --dry-run"),
-        Example("Keep the 100 most recent", "hldctl prune --keep 100"),
+        Example("Keep the 100 most recent; at a terminal, after a question", "hldctl prune --keep 100"),
+        Example("Delete old sessions without a question", "hldctl prune --older-than 30d --force"),
     ),
     "config": (
         Example("Set a default for new sessions", "hldctl config set timeout 2h"),
@@ -126,14 +127,49 @@ EXAMPLES = {
 }
 
 
+VALUE_FORMS = {
+    "ID": "The id of a session, its first characters (at least 4), its name, or `last` for the newest session. Of "
+    "several sessions with a name, the running one is meant, then a queued one, then the newest.",
+    "APPROVAL": "The id of a permission request, or its first characters (at least 4).",
+    "AGE": "30d, 12h, 90m or 45s; a number without a unit is an error.",
+    "DURATION": "90s, 30m, 2h, 1h30m or 7d; a number without a unit is in seconds.",
+}
+"""The forms of the values that several commands take, by metavar."""
+
+
 EXIT_CODE_MEANINGS = {
     ExitCode.DONE: "Success. If the command waited for sessions: all completed.",
     ExitCode.FAILED: "A session that the command waited for failed.",
     ExitCode.USAGE: "Usage error.",
     ExitCode.NO_SUCH_SESSION: "No such session, or an ambiguous prefix.",
-    ExitCode.WRONG_STATE: "Not possible in the session's current state.",
+    ExitCode.WRONG_STATE: "Not possible in the session's current state. `wait --until`: completed without that status.",
     ExitCode.ENVIRONMENT: "Environment error: no Claude Code, or an unusable state directory or database.",
     ExitCode.UNWRITABLE: "The session was started or has completed, but standard output is not writable.",
+    ExitCode.STILL_RUNNING: "A session had not ended within `wait --timeout`.",
     ExitCode.TIMED_OUT: "The session was stopped by a timeout.",
     ExitCode.INTERRUPTED: "The session or the command was interrupted.",
 }
+
+_ALWAYS = (ExitCode.DONE, ExitCode.USAGE, ExitCode.ENVIRONMENT, ExitCode.INTERRUPTED)
+_OUTCOMES = (ExitCode.FAILED, ExitCode.TIMED_OUT)
+_SESSION, _STATE = ExitCode.NO_SUCH_SESSION, ExitCode.WRONG_STATE
+_MORE_EXIT_CODES = {
+    "launch": (*_OUTCOMES, _STATE, ExitCode.UNWRITABLE),
+    "continue": (*_OUTCOMES, _SESSION, _STATE, ExitCode.UNWRITABLE),
+    "wait": (*_OUTCOMES, _SESSION, _STATE, ExitCode.STILL_RUNNING),
+    "interrupt": (_SESSION, _STATE),
+    "set": (_SESSION, _STATE),
+    "approve": (_SESSION, _STATE),
+    "deny": (_SESSION, _STATE),
+    "rm": (_SESSION, _STATE),
+    "show": (_SESSION,),
+    "tail": (*_OUTCOMES, _SESSION),
+    "approvals": (_SESSION,),
+    "events": (_SESSION,),
+    "export": (_SESSION,),
+}
+
+
+def exit_codes(command: str) -> list[ExitCode]:
+    """Return the exit codes that the command has, in ascending order."""
+    return sorted((*_ALWAYS, *_MORE_EXIT_CODES.get(command, ())))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, fields
 from enum import EnumMeta
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TextIO, get_type_hints
 
 import typer
 
 from hldctl.claude.settings import ClaudeSettings
+from hldctl.cli import output
 from hldctl.cli.params import parser
 from hldctl.cli.terminal import rich_console
-from hldctl.errors import BadUsage
 from hldctl.sessions.options import SessionOptions
-from hldctl.settings.option import Option, options
+from hldctl.settings.option import Option, Section, options
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 
@@ -35,7 +36,11 @@ def _annotation(name: str) -> Any:
     """Return the annotation of an option for typer; the option's value is None if it is not given."""
     option = OPTIONS[name]
     kind = option.kind
-    attributes: dict[str, Any] = {"help": option.help, "metavar": option.metavar or kind.metavar}
+    attributes: dict[str, Any] = {
+        "help": option.help,
+        "metavar": option.metavar or kind.metavar,
+        "rich_help_panel": option.section,
+    }
     type_: Any = str
     if kind.is_flag:
         type_, attributes["metavar"] = bool, None
@@ -62,27 +67,52 @@ class AttachOptions:
     as_json: bool
     quiet: bool
 
-    def __post_init__(self) -> None:
-        if self.follow and self.as_json and self.wait:
-            raise BadUsage("--follow prints events, but --wait --json prints the session; choose one of them.")
-
     @property
     def is_drawn(self) -> bool:
         """True if the conversation is formatted for a terminal."""
-        return self.follow and not self.as_json and rich_console.can_draw()
+        if not self.follow or (self.as_json and not self.wait):
+            return False
+        return rich_console.can_draw(self.conversation_stream)
+
+    @property
+    def conversation_stream(self) -> TextIO:
+        """The stream for the conversation: with --wait, standard output is for the result alone."""
+        return sys.stderr if self.wait else sys.stdout
 
 
 @dataclass(frozen=True)
 class _AttachParameters:
     """The other options of `launch` and `continue`, as typer declares them."""
 
-    query_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Read the query from a file.")] = None
+    query_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read the query from a file.", rich_help_panel=Section.TASK)
+    ] = None
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the end and print the result, as `claude -p` does.")
+        bool,
+        typer.Option(
+            "--wait",
+            help="Wait for the end and print the result, as `claude -p` does; Ctrl-C interrupts the session.",
+            rich_help_panel=Section.OUTPUT,
+        ),
     ] = False
-    follow: Annotated[bool, typer.Option("--follow", help="Print the conversation until the session ends.")] = False
-    as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the id, or the result.")] = False
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            help="Print the conversation until the session ends, with --wait on standard error; Ctrl-C interrupts the "
+            "session.",
+            rich_help_panel=Section.OUTPUT,
+        ),
+    ] = False
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the session as JSON.", rich_help_panel=Section.OUTPUT)
+    ] = False
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Print only the id or the result, and errors.", rich_help_panel=Section.OUTPUT
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -126,7 +156,10 @@ def add_session_options(function: Callable[..., None]) -> Callable[..., None]:
     def command(**values: Any) -> None:
         given = {parameter.name: values.pop(parameter.name) for parameter in session}
         query_file, *rest = (values.pop(parameter.name) for parameter in attach)
-        function(**values, options=LaunchOptions(given, query_file, AttachOptions(*rest)))
+        options = LaunchOptions(given, query_file, AttachOptions(*rest))
+        if not options.attach.quiet:
+            _warn_about_tools(given)
+        function(**values, options=options)
 
     command.__doc__ = function.__doc__
     # typer reads both of them.
@@ -134,6 +167,19 @@ def add_session_options(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # a convention of inspect
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
+
+
+def _warn_about_tools(given: dict[str, Any]) -> None:
+    """Warn about names that are probably misspelled: Claude Code ignores rules for unknown tools."""
+    for option in (OPTIONS["allowed_tools"], OPTIONS["disallowed_tools"]):
+        for rule in option.from_texts(given[option.name] or []):
+            # Imported here: most sessions are launched without such options.
+            from hldctl.claude.tool_names import similar_tool
+
+            if (tool := similar_tool(rule)) is not None:
+                output.print_note(
+                    f"warning: {option.all_flags[0]} {rule}: Claude Code has no tool of this name; did you mean {tool}?"
+                )
 
 
 def _parameters(function: Callable[..., None]) -> list[inspect.Parameter]:

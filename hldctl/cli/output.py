@@ -121,9 +121,14 @@ def print_json_array(objects: Iterable[dict[str, Any]]) -> None:
     print("[]" if opening == "[" else "\n]")
 
 
+def note(text: str) -> str:
+    """Return a message for standard error, with control characters escaped."""
+    return f"hldctl: {escape_control_chars(text)}"
+
+
 def print_note(text: str) -> None:
     """Print a message to standard error, with control characters escaped."""
-    print(f"hldctl: {escape_control_chars(text)}", file=sys.stderr)
+    print(note(text), file=sys.stderr)
 
 
 def print_write_error(failure: OSError) -> None:

@@ -20,7 +20,7 @@ def validate(configuration: Configuration) -> Configuration:
     configured_options(configuration)
     older_than = (configuration.prune or {}).get("older_than")
     if older_than is not None:
-        _parse("prune.older_than", durations.parse_seconds, older_than)
+        _parse("prune.older_than", durations.parse_age_seconds, older_than)
     return configuration
 
 

@@ -65,7 +65,7 @@ KEYS = {
     ),
     "prune": Key(
         "What is deleted once a day, when a session is launched, as `hldctl prune` would: `older_than` is its "
-        "--older-than, `keep` its --keep. Without it, nothing is deleted.",
+        "--older-than, with a unit, and `keep` its --keep. Without it, nothing is deleted.",
         'a table with older_than, a text such as "30d", or keep, a whole number, or both',
         _is_prune_table,
         'older_than = "30d"\nkeep = 100',

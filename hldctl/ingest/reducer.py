@@ -11,6 +11,7 @@ from hldctl.claude.fast_decode import decode
 from hldctl.claude.input_messages import is_own_message
 from hldctl.claude.stream import JsonObject, mapping, parse_timestamp_ms, text, whole_number
 from hldctl.claude.usage import Tokens
+from hldctl.ingest import background_work
 from hldctl.ingest.state import ReducerState
 from hldctl.protocol.restart import Restart
 from hldctl.states import EventType, NoteKind
@@ -110,9 +111,17 @@ class Reducer:
         if events.is_replayed_message(event):
             self._apply_message(event, created_at)
             return
-        for entry in parse_entries(event):
+        entries = parse_entries(event)
+        if kind == "system":
+            background_work.apply_task_line(state, event, created_at)
+            entries = background_work.label_entries(state, event, entries)
+        if state.tasks:
+            background_work.apply_turn(state, kind, entries, created_at)
+        for entry in entries:
             self._append(entry, created_at)
-            if entry.tool_result_for_id is not None:
+            if entry.note_kind is NoteKind.TASK_RECEIPT:
+                background_work.apply_result(state, entry, event)
+            if entry.tool_result_for_id is not None and entry.event_type is not _NOTE:
                 self._apply_decision(entry.tool_result_for_id, event, is_error=entry.is_error)
             if entry.tool_name == "Read" or entry.tool_result_for_id in state.reads:
                 self._take_snapshot(entry, event, created_at)
@@ -135,6 +144,10 @@ class Reducer:
         state.restarts_told += 1
         state.last_result = state.limit_resets_at = None
         state.interrupted = state.spoken_since_result = state.is_idle = False
+        state.turn_ended_at = None
+        state.background_calls.clear()
+        if state.tasks is not None:
+            state.tasks = {}
 
     def skip_unreadable(self, length: int, arrived_at: int) -> None:
         """Add a note for a line that cannot be parsed; the journal keeps the line."""
@@ -152,7 +165,7 @@ class Reducer:
         if entry.event_type is not _NOTE:
             state.spoken_since_result = True
         self.rows.append((self._session_id, state.sequence, *entry, False, created_at))
-        if entry.tool_result_for_id is not None:
+        if entry.tool_result_for_id is not None and entry.event_type is not _NOTE:
             self.completed_tools.append(entry.tool_result_for_id)
 
     def _apply_decision(self, tool_id: str, event: JsonObject, *, is_error: bool) -> None:

@@ -56,6 +56,12 @@ class ReducerState:
     is_idle: bool = False
     """True if Claude Code waits for a message: no turn and no background task runs."""
     last_activity_at: int | None = None
+    tasks: dict[str, dict[str, Any]] | None = None
+    """The tasks that run in the background, by id; None if there never were any."""
+    background_calls: dict[str, str] = field(default_factory=dict)
+    """By task in the background: the tool call that started it."""
+    turn_ended_at: int | None = None
+    """When the model ended its turn; None while it works. Known only while tasks run."""
     limit_resets_at: int | None = None
     """The end of the rate limit that stops this run, in milliseconds since 1970."""
     restarts_told: int = 0
@@ -111,7 +117,14 @@ class ReducerState:
             "permission_denials": json.dumps(self.permission_denials) if self.permission_denials else None,
             "last_activity_at": self.last_activity_at,
         }
-        return {name: value for name, value in known.items() if value is not None}
+        columns: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
+        return columns if self.tasks is None else columns | self._background_columns(self.tasks)
+
+    def _background_columns(self, tasks: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "background_tasks": json.dumps(list(tasks.values())),
+            "turn_ended_at": self.turn_ended_at if tasks else None,
+        }
 
 
 def _clamp(count: int | None) -> int | None:

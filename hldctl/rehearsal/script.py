@@ -10,17 +10,21 @@ A script is a list of turns separated by blank lines; each turn answers one requ
     limit DURATION        a usage limit that ends this long after the first refusal; then the next turn is played
     hang                  no more bytes until the client gives up
 
-An indented line continues the step above it; a line that begins with # is a comment. A line "[TEXT]" starts the
-turns for conversations whose prompt contains TEXT; the turns before any such line are for all others.
+`say <<END` begins a block: all lines up to one that is END, with their blank lines and indentation; END is any word.
+`think` has blocks, too. An indented line continues the step above it; a line that begins with # is a comment. A line
+"[TEXT]" starts the turns for conversations whose prompt contains TEXT; the turns before any such line are for all
+others.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+_BLOCK = re.compile(r"(?P<step>say|think) <<(?P<end>[A-Za-z_]\w*)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
@@ -109,17 +113,33 @@ def parse(text: str) -> Script:
 
 
 def _joined_lines(text: str) -> list[tuple[int, str]]:
-    """Return the lines with their numbers, without comments; an indented line is joined to the one above it."""
+    """Return the steps with their line numbers, without comments.
+
+    An indented line is joined to the one above it, without its indentation; the lines of a block are joined unchanged.
+    """
     lines: list[tuple[int, str]] = []
-    for number, line in enumerate(text.split("\n"), 1):
+    numbered = iter(enumerate(text.split("\n"), 1))
+    for number, line in numbered:
         if line.startswith("#"):
             continue
-        if line[:1].isspace() and line.strip() and lines and lines[-1][1]:
+        if (block := _BLOCK.fullmatch(line.rstrip())) is not None:
+            lines.append((number, f"{block['step']} {_read_block(number, block['end'], numbered)}"))
+        elif line[:1].isspace() and line.strip() and lines and lines[-1][1]:
             first, above = lines[-1]
             lines[-1] = (first, f"{above}\n{line.strip()}")
         else:
             lines.append((number, line.strip()))
     return lines
+
+
+def _read_block(number: int, end: str, numbered: Iterator[tuple[int, str]]) -> str:
+    """Return the lines up to `end`, with their indentation, blank lines and number signs."""
+    block: list[str] = []
+    for _, line in numbered:
+        if line.rstrip() == end:
+            return "\n".join(block)
+        block.append(line.rstrip("\r"))
+    raise ScriptError(f"line {number}: the block has no end; write {end} on a line of its own after its text")
 
 
 def _step(number: int, line: str) -> Step:

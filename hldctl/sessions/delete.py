@@ -64,6 +64,12 @@ def prunable_ids(state: StateDirectory, *, older_than_seconds: float | None, kee
     return [session_id for session_id in ids if state.session(session_id).is_own_directory()]
 
 
+def count_sessions(state: StateDirectory) -> int:
+    """Return the number of all sessions."""
+    with open_for_reading(state):
+        return sessions.count()
+
+
 def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSession]:
     """Delete the sessions, yield each, and return their space in the database to the file system."""
     yield from _delete_all(state, ids)
@@ -86,7 +92,7 @@ def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSe
             without_row_room.append(removed)
     for removed in without_row_room:
         with open_database(state):
-            sessions.delete(removed.session_id)
+            sessions.delete(removed.session_id, current_time_ms())
         yield removed
 
 
@@ -94,7 +100,7 @@ def _delete_row(state: StateDirectory, session_id: str) -> bool:
     """Delete the row; return False if the disk has no room for that."""
     try:
         with open_database(state):
-            sessions.delete(session_id)
+            sessions.delete(session_id, current_time_ms())
     except UnfitEnvironment as error:
         if isinstance(error.__cause__, UNWRITABLE):
             return False

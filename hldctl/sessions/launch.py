@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
 from hldctl.claude import binary
+from hldctl.claude.login import has_login_traces
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import load
 from hldctl.errors import BadUsage, WrongState
@@ -16,11 +19,21 @@ from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.sessions import auto_prune, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
+from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfRunning
 from hldctl.store import scheduler
 from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
+
+
+class Doubt(StrEnum):
+    """A reason to expect that Claude Code ends at once, known before it runs."""
+
+    ARGUMENTS = "arguments"
+    """It has arguments that hldctl does not know."""
+    LOGIN = "login"
+    """There is no trace of a login."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,8 @@ class LaunchResult:
     """True if it is queued until the sessions with its name that it replaces have ended."""
     sharing: tuple[str, ...] = ()
     """Ids of other sessions that work in the same directory."""
+    doubt: Doubt | None = None
+    """Why Claude Code may end at once."""
 
 
 def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int, *, attended: bool) -> LaunchResult:
@@ -60,7 +75,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
         state, widens=widens or permissions.from_session, permissions=permissions, run_policy=run_policy
     )
     rehearsal = read_rehearsal(options)
-    require_on_end(options, run_policy, settings.working_dir)
+    require_commands(options, run_policy, permissions, settings.working_dir)
     preflight.require_hook(state, claude_path, permissions, settings)
     if rehearsal is not None:
         preflight.require_rehearsal_settings(settings)
@@ -108,11 +123,16 @@ def find_running_session(
     return running
 
 
-def require_on_end(options: SessionOptions, run_policy: RunPolicy, working_dir: str) -> None:
-    """Check the `on_end` command before anything is created; the directory may not exist yet. Raise BadUsage."""
+def require_commands(
+    options: SessionOptions, run_policy: RunPolicy, permissions: Permissions, working_dir: str
+) -> None:
+    """Check the user's commands before anything is created; the directory may not exist yet. Raise BadUsage."""
     if run_policy.on_end is not None:
         option = "--on-end" if "on_end" in options.given else "on_end"
         preflight.require_command(option, run_policy.on_end, working_dir)
+    if permissions.on_approval is not None:
+        option = "--on-approval" if "on_approval" in options.given else "on_approval"
+        preflight.require_preset(option, permissions.on_approval)
 
 
 def read_rehearsal(options: SessionOptions) -> str | None:
@@ -156,7 +176,17 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
     if report.running is not None:
         return LaunchResult(report.running, is_new=False)
     replaces = report.is_queued and request.if_running is IfRunning.REPLACE
-    return LaunchResult(report.session_id, True, report.is_queued, replaces, tuple(report.sharing))
+    doubt = None if report.is_queued else _doubt(request)
+    return LaunchResult(report.session_id, True, report.is_queued, replaces, tuple(report.sharing), doubt)
+
+
+def _doubt(request: LaunchRequest) -> Doubt | None:
+    settings = request.settings
+    # The user's settings may contain a key or a helper.
+    has_login = request.rehearsal is not None or settings.claude_settings is not None
+    if not has_login and not has_login_traces({**os.environ, **settings.environment}):
+        return Doubt.LOGIN
+    return Doubt.ARGUMENTS if settings.extra_arguments else None
 
 
 _SUMMARY_LENGTH = 50

@@ -16,6 +16,8 @@ MIN_PREFIX_LENGTH = 4
 def find_session(ref: str) -> Session:
     """Return the session with this id, unique prefix of an id, or name; for `last`, the newest session.
 
+    Of several sessions with a name, the one that runs comes first, then one in the queue, then the newest.
+
     Raise NoSuchSession if there is none, or more than one.
     """
     session = sessions.get(_find_id(ref))
@@ -29,7 +31,7 @@ def _find_id(ref: str) -> str:
         if (newest := sessions.newest_id()) is None:
             raise NoSuchSession("No sessions yet; `hldctl launch` starts one.")
         return newest
-    if (id_by_name := sessions.newest_id_with_name(ref)) is not None:
+    if (id_by_name := sessions.id_with_name(ref)) is not None:
         return id_by_name
     if len(ref) < MIN_PREFIX_LENGTH:
         raise NoSuchSession(f"No session {ref!r}; a prefix of an id must have at least {MIN_PREFIX_LENGTH} characters.")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hldctl.claude import mcp
+from hldctl.claude import command_line, mcp
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage
-from hldctl.settings.option import FLAG, TEXT, Kind, Option, chosen_values, unstored_setting
+from hldctl.settings.option import FLAG, TEXT, Kind, Option, Section, chosen_values, unstored_setting
 from hldctl.states import IfRunning
 
 _IF_RUNNING = Kind("one of fail, skip, queue and replace", lambda value: value in tuple(IfRunning), IfRunning)
@@ -40,11 +40,17 @@ class SessionOptions:
             TEXT,
             "A name to use instead of the id. Only one session with it runs at a time.",
             metavar="NAME",
+            section=Section.UNATTENDED,
         ),
     )
     if_running: IfRunning | None = unstored_setting(
         None,
-        Option("if_running", _IF_RUNNING, "What to do if a session with that name is already running. Default: fail."),
+        Option(
+            "if_running",
+            _IF_RUNNING,
+            "What to do if a session with that name is already running. Default: fail.",
+            section=Section.UNATTENDED,
+        ),
     )
     rehearse: str | None = unstored_setting(
         None,
@@ -65,6 +71,8 @@ def validate(options: SessionOptions) -> dict[str, Any]:
     """Return the fields of ClaudeSettings that the options set; raise BadUsage for invalid values."""
     values = chosen_values(ClaudeSettings, options.given, 0)
     if options.extra_arguments is not None:
+        if (option := command_line.find_incompatible_option(options.extra_arguments)) is not None:
+            raise BadUsage(f"{option} after -- cannot be used: hldctl could not read Claude Code's output; remove it.")
         values["extra_arguments"] = options.extra_arguments
     if "additional_directories" in values:
         values["additional_directories"] = tuple(map(_existing_directory, values["additional_directories"]))
@@ -172,6 +180,8 @@ def _variables(assignments: Sequence[str], launcher: Mapping[str, str]) -> dict[
         name, has_value, value = assignment.partition("=")
         if not name:
             raise BadUsage("--env needs NAME or NAME=VALUE.")
+        if len(name.split()) != 1 or name != name.strip():
+            raise BadUsage(f"--env {name!r}: the name of a variable cannot contain blanks; write NAME=VALUE.")
         if not has_value and name not in launcher:
             raise BadUsage(f"--env {name}: this variable is not set; write {name}=VALUE to set it.")
         variables[name] = value if has_value else launcher[name]

@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from hldctl.paths import StateDirectory
 from hldctl.private_files import write_private
 from hldctl.protocol.launch_request import needs_hook
 from hldctl.settings.permissions import Permissions
+from hldctl.user_commands.presets import PresetKind, parse_preset
 
 # The first word of a simple command, after assignments. A word that a shell would expand is not checked.
 _PLAIN_WORD = re.compile(r"\s*(?:[A-Za-z_]\w*=[\w./:-]*\s+)*([\w./+~-]+)(?=\s|;|$)")
@@ -27,6 +30,8 @@ def require_command(option: str, command: str, working_dir: str) -> None:
     """Raise BadUsage if no shell could run the command there: wrong syntax, or a program that does not exist."""
     if "\0" in command:
         raise BadUsage(f"{option} contains a NUL byte, which a command cannot have.")
+    if require_preset(option, command):
+        return
     # On standard input, because every local user can read the arguments of a process.
     parsed = _run_sh("-n", working_dir=working_dir, script=f"{command}\n")
     if parsed.returncode != 0:
@@ -36,6 +41,23 @@ def require_command(option: str, command: str, working_dir: str) -> None:
         raise BadUsage(
             f"{option} begins with {word[1]}, which is not a command here; use one on PATH, or give its path."
         )
+
+
+def require_preset(option: str, command: str) -> bool:
+    """Return whether the command is a preset; raise BadUsage for one that cannot work here."""
+    preset = parse_preset(command)
+    if preset is None:
+        if command.split()[:1] == ["webhook"]:
+            raise BadUsage(f"{option} webhook needs a URL, as in webhook https://example.org/hook.")
+        return False
+    desktop = ("osascript",) if sys.platform == "darwin" else ("notify-send",)
+    programs = {PresetKind.DESKTOP: desktop, PresetKind.MAIL: ("sendmail", "mail")}.get(preset.kind, ())
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/lib"))
+    if programs and not any(shutil.which(program, path=path) for program in programs):
+        raise BadUsage(
+            f"{option} {preset.kind} needs the program {' or '.join(programs)}, which is not installed here."
+        )
+    return True
 
 
 def _run_sh(*arguments: str, working_dir: str, script: str = "") -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ from hldctl.sessions.launch import (
     name_and_if_running,
     new_request,
     read_rehearsal,
-    require_on_end,
+    require_commands,
     start,
 )
 from hldctl.sessions.options import SessionOptions, validate, validate_query, working_directory
@@ -61,7 +61,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
     if rehearsal is None:
         rehearsal = _read_text(state.session(parent.id).rehearsal)
     permissions = policies.continued_permissions(options, parent, current_time_ms())
-    require_on_end(options, run_policy, options.working_dir or parent.working_dir)
+    require_commands(options, run_policy, permissions, options.working_dir or parent.working_dir)
     working_dir = working_directory(
         options.working_dir or parent.working_dir, create_with=umask if options.create_dir else None
     )

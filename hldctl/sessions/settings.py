@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hldctl.errors import BadUsage
+from hldctl.errors import BadUsage, WrongState
 from hldctl.ingest import session_record
 from hldctl.paths import StateDirectory
 from hldctl.private_files import touch
 from hldctl.sessions import lookup
 from hldctl.sessions.permissions import caller
-from hldctl.store import sessions
+from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor.pending_hooks import wake_hooks
@@ -30,6 +31,8 @@ class SettingChanges:
     """Changes to a session's settings; None leaves a setting unchanged."""
 
     title: str | None = None
+    name: str | None = None
+    """Empty to remove the name."""
     archived: bool | None = None
     auto_accept_edits: bool | None = None
     dangerously_skip_permissions: bool | None = None
@@ -50,8 +53,15 @@ class SettingChanges:
         )
 
     def columns(self, now: int) -> dict[str, Any]:
-        named = {"title": self.title, "archived": self.archived, "auto_accept_edits": self.auto_accept_edits}
+        named = {
+            "title": self.title,
+            "name": self.name,
+            "archived": self.archived,
+            "auto_accept_edits": self.auto_accept_edits,
+        }
         columns: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+        if self.name == "":
+            columns["name"] = None
         if self.skip_permissions_for_ms is not None:
             expires_at = now + self.skip_permissions_for_ms
             columns |= {"dangerously_skip_permissions": True, "dangerously_skip_permissions_expires_at": expires_at}
@@ -60,32 +70,60 @@ class SettingChanges:
         return columns
 
 
-def change_settings(state: StateDirectory, ref: str, changes: SettingChanges) -> Session:
-    """Change the settings and return the updated session; raise BadUsage if there is nothing to change."""
+def change_settings(state: StateDirectory, refs: Sequence[str], changes: SettingChanges) -> list[Session]:
+    """Change the settings of the sessions and return the updated sessions; raise BadUsage for invalid changes.
+
+    Nothing is changed if one of the references matches no session.
+    """
+    now_ms = current_time_ms()
+    columns = changes.columns(now_ms)
+    _validate(changes, columns)
+    with open_database(state):
+        if changes.are_widening:
+            caller.require_right(state, "Widening permissions")
+        ids = list(dict.fromkeys(lookup.find_session(ref).id for ref in refs))
+        if changes.name:
+            _require_free_name(changes.name, ids)
+        for session_id in ids:
+            state.session(session_id).require_own_directory()
+        for session_id in ids:
+            _change(state, session_id, columns, changes, now_ms)
+        return [lookup.find_session(session_id) for session_id in ids]
+
+
+def _validate(changes: SettingChanges, columns: dict[str, Any]) -> None:
     if changes.dangerously_skip_permissions is False and changes.skip_permissions_for_ms is not None:
         raise BadUsage(
             "--dangerously-skip-permissions-timeout turns skipping on; it cannot be combined with turning it off."
         )
-    now_ms = current_time_ms()
-    columns = changes.columns(now_ms)
     if not columns and not changes.rules_to_remove:
         raise BadUsage("Nothing to set; `hldctl set --help` lists the options.")
-    with open_database(state):
-        if changes.are_widening:
-            caller.require_right(state, "Widening permissions")
-        session_id = lookup.find_session(ref).id
-        files = state.session(session_id)
-        files.require_own_directory()
-        sessions.change_settings(session_id, columns, now_ms, _rules_to_forget(session_id, changes))
-        # The record is needed only if the database is lost.
-        with contextlib.suppress(OSError):
-            session_record.save_from_database(session_id, files)
-        touch(files.wake_signal)
-        touch(files.change_signal)
-        if columns:
-            # Removing a rule does not allow any pending request.
-            wake_hooks(state, session_id)
-        return lookup.find_session(session_id)
+    if changes.name:
+        lookup.validate_name(changes.name)
+
+
+def _require_free_name(name: str, ids: Sequence[str]) -> None:
+    """Raise an error if more than one session that has not ended would have the name."""
+    if len(ids) > 1:
+        raise BadUsage("--name names one session; give one ID.")
+    holders = [session_id for session_id in scheduler.ids_with_name(name) if session_id not in ids]
+    if holders and sessions.live_sessions(ids):
+        raise WrongState(f"A session named {name} has not ended: {holders[0]}. Choose another name.")
+
+
+def _change(
+    state: StateDirectory, session_id: str, columns: dict[str, Any], changes: SettingChanges, now_ms: int
+) -> None:
+    files = state.session(session_id)
+    sessions.change_settings(session_id, columns, now_ms, _rules_to_forget(session_id, changes))
+    # The record is needed only if the database is lost.
+    with contextlib.suppress(OSError):
+        session_record.save_from_database(session_id, files)
+    touch(files.wake_signal)
+    touch(files.change_signal)
+    if columns:
+        # Removing a rule does not allow any pending request.
+        wake_hooks(state, session_id)
 
 
 def _rules_to_forget(session_id: str, changes: SettingChanges) -> list[sessions.ForgottenRule]:

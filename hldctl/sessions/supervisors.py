@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hldctl.protocol.launch_request import LaunchRequest
 
 
+POLL_SECONDS = 1.0
+"""How often to check whether a supervisor has died, since nothing notifies us of that."""
 # How long to wait for a process to exit after SIGKILL.
 _KILL_WAIT_SECONDS = 10
 

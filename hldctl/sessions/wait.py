@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from hldctl.errors import ExitCode, Interrupted, NoSuchSession, WrongState
+from hldctl.config import schema
+from hldctl.errors import ExitCode, Interrupted, NoSuchSession, UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.states import EndReason, Status
-from hldctl.store import sessions
+from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_for_reading, refresh
 from hldctl.store.session import Session
 from hldctl.system.watcher import Wakeup
 
-POLL_SECONDS = 1.0
-"""How often to check whether a supervisor has died, since nothing notifies us of that."""
+# Claude Code 2.1.332 refuses an argument after 0.3 s, and reports a missing login after 1 s.
+_FIRST_SIGN_SECONDS = 5.0
 
 T = TypeVar("T")
 
-_WORST_FIRST = (ExitCode.FAILED, ExitCode.TIMED_OUT, ExitCode.INTERRUPTED)
+_WORST_FIRST = (ExitCode.FAILED, ExitCode.TIMED_OUT, ExitCode.INTERRUPTED, ExitCode.WRONG_STATE)
 
 
 def wait_for_sessions(
@@ -31,12 +33,16 @@ def wait_for_sessions(
     *,
     until: Status | None = None,
     any_of_them: bool = False,
+    timeout_seconds: float | None = None,
     attention: SupervisorMonitor | None = None,
+    on_look: Callable[[], None] = lambda: None,
 ) -> list[Session]:
     """Return the sessions once all, or any, have ended or reached `until`, in the order in which they did.
 
-    A session that ends before it reaches `until` counts as well.
+    A session that ends before it reaches `until` counts as well. After the timeout, return those that have done so by
+    then. `on_look` is called after each look at the sessions, at least once a second.
     """
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     waiting, done = list(dict.fromkeys(ids)), list[str]()
     for session_id in waiting:
         state.session(session_id).require_own_directory()
@@ -44,14 +50,17 @@ def wait_for_sessions(
     def look() -> list[Session] | None:
         done.extend(_done_ids(waiting, until))
         waiting[:] = [session_id for session_id in waiting if session_id not in done]
-        if not waiting or (any_of_them and done):
+        is_late = deadline is not None and time.monotonic() >= deadline
+        if not waiting or (any_of_them and done) or is_late:
             return [_get_session(session_id) for session_id in done]
         supervisors.adopt_lost(state, waiting)
         if attention is not None:
             attention.replace_unresponsive(waiting)
+        on_look()
         return None
 
-    return wait_until(look, state, [state.session(session_id).change_signal for session_id in ids])
+    watched = [state.session(session_id).change_signal for session_id in ids]
+    return wait_until(look, state, watched, deadline)
 
 
 def wait_for_conversation(state: StateDirectory, session_id: str) -> Session:
@@ -70,14 +79,32 @@ def wait_for_conversation(state: StateDirectory, session_id: str) -> Session:
     return wait_until(look, state, [state.session(session_id).change_signal])
 
 
+def wait_for_first_sign(state: StateDirectory, session_id: str, *, until_reply: bool) -> None:
+    """Wait until Claude Code has begun its conversation, for at most `_FIRST_SIGN_SECONDS`.
+
+    With `until_reply`, wait for the first reply of the model. Raise UnfitEnvironment if Claude Code fails before that:
+    it has refused its arguments, or is not logged in.
+    """
+    deadline = time.monotonic() + _FIRST_SIGN_SECONDS
+
+    def look() -> Session | None:
+        session = _get_session(session_id)
+        # A missing login is reported by a message without tokens.
+        has_begun = bool(session.input_tokens) if until_reply else session.claude_session_id is not None
+        if session.status == Status.FAILED and not has_begun:
+            reason = (session.error_message or str(session.end_reason)).strip().removesuffix(".")
+            raise UnfitEnvironment(f"Claude Code ended at once: {reason}. The session is recorded as {session_id}.")
+        is_over = session.completed_at is not None or bool(session.restarts)
+        return session if has_begun or is_over or time.monotonic() > deadline else None
+
+    wait_until(look, state, [state.session(session_id).change_signal])
+
+
 def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
     """Wait until the sessions that it replaces have ended, and it runs or waits only for a slot.
 
     Raise Interrupted if it was replaced or stopped in the meantime.
     """
-    # Imported here, as below: commands that only read would load the configuration's keys as well.
-    from hldctl.store import scheduler
-
     attention = SupervisorMonitor(state)
 
     def look() -> Session | None:
@@ -95,9 +122,6 @@ def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
 
 
 def _is_waiting_for_slot(session: Session) -> bool:
-    from hldctl.config import schema
-    from hldctl.store import scheduler
-
     if session.status != Status.QUEUED or scheduler.ids_with_name(session.name)[:1] != [session.id]:
         return False
     config = schema.load()
@@ -128,8 +152,13 @@ def wait_for_on_end(state: StateDirectory, session_id: str) -> None:
     wait_until(look, state, [state.session(session_id).change_signal])
 
 
-def wait_until(look: Callable[[], T | None], state: StateDirectory, watched: Sequence[Path]) -> T:
-    """Call `look` now and after each change of these files, and return its first result that is not None."""
+def wait_until(
+    look: Callable[[], T | None], state: StateDirectory, watched: Sequence[Path], deadline: float | None = None
+) -> T:
+    """Call `look` now and after each change of these files, and return its first result that is not None.
+
+    It is also called at least once a second, and at the deadline on the monotonic clock.
+    """
     # Unlike Path.exists, os.path.exists does not raise for a directory that cannot be searched.
     wakeup = Wakeup([path for path in watched if os.path.exists(path)])
     try:
@@ -137,15 +166,18 @@ def wait_until(look: Callable[[], T | None], state: StateDirectory, watched: Seq
             while True:
                 if (result := look()) is not None:
                     return result
-                wakeup.wait(POLL_SECONDS)
+                seconds_left = supervisors.POLL_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
+                wakeup.wait(min(supervisors.POLL_SECONDS, seconds_left))
                 refresh(state)
     finally:
         wakeup.close()
 
 
-def worst_exit_code(ended: Sequence[Session]) -> ExitCode:
-    """Return the worst of the sessions' exit codes."""
+def worst_exit_code(ended: Sequence[Session], until: Status | None = None) -> ExitCode:
+    """Return the worst of the sessions' exit codes; `until` is the status that was waited for."""
     codes = {session_exit_code(session) for session in ended}
+    if until is not None and any(session.status == Status.COMPLETED != until for session in ended):
+        codes.add(ExitCode.WRONG_STATE)
     return next((code for code in _WORST_FIRST if code in codes), ExitCode.DONE)
 
 

@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hldctl.settings.option import DOLLARS, FIRST, HIDDEN, TEXT, TEXTS, TOOLS, Option, column, number, setting
+from hldctl.errors import BadUsage
+from hldctl.settings.option import (
+    DOLLARS,
+    FIRST,
+    HIDDEN,
+    TEXT,
+    TEXTS,
+    TOOLS,
+    Kind,
+    Option,
+    Section,
+    column,
+    number,
+    setting,
+)
 
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "auto", "dontAsk", "manual", "bypassPermissions")
 """The permission modes of Claude Code 2.1.330."""
+
+
+def _permission_mode(text: str) -> str:
+    """Return the mode; raise BadUsage for one that Claude Code would refuse."""
+    if text not in PERMISSION_MODES:
+        raise BadUsage(f"{text!r} is not a permission mode; write one of {', '.join(PERMISSION_MODES)}.")
+    return text
+
+
+_MODE = Kind(f"one of {', '.join(PERMISSION_MODES)}", lambda value: value in PERMISSION_MODES, _permission_mode, "MODE")
 
 
 # Only `ClaudeSettings`, which adds what is not stored, is instantiated.
@@ -25,6 +49,7 @@ class ClaudeOptions:
             config="The model of new sessions, as with --model.",
             example='"opus"',
             suggestions=("opus", "sonnet", "haiku"),
+            section=Section.CLAUDE,
         ),
         exposure=HIDDEN,
     )
@@ -32,11 +57,25 @@ class ClaudeOptions:
     working_dir: str = column(exposure=FIRST)
     additional_directories: tuple[str, ...] = setting(
         (),
-        Option("add_dir", TEXTS, "Additional directory that tools may use; repeatable.", metavar="DIR"),
+        Option(
+            "add_dir",
+            TEXTS,
+            "Additional directory that tools may use.",
+            metavar="DIR",
+            section=Section.PERMISSIONS,
+        ),
         exposure=FIRST,
     )
     max_turns: int | None = setting(
-        None, Option("max_turns", number(1, 2**31), "Stop after N turns.", is_inherited=False), exposure=FIRST
+        None,
+        Option(
+            "max_turns",
+            number(1, 2**31),
+            "Stop after N turns.",
+            is_inherited=False,
+            section=Section.LIMITS,
+        ),
+        exposure=FIRST,
     )
     max_budget_usd: float | None = setting(
         None,
@@ -46,30 +85,53 @@ class ClaudeOptions:
             "Stop once this much has been spent.",
             config="Stop sessions once this much has been spent, as with --max-budget-usd.",
             example="2.50",
+            section=Section.LIMITS,
         ),
         exposure=FIRST,
     )
     system_prompt: str | None = setting(
-        None, Option("system_prompt", TEXT, "Replace Claude Code's system prompt.", metavar="TEXT"), exposure=FIRST
+        None,
+        Option(
+            "system_prompt",
+            TEXT,
+            "Replace Claude Code's system prompt.",
+            metavar="TEXT",
+            section=Section.CLAUDE,
+        ),
+        exposure=FIRST,
     )
     append_system_prompt: str | None = setting(
-        None, Option("append_system_prompt", TEXT, "Append this to the system prompt.", metavar="TEXT"), exposure=FIRST
+        None,
+        Option(
+            "append_system_prompt",
+            TEXT,
+            "Append this to the system prompt.",
+            metavar="TEXT",
+            section=Section.CLAUDE,
+        ),
+        exposure=FIRST,
     )
     custom_instructions: str | None = setting(
         None,
-        Option("custom_instructions", TEXT, "More instructions to append to the system prompt.", metavar="TEXT"),
+        Option(
+            "custom_instructions",
+            TEXT,
+            "More instructions to append to the system prompt.",
+            metavar="TEXT",
+            section=Section.CLAUDE,
+        ),
         exposure=FIRST,
     )
     permission_mode: str | None = setting(
         None,
         Option(
             "permission_mode",
-            TEXT,
+            _MODE,
             "Claude Code's permission mode: default, acceptEdits, plan, bypassPermissions…",
-            metavar="MODE",
             config="Claude Code's permission mode, as with --permission-mode.",
             example='"acceptEdits"',
             suggestions=PERMISSION_MODES,
+            section=Section.PERMISSIONS,
         ),
         trusted=True,
         exposure=FIRST,
@@ -77,7 +139,11 @@ class ClaudeOptions:
     permission_prompt_tool: str | None = setting(
         None,
         Option(
-            "permission_prompt_tool", TEXT, "An MCP tool of yours that answers permission requests.", metavar="TOOL"
+            "permission_prompt_tool",
+            TEXT,
+            "An MCP tool of yours that answers permission requests.",
+            metavar="TOOL",
+            section=Section.PERMISSIONS,
         ),
         exposure=FIRST,
     )
@@ -86,16 +152,25 @@ class ClaudeOptions:
         Option(
             "allowed_tools",
             TOOLS,
-            "Allow this tool without asking; repeatable.",
+            "Allow this tool without asking; commas separate several tools.",
             config="Tools that are allowed without asking, as with --allowed-tools, which replaces them; an empty "
             "value allows none.",
             example='["Read", "Bash(git log:*)"]',
+            section=Section.PERMISSIONS,
         ),
         trusted=True,
         exposure=FIRST,
     )
     disallowed_tools: tuple[str, ...] = setting(
-        (), Option("disallowed_tools", TOOLS, "Forbid this tool; repeatable."), trusted=True, exposure=FIRST
+        (),
+        Option(
+            "disallowed_tools",
+            TOOLS,
+            "Forbid this tool; commas separate several tools.",
+            section=Section.PERMISSIONS,
+        ),
+        trusted=True,
+        exposure=FIRST,
     )
     fresh_system_prompt: bool = setting(False, exposure=HIDDEN)
     """True if a resumed conversation gets a new system prompt; otherwise it keeps its first one (2.1.330)."""

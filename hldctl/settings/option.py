@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, field, fields
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import Any, NamedTuple
 
 from hldctl.settings.values import approval_timeout, dollars, integer, limit_ms, milliseconds, tool_names
@@ -75,6 +75,17 @@ def number(minimum: int, maximum: int) -> Kind:
     )
 
 
+class Section(StrEnum):
+    """The sections of the options in the help, in this order."""
+
+    TASK = "Task"
+    CLAUDE = "Claude Code"
+    LIMITS = "Limits"
+    PERMISSIONS = "Permissions"
+    UNATTENDED = "Unattended runs"
+    OUTPUT = "Output"
+
+
 class Option(NamedTuple):
     """An option of `launch` and `continue`, and the key of the same name in the configuration file."""
 
@@ -91,6 +102,8 @@ class Option(NamedTuple):
     """In TOML."""
     suggestions: tuple[str, ...] = ()
     """For shell completion."""
+    section: Section = Section.TASK
+    """Where the help lists it."""
     is_inherited: bool = True
     """True if a continuation inherits its parent's value."""
     resolve: Callable[[Any, int], dict[str, Any]] | None = None

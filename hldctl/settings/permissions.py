@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hldctl.settings.option import APPROVAL_TIMEOUT, COMMAND, DURATION, FIRST, FLAG, HIDDEN, Option, setting
+from hldctl.settings.option import APPROVAL_TIMEOUT, COMMAND, DURATION, FIRST, FLAG, HIDDEN, Option, Section, setting
 from hldctl.settings.values import ApprovalTimeout
 
 
@@ -21,6 +21,7 @@ def _time_out(timeout: ApprovalTimeout, now: int) -> dict[str, Any]:
     return {"approval_timeout_ms": timeout.milliseconds, "approval_timeout_allows": timeout.allows}
 
 
+# Nothing compares or prints it, and every command would pay for the creation of these methods.
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Permissions:
     """What happens to a tool call that needs permission."""
@@ -34,6 +35,7 @@ class Permissions:
             config="Whether sessions ask for permission through `hldctl approvals`, as with --approvals. Without it, "
             "those that are launched at a terminal do.",
             example="true",
+            section=Section.PERMISSIONS,
         ),
         exposure=HIDDEN,
         trusted=True,
@@ -41,13 +43,24 @@ class Permissions:
     """True if hldctl asks for permission; otherwise Claude Code decides as it does without hldctl."""
     auto_accept_edits: bool = setting(
         False,
-        Option("auto_accept_edits", FLAG, "Allow edits of the project's plain files without asking."),
+        Option(
+            "auto_accept_edits",
+            FLAG,
+            "Allow edits of the project's plain files without asking.",
+            section=Section.PERMISSIONS,
+        ),
         exposure=FIRST,
         trusted=True,
     )
     dangerously_skip_permissions: bool = setting(
         False,
-        Option("dangerously_skip_permissions", FLAG, "Allow everything without asking.", resolve=_skip),
+        Option(
+            "dangerously_skip_permissions",
+            FLAG,
+            "Allow everything without asking.",
+            resolve=_skip,
+            section=Section.PERMISSIONS,
+        ),
         exposure=FIRST,
         trusted=True,
     )
@@ -58,6 +71,7 @@ class Permissions:
             DURATION,
             "Allow everything without asking, for this long.",
             resolve=_skip_for,
+            section=Section.PERMISSIONS,
         ),
         exposure=FIRST,
         trusted=True,
@@ -72,6 +86,7 @@ class Permissions:
             "Without it, a request waits for as long as its session lives.",
             example='"30m=deny"',
             resolve=_time_out,
+            section=Section.PERMISSIONS,
         ),
         exposure=HIDDEN,
         trusted=True,
@@ -82,10 +97,12 @@ class Permissions:
         Option(
             "on_approval",
             COMMAND,
-            "Command to run for each request, which it receives as JSON on standard input.",
-            config="A command to run for each request, which it receives as JSON on standard input, as with "
-            "--on-approval.",
+            "Command to run for each request, which it receives as JSON on standard input, or a preset as with "
+            "--on-end.",
+            config="A command to run for each request, which it receives as JSON on standard input, or a preset: "
+            "desktop, mail [ADDRESS] or webhook URL; as with --on-approval.",
             example="\"notify-send 'Permission wanted'\"",
+            section=Section.PERMISSIONS,
         ),
         exposure=HIDDEN,
         trusted=True,
@@ -99,6 +116,7 @@ class Permissions:
             config="Whether sessions may answer permission requests and widen permissions themselves, as with "
             "--from-session.",
             example="false",
+            section=Section.PERMISSIONS,
         ),
         trusted=True,
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hldctl.settings.option import COMMAND, FLAG, HIDDEN, LIMIT, TEXT, Option, number, setting
+from hldctl.settings.option import COMMAND, FLAG, HIDDEN, LIMIT, TEXT, Option, Section, number, setting
 
 MAX_RETRIES = 1000
 
 
+# Nothing compares or prints it, and every command would pay for the creation of these methods.
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class RunPolicy:
     """Timeouts, retries and slots of a session, and the command at its end."""
@@ -21,6 +22,7 @@ class RunPolicy:
             "Stop the session if it is still running after this long, such as 30m.",
             config="Stop sessions that are still running after this long, as with --timeout.",
             example='"2h"',
+            section=Section.LIMITS,
         ),
         exposure=HIDDEN,
     )
@@ -33,11 +35,19 @@ class RunPolicy:
             "Stop the session after this long without activity.",
             config="Stop sessions after this long without activity, as with --idle-timeout.",
             example='"10m"',
+            section=Section.LIMITS,
         ),
         exposure=HIDDEN,
     )
     group_name: str | None = setting(
-        None, Option("group", TEXT, "Take one of the slots that the configuration gives this group.", metavar="NAME")
+        None,
+        Option(
+            "group",
+            TEXT,
+            "Take one of the slots that the configuration gives this group.",
+            metavar="NAME",
+            section=Section.UNATTENDED,
+        ),
     )
     retries: int = setting(
         0,
@@ -47,6 +57,7 @@ class RunPolicy:
             "Retry up to N times after an API error or a crash; at most 1000.",
             config="How often a session is retried after an API error or a crash, as with --retries.",
             example="3",
+            section=Section.UNATTENDED,
         ),
     )
     wait_for_reset: bool = setting(
@@ -57,6 +68,7 @@ class RunPolicy:
             "Continue when a rate limit has been reset.",
             config="Whether sessions continue when a rate limit has been reset, as with --wait-for-reset.",
             example="true",
+            section=Section.UNATTENDED,
         ),
     )
     fail_on_denial: bool = setting(
@@ -67,6 +79,7 @@ class RunPolicy:
             "Count the session as failed if any tool call was denied.",
             config="Whether a session counts as failed if any tool call was denied, as with --fail-on-denial.",
             example="true",
+            section=Section.UNATTENDED,
         ),
     )
     keep_open: bool = setting(
@@ -83,10 +96,12 @@ class RunPolicy:
         Option(
             "on_end",
             COMMAND,
-            "Command to run when the session ends; it receives the session as JSON on standard input.",
-            config="A command to run when a session ends, which receives the session as JSON on standard input, as "
-            "with --on-end.",
+            "Command to run when the session ends, with the session as JSON on standard input; or `desktop`, "
+            "`mail [ADDRESS]` or `webhook URL`.",
+            config="A command to run when a session ends, with the session as JSON on standard input, or a preset: "
+            "desktop, mail [ADDRESS] or webhook URL; as with --on-end.",
             example='"jq -r .status >> ~/sessions.log"',
+            section=Section.UNATTENDED,
         ),
         trusted=True,
     )

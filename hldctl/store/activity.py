@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from hldctl.store.connection import execute
 
 LIVE = (
-    "SELECT id, name, group_name, status, pid, created_at, started_at, interrupt_requested_at, retries, restarts"
+    "SELECT id, name, group_name, status, pid, created_at, started_at, interrupt_requested_at, retries, turn_ended_at,"
+    " restarts, background_tasks"
     " FROM sessions WHERE completed_at IS NULL ORDER BY created_at, rowid"
 )
 
@@ -49,7 +50,9 @@ class RunningSession(NamedTuple):
     started_at: int | None
     interrupt_requested_at: int | None
     retries: int
+    turn_ended_at: int | None
     restarts: list[dict[str, Any]]
+    background_tasks: list[dict[str, Any]]
 
 
 class OpenCall(NamedTuple):
@@ -76,7 +79,8 @@ class LastEvent(NamedTuple):
 
 def running_sessions() -> list[RunningSession]:
     """Return the sessions that have not ended, oldest first."""
-    return [RunningSession._make((*row[:-1], json.loads(row[-1] or "[]"))) for row in execute(LIVE)]
+    rows = execute(LIVE)
+    return [RunningSession._make((*row[:-2], *(json.loads(value or "[]") for value in row[-2:]))) for row in rows]
 
 
 def oldest_open_calls() -> dict[str, OpenCall]:

@@ -219,6 +219,13 @@ def settle(
             _correct(connection, approval, decided[tool_use_id], now)
 
 
+def waited_ms(connection: apsw.Connection, session_id: str, tool_use_id: str) -> int:
+    """Return how many milliseconds a call waited for permission; 0 if it needed none."""
+    query = "SELECT sum(responded_at - created_at) FROM approvals WHERE session_id = ? AND tool_use_id = ?"
+    row = connection.execute(query, (session_id, tool_use_id)).fetchone()
+    return int((row and row[0]) or 0)
+
+
 def _call_approval(connection: apsw.Connection, session_id: str, tool_use_id: str) -> Approval | None:
     query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? AND tool_use_id = ?"
     row = connection.execute(query, (session_id, tool_use_id)).fetchone()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -188,12 +188,13 @@ class OutlineEntry(NamedTuple):
     parent_tool_use_id: str | None
     tool_result_for_id: str | None
     is_error: bool
+    note_kind: str | None
 
 
 _BEGINNING_CHARACTERS = 200
 _SELECT_OUTLINE = f"""SELECT sequence, event_type, role,
 CASE WHEN event_type = 'message' AND role = 'user' THEN substr(content, 1, {_BEGINNING_CHARACTERS}) ELSE '' END,
-tool_id, tool_name, parent_tool_use_id, tool_result_for_id, is_error
+tool_id, tool_name, parent_tool_use_id, tool_result_for_id, is_error, note_kind
 FROM conversation_events WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
 _SELECT_ONE = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND sequence = ?"
 
@@ -222,14 +223,20 @@ def tool_call(session_id: str, tool_id: str) -> Event | None:
     return None if row is None else Event._make(row)
 
 
-def oldest_open_call(session_id: str) -> int | None:
-    """Return when the oldest open tool call began, in milliseconds since 1970; None if no call is open."""
+def oldest_open_call(session_id: str, others: Collection[str | None] = ()) -> int | None:
+    """Return when the oldest call that is open or among `others` began, in milliseconds since 1970; None if none."""
+    calls = "SELECT min(created_at) FROM conversation_events WHERE session_id = ? AND event_type = 'tool_call'"
+    times = [execute(f"{calls} AND is_completed = 0", (session_id,)).fetchone()]
+    times += [execute(f"{calls} AND tool_id = ?", (session_id, tool_id)).fetchone() for tool_id in others if tool_id]
+    return min((int(time) for (time,) in times if time is not None), default=None)
+
+
+def last_sequence_before(session_id: str, time_ms: int) -> int:
+    """Return the number of the last event before a time in milliseconds since 1970; 0 if there is none."""
     row = execute(
-        "SELECT min(created_at) FROM conversation_events"
-        " WHERE session_id = ? AND event_type = 'tool_call' AND is_completed = 0",
-        (session_id,),
+        "SELECT max(sequence) FROM conversation_events WHERE session_id = ? AND created_at < ?", (session_id, time_ms)
     ).fetchone()
-    return None if row is None or row[0] is None else int(row[0])
+    return int(row[0] or 0)
 
 
 def last_sequence(session_id: str) -> int:

@@ -11,6 +11,8 @@ from hldctl.store import feed_writer
 from hldctl.store.connection import current_connection, execute, require_order
 from hldctl.store.feed_writer import Change
 
+_DELETIONS_KEPT_MS = 30 * 86_400_000
+
 
 class FeedEvent(NamedTuple):
     """A row; `timestamp` is in milliseconds since 1970."""
@@ -37,9 +39,25 @@ def last_published_sequence(session_id: str) -> int:
     return int(row[0] or 0)
 
 
+def publish_deletion(event: Change) -> None:
+    """Add the event of a session's deletion, in the transaction that then deletes the session.
+
+    The events of a session are deleted with it, so this one has a table of its own. Old ones are removed.
+    """
+    _, session_id, run_id, timestamp, data = event
+    # An event of the feed takes the id, and is deleted with the session.
+    publish([event])
+    execute(
+        "INSERT INTO deletions (id, session_id, run_id, timestamp, data) VALUES (last_insert_rowid(), ?, ?, ?, ?)",
+        (session_id, run_id, timestamp, json.dumps(data)),
+    )
+    execute("DELETE FROM deletions WHERE timestamp < ?", (timestamp - _DELETIONS_KEPT_MS,))
+
+
 def last_id() -> int:
     """Return the highest id in the feed; 0 if it is empty."""
-    return int(execute("SELECT coalesce(max(id), 0) FROM feed").fetchone()[0])
+    query = "SELECT max(coalesce((SELECT max(id) FROM feed), 0), coalesce((SELECT max(id) FROM deletions), 0))"
+    return int(execute(query).fetchone()[0])
 
 
 def feed_after(
@@ -58,7 +76,17 @@ def feed_after(
         conditions.append("session_id = ?")
         values.append(session_id)
     columns, condition = ", ".join(FeedEvent._fields), " AND ".join(conditions)
-    rows = execute(f"SELECT {columns} FROM feed WHERE {condition} ORDER BY id LIMIT ?", (*values, limit))
+    query = f"SELECT {columns} FROM feed WHERE {condition}"
+    if not types or FeedType.SESSION_DELETED in types:
+        query += (
+            f" UNION ALL SELECT id, '{FeedType.SESSION_DELETED}', session_id, run_id, timestamp, data FROM deletions"
+        )
+        query += " WHERE id > ?"
+        values.append(feed_id)
+        if session_id is not None:
+            query += " AND session_id = ?"
+            values.append(session_id)
+    rows = execute(f"{query} ORDER BY id LIMIT ?", (*values, limit))
     events = [FeedEvent._make((*row[:-1], json.loads(row[-1]))) for row in rows]
     require_order(not events or feed_id < events[0].id <= events[-1].id)
     return events

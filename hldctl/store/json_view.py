@@ -49,6 +49,13 @@ def session_samples() -> dict[str, Any]:
     return {name: "" if name in _TIMES else sample_value(name) for name in EXPOSED_COLUMNS}
 
 
+def task_objects(tasks: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Return the tasks of a session that run in the background."""
+    if tasks is None:
+        return None
+    return [{**task, "started_at": format_rfc3339(task["started_at"])} for task in tasks]
+
+
 def event_object(event: Event) -> dict[str, Any]:
     return {name: _value(event, name) for name in EVENT_FIELDS}
 
@@ -75,6 +82,8 @@ def _value(row: Session | Event | FeedEvent | SnapshotRow | Message, name: str) 
         return format_rfc3339(value)
     if name in _BOOLEANS:
         return bool(value)
+    if name == "background_tasks":
+        return task_objects(value)
     if isinstance(value, tuple):
         return list(value)
     if name == "tool_input" and value is not None:

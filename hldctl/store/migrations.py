@@ -126,6 +126,17 @@ CREATE TABLE feed (
 )
 """
 
+# Events of the feed that outlive their session; their ids are taken from the feed's.
+_DELETIONS = """
+CREATE TABLE deletions (
+    id INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    timestamp INTEGER NOT NULL,
+    data TEXT NOT NULL
+)
+"""
+
 _APPROVALS = """
 CREATE TABLE approvals (
     id TEXT PRIMARY KEY,
@@ -259,6 +270,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX command_tokens_by_session ON command_tokens (session_id)",
     ),
     ("ALTER TABLE conversation_events ADD COLUMN note_kind TEXT",),
+    (_DELETIONS,),
+    (
+        "ALTER TABLE sessions ADD COLUMN background_tasks TEXT",
+        "ALTER TABLE sessions ADD COLUMN turn_ended_at INTEGER",
+    ),
     (
         _MESSAGES,
         "CREATE INDEX messages_by_session ON messages (session_id)",

@@ -88,6 +88,10 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """When Claude Code first started; a session may have been queued before."""
     restarts: list[dict[str, Any]] | None = column()
     """Each a Restart, as an object."""
+    background_tasks: list[dict[str, Any]] | None = column(exposure=LAST)
+    """The tasks that run in the background, as objects; see `ingest.background_work`."""
+    turn_ended_at: int | None = column()
+    """When the model ended its turn and left tasks running in the background; None while it works."""
     launched_within: str | None = column(trusted=True)
     """The session that launched it with its own commands, but had no right to answer: the commands get no token."""
 

@@ -10,7 +10,7 @@ from peewee import SQL
 from hldctl.states import Status
 from hldctl.store.connection import require_order
 from hldctl.store.session import Session
-from hldctl.store.session_table import SessionTable
+from hldctl.store.session_table import RUN_TIME, SessionTable
 
 _BATCH_SIZE = 200
 
@@ -22,10 +22,21 @@ class Listing(NamedTuple):
     statuses: tuple[Status, ...] = ()
     created_since: int | None = None
     search: str | None = None
+    directory: str | None = None
+    """An absolute path; sessions in directories below it match, too."""
+    name: str | None = None
+    group: str | None = None
     sort: str = "created_at"
+    """A column, or `run_time`: the time from start to end."""
     limit: int | None = None
     columns: tuple[str, ...] | None = None
     """The columns to read; None for all. Prompts and results can be long."""
+
+    @property
+    def has_filters(self) -> bool:
+        """True if sessions that are not archived can be missing in the list."""
+        filters = (self.created_since, self.search, self.directory, self.name, self.group)
+        return bool(self.statuses) or any(value is not None for value in filters)
 
 
 def find_sessions(listing: Listing) -> list[Session]:
@@ -41,7 +52,17 @@ def find_sessions(listing: Listing) -> list[Session]:
         query = query.where(
             SessionTable.title.contains(word) | SessionTable.summary.contains(word) | SessionTable.query.contains(word)
         )
-    query = query.order_by(getattr(SessionTable, listing.sort).desc(), SQL("rowid").desc())
+    if listing.directory is not None:
+        root = listing.directory.rstrip("/")
+        # "0" is the character after "/".
+        is_below = (SessionTable.working_dir >= f"{root}/") & (SessionTable.working_dir < f"{root}0")
+        query = query.where((SessionTable.working_dir == listing.directory) | is_below)
+    if listing.name is not None:
+        query = query.where(SessionTable.name == listing.name)
+    if listing.group is not None:
+        query = query.where(SessionTable.group_name == listing.group)
+    sort_key = RUN_TIME if listing.sort == "run_time" else getattr(SessionTable, listing.sort)
+    query = query.order_by(sort_key.desc(), SQL("rowid").desc())
     return _fetch_sessions(query.limit(listing.limit) if listing.limit is not None else query)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from peewee import BooleanField, Field, FloatField, IntegerField, Model, TextField
+from peewee import BooleanField, Field, FloatField, IntegerField, Model, TextField, fn
 from playhouse.apsw_ext import APSWDatabase
 
 from hldctl.store import connection
@@ -51,6 +51,9 @@ def _session_fields() -> Iterator[tuple[str, Field]]:
 SessionTable: Any = type(
     "SessionTable", (BaseTable,), {**dict(_session_fields()), "Meta": type("Meta", (), {"table_name": "sessions"})}
 )
+
+RUN_TIME = SessionTable.completed_at - fn.COALESCE(SessionTable.started_at, SessionTable.created_at)
+"""The milliseconds from the start of a session to its end; NULL if it has not ended."""
 
 
 def sample_value(column: str) -> Any:

@@ -21,8 +21,9 @@ _RUN_STATE = (
     *("on_end", "retries", "wait_for_reset"),
 )
 _PROGRESS_FIELDS = (
-    *("id", "name", "working_dir", "status", "end_reason", "error_message", "created_at", "started_at"),
-    *("duration_ms", "num_turns", "cost_usd", "effective_context_tokens", "context_window", "extra_arguments"),
+    *("id", "name", "title", "working_dir", "status", "end_reason", "error_message", "created_at", "started_at"),
+    *("completed_at", "duration_ms", "num_turns", "cost_usd", "effective_context_tokens", "context_window"),
+    *("extra_arguments", "background_tasks", "turn_ended_at"),
 )
 
 
@@ -90,9 +91,13 @@ def ids_with_prefix(prefix: str, limit: int = 2) -> list[str]:
     return _ids("SELECT id FROM sessions WHERE id >= ? AND id < ? LIMIT ?", prefix, prefix + "\x7f", limit)
 
 
-def newest_id_with_name(name: str) -> str | None:
-    """Return the id of the newest session with this name; None if there is none."""
-    return next(iter(_ids("SELECT id FROM sessions WHERE name = ? ORDER BY created_at DESC LIMIT 1", name)), None)
+def id_with_name(name: str) -> str | None:
+    """Return the id of the session with this name: one that runs, else the newest queued one, else the newest."""
+    query = (
+        "SELECT id FROM sessions WHERE name = ?"
+        " ORDER BY completed_at IS NOT NULL, status = 'queued', created_at DESC, rowid DESC LIMIT 1"
+    )
+    return next(iter(_ids(query, name)), None)
 
 
 def newest_id() -> str | None:
@@ -157,19 +162,27 @@ def ids_with_right_to_answer(session_ids: Collection[str]) -> set[str]:
     )
 
 
-def ids_in_directory(directory: str, *, exclude: str) -> list[str]:
-    """Return the ids of the sessions that run in a directory on this machine, except one."""
-    return _ids(
-        "SELECT id FROM sessions WHERE completed_at IS NULL AND working_dir = ? AND host = ? AND id <> ?"
-        " AND status NOT IN (?, ?) ORDER BY created_at",
-        *(directory, os.uname().nodename, exclude, str(Status.QUEUED), str(Status.INTERRUPTING)),
+def live_in_directory(directory: str, *, exclude: str) -> list[Session]:
+    """Return the sessions that run in a directory on this machine, except one, with the columns that say how."""
+    rows = _rows(
+        "SELECT id, name, pid, pid_started, boot_id, extra_arguments FROM sessions WHERE completed_at IS NULL"
+        " AND working_dir = ? AND host = ? AND id <> ? AND status NOT IN (?, ?) ORDER BY created_at",
+        (directory, os.uname().nodename, exclude, str(Status.QUEUED), str(Status.INTERRUPTING)),
     )
+    return [Session.from_columns(row) for row in rows]
 
 
 def progress(session_ids: Collection[str]) -> dict[str, Session]:
     """Return the columns that change while a session runs, and those that identify it, by session id."""
     query = f"SELECT {', '.join(_PROGRESS_FIELDS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
     return {row["id"]: Session.from_columns(row) for row in _rows(query, (json.dumps(list(session_ids)),))}
+
+
+def background_tasks(session_id: str) -> list[dict[str, Any]]:
+    """Return the tasks of a session that run in the background, as objects."""
+    row = execute("SELECT background_tasks FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    tasks: list[dict[str, Any]] = json.loads((row and row[0]) or "[]")
+    return tasks
 
 
 def statuses(session_ids: Collection[str]) -> dict[str, Status]:
@@ -366,8 +379,11 @@ def ids_ended_before(end_ms: int, *, keep: int) -> list[str]:
     )
 
 
-def delete(session_id: str) -> None:
-    """Delete a session and all its rows, in batches so that other writers do not wait long."""
+def delete(session_id: str, now: int | None = None) -> None:
+    """Delete a session and all its rows, in batches so that other writers do not wait long.
+
+    `now` is the time of the event in the feed, in milliseconds since 1970; None for a deletion without an event.
+    """
     for table in ("conversation_events", "feed"):
         query = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE session_id = ? LIMIT ?)"
         deleted = _DELETE_BATCH_ROWS
@@ -376,7 +392,16 @@ def delete(session_id: str) -> None:
                 execute(query, (session_id, _DELETE_BATCH_ROWS))
                 deleted = int(execute("SELECT changes()").fetchone()[0])
     with transaction():
+        row = execute("SELECT run_id, status, name FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        if row is not None and now is not None:
+            event = (FeedType.SESSION_DELETED, session_id, row[0], now, {"status": row[1], "name": row[2]})
+            feed.publish_deletion(event)
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+
+
+def count() -> int:
+    """Return the number of all sessions."""
+    return int(execute("SELECT count(*) FROM sessions").fetchone()[0])
 
 
 def run_ids() -> list[tuple[str, str]]:

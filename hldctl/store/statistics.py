@@ -9,7 +9,7 @@ from typing import NamedTuple
 from peewee import SQL, fn
 
 from hldctl.states import Status
-from hldctl.store.session_table import SessionTable
+from hldctl.store.session_table import RUN_TIME, SessionTable
 
 
 class GroupBy(StrEnum):
@@ -56,6 +56,8 @@ class Sums(NamedTuple):
     cache_read_input_tokens: int | None
     num_turns: int | None
     duration_ms: int | None
+    run_time_ms: int | None
+    """The time from the start of each session that has ended to its end."""
 
     @property
     def success_rate(self) -> float | None:
@@ -69,7 +71,9 @@ def sums(by: GroupBy, *, created_since: int | None = None, archived: bool = Fals
     ends = [
         fn.SUM(SessionTable.status == str(status)) for status in (Status.COMPLETED, Status.FAILED, Status.INTERRUPTED)
     ]
-    sums = [fn.SUM(getattr(SessionTable, name)) for name in Sums._fields[Sums._fields.index("input_tokens") :]]
+    numbers = Sums._fields[Sums._fields.index("input_tokens") : Sums._fields.index("run_time_ms")]
+    sums = [fn.SUM(getattr(SessionTable, name)) for name in numbers]
+    sums.append(fn.SUM(RUN_TIME))
     cost, count, key = fn.SUM(SessionTable.cost_usd), fn.COUNT(SQL("*")), _KEYS[by]
     running = fn.SUM(SessionTable.completed_at.is_null())
     query = SessionTable.select(key, count, *ends, running, fn.ROUND(cost, _COST_DECIMALS), *sums).group_by(SQL("1"))

@@ -21,7 +21,7 @@ from hldctl.states import IfRunning, Status
 from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_database
 from hldctl.store.scheduler import NameTaken
-from hldctl.supervisor import launch, queue
+from hldctl.supervisor import launch, queue, sharing
 from hldctl.supervisor.adopt import adopt, require_sight_of_processes
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.handshake import Handshake
@@ -95,7 +95,7 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
             new = session_record.new_session(row, request.settings.mcp_config)
             entry = scheduler.admit(new, request.if_running, slots)
             is_recorded = True
-            handshake.sharing = sessions.ids_in_directory(request.settings.working_dir, exclude=request.session_id)
+            handshake.sharing = sharing.sessions_beside(request)
             for replaced_id in entry.replaced:
                 touch(state.session(replaced_id).wake_signal)
                 touch(state.session(replaced_id).change_signal)

@@ -214,7 +214,7 @@ class ProcessMonitor:
             self._stderr_tail(),
             stop_reason=None if self._interrupt is None else self._interrupt.reason,
             signalled=self._stop.has_signalled,
-            fail_on_denial=session.fail_on_denial,
+            policy=session,
         )
         restart = retry_policy.next_restart(session, ending, state, exit, current_time_ms())
         # Processes that Claude Code left running belong to the user after a normal end; after another they are killed.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import signal
 
+from hldctl import durations
 from hldctl.claude import login
 from hldctl.claude.events import ResultMessage
 from hldctl.ingest.state import ReducerState
+from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import EndReason, Status
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
@@ -19,12 +21,9 @@ _REASON_BY_SUBTYPE = {
     "error_max_turns": EndReason.MAX_TURNS,
     "error_max_budget_usd": EndReason.BUDGET,
 }
-_TIMEOUT_MESSAGES = {
-    EndReason.TIMEOUT: "Stopped: still running after the time given by --timeout.",
-    EndReason.IDLE_TIMEOUT: "Stopped: no activity for the time given by --idle-timeout.",
-}
 _MAX_MESSAGE_LENGTH = 2000
 _NO_EXIT = Exit(None)
+_NO_LIMITS = RunPolicy()
 _KILL_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 
 
@@ -35,15 +34,17 @@ def decide(
     *,
     stop_reason: EndReason | None,
     signalled: bool,
-    fail_on_denial: bool = False,
+    policy: RunPolicy = _NO_LIMITS,
 ) -> Ending:
     """Return how the session has ended.
 
     `errors` is the end of standard error, `stop_reason` the reason of a request to stop, `signalled` whether this
-    supervisor sent the process a signal, `fail_on_denial` whether a denied tool call makes the session fail.
+    supervisor sent the process a signal, `policy` the session's own.
     """
-    ending = _decide(exit, state, errors, stop_reason, signalled)
-    if fail_on_denial and ending.status is Status.COMPLETED and state.permission_denials:
+    if stop_reason is not None and (signalled or not _is_success(exit, state.outcome)):
+        return ending_for_stop(stop_reason, policy, exit)
+    ending = _decide(exit, state, errors)
+    if policy.fail_on_denial and ending.status is Status.COMPLETED and state.permission_denials:
         return _failure(EndReason.ERROR, exit, _denial_message(state))
     return ending
 
@@ -54,10 +55,8 @@ def _denial_message(state: ReducerState) -> str:
     return f"{calls} denied: {', '.join(dict.fromkeys(tools))}."
 
 
-def _decide(exit: Exit, state: ReducerState, errors: str, stop_reason: EndReason | None, was_signalled: bool) -> Ending:
+def _decide(exit: Exit, state: ReducerState, errors: str) -> Ending:
     outcome = state.outcome
-    if stop_reason is not None and (was_signalled or not _is_success(exit, outcome)):
-        return ending_for_stop(stop_reason, exit)
     if exit.signal in _KILL_SIGNALS:
         return _failure(EndReason.KILLED, exit, f"Claude Code was killed by {signal.Signals(exit.signal).name}.")
     if _was_interrupted(exit, outcome, state):
@@ -68,10 +67,18 @@ def _decide(exit: Exit, state: ReducerState, errors: str, stop_reason: EndReason
     return _ending_with_result(exit, outcome, state.result_content, errors)
 
 
-def ending_for_stop(reason: EndReason, exit: Exit = _NO_EXIT) -> Ending:
-    """Return the ending of a session stopped on purpose, by a timeout or a request; `exit` is its process's, if any."""
-    if reason in _TIMEOUT_MESSAGES:
-        return _failure(reason, exit, _TIMEOUT_MESSAGES[reason])
+def ending_for_stop(reason: EndReason, policy: RunPolicy, exit: Exit = _NO_EXIT) -> Ending:
+    """Return the ending of a session stopped on purpose, by a timeout or a request.
+
+    `policy` is the session's own, with its timeouts; `exit` is that of its process, if any.
+    """
+    if reason is EndReason.TIMEOUT:
+        return _failure(
+            reason, exit, f"Stopped: still running after --timeout {durations.to_text(policy.timeout_ms or 0)}."
+        )
+    if reason is EndReason.IDLE_TIMEOUT:
+        idle_time = durations.to_text(policy.idle_timeout_ms or 0)
+        return _failure(reason, exit, f"Stopped: no activity for --idle-timeout {idle_time}.")
     return Ending(Status.INTERRUPTED, EndReason.INTERRUPTED, exit_code=exit.code)
 
 
@@ -103,7 +110,7 @@ def _ending_with_result(exit: Exit, outcome: ResultMessage, result: str | None, 
     if outcome.subtype in _REASON_BY_SUBTYPE:
         return _failure(_REASON_BY_SUBTYPE[outcome.subtype], exit, message)
     if login.is_login_missing(result, outcome.api_error_status) and outcome.is_error:
-        return _failure(EndReason.API_ERROR, exit, f"{message}. {login.ADVICE}")
+        return _failure(EndReason.API_ERROR, exit, login.explain_missing_login(message or ""))
     if outcome.subtype == "success" and outcome.is_error:
         return _failure(EndReason.API_ERROR, exit, message)
     if outcome.subtype == "success":

@@ -64,7 +64,7 @@ def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
                 if session is None or session.completed_at is not None:
                     return False
                 if (reason := _reason_to_stop(session)) is not None:
-                    conclude(state, session, ending_for_stop(reason))
+                    conclude(state, session, ending_for_stop(reason, session))
                     return False
                 if _try_start(session):
                     touch(files.change_signal)

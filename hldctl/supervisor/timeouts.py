@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from hldctl.paths import SessionFiles
-from hldctl.states import EndReason
-from hldctl.store import events
+from hldctl.states import EndReason, TaskKind
+from hldctl.store import events, sessions
 from hldctl.store.session import Session
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.termination import has_younger_descendants
@@ -34,8 +34,8 @@ class Timeouts:
         if self._idle_seconds is None:
             return None
         journal_stamp = _journal_stamp(self._files)
-        # A long tool call without output is activity; so is a pending permission request.
-        if journal_stamp != self._journal_stamp or (self._is_idle_too_long(now_seconds) and self._is_tool_running()):
+        # Silent tool calls, pending permission requests and tasks in the background are activity, too.
+        if journal_stamp != self._journal_stamp or (self._is_idle_too_long(now_seconds) and self._is_working()):
             self._journal_stamp, self._active_at_seconds = journal_stamp, now_seconds
         return EndReason.IDLE_TIMEOUT if self._is_idle_too_long(now_seconds) else None
 
@@ -50,8 +50,12 @@ class Timeouts:
     def _is_idle_too_long(self, now_seconds: float) -> bool:
         return self._idle_seconds is not None and now_seconds >= self._active_at_seconds + self._idle_seconds
 
-    def _is_tool_running(self) -> bool:
-        called_at_ms = events.oldest_open_call(self._session_id)
+    def _is_working(self) -> bool:
+        """Return whether an agent works in the background, or a process of a tool call or of such a task runs."""
+        tasks = sessions.background_tasks(self._session_id)
+        if any(task["kind"] != TaskKind.COMMAND for task in tasks):
+            return True
+        called_at_ms = events.oldest_open_call(self._session_id, [task["tool_id"] for task in tasks])
         return called_at_ms is not None and has_younger_descendants(
             self._process, self._session_id, called_at_ms / 1000
         )

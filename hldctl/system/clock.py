@@ -17,3 +17,8 @@ def format_rfc3339(milliseconds: int | None) -> str | None:
         return None
     timestamp = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return timestamp.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+
+
+def format_local_time(milliseconds: int) -> str:
+    """Format milliseconds since 1970 for a person at this machine: local time, `2026-01-31 13:00:00`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(milliseconds / 1000))

@@ -62,3 +62,17 @@ def test_login_shell_is_asked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shell = program(tmp_path / "shell")
     shell.write_text(f"#!/bin/sh\necho Welcome!\necho {expected}\n")
     assert binary.find_binary({"PATH": "/nowhere", "SHELL": str(shell)}) == expected
+
+
+@pytest.mark.parametrize(
+    ("mark", "command"),
+    [
+        ("pipx_metadata.json", "pipx inject hldctl claude-agent-sdk"),
+        ("uv-receipt.toml", "uv tool install hldctl --with claude-agent-sdk"),
+        (None, "{prefix}/bin/pip install claude-agent-sdk"),
+    ],
+)
+def test_advice_to_install_fits_how_hldctl_was_installed(tmp_path: Path, mark: str | None, command: str) -> None:
+    if mark is not None:
+        (tmp_path / mark).touch()
+    assert binary.install_command(str(tmp_path)) == command.format(prefix=tmp_path)

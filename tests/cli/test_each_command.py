@@ -56,6 +56,7 @@ def test_output_of_each_command_matches_snapshot(short_sandbox: Sandbox) -> None
     terminal.run("wait", "last", "--results")
     terminal.run("continue", "last", "And document it", "--wait")
     terminal.run("set", "last", "--title", "Semicolons")
+    short_sandbox.sql("UPDATE sessions SET started_at = completed_at - duration_ms WHERE completed_at IS NOT NULL")
     terminal.run("export", "last")
     terminal.run("stats", "--by", "status")
     terminal.run("events", columns=WIDE)
@@ -71,7 +72,7 @@ def test_output_of_each_command_matches_snapshot(short_sandbox: Sandbox) -> None
     terminal.run("approve", "a0a0", "--comment", "fine")
     terminal.run("deny", "b0b0", "--message", "Not with --force.")
     terminal.run("interrupt", pushing)
-    terminal.run("prune", "--keep", "1")
+    terminal.run("prune", "--keep", "1", "--force")
     terminal.run("rm", "last")
     assert terminal.screens.keys() == COMMANDS.keys() - OTHER_SNAPSHOTS.keys()
     for command, screen in terminal.screens.items():

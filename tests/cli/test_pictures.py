@@ -89,6 +89,7 @@ def test_tail_matches_picture(sandbox: Sandbox, columns: int) -> None:
     sandbox.fake_claude(ALL)
     session_id = sandbox.launch("Make uploads more robust.\nThey fail at the first timeout.")
     sandbox.wait_for_end(session_id)
+    sandbox.sql("UPDATE sessions SET completed_at = started_at + 65000")
     with Terminal(sandbox, "tail", "-f", session_id, columns=columns, lines=70) as terminal:
         assert terminal.wait_for_exit()[0] == 0
         compare(Gallery(sandbox), "tail", terminal.display, title="hldctl tail -f last")
@@ -119,7 +120,7 @@ def luminance(color: tuple[int, int, int]) -> float:
 
 def screen(gallery: Gallery, *arguments: str, columns: int) -> pyte.Screen:
     fix_times(gallery)
-    with Terminal(gallery.sandbox, *arguments, columns=columns, lines=100) as terminal:
+    with Terminal(gallery.sandbox, *arguments, columns=columns, lines=160) as terminal:
         assert terminal.wait_for_exit()[0] == 0
         return terminal.display
 
@@ -129,7 +130,10 @@ def set_spending(gallery: Gallery) -> None:
     for day, session_id in enumerate(gallery.ids.values()):
         values = (_MIDNIGHT_MS + day * _DAY_MS, 0.4 + (day * 7 % 5) * 0.55, (3 + day * 5 % 7) * 4 * _MINUTE_MS)
         gallery.sandbox.sql(
-            "UPDATE sessions SET created_at = ?, cost_usd = ?, duration_ms = ? WHERE id = ?", *values, session_id
+            "UPDATE sessions SET created_at = ?1, started_at = ?1, cost_usd = ?2, duration_ms = ?3,"
+            " completed_at = iif(completed_at IS NULL, NULL, ?1 + ?3) WHERE id = ?4",
+            *values,
+            session_id,
         )
 
 

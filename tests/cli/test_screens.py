@@ -79,15 +79,20 @@ def test_no_color_disables_colors(gallery: Gallery) -> None:
     del gallery.sandbox.environment["NO_COLOR"]
 
 
+def _without_colours(text: str) -> str:
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
+
+
 def test_show_events_uses_the_pager(gallery: Gallery) -> None:
     environment = gallery.sandbox.environment
-    for pager, expected in (("sed s/^/read:/", "read:user: Fix the parser"), ("cat", "\nuser: Fix")):
+    for pager, expected in (("sed s/^/read:/", "read:▌ Fix the parser"), ("cat", "\n▌ Fix")):
         environment["PAGER"] = pager
         with Terminal(gallery.sandbox, "show", gallery.ids["completed"], "--events") as terminal:
-            assert expected in "\n" + terminal.wait_for_exit()[1]
+            assert expected in "\n" + _without_colours(terminal.wait_for_exit()[1])
     environment["PAGER"] = "head -1"
     with Terminal(gallery.sandbox, "show", gallery.ids["completed"], "--events") as terminal:
-        assert terminal.wait_for_exit() == (0, "user: Fix the parser\n")
+        code, output = terminal.wait_for_exit()
+        assert (code, _without_colours(output)) == (0, "▌ Fix the parser\n")
     environment["PAGER"] = "no-such-pager"
     with Terminal(gallery.sandbox, "show", gallery.ids["completed"], "--events") as terminal:
         code, output = terminal.wait_for_exit()

@@ -179,7 +179,8 @@ def test_many_commands_can_read_a_dead_session_at_once(sandbox: Sandbox) -> None
     claude.kill()
     claude.wait(TIMEOUT_SECONDS)
     commands = [sandbox.popen("wait", session_id) for _ in range(6)]
-    assert [command.communicate(timeout=TIMEOUT_SECONDS) for command in commands] == [("", "")] * 6
+    outputs = [command.communicate(timeout=TIMEOUT_SECONDS) for command in commands]
+    assert [output for output, _ in outputs] == [""] * 6
     assert {command.returncode for command in commands} == {1}
 
 

@@ -50,9 +50,11 @@ def test_api_error_fails(sandbox: Sandbox) -> None:
 
 
 def test_missing_login_fails(sandbox: Sandbox) -> None:
-    session = sandbox.wait_for_end(sandbox.launch("Hello"))
+    assert sandbox.run("launch", "Hello", "--wait").returncode == 1
+    session = sandbox.show("last")
     assert ending(session) == ("failed", "api_error")
-    assert "/login" in session["error_message"]
+    assert session["error_message"].startswith("Not logged in. Run `claude auth login`")
+    assert "/login" not in session["error_message"]
 
 
 def test_max_turns_fails(sandbox: Sandbox) -> None:
@@ -108,15 +110,21 @@ def test_signal_from_outside_fails_the_session_as_killed(sandbox: Sandbox, numbe
     assert session["exit_code"] in (143, -9)
 
 
+def failed_session(sandbox: Sandbox, *arguments: str) -> Json:
+    """Launch a session whose arguments Claude Code refuses, and return it."""
+    assert sandbox.run("launch", "Hello", "--", *arguments).returncode == 5
+    return sandbox.show("last")
+
+
 def test_resuming_an_unknown_conversation_fails(sandbox: Sandbox) -> None:
     sandbox.serve_script("say Never said.")
-    session = sandbox.wait_for_end(sandbox.launch("Hello", "--", "--resume", str(uuid.uuid4())))
+    session = failed_session(sandbox, "--resume", str(uuid.uuid4()))
     assert ending(session) == ("failed", "error")
     assert "No conversation found" in session["error_message"]
 
 
 def test_flag_refused_by_claude_fails_with_its_message(sandbox: Sandbox) -> None:
-    session = sandbox.wait_for_end(sandbox.launch("Hello", "--", "--no-such-flag"))
+    session = failed_session(sandbox, "--no-such-flag")
     assert ending(session) == ("failed", "error")
     assert "no-such-flag" in session["error_message"]
     assert session["exit_code"] == 1

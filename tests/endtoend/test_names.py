@@ -26,7 +26,7 @@ def test_second_launch_fails_and_names_the_first(sandbox: Sandbox) -> None:
     assert sandbox.launch("Go", "--name", "nightly", "--wait", *ALLOW_BASH) == "Done."
 
 
-@pytest.mark.parametrize("options", [[], ["--wait"], ["-q"]])
+@pytest.mark.parametrize("options", [[], ["-q"]])
 def test_skip_prints_the_running_sessions_id(sandbox: Sandbox, options: list[str]) -> None:
     sandbox.serve_script(WAITING_SCRIPT)
     first = sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
@@ -172,3 +172,16 @@ def test_invalid_name_is_refused(sandbox: Sandbox, name: str) -> None:
 def test_if_running_needs_a_name(sandbox: Sandbox) -> None:
     assert sandbox.run("launch", "Go", "--if-running", "skip").returncode == 2
     assert sandbox.run("launch", "Go", "--name", "x", "--if-running", "perhaps").returncode == 2
+
+
+def test_name_means_the_running_session_then_the_queued_one(sandbox: Sandbox) -> None:
+    sandbox.serve_script(WAITING_SCRIPT)
+    running = sandbox.launch("Go", "--name", "nightly", *ALLOW_BASH)
+    queued = sandbox.launch("Go", "--name", "nightly", "--if-running", "queue", *ALLOW_BASH)
+    assert sandbox.show("nightly")["id"] == running
+    sandbox.ok("set", queued, "--title", "Next")
+    assert sandbox.ok("interrupt", "nightly").split()[0] == running
+    eventually(lambda: statuses(sandbox)[queued] == "running", "the queued session to start")
+    assert sandbox.show("nightly")["id"] == queued
+    sandbox.ok("interrupt", queued)
+    assert sandbox.show("nightly")["id"] == queued

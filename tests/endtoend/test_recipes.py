@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -105,6 +106,41 @@ def test_recipe_for_a_rehearsal(machine: Sandbox) -> None:
 def test_recipe_for_prune(machine: Sandbox) -> None:
     machine.ok("launch", "Go", "--wait")
     assert run(machine, read_block(UNATTENDED, "sh", section="## Keeping what matters")).returncode == 0
+
+
+def test_recipe_for_junit(machine: Sandbox) -> None:
+    good = machine.launch("Go", "--title", 'A <good> "one"')
+    bad = machine.launch("Go", "--name", "nightly")
+    machine.ok("wait", good, bad)
+    machine.sql("UPDATE sessions SET status = 'failed', error_message = 'a' || char(10) || '& b' WHERE id = ?", bad)
+    script = read_block(RECIPES, "sh", section="## JUnit")
+    done = run(machine, f'ids="{good} {bad}"\n{script}')
+    assert done.returncode == 0, done.stderr
+    suite = ElementTree.parse(machine.work / "junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert [case.get("name") for case in suite] == ['A <good> "one"', "nightly"]
+    assert [failure.get("message") for failure in suite.iter("failure")] == ["a & b"]
+
+
+def test_recipe_for_a_summary(machine: Sandbox) -> None:
+    machine.ok("launch", "Go", "--wait")
+    environment = {**machine.environment, "GITHUB_STEP_SUMMARY": "summary.md"}
+    script = read_block(RECIPES, "sh", section="## A summary of the job")
+    assert run(machine, script, env=environment).returncode == 0
+    assert "Done." in (machine.work / "summary.md").read_text()
+
+
+def test_recipe_beside_a_build(machine: Sandbox) -> None:
+    (machine.work / "Makefile").write_text("all:\n\ttouch built\n")
+    done = run(machine, read_block(RECIPES, "sh", section="## While something else is built"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (machine.work / "review.md").read_text() == "Done.\n"
+    assert (machine.work / "built").exists()
+
+
+def test_recipe_after_a_reboot_is_a_line_for_cron(machine: Sandbox) -> None:
+    line = read_block(RECIPES, "crontab", section="## After a reboot").removeprefix("@reboot ")
+    assert run(machine, line, env=bare_environment(machine)).returncode == 0
 
 
 def unit(section: str, number: int) -> configparser.ConfigParser:

@@ -17,7 +17,7 @@ import apsw
 from hldctl.claude import command_line, command_prefixes, environment, mcp, permission_hook
 from hldctl.claude.usage import Tokens
 from hldctl.cli.export import safe_markdown
-from hldctl.cli.render.events_plain import lines as printed_lines
+from hldctl.cli.render.events.plain import lines as printed_lines
 from hldctl.errors import HldctlError, UnfitEnvironment, error_from_exit_code
 from hldctl.ingest.arrival_times import ArrivalTimes
 from hldctl.ingest.file_snapshots import FileSnapshots
@@ -272,6 +272,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "Tokens": lambda value: _is_list(value, _is_number) and len(value) == len(Tokens._fields),
     "dict[str, int]": lambda value: _is_map(value, _is_number),
     "dict[str, str]": lambda value: _is_map(value, lambda item: isinstance(item, str)),
+    "dict[str, dict[str, Any]]": lambda value: _is_map(value, lambda item: isinstance(item, dict)),
     "dict[str, tuple[str, bool]]": lambda value: _is_map(
         value, lambda item: isinstance(item, list) and [type(part) for part in item] == [str, bool]
     ),

@@ -107,7 +107,8 @@ def fix_times(gallery: Gallery) -> None:
             session_id,
         )
         sql(
-            "UPDATE sessions SET completed_at = ?1 + 1800000 WHERE id = ?2 AND completed_at IS NOT NULL",
+            "UPDATE sessions SET completed_at = ?1 + coalesce(duration_ms, 0)"
+            " WHERE id = ?2 AND completed_at IS NOT NULL",
             created,
             session_id,
         )

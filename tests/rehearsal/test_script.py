@@ -30,9 +30,17 @@ def test_script_has_turns_and_sections() -> None:
     assert script.turns_for("with none") == script.turns
 
 
+def test_block_keeps_blank_lines_and_indentation() -> None:
+    lines = ("# Heading", "", "    code", "say no step", "", "[none]")
+    text = "\n".join(lines)
+    script = parse(f"think <<X\n{text}\nX\nsay <<END_2\n{text}\n\nEND_2\nhang\n\nsay <<END here")
+    assert script.turns == ((Think(text), Say(f"{text}\n"), Hang()), (Say("<<END here"),))
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        ("say ok\nsay <<END\ntext\n END", "line 2: the block has no end; write END"),
         ("say ok\n\nsing la", "line 3: unknown step 'sing'"),
         ("call Bash ls", "line 1: the input of 'Bash' is not JSON"),
         ("call Bash []", "line 1: the input of 'Bash' must be a JSON object"),

@@ -102,10 +102,8 @@ def test_database_of_each_earlier_version_keeps_its_data(state: StateDirectory) 
                     old.execute(statement)
             old.execute(AT_VERSION_1)
             old.execute(
-                "INSERT INTO conversation_events VALUES ("
-                + "'old', 1, 'message'"
-                + ", NULL" * 8
-                + ", 0, 0, NULL, NULL, 1)"
+                "INSERT INTO conversation_events (session_id, sequence, event_type, is_error, is_completed, created_at)"
+                " VALUES ('old', 1, 'message', 0, 0, 1)"
             )
             old.execute(f"PRAGMA user_version = {version}")
         old.close()

@@ -7,6 +7,7 @@ import pytest
 from hldctl.claude.events import ResultMessage
 from hldctl.claude.login import ADVICE
 from hldctl.ingest.state import ReducerState
+from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import EndReason, Status
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit
@@ -95,7 +96,7 @@ NOT_LOGGED_IN = "Not logged in · Please run /login"
         (1, SUCCESS, "a result", "on stderr", "on stderr"),
         (1, SUCCESS, "a result", "", "Claude Code exited with code 1 after its result."),
         (1, SUCCESS._replace(is_error=True), "API Error: 529", "on stderr", "API Error: 529"),
-        (1, SUCCESS._replace(is_error=True), NOT_LOGGED_IN, "", f"{NOT_LOGGED_IN}. {ADVICE}"),
+        (1, SUCCESS._replace(is_error=True), NOT_LOGGED_IN, "", f"Not logged in. {ADVICE}"),
         (0, SUCCESS._replace(subtype="news"), "a result", "on stderr", "a result"),
         (0, None, None, "", "Claude Code exited with code 0 and no result."),
         (0, None, None, "on stderr", "on stderr"),
@@ -127,7 +128,8 @@ def test_denial_fails_a_success_only_with_fail_on_denial(tools: list[str], messa
 
     def decide_ending(outcome: ResultMessage, *, fail_on_denial: bool, code: int = 0) -> Ending:
         state = ReducerState(last_result=tuple(outcome), permission_denials=denials)
-        return decide(Exit(code), state, "", stop_reason=None, signalled=False, fail_on_denial=fail_on_denial)
+        policy = RunPolicy(fail_on_denial=fail_on_denial)
+        return decide(Exit(code), state, "", stop_reason=None, signalled=False, policy=policy)
 
     failed = decide_ending(SUCCESS, fail_on_denial=True)
     assert (failed.status, failed.reason, failed.error_message) == (Status.FAILED, EndReason.ERROR, message)
@@ -137,7 +139,7 @@ def test_denial_fails_a_success_only_with_fail_on_denial(tools: list[str], messa
 
 def test_session_without_denial_or_option_is_completed() -> None:
     state = ReducerState(last_result=tuple(SUCCESS))
-    ending = decide(Exit(0), state, "", stop_reason=None, signalled=False, fail_on_denial=True)
+    ending = decide(Exit(0), state, "", stop_reason=None, signalled=False, policy=RunPolicy(fail_on_denial=True))
     assert ending.status is Status.COMPLETED
     denied = ReducerState(last_result=tuple(SUCCESS), permission_denials=[{"tool_name": "Bash"}])
     assert decide(Exit(0), denied, "", stop_reason=None, signalled=False).status is Status.COMPLETED

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.render.events_plain import answerer
-from hldctl.cli.render.format import age
+from hldctl.cli.render.requests import request_table
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
+from hldctl.permission_hook.request_object import request_object
 from hldctl.sessions.permissions import answers, requests
 from hldctl.states import ApprovalStatus
-from hldctl.store.approvals import Approval, approval_object
+from hldctl.store.approvals import Approval
 from hldctl.store.database import open_for_reading
-
-_HEADER = ("ID", "SESSION", "STATUS", "SINCE", "TOOL", "INPUT")
 
 
 def command(
@@ -52,69 +49,54 @@ def command(
     if answered_too and not refs and len(listed) == answers.MAX_LISTED:
         output.print_note(f"only the newest {answers.MAX_LISTED} requests; give a session id for all of its requests")
     if as_json:
-        output.print_json([approval_object(approval) for approval in listed])
+        output.print_json([request_object(approval) for approval in listed])
     elif named.requests:
         _print_full(state, listed)
     elif not listed:
         output.print_note("no permission requests" if answered_too else "no pending permission requests")
     else:
-        _print_table(listed)
+        _print_table(state, listed, answered_too=answered_too)
 
 
 def _follow(state: StateDirectory, ids: Sequence[str], *, as_json: bool) -> None:
     with exit_on_signal():
         for approval in answers.follow_requests(state, ids):
             if as_json:
-                output.print_json(approval_object(approval), compact=True)
+                output.print_json(request_object(approval), compact=True)
             else:
-                print("  ".join(_cells(approval)), flush=True)
+                print("  ".join(request_table.cells(approval)), flush=True)
 
 
-def _print_table(approvals: Sequence[Approval]) -> None:
-    """Print one line per request, truncated at a terminal, in full in a pipe."""
-    rows = list(map(_cells, approvals))
-    if rich_console.can_draw():
-        widths = [max(map(len, column)) for column in list(zip(_HEADER, *rows, strict=True))[:-1]]
-        input_width = max(1, shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths))
-        truncated = [(*cells[:-1], output.truncate_to_width(cells[-1], input_width)) for cells in rows]
-        is_truncated, rows = truncated != rows, truncated
-    output.print_table(_HEADER, rows)
-    if rich_console.can_draw() and is_truncated:
+def _print_table(state: StateDirectory, approvals: Sequence[Approval], *, answered_too: bool) -> None:
+    """Print one line per request: in a pipe all of it, at a terminal the start, with the session's title."""
+    if not rich_console.can_draw():
+        output.print_table(request_table.HEADER, map(request_table.cells, approvals))
+        return
+    from hldctl.store import sessions
+
+    with open_for_reading(state):
+        sessions_by_id = {each: sessions.get(each) for each in {approval.session_id for approval in approvals}}
+    width = shutil.get_terminal_size().columns
+    rows = request_table.fitted_lines(approvals, sessions_by_id, width, show_status=answered_too)
+    for row in rows:
+        output.print_data(row)
+    if any(row.endswith("…") for row in rows):
         output.print_note("`hldctl approvals ID` shows a request in full")
 
 
 def _print_full(state: StateDirectory, approvals: Iterable[Approval]) -> None:
     # Imported here: a list needs none of these.
-    from hldctl.cli.render.permission_request import describe_request
+    from hldctl.cli.render.requests import permission_answer
+    from hldctl.cli.render.requests.permission_request import Line, describe_request, lasting_rule_text
     from hldctl.cli.terminal.programs import open_pager
     from hldctl.store import sessions
 
-    with open_for_reading(state):
-        sessions_by_id = {approval.session_id: sessions.get(approval.session_id) for approval in approvals}
-    with open_pager():
+    at_terminal = rich_console.can_draw()
+    with open_for_reading(state), open_pager():
         for number, approval in enumerate(approvals):
-            if number:
-                output.print_data("")
-            for line in describe_request(approval, sessions_by_id[approval.session_id]):
+            lines = describe_request(approval, sessions.get(approval.session_id))
+            lines += permission_answer.describe(approval, at_terminal=at_terminal)
+            if approval.status == ApprovalStatus.PENDING:
+                lines.append(Line(f"--always would allow {lasting_rule_text(state, approval)}", "dim"))
+            for line in [*([Line("")] if number else []), *lines]:
                 output.print_data(line.printed)
-            comment = f": {output.escape_invisible_line(approval.comment)}" if approval.comment else ""
-            output.print_data(
-                f"{_status(approval)}, asked {age(time.time() - approval.created_at / 1000)} ago{comment}"
-            )
-
-
-def _cells(approval: Approval) -> tuple[str, ...]:
-    return (
-        approval.id[:8],
-        approval.session_id[:8],
-        _status(approval),
-        age(time.time() - approval.created_at / 1000),
-        output.escape_invisible_line(approval.tool_name),
-        output.escape_invisible_line(approval.tool_input),
-    )
-
-
-def _status(approval: Approval) -> str:
-    if approval.status == ApprovalStatus.PENDING:
-        return "pending"
-    return f"{approval.status} by {answerer(approval)}"

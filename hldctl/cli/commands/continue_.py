@@ -10,6 +10,7 @@ from hldctl.cli import launch_options
 from hldctl.cli.click_classes import CommandWithRest
 from hldctl.cli.launch_params import Query, query_and_rest
 from hldctl.cli.views.attach import start_and_finish
+from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import resume
 
@@ -29,7 +30,9 @@ def command(
     It continues the conversation and inherits the settings of the other session, except --max-turns and the options
     given here. If the other session is still running, it is interrupted first.
     """
-    text, rest = query_and_rest(ctx, query, options.query_file)
+    if query is None and options.query_file is None and not ctx.meta.get("rest") and len(session.split()) > 1:
+        raise BadUsage('The ID of the session to continue is missing, as in: hldctl continue last "…".')
+    text, rest = query_and_rest(ctx, query, options.query_file, quiet=options.attach.quiet)
     chosen = options.session_options(rest)
     state = StateDirectory.from_environment()
     start_and_finish(state, lambda: resume.resume(state, session, text, chosen, ctx.obj["umask"]), options.attach)

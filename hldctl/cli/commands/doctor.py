@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hldctl.cli import output
+from hldctl.cli.terminal.progress import ElapsedTime
 from hldctl.doctor.check import Finding
 from hldctl.doctor.run import examine
 from hldctl.errors import ExitCode
@@ -22,10 +23,12 @@ def command(
     The exit code is 5 if there is an unfixed problem that keeps hldctl from working properly.
     """
     findings = []
-    for finding in examine(StateDirectory.from_environment(), fix=fix):
-        findings.append(finding)
-        if not as_json:
-            _print(finding)
+    with ElapsedTime("repairing" if fix else "checking") as elapsed:
+        for finding in examine(StateDirectory.from_environment(), fix=fix):
+            findings.append(finding)
+            if not as_json:
+                with elapsed.hidden():
+                    _print(finding)
     if as_json:
         output.print_json([_object(finding) for finding in findings])
     if any(finding.is_open for finding in findings):

@@ -10,6 +10,7 @@ import typer
 from hldctl.cli import output
 from hldctl.cli.params import bounded_int
 from hldctl.cli.terminal.signals import exit_on_signal
+from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup
 from hldctl.sessions.inspect import feed
@@ -21,8 +22,11 @@ from hldctl.system.clock import format_rfc3339
 
 
 def command(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Then print new events, until Ctrl-C.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="After the events so far, print new ones, until Ctrl-C.")
+    ] = False,
     after: Annotated[int, typer.Option(parser=bounded_int(0), metavar="ID", help="Only events after this id.")] = 0,
+    new: Annotated[bool, typer.Option("--new", help="With -f: only events from now on.")] = False,
     types: Annotated[
         list[FeedType] | None, typer.Option("--type", metavar="TYPE", help="Only events of this type.")
     ] = None,
@@ -30,13 +34,16 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """Print the feed of all changes. Each event has an id; --after resumes after that id."""
+    if new and (after or not follow):
+        raise BadUsage("--new works with -f and without --after.")
     state = StateDirectory.from_environment()
     session_id = None
     if session is not None:
         with open_for_reading(state):
             session_id = lookup.find_session(session).id
     with exit_on_signal():
-        for event in feed.feed_events(state, after=after, types=types or (), session_id=session_id, follow=follow):
+        start = feed.last_id(state) if new else after
+        for event in feed.feed_events(state, after=start, types=types or (), session_id=session_id, follow=follow):
             _print(event, as_json=as_json, flush=follow)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from hldctl.cli.terminal.progress import show_progress
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.inspect import details
@@ -22,10 +23,22 @@ class Format(StrEnum):
     JSON = "json"
 
 
+_SUFFIXES = {
+    ".md": Format.MARKDOWN,
+    ".markdown": Format.MARKDOWN,
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".json": Format.JSON,
+}
+
+
 def command(
     ctx: typer.Context,
     session: Annotated[str, typer.Argument(metavar="ID", help="The session to export.")],
-    format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.MARKDOWN,
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", help="Output format. Default: that of the suffix of FILE, or Markdown."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to FILE (atomically) instead of standard output."),
@@ -36,14 +49,28 @@ def command(
     The HTML page needs no network and contains no scripts; click a tool call to expand it.
     """
     state = StateDirectory.from_environment()
+    chosen = _choose_format(format, output)
     with open_for_reading(state):
-        pieces = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, format))
+        encoded = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, chosen))
+        pieces = show_progress(encoded, _describe_progress, len, prints_items=output is None)
         if output is None:
             # Bytes, since the page declares UTF-8, whatever the locale is.
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
         else:
             _write(output, pieces, ctx.obj["umask"])
+
+
+def _describe_progress(size: int) -> str:
+    return f"exporting: {size / (1 << 20):.1f} MB"
+
+
+def _choose_format(given: Format | None, output: Path | None) -> Format:
+    """Return the format; raise BadUsage if the suffix of the file stands for another one than the given format."""
+    implied = _SUFFIXES.get("" if output is None else output.suffix.lower())
+    if given is not None and implied is not None and given is not implied:
+        raise BadUsage(f"--format {given} does not fit {output}; leave --format out, or choose another suffix.")
+    return given or implied or Format.MARKDOWN
 
 
 def _write(output: Path, pieces: Iterator[bytes], umask: int) -> None:

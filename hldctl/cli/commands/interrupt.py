@@ -32,7 +32,11 @@ def command(
 ) -> None:
     """Stop sessions and all processes they started."""
     if bool(sessions) == all_of_them:
-        raise BadUsage("Give the ids of the sessions to stop, or --all.")
+        raise BadUsage(
+            "Give either the ids of the sessions to stop, or --all, not both."
+            if sessions
+            else "Give the ids of the sessions to stop, or --all."
+        )
     state = StateDirectory.from_environment()
     if turn:
         for ref in sessions or []:

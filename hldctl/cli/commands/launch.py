@@ -25,7 +25,7 @@ def command(
 
     Arguments after `--` are passed to Claude Code unchanged.
     """
-    text, rest = query_and_rest(ctx, query, options.query_file)
+    text, rest = query_and_rest(ctx, query, options.query_file, quiet=options.attach.quiet)
     chosen = options.session_options(rest)
     state = StateDirectory.from_environment()
     attended = is_attended()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.params import bounded_int, seconds_parser
+from hldctl.cli.params import StatusChoice, bounded_int, seconds_parser
 from hldctl.cli.render.format import age
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
@@ -58,21 +59,20 @@ _RICH_COLUMNS = (
     *("name", "end_reason", "started_at", "completed_at", "duration_ms", "effective_context_tokens", "context_window"),
 )
 
-_NO_SESSIONS = "no sessions; `hldctl launch` starts one"
-
 _SORT_COLUMNS = {
     SortKey.CREATED: "created_at",
     SortKey.ACTIVITY: "last_activity_at",
     SortKey.COST: "cost_usd",
     SortKey.TURNS: "num_turns",
-    SortKey.DURATION: "duration_ms",
+    SortKey.DURATION: "run_time",
 }
 
 
 def command(
     archived: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
     status: Annotated[
-        list[Status] | None, typer.Option(metavar="STATUS", help="Only sessions with this status.")
+        list[Status] | None,
+        typer.Option(click_type=StatusChoice(), metavar="STATUS", help="Only sessions with this status."),
     ] = None,
     since: Annotated[
         float | None,
@@ -81,6 +81,11 @@ def command(
     search: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Only sessions whose title or query contains this.")
     ] = None,
+    directory: Annotated[
+        str | None, typer.Option("--dir", metavar="DIR", help="Only sessions in this directory or below it.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Only sessions with this name.")] = None,
+    group: Annotated[str | None, typer.Option(metavar="NAME", help="Only sessions of this group.")] = None,
     sort: Annotated[SortKey, typer.Option(help="Sort key; newest or largest first.")] = SortKey.CREATED,
     limit: Annotated[
         int | None,
@@ -114,6 +119,9 @@ def command(
         statuses=tuple(status or ()),
         created_since=None if since is None else int((time.time() - since) * 1000),
         search=search,
+        directory=None if directory is None else os.path.abspath(os.path.expanduser(directory)),
+        name=name,
+        group=group,
         sort=_SORT_COLUMNS[sort],
         # One extra row shows whether there are more.
         limit=max_rows + 1 if max_rows else None,
@@ -122,7 +130,7 @@ def command(
     parsed_template = None if template is None else _parse_template(template)
     state = StateDirectory.from_environment()
     if is_drawn:
-        _draw(state, listing, max_rows, tree=tree, watch=watch)
+        _draw(state, listing, max_rows, tree=tree, watch=watch, is_default_limit=limit is None)
         return
     with open_for_reading(state):
         supervisors.adopt_all_lost(state)
@@ -131,12 +139,12 @@ def command(
         if not is_table:
             _print_each([session.id for _, session in rows], quiet=quiet, template=parsed_template)
             return
+        if not sessions:
+            output.print_note(_reason_for_none(listing))
         requests = _pending_requests() if any(session.pending_approvals for session in sessions) else {}
-    if not rows:
-        output.print_note(_NO_SESSIONS)
-    else:
+    if rows:
         _print_table(rows, requests)
-        _note_more(sessions, max_rows)
+        _note_more(sessions, max_rows, is_default=limit is None)
 
 
 def _print_each(ids: Sequence[str], *, quiet: bool, template: Template | None) -> None:
@@ -147,10 +155,20 @@ def _print_each(ids: Sequence[str], *, quiet: bool, template: Template | None) -
         return
     objects = (json_view.session_object(session) for session in read_sessions(ids, EXPOSED_COLUMNS))
     if template is None:
-        output.print_json_array(objects)
+        _print_json(objects)
         return
     for values in objects:
         output.print_data(template.line(values))
+
+
+def _print_json(objects: Iterator[dict[str, Any]]) -> None:
+    # Imported here: only JSON and a terminal need it.
+    from hldctl.sessions.inspect import activity
+
+    activities = activity.load_activities()
+    output.print_json_array(
+        values | {"activity": activity.activity_object(activities.get(values["id"]))} for values in objects
+    )
 
 
 def _parse_template(text: str) -> Template:
@@ -159,7 +177,9 @@ def _parse_template(text: str) -> Template:
     return Template(text, json_view.session_samples())
 
 
-def _draw(state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool, watch: bool) -> None:
+def _draw(
+    state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool, watch: bool, is_default_limit: bool
+) -> None:
     # Imported here: only a terminal needs them.
     from hldctl.cli.render import session_table
     from hldctl.sessions.inspect import overview
@@ -177,14 +197,14 @@ def _draw(state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool,
     with open_for_reading(state):
         supervisors.adopt_all_lost(state)
         snapshot = overview.load_overview(listing)
-    if not snapshot.sessions:
-        output.print_note(_NO_SESSIONS)
-        return
+        if not snapshot.sessions:
+            output.print_note(_reason_for_none(listing))
+            return
     terminal = rich_console.console()
     terminal.print(
         *session_table.lines(rows(snapshot), snapshot.activities, width=terminal.width, now=time.time()), sep="\n"
     )
-    _note_more(snapshot.sessions, max_rows)
+    _note_more(snapshot.sessions, max_rows, is_default=is_default_limit)
 
 
 def _arrange(sessions: Sequence[Session], max_rows: int, *, tree: bool) -> list[tuple[int, Session]]:
@@ -193,8 +213,21 @@ def _arrange(sessions: Sequence[Session], max_rows: int, *, tree: bool) -> list[
     return list(continuation_tree.walk_tree(limited)) if tree else [(0, session) for session in limited]
 
 
-def _note_more(sessions: Sequence[Session], max_rows: int) -> None:
-    if max_rows and len(sessions) > max_rows:
+def _reason_for_none(listing: Listing) -> str:
+    """Return why the list is empty, and what would show or make sessions."""
+    # Imported here, since most lists are not empty.
+    from hldctl.store import sessions
+
+    if sessions.count() == 0:
+        return "no sessions; `hldctl launch` starts one"
+    if not listing.has_filters:
+        return "all sessions are archived; `hldctl ls --all` shows them"
+    return f"no session matches{'' if listing.archived else '; --all includes archived sessions'}"
+
+
+def _note_more(sessions: Sequence[Session], max_rows: int, *, is_default: bool) -> None:
+    # Anyone who gives a limit knows it.
+    if is_default and max_rows and len(sessions) > max_rows:
         output.print_note(f"only {max_rows} shown; --limit 0 shows all")
 
 

@@ -43,7 +43,7 @@ def command(
 
     The model gets it at the end of the tool call that is running. The message's id is printed once Claude Code has it.
     """
-    text = read_text(message, file, "message", "--file")
+    text = read_text(message, file, "message", "--file", quiet=as_json)
     state = StateDirectory.from_environment()
     try:
         sent = send.send(state, session, text, interrupt=now)

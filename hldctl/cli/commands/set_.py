@@ -10,11 +10,15 @@ from hldctl.cli import launch_options, output
 from hldctl.paths import StateDirectory
 from hldctl.sessions import settings
 from hldctl.store import json_view
+from hldctl.store.session import Session
 
 
 def command(
-    session: Annotated[str, typer.Argument(metavar="ID", help="The session to change.")],
+    references: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to change.")],
     title: Annotated[str | None, typer.Option(metavar="TITLE", help="A title, shown in lists.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A name to use instead of the id; empty for none.")
+    ] = None,
     archived: Annotated[
         bool | None, typer.Option("--archive/--unarchive", help="Hide the session in `ls`, or show it again.")
     ] = None,
@@ -28,20 +32,24 @@ def command(
             help="Remove a rule made by `approve --always`: its id in `show`, or `all`.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the session as JSON; of several an array.")] = False,
 ) -> None:
-    """Change a session's settings, even while it is running. Continuations inherit them."""
+    """Change the settings of sessions, even while they are running. Continuations inherit them."""
     skip_ms: int | None = skip_timeout
-    changes = settings.SettingChanges(title, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()))
+    changes = settings.SettingChanges(title, name, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()))
     state = StateDirectory.from_environment()
-    changed = settings.change_settings(state, session, changes)
-    if (
-        changes.are_about_permissions
-        and changed.completed_at is None
-        and not settings.has_permission_hook(state, changed)
-    ):
-        output.print_note(
-            "this session was launched without approvals and rules; the change only applies to continuations"
-        )
+    changed = settings.change_settings(state, references, changes)
+    if changes.are_about_permissions:
+        for session in changed:
+            _note_missing_hook(state, session)
     if as_json:
-        output.print_json(json_view.session_object(changed))
+        objects = [json_view.session_object(session) for session in changed]
+        output.print_json(objects[0] if len(references) == 1 else objects)
+
+
+def _note_missing_hook(state: StateDirectory, session: Session) -> None:
+    if session.completed_at is None and not settings.has_permission_hook(state, session):
+        output.print_note(
+            f"session {session.id[:8]} was launched without approvals and rules; "
+            "the change only applies to continuations"
+        )

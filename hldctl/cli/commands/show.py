@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
@@ -9,14 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.render.events_plain import lines, pending_request
+from hldctl.cli.render.events.plain import Detail, DetailLevels, lines, pending_request
 from hldctl.cli.render.format import age
-from hldctl.cli.render.session_text import denied_tools
+from hldctl.cli.render.session_text import denied_tools, failed_command
 from hldctl.cli.terminal import rich_console
+from hldctl.cli.terminal.rich_console import Colour
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.inspect import details, follow
 from hldctl.sessions.inspect.details import SessionDetails
+from hldctl.sessions.inspect.follow import ALL_EVENTS
 from hldctl.store import json_view
 from hldctl.store.database import open_for_reading
 from hldctl.store.file_snapshots import SnapshotRow
@@ -26,7 +29,7 @@ from hldctl.store.session import Session
 # In characters; --json has the full rule.
 _MAX_RULE_LENGTH = 500
 # Fields that are printed separately, or that are only useful to scripts.
-_SEPARATE_FIELDS = ("query", "summary", "result_content", "run_id", "permission_denials")
+_SEPARATE_FIELDS = ("query", "summary", "result_content", "run_id", "permission_denials", "background_tasks")
 
 
 def command(
@@ -46,13 +49,18 @@ def command(
     state = StateDirectory.from_environment()
     inspection = details.load_details(state, session)
     if events:
+        # Before the pager takes the output.
+        is_drawn = rich_console.can_draw() and not as_json
         with _pager(as_json):
-            _print_events(state, inspection.session.id, as_json=as_json)
+            if is_drawn:
+                _draw_events(state, inspection.session.id)
+            else:
+                _print_events(state, inspection.session.id, as_json=as_json)
     elif snapshots:
         with _pager(as_json):
             _print_snapshots(details.load_file_snapshots(state, inspection.session.id), as_json=as_json)
     elif as_json:
-        output.print_json(_json_object(inspection))
+        output.print_json(_json_object(inspection) | {"activity": _activity(state, inspection.session.id)})
     elif rich_console.can_draw():
         _draw(inspection, state)
     else:
@@ -81,6 +89,14 @@ def _draw(inspection: SessionDetails, state: StateDirectory) -> None:
     session_page.draw(page, rich_console.console())
 
 
+def _activity(state: StateDirectory, session_id: str) -> dict[str, Any] | None:
+    # Imported here: only JSON and a terminal need it.
+    from hldctl.sessions.inspect import activity
+
+    with open_for_reading(state):
+        return activity.activity_object(activity.load_activities().get(session_id))
+
+
 def _json_object(inspection: SessionDetails) -> dict[str, Any]:
     servers = [json_view.mcp_server_object(server) for server in inspection.mcp_servers]
     processes = [{"pid": process.pid, "command": process.command} for process in inspection.left_running]
@@ -90,6 +106,14 @@ def _json_object(inspection: SessionDetails) -> dict[str, Any]:
         "left_running": processes,
         "rules": inspection.rules,
     }
+
+
+def _draw_events(state: StateDirectory, session_id: str) -> None:
+    # Imported here: only a terminal needs it.
+    from hldctl.cli.views import follow_rich
+
+    colour = Colour.NEVER if os.environ.get("NO_COLOR") else Colour.ALWAYS
+    follow_rich.show(state, [session_id], ALL_EVENTS, DetailLevels(Detail.FULL, Detail.FULL), colour=colour)
 
 
 def _print_events(state: StateDirectory, session_id: str, *, as_json: bool) -> None:
@@ -117,9 +141,13 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
             _print_line(name.replace("_", " "), _text(value))
     if denials := fields["permission_denials"]:
         _print_line("permission denials", denied_tools(denials))
+    for failure in inspection.failed_commands:
+        _print_line(failure.setting, failed_command(failure))
     for approval in inspection.pending_requests:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waiting for approval", f"{pending_request(approval)}, since {since}")
+    for task in fields["background_tasks"] or ():
+        _print_line("background task", output.one_line(f"{task['kind']}: {task['description']}"))
     for rule in inspection.rules:
         _print_line("always allowed", output.truncate(f"{rule['id']}: {rule['words']}", _MAX_RULE_LENGTH))
     if inspection.namespace_advice:

@@ -22,7 +22,7 @@ from hldctl.store.statistics import GroupBy, Sums
 _FIELDS = (
     *("key", "sessions", "completed", "failed", "interrupted", "running", "success_rate", "cost_usd"),
     *("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"),
-    *("num_turns", "duration_ms"),
+    *("num_turns", "duration_ms", "run_time_ms"),
 )
 
 # Spreadsheets evaluate a cell that begins with one of these: https://owasp.org/www-community/attacks/CSV_Injection.
@@ -47,8 +47,8 @@ def command(
     Fields of --json and --csv: `key` (the day, model, … or null), `sessions`, of these `completed`, `failed`,
     `interrupted` and `running` (all that have not ended), `success_rate` (completed / ended, 0 to 1), `cost_usd`,
     `input_tokens`, `output_tokens`, `cache_creation_input_tokens`, `cache_read_input_tokens`, `num_turns`,
-    `duration_ms`. Unknown values are null in JSON and empty in CSV. In CSV, a key that a spreadsheet would evaluate as
-    a formula is prefixed with an apostrophe.
+    `duration_ms` (at work), `run_time_ms` (from start to end). Unknown values are null in JSON and empty in CSV. In
+    CSV, a key that a spreadsheet would evaluate as a formula is prefixed with an apostrophe.
     """
     if as_json and as_csv:
         raise BadUsage("Use either --json or --csv, not both.")

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from typing import Annotated
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
-from hldctl.cli.params import bounded_int
-from hldctl.cli.render.events_plain import Detail, DetailLevels
+from hldctl.cli.click_classes import Command
+from hldctl.cli.params import bounded_int, seconds_parser
+from hldctl.cli.render.events.plain import Detail, DetailLevels
+from hldctl.cli.terminal.rich_console import Colour
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.follow import print_events
-from hldctl.errors import BadUsage
+from hldctl.errors import BadUsage, ExitCode
 from hldctl.paths import StateDirectory
-from hldctl.sessions import lookup, supervisors
+from hldctl.sessions import lookup, supervisors, wait
 from hldctl.sessions.inspect import follow as session_events
+from hldctl.sessions.inspect.follow import EventRange
+from hldctl.store import sessions as stored_sessions
 from hldctl.store.database import open_for_reading
+
+
+class _Command(Command):
+    """Command that takes `-5` for `-n 5`, as tail(1) does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        counts = [["-n", arg[1:]] if arg[1:].isdecimal() and arg[0] == "-" else [arg] for arg in args[:end]]
+        return super().parse_args(ctx, [*itertools.chain.from_iterable(counts), *args[end:]])
+
+
+COMMAND_CLASS = _Command
 
 
 def command(
@@ -37,11 +56,24 @@ def command(
             help="How much of tool calls to show; full is the whole input and result. Default at a terminal: brief."
         ),
     ] = None,
+    since: Annotated[
+        float | None,
+        typer.Option(parser=seconds_parser, metavar="DURATION", help="Only events of this period, such as 5m."),
+    ] = None,
+    timestamps: Annotated[
+        bool, typer.Option("--timestamps", "-t", help="Show when each event happened; in a pipe in UTC.")
+    ] = False,
     live: Annotated[
         bool,
         typer.Option(
             "--live", help="With -f: show text while it is written, if launched with `-- --include-partial-messages`."
         ),
+    ] = False,
+    colour: Annotated[
+        Colour, typer.Option("--color", help="`always` keeps the terminal's layout in a pipe, such as to `less -R`.")
+    ] = Colour.AUTO,
+    exit_status: Annotated[
+        bool, typer.Option("--exit-status", help="Exit with the code that `hldctl wait` has for the sessions.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Print the output of Claude Code, byte for byte.")] = False,
@@ -51,11 +83,11 @@ def command(
     At a terminal the conversation is formatted; with -f, a status line shows what is happening. In a pipe: plain text
     with full thinking and tool results, unless --thinking or --tools is given.
     """
-    detail = DetailLevels(thinking, tools, live)
-    if raw and (as_json or after or len(sessions) > 1):
+    detail = DetailLevels(thinking, tools, live, timestamps)
+    if raw and (as_json or after or since is not None or len(sessions) > 1):
         raise BadUsage("--raw prints the journal of one session; it only works with -f and -n.")
     if (raw or as_json) and detail != DetailLevels():
-        raise BadUsage("--json and --raw print everything; they do not work with --thinking, --tools or --live.")
+        raise BadUsage("--json and --raw print everything; they do not work with --thinking, --tools, --live or -t.")
     if live and not follow:
         raise BadUsage("--live only works with -f.")
     state = StateDirectory.from_environment()
@@ -66,7 +98,17 @@ def command(
         if raw:
             _print_journal(state, ids[0], last=count, follow=follow)
         else:
-            print_events(state, ids, after=after, last=count, follow=follow, as_json=as_json, shown=detail)
+            since_ms = None if since is None else int((time.time() - since) * 1000)
+            wanted = EventRange(after, count, since_ms)
+            print_events(state, ids, wanted, follow=follow, as_json=as_json, shown=detail, colour=colour)
+    if exit_status:
+        raise typer.Exit(_exit_code(state, ids))
+
+
+def _exit_code(state: StateDirectory, ids: Sequence[str]) -> ExitCode:
+    """Return the worst exit code of those sessions that have ended."""
+    with open_for_reading(state):
+        return wait.worst_exit_code([session for each in ids if (session := stored_sessions.get(each)) is not None])
 
 
 def _print_journal(state: StateDirectory, session_id: str, *, last: int | None, follow: bool) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
+from hldctl import durations
 from hldctl.cli import output, standard_streams
-from hldctl.errors import BadUsage
+from hldctl.cli.params import StatusChoice, timeout_parser
+from hldctl.cli.render import ending
+from hldctl.cli.views.progress import progress_line
+from hldctl.errors import BadUsage, ExitCode
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup, wait
 from hldctl.states import Status
@@ -20,7 +25,16 @@ def command(
     sessions: Annotated[list[str], typer.Argument(metavar="ID…", help="The sessions to wait for.")],
     any_of_them: Annotated[bool, typer.Option("--any", help="Wait until one of them has ended.")] = False,
     until: Annotated[
-        Status | None, typer.Option(metavar="STATUS", help="Wait until they have this status, or have ended.")
+        Status | None,
+        typer.Option(
+            click_type=StatusChoice(),
+            metavar="STATUS",
+            help="Wait until they have this status; 4 if one completes without it.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="DURATION", parser=timeout_parser, help="Stop waiting after this long, with exit code 7."),
     ] = None,
     results: Annotated[bool, typer.Option("--results", help="Print the results, in the order of the IDs.")] = False,
     as_json: Annotated[
@@ -29,7 +43,8 @@ def command(
 ) -> None:
     """Wait for sessions to end; the exit code is the worst of theirs.
 
-    With --any, print the ids of the sessions that have ended or reached the status.
+    With --any, print the ids of the sessions that have ended or reached the status. Ctrl-C and --timeout stop the
+    waiting, not the sessions.
     """
     if results and as_json:
         raise BadUsage("Use either --results or --json, not both.")
@@ -38,7 +53,10 @@ def command(
     state = StateDirectory.from_environment()
     with open_for_reading(state):
         ids = [lookup.find_session(ref).id for ref in sessions]
-    reached = wait.wait_for_sessions(state, ids, until=until, any_of_them=any_of_them)
+    with progress_line(ids) as progress:
+        reached = wait.wait_for_sessions(
+            state, ids, until=until, any_of_them=any_of_them, timeout_seconds=timeout, on_look=progress.draw
+        )
     in_order = sorted(reached, key=lambda session: ids.index(session.id))
     if as_json:
         output.print_json([session_object(session) for session in in_order])
@@ -47,12 +65,32 @@ def command(
     elif any_of_them:
         for session in in_order:
             output.print_data(session.id)
-    raise typer.Exit(wait.worst_exit_code(reached))
+    for message in filter(None, map(ending.problem, in_order)):
+        output.print_note(message)
+    late_ids = set(ids) - {session.id for session in reached}
+    if timeout is not None and late_ids and not (any_of_them and reached):
+        _print_late(state, [session_id for session_id in ids if session_id in late_ids], timeout)
+        raise typer.Exit(ExitCode.STILL_RUNNING)
+    raise typer.Exit(wait.worst_exit_code(reached, until))
+
+
+def _print_late(state: StateDirectory, ids: list[str], timeout_seconds: float) -> None:
+    with open_for_reading(state):
+        late = [lookup.find_session(session_id) for session_id in dict.fromkeys(ids)]
+    waited = durations.to_text(int(timeout_seconds * 1000))
+    for session in late:
+        output.print_note(
+            f"{ending.label(session)} is still {session.status} after --timeout {waited}; "
+            f"see: hldctl show {session.id[:8]}"
+        )
 
 
 def _print_results(sessions: list[Session]) -> None:
-    for session in sessions:
+    for position, session in enumerate(sessions):
+        if len(sessions) > 1 and sys.stdout.isatty():
+            # In a pipe a script expects nothing but the results.
+            if position:
+                output.print_data("")
+            output.print_data(output.style(f"── {ending.label(session)}", dim=True))
         if session.result_content is not None:
             output.print_data(output.escape_at_terminal(session.result_content))
-        if session.error_message:
-            output.print_note(f"{session.id}: {output.escape_control_chars(session.error_message)}")

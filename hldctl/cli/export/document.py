@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from hldctl.claude.usage import Spending, Tokens
 from hldctl.cli.export.transcript import Block, BlockEnd, Transcript, permission
 from hldctl.cli.output import escape_control_chars, one_line, truncate
-from hldctl.cli.render import tool_calls
+from hldctl.cli.render.events import tool_calls
 from hldctl.cli.render.format import Timestamp, clock
+from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, ending
 from hldctl.cli.render.session_text import denied_tools, settings
 from hldctl.paths import StateDirectory
@@ -155,8 +156,7 @@ def _status_text(session: Session) -> str:
         status_name = "waiting for permission" if status is Status.WAITING_INPUT else str(status)
         return f"{status_name.capitalize()}: not ended yet"
     reason_text = f": {reason}" if (reason := ending(session)) else ""
-    duration = f" after {clock(session.duration_ms / 1000)}" if session.duration_ms is not None else ""
-    return f"{str(status).capitalize()}{duration}{reason_text}"
+    return f"{str(status).capitalize()} after {clock((run_time_ms(session) or 0) / 1000)}{reason_text}"
 
 
 def _prompt(session: Session) -> str:
@@ -178,8 +178,10 @@ def _numbers(session: Session, session_outline: Outline) -> Iterator[tuple[str, 
         yield _dollars(session.cost_usd), "cost"
     if session.num_turns is not None:
         yield str(session.num_turns), "turn" if session.num_turns == 1 else "turns"
-    if session.duration_ms is not None:
-        yield clock(session.duration_ms / 1000), "run time"
+    if (total_ms := run_time_ms(session)) is not None:
+        yield clock(total_ms / 1000), "run time"
+    if at_work := time_at_work(session):
+        yield at_work.removesuffix(" at work"), "at work"
     if calls := session_outline.tools.total():
         yield str(calls), "tool call" if calls == 1 else "tool calls"
     if failed := len(session_outline.failed):

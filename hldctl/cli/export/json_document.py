@@ -8,6 +8,7 @@ from typing import Any
 
 from hldctl.claude.usage import Spending
 from hldctl.paths import StateDirectory
+from hldctl.permission_hook.request_object import request_object
 from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.sessions.inspect import costs, follow
 from hldctl.sessions.inspect.costs import Costs
@@ -26,7 +27,7 @@ def document(state: StateDirectory, inspection: SessionDetails) -> Iterator[str]
         "mcp_servers": [json_view.mcp_server_object(server) for server in inspection.mcp_servers],
         "restarts": [_restart(restart) for restart in load_restarts(session)],
         "costs": _costs(costs.session_costs(state, session)),
-        "approvals": [approvals.approval_object(approval) for approval in requests],
+        "approvals": [request_object(approval) for approval in requests],
     }
     # The last member, the events, is written one by one.
     yield json.dumps(members, indent=2, allow_nan=False).removesuffix("\n}") + ',\n  "events": ['

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from hldctl.cli.export.document import CostRow, Document
 from hldctl.cli.export.safe_markdown import code_block, code_span, escape_markdown, to_safe_markdown
 from hldctl.cli.export.transcript import Block, BlockEnd, BlockKind, Call, CallStatus
-from hldctl.cli.render.edit_diff import Diff
+from hldctl.cli.render.events.edit_diff import Diff
 
 _SIGNS = {
     CallStatus.OK: "✓",
     CallStatus.ERROR: "✗",
     CallStatus.DENIED: "✗",
     CallStatus.WAITING: "?",
+    CallStatus.STARTED: "▸",
     CallStatus.OPEN: "○",
 }
 

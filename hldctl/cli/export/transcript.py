@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from hldctl.cli.output import escape_control_chars, one_line
-from hldctl.cli.render import edit_diff, tool_calls
-from hldctl.cli.render.edit_diff import Diff
-from hldctl.cli.render.events_plain import answerer
+from hldctl.cli.render.events import edit_diff, tool_calls, tool_result
+from hldctl.cli.render.events.edit_diff import Diff
+from hldctl.cli.render.events.plain import answerer
 from hldctl.cli.render.format import Timestamp, format_duration, noticeable_duration
 from hldctl.sessions.inspect.outline import Begin, End
 from hldctl.states import ApprovalStatus, EventType, NoteKind
@@ -43,6 +43,8 @@ class CallStatus(StrEnum):
     DENIED = "denied"
     WAITING = "waiting"
     """Waiting for permission."""
+    STARTED = "started"
+    """The call started a task in the background, and its end is unknown."""
     OPEN = "open"
     """The call has not returned a result, and maybe never will."""
 
@@ -127,28 +129,29 @@ class Transcript:
     def _block(self, item: Begin) -> Block:
         event = item.event
         kind = _kind(event)
-        call = self._call(event, item.result) if kind is BlockKind.CALL else None
-        text = escape_control_chars(
-            (event.tool_result_content if kind is BlockKind.RESULT else event.content) or ""
-        ).strip("\n")
+        call = self._call(event, item.result, item.task_end) if kind is BlockKind.CALL else None
+        text = escape_control_chars(tool_result.text(event) if kind is BlockKind.RESULT else event.content or "").strip(
+            "\n"
+        )
         is_trouble = bool(event.is_error) or (event.note_kind is not None and NoteKind(event.note_kind).is_trouble)
         is_subagents = event.parent_tool_use_id is not None
         return Block(
             kind, event.sequence, Timestamp(event.created_at), text, call, is_trouble, is_subagents, item.has_inner
         )
 
-    def _call(self, event: Event, result: Event | None) -> Call:
+    def _call(self, event: Event, result: Event | None, task_end: Event | None) -> Call:
         requests = self.approvals.get(event.tool_id or "", [])
-        status = self._status(event, result, requests)
+        status = self._status(event, result, task_end, requests)
         is_edit = event.tool_name in tool_calls.EDITS
         diff = edit_diff.compute_diff(event, result) if is_edit else None
-        answer = "" if result is None else result.tool_result_content or ""
+        answer = "" if result is None or _is_receipt(result) else tool_result.text(result)
+        end = task_end if result is None or _is_receipt(result) else result
         return Call(
             name=tool_calls.name(event),
             argument=tool_calls.argument(event, self.session.working_dir),
             status=status,
-            outcome=_outcome(status, result, diff),
-            took="" if result is None else noticeable_duration(result.created_at - event.created_at),
+            outcome=_outcome(status, event, end, diff),
+            took="" if end is None else noticeable_duration(end.created_at - event.created_at - _waited_ms(requests)),
             arguments=list(_arguments(event, is_edit=diff is not None and bool(diff.lines))),
             diff=diff if diff is not None and diff.lines else None,
             output=escape_control_chars(edit_diff.strip_hunks(answer) if is_edit else answer).strip("\n"),
@@ -163,11 +166,17 @@ class Transcript:
             ),
         )
 
-    def _status(self, event: Event, result: Event | None, requests: list[Approval]) -> CallStatus:
+    def _status(
+        self, event: Event, result: Event | None, task_end: Event | None, requests: list[Approval]
+    ) -> CallStatus:
         if any(approval.status == ApprovalStatus.PENDING for approval in requests):
             return CallStatus.WAITING
         if result is None:
             return CallStatus.OPEN
+        if _is_receipt(result):
+            if task_end is None:
+                return CallStatus.STARTED
+            return CallStatus.ERROR if task_end.is_error else CallStatus.OK
         if not result.is_error:
             return CallStatus.OK
         was_denied = any(approval.status == ApprovalStatus.DENIED for approval in requests)
@@ -202,14 +211,27 @@ def _kind(event: Event) -> BlockKind:
     return BlockKind.NOTE
 
 
-def _outcome(status: CallStatus, result: Event | None, diff: Diff | None) -> str:
+def _is_receipt(result: Event) -> bool:
+    return result.note_kind == NoteKind.TASK_RECEIPT
+
+
+def _waited_ms(requests: list[Approval]) -> int:
+    """Return how long a call waited for permission."""
+    return sum(request.responded_at - request.created_at for request in requests if request.responded_at is not None)
+
+
+def _outcome(status: CallStatus, call: Event, end: Event | None, diff: Diff | None) -> str:
     match status:
         case CallStatus.WAITING:
             return "waiting for permission"
         case CallStatus.OPEN:
             return "no result"
-    assert result is not None
-    text = diff.counts if status is CallStatus.OK and diff is not None else tool_calls.outcome(result)
+        case CallStatus.STARTED:
+            return "started in the background"
+    assert end is not None
+    if end.note_kind == NoteKind.TASK_ENDED:
+        return tool_calls.task_outcome(end)
+    text = diff.counts if status is CallStatus.OK and diff is not None else tool_calls.outcome(end, call.tool_name)
     return f"denied: {text}" if status is CallStatus.DENIED else text
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hldctl.cli.output import one_line
 from hldctl.cli.render.format import clock
-from hldctl.sessions.inspect.activity import Activity, ActivityKind
+from hldctl.sessions.inspect.activity import Activity, ActivityKind, BackgroundTask
+from hldctl.states import TaskKind
 
 STYLES = {ActivityKind.WAITING: "yellow", ActivityKind.RESTARTING: "yellow", ActivityKind.RETRYING: "yellow"}
 """Styles of the activities that may need attention."""
+
+
+_TASK_NOUNS = {TaskKind.AGENT: "agent", TaskKind.COMMAND: "command", TaskKind.OTHER: "task"}
 
 
 def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
@@ -26,7 +32,21 @@ def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
             return f"retrying {when}: {one_line(activity.note)}", ""
         case ActivityKind.RETRYING:
             return one_line(activity.note), elapsed
-    return str(activity.kind), elapsed
+        case ActivityKind.BACKGROUND:
+            return f"waiting for {describe_tasks(activity.tasks)}", elapsed
+    return str(activity.kind) + _in_background(activity), elapsed
+
+
+def describe_tasks(tasks: Sequence[BackgroundTask]) -> str:
+    """Return the description of a single task, otherwise how many of each kind there are."""
+    if len(tasks) == 1 and (description := one_line(tasks[0].description)):
+        return f"agent {description}" if tasks[0].kind is TaskKind.AGENT else description
+    counts = [(sum(task.kind is kind for task in tasks), noun) for kind, noun in _TASK_NOUNS.items()]
+    return ", ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in counts if count)
+
+
+def _in_background(activity: Activity) -> str:
+    return f" (+{describe_tasks(activity.tasks)})" if activity.tasks else ""
 
 
 def _call(activity: Activity) -> str:

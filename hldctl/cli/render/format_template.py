@@ -45,6 +45,13 @@ class Template:
         `samples` has a value of the right type for each field, to check that the format fits.
         """
         self._text = text
+        if text in ("json", "table", "csv", "tsv"):
+            raise self._invalid(f"{text} is not a template; for JSON there is --json")
+        if "{{." in text.replace(" ", ""):
+            raise self._invalid("fields are written with single braces and without dots, such as {id}")
+        if not {"{", "}"} & set(text):
+            raise self._invalid("it has no field; write one in braces, such as {id}")
+        text = text.replace("\\t", "\t").replace("\\n", "\n")
         try:
             self._pieces = [self._piece(samples, *parsed) for parsed in string.Formatter().parse(text)]
         except (ValueError, TypeError) as error:

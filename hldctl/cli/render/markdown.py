@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from markdown_it import MarkdownIt
-from rich.markdown import CodeBlock, Heading, Markdown, TableElement
+from markdown_it.token import Token
+from rich.markdown import CodeBlock, Heading, HorizontalRule, Markdown, TableElement
 from rich.padding import Padding
+from rich.rule import Rule
 from rich.segment import Segment
 from rich.syntax import Syntax
 from rich.table import Table
@@ -53,6 +56,23 @@ class _Table(TableElement):
             yield table
 
 
+class _Rule(HorizontalRule):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Rule(style="dim")
+
+
+_CHECKBOXES = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
+
+
+def _replace_checkboxes(tokens: Sequence[Token]) -> None:
+    """Replace the boxes of task lists, which the parser takes for text."""
+    for item, _, inline in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if item.type == "list_item_open" and inline.type == "inline" and inline.children:
+            first = inline.children[0]
+            if (box := _CHECKBOXES.get(first.content[:4])) is not None:
+                first.content = box + first.content[4:]
+
+
 class SafeMarkdown(Markdown):
     """Markdown whose links show their target, and in which HTML is plain text.
 
@@ -66,6 +86,7 @@ class SafeMarkdown(Markdown):
         "fence": _Code,
         "code_block": _Code,
         "table_open": _Table,
+        "hr": _Rule,
     }
 
     def __init__(self, text: str) -> None:
@@ -73,6 +94,7 @@ class SafeMarkdown(Markdown):
         self.markup = text
         # rich drops everything that its parser takes for HTML.
         self.parsed = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).parse(text)
+        _replace_checkboxes(self.parsed)
 
 
 def harmless_segment(segment: Segment) -> Segment:

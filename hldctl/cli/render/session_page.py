@@ -15,8 +15,9 @@ from hldctl.cli.output import one_line, truncate
 from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
 from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
+from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, context_style, ending
-from hldctl.cli.render.session_text import denied_tools, next_commands, settings
+from hldctl.cli.render.session_text import denied_tools, failed_command, next_commands, settings
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.inspect.details import SessionDetails
@@ -75,8 +76,9 @@ def _header(page: Page, now: float, width: int) -> Iterator[Text]:
 def _times(session: Session, now: float) -> str:
     if session.completed_at is not None:
         reason_text = f", {reason}" if (reason := ending(session)) else ""
-        duration = f" after {clock(session.duration_ms / 1000)}" if session.duration_ms is not None else ""
-        return f"{duration}{reason_text}, {age(now - session.completed_at / 1000)} ago"
+        work = f" ({at_work})" if (at_work := time_at_work(session)) else ""
+        total = clock((run_time_ms(session) or 0) / 1000)
+        return f" after {total}{work}{reason_text}, {age(now - session.completed_at / 1000)} ago"
     if session.status == Status.STARTING:
         return ""
     if session.started_at is None:
@@ -150,6 +152,8 @@ def _special_facts(inspection: SessionDetails) -> Iterator[tuple[str, Text]]:
     for server in inspection.mcp_servers:
         if server.status not in (None, "connected"):
             yield "mcp server", Text(one_line(f"{server.name} {server.status}"), "yellow")
+    for failure in inspection.failed_commands:
+        yield failure.setting, Text(failed_command(failure), "yellow")
     if denials := session.permission_denials:
         yield "denied", Text(denied_tools(denials), "yellow")
     if session.restarts:

@@ -13,6 +13,7 @@ from hldctl.cli.render import table_layout
 from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
 from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import age, clock
+from hldctl.cli.render.run_time import run_time_ms
 from hldctl.cli.render.table_layout import Cell, Layout
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
@@ -96,8 +97,8 @@ def context(row: Row) -> Cell:
 
 def _seconds(session: Session, now: float) -> float:
     """Return how long the session ran, or has been running."""
-    if session.completed_at is not None:
-        return float(session.duration_ms or 0) / 1000
+    if (total_ms := run_time_ms(session)) is not None:
+        return total_ms / 1000
     return now - float(session.started_at or session.created_at) / 1000
 
 

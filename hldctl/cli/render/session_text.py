@@ -8,6 +8,7 @@ from typing import Any
 
 from hldctl.cli.output import one_line, truncate
 from hldctl.cli.render.format import clock
+from hldctl.sessions.inspect.details import CommandFailure
 from hldctl.states import Status
 from hldctl.store.approvals import Approval
 from hldctl.store.session import Session
@@ -72,6 +73,11 @@ def denied_tools(denials: Sequence[Mapping[str, Any]]) -> str:
     """Return each tool with the number of its denied calls; their input is in the conversation."""
     counts = Counter(str(denial.get("tool_name")) for denial in denials)
     return one_line(", ".join(f"{tool} ×{count}" for tool, count in counts.items()))
+
+
+def failed_command(failure: CommandFailure) -> str:
+    """Return that a command of the user has failed, and where its output is."""
+    return one_line(f"failed with exit code {failure.exit_code}; its output is in the session's supervisor.log")
 
 
 def next_commands(session: Session, waiting: Sequence[Approval]) -> list[tuple[str, str]]:

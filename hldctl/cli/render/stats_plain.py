@@ -38,7 +38,7 @@ COLUMNS = (
     Column("CACHED", lambda sums: count(_cached_tokens(sums)), 3),
     Column("OUTPUT", lambda sums: count(sums.output_tokens), 1),
     Column("TURNS", lambda sums: count(sums.num_turns), 5),
-    Column("TIME", lambda sums: compact_duration(sums.duration_ms), 1),
+    Column("TIME", lambda sums: compact_duration(sums.run_time_ms), 1),
 )
 
 

@@ -9,10 +9,13 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from hldctl.cli.output import escape_control_chars
-from hldctl.cli.render import tool_calls
+from hldctl.cli.render import ending, run_time
+from hldctl.cli.render.activity import describe_tasks
+from hldctl.cli.render.events import tool_calls
 from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
-from hldctl.states import EndReason, Status
+from hldctl.sessions.inspect.activity import background_tasks
+from hldctl.states import Status
 from hldctl.store.events import Event
 from hldctl.store.session import Session
 
@@ -47,10 +50,9 @@ def rows(session: Session, calls: Sequence[Event], draft: str, turns: int, width
 def closing_line(session: Session) -> Text:
     """Return how the session ended, and its error message if any."""
     status = Status(session.status)
-    text = f"{_END_SIGNS[status]} {status}"
-    if session.end_reason not in (EndReason.SUCCESS, EndReason.INTERRUPTED, EndReason.ERROR, None):
-        text += f" ({session.end_reason.replace('_', ' ')})"
-    numbers = " · ".join([format_duration(session.duration_ms or 0), *_numbers(session, 0)])
+    text = f"{_END_SIGNS[status]} {ending.outcome(session)}"
+    times = [format_duration(run_time.run_time_ms(session) or 0), run_time.time_at_work(session)]
+    numbers = " · ".join([*filter(None, times), *ending.numbers(session)])
     line = Text.assemble((text, STYLES[status]), (f"  {numbers}", "dim"))
     if session.error_message:
         line.append(f"\n  {escape_control_chars(session.error_message).strip()}", "red")
@@ -63,28 +65,33 @@ def _progress(session: Session, calls: Sequence[Event], draft: str, turns: int, 
     style = STYLES[status]
     sign = _SPINNER[int(elapsed_ms / 1000) % len(_SPINNER)]
     line = Text.assemble((f"{sign} ", style), (f"{format_duration(elapsed_ms)}  ", "bold"))
-    end = Text("".join(f" · {number}" for number in _numbers(session, turns)), "dim")
+    end = Text("".join(f" · {number}" for number in ending.numbers(session, turns)), "dim")
     if status in _STATUS_TEXTS:
         line.append(_STATUS_TEXTS[status], style)
-    if len(calls) == 1 and status in (Status.RUNNING, Status.WAITING_INPUT):
+    waiting = _waiting_text(session) if status is Status.RUNNING else ""
+    if waiting:
+        line.append(waiting)
+    elif len(calls) == 1 and status in (Status.RUNNING, Status.WAITING_INPUT):
         line.append(": " if status in _STATUS_TEXTS else "", style)
         # A long command is truncated in favour of the numbers.
         line.append_text(_call(calls[0], session, width - 1 - line.cell_len - end.cell_len))
     elif status not in _STATUS_TEXTS:
-        line.append(f"{len(calls)} calls" if calls else "writing" if draft else "thinking")
+        doing = f"{len(calls)} calls" if calls else "writing" if draft else "thinking"
+        line.append(doing + _other_tasks(session))
     return line.append_text(end)
 
 
-def _numbers(session: Session, turns: int) -> list[str]:
-    """Return turns, context and cost; `turns` is the number seen so far, as the session's own comes with a result."""
-    count = max(session.num_turns or 0, turns)
-    numbers = [f"{count} turn{'s' * (count != 1)}"] if count else []
-    if (tokens := session.effective_context_tokens) is not None:
-        window = session.context_window
-        numbers.append(f"context {tokens / window:.0%}" if window else f"context {tokens / 1000:.0f}k")
-    if session.cost_usd is not None:
-        numbers.append(f"${session.cost_usd:.2f}")
-    return numbers
+def _waiting_text(session: Session) -> str:
+    """Return what the model waits for in the background; empty while it works."""
+    tasks = background_tasks(session.background_tasks or ())
+    if not tasks or session.turn_ended_at is None:
+        return ""
+    return f"waiting for {describe_tasks(tasks)} ({format_duration(time.time() * 1000 - tasks[0].started_at)})"
+
+
+def _other_tasks(session: Session) -> str:
+    tasks = background_tasks(session.background_tasks or ())
+    return f" (+{describe_tasks(tasks)})" if tasks else ""
 
 
 def _started_at_ms(session: Session) -> int:

@@ -11,6 +11,8 @@ from rich.text import Text
 _GAP = 2
 # Columns that may be truncated to a minimal width, before other columns are left out.
 _MIN_WIDTHS = {"TITLE": 18, "ACTIVITY": 18}
+# The title is truncated to this before the last column that can be left out is.
+_NARROW_TITLE = 8
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,10 @@ def _widths(natural: Mapping[str, int], layout: Layout, width: int) -> dict[str,
     """Return the width of each visible column."""
     visible = dict(natural)
     for name in layout.removal_order:
-        if _total_width(_minimal_widths(visible)) <= width:
+        needed = _minimal_widths(visible)
+        if name == layout.removal_order[-1]:
+            needed["TITLE"] = min(needed["TITLE"], _NARROW_TITLE)
+        if _total_width(needed) <= width:
             break
         visible.pop(name, None)
     widths = _minimal_widths(visible)

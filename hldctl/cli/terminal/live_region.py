@@ -86,11 +86,21 @@ class LiveLine:
         # One column and one line are left free: rows do not wrap, and only output above them scrolls.
         width, height = max(1, self._console.width - 1), max(1, self._console.height - 1)
         rendered_rows = []
-        for row in self._rows[-height:]:
+        for row in self._fitting_rows(height):
             truncated = row.copy()
             truncated.truncate(width, overflow="ellipsis")
             rendered_rows.append(render_line(self._console, truncated))
         return rendered_rows
+
+    def _fitting_rows(self, height: int) -> list[Text]:
+        """Return the last rows, with a count of those that do not fit."""
+        if len(self._rows) <= height:
+            return self._rows
+        # Imported here: rich is slow to import, and most commands have no rows.
+        from rich.text import Text
+
+        kept = self._rows[-(height - 1) :] if height > 1 else []
+        return [Text(f"… {len(self._rows) - len(kept)} more", "dim"), *kept]
 
     def _erase_sequence(self) -> str:
         return _ERASE_BELOW if self._drawn else ""

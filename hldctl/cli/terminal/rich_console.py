@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, TextIO
 
 from hldctl.states import Status
 
@@ -26,18 +27,36 @@ STYLES = {
 """Status styles, in basic colours: every terminal theme makes them readable, light or dark."""
 
 
-def can_draw() -> bool:
-    """Return whether standard output is a terminal with cursor control; otherwise output is plain text."""
+def can_draw(stream: TextIO | None = None) -> bool:
+    """Return whether a stream, by default standard output, is a terminal with cursor control."""
+    stream = stream or sys.stdout
     # It is None if the parent process has closed it.
-    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def console() -> Console:
+class Colour(StrEnum):
+    """When to use colours."""
+
+    AUTO = "auto"
+    """At a terminal, unless NO_COLOR is set."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+def console(colour: Colour = Colour.AUTO) -> Console:
     """Return a console for standard output; rich itself respects NO_COLOR and the terminal's width."""
     from rich.console import Console
 
-    # Text from a model or a user is not interpreted as markup or emoji names, nor highlighted.
-    return Console(markup=False, emoji=False, highlight=False, soft_wrap=False)
+    return Console(
+        # Text from a model or a user is not interpreted as markup or emoji names, nor highlighted.
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=False,
+        force_terminal=True if colour is Colour.ALWAYS else None,
+        no_color={Colour.ALWAYS: False, Colour.NEVER: True}.get(colour),
+        color_system="auto" if colour is not Colour.ALWAYS else "standard",
+    )
 
 
 def render_line(console: Console, line: Text) -> str:

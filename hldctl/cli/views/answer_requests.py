@@ -67,18 +67,18 @@ def answer(decision: Decision, ref: str | None, *, all_of_them: bool, session: s
 
 
 def _print_answered(state: StateDirectory, request: Request, decision: Decision) -> None:
-    """Print the id to standard output, and the whole allowed call to standard error."""
-    # Imported here: only an answer needs it.
-    from hldctl.cli.render import permission_request
+    """Print the id to standard output, and the whole call that was allowed or denied to standard error."""
+    # Imported here: only an answer needs them.
+    from hldctl.cli.render.requests import permission_answer
+    from hldctl.store import sessions
+    from hldctl.store.database import open_for_reading
 
+    with open_for_reading(state):
+        session = sessions.get(request.session_id)
     output.print_data(request.id)
-    if decision.allows:
-        output.print_note(
-            f"allowed in session {request.session_id[:8]}: "
-            f"{permission_request.one_line_call(request, decision.updated_input)}"
-        )
-        if decision.always:
-            _note_rule(state, request)
+    output.print_note(permission_answer.note(request, session, decision.updated_input))
+    if decision.always:
+        _note_rule(state, request)
 
 
 def _note_rule(state: StateDirectory, request: Request) -> None:
@@ -90,7 +90,7 @@ def _note_rule(state: StateDirectory, request: Request) -> None:
 
 def _answer_one_by_one(state: StateDirectory) -> None:
     """Ask about the requests that are pending now, one after another."""
-    from hldctl.sessions.wait import POLL_SECONDS
+    from hldctl.sessions.supervisors import POLL_SECONDS
     from hldctl.store.database import open_database
     from hldctl.system.watcher import Wakeup
 
@@ -125,6 +125,6 @@ def _asker(state: StateDirectory, stack: ExitStack) -> Asker:
 
     console = rich_console.console()
     live = stack.enter_context(live_line(console))
-    asker = stack.enter_context(Asker(state, LiveSurface(state, console, live)))
+    asker = stack.enter_context(Asker(state, LiveSurface(console, live)))
     live.stop_context = asker.stop_context
     return asker

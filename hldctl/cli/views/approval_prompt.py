@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 from hldctl.cli import output
 from hldctl.cli.click_classes import command_name
-from hldctl.cli.render import permission_request
-from hldctl.cli.render.events_plain import approval_line
-from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.events.plain import approval_line
+from hldctl.cli.render.requests import permission_request
+from hldctl.cli.render.requests.permission_request import Line
 from hldctl.cli.terminal import keyboard, programs
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory
@@ -33,6 +33,9 @@ from hldctl.store.connection import current_connection
 _SETTLE_SECONDS = 0.5
 _CTRL_D, _CTRL_U, _CTRL_W = "\x04", "\x15", "\x17"
 _ERASE_KEYS = ("\x7f", "\x08")
+_NEXT_PAGE = "page down"
+# Keys that are not part of an answer.
+_SCROLLING_KEYS = frozenset({"up", "down", "home", "end", "page up", _NEXT_PAGE})
 
 
 class _Choice(Enum):
@@ -41,20 +44,23 @@ class _Choice(Enum):
     EDIT = auto()
     ALWAYS = auto()
     SKIP = auto()
-    VIEW = auto()
     QUIT = auto()
+    HELP = auto()
 
 
 # The only accepted answers.
-_CHOICES_BY_INPUT = {name: choice for choice in _Choice for name in (choice.name[0].lower(), choice.name.lower())}
+_CHOICES_BY_INPUT = {
+    "?": _Choice.HELP,
+    **{name: choice for choice in _Choice for name in (choice.name[0].lower(), choice.name.lower())},
+}
 _EFFECTS = {
-    _Choice.YES: "y or yes allows it",
-    _Choice.NO: "n or no denies it",
-    _Choice.EDIT: "e or edit changes it first",
-    _Choice.ALWAYS: "a or always allows it, and similar calls from now on",
+    _Choice.YES: "y or yes allows this call",
+    _Choice.NO: "n or no denies it; a message to the model may follow",
+    _Choice.EDIT: "e or edit changes its input in $EDITOR, then asks again",
+    _Choice.ALWAYS: "a or always allows it, and what the rule above covers, for the rest of the session",
     _Choice.SKIP: "s or skip leaves it pending",
-    _Choice.VIEW: "v or view shows all of it",
     _Choice.QUIT: "q or quit stops asking",
+    _Choice.HELP: "? or help explains the answers",
 }
 
 
@@ -69,21 +75,29 @@ class Question:
     """The input as changed in an editor; None if unchanged."""
     is_about_comment: bool = False
     """True once the request is denied: the input is then a message for the model."""
-    can_be_viewed: bool = False
     typed: str = ""
     hint: str = ""
 
     @property
     def prompt(self) -> str:
         if self.is_about_comment:
-            return "Message to the model (Enter: none):"
+            return "Message to the model (Enter: none, Esc: back):"
         verb = "Allow?" if self.tool_input is None else "Run it with these changes?"
-        return f"{verb} {', '.join(f'[{choice.name[0].lower()}]{choice.name[1:].lower()}' for choice in self.choices)}"
+        return f"{verb} {', '.join(map(_label, self.choices))}"
 
     @property
     def choices(self) -> list[_Choice]:
         missing = {_Choice.ALWAYS} if self.tool_input is not None else set()
-        return [each for each in _Choice if each not in missing and (each is not _Choice.VIEW or self.can_be_viewed)]
+        return [each for each in _Choice if each not in missing]
+
+    @property
+    def help(self) -> str:
+        """What each answer does, one per line."""
+        return "\n".join(_EFFECTS[each] for each in self.choices)
+
+
+def _label(choice: _Choice) -> str:
+    return "[?]" if choice is _Choice.HELP else f"[{choice.name[0].lower()}]{choice.name[1:].lower()}"
 
 
 class Surface(Protocol):
@@ -95,14 +109,17 @@ class Surface(Protocol):
     def finish(self, question: Question, how: str | None) -> None:
         """Leave the question on the screen, with the outcome `how` unless it is None."""
 
-    def present(self, question: Question, is_wanted: Callable[[], bool]) -> None:
-        """Show the whole call, on a separate screen if it does not fit, and then the question."""
+    def present(self, question: Question) -> None:
+        """Show the call from its start."""
+
+    def scroll(self, key: str) -> bool:
+        """Scroll the call if the key does that. Return whether it does."""
 
     def draw(self, question: Question | None) -> None:
         """Draw the question and the input typed so far; None removes it."""
 
     def may_allow(self, question: Question) -> bool:
-        """Return whether the whole call was shown, or could be scrolled to."""
+        """Return whether the end of the call was shown."""
 
     def release(self) -> AbstractContextManager[None]:
         """Release the terminal while another program uses it."""
@@ -194,7 +211,7 @@ class Asker:
 
     def _ask(self, question: Question) -> None:
         self._question = question
-        self._surface.present(question, lambda: self._is_pending(question.request))
+        self._surface.present(question)
         # Keys typed before the question was shown do not answer it.
         keyboard.discard_typed()
         self._surface.draw(question)
@@ -214,6 +231,12 @@ class Asker:
             if key == _CTRL_D and not question.typed:
                 self._quit()
                 return
+            if key in _SCROLLING_KEYS:
+                self._surface.scroll(key)
+                continue
+            if key == " " and not question.typed and not question.is_about_comment:
+                self._surface.scroll(_NEXT_PAGE)
+                continue
             if key == "escape" and question.is_about_comment:
                 question.is_about_comment, question.typed = False, ""
                 return
@@ -227,13 +250,13 @@ class Asker:
         choice = _CHOICES_BY_INPUT.get(typed.lower())
         if choice not in question.choices:
             subject = "An empty line" if not typed else f"{output.escape_invisible_line(typed)!r}"
-            question.hint = f"{subject} is not an answer: {', '.join(_EFFECTS[each] for each in question.choices)}."
+            question.hint = f"{subject} is not an answer; ? explains the answers."
             # Further lines of pasted text are not answers either.
             keyboard.discard_typed()
             return
         match choice:
             case _Choice.YES | _Choice.ALWAYS if not self._surface.may_allow(question):
-                question.hint = "Its end was not shown yet: v or view shows all of it."
+                question.hint = "The end of the call was not shown yet: scroll to it with space or PgDn."
             case _Choice.YES:
                 self._send(question, Decision(allows=True, updated_input=question.tool_input))
             case _Choice.ALWAYS:
@@ -243,11 +266,11 @@ class Asker:
             case _Choice.EDIT:
                 self._edit(question)
             case _Choice.SKIP:
-                self._end_question("skipped")
-            case _Choice.VIEW:
-                self._ask(question)
+                self._end_question(f"skipped; `hldctl approve {question.request.id[:8]}` answers it later")
             case _Choice.QUIT:
                 self._quit()
+            case _Choice.HELP:
+                question.hint = question.help
 
     def _send(self, question: Question, decision: Decision) -> None:
         request = question.request

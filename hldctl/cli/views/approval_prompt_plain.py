@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 
 from hldctl.cli import output
-from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.requests.permission_request import Line
 from hldctl.cli.views.approval_prompt import Question
 
 
@@ -29,8 +29,11 @@ class PlainSurface:
     def finish(self, question: Question, how: str | None) -> None:
         self.interrupt()
 
-    def present(self, question: Question, is_wanted: Callable[[], bool]) -> None:
+    def present(self, question: Question) -> None:
         self.write(question.lines)
+
+    def scroll(self, key: str) -> bool:
+        return False
 
     def draw(self, question: Question | None) -> None:
         if question is None:

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.text import Text
 
 from hldctl.cli import output
-from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.requests.permission_request import Line
 from hldctl.cli.terminal.live_region import LiveLine
 from hldctl.cli.terminal.rich_console import render_line
-from hldctl.cli.views import request_screen
 from hldctl.cli.views.approval_prompt import Question
-from hldctl.cli.views.request_screen import RequestView
-from hldctl.paths import StateDirectory
+from hldctl.cli.views.request_view import RequestView
 
-# Rows shown of a request that does not fit and has a screen of its own.
-_EXCERPT_ROWS = 3
+# Lines that stay on the screen of an answered request that is longer than the screen.
+_EXCERPT_LINES = 6
+# A long request leaves this part of the screen, one third, to what is followed.
+_OUTPUT_SHARE = 3
 
 
 class LiveSurface:
-    """An `approval_prompt.Surface` that redraws the question in place."""
+    """An `approval_prompt.Surface` that redraws the question in place, below a window on a long request."""
 
-    def __init__(self, state: StateDirectory, console: Console, live: LiveLine) -> None:
-        self._state = state
+    def __init__(self, console: Console, live: LiveLine) -> None:
         self._console = console
         self._live = live
         self._above: Sequence[Text] = ()
         self._question: Question | None = None
         self._view = RequestView(())
-        self._was_shown = False
 
     def show(self, rows: Sequence[Text]) -> None:
         """Show rows above the question, and redraw both in place."""
@@ -43,22 +41,26 @@ class LiveSurface:
 
     def finish(self, question: Question, how: str | None) -> None:
         self.draw(None)
-        self.write([*question.lines, *([Line(f"Allow? {how}")] if how is not None else [])])
+        lines = question.lines
+        if len(self._view.rows(self._width)) >= self._console.height:
+            hidden_count = len(lines) - _EXCERPT_LINES
+            request_id = question.request.id[:8]
+            note = f"… {hidden_count} more lines; `hldctl approvals {request_id}` shows the request in full"
+            lines = [*lines[:_EXCERPT_LINES], Line(note, "dim")] if hidden_count > 0 else lines
+        self.write([*lines, *([Line(f"Allow? {how}")] if how is not None else [])])
 
-    def present(self, question: Question, is_wanted: Callable[[], bool]) -> None:
-        self._view, self._was_shown = RequestView(question.lines), False
-        if not self._fits(question):
-            question.can_be_viewed = True
-            change_signal = self._state.session(question.request.session_id).change_signal
-            with self._live.release():
-                self._was_shown = request_screen.show(self._console, question.lines, change_signal, is_wanted)
+    def present(self, question: Question) -> None:
+        self._view = RequestView(question.lines)
+
+    def scroll(self, key: str) -> bool:
+        return self._view.press(key)
 
     def draw(self, question: Question | None) -> None:
         self._question = question
         self.show(self._above)
 
     def may_allow(self, question: Question) -> bool:
-        return self._was_shown
+        return self._view.end_was_seen
 
     def release(self) -> AbstractContextManager[None]:
         return self._live.release()
@@ -68,19 +70,22 @@ class LiveSurface:
         # LiveLine leaves the last column free.
         return max(2, self._console.width - 1)
 
-    def _fits(self, question: Question) -> bool:
-        rows = len(self._view.rows(self._width)) + len(list(self._question_rows(question)))
-        return rows <= self._console.height - 1
-
     def _rows(self) -> list[Text]:
         if (question := self._question) is None:
             return []
-        request = self._view.rows(self._width)
-        if self._fits(question):
-            self._was_shown = True
-        else:
-            request = [*request[:_EXCERPT_ROWS], Text(f"… {len(request) - _EXCERPT_ROWS} more rows", "dim")]
-        return [*request, *self._question_rows(question)]
+        question_rows = list(self._question_rows(question))
+        # LiveLine leaves one row free for the output above it.
+        room = self._console.height - 1 - len(question_rows)
+        if is_long := len(self._view.rows(self._width)) > room:
+            # A follower's other output stays readable.
+            room -= max(1, self._console.height // _OUTPUT_SHARE) if self._above else 1
+        visible, below = self._view.window(self._width, room)
+        if not is_long:
+            return [*visible, *question_rows]
+        count = f"{below} more rows" if below else "end"
+        position = Text(f"── {count}; ↑ ↓ PgUp PgDn Home End: scroll", "yellow")
+        position.truncate(self._width, overflow="ellipsis")
+        return [*visible, position, *question_rows]
 
     def _question_rows(self, question: Question) -> Iterator[Text]:
         if question.hint:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -14,7 +16,7 @@ from hldctl.cli.launch_options import AttachOptions
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
-from hldctl.sessions.launch import LaunchResult
+from hldctl.sessions.launch import Doubt, LaunchResult
 
 # Greater than any event id.
 _AFTER_ALL_EVENTS = 2**53
@@ -53,27 +55,32 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
     # A failure to write does not change the session's result. With a terminal that is gone, though, the command ends.
     if not options.is_drawn:
         standard_streams.tolerate_write_errors(
-            output.print_write_error if options.wait or options.follow else _ignore, reader_may_leave=options.follow
+            output.print_write_error if options.wait or options.follow else _ignore,
+            reader_may_leave=options.follow and not options.wait,
         )
     if not options.wait and not options.follow:
         launched = start()
         if launched.replaces:
             _await_start(state, launched)
+        elif launched.doubt is not None:
+            _require_first_sign(state, launched)
         _print_launched(state, launched, options)
         if not options.quiet:
             _warn(launched)
             _warn_about_ci_runner()
+            _print_next_command(launched, options)
         return
     signals = _Signals()
     signals.catch()
     launched = start()
     session_id = launched.session_id
-    if not launched.is_new:
-        _print_launched(state, launched, options)
-        _warn(launched)
-        return
     if not options.quiet:
         _warn(launched)
+    if not launched.is_new:
+        # Without a result. The id of another session must not pass for one; an object says what it is.
+        if options.as_json:
+            _print_launched(state, launched, options)
+        return
     try:
         signals.deliver()
         # On SIGHUP, leave the session running and restore the terminal.
@@ -104,7 +111,8 @@ def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> Non
     if options.is_drawn:
         from hldctl.cli.views import follow_rich
 
-        follow_rich.print_end(state, session_id)
+        with contextlib.redirect_stdout(options.conversation_stream):
+            follow_rich.print_end(state, session_id)
     wait.wait_for_on_end(state, session_id)
 
 
@@ -131,9 +139,26 @@ def _await_start(state: StateDirectory, launched: LaunchResult) -> None:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
+def _require_first_sign(state: StateDirectory, launched: LaunchResult) -> None:
+    """Wait until it is certain that Claude Code has not ended at once; on Ctrl-C, print which session was started."""
+    from hldctl.sessions import wait
+
+    try:
+        wait.wait_for_first_sign(state, launched.session_id, until_reply=launched.doubt is Doubt.LOGIN)
+    except KeyboardInterrupt:
+        output.print_note(f"session {launched.session_id} was started, and continues")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
 def _warn_about_ci_runner() -> None:
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         output.print_note("hint: CI runners kill background processes when the job ends; add --wait")
+
+
+def _print_next_command(launched: LaunchResult, options: AttachOptions) -> None:
+    """Print how to follow the session, if a person sees it together with the id."""
+    if sys.stdout.isatty() and sys.stderr.isatty() and not options.as_json:
+        output.print_note(f"next: hldctl tail -f {launched.session_id[:8]}")
 
 
 def _print_launched(state: StateDirectory, launched: LaunchResult, options: AttachOptions) -> None:
@@ -155,40 +180,55 @@ def _print_launched(state: StateDirectory, launched: LaunchResult, options: Atta
 def _attend(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
     from hldctl.sessions import wait
 
+    if not options.quiet and not options.as_json:
+        output.print_note(f"session {session_id}")
     if options.follow:
         from hldctl.cli.views.follow import print_events
 
-        print_events(state, [session_id], follow=True, as_json=options.as_json)
+        with contextlib.redirect_stdout(options.conversation_stream):
+            as_json = options.as_json and not options.wait
+            print_events(state, [session_id], follow=True, as_json=as_json, quiet=options.quiet)
     elif not options.quiet:
-        if not options.as_json:
-            output.print_note(f"session {session_id}")
-        _print_pending_requests(state, session_id)
+        _await_end(state, session_id)
     wait.wait_for_sessions(state, [session_id])
     wait.wait_for_on_end(state, session_id)
 
 
-def _print_pending_requests(state: StateDirectory, session_id: str) -> None:
-    """Print permission requests until the session ends: the caller may be the one to answer them."""
-    from hldctl.cli.render.events_plain import approval_line
+def _await_end(state: StateDirectory, session_id: str) -> None:
+    """Print permission requests until the session ends: the caller may be the one to answer them.
+
+    At a terminal, also show what the session does.
+    """
+    from hldctl.cli.render.events.plain import approval_line
+    from hldctl.cli.views.progress import progress_line
     from hldctl.sessions.inspect import follow
     from hldctl.states import ApprovalStatus
     from hldctl.store.approvals import Approval
 
-    for item in follow.events_and_requests(state, [session_id], after=_AFTER_ALL_EVENTS):
-        if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
-            output.print_note(f"{approval_line(item)}; answer with `hldctl approve {item.id[:8]}` or `hldctl deny …`")
+    with progress_line([session_id]) as progress:
+        for update in follow.updates(state, [session_id], follow.EventRange(after=_AFTER_ALL_EVENTS)):
+            for item in update.events:
+                if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
+                    answers = f"answer with `hldctl approve {item.id[:8]}` or `hldctl deny …`"
+                    progress.print_note(f"{approval_line(item)}; {answers}")
+            progress.draw()
 
 
 def _print_result(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
+    from hldctl.cli.render import ending
     from hldctl.sessions import wait
     from hldctl.store.json_view import session_object
 
     (session,) = wait.wait_for_sessions(state, [session_id])
     if options.wait and options.as_json:
         output.print_json(session_object(session))
-    elif options.wait and not options.follow and session.result_content is not None:
+    elif options.wait and session.result_content is not None and not (options.is_drawn and sys.stdout.isatty()):
+        # Otherwise the conversation on the same terminal ends with it.
         output.print_data(output.escape_at_terminal(session.result_content))
-    # The rich view has shown the error already.
-    if session.error_message and not options.quiet and not options.is_drawn:
-        output.print_note(output.escape_control_chars(session.error_message))
+    # A conversation that was followed ends with it.
+    is_reported = options.follow and (options.wait or not options.as_json)
+    if not is_reported and (message := ending.problem(session)):
+        output.print_note(message)
+    if not options.quiet and (message := ending.denials(session)):
+        output.print_note(message)
     raise typer.Exit(wait.worst_exit_code([session]))

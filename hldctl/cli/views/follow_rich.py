@@ -11,14 +11,16 @@ from rich.text import Text
 from hldctl.claude.partial_messages import PieceKind
 from hldctl.cli import output
 from hldctl.cli.render import markdown, status_line
-from hldctl.cli.render.events_plain import DetailLevels
-from hldctl.cli.render.events_rich import ConversationScreen
+from hldctl.cli.render.events.plain import DetailLevels
+from hldctl.cli.render.events.rich import ConversationScreen
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.terminal import rich_console
+from hldctl.cli.terminal.rich_console import Colour
 from hldctl.cli.views.approval_prompt import Asker
 from hldctl.cli.views.approval_prompt_rich import LiveSurface, live_line
 from hldctl.paths import StateDirectory
-from hldctl.sessions.inspect import follow
+from hldctl.sessions.inspect import follow as session_events
+from hldctl.sessions.inspect.follow import EventRange
 from hldctl.sessions.inspect.partial_output import PartialOutput
 from hldctl.sessions.inspect.tool_calls import ToolCalls
 from hldctl.states import ApprovalStatus, EventType
@@ -36,18 +38,17 @@ _MAX_PREFIX_WIDTH = 16
 _PARTIAL = "--include-partial-messages"
 
 
-@dataclass(frozen=True)
-class EventRange:
-    """A range of events, and whether to follow new ones."""
-
-    after: int = 0
-    last: int | None = None
-    follow: bool = False
-
-
-def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, levels: DetailLevels) -> None:
-    """Print or follow the events of the sessions."""
-    console = rich_console.console()
+def show(
+    state: StateDirectory,
+    ids: Sequence[str],
+    wanted: EventRange,
+    levels: DetailLevels,
+    *,
+    follow: bool = False,
+    colour: Colour = Colour.AUTO,
+) -> None:
+    """Print or follow the events of the sessions, and print how they ended."""
+    console = rich_console.console(colour)
     console.push_theme(markdown.THEME)
     with open_for_reading(state):
         progress = sessions.progress(ids)
@@ -59,10 +60,12 @@ def show(state: StateDirectory, ids: Sequence[str], event_range: EventRange, lev
             )
             for session_id, prefix in prefixes.items()
         }
-        if event_range.follow:
-            _follow(state, console, views, prefixes, event_range, levels)
+        if follow and rich_console.can_draw():
+            _follow(state, console, views, prefixes, wanted, levels)
+        elif follow:
+            _follow_without_terminal(state, views, wanted)
         else:
-            _draw(follow.conversation_events(state, list(views), after=event_range.after, last=event_range.last), views)
+            _draw(session_events.conversation_events(state, list(views), wanted), views)
 
 
 def print_end(state: StateDirectory, session_id: str) -> None:
@@ -76,7 +79,18 @@ def _draw(events: Iterator[Event], views: dict[str, _View]) -> None:
     for event in events:
         print(views[event.session_id].screen.render(event), end="", flush=True)
     for view in views.values():
-        print(view.screen.render_open_calls(), end="")
+        print(view.render_end(), end="")
+
+
+def _follow_without_terminal(state: StateDirectory, views: dict[str, _View], wanted: EventRange) -> None:
+    """Follow the events for a pager or a file, which have no live rows."""
+    for update in session_events.updates(state, list(views), wanted):
+        for item in update.events:
+            screen = views[item.session_id].screen
+            print(screen.render(item) if isinstance(item, Event) else screen.render_approval(item), end="", flush=True)
+        for session_id, session in sessions.progress(list(update.ended_ids)).items():
+            views[session_id].session = session
+            print(views[session_id].render_end(), end="", flush=True)
 
 
 @dataclass
@@ -89,6 +103,13 @@ class _View:
     draft: str = ""
     turns: int = 0
     is_its_turn: bool = field(default=False)
+
+    def render_end(self) -> str:
+        """Return the calls without a result, and the closing line if the session has ended."""
+        calls = self.screen.render_open_calls()
+        if self.session.completed_at is None:
+            return calls
+        return calls + self.screen.render_end(status_line.closing_line(self.session))
 
     def count_turns(self, event: Event) -> None:
         """Count turns: each answer of the model, however many events it consists of."""
@@ -106,7 +127,7 @@ def _follow(
     console: Console,
     views: dict[str, _View],
     prefixes: dict[str, Text],
-    event_range: EventRange,
+    wanted: EventRange,
     levels: DetailLevels,
 ) -> None:
     can_ask = is_interactive()
@@ -114,12 +135,9 @@ def _follow(
         if levels.live or _PARTIAL in (view.session.extra_arguments or ()):
             view.writing = PartialOutput(state.session(session_id).journal)
     alive = dict(views)
-    with live_line(console) as live, Asker(state, surface := LiveSurface(state, console, live)) as asker:
+    with live_line(console) as live, Asker(state, surface := LiveSurface(console, live)) as asker:
         live.stop_context = asker.stop_context
-        updates = follow.updates(
-            state, list(views), after=event_range.after, last=event_range.last, inputs=asker.inputs
-        )
-        for update in updates:
+        for update in session_events.updates(state, list(views), wanted, inputs=asker.inputs):
             for item in update.events:
                 view = views[item.session_id]
                 if isinstance(item, Event):
@@ -132,9 +150,7 @@ def _follow(
             for session_id in update.ended_ids:
                 view = alive.pop(session_id)
                 asker.drop_session(session_id)
-                live.write(
-                    view.screen.render_open_calls() + view.screen.render_end(status_line.closing_line(view.session))
-                )
+                live.write(view.render_end())
             surface.show([row for view in alive.values() for row in _rows(view, prefixes[view.session.id], console)])
             asker.step()
 
@@ -151,7 +167,12 @@ def _prefixes(followed: Sequence[Session]) -> dict[str, Text]:
     """Return the text in front of each session's lines; empty if there is only one session."""
     if len(followed) == 1:
         return {followed[0].id: Text()}
-    names = [output.truncate(session.name or session.id[:8], _MAX_PREFIX_WIDTH) for session in followed]
+    names = [output.truncate(session.name or session.title or "", _MAX_PREFIX_WIDTH) for session in followed]
+    # An id where a name is missing, or where several sessions have the same.
+    names = [
+        name if name and names.count(name) == 1 else session.id[:8]
+        for session, name in zip(followed, names, strict=True)
+    ]
     width = max(len(name) for name in names)
     return {
         session.id: Text(f"{name:<{width}} │ ", _PREFIX_COLOURS[index % len(_PREFIX_COLOURS)])

@@ -13,14 +13,14 @@ from rich.text import Text
 
 from hldctl.cli import output
 from hldctl.cli.render import format, top_table
-from hldctl.cli.render.events_plain import approval_line
-from hldctl.cli.render.permission_request import describe_request
+from hldctl.cli.render.events.plain import approval_line
+from hldctl.cli.render.requests.permission_request import describe_request
 from hldctl.cli.render.table_layout import Cell
 from hldctl.cli.terminal import keyboard, programs
 from hldctl.cli.terminal.full_screen import full_screen
 from hldctl.cli.terminal.rich_console import STYLES, console
 from hldctl.cli.terminal.signals import exit_on_signal
-from hldctl.cli.views.request_screen import RequestView
+from hldctl.cli.views.request_view import RequestView
 from hldctl.errors import ExitCode, HldctlError
 from hldctl.paths import StateDirectory
 from hldctl.sessions import interrupt, supervisors
@@ -206,9 +206,12 @@ class TopScreen:
         request = approvals.get(current_connection(), selected.approval_id)
         if request is None:
             return None
+        done = (
+            f"{'allowed' if allows else 'denied'} {request.id[:8]}: {output.escape_invisible_line(request.tool_name)}"
+        )
         return _Question(
             "approve? y/n" if allows else "deny? y/n",
-            lambda: self._try(lambda: answers.answer_request(self._state, request.id, Decision(allows), "top")),
+            lambda: self._try(lambda: answers.answer_request(self._state, request.id, Decision(allows), "top"), done),
             RequestView(describe_request(request, sessions.get(request.session_id))),
             request.id,
         )
@@ -219,12 +222,13 @@ class TopScreen:
             lambda: self._try(lambda: interrupt.interrupt_sessions(self._state, [session_id], await_end=False)),
         )
 
-    def _try(self, act: Callable[[], object]) -> str:
+    def _try(self, act: Callable[[], object], success: str = "") -> str:
+        """Return the error message if the action fails, otherwise `success`."""
         try:
             act()
         except HldctlError as error:
             return str(error)
-        return ""
+        return success
 
     def _follow(self) -> None:
         self._message = ""

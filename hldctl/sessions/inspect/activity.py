@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from hldctl.sessions.inspect.tool_calls import key_input
-from hldctl.states import EventType, NoteKind, Status
+from hldctl.states import EventType, NoteKind, Status, TaskKind
 from hldctl.store import activity, approvals
 from hldctl.store.activity import LastEvent, OpenCall, RunningSession
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
+from hldctl.system.clock import format_rfc3339
 
 # The most informative inputs of a call, best first. Without any of them, the first text is shown.
 _LONGEST_ARGUMENT = 200
@@ -28,11 +28,20 @@ class ActivityKind(StrEnum):
     RETRYING = "retrying"
     THINKING = "thinking"
     ANSWERING = "answering"
+    BACKGROUND = "background"
+    """The model waits for tasks in the background."""
     STOPPING = "stopping"
 
 
-@dataclass(frozen=True)
-class Activity:
+class BackgroundTask(NamedTuple):
+    """A task that runs in the background."""
+
+    kind: TaskKind
+    description: str
+    started_at: int
+
+
+class Activity(NamedTuple):
     """What a session is doing, since when, and until when if known. Times are in milliseconds since 1970."""
 
     kind: ActivityKind
@@ -52,6 +61,8 @@ class Activity:
     """The number of sessions ahead of it in the queue."""
     note: str = ""
     """The reason for the retry."""
+    tasks: tuple[BackgroundTask, ...] = ()
+    """The tasks that run in the background, oldest first."""
 
 
 def load_activities() -> dict[str, Activity]:
@@ -68,6 +79,26 @@ def load_activities() -> dict[str, Activity]:
         if session.status == Status.QUEUED
         else _activity(session, waiting.get(session.id, []), calls.get(session.id), last.get(session.id))
         for position, session in enumerate(live)
+    }
+
+
+def activity_object(activity: Activity | None) -> dict[str, Any] | None:
+    """Return an activity as a JSON object; None for a session that has ended."""
+    if activity is None:
+        return None
+    tasks = [{**task._asdict(), "started_at": format_rfc3339(task.started_at)} for task in activity.tasks]
+    return {
+        "kind": activity.kind,
+        "since": format_rfc3339(activity.since_ms),
+        "until": format_rfc3339(activity.until_ms),
+        "tool": activity.tool or None,
+        "argument": activity.argument or None,
+        "more_count": activity.more_count,
+        "approval_id": activity.approval_id,
+        "name": activity.name,
+        "ahead_count": activity.ahead_count,
+        "note": activity.note or None,
+        "tasks": tasks,
     }
 
 
@@ -101,12 +132,21 @@ def _activity(
         )
     if session.pid is None:
         return _start_activity(session)
+    tasks = background_tasks(session.background_tasks)
     if call is not None:
-        text = key_argument(call.tool_input)
+        text, tool = key_argument(call.tool_input), call.tool_name or ""
         return Activity(
-            ActivityKind.TOOL, call.created_at, tool=call.tool_name or "", argument=text, more_count=call.calls - 1
+            ActivityKind.TOOL, call.created_at, tool=tool, argument=text, more_count=call.calls - 1, tasks=tasks
         )
-    return _model_activity(session, last)
+    if tasks and session.turn_ended_at is not None:
+        return Activity(ActivityKind.BACKGROUND, tasks[0].started_at, tasks=tasks)
+    return _model_activity(session, last)._replace(tasks=tasks)
+
+
+def background_tasks(recorded: Sequence[dict[str, Any]]) -> tuple[BackgroundTask, ...]:
+    """Return a session's tasks in the background, as recorded."""
+    tasks = [BackgroundTask(TaskKind(task["kind"]), task["description"], task["started_at"]) for task in recorded]
+    return tuple(sorted(tasks, key=lambda task: task.started_at))
 
 
 def _start_activity(session: RunningSession) -> Activity:
@@ -124,7 +164,8 @@ def _model_activity(session: RunningSession, last: LastEvent | None) -> Activity
         return Activity(ActivityKind.RETRYING, last.created_at, note=last.note or "")
     # The prompt may have been queued for a long time before Claude Code read it.
     since = max(last.created_at, session.started_at or 0)
-    is_answer = last.event_type == EventType.MESSAGE and last.role == "assistant"
+    # With tasks in the background, an answer would have ended the turn: the message is a subagent's.
+    is_answer = last.event_type == EventType.MESSAGE and last.role == "assistant" and not session.background_tasks
     return Activity(ActivityKind.ANSWERING if is_answer else ActivityKind.THINKING, since)
 
 

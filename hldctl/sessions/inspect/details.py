@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
-from hldctl.paths import StateDirectory
+from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.sessions import lookup, supervisors
 from hldctl.store import approvals, mcp_servers, sessions
 from hldctl.store import file_snapshots as snapshot_store
@@ -25,6 +26,13 @@ class LeftoverProcess(NamedTuple):
     command: str
 
 
+class CommandFailure(NamedTuple):
+    """A command of the user that has failed."""
+
+    setting: str
+    exit_code: str
+
+
 class SessionDetails(NamedTuple):
     """A session and everything that `hldctl show` prints about it."""
 
@@ -36,6 +44,7 @@ class SessionDetails(NamedTuple):
     """The pending permission requests."""
     rules: list[dict[str, Any]]
     """The rules that hold for the rest of the session; see `rules.as_object`."""
+    failed_commands: list[CommandFailure]
     namespace_advice: str
     """Where it runs and what can be done from here, if it runs in another PID namespace; otherwise empty."""
 
@@ -53,6 +62,7 @@ def load_details(state: StateDirectory, ref: str) -> SessionDetails:
             _left_running(session),
             approvals.pending_approvals(current_connection(), session_id),
             _rules(session_id),
+            _failed_commands(state.session(session_id)),
             other_namespaces.advice(session, state.session(session_id)),
         )
 
@@ -70,6 +80,15 @@ def _rules(session_id: str) -> list[dict[str, Any]]:
 def _left_running(session: Session) -> list[LeftoverProcess]:
     identities = [recorded_identity(pid, session.boot_id, started) for pid, started in session.left_running or ()]
     return [LeftoverProcess(process.pid, command_line(process.pid)) for process in identities if is_running(process)]
+
+
+def _failed_commands(files: SessionFiles) -> list[CommandFailure]:
+    failures = {"on_end": files.on_end_failure, "on_approval": files.on_approval_failure}
+    failed = []
+    for setting, file in failures.items():
+        with contextlib.suppress(OSError):
+            failed.append(CommandFailure(setting, file.read_text(errors="replace").strip()))
+    return failed
 
 
 def load_file_snapshots(state: StateDirectory, session_id: str) -> list[SnapshotRow]:

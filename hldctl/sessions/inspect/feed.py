@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
-from hldctl.sessions.wait import POLL_SECONDS
+from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.states import FeedType
 from hldctl.store import feed
 from hldctl.store.database import files_to_watch, open_for_reading, refresh
@@ -14,6 +14,12 @@ from hldctl.store.feed import FeedEvent
 from hldctl.system.watcher import Wakeup
 
 _PAGE = 500
+
+
+def last_id(state: StateDirectory) -> int:
+    """Return the id of the newest event; 0 without events."""
+    with open_for_reading(state):
+        return feed.last_id()
 
 
 def feed_events(

@@ -12,7 +12,7 @@ from hldctl.errors import NoSuchSession, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.permissions.changes import approval_changes
-from hldctl.sessions.wait import POLL_SECONDS
+from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed, sessions
 from hldctl.store import events as stored_events
@@ -25,11 +25,23 @@ from hldctl.system.watcher import Wakeup
 _BLOCK = 1 << 16
 
 
+class EventRange(NamedTuple):
+    """The events of a session to begin with: all, those after a number or since a time, the last N, or a mix."""
+
+    after: int = 0
+    last: int | None = None
+    since: int | None = None
+    """Milliseconds since 1970."""
+
+
+ALL_EVENTS = EventRange()
+
+
 def conversation_events(
-    state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None, follow: bool = False
+    state: StateDirectory, ids: Sequence[str], wanted: EventRange = ALL_EVENTS, *, follow: bool = False
 ) -> Iterator[Event]:
-    """Yield each session's events after `after`, or its `last` N; with `follow`, until all sessions have ended."""
-    for _, page in _event_pages(state, ids, after=after, last=last, follow=follow):
+    """Yield each session's events; with `follow`, then new ones until all sessions have ended."""
+    for _, page in _event_pages(state, ids, wanted, follow=follow):
         yield from page
 
 
@@ -42,19 +54,18 @@ class Update(NamedTuple):
 
 
 def events_and_requests(
-    state: StateDirectory, ids: Sequence[str], *, after: int = 0, last: int | None = None
+    state: StateDirectory, ids: Sequence[str], wanted: EventRange = ALL_EVENTS
 ) -> Iterator[Event | Approval]:
     """Follow the events, and the permission requests that are pending, new or answered."""
-    for update in updates(state, ids, after=after, last=last):
+    for update in updates(state, ids, wanted):
         yield from update.events
 
 
 def updates(
     state: StateDirectory,
     ids: Sequence[str],
+    wanted: EventRange = ALL_EVENTS,
     *,
-    after: int = 0,
-    last: int | None = None,
     inputs: Callable[[], Sequence[int]] = tuple,
 ) -> Iterator[Update]:
     """Yield the same as updates: one for each change, one when `inputs` can be read, and one each LOOK_SECONDS.
@@ -66,7 +77,7 @@ def updates(
         pending = [
             approval for session_id in ids for approval in approvals.pending_approvals(current_connection(), session_id)
         ]
-        for ended, page in _event_pages(state, ids, after=after, last=last, follow=True, inputs=inputs):
+        for ended, page in _event_pages(state, ids, wanted, follow=True, inputs=inputs):
             yield Update(chain(page, pending, _approvals_after(reached, {approval.id for approval in pending})), ended)
             pending = []
 
@@ -83,15 +94,14 @@ def _approvals_after(reached: dict[str, int], yielded: Collection[str]) -> Itera
 def _event_pages(
     state: StateDirectory,
     ids: Sequence[str],
+    wanted: EventRange,
     *,
-    after: int,
-    last: int | None,
     follow: bool,
     inputs: Callable[[], Sequence[int]] = tuple,
 ) -> Iterator[tuple[Collection[str], Iterator[Event]]]:
     """Yield the sessions that have ended, and the new events: once at the start, then after each wake-up."""
     with open_for_reading(state):
-        reached = {session_id: _start_sequence(session_id, after, last) for session_id in ids}
+        reached = {session_id: _start_sequence(session_id, wanted) for session_id in ids}
         watched: Sequence[int] = inputs()
         wakeup = Wakeup(_existing_signals(state, ids), descriptors=watched) if follow else None
         try:
@@ -166,10 +176,12 @@ def _ended_ids(ids: Collection[str]) -> set[str]:
     return {session_id for session_id, status in statuses.items() if status.has_ended}
 
 
-def _start_sequence(session_id: str, after: int, last: int | None) -> int:
-    if last is None:
-        return after
-    return max(after, stored_events.last_sequence(session_id) - last)
+def _start_sequence(session_id: str, wanted: EventRange) -> int:
+    """Return the number after which a session's events begin."""
+    after = wanted.after
+    if wanted.since is not None:
+        after = max(after, stored_events.last_sequence_before(session_id, wanted.since))
+    return after if wanted.last is None else max(after, stored_events.last_sequence(session_id) - wanted.last)
 
 
 def _events_after(session_id: str, after: int) -> Iterator[Event]:

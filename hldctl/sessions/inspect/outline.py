@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hldctl.states import EventType
+from hldctl.states import EventType, NoteKind
 from hldctl.store import events
 from hldctl.store.events import Event, OutlineEntry
 
@@ -20,6 +20,8 @@ class Begin:
 
     event: Event
     result: Event | None = None
+    task_end: Event | None = None
+    """The end of the task that the call started in the background."""
     has_inner: bool = False
 
 
@@ -44,6 +46,8 @@ class Outline:
     """The number of calls of each tool."""
     # The result of each call.
     _results: dict[int, int] = field(default_factory=dict)
+    # The end of the task in the background of each call.
+    _task_ends: dict[int, int] = field(default_factory=dict)
     # The events of each subagent, by its call; those of the main conversation under _NO_EVENT.
     _children: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
@@ -57,11 +61,14 @@ class Outline:
             if (event := events.event_at(self.session_id, sequence)) is None:
                 continue
             inner = self._children.get(sequence, ())
-            result = self._results.get(sequence)
-            yield Begin(event, events.event_at(self.session_id, result) if result else None, bool(inner))
+            result, task_end = self._find(self._results, sequence), self._find(self._task_ends, sequence)
+            yield Begin(event, result, task_end, bool(inner))
             if inner:
                 yield from self._walk(inner)
                 yield End()
+
+    def _find(self, numbers: Mapping[int, int], call: int) -> Event | None:
+        return events.event_at(self.session_id, numbers[call]) if call in numbers else None
 
 
 # Not a sequence number of any event.
@@ -78,6 +85,13 @@ def load_outline(session_id: str) -> Outline:
         # Only earlier calls count, so that an event is never nested in itself.
         parent, depth = parents.get(line.parent_tool_use_id or "", (_NO_EVENT, 0))
         call = calls.get(line.tool_result_for_id or "")
+        if line.note_kind == NoteKind.TASK_OF_CALL:
+            continue
+        if line.note_kind == NoteKind.TASK_ENDED and call is not None:
+            outline._task_ends[call.sequence] = line.sequence
+            if line.is_error:
+                outline.failed.append(call)
+            continue
         if line.event_type == EventType.TOOL_RESULT and call is not None and call.sequence not in outline._results:
             outline._results[call.sequence] = line.sequence
             if line.is_error:

@@ -12,7 +12,7 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.inspect import activity
 from hldctl.sessions.inspect.activity import Activity
-from hldctl.sessions.wait import POLL_SECONDS
+from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.store import sessions
 from hldctl.store.database import files_to_watch, open_for_reading, refresh
 from hldctl.store.session import Session

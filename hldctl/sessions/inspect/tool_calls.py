@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hldctl.states import ApprovalStatus
-from hldctl.store import events
+from hldctl.states import ApprovalStatus, NoteKind
+from hldctl.store import approvals, events
+from hldctl.store.approvals import Approval
+from hldctl.store.connection import current_connection
 from hldctl.store.events import Event
 
 SUBAGENTS = frozenset({"Agent", "Task"})
@@ -33,10 +35,16 @@ class ToolCalls:
         self._session_id = session_id
         self._open: dict[str, Event] = {}
         self._subagents: dict[str, Event] = {}
+        self._in_background: dict[str, Event] = {}
 
     @property
     def open(self) -> list[Event]:
         return list(self._open.values())
+
+    @property
+    def in_background(self) -> list[Event]:
+        """The calls whose task runs in the background."""
+        return list(self._in_background.values())
 
     def begin(self, call: Event) -> None:
         """Record a call."""
@@ -46,9 +54,18 @@ class ToolCalls:
                 self._subagents[call.tool_id] = call
 
     def end(self, result: Event) -> Event | None:
-        """Return the call that a result belongs to, and close it; None if unknown."""
+        """Return the call that a result belongs to, or the end of its task, and close it; None if unknown."""
         tool_id = result.tool_result_for_id or ""
-        return self._open.pop(tool_id, None) or events.tool_call(self._session_id, tool_id)
+        found = self._open.pop(tool_id, None) or self._in_background.pop(tool_id, None)
+        call = found or events.tool_call(self._session_id, tool_id)
+        if call is not None and result.note_kind == NoteKind.TASK_RECEIPT:
+            self._in_background[tool_id] = call
+        return call
+
+    def duration_ms(self, call: Event, end: Event) -> int:
+        """Return how long a call took, without the wait for permission."""
+        waited_ms = approvals.waited_ms(current_connection(), self._session_id, call.tool_id or "")
+        return max(0, end.created_at - call.created_at - waited_ms)
 
     def parent(self, event: Event) -> Event | None:
         """Return the call of the subagent that an event belongs to; None if unknown, or if there is none."""
@@ -69,7 +86,18 @@ class ToolCalls:
             event = parent
         return depth
 
-    def is_denied(self, call: Event) -> bool:
-        """Return whether the permission request of a call was denied, which was unknown when the call was read."""
-        recorded = events.tool_call(self._session_id, call.tool_id or "")
-        return recorded is not None and recorded.approval_status == ApprovalStatus.DENIED
+    def denied_request(self, call: Event) -> Approval | None:
+        """Return the permission request of a call if it was denied, which was unknown when the call was read."""
+        return denied_request(self._session_id, call.tool_id)
+
+    def has_denied(self) -> bool:
+        """Return whether the permission request of an open call was denied."""
+        return any(self.denied_request(call) is not None for call in self._open.values())
+
+
+def denied_request(session_id: str, tool_id: str | None) -> Approval | None:
+    """Return the permission request of this call if it was denied; otherwise None. The database has to be open."""
+    call = events.tool_call(session_id, tool_id or "")
+    if call is None or call.approval_id is None or call.approval_status != ApprovalStatus.DENIED:
+        return None
+    return approvals.get(current_connection(), call.approval_id)

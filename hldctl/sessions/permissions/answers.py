@@ -17,14 +17,14 @@ from hldctl.private_files import touch
 from hldctl.sessions import lookup, supervisors
 from hldctl.sessions.permissions import caller, requests
 from hldctl.sessions.permissions.changes import approval_changes
-from hldctl.sessions.wait import POLL_SECONDS
+from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection, transaction
 from hldctl.store.database import UNWRITABLE, files_to_watch, open_database, open_for_reading, refresh
 from hldctl.supervisor.pending_hooks import expire_abandoned, wake_hooks
-from hldctl.system.clock import current_time_ms, format_rfc3339
+from hldctl.system.clock import current_time_ms, format_local_time
 from hldctl.system.watcher import Wakeup
 
 MAX_LISTED = 200
@@ -178,7 +178,7 @@ def _resolve(state: StateDirectory, approval: Approval, decision: Decision, orig
 
 
 def _already_answered_error(approval: Approval) -> WrongState:
-    when = format_rfc3339(approval.responded_at)
+    when = format_local_time(approval.responded_at or approval.created_at)
     if approval.status == ApprovalStatus.EXPIRED:
         return WrongState(f"The request {approval.id} expired at {when}: {approval.comment}.")
     return WrongState(f"The request {approval.id} was {approval.status} by {approval.answered_by} at {when}.")
@@ -190,5 +190,8 @@ def _find(prefix: str) -> Approval:
         raise NoSuchSession(f"{prefix!r} is ambiguous: it matches {', '.join(ids)}.")
     approval = approvals.get(current_connection(), ids[0]) if ids else None
     if approval is None:
-        raise NoSuchSession(f"No permission request {prefix!r}; `hldctl approvals` lists the pending ones.")
+        raise NoSuchSession(
+            f"No permission request {prefix!r}; `hldctl approvals` lists the pending ones, and --session answers the "
+            "only one of a session."
+        )
     return approval

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,11 +10,15 @@ from dataclasses import dataclass, field
 from hldctl.errors import NoSuchSession, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup
+from hldctl.sessions.inspect.tool_calls import key_input
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
 from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
 from hldctl.supervisor.pending_hooks import expire_abandoned
+
+# Characters of an argument in a message that lists requests.
+_MAX_SUMMARY = 60
 
 
 @dataclass
@@ -59,7 +64,7 @@ def request_ids_with_prefix(ref: str) -> list[str]:
 
 def _matching_session(ref: str) -> str | None:
     """Return the id of a session with this name or id prefix; None if there is none."""
-    return sessions.newest_id_with_name(ref) or next(iter(sessions.ids_with_prefix(ref.lower())), None)
+    return sessions.id_with_name(ref) or next(iter(sessions.ids_with_prefix(ref.lower())), None)
 
 
 def only_pending_request(state: StateDirectory, session: str) -> str:
@@ -74,8 +79,16 @@ def only_pending_request(state: StateDirectory, session: str) -> str:
     if not pending:
         raise WrongState(f"Session {session_id} has no pending permission request.")
     if len(pending) > 1:
-        ids = ", ".join(request.id for request in pending)
+        listed = ", ".join(f"{request.id} ({_summary(request)})" for request in pending)
         raise WrongState(
-            f"Session {session_id} has {len(pending)} pending permission requests: use --all, or name one of {ids}."
+            f"Session {session_id} has {len(pending)} pending permission requests: name one of them or use --all: "
+            f"{listed}."
         )
     return pending[0].id
+
+
+def _summary(request: Approval) -> str:
+    """Return the tool and the start of its most informative argument."""
+    text = key_input(json.loads(request.tool_input))[1] or request.tool_input
+    line = " ".join(text.split())
+    return f"{request.tool_name} {line if len(line) <= _MAX_SUMMARY else f'{line[: _MAX_SUMMARY - 1]}…'}"

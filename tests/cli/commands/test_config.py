@@ -210,7 +210,7 @@ def test_edit_keeps_an_invalid_file(sandbox: Sandbox) -> None:
 def test_each_subcommand_has_help(sandbox: Sandbox) -> None:
     for name in ("get", "set", "unset", "edit", "path"):
         assert f"Usage: hldctl config {name}" in sandbox.ok("config", name, "--help")
-    assert "No such command 'sett'" in run_rejected(sandbox, "sett")
+    assert "there is no command 'config sett'. Did you mean 'set'?" in run_rejected(sandbox, "sett")
 
 
 def test_reading_configuration_does_not_import_tomlkit(sandbox: Sandbox) -> None:

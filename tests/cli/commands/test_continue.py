@@ -170,6 +170,7 @@ def test_environment_variables_are_inherited_singly(sandbox: Sandbox) -> None:
 
 def test_failed_resume_cannot_be_continued(sandbox: Sandbox) -> None:
     sandbox.serve_script(SCRIPT)
-    failed = sandbox.wait_for_end(sandbox.launch("Hello", "--", "--resume", str(uuid.uuid4())))
+    assert sandbox.run("launch", "Hello", "--", "--resume", str(uuid.uuid4())).returncode == 5
+    failed = sandbox.show("last")
     assert failed["claude_session_id"] is None
     assert sandbox.run("continue", failed["id"], "and then").returncode == 4

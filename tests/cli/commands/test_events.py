@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import signal
 
-from tests.helpers.sandbox import TIMEOUT_SECONDS, Json, Sandbox
+import psutil
+
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Json, Sandbox, wait_until_asleep
 
 
 def feed_events(sandbox: Sandbox, *arguments: str) -> list[Json]:
@@ -82,3 +84,22 @@ def test_unknown_type_or_session_is_an_error(sandbox: Sandbox) -> None:
     assert sandbox.run("events", "--type", "gossip").returncode == 2
     assert sandbox.run("events", "--session", "nobody").returncode == 3
     assert sandbox.run("events").stdout == ""
+
+
+def test_new_prints_only_events_from_now_on(sandbox: Sandbox) -> None:
+    sandbox.fake_claude("")
+    first = sandbox.launch("one")
+    sandbox.run("wait", first)
+    with sandbox.popen("events", "-f", "--new", "--json") as process:
+        assert process.stdout is not None
+        wait_until_asleep(psutil.Process(process.pid))
+        second = sandbox.launch("two")
+        event = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT_SECONDS)
+    assert (event["session_id"], event["data"]["new_status"]) == (second, "starting")
+
+
+def test_new_needs_follow(sandbox: Sandbox) -> None:
+    for arguments in (["--new"], ["--new", "-f", "--after", "3"]):
+        assert sandbox.run("events", *arguments).returncode == 2

@@ -348,3 +348,14 @@ def test_long_conversation_needs_little_memory(sandbox: Sandbox, format: str) ->
     assert size > 100_000_000
     # Neither the events nor the document are ever in memory as a whole: 1 to 8 MB are added, and not 100.
     assert peak - baseline < size // 2
+
+
+def test_format_follows_from_the_suffix(sandbox: Sandbox, evil: str) -> None:
+    for name, beginning in (("run.html", "<!doctype html>"), ("run.json", "{"), ("run.md", "#"), ("run", "#")):
+        sandbox.ok("export", evil, "-o", name)
+        assert (sandbox.work / name).read_text().lower().startswith(beginning), name
+    sandbox.ok("export", evil, "-o", "run.txt", "--format", "json")
+    json.loads((sandbox.work / "run.txt").read_text())
+    conflict = sandbox.run("export", evil, "-o", "other.html", "--format", "markdown")
+    assert (conflict.returncode, "does not fit other.html" in conflict.stderr) == (2, True)
+    assert not (sandbox.work / "other.html").exists()

@@ -221,7 +221,7 @@ def test_create_dir_follows_the_umask(sandbox: Sandbox) -> None:
         (["Hi", "--settings", "missing.json"], ["--settings missing.json", "No such file"]),
         (["Hi", "--settings", "array.json"], ["--settings array.json", "object"]),
         (["Hi", "--env", "NO_SUCH_VARIABLE"], ["NO_SUCH_VARIABLE="]),
-        (["Hi", "there"], ["unexpected"]),
+        (["Hi", "there"], ["quote the query"]),
         (["Hi", "--max-turns", "0"], ["--max-turns"]),
         (["Hi", "--no-such-option"], ["--no-such-option"]),
     ],

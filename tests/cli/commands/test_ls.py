@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.seed_database import seed_sessions
+from tests.helpers.terminal import Terminal
 
 SESSION_FIELDS = """\
 id run_id name claude_session_id parent_session_id status end_reason query summary title model model_id
@@ -149,8 +150,68 @@ def test_table_has_columns_and_rows(sandbox: Sandbox, three: list[str]) -> None:
 
 def test_truncated_table_says_so(sandbox: Sandbox, three: list[str]) -> None:
     listed = sandbox.run("ls", "--limit", "2")
-    assert len(listed.stdout.splitlines()) == 3
-    assert "--limit 0" in listed.stderr
+    assert (len(listed.stdout.splitlines()), listed.stderr) == (3, "")
+    seed_sessions(sandbox.state.root, 50, 1)
+    listed = sandbox.run("ls")
+    assert len(listed.stdout.splitlines()) == 51
+    assert "only 50 shown; --limit 0 shows all" in listed.stderr
+
+
+def test_ls_filters_by_directory_name_and_group(sandbox: Sandbox) -> None:
+    sandbox.fake_claude(COSTS)
+    sandbox.configure("[groups]\nreview = 2")
+    for path in ("project/docs", "project2"):
+        (sandbox.work / path).mkdir(parents=True)
+    docs = sandbox.launch("Go", "-C", "project/docs", "--name", "docs")
+    project = sandbox.launch("Go", "-C", "project", "--group", "review")
+    other = sandbox.launch("Go", "-C", "project2", "--name", "docs2", "--group", "review")
+    assert ids(sandbox, "--dir", "project") == [project, docs]
+    assert ids(sandbox, "--dir", str(sandbox.work / "project" / "docs") + "/") == [docs]
+    assert ids(sandbox, "--dir", ".") == [other, project, docs]
+    assert ids(sandbox, "--name", "docs") == [docs]
+    assert ids(sandbox, "--group", "review", "--dir", "project") == [project]
+
+
+def test_waiting_is_a_status(sandbox: Sandbox, three: list[str]) -> None:
+    sandbox.sql("UPDATE sessions SET status = 'waiting_input' WHERE id = ?", three[0])
+    assert ids(sandbox, "--status", "waiting") == ids(sandbox, "--status", "waiting_input") == [three[0]]
+
+
+def test_empty_list_says_why(sandbox: Sandbox, three: list[str]) -> None:
+    for filters in (["--search", "nothing"], ["--status", "queued"], ["--name", "nightly"], ["--since", "0"]):
+        assert sandbox.run("ls", *filters).stderr == "hldctl: no session matches; --all includes archived sessions\n"
+    assert sandbox.run("ls", "--all", "--status", "queued").stderr == "hldctl: no session matches\n"
+    sandbox.ok("set", *three, "--archive")
+    assert sandbox.run("ls").stderr == "hldctl: all sessions are archived; `hldctl ls --all` shows them\n"
+    with Terminal(sandbox, "ls", "--search", "nothing") as terminal:
+        assert "no session matches" in terminal.wait_for_exit()[1]
+
+
+@pytest.mark.parametrize(
+    ("template", "answer"),
+    [
+        ("json", "for JSON there is --json"),
+        ("table", "not a template"),
+        ("{{.ID}}", "such as {id}"),
+        ("id", "write one in braces"),
+    ],
+)
+def test_template_of_another_tool_is_rejected(sandbox: Sandbox, three: list[str], template: str, answer: str) -> None:
+    done = sandbox.run("ls", "--format", template)
+    assert (done.returncode, done.stdout, answer in done.stderr) == (2, "", True), done.stderr
+
+
+def test_template_has_tabs_and_newlines(sandbox: Sandbox, three: list[str]) -> None:
+    assert sandbox.ok("ls", "--limit", "1", "--format", r"{status}\t{id}\n") == f"failed\t{three[2]}\n\n"
+
+
+def test_narrow_table_keeps_the_status(sandbox: Sandbox, three: list[str]) -> None:
+    sandbox.sql("UPDATE sessions SET status = 'interrupted', title = 'A rather long title' WHERE id = ?", three[0])
+    with Terminal(sandbox, "ls", columns=40) as terminal:
+        terminal.wait_for_exit()
+        screen = terminal.screen()
+    assert screen[0].split()[:3] == ["ID", "STATUS", "TITLE"]
+    assert screen[3].split()[1:3] == ["interrupted", "A"]
 
 
 def test_ls_without_sessions_suggests_launch(sandbox: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from hldctl.system import file_lock
 from tests.helpers.kill_at import INJECTED_DIRECTORY
-from tests.helpers.sandbox import Sandbox, eventually, is_dead
+from tests.helpers.sandbox import Sandbox, eventually, is_dead, wait_until_asleep
 from tests.helpers.terminal import Terminal
 
 SUCCESS = """
@@ -51,6 +52,33 @@ def remaining(sandbox: Sandbox) -> set[str]:
     for table in TABLES[1:]:
         assert {row[0] for row in sandbox.sql(f"SELECT session_id FROM {table}")} <= listed
     return listed
+
+
+def test_deletion_is_in_the_feed(sandbox: Sandbox, ended: list[str]) -> None:
+    seen = json.loads(sandbox.ok("events", "--json").splitlines()[-1])["id"]
+    sandbox.ok("rm", ended[1])
+    sandbox.ok("prune", "--keep", "3")
+    events = [json.loads(line) for line in sandbox.ok("events", "--json", "--after", str(seen)).splitlines()]
+    assert [(event["type"], event["session_id"]) for event in events] == [
+        ("session_deleted", ended[1]),
+        ("session_deleted", ended[0]),
+    ]
+    assert events[0]["data"] == {"status": "completed", "name": None}
+    assert seen < events[0]["id"] < events[1]["id"]
+    assert sandbox.ok("events", "--json", "--type", "session_deleted").splitlines()[0] == json.dumps(events[0])
+    new = sandbox.launch("Another")
+    sandbox.run("wait", new)
+    later = [json.loads(line) for line in sandbox.ok("events", "--json", "--session", new).splitlines()]
+    assert all(event["id"] > events[1]["id"] for event in later)
+
+
+def test_follower_learns_of_a_deletion(sandbox: Sandbox, ended: list[str]) -> None:
+    with sandbox.popen("events", "-f", "--new", "--json") as process:
+        assert process.stdout is not None
+        wait_until_asleep(psutil.Process(process.pid))
+        sandbox.ok("rm", ended[0])
+        assert json.loads(process.stdout.readline())["type"] == "session_deleted"
+        process.kill()
 
 
 def test_rm_deletes_only_the_given_sessions(sandbox: Sandbox, ended: list[str]) -> None:
@@ -154,11 +182,53 @@ def test_prune_frees_disk_space(sandbox: Sandbox) -> None:
     assert sandbox.state.database.stat().st_size < 1_000_000
 
 
-def test_progress_is_erased_when_prune_ends(sandbox: Sandbox, ended: list[str]) -> None:
-    with Terminal(sandbox, "prune", "--keep", "0") as terminal:
+def test_prune_asks_at_a_terminal(sandbox: Sandbox, ended: list[str]) -> None:
+    for answer in ("n", "", "delete"):
+        with Terminal(sandbox, "prune", "--keep", "2") as terminal:
+            terminal.wait_for_output("this deletes 3 of 5 sessions, with everything recorded about them. Delete? [y/N]")
+            terminal.enter(f"{answer}\n")
+            assert terminal.wait_for_exit()[0] == 0
+            assert "nothing was deleted" in terminal.output
+    assert remaining(sandbox) == set(ended)
+    with Terminal(sandbox, "prune", "--keep", "2") as terminal:
+        terminal.wait_for_output("[y/N]")
+        terminal.enter("y\n")
         code, output = terminal.wait_for_exit()
-    assert (code, "Deleting" in output) == (0, False)
+    assert (code, "deleted 3 of 5 sessions" in output) == (0, True)
+    assert remaining(sandbox) == set(ended[3:])
+
+
+def test_ctrl_c_at_the_question_deletes_nothing(sandbox: Sandbox, ended: list[str]) -> None:
+    with Terminal(sandbox, "prune", "--keep", "0") as terminal:
+        terminal.wait_for_output("[y/N]")
+        terminal.enter("\x03")
+        assert terminal.wait_for_exit()[0] == 130
+    assert remaining(sandbox) == set(ended)
+
+
+def test_forced_prune_does_not_ask_at_a_terminal(sandbox: Sandbox, ended: list[str]) -> None:
+    with Terminal(sandbox, "prune", "--keep", "0", "--force") as terminal:
+        code, output = terminal.wait_for_exit()
+    assert (code, "[y/N]" in output, "deleting session" in output) == (0, False, False)
     assert all(session_id in output for session_id in ended)
+
+
+@pytest.mark.parametrize("text", ["30", "1d12", " 30 "])
+def test_prune_rejects_an_age_without_a_unit(sandbox: Sandbox, ended: list[str], text: str) -> None:
+    done = sandbox.run("prune", "--older-than", text)
+    assert (done.returncode, f"write {text.strip()}d for days" in done.stderr) == (2, True)
+    sandbox.configure(f"[prune]\nolder_than = {text!r}")
+    done = sandbox.run("launch", "Hi")
+    assert (done.returncode, "prune.older_than" in done.stderr) == (2, True)
+    assert sandbox.run("config", "set", "prune.older_than", text).returncode == 2
+    assert remaining(sandbox) == set(ended)
+
+
+def test_prune_reports_how_many_of_all_sessions(sandbox: Sandbox, ended: list[str]) -> None:
+    would = sandbox.run("prune", "--older-than", "36h", "--dry-run")
+    assert would.stderr == "hldctl: would delete 3 of 5 sessions\n"
+    assert sandbox.run("prune", "--older-than", "36h").stderr.startswith("hldctl: deleted 3 of 5 sessions, ")
+    assert sandbox.run("prune", "--older-than", "36h").stderr.startswith("hldctl: deleted 0 of 2 sessions, ")
 
 
 @pytest.mark.parametrize(

@@ -78,3 +78,39 @@ def test_missing_or_contradictory_options_are_bad_usage(sandbox: Sandbox) -> Non
     options = ("--no-dangerously-skip-permissions", "--dangerously-skip-permissions-timeout", "1h")
     assert sandbox.run("set", "last", *options).returncode == 2
     assert sandbox.run("set", "nobody", "--archive").returncode == 3
+
+
+def test_several_sessions_are_changed_at_once(sandbox: Sandbox) -> None:
+    sandbox.fake_claude("")
+    ids = [sandbox.launch(query) for query in ("one", "two", "three")]
+    sandbox.run("wait", *ids)
+    changed = json.loads(sandbox.ok("set", ids[0], ids[2], "--archive", "--json"))
+    assert [(session["id"], session["archived"]) for session in changed] == [(ids[0], True), (ids[2], True)]
+    assert sandbox.ok("ls", "-q").split() == [ids[1]]
+    assert sandbox.run("set", ids[1], "nosuch", "--archive").returncode == 3
+    assert sandbox.show(ids[1])["archived"] is False
+
+
+def test_name_is_set_and_removed(sandbox: Sandbox) -> None:
+    sandbox.fake_claude("")
+    session_id = sandbox.launch("Hi")
+    sandbox.run("wait", session_id)
+    sandbox.ok("set", session_id, "--name", "parser")
+    assert sandbox.show("parser")["id"] == session_id
+    sandbox.ok("set", "parser", "--name", "")
+    assert sandbox.show(session_id)["name"] is None
+    for name in ("last", "a b", "-x"):
+        assert sandbox.run("set", session_id, f"--name={name}").returncode == 2
+
+
+def test_name_of_a_session_that_has_not_ended_is_not_given_twice(sandbox: Sandbox) -> None:
+    sandbox.serve_script("say Here.\nhang")
+    first, second = sandbox.launch("Hi", "--name", "nightly"), sandbox.launch("Hi")
+    rejected = sandbox.run("set", second, "--name", "nightly")
+    assert (rejected.returncode, first in rejected.stderr) == (4, True)
+    assert sandbox.run("set", first, second, "--name", "both").returncode == 2
+    assert sandbox.ok("set", first, "--name", "nightly") == ""
+    sandbox.ok("interrupt", first)
+    sandbox.ok("set", second, "--name", "nightly")
+    assert sandbox.show("nightly")["id"] == second
+    sandbox.ok("interrupt", second)

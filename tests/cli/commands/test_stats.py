@@ -16,7 +16,7 @@ from tests.helpers.sandbox import Sandbox
 from tests.helpers.terminal import Terminal
 
 FIELDS = """key sessions completed failed interrupted running success_rate cost_usd input_tokens output_tokens
-cache_creation_input_tokens cache_read_input_tokens num_turns duration_ms""".split()
+cache_creation_input_tokens cache_read_input_tokens num_turns duration_ms run_time_ms""".split()
 
 COSTS = """
 query = sys.stdin.read()
@@ -46,7 +46,11 @@ def spent(tmp_path_factory: pytest.TempPathFactory, genuine_claude: Path) -> Ite
     sandbox.run("wait", *ids)
     for session_id, hours in zip(ids, (-1, 1, 2), strict=True):
         created = MIDNIGHT_MS + hours * 3_600_000
-        sandbox.sql("UPDATE sessions SET created_at = ?, duration_ms = 61000 WHERE id = ?", created, session_id)
+        sandbox.sql(
+            "UPDATE sessions SET created_at = ?1, started_at = ?1 + 1000, completed_at = ?1 + 62000, duration_ms = 9000"
+            " WHERE id = ?2",
+            *(created, session_id),
+        )
     yield sandbox
     sandbox.close()
 
@@ -77,7 +81,8 @@ def test_days_follow_the_users_time_zone(spent: Sandbox) -> None:
         "cache_creation_input_tokens": 6,
         "cache_read_input_tokens": 80,
         "num_turns": 4,
-        "duration_ms": 122_000,
+        "duration_ms": 18_000,
+        "run_time_ms": 122_000,
     }
     assert (before["key"], before["success_rate"]) == ("2026-09-23", 1.0)
     assert keys(stats(spent, TZ="Asia/Tokyo")) == ["2026-09-24"]

@@ -129,3 +129,78 @@ def test_live_prints_complete_messages_too(sandbox: Sandbox, ended: str) -> None
 )
 def test_contradictory_options_are_rejected(sandbox: Sandbox, ended: str, options: list[str]) -> None:
     assert sandbox.run("tail", *options, ended).returncode == 2
+
+
+def test_end_of_the_session_is_reported_on_standard_error(sandbox: Sandbox, ended: str) -> None:
+    for follow in ([], ["-f"]):
+        done = sandbox.run("tail", *follow, ended)
+        assert re.fullmatch(rf"hldctl: session {ended[:8]} completed after \d+s · 2 turns · .*\n", done.stderr)
+
+
+def test_number_alone_is_a_number_of_events(sandbox: Sandbox, ended: str) -> None:
+    assert sandbox.ok("tail", "-2", ended) == sandbox.ok("tail", "-n", "2", ended)
+
+
+def test_since_selects_events_by_time(sandbox: Sandbox, ended: str) -> None:
+    assert sandbox.ok("tail", "--since", "1h", ended) == LINES
+    sandbox.sql("UPDATE conversation_events SET created_at = created_at - 7200000 WHERE sequence <= 5")
+    assert sandbox.ok("tail", "--since", "1h", ended) == "claude: Two.\n"
+
+
+def test_timestamps_are_in_utc_in_a_pipe(sandbox: Sandbox, ended: str) -> None:
+    lines = sandbox.ok("tail", "-t", ended).splitlines()
+    times = [event["created_at"] for event in sandbox.events(ended)]
+    labelled = [line for line in lines if not line.startswith("  ")]
+    assert [line.split(" ", 1)[0] for line in labelled] == times
+
+
+def test_exit_status_is_that_of_the_sessions(sandbox: Sandbox, ended: str) -> None:
+    assert sandbox.run("tail", "--exit-status", ended).returncode == 0
+    sandbox.sql("UPDATE sessions SET status = 'failed', end_reason = 'error' WHERE id = ?", ended)
+    assert sandbox.run("tail", "--exit-status", "-f", ended).returncode == 1
+    sandbox.sql("UPDATE sessions SET end_reason = 'timeout' WHERE id = ?", ended)
+    assert sandbox.run("tail", "--exit-status", ended).returncode == 124
+
+
+def test_color_always_keeps_the_layout_in_a_pipe(sandbox: Sandbox, ended: str) -> None:
+    for follow in ([], ["-f"]):
+        output = sandbox.ok("tail", "--color", "always", *follow, ended)
+        assert "\x1b[" in output
+        plain = re.sub(r"\x1b\[[\d;]*m", "", output)
+        assert plain.startswith("▌ Hello\n")
+        assert "\n✓ Bash  printf 'a b'" in plain
+        assert "\n  a\n  b\n" in plain
+        assert "\n✓ completed" in plain
+    assert "\x1b[" not in sandbox.ok("tail", "--color", "never", ended)
+
+
+def test_output_of_commands_is_shown_as_a_terminal_shows_it(sandbox: Sandbox) -> None:
+    command = "printf '\\033[1;31mred\\033[0m\\n10%%\\r100%%\\n\\033]0;title\\007text\\n'"
+    sandbox.serve_script(f"call Bash {json.dumps({'command': command})}\n\nsay Done.")
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.ok("wait", session_id)
+    assert "result: red\n  100%\n  text\n" in sandbox.ok("tail", session_id)
+    result = next(event for event in sandbox.events(session_id) if event["event_type"] == "tool_result")
+    assert "\x1b[1;31mred" in result["tool_result_content"]
+
+
+def test_first_lines_of_long_output_are_shown(sandbox: Sandbox) -> None:
+    sandbox.serve_script('call Bash {"command": "seq 1 300"}\n\nsay Done.')
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")
+    sandbox.ok("wait", session_id)
+    output = sandbox.ok("tail", "--color", "always", session_id)
+    assert "  1\n  2\n  3\n  … +297 lines\n" in re.sub(r"\x1b\[[\d;]*m", "", output)
+
+
+def test_parallel_subagents_can_be_distinguished_in_a_pipe(sandbox: Sandbox) -> None:
+    agents = [
+        json.dumps({"description": f"Review {name}", "prompt": f"Look at {name}.", "run_in_background": False})
+        for name in ("docs", "code")
+    ]
+    calls = "\n".join(f"call Agent {agent}" for agent in agents)
+    sandbox.serve_script(f"{calls}\n\nsay Done.\n\n[docs]\nsay Docs are fine.\n\n[code]\nsay Code is fine.\n")
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Agent")
+    sandbox.ok("wait", session_id)
+    lines = sandbox.ok("tail", session_id).splitlines()
+    for name in ("docs", "code"):
+        assert f"  [Review {name}] user: Look at {name}." in lines

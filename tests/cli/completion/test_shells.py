@@ -70,6 +70,17 @@ def test_shells_complete_all_kinds_of_arguments(sandbox: Sandbox, ids: list[str]
             assert screen.index(f"{running} ") < screen.index(f"{ended} ")
 
 
+def test_installation_in_zsh_changes_no_other_completion(sandbox: Sandbox) -> None:
+    startup_file = sandbox.home / ".zshrc"
+    startup_file.write_text("# mine")
+    for is_changed in (True, False):
+        with Terminal(sandbox, "-i", program=["zsh"], columns=120) as terminal:
+            terminal.enter("hldctl --install-completion; echo do''ne\r")
+            screen = "\n".join(terminal.wait_for_screen("\ndone"))
+        assert (f"{startup_file} was changed to load it." in screen) == is_changed
+    assert startup_file.read_text() == "# mine\nfpath+=~/.zfunc; autoload -Uz compinit; compinit\n"
+
+
 def test_terminal_answers_what_fish_4_asks(sandbox: Sandbox) -> None:
     """Without an answer about its attributes fish 4 waits, and warns, before it shows a prompt."""
     script = "stty raw -echo; printf '\\033[0c'; head -c 5 | od -An -c; stty sane"

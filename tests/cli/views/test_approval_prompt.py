@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -193,3 +196,151 @@ def test_approve_without_terminal_does_not_prompt(sandbox: Sandbox) -> None:
         check=False,
     )
     assert (done.returncode, sandbox.show(session_id)["pending_approvals"]) == (2, 1)
+
+
+def long_call(lines: int = 60) -> str:
+    """Return a call that is longer than the screen of a test."""
+    command = "touch made\n" + "".join(f"echo {number}\n" for number in range(lines)) + "touch the-end"
+    return f"call Bash {json.dumps({'command': command})}\n\n"
+
+
+@pytest.mark.parametrize("command", [["approve"], ["tail", "-f", "last"]], ids=["approve", "tail"])
+def test_long_call_is_allowed_only_after_its_end_was_shown(sandbox: Sandbox, command: list[str]) -> None:
+    session_id = launch_waiting(sandbox, f"{long_call()}say Done.")
+    with Terminal(sandbox, *command, columns=70, lines=20) as terminal:
+        assert not any("the-end" in line for line in terminal.wait_for_screen("more rows"))
+        terminal.enter("y\n")
+        terminal.wait_for_screen("The end of the call was not shown yet")
+        assert sandbox.show(session_id)["pending_approvals"] == 1
+        terminal.enter(" ")
+        eventually(lambda: "$ touch made" not in terminal.screen(), "the next page")
+        terminal.enter("\x1b[F")
+        terminal.wait_for_screen("> touch the-end")
+        terminal.enter("y\n")
+        # The terminal keeps an excerpt of what was answered.
+        terminal.wait_for_output("more lines; `hldctl approvals")
+        assert terminal.wait_for_exit()[0] == 0
+    assert sandbox.wait_for_end(session_id)["result_content"] == "Done."
+    assert (sandbox.work / "the-end").exists()
+
+
+def test_long_call_does_not_hold_up_other_followed_sessions(sandbox: Sandbox) -> None:
+    sandbox.serve_script(f"[asks]\n{long_call()}say Made.\n\n[works]\n{ASKS_LATER.replace(TOUCH, '')}")
+    asks = sandbox.launch("asks", "--approvals")
+    eventually(lambda: sandbox.show(asks)["pending_approvals"], "the request")
+    works = sandbox.launch("works", "--allowed-tools", "Bash", "--no-approvals")
+    sandbox.wait_for_journal(works, "go-on")
+    with Terminal(sandbox, "tail", "-f", asks, works, columns=120) as terminal:
+        terminal.wait_for_screen("more rows")
+        sandbox.release()
+        screen = terminal.wait_for_screen("Done.")
+        assert any("more rows" in line for line in screen)
+        assert any(QUESTION in line for line in screen)
+        terminal.enter("q\n")
+
+
+def test_question_mark_explains_the_answers(sandbox: Sandbox) -> None:
+    launch_waiting(sandbox, f"{TOUCH}say Done.")
+    for kind, term in (("rich", "xterm-256color"), ("plain", "dumb")):
+        with Terminal(sandbox, "approve", columns=100, environment={"TERM": term}) as terminal:
+            assert "[?]" in terminal.wait_for_output("[?]"), kind
+            terminal.enter("?\n")
+            screen = "\n".join(terminal.wait_for_screen("stops asking"))
+            for answer in ("y or yes", "n or no", "e or edit", "a or always", "s or skip", "q or quit"):
+                assert f"\n{answer} " in screen, kind
+            terminal.enter("q\n")
+            assert terminal.wait_for_exit()[0] == 0
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_ctrl_c_while_typing_a_message_ends_on_a_new_line(sandbox: Sandbox, term: str) -> None:
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
+    with Terminal(sandbox, "approve", environment={"TERM": term}) as terminal:
+        before = terminal.modes()
+        terminal.wait_for_output(QUESTION)
+        terminal.enter("n\n")
+        terminal.wait_for_output("Message to the model")
+        terminal.enter("Rather n")
+        terminal.wait_for_screen("Rather n")
+        terminal.enter("\x03")
+        assert terminal.wait_for_exit()[0] in (130, -2)
+        terminal.screen()
+        assert terminal.display.cursor.x == 0
+        assert terminal.modes() == before
+    assert sandbox.show(session_id)["pending_approvals"] == 1
+
+
+def test_skip_asks_about_the_next_request(sandbox: Sandbox) -> None:
+    sandbox.serve_script('[one]\ncall Bash {"command": "touch one"}\n\n[two]\ncall Bash {"command": "touch two"}\n')
+    for query in ("one", "two"):
+        session_id = sandbox.launch(query, "--approvals")
+        eventually(lambda: sandbox.show(session_id)["pending_approvals"], "the request")  # noqa: B023
+    with Terminal(sandbox, "approve") as terminal:
+        terminal.wait_for_output("$ touch one")
+        terminal.wait_for_output(QUESTION)
+        terminal.enter("s\n")
+        terminal.wait_for_output(f"skipped; `hldctl approve {all_requests(sandbox)[0]['id'][:8]}`")
+        terminal.wait_for_output("$ touch two")
+        terminal.wait_for_output(QUESTION)
+        terminal.enter("y\n")
+        assert terminal.wait_for_exit()[0] == 0
+    assert [request["status"] for request in all_requests(sandbox)] == ["pending", "approved"]
+
+
+@pytest.mark.parametrize("command", [["approve"], ["tail", "-f", "last"], ["top"]], ids=["approve", "tail", "top"])
+def test_prompt_closes_when_the_request_expires(sandbox: Sandbox, command: list[str]) -> None:
+    session_id = launch_waiting(sandbox, f"{TOUCH}say Done.")
+    ((hook_pid,),) = sandbox.sql("SELECT hook_pid FROM approvals")
+    with Terminal(sandbox, *command, columns=120) as terminal:
+        if command == ["top"]:
+            terminal.wait_for_screen("q quit")
+            terminal.enter("a")
+            terminal.wait_for_screen("approve? y/n")
+        else:
+            terminal.wait_for_output(QUESTION)
+        os.kill(hook_pid, signal.SIGKILL)
+        killed_at = time.monotonic()
+        terminal.wait_for_output("expired")
+        # Less than the five seconds after which supervisors look by themselves.
+        assert time.monotonic() - killed_at < 4
+    sandbox.run("interrupt", session_id)
+
+
+def test_write_is_shown_as_diff_against_the_file(sandbox: Sandbox) -> None:
+    made = sandbox.work / "made"
+    made.write_text("same\nold line\n")
+    write = json.dumps({"file_path": str(made), "content": "same\nnew line\n"})
+    read = json.dumps({"file_path": str(made)})
+    launch_waiting(sandbox, f"call Read {read}\n\ncall Write {write}\n\nsay Done.")
+    (request,) = all_requests(sandbox)
+    assert "\n same\n-old line\n+new line\n" in sandbox.ok("approvals", request["id"])
+    with Terminal(sandbox, "approve") as terminal:
+        screen = terminal.wait_for_screen(QUESTION)
+        assert [line for line in screen if line in (" same", "-old line", "+new line")] == [
+            " same",
+            "-old line",
+            "+new line",
+        ]
+        terminal.enter("y\n")
+        assert terminal.wait_for_exit()[0] == 0
+    sandbox.wait_for_end(request["session_id"])
+    # An answered call is shown by itself: the file has changed.
+    assert "\n+same\n+new line\n" in sandbox.ok("approvals", request["id"])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "binary", "long", "missing"])
+def test_write_is_shown_whole_if_the_file_is_not_text(sandbox: Sandbox, kind: str) -> None:
+    path = sandbox.root / "file"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case "binary":
+            path.write_bytes(b"\xff\x00\n")
+        case "long":
+            path.write_text("line\n" * 100_000)
+    launch_waiting(sandbox, f"{TOUCH}say Done.")
+    write = json.dumps({"file_path": str(path), "content": "one\n"})
+    sandbox.sql("UPDATE approvals SET tool_name = 'Write', tool_input = ?", write)
+    assert f"{path}\n+one\npending" in sandbox.ok("approvals", all_requests(sandbox)[0]["id"])

@@ -179,6 +179,7 @@ def test_long_call_is_approved_only_after_its_end_is_shown(sandbox: Sandbox) -> 
         terminal.wait_for_screen("approve? y/n")
         assert "the-end" in "".join(terminal.screen())
         terminal.enter("y")
+        terminal.wait_for_screen("allowed ")
         assert sandbox.wait_for_end(session_id)["result_content"] == "Done."
     assert (sandbox.work / "the-end").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,16 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.text import Text
 
+from hldctl.claude.tools import SHELL_TOOLS
 from hldctl.cli.output import escape_control_chars, one_line
-from hldctl.cli.render import edit_diff, tool_calls, wrap
-from hldctl.cli.render.events_plain import Detail, DetailLevels, approval_line
-from hldctl.cli.render.format import noticeable_duration
+from hldctl.cli.render import wrap
+from hldctl.cli.render.events import edit_diff, tool_calls, tool_result
+from hldctl.cli.render.events.plain import Detail, DetailLevels, approval_line, denial, is_shown_with_result
+from hldctl.cli.render.format import format_duration, noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
-from hldctl.cli.render.permission_request import Line
+from hldctl.cli.render.requests.permission_request import Line
 from hldctl.sessions.inspect.tool_calls import ToolCalls
-from hldctl.states import ApprovalStatus, EventType
+from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
 from hldctl.store.session import Session
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 # Columns: longer lines are tiring to read.
 _MAX_PROSE_WIDTH = 110
+# Lines of a command's output that a brief rendering shows.
+_OUTPUT_LINES = 3
 # Levels of subagents that are indented; deeper ones get the same indent as the last.
 _MAX_INDENT = 4
 
@@ -53,17 +58,26 @@ class ConversationScreen:
         self._thinking = levels.thinking or Detail.BRIEF
         self._tools = levels.tools or Detail.BRIEF
         self._prefix = prefix
+        self._has_timestamps = levels.timestamps
+        self._time = ""
         self._last_kind: str | None = None
         # The call of the subagent that the last event was part of.
         self._last_subagent: str | None = None
         self.calls = calls
 
     def render_approval(self, approval: Approval, *, elsewhere: bool = False) -> str:
-        """Return the text for a request, pending or answered; `elsewhere` if not in this terminal."""
+        """Return the text for a request, pending or answered; `elsewhere` if not in this terminal.
+
+        It is empty for a denial, which the line of the call reports.
+        """
+        if is_shown_with_result(approval, DetailLevels(tools=self._tools)):
+            return ""
         return self._render_parts("note", 0, [_Request(approval, elsewhere)])
 
     def render(self, event: Event) -> str:
         """Return the text for an event; may be empty."""
+        if self._has_timestamps:
+            self._time = time.strftime("%H:%M:%S ", time.localtime(event.created_at / 1000))
         depth = self.calls.depth(event)
         match event.event_type:
             case EventType.MESSAGE:
@@ -77,6 +91,14 @@ class ConversationScreen:
                 call = self.calls.end(event)
                 parts = list(self._result_parts(call, event, depth))
                 return self._render_below_heading(call or event, "tool", depth, parts)
+            case EventType.SYSTEM if event.note_kind == NoteKind.TASK_OF_CALL:
+                return ""
+            case EventType.SYSTEM if event.note_kind == NoteKind.TASK_ENDED and (call := self.calls.end(event)):
+                parts = list(self._task_end_parts(call, event))
+                return self._render_below_heading(call, "tool", self.calls.depth(call), parts)
+        is_denial = event.note_kind == NoteKind.PERMISSION_DENIED
+        if is_denial and self._tools is not Detail.NONE and self.calls.has_denied():
+            return ""
         return self._render_below_heading(event, "note", depth, [Text(f"· {_one_line(event.content)}", "dim")])
 
     def render_open_calls(self) -> str:
@@ -84,6 +106,7 @@ class ConversationScreen:
         if self._tools is Detail.NONE:
             return ""
         parts = [self._call_line("○", "yellow", call, "no result", "dim") for call in self.calls.open]
+        parts += [self._call_line("○", "yellow", call, "not finished", "dim") for call in self.calls.in_background]
         return self._render_parts("tool", 0, parts)
 
     def render_end(self, closing: Text) -> str:
@@ -107,14 +130,18 @@ class ConversationScreen:
         has_blank_line = self._last_kind is not None and (kind != self._last_kind or kind == "message")
         self._last_kind = kind
         gutter = [*self._prefix.render(self._console), *[Segment("│ ", Style(dim=True))] * min(depth, _MAX_INDENT)]
-        width = max(10, self._console.width - sum(segment.cell_length for segment in gutter))
+        clock = [Segment(self._time, Style(dim=True))] if self._has_timestamps else []
+        no_clock = [Segment(" " * len(self._time))] if self._has_timestamps else []
+        width = max(10, self._console.width - sum(segment.cell_length for segment in [*gutter, *clock]))
         options = self._console.options.update(width=width, max_width=width)
         lines: list[list[Segment]] = [[]] if has_blank_line else []
         for part in parts:
             lines += _strip_blank_ends(self._console.render_lines(part, options, pad=False))
         with self._console.capture() as captured:
             for line in lines:
-                segments = [*gutter, *map(harmless_segment, line), Segment("\n")]
+                # The time is beside the first line that is not blank.
+                start, clock = (clock, no_clock) if line else ([], clock)
+                segments = [*start, *gutter, *map(harmless_segment, line), Segment("\n")]
                 self._console.print(Segments(segments), end="")
         return captured.get()
 
@@ -143,20 +170,37 @@ class ConversationScreen:
         if call is None:
             yield Text.assemble(("✗ " if result.is_error else "✓ ", "dim"), (tool_calls.outcome(result), "dim"))
             return
-        took = noticeable_duration(result.created_at - call.created_at)
+        if result.note_kind == NoteKind.TASK_RECEIPT:
+            yield self._call_line("▸", "cyan", call, "started in the background", "dim")
+            return
+        took = noticeable_duration(self.calls.duration_ms(call, result))
         if result.is_error:
             hint = tool_calls.outcome(result)
-            denial = "denied: " if self.calls.is_denied(call) else ""
-            yield self._call_line("✗", "red", call, f"{denial}{hint}", "red", took)
+            denied = self.calls.denied_request(call)
+            if denied is not None:
+                hint = denial(denied, hint)
+            yield self._call_line("✗", "red", call, hint, "red", took)
+            if self._tools is Detail.BRIEF and denied is None:
+                yield from _first_lines(tool_calls.error_output(result))
         elif call.tool_name in tool_calls.EDITS:
             diff = edit_diff.compute_diff(call, result)
             yield self._call_line("✓", "green", call, diff.counts, "dim", took)
             if self._tools is Detail.BRIEF:
                 yield _small_diff(diff)
         else:
-            yield self._call_line("✓", "green", call, tool_calls.outcome(result), "dim", took)
+            shown = tool_result.text(result) if call.tool_name in SHELL_TOOLS and self._tools is Detail.BRIEF else ""
+            outcome = "" if shown.strip() else tool_calls.outcome(result, call.tool_name)
+            yield self._call_line("✓", "green", call, outcome, "dim", took)
+            yield from _first_lines(shown)
         if self._tools is Detail.FULL:
             yield from _whole_call(call, result)
+
+    def _task_end_parts(self, call: Event, end: Event) -> Iterator[RenderableType]:
+        if self._tools is Detail.NONE:
+            return
+        took = format_duration(self.calls.duration_ms(call, end), tenths=True)
+        sign, colour = ("✗", "red") if end.is_error else ("✓", "green")
+        yield self._call_line(sign, colour, call, tool_calls.task_outcome(end), colour if end.is_error else "dim", took)
 
     def _call_line(
         self, sign: str, colour: str, call: Event, outcome: str, outcome_style: str, took: str = ""
@@ -242,6 +286,19 @@ class _WithBar:
             yield Segment.line()
 
 
+def _first_lines(output: str) -> Iterator[Text]:
+    """Yield the first lines of a command's output, and how many follow."""
+    lines = escape_control_chars(output).strip("\n").split("\n")
+    if lines == [""]:
+        return
+    # One line more takes no more room than the number of the lines that are left out.
+    count = _OUTPUT_LINES if len(lines) > _OUTPUT_LINES + 1 else len(lines)
+    rows = [f"  {line.expandtabs()}" for line in lines[:count]]
+    if len(lines) > count:
+        rows.append(f"  … +{len(lines) - count} lines")
+    yield Text("\n".join(rows), "dim", no_wrap=True, overflow="ellipsis")
+
+
 def _small_diff(diff: edit_diff.Diff) -> Text:
     colours = {"+": "green", "-": "red", " ": "dim"}
     rows = []
@@ -262,7 +319,7 @@ def _whole_call(call: Event, result: Event) -> Iterator[RenderableType]:
         gap = "\n  " if "\n" in escaped else " "
         escaped = escaped.replace("\n", "\n  ")
         yield Padding(Text.assemble((f"{one_line(name)}:", "cyan"), f"{gap}{escaped}"), (0, 0, 0, 2))
-    answer = escape_control_chars(result.tool_result_content or "").strip("\n")
+    answer = escape_control_chars(tool_result.text(result)).strip("\n")
     if answer:
         yield Padding(_result_text(call, answer), (0, 0, 0, 2))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hldctl.cli.output import escape_control_chars
-from hldctl.cli.render import tool_calls
+from hldctl.cli.render.events import tool_calls
 from hldctl.store.events import Event
 
 # Lines of an excerpt.

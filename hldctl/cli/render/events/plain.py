@@ -7,10 +7,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hldctl.cli.output import escape_control_chars, escape_invisible_line, one_line, truncate_to_width
-from hldctl.states import ApprovalStatus, EventType
+from hldctl.cli.render.events import tool_result
+from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import origin as origin_of
 from hldctl.store.events import Event
+from hldctl.system.clock import format_rfc3339
 
 
 class Detail(StrEnum):
@@ -28,6 +30,7 @@ class DetailLevels(NamedTuple):
     tools: Detail | None = None
     live: bool = False
     """True if text is shown while it is written."""
+    timestamps: bool = False
 
 
 # Characters of a tool's input on a line.
@@ -35,17 +38,27 @@ _MAX_INPUT = 200
 _ALL = DetailLevels()
 
 
-def lines(event: Event, levels: DetailLevels = _ALL) -> list[str]:
-    """Return the event's lines, the first with a label, the others indented; empty if the event is not shown."""
+def lines(
+    event: Event, levels: DetailLevels = _ALL, *, subagent: str = "", denied: Approval | None = None
+) -> list[str]:
+    """Return the event's lines, the first with a label, the others indented; empty if the event is not shown.
+
+    `subagent` is the description of the subagent that the event belongs to, `denied` the denied permission request of
+    the call that the event is the result of.
+    """
     detail = _detail(event, levels)
     if detail is Detail.NONE:
         return []
     label, text = _label_and_text(event, whole_input=detail is Detail.FULL)
+    if denied is not None:
+        label, text = f"denied by {answerer(denied)}", denied.comment or text
     first, *others = escape_control_chars(text).rstrip("\n").split("\n")
     if detail is Detail.BRIEF:
         others = []
     indent = "  " if event.parent_tool_use_id else ""
-    return [f"{indent}{label}: {first}", *(f"{indent}  {line}" for line in others)]
+    name = f"[{one_line(subagent)}] " if subagent else ""
+    time = f"{format_rfc3339(event.created_at)} " if levels.timestamps else ""
+    return [f"{time}{indent}{name}{label}: {first}", *(f"{indent}  {line}" for line in others)]
 
 
 def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
@@ -55,6 +68,18 @@ def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
     comment = f": {escape_invisible_line(approval.comment)}" if approval.comment else ""
     where = " elsewhere" if elsewhere and approval.status != ApprovalStatus.EXPIRED else ""
     return f"{approval.status} {approval.id[:8]} by {answerer(approval)}{where}{comment}"
+
+
+def is_shown_with_result(approval: Approval, levels: DetailLevels = _ALL) -> bool:
+    """Return whether the result of the call, which follows a denial, says that it was denied."""
+    is_denial = approval.status == ApprovalStatus.DENIED and approval.tool_use_id is not None
+    return is_denial and levels.tools is not Detail.NONE
+
+
+def denial(approval: Approval, result: str) -> str:
+    """Return who denied a request, and why: the comment, or for another hook what the result says."""
+    reason = escape_invisible_line(approval.comment or "") or ("" if approval.answer else result)
+    return f"denied by {answerer(approval)}{f': {reason}' if reason else ''}"
 
 
 def pending_request(approval: Approval) -> str:
@@ -81,6 +106,10 @@ def answerer(approval: Approval) -> str:
 def _detail(event: Event, levels: DetailLevels) -> Detail | None:
     if event.event_type == EventType.THINKING:
         return levels.thinking
+    if event.note_kind == NoteKind.TASK_OF_CALL:
+        return Detail.NONE
+    if event.note_kind == NoteKind.TASK_ENDED:
+        return levels.tools
     return levels.tools if event.event_type in (EventType.TOOL_CALL, EventType.TOOL_RESULT) else None
 
 
@@ -95,6 +124,10 @@ def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
             if whole_input:
                 return label, json.dumps(json.loads(event.tool_input or "null"), indent=2, ensure_ascii=False)
             return label, truncate_to_width(escape_invisible_line(event.tool_input or ""), _MAX_INPUT)
+        case EventType.TOOL_RESULT if event.note_kind == NoteKind.TASK_RECEIPT:
+            return "started", "in the background"
         case EventType.TOOL_RESULT:
-            return ("error" if event.is_error else "result"), event.tool_result_content or ""
+            return ("error" if event.is_error else "result"), tool_result.text(event) or "(no output)"
+        case EventType.SYSTEM if event.note_kind == NoteKind.TASK_ENDED:
+            return ("error" if event.is_error else "note"), event.content or ""
     return "note", event.content or ""

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hldctl.claude.permission_hook import EXACT, INPUT
 from hldctl.claude.tools import EDITED_PATHS
 from hldctl.cli import output
+from hldctl.cli.render.current_file import current_text
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers
+from hldctl.states import ApprovalStatus
 from hldctl.store.approvals import Approval as Request
 from hldctl.store.session import Session
 
@@ -24,6 +27,8 @@ _STYLES: dict[str, dict[str, Any]] = {
     "yellow": {"fg": "yellow"},
 }
 _COLOURS = {"+": "green", "-": "red"}
+# Characters of the input that a rule repeats.
+_MAX_RULE_LENGTH = 200
 _EDIT = ("old_string", "new_string")
 
 
@@ -43,22 +48,32 @@ class Line:
 def describe_request(request: Request, session: Session | None, tool_input: dict[str, Any] | None = None) -> list[Line]:
     """Return the heading and the call; `tool_input` replaces the input of the request."""
     effective_input = json.loads(request.tool_input) if tool_input is None else tool_input
-    return [*heading(request, session), *call(request.tool_name, effective_input)]
+    is_pending = request.status == ApprovalStatus.PENDING
+    return [*heading(request, session), *call(request.tool_name, effective_input, has_yet_to_run=is_pending)]
 
 
 def heading(request: Request, session: Session | None) -> Iterator[Line]:
     """Yield the id and the tool, and the session with its directory."""
     yield Line(f"{request.id[:8]}  {output.escape_invisible_line(request.tool_name)}", "bold")
-    title = "" if session is None else session.title or session.summary
-    if session is not None and session.name:
-        title = f"{session.name}: {title}"
-    yield Line(f"session {request.session_id[:8]}  {output.escape_invisible_line(title)}".rstrip(), "dim")
+    title = output.escape_invisible_line(session_title(session))
+    yield Line(f"session {request.session_id[:8]}  {title}".rstrip(), "dim")
     if session is not None:
         yield Line(f"in {output.escape_invisible_line(session.working_dir)}", "dim")
 
 
-def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
-    """Yield a command, or an edit as a diff, and the rest of the input as JSON."""
+def session_title(session: Session | None) -> str:
+    """Return the title with the session's name before it; empty for a deleted session."""
+    if session is None:
+        return ""
+    title = session.title or session.summary
+    return f"{session.name}: {title}" if session.name else title
+
+
+def call(tool_name: str, tool_input: dict[str, Any], *, has_yet_to_run: bool = False) -> Iterator[Line]:
+    """Yield a command, or an edit as a diff, and the rest of the input by name.
+
+    If it has yet to run, the diff of a Write is against the file as it is now.
+    """
     rest = dict(tool_input)
     if tool_name == "Bash" and isinstance(command := rest.get("command"), str):
         del rest["command"]
@@ -69,13 +84,43 @@ def call(tool_name: str, tool_input: dict[str, Any]) -> Iterator[Line]:
     elif isinstance(path := rest.get(EDITED_PATHS.get(tool_name, "")), str):
         del rest[EDITED_PATHS[tool_name]]
         yield Line(output.escape_invisible_line(path))
-        yield from _edits(tool_name, rest)
-    if rest:
-        for line in output.escape_invisible(json.dumps(rest, indent=2, ensure_ascii=False)).split("\n"):
-            yield Line(line)
+        yield from _edits(tool_name, rest, current_text(path) if has_yet_to_run and tool_name == "Write" else None)
+    for name, value in rest.items():
+        yield from _argument(output.escape_invisible_line(name), value)
 
 
-def _edits(tool_name: str, rest: dict[str, Any]) -> Iterator[Line]:
+def _argument(name: str, value: Any) -> Iterator[Line]:
+    """Yield an argument on one line, or below its name if it has several."""
+    is_text = isinstance(value, str) and ("\n" in value or _is_plain(value))
+    text = value if is_text else json.dumps(value, ensure_ascii=False, indent=2 if _is_nested(value) else None)
+    first, *others = output.escape_invisible(text).split("\n")
+    if others:
+        yield Line(f"{name}:")
+        yield from (Line(f"  {line}") for line in (first, *others))
+    else:
+        yield Line(f"{name}: {first}")
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text without quotation marks is distinct from other values, and both its ends are visible."""
+    if not text or text != text.strip():
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    except RecursionError:
+        pass
+    return False
+
+
+def _is_nested(value: Any) -> bool:
+    """Return whether a list or an object contains another one that is not empty."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(isinstance(member, dict | list) and member for member in members)
+
+
+def _edits(tool_name: str, rest: dict[str, Any], before: str | None) -> Iterator[Line]:
     """Remove edits from the input and yield them as a diff, unless they are not text."""
     if tool_name == "MultiEdit":
         edits = rest.get("edits")
@@ -91,7 +136,7 @@ def _edits(tool_name: str, rest: dict[str, Any]) -> Iterator[Line]:
     else:
         name = {"Write": "content", "NotebookEdit": "new_source"}.get(tool_name, "")
         if isinstance(rest.get(name), str):
-            yield from _diff("", rest.pop(name))
+            yield from _diff(before or "", rest.pop(name))
 
 
 def _is_edit(edit: dict[str, Any]) -> bool:
@@ -115,12 +160,9 @@ def _lines(text: str) -> list[str]:
     return [*(f"{part}\n" for part in parts[:-1]), *([parts[-1]] if parts[-1] else [])]
 
 
-def one_line_call(request: Request, tool_input: dict[str, Any] | None = None) -> str:
-    """Return the whole call, for a message."""
-    input_text = request.tool_input if tool_input is None else json.dumps(tool_input, ensure_ascii=False)
-    return f"{output.escape_invisible_line(request.tool_name)} {output.escape_invisible_line(input_text)}"
-
-
 def lasting_rule_text(state: StateDirectory, request: Request) -> str:
-    """Return the rule that `--always` would add for this request."""
-    return output.escape_invisible_line(answers.lasting_rule(state, request).description())
+    """Return the rule that `--always` would add for this request; the call itself is shown next to it."""
+    rule = answers.lasting_rule(state, request)
+    if rule.kind in (EXACT, INPUT) and ("\n" in rule.content or len(rule.content) > _MAX_RULE_LENGTH):
+        return "calls that are identical to this one, in this session"
+    return output.escape_invisible_line(rule.description())

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 from hldctl.cli.output import one_line, truncate
+from hldctl.cli.render.events import tool_result
 from hldctl.sessions.inspect.tool_calls import key_input
 from hldctl.store.events import Event
 
 EDITS = frozenset({"Edit", "MultiEdit", "Write"})
 
 _MAX_NAME_LENGTH = 40
+# Read numbers the lines; after the last newline of the file it shows the number of one more.
+_LAST_EMPTY_LINE = re.compile(r"(?:\n|^) *\d+\t$")
 # Characters; a terminal shows as many as fit.
 _MAX_LENGTH = 500
 
@@ -36,15 +40,40 @@ def argument(event: Event, working_dir: str) -> str:
     return truncate(text[: 4 * _MAX_LENGTH], _MAX_LENGTH)
 
 
-def outcome(result: Event) -> str:
-    """Return the number of lines of a result; for an error its first line, and the second after a bare exit code."""
-    text = (result.tool_result_content or "").strip()
+def subagent_name(call: Event) -> str:
+    """Return the description that the model gave a subagent; its type or the tool's name if it has none."""
+    arguments = tool_input(call)
+    texts = (arguments.get("description"), arguments.get("subagent_type"))
+    return next((truncate(text, _MAX_NAME_LENGTH) for text in texts if isinstance(text, str) and text), name(call))
+
+
+def outcome(result: Event, tool: str | None = None) -> str:
+    """Return the number of lines of a result; for an error its first line, and the second after a bare exit code.
+
+    `tool` is the name of the tool, if known.
+    """
+    text = tool_result.text(result).strip()
     if result.is_error:
         first, *others = [one_line(line) for line in text.splitlines()[:20] if line.strip()] or ["failed"]
         hint = f"{first}: {others[0]}" if first.startswith("Exit code") and others else first
         return truncate(hint.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>"), _MAX_LENGTH)
+    if tool == "Read":
+        text = _LAST_EMPTY_LINE.sub("", result.tool_result_content or "").strip()
     count = text.count("\n") + 1 if text else 0
     return {0: "no output", 1: "1 line"}.get(count, f"{count} lines")
+
+
+def error_output(result: Event) -> str:
+    """Return the output of a failed call below the first line, which `outcome` shows; empty if there is no more."""
+    first, _, rest = tool_result.text(result).strip().partition("\n")
+    if first.startswith("Exit code") and "\n" not in rest.strip():
+        return ""
+    return rest
+
+
+def task_outcome(end: Event) -> str:
+    """Return how a task in the background ended: where it ran, or what Claude Code says about a failure."""
+    return truncate(end.content or "failed", _MAX_LENGTH) if end.is_error else "in the background"
 
 
 def tool_input(event: Event) -> dict[str, Any]:

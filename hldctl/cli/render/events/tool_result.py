@@ -1,0 +1,21 @@
+"""The result of a tool call as people read it."""
+
+from __future__ import annotations
+
+import re
+
+from hldctl.cli.render.events.program_output import plain_output
+from hldctl.store.events import Event
+
+# Claude Code 2.1.332 gives the model this text about a call that the user has stopped; other text follows.
+_STOPPED = "The user doesn't want to proceed with this tool use."
+# What it gives the model instead of an empty result.
+_NO_OUTPUT = re.compile(r"\(\w+ completed with no output\)")
+
+
+def text(result: Event) -> str:
+    """Return the text of a result: without control sequences, and without what only the model needs to know."""
+    content = result.tool_result_content or ""
+    if result.is_error and content.startswith(_STOPPED):
+        return "interrupted"
+    return "" if _NO_OUTPUT.fullmatch(content.strip()) else plain_output(content)

@@ -1,0 +1,1 @@
+"""The user's commands for the end of a session and for permission requests, and presets for them."""
