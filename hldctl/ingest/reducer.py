@@ -134,7 +134,7 @@ class Reducer:
             self.messages.append(Progress(message_id, created_at, 1))
         elif not is_own_message(message_id):
             for entry in parse_entries(event):
-                self._append(entry, created_at)
+                self._append(entry._replace(note_kind=NoteKind.SENT), created_at)
             self.messages.append(Progress(message_id, created_at, self.state.sequence))
 
     def begin_run(self, restart: Restart) -> None:

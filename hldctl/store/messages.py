@@ -63,6 +63,14 @@ WHERE id = ?
 """
 """Needed in each transaction that changes whether messages are delivered."""
 
+PUBLISH = """
+INSERT INTO feed (type, session_id, run_id, timestamp, data)
+SELECT 'message_changed', session_id, run_id, ?,
+    json_object('id', messages.id, 'status', messages.status, 'sequence', sequence)
+FROM messages JOIN sessions ON sessions.id = session_id WHERE messages.id = ? AND kind = 'message' AND text IS NOT NULL
+"""
+"""Publish the state of a message, other than the query, at a time."""
+
 _SELECT = """
 SELECT messages.id, session_id, kind, coalesce(text, query), messages.status, messages.created_at, acknowledged_at,
     delivered_at, sequence, answered_at, answer
@@ -88,6 +96,7 @@ def add(message_id: str, session_id: str, kind: InputKind, text: str, now: int) 
     )
     is_added = bool(added.fetchall())
     execute(COUNT_PENDING, (session_id,))
+    execute(PUBLISH, (now, message_id))
     return is_added
 
 
@@ -102,6 +111,14 @@ def list_messages(session_id: str) -> list[Message]:
     return [
         Message._make(row) for row in execute(f"{_SELECT} WHERE session_id = ? ORDER BY messages.rowid", (session_id,))
     ]
+
+
+def list_undelivered(session_id: str) -> list[Message]:
+    """Return the messages, other than the query, that are not part of the conversation, oldest first."""
+    query = (
+        f"{_SELECT} WHERE session_id = ? AND kind = 'message' AND delivered_at IS NULL AND messages.id <> session_id"
+    )
+    return [Message._make(row) for row in execute(f"{query} ORDER BY messages.rowid", (session_id,))]
 
 
 def next_pending(session_id: str) -> Message | None:
@@ -138,13 +155,18 @@ def requeue_undelivered(session_id: str) -> None:
     )
 
 
-def cancel_undelivered(session_id: str) -> None:
+def cancel_undelivered(session_id: str, now: int) -> None:
     """Cancel the messages that are not part of the conversation: the session ends. Needs a transaction."""
+    cancelled = execute(
+        f"UPDATE messages SET status = 'cancelled' WHERE session_id = ? AND {_UNDELIVERED} RETURNING id", (session_id,)
+    )
+    for (message_id,) in cancelled.fetchall():
+        execute(PUBLISH, (now, message_id))
     execute(
-        f"UPDATE messages SET status = 'cancelled' WHERE session_id = ? AND {_UNDELIVERED}",
+        "UPDATE sessions SET pending_messages = (SELECT count(*) FROM messages WHERE session_id = sessions.id"
+        " AND status = 'cancelled' AND kind = 'message' AND id <> session_id) WHERE id = ?",
         (session_id,),
     )
-    execute(COUNT_PENDING, (session_id,))
 
 
 def begin_closing(session_id: str) -> bool:
