@@ -111,7 +111,7 @@ def is_known(event: JsonObject) -> bool:
     if kind == "system":
         subtype = text(event.get("subtype")) or ""
         return subtype in _SILENT_NOTES or subtype in _NOTES
-    return kind in _KINDS
+    return isinstance(kind, str) and kind in _KINDS
 
 
 def structured_result(event: JsonObject) -> JsonObject:

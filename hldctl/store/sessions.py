@@ -366,7 +366,7 @@ def change_settings(
         row = execute("SELECT run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
         if row is None:
             return
-        published = dict(changes)
+        published = {"model" if name == "requested_model" else name: value for name, value in changes.items()}
         if changes:
             _update(session_id, changes)
         if forgotten_rules:
