@@ -132,6 +132,8 @@ class Reducer:
         if message_id == self._session_id:
             # The query, which is the first event from the start.
             self.messages.append(Progress(message_id, created_at, 1))
+        elif (output := events.local_command_output(event)) is not None:
+            self._append(Entry(_NOTE, "system", output, note_kind=NoteKind.INFORMATION), created_at)
         elif not is_own_message(message_id):
             for entry in parse_entries(event):
                 self._append(entry._replace(note_kind=NoteKind.SENT), created_at)

@@ -32,6 +32,8 @@ def test_model_changes_within_the_turn(sandbox: Sandbox) -> None:
     before, *_, after = replying_models(sandbox, session_id)
     assert ("opus" in before, "sonnet" in after) == (True, True)
     assert (session["model"], session["model_id"]) == ("sonnet", after)
+    notes = [event["content"] for event in sandbox.events(session_id) if event["event_type"] == "system"]
+    assert [note.startswith("Set model to") for note in notes] == [True]
 
 
 def test_refused_permission_mode_changes_nothing(sandbox: Sandbox) -> None:
