@@ -6,6 +6,7 @@ Claude Code itself, such as for another model, are rows as well: they are writte
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hldctl.states import InputKind, MessageStatus
@@ -56,6 +57,13 @@ class Progress(NamedTuple):
     """True if a turn has ended: all messages that were delivered have been answered. `id` is empty then."""
     answer: str | None = None
 
+
+SET_CONTENT = """
+UPDATE conversation_events SET content = message.text FROM messages AS message
+WHERE conversation_events.session_id = :session_id AND conversation_events.sequence = :sequence
+    AND message.id = :id AND message.text IS NOT NULL
+"""
+"""Give an event the text of its message: Claude Code puts the texts of several messages into that of the last one."""
 
 COUNT_PENDING = f"""
 UPDATE sessions SET pending_messages = (SELECT count(*) FROM messages WHERE session_id = sessions.id AND {_UNDELIVERED})
@@ -153,6 +161,34 @@ def requeue_undelivered(session_id: str) -> None:
         f"UPDATE messages SET status = 'pending', acknowledged_at = NULL WHERE session_id = ? AND {_UNDELIVERED}",
         (session_id,),
     )
+
+
+def list_unanswered(session_id: str) -> list[Message]:
+    """Return the messages, other than the query, in whose turn Claude Code was killed, or before it, oldest first."""
+    query = f"{_SELECT} WHERE session_id = ? AND kind = 'message' AND answered_at IS NULL AND text IS NOT NULL"
+    return [Message._make(row) for row in execute(f"{query} ORDER BY messages.rowid", (session_id,))]
+
+
+def settle_unanswered(session_id: str, is_contained: Mapping[str, bool], now: int) -> None:
+    """Mark each message as delivered if it is contained in the conversation of which Claude Code continues, or pending.
+
+    `is_contained` has the ids of the messages.
+    """
+    with transaction():
+        for message_id, is_delivered in is_contained.items():
+            if is_delivered:
+                execute(
+                    "UPDATE messages SET status = 'delivered', delivered_at = coalesce(delivered_at, ?),"
+                    " acknowledged_at = coalesce(acknowledged_at, ?) WHERE id = ?",
+                    (now, now, message_id),
+                )
+            else:
+                execute(
+                    "UPDATE messages SET status = 'pending', acknowledged_at = NULL, delivered_at = NULL,"
+                    " sequence = NULL WHERE id = ?",
+                    (message_id,),
+                )
+        execute(COUNT_PENDING, (session_id,))
 
 
 def cancel_undelivered(session_id: str, now: int) -> None:
