@@ -55,6 +55,9 @@ def _label_end(state: ReducerState, event: JsonObject, entry: Entry) -> Entry:
         return entry._replace(note_kind=NoteKind.TASK_OF_CALL) if _tool_id(event) else entry
     # The model gets the notification, and begins a turn.
     state.turn_ended_at = None
+    if event.get("status") in ("completed", "failed"):
+        # Claude Code reports the end before it reports that it works again.
+        state.is_idle = False
     is_error = event.get("status") != "completed"
     return entry._replace(note_kind=NoteKind.TASK_ENDED, tool_result_for_id=tool_id, is_error=is_error)
 

@@ -53,7 +53,8 @@ class MessageSender:
             if message.kind != InputKind.MESSAGE or self._has_slot():
                 messages.mark_sent(message.id)
                 self._pipe.write(_line(message))
-        elif state.is_idle:
+        elif state.is_idle and not state.tasks:
+            # While a task runs in the background, Claude Code is idle as well; the end of the task begins a turn.
             self._rest()
 
     def _has_slot(self) -> bool:

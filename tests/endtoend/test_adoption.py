@@ -35,8 +35,10 @@ def stable_events(events: list[Json]) -> list[Json]:
 
 
 def kill_supervisor(sandbox: Sandbox, session_id: str) -> None:
+    """Kill a supervisor and its guard, which would start another one, as a machine without memory does."""
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
-    kill_and_wait(supervisor)
+    for process in (*sandbox.guards(), supervisor):
+        kill_and_wait(process)
 
 
 @pytest.mark.parametrize("next_command", ["ls", "show", "tail", "tail -f", "wait"])
@@ -103,10 +105,10 @@ def test_twenty_concurrent_commands_start_one_supervisor(sandbox: Sandbox) -> No
     kill_supervisor(sandbox, session_id)
     commands = [sandbox.popen("show", session_id) for _ in range(20)]
     assert [command.communicate(timeout=TIMEOUT_SECONDS)[1] for command in commands] == [""] * 20
-    eventually(lambda: len(sandbox.processes()) == 2, "all but Claude Code and one supervisor to leave")
+    eventually(lambda: len(sandbox.processes()) == 3, "all but Claude Code, one supervisor and its guard to leave")
     pids = {process.pid for process in sandbox.processes()}
     session = sandbox.show(session_id)
-    assert pids == {session["pid"], session["supervisor_pid"]}
+    assert pids == {session["pid"], session["supervisor_pid"], *(guard.pid for guard in sandbox.guards())}
     sandbox.ok("interrupt", session_id)
 
 

@@ -28,7 +28,7 @@ def test_message_to_an_idle_session_begins_a_turn(sandbox: Sandbox) -> None:
 
 
 def test_idle_timeout_ends_an_idle_session_as_completed(sandbox: Sandbox) -> None:
-    session_id = launch_kept_open(sandbox, "--idle-timeout", "1s")
+    session_id = launch_kept_open(sandbox, "--idle-timeout", "3s")
     assert sandbox.wait_for_end(session_id)["end_reason"] == "success"
 
 

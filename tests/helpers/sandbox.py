@@ -95,6 +95,13 @@ def wait_until_asleep(process: psutil.Process) -> None:
     eventually(is_asleep, "the process to sleep")
 
 
+def _is_guard(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "sh"
+    except psutil.NoSuchProcess:
+        return False
+
+
 @dataclass
 class Sandbox:
     """A private home, state directory and working directory, and the commands that run in them."""
@@ -245,7 +252,11 @@ class Sandbox:
         return self.processes(lambda process: any(text in argument for argument in process.cmdline()))
 
     def supervisors(self) -> list[psutil.Process]:
-        return self.processes_with_argument("hldctl.supervisor")
+        return [process for process in self.processes_with_argument("hldctl.supervisor") if not _is_guard(process)]
+
+    def guards(self) -> list[psutil.Process]:
+        """Return the processes that start another supervisor when theirs is killed."""
+        return [process for process in self.processes_with_argument("hldctl.supervisor") if _is_guard(process)]
 
     def close(self) -> None:
         """Stop the mock API and kill all processes of the sandbox."""
