@@ -6,9 +6,7 @@ files.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from hldctl.claude import input_messages
 from hldctl.claude.settings import ClaudeSettings
@@ -153,13 +151,3 @@ def _system_prompt_options(settings: ClaudeSettings, files: SessionFiles) -> Ite
         yield from ("--system-prompt-file", str(files.system_prompt))
     if settings.appended_prompt is not None:
         yield from ("--append-system-prompt-file", str(files.append_system_prompt))
-
-
-def has_transcript(claude_session_id: str, environment: Mapping[str, str], working_dir: str) -> bool:
-    """Return whether Claude Code's transcript of the conversation exists, without which it cannot be resumed.
-
-    Claude Code 2.1.330 creates it with its first request, after its `init` line. `environment` is Claude Code's.
-    """
-    home = environment.get("HOME") or os.path.expanduser("~")
-    directory = Path(working_dir, environment.get("CLAUDE_CONFIG_DIR") or Path(home, ".claude"))
-    return any((directory / "projects").glob(f"*/{claude_session_id}.jsonl"))

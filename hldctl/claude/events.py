@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -78,9 +79,22 @@ _KINDS = frozenset(
 )
 
 
+_LOCAL_OUTPUT = re.compile(r"<local-command-stdout>(.*)</local-command-stdout>", re.DOTALL)
+
+
 def is_replayed_message(event: JsonObject) -> bool:
     """Return whether the line repeats a message that Claude Code got on standard input."""
     return event.get("isReplay") is True and event.get("type") == "user"
+
+
+def local_command_output(event: JsonObject) -> str | None:
+    """Return what Claude Code reports in the name of the user about a request, such as another model; None if nothing.
+
+    Releases 2.1.176 to 2.1.332 confirm `set_model` so, besides the response.
+    """
+    content = mapping(event.get("message")).get("content")
+    match = _LOCAL_OUTPUT.fullmatch(content) if isinstance(content, str) else None
+    return match[1] if match else None
 
 
 def acknowledged_message(event: JsonObject) -> str | None:
@@ -111,7 +125,7 @@ def is_known(event: JsonObject) -> bool:
     if kind == "system":
         subtype = text(event.get("subtype")) or ""
         return subtype in _SILENT_NOTES or subtype in _NOTES
-    return kind in _KINDS
+    return isinstance(kind, str) and kind in _KINDS
 
 
 def structured_result(event: JsonObject) -> JsonObject:

@@ -54,6 +54,8 @@ def _annotation(name: str) -> Any:
 
 
 AutoAcceptEdits = _annotation("auto_accept_edits")
+Model = _annotation("model")
+PermissionMode = _annotation("permission_mode")
 SkipPermissions = _annotation("dangerously_skip_permissions")
 SkipTimeout = _annotation("dangerously_skip_permissions_timeout")
 

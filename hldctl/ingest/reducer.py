@@ -12,7 +12,7 @@ from hldctl.claude.input_messages import is_own_message
 from hldctl.claude.stream import JsonObject, mapping, parse_timestamp_ms, text, whole_number
 from hldctl.claude.usage import Tokens
 from hldctl.ingest import background_work
-from hldctl.ingest.state import ReducerState
+from hldctl.ingest.state import ReducerState, model_family
 from hldctl.protocol.restart import Restart
 from hldctl.states import EventType, NoteKind
 from hldctl.store.events import Row
@@ -132,9 +132,11 @@ class Reducer:
         if message_id == self._session_id:
             # The query, which is the first event from the start.
             self.messages.append(Progress(message_id, created_at, 1))
+        elif (output := events.local_command_output(event)) is not None:
+            self._append(Entry(_NOTE, "system", output, note_kind=NoteKind.INFORMATION), created_at)
         elif not is_own_message(message_id):
             for entry in parse_entries(event):
-                self._append(entry, created_at)
+                self._append(entry._replace(note_kind=NoteKind.SENT), created_at)
             self.messages.append(Progress(message_id, created_at, self.state.sequence))
 
     def begin_run(self, restart: Restart) -> None:
@@ -213,8 +215,15 @@ class Reducer:
         elif kind == "rate_limit_event":
             self.state.limit_resets_at = events.limit_resets_at(event)
         elif event.get("subtype") == "init":
-            self.state.model_id = self.state.model_id or text(event.get("model")) or None
+            # Each turn begins with one, and `hldctl set --model` changes the model in between.
+            self.state.model_id = text(event.get("model")) or self.state.model_id
             self.mcp_states += mcp.server_states(event)
+
+    def _apply_model(self, model_id: str | None) -> None:
+        """Apply the model of a reply: it may have changed within the turn. The `init` line names it more precisely."""
+        current = self.state.model_id
+        if model_id and current and model_family(model_id) != model_family(current):
+            self.state.model_id = model_id
 
     def _apply_usage(self, event: JsonObject) -> None:
         message = mapping(event.get("message"))
@@ -225,6 +234,7 @@ class Reducer:
         subagent = text(event.get("parent_tool_use_id")) or ""
         if not subagent:
             self.state.last_usage = tokens
+            self._apply_model(text(message.get("model")))
         message_id = text(message.get("id")) or ""
         counted = self.state.counted_messages
         if counted.get(subagent) != message_id:

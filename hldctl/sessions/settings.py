@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from hldctl.errors import BadUsage, WrongState
 from hldctl.ingest import session_record
 from hldctl.paths import StateDirectory
 from hldctl.private_files import touch
-from hldctl.sessions import lookup
+from hldctl.sessions import live_settings, lookup
 from hldctl.sessions.permissions import caller
+from hldctl.states import InputKind
 from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
@@ -40,6 +41,8 @@ class SettingChanges:
     """Turn skipping on, for this long from now."""
     rules_to_remove: tuple[str, ...] = ()
     """The rules made by `--always` to remove: ids, prefixes of ids, or `all`."""
+    model: str | None = None
+    permission_mode: str | None = None
 
     @property
     def are_about_permissions(self) -> bool:
@@ -49,8 +52,18 @@ class SettingChanges:
     @property
     def are_widening(self) -> bool:
         return bool(
-            self.auto_accept_edits or self.dangerously_skip_permissions or self.skip_permissions_for_ms is not None
+            self.auto_accept_edits
+            or self.dangerously_skip_permissions
+            or self.skip_permissions_for_ms is not None
+            or self.permission_mode not in (None, "default", "plan")
         )
+
+    def requests(self) -> Iterator[tuple[InputKind, str]]:
+        """Yield the changes that a running Claude Code has to make itself."""
+        if self.model is not None:
+            yield InputKind.MODEL, self.model
+        if self.permission_mode is not None:
+            yield InputKind.PERMISSION_MODE, self.permission_mode
 
     def columns(self, now: int) -> dict[str, Any]:
         named = {
@@ -58,6 +71,8 @@ class SettingChanges:
             "name": self.name,
             "archived": self.archived,
             "auto_accept_edits": self.auto_accept_edits,
+            "requested_model": self.model,
+            "permission_mode": self.permission_mode,
         }
         columns: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         if self.name == "":
@@ -86,6 +101,9 @@ def change_settings(state: StateDirectory, refs: Sequence[str], changes: Setting
             _require_free_name(changes.name, ids)
         for session_id in ids:
             state.session(session_id).require_own_directory()
+        for kind, value in changes.requests():
+            for session_id in ids:
+                live_settings.change(state, session_id, kind, value)
         for session_id in ids:
             _change(state, session_id, columns, changes, now_ms)
         return [lookup.find_session(session_id) for session_id in ids]

@@ -32,8 +32,8 @@ class RunPolicy:
         Option(
             "idle_timeout",
             LIMIT,
-            "Stop the session after this long without activity.",
-            config="Stop sessions after this long without activity, as with --idle-timeout.",
+            "Stop the session after this long without output while no tool runs.",
+            config="Stop sessions after this long without output while no tool runs, as with --idle-timeout.",
             example='"10m"',
             section=Section.LIMITS,
         ),

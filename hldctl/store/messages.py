@@ -6,6 +6,7 @@ Claude Code itself, such as for another model, are rows as well: they are writte
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hldctl.states import InputKind, MessageStatus
@@ -57,11 +58,26 @@ class Progress(NamedTuple):
     answer: str | None = None
 
 
+SET_CONTENT = """
+UPDATE conversation_events SET content = message.text FROM messages AS message
+WHERE conversation_events.session_id = :session_id AND conversation_events.sequence = :sequence
+    AND message.id = :id AND message.text IS NOT NULL
+"""
+"""Give an event the text of its message: Claude Code puts the texts of several messages into that of the last one."""
+
 COUNT_PENDING = f"""
 UPDATE sessions SET pending_messages = (SELECT count(*) FROM messages WHERE session_id = sessions.id AND {_UNDELIVERED})
 WHERE id = ?
 """
 """Needed in each transaction that changes whether messages are delivered."""
+
+PUBLISH = """
+INSERT INTO feed (type, session_id, run_id, timestamp, data)
+SELECT 'message_changed', session_id, run_id, ?,
+    json_object('id', messages.id, 'status', messages.status, 'sequence', sequence)
+FROM messages JOIN sessions ON sessions.id = session_id WHERE messages.id = ? AND kind = 'message' AND text IS NOT NULL
+"""
+"""Publish the state of a message, other than the query, at a time."""
 
 _SELECT = """
 SELECT messages.id, session_id, kind, coalesce(text, query), messages.status, messages.created_at, acknowledged_at,
@@ -88,6 +104,7 @@ def add(message_id: str, session_id: str, kind: InputKind, text: str, now: int) 
     )
     is_added = bool(added.fetchall())
     execute(COUNT_PENDING, (session_id,))
+    execute(PUBLISH, (now, message_id))
     return is_added
 
 
@@ -102,6 +119,14 @@ def list_messages(session_id: str) -> list[Message]:
     return [
         Message._make(row) for row in execute(f"{_SELECT} WHERE session_id = ? ORDER BY messages.rowid", (session_id,))
     ]
+
+
+def list_undelivered(session_id: str) -> list[Message]:
+    """Return the messages, other than the query, that are not part of the conversation, oldest first."""
+    query = (
+        f"{_SELECT} WHERE session_id = ? AND kind = 'message' AND delivered_at IS NULL AND messages.id <> session_id"
+    )
+    return [Message._make(row) for row in execute(f"{query} ORDER BY messages.rowid", (session_id,))]
 
 
 def next_pending(session_id: str) -> Message | None:
@@ -138,13 +163,46 @@ def requeue_undelivered(session_id: str) -> None:
     )
 
 
-def cancel_undelivered(session_id: str) -> None:
+def list_unanswered(session_id: str) -> list[Message]:
+    """Return the messages, other than the query, in whose turn Claude Code was killed, or before it, oldest first."""
+    query = f"{_SELECT} WHERE session_id = ? AND kind = 'message' AND answered_at IS NULL AND text IS NOT NULL"
+    return [Message._make(row) for row in execute(f"{query} ORDER BY messages.rowid", (session_id,))]
+
+
+def settle_unanswered(session_id: str, is_contained: Mapping[str, bool], now: int) -> None:
+    """Mark each message as delivered if it is contained in the conversation of which Claude Code continues, or pending.
+
+    `is_contained` has the ids of the messages.
+    """
+    with transaction():
+        for message_id, is_delivered in is_contained.items():
+            if is_delivered:
+                execute(
+                    "UPDATE messages SET status = 'delivered', delivered_at = coalesce(delivered_at, ?),"
+                    " acknowledged_at = coalesce(acknowledged_at, ?) WHERE id = ?",
+                    (now, now, message_id),
+                )
+            else:
+                execute(
+                    "UPDATE messages SET status = 'pending', acknowledged_at = NULL, delivered_at = NULL,"
+                    " sequence = NULL WHERE id = ?",
+                    (message_id,),
+                )
+        execute(COUNT_PENDING, (session_id,))
+
+
+def cancel_undelivered(session_id: str, now: int) -> None:
     """Cancel the messages that are not part of the conversation: the session ends. Needs a transaction."""
+    cancelled = execute(
+        f"UPDATE messages SET status = 'cancelled' WHERE session_id = ? AND {_UNDELIVERED} RETURNING id", (session_id,)
+    )
+    for (message_id,) in cancelled.fetchall():
+        execute(PUBLISH, (now, message_id))
     execute(
-        f"UPDATE messages SET status = 'cancelled' WHERE session_id = ? AND {_UNDELIVERED}",
+        "UPDATE sessions SET pending_messages = (SELECT count(*) FROM messages WHERE session_id = sessions.id"
+        " AND status = 'cancelled' AND kind = 'message' AND id <> session_id) WHERE id = ?",
         (session_id,),
     )
-    execute(COUNT_PENDING, (session_id,))
 
 
 def begin_closing(session_id: str) -> bool:

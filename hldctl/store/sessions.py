@@ -21,7 +21,18 @@ _RUN_STATE = (
     *("on_end", "retries", "wait_for_reset"),
 )
 _PROGRESS_FIELDS = (
-    *("id", "name", "title", "working_dir", "status", "end_reason", "error_message", "created_at", "started_at"),
+    *(
+        "id",
+        "name",
+        "title",
+        "pending_messages",
+        "working_dir",
+        "status",
+        "end_reason",
+        "error_message",
+        "created_at",
+        "started_at",
+    ),
     *("completed_at", "duration_ms", "num_turns", "cost_usd", "effective_context_tokens", "context_window"),
     *("extra_arguments", "background_tasks", "turn_ended_at"),
 )
@@ -317,12 +328,12 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
         "left_running": [(process.pid, process.started) for process in left_running] or None,
     }
     with transaction():
-        # First, so that the feed reports the expired requests before the end of the session.
+        # First, so that the feed reports expired requests and cancelled messages before the end of the session.
         approvals.expire_all(current_connection(), session_id, now, "the session has ended")
+        messages.cancel_undelivered(session_id, now)
         execute(_LAST_NUMBERS, {"id": session_id, "now": now})
         if _change_status(session_id, ending.status, now, outcome, end_reason=str(ending.reason)):
             _close_tool_calls(session_id)
-            messages.cancel_undelivered(session_id)
 
 
 def mark_replayed(session_id: str, last_activity_at: int) -> None:
@@ -355,7 +366,7 @@ def change_settings(
         row = execute("SELECT run_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
         if row is None:
             return
-        published = dict(changes)
+        published = {"model" if name == "requested_model" else name: value for name, value in changes.items()}
         if changes:
             _update(session_id, changes)
         if forgotten_rules:

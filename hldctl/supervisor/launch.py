@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from hldctl.claude import command_line, environment, input_messages
 from hldctl.claude.settings import ClaudeSettings
@@ -85,10 +86,13 @@ def start_claude(
         run_id=request.run_id,
         state_directory=state.root,
     )
-    if conversation_id is not None and not command_line.has_transcript(
-        conversation_id, claude_environment, settings.working_dir
-    ):
-        conversation_id = None
+    if conversation_id is not None:
+        # Imported here: few supervisors restart Claude Code.
+        from hldctl.claude.transcript import find_transcript
+
+        transcript = find_transcript(conversation_id, claude_environment, settings.working_dir)
+        _requeue_lost_messages(request.session_id, transcript)
+        conversation_id = None if transcript is None else conversation_id
     if conversation_id is not None:
         settings = replace(settings, extra_arguments=command_line.remove_conversation_options(settings.extra_arguments))
     pipe = InputPipe(files)
@@ -118,6 +122,16 @@ def start_claude(
         log_exception()
     touch(files.change_signal)
     return process
+
+
+def _requeue_lost_messages(session_id: str, transcript: Path | None) -> None:
+    """Make the messages pending that the killed Claude Code has reported to have, and that its transcript lacks."""
+    unanswered = {message.id: message.text for message in messages.list_unanswered(session_id)}
+    if unanswered:
+        from hldctl.claude.transcript import contained_messages
+
+        contained = set() if transcript is None else contained_messages(transcript, unanswered)
+        messages.settle_unanswered(session_id, {name: name in contained for name in unanswered}, current_time_ms())
 
 
 def _claude_command(

@@ -58,6 +58,7 @@ MISTAKES = [
     ("--json ls", 2, "there is no option --json before the command; write it after: hldctl ls --json"),
     ("--versoin", 2, "Did you mean '--version'?"),
     ("tail -z last", 2, "there is no option -z; see hldctl tail --help"),
+    ("tail -n -1 last", 2, "-n: -1 is too small; write 0 or more."),
     ("show", 2, "ID is missing; see hldctl show --help"),
     ("show abc", 3, "a prefix of an id must have at least 4 characters"),
     ("show zzzz", 3, "`hldctl ls --all` lists all sessions"),

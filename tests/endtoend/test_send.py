@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import psutil
 import pytest
 
@@ -91,6 +93,33 @@ def test_message_that_is_not_delivered_at_the_end_is_cancelled(sandbox: Sandbox)
     sandbox.ok("send", session_id, "Too late")
     sandbox.ok("interrupt", session_id)
     assert sandbox.sql("SELECT status FROM messages WHERE text IS NOT NULL") == [("cancelled",)]
+
+
+def test_undelivered_message_is_named(sandbox: Sandbox) -> None:
+    session_id = launch_gated(sandbox)
+    sandbox.ok("send", session_id, "Too late")
+    sandbox.ok("interrupt", session_id)
+    assert "undelivered message" in sandbox.ok("show", session_id)
+    (message,) = sandbox.show(session_id)["undelivered_messages"]
+    assert (message["text"], message["status"], message["sequence"]) == ("Too late", "cancelled", None)
+    reports = [sandbox.run(*command, session_id).stderr for command in (["wait"], ["tail"])]
+    assert all("ended before it got 1 message" in report for report in reports)
+
+
+def test_sent_message_is_marked_where_the_model_got_it(sandbox: Sandbox) -> None:
+    session_id = launch_gated(sandbox)
+    message_id = sandbox.ok("send", session_id, "One more thing").strip()
+    sandbox.release()
+    sandbox.wait_for_end(session_id)
+    assert "\nuser (sent while running): One more thing\n" in sandbox.ok("tail", session_id)
+    assert "sent while running" in sandbox.ok("tail", "--color", "always", session_id)
+    assert "### User, while running\n\n> One more thing\n" in sandbox.ok("export", session_id)
+    assert "User, while running" in sandbox.ok("export", "--format", "html", session_id)
+    feed = [json.loads(line) for line in sandbox.ok("events", "--json", "--type", "message_changed").splitlines()]
+    assert [(event["session_id"], event["data"]) for event in feed] == [
+        (session_id, {"id": message_id, "status": "pending", "sequence": None}),
+        (session_id, {"id": message_id, "status": "delivered", "sequence": 5}),
+    ]
 
 
 def test_session_ends_without_its_supervisor_and_without_a_command(sandbox: Sandbox) -> None:

@@ -22,8 +22,10 @@ def reduce_lines(*lines: Json | bytes) -> Reducer:
     return fold
 
 
-def assistant(*content: Json, id: str = "msg_1", parent: str | None = None, **usage: int) -> Json:
-    message: Json = {"id": id, "role": "assistant", "model": "claude-opus-5", "content": list(content)}
+def assistant(
+    *content: Json, id: str = "msg_1", parent: str | None = None, model: str = "claude-opus-5", **usage: int
+) -> Json:
+    message: Json = {"id": id, "role": "assistant", "model": model, "content": list(content)}
     if usage:
         message["usage"] = usage
     return {"type": "assistant", "message": message, "parent_tool_use_id": parent, "session_id": "claude-1"}
@@ -50,9 +52,21 @@ def test_line_has_its_own_timestamp_or_its_arrival_time() -> None:
 
 def test_conversation_id_and_model_come_from_the_stream() -> None:
     init = {"type": "system", "subtype": "init", "session_id": "claude-1", "model": "claude-opus-5[1m]"}
-    columns = reduce_lines(init, init | {"model": "claude-haiku-5"}).state.columns()
+    columns = reduce_lines(init, init | {"session_id": "claude-2"}).state.columns()
     assert (columns["claude_session_id"], columns["model"]) == ("claude-1", "opus")
     assert columns["model_id"] == "claude-opus-5[1m]"
+
+
+def test_model_is_the_latest() -> None:
+    init = {"type": "system", "subtype": "init", "session_id": "claude-1", "model": "claude-opus-5[1m]"}
+    same = reduce_lines(init, assistant(text("a"), model="claude-opus-5", input_tokens=1)).state
+    assert same.columns()["model_id"] == "claude-opus-5[1m]"
+    changed = reduce_lines(init, assistant(text("a"), model="claude-haiku-5", input_tokens=1)).state
+    assert changed.columns()["model"] == "haiku"
+    next_turn = reduce_lines(init, init | {"model": "claude-haiku-5"}).state
+    assert next_turn.columns()["model"] == "haiku"
+    subagent = reduce_lines(init, assistant(text("a"), model="claude-haiku-5", parent="toolu_1", input_tokens=1)).state
+    assert subagent.columns()["model"] == "opus"
 
 
 def test_model_family_is_the_short_name() -> None:

@@ -9,8 +9,11 @@ import typer
 from hldctl.cli import launch_options, output
 from hldctl.paths import StateDirectory
 from hldctl.sessions import settings
+from hldctl.states import InputKind, Status
 from hldctl.store import json_view
 from hldctl.store.session import Session
+
+_NAMES = {InputKind.MODEL: "model", InputKind.PERMISSION_MODE: "permission mode"}
 
 
 def command(
@@ -25,6 +28,8 @@ def command(
     auto_accept_edits: launch_options.AutoAcceptEdits = None,
     skip: launch_options.SkipPermissions = None,
     skip_timeout: launch_options.SkipTimeout = None,
+    model: launch_options.Model = None,
+    permission_mode: launch_options.PermissionMode = None,
     forget_rule: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,15 +41,27 @@ def command(
 ) -> None:
     """Change the settings of sessions, even while they are running. Continuations inherit them."""
     skip_ms: int | None = skip_timeout
-    changes = settings.SettingChanges(title, name, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()))
+    changes = settings.SettingChanges(
+        title, name, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()), model, permission_mode
+    )
     state = StateDirectory.from_environment()
     changed = settings.change_settings(state, references, changes)
     if changes.are_about_permissions:
         for session in changed:
             _note_missing_hook(state, session)
+    for kind, value in changes.requests():
+        for session in changed:
+            if session.completed_at is None:
+                output.print_note(f"session {session.id[:8]} uses {_NAMES[kind]} {value} {_since(session, kind)}")
     if as_json:
         objects = [json_view.session_object(session) for session in changed]
         output.print_json(objects[0] if len(references) == 1 else objects)
+
+
+def _since(session: Session, kind: InputKind) -> str:
+    if session.status in (Status.QUEUED, Status.STARTING):
+        return "once it has started"
+    return "from the next request to the model on" if kind is InputKind.MODEL else "from now on"
 
 
 def _note_missing_hook(state: StateDirectory, session: Session) -> None:

@@ -12,7 +12,7 @@ import typer
 from hldctl.cli import output
 from hldctl.cli.render.events.plain import Detail, DetailLevels, lines, pending_request
 from hldctl.cli.render.format import age
-from hldctl.cli.render.session_text import denied_tools, failed_command
+from hldctl.cli.render.session_text import denied_tools, failed_command, undelivered_name
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.rich_console import Colour
 from hldctl.errors import BadUsage
@@ -26,8 +26,8 @@ from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
 
-# In characters; --json has the full rule.
-_MAX_RULE_LENGTH = 500
+# Of a rule or a message, in characters; --json has the full text.
+_MAX_LENGTH = 500
 # Fields that are printed separately, or that are only useful to scripts.
 _SEPARATE_FIELDS = ("query", "summary", "result_content", "run_id", "permission_denials", "background_tasks")
 
@@ -105,6 +105,7 @@ def _json_object(inspection: SessionDetails) -> dict[str, Any]:
         "mcp_servers": servers,
         "left_running": processes,
         "rules": inspection.rules,
+        "undelivered_messages": [json_view.message_object(message) for message in inspection.undelivered],
     }
 
 
@@ -146,10 +147,12 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
     for approval in inspection.pending_requests:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waiting for approval", f"{pending_request(approval)}, since {since}")
+    for message in inspection.undelivered:
+        _print_line(undelivered_name(inspection.session), output.truncate(message.text, _MAX_LENGTH))
     for task in fields["background_tasks"] or ():
         _print_line("background task", output.one_line(f"{task['kind']}: {task['description']}"))
     for rule in inspection.rules:
-        _print_line("always allowed", output.truncate(f"{rule['id']}: {rule['words']}", _MAX_RULE_LENGTH))
+        _print_line("always allowed", output.truncate(f"{rule['id']}: {rule['words']}", _MAX_LENGTH))
     if inspection.namespace_advice:
         _print_line("runs", inspection.namespace_advice)
     for child in inspection.child_ids:

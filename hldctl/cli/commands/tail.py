@@ -30,7 +30,10 @@ class _Command(Command):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
-        counts = [["-n", arg[1:]] if arg[1:].isdecimal() and arg[0] == "-" else [arg] for arg in args[:end]]
+        counts = [
+            ["-n", arg[1:]] if arg[1:].isdecimal() and arg[0] == "-" and before != "-n" else [arg]
+            for before, arg in itertools.pairwise(["", *args[:end]])
+        ]
         return super().parse_args(ctx, [*itertools.chain.from_iterable(counts), *args[end:]])
 
 

@@ -65,8 +65,9 @@ def command(
     elif any_of_them:
         for session in in_order:
             output.print_data(session.id)
-    for message in filter(None, map(ending.problem, in_order)):
-        output.print_note(message)
+    for session in in_order:
+        for message in filter(None, (ending.problem(session), ending.undelivered(session))):
+            output.print_note(message)
     late_ids = set(ids) - {session.id for session in reached}
     if timeout is not None and late_ids and not (any_of_them and reached):
         _print_late(state, [session_id for session_id in ids if session_id in late_ids], timeout)

@@ -71,6 +71,8 @@ def _block_body(block: Block, whose: str) -> str:
     match block.kind:
         case BlockKind.PROMPT:
             return f"### {'Task' if whose else 'User'}{whose}\n\n{_quote(to_safe_markdown(block.text))}\n"
+        case BlockKind.SENT:
+            return f"### User, while running\n\n{_quote(to_safe_markdown(block.text))}\n"
         case BlockKind.MESSAGE:
             body = code_block(block.text, "text") if block.is_trouble else f"{to_safe_markdown(block.text)}\n"
             return f"### Claude{whose}\n\n{body}\n"

@@ -27,6 +27,8 @@ class BlockKind(StrEnum):
 
     PROMPT = "prompt"
     """A prompt from the user, or for a subagent."""
+    SENT = "sent"
+    """A message that the user sent while the session was running."""
     MESSAGE = "message"
     THINKING = "thinking"
     CALL = "call"
@@ -204,6 +206,8 @@ def _kind(event: Event) -> BlockKind:
             return BlockKind.RESULT
         case EventType.THINKING:
             return BlockKind.THINKING
+        case EventType.MESSAGE if event.note_kind == NoteKind.SENT:
+            return BlockKind.SENT
         case EventType.MESSAGE if event.note_kind is not None:
             return BlockKind.NOTE
         case EventType.MESSAGE:

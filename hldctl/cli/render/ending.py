@@ -51,6 +51,14 @@ def denials(session: Session) -> str | None:
     return f"{label(session)} completed, but {count} denied: {named}; {_see(session)}"
 
 
+def undelivered(session: Session) -> str | None:
+    """Return how many messages an ended session did not get; None if it got all of them."""
+    if session.completed_at is None or not session.pending_messages:
+        return None
+    count = "1 message" if session.pending_messages == 1 else f"{session.pending_messages} messages"
+    return f"{label(session)} ended before it got {count}; {_see(session)}"
+
+
 def outcome(session: Session) -> str:
     """Return the status and, if it says more, the reason: `failed (max turns)`."""
     if session.end_reason in _SILENT_REASONS:

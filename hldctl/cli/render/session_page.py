@@ -17,7 +17,7 @@ from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, context_style, ending
-from hldctl.cli.render.session_text import denied_tools, failed_command, next_commands, settings
+from hldctl.cli.render.session_text import denied_tools, failed_command, next_commands, settings, undelivered_name
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.inspect.details import SessionDetails
@@ -149,6 +149,8 @@ def _special_facts(inspection: SessionDetails) -> Iterator[tuple[str, Text]]:
         yield "settings", Text(", ".join(setting_texts))
     for rule in inspection.rules:
         yield "allowed", Text(truncate(f"{rule['id']}: {rule['words']}", _MAX_WIDTH))
+    for message in inspection.undelivered:
+        yield undelivered_name(session), Text(truncate(message.text, _MAX_WIDTH), "yellow")
     for server in inspection.mcp_servers:
         if server.status not in (None, "connected"):
             yield "mcp server", Text(one_line(f"{server.name} {server.status}"), "yellow")

@@ -22,6 +22,11 @@ def settings(session: Session) -> list[str]:
     return [one_line(setting) for setting in texts]
 
 
+def undelivered_name(session: Session) -> str:
+    """Return what a message is called that the session has not got."""
+    return "pending message" if session.completed_at is None else "undelivered message"
+
+
 def _limits(session: Session) -> list[str]:
     return [
         *([f"at most {session.max_turns} turns"] if session.max_turns is not None else []),

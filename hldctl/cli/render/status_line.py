@@ -34,6 +34,7 @@ _STATUS_TEXTS = {
     Status.STARTING: "starting",
     Status.INTERRUPTING: "interrupting",
     Status.WAITING_INPUT: "waiting for permission",
+    Status.IDLE: "waiting for a message",
 }
 
 _END_SIGNS = {Status.COMPLETED: "✓", Status.FAILED: "✗", Status.INTERRUPTED: "■"}
@@ -56,6 +57,8 @@ def closing_line(session: Session) -> Text:
     line = Text.assemble((text, STYLES[status]), (f"  {numbers}", "dim"))
     if session.error_message:
         line.append(f"\n  {escape_control_chars(session.error_message).strip()}", "red")
+    if session.pending_messages:
+        line.append(f"\n  messages not delivered: {session.pending_messages}", "yellow")
     return line
 
 

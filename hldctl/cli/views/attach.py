@@ -229,6 +229,8 @@ def _print_result(state: StateDirectory, session_id: str, options: AttachOptions
     is_reported = options.follow and (options.wait or not options.as_json)
     if not is_reported and (message := ending.problem(session)):
         output.print_note(message)
+    if not is_reported and (message := ending.undelivered(session)):
+        output.print_note(message)
     if not options.quiet and (message := ending.denials(session)):
         output.print_note(message)
     raise typer.Exit(wait.worst_exit_code([session]))

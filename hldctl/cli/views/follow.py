@@ -150,3 +150,5 @@ class _PlainView:
                 output.print_note(problem)
             elif session.completed_at is not None and not self._is_quiet:
                 output.print_note(f"{ending.label(session)} {ending.sentence(session)}")
+            if (undelivered := ending.undelivered(session)) is not None:
+                output.print_note(undelivered)

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.sessions import lookup, supervisors
-from hldctl.store import approvals, mcp_servers, sessions
+from hldctl.store import approvals, mcp_servers, messages, sessions
 from hldctl.store import file_snapshots as snapshot_store
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_for_reading
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
+from hldctl.store.messages import Message
 from hldctl.store.session import Session
 from hldctl.supervisor import other_namespaces
 from hldctl.system.processes import command_line, is_running, recorded_identity
@@ -45,6 +46,8 @@ class SessionDetails(NamedTuple):
     rules: list[dict[str, Any]]
     """The rules that hold for the rest of the session; see `rules.as_object`."""
     failed_commands: list[CommandFailure]
+    undelivered: list[Message]
+    """The messages that are not part of the conversation."""
     namespace_advice: str
     """Where it runs and what can be done from here, if it runs in another PID namespace; otherwise empty."""
 
@@ -63,6 +66,7 @@ def load_details(state: StateDirectory, ref: str) -> SessionDetails:
             approvals.pending_approvals(current_connection(), session_id),
             _rules(session_id),
             _failed_commands(state.session(session_id)),
+            messages.list_undelivered(session_id) if session.pending_messages else [],
             other_namespaces.advice(session, state.session(session_id)),
         )
 

@@ -184,6 +184,16 @@ def test_output_of_commands_is_shown_as_a_terminal_shows_it(sandbox: Sandbox) ->
     assert "\x1b[1;31mred" in result["tool_result_content"]
 
 
+def test_errors_of_tools_are_shown_without_tags(sandbox: Sandbox) -> None:
+    sandbox.serve_script('call Edit {"file_path": "a.txt", "old_string": "x\\ny", "new_string": "z"}\n\nsay Done.')
+    (sandbox.work / "a.txt").write_text("a\n")
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Edit,Read")
+    sandbox.ok("wait", session_id)
+    assert "error: " in sandbox.ok("tail", session_id)
+    for options in ([], ["--color", "always", "--tools", "full"]):
+        assert "tool_use_error>" not in sandbox.ok("tail", *options, session_id)
+
+
 def test_first_lines_of_long_output_are_shown(sandbox: Sandbox) -> None:
     sandbox.serve_script('call Bash {"command": "seq 1 300"}\n\nsay Done.')
     session_id = sandbox.launch("Hello", "--allowed-tools", "Bash")

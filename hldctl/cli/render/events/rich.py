@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.padding import Padding
 from rich.segment import Segment, Segments
 from rich.style import Style
@@ -148,7 +149,9 @@ class ConversationScreen:
     def _message(self, event: Event, depth: int) -> RenderableType:
         text = escape_control_chars(event.content or "").strip("\n")
         if event.role == "user":
-            return _prompt(text, is_subagents=depth > 0 and self._tools is not Detail.FULL)
+            prompt = _prompt(text, is_subagents=depth > 0 and self._tools is not Detail.FULL)
+            is_sent = event.note_kind == NoteKind.SENT
+            return Group(prompt, Text("  sent while running", "dim")) if is_sent else prompt
         if event.is_error:
             return Text(text, "red")
         width = min(_MAX_PROSE_WIDTH, self._console.width)

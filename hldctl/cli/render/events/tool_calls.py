@@ -56,7 +56,7 @@ def outcome(result: Event, tool: str | None = None) -> str:
     if result.is_error:
         first, *others = [one_line(line) for line in text.splitlines()[:20] if line.strip()] or ["failed"]
         hint = f"{first}: {others[0]}" if first.startswith("Exit code") and others else first
-        return truncate(hint.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>"), _MAX_LENGTH)
+        return truncate(hint, _MAX_LENGTH)
     if tool == "Read":
         text = _LAST_EMPTY_LINE.sub("", result.tool_result_content or "").strip()
     count = text.count("\n") + 1 if text else 0

@@ -11,11 +11,15 @@ from hldctl.store.events import Event
 _STOPPED = "The user doesn't want to proceed with this tool use."
 # What it gives the model instead of an empty result.
 _NO_OUTPUT = re.compile(r"\(\w+ completed with no output\)")
+# What it puts around an error of its own.
+_ERROR_TAGS = ("<tool_use_error>", "</tool_use_error>")
 
 
 def text(result: Event) -> str:
     """Return the text of a result: without control sequences, and without what only the model needs to know."""
     content = result.tool_result_content or ""
-    if result.is_error and content.startswith(_STOPPED):
-        return "interrupted"
+    if result.is_error:
+        if content.startswith(_STOPPED):
+            return "interrupted"
+        content = content.removeprefix(_ERROR_TAGS[0]).removesuffix(_ERROR_TAGS[1])
     return "" if _NO_OUTPUT.fullmatch(content.strip()) else plain_output(content)
