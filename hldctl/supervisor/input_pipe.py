@@ -27,11 +27,8 @@ class InputPipe:
 
     def __init__(self, files: SessionFiles, reader_pid: int | None = None) -> None:
         """Open the pipe, and create it if needed; `reader_pid` is a Claude Code that reads from it already."""
-        self._descriptor = _open_of_reader(files, reader_pid)
-        if self._descriptor is None:
-            with contextlib.suppress(FileExistsError):
-                os.mkfifo(files.input, PRIVATE_FILE)
-            self._descriptor = os.open(files.input, _FLAGS)
+        descriptor = _open_of_reader(files, reader_pid)
+        self._descriptor: int = _open_file(files) if descriptor is None else descriptor
         self._rest = b""
 
     def close(self) -> None:
@@ -74,13 +71,18 @@ class InputPipe:
                 fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, min(size, _PIPE_BYTES))
 
 
+def _open_file(files: SessionFiles) -> int:
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(files.input, PRIVATE_FILE)
+    return os.open(files.input, _FLAGS)
+
+
 def _open_of_reader(files: SessionFiles, reader_pid: int | None) -> int | None:
     """Open the pipe as the standard input of its reader, if its file was deleted; return None if that fails."""
     if not reader_pid or files.input.exists():
         return None
     path = f"/proc/{reader_pid}/fd/0"
     try:
-        # A reader that has exited has no input, and a later process with its pid another one.
         return os.open(path, _FLAGS) if stat.S_ISFIFO(os.stat(path).st_mode) else None
     except OSError:
         return None

@@ -30,7 +30,8 @@ def user_messages(sandbox: Sandbox, session_id: str) -> list[str]:
 def messages_in_requests(sandbox: Sandbox, text: str) -> int:
     """Return how often the model got this text in the conversation that it saw last."""
     assert sandbox.server is not None
-    return str(sandbox.server.requests[-1]["messages"]).count(text)
+    messages = [message for message in sandbox.server.requests[-1]["messages"] if message["role"] != "system"]
+    return str(messages).count(text)
 
 
 def wait_for_messages(sandbox: Sandbox, session_id: str, count: int) -> None:
@@ -96,6 +97,20 @@ def test_messages_before_and_during_the_pause_of_a_retry_are_delivered_in_order(
     assert sandbox.wait_for_end(session_id)["status"] == "completed"
     assert user_messages(sandbox, session_id) == ["Hello", "First", "Second", "Third"]
     assert [messages_in_requests(sandbox, text) for text in ("First", "Second", "Third")] == [1, 1, 1]
+
+
+def test_messages_that_wait_for_the_end_of_a_turn_are_recorded_one_by_one(sandbox: Sandbox) -> None:
+    sandbox.serve_script("say One.\nwait 1s\n\n[First]\nsay Two.")
+    session_id = sandbox.launch("Hello")
+    server = sandbox.server
+    assert server is not None
+    eventually(lambda: server.requests, "the request")
+    texts = ["First", "Second", "Third"]
+    for text in texts:
+        sandbox.ok("send", session_id, text)
+    sandbox.wait_for_end(session_id)
+    assert user_messages(sandbox, session_id) == ["Hello", *texts]
+    assert [messages_in_requests(sandbox, text) for text in texts] == [1, 1, 1]
 
 
 def test_twelve_senders_at_once_are_all_delivered_in_one_order(sandbox: Sandbox) -> None:
