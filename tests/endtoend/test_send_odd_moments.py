@@ -183,6 +183,18 @@ def test_claude_code_that_reads_nothing_is_reported_and_can_be_interrupted(sandb
     assert sandbox.sql("SELECT status FROM messages ORDER BY rowid") == [("cancelled",)] * 3
 
 
+def test_claude_code_that_acknowledges_nothing_is_reported_and_can_be_interrupted(sandbox: Sandbox) -> None:
+    sandbox.fake_claude('for line in sys.stdin: print(line, file=open("received", "a"), flush=True)')
+    received = sandbox.work / "received"
+    session_id = sandbox.launch("Hello")
+    with sandbox.popen("send", session_id, "Anybody?", "--timeout", "2s") as sender:
+        eventually(lambda: received.exists() and "Anybody?" in received.read_text(), "Claude Code to have it")
+        output, errors = sender.communicate()
+    assert (sender.returncode, output, "is sent; the wait for it timed out" in errors) == (124, "", True)
+    sandbox.ok("interrupt", session_id)
+    assert sandbox.sql("SELECT status FROM messages ORDER BY rowid") == [("cancelled",)] * 2
+
+
 def test_death_of_claude_code_while_a_message_is_written_ends_the_wait(sandbox: Sandbox) -> None:
     sandbox.fake_claude('sys.stdin.buffer.readline()\nos.read(0, 100_000)\nopen("died", "w").close()\nsys.exit(1)')
     session_id = sandbox.launch("Hello")
