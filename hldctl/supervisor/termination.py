@@ -148,7 +148,7 @@ def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
     # First: a member that is not seen below has exited since.
     members = cgroup.members(session_id, StateDirectory.from_environment().session(session_id).cgroup)
     for candidate in _visible_processes():
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(psutil.Error), candidate.oneshot():
             if candidate.status() == psutil.STATUS_ZOMBIE:
                 continue
             parents[candidate.pid] = candidate.ppid()

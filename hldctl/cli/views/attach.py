@@ -178,6 +178,9 @@ def _print_launched(state: StateDirectory, launched: LaunchResult, options: Atta
 
 
 def _attend(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
+    # What prints the result is loaded during the wait, which is longer.
+    import hldctl.cli.render.ending
+    import hldctl.store.json_view  # noqa: F401
     from hldctl.sessions import wait
 
     if not options.quiet and not options.as_json:
