@@ -46,7 +46,7 @@ class Position:
     """A position in a script."""
 
     prompt: str
-    """What is being answered: a prompt, or a notification."""
+    """What is being answered: the first line of a prompt, or a notification; the same when more is added to it."""
     turns: tuple[Turn, ...]
     played: int
     """The number of these turns that have been played, without those that refuse requests."""
@@ -75,6 +75,7 @@ class _Walk:
         self._aside: _Place | None = None
         """The answer to a notification, or to a message that the script does not wait for."""
         self._prompt = ""
+        self._is_answered = True
         self._is_notified = False
         self._unread: list[str] = []
 
@@ -85,6 +86,7 @@ class _Walk:
     def step(self, kind: Kind, text: str) -> None:
         match kind:
             case Kind.RESPONSE:
+                self._is_answered = True
                 self._place.played += self._place.awaited is None
             case Kind.MESSAGE:
                 self._unread.append(text)
@@ -106,7 +108,9 @@ class _Walk:
         self._is_notified = True
 
     def _begin(self, prompt: str) -> None:
-        self._prompt, self._is_notified = prompt, False
+        if self._is_answered:
+            self._prompt = prompt.partition("\n")[0]
+        self._is_answered = self._is_notified = False
         if self._aside is not None and self._aside.read(prompt):
             return
         self._aside = None

@@ -99,16 +99,28 @@ def test_messages_before_and_during_the_pause_of_a_retry_are_delivered_in_order(
     assert [messages_in_requests(sandbox, text) for text in ("First", "Second", "Third")] == [1, 1, 1]
 
 
+def test_messages_while_the_api_refuses_the_query_are_delivered_in_order(sandbox: Sandbox) -> None:
+    sandbox.serve_script("fail 500 x2 down\n\nsay Back.\n\nawait message\nsay Noted.\n\nawait message\nsay Noted.")
+    session_id = sandbox.launch("Hello", "--retries", "1")
+    wait_for_restart(sandbox, session_id)
+    for text in ("Message one", "Message two"):
+        assert sandbox.run("send", session_id, text, "--timeout", "0s").returncode == 124
+    skip_delay(sandbox, session_id)
+    assert sandbox.wait_for_end(session_id)["status"] == "completed"
+    assert user_messages(sandbox, session_id) == ["Hello", "Message one", "Message two"]
+    assert [messages_in_requests(sandbox, text) for text in ("Message one", "Message two")] == [1, 1]
+
+
 def test_messages_that_wait_for_the_end_of_a_turn_are_recorded_one_by_one(sandbox: Sandbox) -> None:
     sandbox.serve_script("say One.\nwait 1s\n\n[First]\nsay Two.")
-    session_id = sandbox.launch("Hello")
+    session_id = sandbox.launch("Hello", "--keep-open")
     server = sandbox.server
     assert server is not None
     eventually(lambda: server.requests, "the request")
     texts = ["First", "Second", "Third"]
     for text in texts:
         sandbox.ok("send", session_id, text)
-    sandbox.wait_for_end(session_id)
+    sandbox.ok("close", session_id)
     assert user_messages(sandbox, session_id) == ["Hello", *texts]
     assert [messages_in_requests(sandbox, text) for text in texts] == [1, 1, 1]
 
