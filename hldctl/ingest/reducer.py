@@ -11,7 +11,7 @@ from hldctl.claude.fast_decode import decode
 from hldctl.claude.input_messages import is_own_message
 from hldctl.claude.stream import JsonObject, mapping, parse_timestamp_ms, text, whole_number
 from hldctl.claude.usage import Tokens
-from hldctl.ingest import background_work
+from hldctl.ingest import background_work, joined_messages
 from hldctl.ingest.state import ReducerState, model_family
 from hldctl.protocol.restart import Restart
 from hldctl.states import EventType, NoteKind
@@ -128,15 +128,20 @@ class Reducer:
 
     def _apply_message(self, event: JsonObject, created_at: int) -> None:
         """Apply the echo of a message that was written to Claude Code, at its place in the conversation."""
+        if (output := events.local_command_output(event)) is not None:
+            self._append(Entry(_NOTE, "system", output, note_kind=NoteKind.INFORMATION), created_at)
+            return
         message_id = text(event.get("uuid")) or ""
+        entries = [
+            entry._replace(content=joined_messages.own_text(self.state, entry.content or ""), note_kind=NoteKind.SENT)
+            for entry in parse_entries(event)
+        ]
         if message_id == self._session_id:
             # The query, which is the first event from the start.
             self.messages.append(Progress(message_id, created_at, 1))
-        elif (output := events.local_command_output(event)) is not None:
-            self._append(Entry(_NOTE, "system", output, note_kind=NoteKind.INFORMATION), created_at)
         elif not is_own_message(message_id):
-            for entry in parse_entries(event):
-                self._append(entry._replace(note_kind=NoteKind.SENT), created_at)
+            for entry in entries:
+                self._append(entry, created_at)
             self.messages.append(Progress(message_id, created_at, self.state.sequence))
 
     def begin_run(self, restart: Restart) -> None:
@@ -147,6 +152,7 @@ class Reducer:
         state.last_result = state.limit_resets_at = None
         state.interrupted = state.spoken_since_result = state.is_idle = False
         state.turn_ended_at = None
+        joined_messages.end_turn(state)
         state.background_calls.clear()
         if state.tasks is not None:
             state.tasks = {}
@@ -217,6 +223,7 @@ class Reducer:
         elif event.get("subtype") == "init":
             # Each turn begins with one, and `hldctl set --model` changes the model in between.
             self.state.model_id = text(event.get("model")) or self.state.model_id
+            joined_messages.begin_turn(self.state)
             self.mcp_states += mcp.server_states(event)
 
     def _apply_model(self, model_id: str | None) -> None:
@@ -264,6 +271,7 @@ class Reducer:
         result = parse_result(event)
         state.last_result = tuple(result._replace(result=None))
         state.interrupted = state.spoken_since_result = False
+        joined_messages.end_turn(state)
         state.result_content = result.result if result.result is not None else state.result_content
         state.num_turns = (state.num_turns or 0) + result.num_turns
         state.duration_ms = (state.duration_ms or 0) + result.duration_ms

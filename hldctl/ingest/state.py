@@ -55,6 +55,11 @@ class ReducerState:
     """True if the conversation has messages after the last result."""
     is_idle: bool = False
     """True if Claude Code waits for a message: no turn and no background task runs."""
+    is_turn_begun: bool = False
+    """True from the `init` line of a turn to its result."""
+    waiting_length: int = 0
+    """The length of the messages that were repeated before the turn began, and their checksum."""
+    waiting_checksum: int = 0
     last_activity_at: int | None = None
     tasks: dict[str, dict[str, Any]] | None = None
     """The tasks that run in the background, by id; None if there never were any."""

@@ -1,58 +1,131 @@
-"""A conversation's position in a script, which depends only on its request, so that sessions can share a server."""
+"""A conversation's position in a script, which depends only on its messages, so that sessions can share a server."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-# The prompt of a session that is started again, and the message that Claude Code inserts before it (2.1.330).
-_CONTINUE_PROMPT = "Continue from where you left off."
-_INSERTED_RESPONSE = "No response requested."
-# The end of a background task is sent to the model in a reminder that contains this (2.1.330).
-_NOTIFICATION = "[SYSTEM NOTIFICATION"
+from hldctl.rehearsal.conversation import Kind, read_conversation
+from hldctl.rehearsal.script import Script
+from hldctl.rehearsal.steps import AwaitMessage, Fail, Limit, Say, Turn
+
+# The answer to a notification or a message for which the script has none.
+_NOTED: Turn = (Say("Noted."),)
+_WAITING: Turn = (Say("(The script waits for a message.)"),)
+
+
+def refusal(turn: Turn) -> Fail | Limit | None:
+    """Return the step with which this turn refuses requests for some time; None if it answers them."""
+    steps = (step for step in turn if isinstance(step, Limit) or (isinstance(step, Fail) and step.times is not None))
+    return next(steps, None)
+
+
+@dataclass
+class _Place:
+    """A place in the turns of a section: the number of turns that have been played."""
+
+    turns: tuple[Turn, ...]
+    played: int = 0
+
+    @property
+    def awaited(self) -> AwaitMessage | None:
+        """The message that the script waits for."""
+        turns = [turn for turn in self.turns if refusal(turn) is None]
+        step = turns[self.played][0] if self.played < len(turns) else None
+        return step if isinstance(step, AwaitMessage) else None
+
+    def read(self, text: str) -> bool:
+        """Continue after the wait for a message, if this is the one; return whether it is."""
+        is_awaited = self.awaited is not None and self.awaited.text in text
+        self.played += is_awaited
+        return is_awaited
 
 
 @dataclass(frozen=True)
 class Position:
-    """A position in a conversation: the prompt that is being answered, and the number of responses so far."""
+    """A position in a script."""
 
     prompt: str
-    answers: int
-    notification: str = ""
-    """A later message of Claude Code itself, such as the end of a background task."""
-    answers_since: int = 0
-    """The number of responses since the notification."""
+    """What is being answered: the first line of a prompt, or a notification; the same when more is added to it."""
+    turns: tuple[Turn, ...]
+    played: int
+    """The number of these turns that have been played, without those that refuse requests."""
+    otherwise: Turn | None
+    """The answer if there is no further turn, or the script waits for a message; None if the first is an error."""
 
 
-def find_position(messages: list[dict[str, Any]]) -> Position:
+def find_position(messages: list[dict[str, Any]], script: Script) -> Position:
     """Return the position after these messages.
 
-    The prompt is the last user message that is not a tool result, a reminder or a notification.
+    A prompt starts the script or one of its sections, unless the script waits for it. Messages that arrive within a
+    turn are kept until the script waits for one.
     """
-    answers, notification, answers_since = 0, "", 0
-    for message in reversed(messages):
-        text = _prompt_text(message.get("content"))
-        if message.get("role") == "assistant":
-            answers += text.strip() != _INSERTED_RESPONSE
-        elif message.get("role") == "user" and text:
-            if _NOTIFICATION not in text:
-                return Position(text, answers, notification, answers_since)
-            if not notification:
-                notification, answers_since = text, answers
-    return Position("", answers, notification, answers_since)
+    walk = _Walk(script)
+    for entry in read_conversation(messages):
+        walk.step(entry.kind, entry.text)
+    return walk.position()
 
 
-def _prompt_text(content: Any) -> str:
-    if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
-    blocks = [block for block in content or [] if isinstance(block, dict)]
-    if any(block.get("type") == "tool_result" for block in blocks):
-        return ""
-    texts = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
-    # strip(): in a resumed conversation the texts have an additional newline.
-    return "\n".join(text.strip() for text in texts if text.strip() != _CONTINUE_PROMPT and _is_message(text))
+class _Walk:
+    """A walk through a conversation."""
 
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._main = _Place(script.turns)
+        self._aside: _Place | None = None
+        """The answer to a notification, or to a message that the script does not wait for."""
+        self._prompt = ""
+        self._is_answered = True
+        self._is_notified = False
+        self._unread: list[str] = []
 
-def _is_message(text: str) -> bool:
-    """Return whether the text is not a reminder, or is one that contains a notification."""
-    return not text.startswith("<system-reminder>") or _NOTIFICATION in text
+    @property
+    def _place(self) -> _Place:
+        return self._aside or self._main
+
+    def step(self, kind: Kind, text: str) -> None:
+        match kind:
+            case Kind.RESPONSE:
+                self._is_answered = True
+                self._place.played += self._place.awaited is None
+            case Kind.MESSAGE:
+                self._unread.append(text)
+            case Kind.NOTIFICATION:
+                self._notify(text)
+            case Kind.PROMPT:
+                self._begin(text)
+        self._read_messages()
+
+    def _read_messages(self) -> None:
+        while (number := next((n for n, text in enumerate(self._unread) if self._place.read(text)), None)) is not None:
+            del self._unread[: number + 1]
+
+    def _notify(self, text: str) -> None:
+        turns = self._script.section_for(text)
+        self._aside = None if turns is None else _Place(turns)
+        if turns is not None:
+            self._prompt = text
+        self._is_notified = True
+
+    def _begin(self, prompt: str) -> None:
+        if self._is_answered:
+            self._prompt = prompt.partition("\n")[0]
+        self._is_answered = self._is_notified = False
+        if self._aside is not None and self._aside.read(prompt):
+            return
+        self._aside = None
+        if self._main.read(prompt):
+            return
+        if self._main.awaited is None:
+            self._main = _Place(self._script.turns_for(prompt))
+            self._unread.clear()
+        else:
+            self._aside = _Place(self._script.section_for(prompt) or (_NOTED,))
+
+    def position(self) -> Position:
+        place = self._place
+        if self._is_notified:
+            otherwise: Turn | None = _NOTED
+        else:
+            otherwise = None if place.awaited is None else _WAITING
+        return Position(self._prompt, place.turns, place.played, otherwise)

@@ -15,12 +15,13 @@ from collections import deque
 from collections.abc import Mapping
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeGuard
+from typing import Any
 
 from hldctl.rehearsal import responses
-from hldctl.rehearsal.position import find_position
-from hldctl.rehearsal.script import Fail, Hang, Limit, Say, Script, Step, Turn, Wait
+from hldctl.rehearsal.position import Position, find_position, refusal
+from hldctl.rehearsal.script import Script
 from hldctl.rehearsal.state import RefusalRecord
+from hldctl.rehearsal.steps import AwaitMessage, Fail, Hang, Limit, Turn, Wait
 
 _HOST = "127.0.0.1"
 OTHER_API_VARIABLES = (
@@ -39,12 +40,6 @@ OTHER_API_VARIABLES = (
 """Variables that make Claude Code use another API or other credentials (2.1.330)."""
 # The limit of the API itself: https://docs.anthropic.com/en/api/errors#request-size-limits.
 _MAX_REQUEST_BYTES = 32 << 20
-# The response to a notification for which the script has none.
-_NOTED: Turn = (Say("Noted."),)
-
-
-def _is_temporary_failure(step: Step) -> TypeGuard[Fail]:
-    return isinstance(step, Fail) and step.times is not None
 
 
 class RehearsalServer(ThreadingHTTPServer):
@@ -104,24 +99,21 @@ class RehearsalServer(ThreadingHTTPServer):
 
     def next_turn(self, request: dict[str, Any]) -> Turn:
         """Return the script's next turn in this conversation; temporary failures and limits are skipped when over."""
-        current = find_position(request.get("messages", []))
+        current = find_position(request.get("messages", []), self.script)
         user_id = str((request.get("metadata") or {}).get("user_id", ""))
-        if current.notification and (turns := self.script.section_for(current.notification)) is not None:
-            return self._turn((user_id, current.notification), turns, current.answers_since) or _NOTED
-        turn = self._turn((user_id, current.prompt), self.script.turns_for(current.prompt), current.answers)
-        if turn is None and current.notification:
-            return _NOTED
-        return turn or (Fail(400, f"the rehearsal script has no turn {current.answers + 1} for this prompt", None),)
+        turn = self._turn((user_id, current.prompt), current)
+        if turn is None or isinstance(turn[0], AwaitMessage):
+            turn = current.otherwise
+        return turn or (Fail(400, "the rehearsal script has no further answer to this prompt", None),)
 
-    def _turn(self, conversation: tuple[str, str], turns: tuple[Turn, ...], answers: int) -> Turn | None:
+    def _turn(self, conversation: tuple[str, str], position: Position) -> Turn | None:
         played = 0
-        for number, turn in enumerate(turns):
-            refusal = next((step for step in turn if isinstance(step, Limit) or _is_temporary_failure(step)), None)
-            if refusal is not None:
-                if played == answers and (current := self._current_refusal(refusal, repr((conversation, number)))):
+        for number, turn in enumerate(position.turns):
+            if (step := refusal(turn)) is not None:
+                if played == position.played and (current := self._current_refusal(step, repr((conversation, number)))):
                     return (current,)
                 continue
-            if played == answers:
+            if played == position.played:
                 return turn
             played += 1
         return None

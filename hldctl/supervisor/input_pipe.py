@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import struct
 import sys
 import termios
@@ -17,16 +18,17 @@ from hldctl.private_files import PRIVATE_FILE
 
 # The most that an unprivileged process may request on Linux.
 _PIPE_BYTES = 1 << 20
+# Also for reading: without a reader, opening it for writing fails.
+_FLAGS = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class InputPipe:
     """The supervisor's end of the pipe."""
 
-    def __init__(self, files: SessionFiles) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.mkfifo(files.input, PRIVATE_FILE)
-        # Also for reading: without a reader, opening it for writing fails.
-        self._descriptor = os.open(files.input, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    def __init__(self, files: SessionFiles, reader_pid: int | None = None) -> None:
+        """Open the pipe, and create it if needed; `reader_pid` is a Claude Code that reads from it already."""
+        descriptor = _open_of_reader(files, reader_pid)
+        self._descriptor: int = _open_file(files) if descriptor is None else descriptor
         self._rest = b""
 
     def close(self) -> None:
@@ -67,6 +69,23 @@ class InputPipe:
             # Only for those that need it: the kernel limits the sum of a user's pipes.
             with contextlib.suppress(OSError):
                 fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, min(size, _PIPE_BYTES))
+
+
+def _open_file(files: SessionFiles) -> int:
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(files.input, PRIVATE_FILE)
+    return os.open(files.input, _FLAGS)
+
+
+def _open_of_reader(files: SessionFiles, reader_pid: int | None) -> int | None:
+    """Open the pipe as the standard input of its reader, if its file was deleted; return None if that fails."""
+    if not reader_pid or files.input.exists():
+        return None
+    path = f"/proc/{reader_pid}/fd/0"
+    try:
+        return os.open(path, _FLAGS) if stat.S_ISFIFO(os.stat(path).st_mode) else None
+    except OSError:
+        return None
 
 
 def open_for_claude(files: SessionFiles) -> int:

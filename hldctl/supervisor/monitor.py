@@ -124,7 +124,7 @@ class ProcessMonitor:
         process = self._process
         self._is_pipe_new = isinstance(process, SpawnedProcess) and process.input is not None
         if not isinstance(process, SpawnedProcess) or process.input is None:
-            return InputPipe(self._files)
+            return InputPipe(self._files, process.identity.pid)
         pipe, process.input = process.input, None
         return pipe
 

@@ -27,7 +27,8 @@ from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.protocol.launch_report import LaunchReport
 from hldctl.protocol.launch_request import LaunchRequest
-from hldctl.rehearsal.script import Call, ScriptError, Wait, parse
+from hldctl.rehearsal.script import ScriptError, parse
+from hldctl.rehearsal.steps import Call, Wait
 from hldctl.sessions import resume
 from hldctl.store import approvals, file_snapshots, json_view, mcp_servers
 from hldctl.store.events import COLUMNS, Event

@@ -69,6 +69,32 @@ def test_model_is_the_latest() -> None:
     assert subagent.columns()["model"] == "opus"
 
 
+def repeated(message: str, content: str) -> Json:
+    return {"type": "user", "isReplay": True, "uuid": message, "message": {"role": "user", "content": content}}
+
+
+def test_messages_that_begin_a_turn_together_keep_their_own_texts() -> None:
+    init = {"type": "system", "subtype": "init"}
+    joined = [repeated("a", "First"), repeated("b", "Second\nline"), init, repeated("c", "First\nSecond\nline\nThird")]
+    fold = reduce_lines(
+        init, repeated("session", "Hello"), result(), *joined, assistant(text("x")), repeated("d", "First")
+    )
+    contents = [row[4] for row in fold.rows]
+    assert contents == ["First", "Second\nline", "Third", "x", "First"]
+    # Not joined: they were sent one after the other, in the same turn or in turns of their own.
+    alone = [
+        init,
+        repeated("a", "First"),
+        repeated("b", "First\nSecond"),
+        result(),
+        init,
+        repeated("c", "First\nThird"),
+    ]
+    assert [row[4] for row in reduce_lines(*alone).rows] == ["First", "First\nSecond", "First\nThird"]
+    with_query = [repeated("session", "Hello"), init, repeated("a", "Hello\nFirst")]
+    assert [row[4] for row in reduce_lines(*with_query).rows] == ["First"]
+
+
 def test_model_family_is_the_short_name() -> None:
     ids = {"claude-opus-5[1m]": "opus", "claude-3-5-sonnet-20241022": "sonnet", "claude-fable-1": "fable", "gpt": "gpt"}
     assert {model: model_family(model) for model in ids} == ids
