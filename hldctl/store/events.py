@@ -98,7 +98,6 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
         if step.messages:
             progress = [{**each._asdict(), "session_id": session_id} for each in step.messages]
             connection.executemany(messages.APPLY_PROGRESS, progress)
-            connection.executemany(messages.SET_CONTENT, [each for each in progress if each["sequence"] is not None])
             connection.execute(messages.COUNT_PENDING, (session_id,))
             delivered = [(each.at, each.id) for each in step.messages if (each.sequence or 0) > told]
             connection.executemany(messages.PUBLISH, delivered)

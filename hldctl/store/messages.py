@@ -58,13 +58,6 @@ class Progress(NamedTuple):
     answer: str | None = None
 
 
-SET_CONTENT = """
-UPDATE conversation_events SET content = message.text FROM messages AS message
-WHERE conversation_events.session_id = :session_id AND conversation_events.sequence = :sequence
-    AND message.id = :id AND message.text IS NOT NULL
-"""
-"""Give an event the text of its message: Claude Code puts the texts of several messages into that of the last one."""
-
 COUNT_PENDING = f"""
 UPDATE sessions SET pending_messages = (SELECT count(*) FROM messages WHERE session_id = sessions.id AND {_UNDELIVERED})
 WHERE id = ?

@@ -1,7 +1,7 @@
 """The guard of a supervisor: a shell that waits, and starts an adopting supervisor if this one is killed.
 
-Claude Code waits for messages until a supervisor ends it. Without a guard, a session whose supervisor is dead
-would wait for somebody to type a command.
+Without one, Claude Code finishes its turn when its supervisor is killed, and exits; but its end would be recorded, and
+its command at the end be run, only when somebody types a command.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 
-from hldctl.paths import COMMAND_TOKEN
+from hldctl.paths import COMMAND_TOKEN, SessionFiles
 from hldctl.supervisor.command import build_supervisor_command
 
+# Descriptor 9 holds the input pipe open: without a writer, Claude Code would read the end of its input.
 # `read` ends when the supervisor writes a line, or when the kernel closes its end of the pipe. The pause bounds what a
 # machine without memory spends on supervisors that it kills again.
-_SCRIPT = 'read -r line && exit; sleep 1; exec "$@"'
+_SCRIPT = '[ -p "$1" ] && exec 9<>"$1"; shift; read -r line && exit; sleep 1; exec "$@"'
 _DONE = b"done\n"
 
 _pids: set[int] = set()
@@ -23,7 +24,7 @@ _pids: set[int] = set()
 class Guard:
     """A running guard. It costs a process that sleeps, of about 0.2 MB."""
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, session_id: str, files: SessionFiles) -> None:
         """Start the guard; raise OSError if that is impossible."""
         reader, self._writer = os.pipe()
         environment = {name: value for name, value in os.environ.items() if name != COMMAND_TOKEN}
@@ -31,7 +32,7 @@ class Guard:
             with open(os.devnull, "r+b") as nothing:
                 self._pid = os.posix_spawn(
                     "/bin/sh",
-                    ["sh", "-c", _SCRIPT, "hldctl", *build_supervisor_command("adopt", session_id)],
+                    ["sh", "-c", _SCRIPT, "hldctl", str(files.input), *build_supervisor_command("adopt", session_id)],
                     # The marker of supervisors, which belong to no session.
                     environment | {"HLDCTL_SESSION_ID": "supervisor"},
                     file_actions=[

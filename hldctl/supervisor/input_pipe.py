@@ -1,6 +1,8 @@
 """Claude Code's standard input: a named pipe, to which only the session's supervisor writes.
 
-Claude Code holds it open for reading and for writing, so that it never reads an end of the input.
+Claude Code reads the end of its input when no process can write to the pipe any more: neither the supervisor nor its
+guard, which holds it open for the next supervisor. Then Claude Code finishes its turn and exits, so that no session
+waits for a supervisor that will never come.
 """
 
 from __future__ import annotations
@@ -33,6 +35,12 @@ class InputPipe:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+    def discard(self) -> None:
+        """Remove what a Claude Code that is dead has not read: the guard keeps it in the pipe."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._descriptor, _PIPE_BYTES):
+                pass
 
     @property
     def is_writing(self) -> bool:
@@ -71,9 +79,14 @@ class InputPipe:
                 fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, min(size, _PIPE_BYTES))
 
 
-def _open_file(files: SessionFiles) -> int:
+def create(files: SessionFiles) -> None:
+    """Create the pipe if it does not exist."""
     with contextlib.suppress(FileExistsError):
         os.mkfifo(files.input, PRIVATE_FILE)
+
+
+def _open_file(files: SessionFiles) -> int:
+    create(files)
     return os.open(files.input, _FLAGS)
 
 
@@ -90,4 +103,4 @@ def _open_of_reader(files: SessionFiles, reader_pid: int | None) -> int | None:
 
 def open_for_claude(files: SessionFiles) -> int:
     """Return a new descriptor of the pipe, to be Claude Code's standard input."""
-    return os.open(files.input, os.O_RDWR | os.O_CLOEXEC)
+    return os.open(files.input, os.O_RDONLY | os.O_CLOEXEC)

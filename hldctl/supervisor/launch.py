@@ -20,6 +20,7 @@ from hldctl.protocol.restart import load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store import messages, sessions
 from hldctl.store.sessions import Ending
+from hldctl.supervisor import input_pipe
 from hldctl.supervisor.claude_process import SpawnedProcess, spawn
 from hldctl.supervisor.input_files import save_request, write_inputs
 from hldctl.supervisor.input_pipe import InputPipe
@@ -53,6 +54,8 @@ def prepare_files(
             files.log,
         ):
             ensure_exists(path)
+        # For the guard, which starts before Claude Code if the session has to wait.
+        input_pipe.create(files)
         write_inputs(request, files, state)
         if may_wait or request.is_needed_later:
             save_request(request, files)
@@ -96,6 +99,7 @@ def start_claude(
     if conversation_id is not None:
         settings = replace(settings, extra_arguments=command_line.remove_conversation_options(settings.extra_arguments))
     pipe = InputPipe(files)
+    pipe.discard()
     # Idle time counts from here, not from the launch: Claude Code did not run before.
     touch(files.journal)
     try:

@@ -51,7 +51,7 @@ class SessionLifecycle:
 
     def _start_guard(self) -> Guard | None:
         try:
-            return Guard(self._session_id)
+            return Guard(self._session_id, self._files)
         except OSError:
             # Without one, the next command starts an adopting supervisor.
             log_exception()
