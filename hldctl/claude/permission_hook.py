@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hldctl.claude.stream import decode, mapping, sequence, text
 from hldctl.claude.tools import EDITING_TOOLS, SHELL_TOOLS, WEB_FETCH
+from hldctl.states import ASKING_TOOLS
 
 if TYPE_CHECKING:
     from hldctl.claude.edit_rules import Area
@@ -56,6 +57,18 @@ def _suggested_rule(tool_name: str, tool_input: dict[str, Any], suggestions: Any
             if rule.get("toolName") == tool_name and content and subject and _covers(content, tool_name, subject):
                 return content
     return None
+
+
+def call_allowance(
+    tool_name: str, tool_input: dict[str, Any], updated_input: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the decision that allows this call, or runs it with another input.
+
+    For a tool that asks the user, Claude Code 2.1.332 ignores an allowance without an input, and waits.
+    """
+    if updated_input is None and tool_name in ASKING_TOOLS:
+        return allowance(tool_input)
+    return allowance(updated_input)
 
 
 def allowance(updated_input: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class ReducerState:
     is_idle: bool = False
     """True if Claude Code waits for a message: no turn and no background task runs."""
     last_activity_at: int | None = None
+    host_requests: dict[str, str] = field(default_factory=dict)
+    """Requests for permission that Claude Code waits for, by id: the tool call."""
     tasks: dict[str, dict[str, Any]] | None = None
     """The tasks that run in the background, by id; None if there never were any."""
     background_calls: dict[str, str] = field(default_factory=dict)
