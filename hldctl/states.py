@@ -56,6 +56,18 @@ class ApprovalStatus(StrEnum):
     EXPIRED = "expired"
 
 
+class ApprovalKind(StrEnum):
+    """What a request asks the user for."""
+
+    PERMISSION = "permission"
+    QUESTION = "question"
+    PLAN = "plan"
+
+
+ASKING_TOOLS = {"AskUserQuestion": ApprovalKind.QUESTION, "ExitPlanMode": ApprovalKind.PLAN}
+"""The tools of Claude Code with which the model asks the user; all others need permission at most."""
+
+
 class InputKind(StrEnum):
     """What is written to a running Claude Code."""
 

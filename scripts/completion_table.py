@@ -25,6 +25,7 @@ _SESSIONS = {
     "approvals": SessionFilter.ASKING,
     "approve": SessionFilter.ASKING,
     "deny": SessionFilter.ASKING,
+    "answer": SessionFilter.ASKING,
 }
 
 _OPTIONS: dict[str, Takes] = {
@@ -46,6 +47,7 @@ _METAVARS: dict[str, Takes | dict[str, Takes]] = {
     "KEY": list(schema.KEYS),
     "VALUE": _values(),
     "APPROVAL": Kind.REQUEST,
+    "REQUEST": Kind.REQUEST,
     "DIR": Kind.DIRECTORY,
     "FILE": Kind.FILE,
     "FILE|JSON": Kind.FILE,

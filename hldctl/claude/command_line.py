@@ -39,12 +39,13 @@ def build_command(
     *,
     conversation: Sequence[str],
     hooked: bool,
+    asks: bool = False,
     rehearsed: bool = False,
 ) -> list[str]:
     """Return the command that runs Claude Code with these settings.
 
     `conversation` is the result of one of the functions below. `hooked` is True if hldctl answers permission requests,
-    and `rehearsed` if a rehearsal's script is played.
+    `asks` if a user does, and `rehearsed` if a rehearsal's script is played.
     """
     arguments = [binary, "-p", *_list_options(settings), *conversation]
     arguments += _single_value_options(settings)
@@ -62,6 +63,9 @@ def build_command(
     if hooked and settings.permission_mode is None:
         # The default without this option differs between releases, and in some of them a server decides.
         arguments += ["--permission-mode", "default"]
+    if asks:
+        # Without it, the model has no tool for questions. What it would write to us goes to the hook as well (2.1.332).
+        arguments += ["--permission-prompt-tool", "stdio"]
     # These come last: they end a list before them, and separate it from the user's own arguments.
     arguments += input_messages.OPTIONS
     return [*arguments, "--output-format", "stream-json", "--verbose", *settings.extra_arguments]

@@ -119,6 +119,15 @@ def control_response(event: JsonObject) -> ControlResponse | None:
     return ControlResponse(request_id, (text(response.get("error")) or "no reason given") if is_refused else None)
 
 
+def permission_request(event: JsonObject) -> tuple[str, str] | None:
+    """Return the id and the tool call of a request for permission, which goes to the hook as well; None for others."""
+    request = mapping(event.get("request"))
+    request_id, tool_id = text(event.get("request_id")), text(request.get("tool_use_id"))
+    if request.get("subtype") != "can_use_tool" or request_id is None:
+        return None
+    return request_id, tool_id or ""
+
+
 def is_known(event: JsonObject) -> bool:
     """Return whether hldctl knows this kind of line, even if it ignores it."""
     kind = event.get("type")

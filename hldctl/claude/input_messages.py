@@ -40,6 +40,14 @@ def is_own_message(message_id: str) -> bool:
     return message_id[14:15] == "5"
 
 
+def decision_line(request_id: str, decision: dict[str, Any], tool_input: dict[str, Any]) -> bytes:
+    """Return the line that answers a request for permission; `tool_input` is that of the call."""
+    # Here, an allowance without an input is invalid.
+    response = {"updatedInput": tool_input, **decision} if decision.get("behavior") == "allow" else decision
+    answer = {"subtype": "success", "request_id": request_id, "response": response}
+    return _line({"type": "control_response", "response": answer})
+
+
 def end_line(request_id: str) -> bytes:
     """Return the line that ends an idle Claude Code."""
     return _line({"type": "control_request", "request_id": request_id, "request": {"subtype": "end_session"}})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hldctl.claude.stream import decode, mapping, sequence, text
 from hldctl.claude.tools import EDITING_TOOLS, SHELL_TOOLS, WEB_FETCH
+from hldctl.states import ASKING_TOOLS
 
 if TYPE_CHECKING:
     from hldctl.claude.edit_rules import Area
@@ -19,6 +20,9 @@ _EVENT = "PermissionRequest"
 _TIMEOUT_SECONDS = 2_000_000
 # Arguments of a shell tool that have no effect on how the command runs, and the command itself.
 _NEUTRAL_ARGUMENTS = frozenset({"command", "description", "timeout"})
+# What Claude Code suggests if it asks because of a path that a command writes to. With `--permission-prompt-tool stdio`
+# it suggests a prefix as well (2.1.332), such as `rm made *` for `rm made`, which allows more than anybody expects.
+_PATH_SUGGESTIONS = frozenset({"addDirectories", "setMode"})
 _OFF_BY_DEFAULT = frozenset({"dangerouslyDisableSandbox", "run_in_background"})
 # The wildcards for any further words in a rule, in 2.1.330 and before.
 _WILDCARDS = (" *", ":*")
@@ -48,7 +52,10 @@ def parse_request(line: bytes) -> Request:
 def _suggested_rule(tool_name: str, tool_input: dict[str, Any], suggestions: Any) -> str | None:
     """Return the first suggestion that would allow this call; unknown and unrelated ones are ignored."""
     subject = _subject(tool_name, tool_input)
-    for suggestion in map(mapping, sequence(suggestions) if subject else ()):
+    suggested = list(map(mapping, sequence(suggestions) if subject else ()))
+    if tool_name in SHELL_TOOLS and any(suggestion.get("type") in _PATH_SUGGESTIONS for suggestion in suggested):
+        return None
+    for suggestion in suggested:
         if suggestion.get("type") != "addRules" or suggestion.get("behavior") != "allow":
             continue
         for rule in map(mapping, sequence(suggestion.get("rules"))):
@@ -56,6 +63,18 @@ def _suggested_rule(tool_name: str, tool_input: dict[str, Any], suggestions: Any
             if rule.get("toolName") == tool_name and content and subject and _covers(content, tool_name, subject):
                 return content
     return None
+
+
+def call_allowance(
+    tool_name: str, tool_input: dict[str, Any], updated_input: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the decision that allows this call, or runs it with another input.
+
+    For a tool that asks the user, Claude Code 2.1.332 ignores an allowance without an input, and waits.
+    """
+    if updated_input is None and tool_name in ASKING_TOOLS:
+        return allowance(tool_input)
+    return allowance(updated_input)
 
 
 def allowance(updated_input: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -30,6 +30,7 @@ COMMANDS = {
     "approvals": "approvals",
     "approve": "approve",
     "deny": "deny",
+    "answer": "answer",
     "events": "events",
     "export": "export",
     "top": "top",

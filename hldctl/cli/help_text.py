@@ -9,7 +9,7 @@ from hldctl.errors import ExitCode
 SECTIONS = {
     "Sessions": ("launch", "continue", "send", "close", "wait", "interrupt", "set"),
     "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats"),
-    "Permissions": ("approvals", "approve", "deny"),
+    "Permissions": ("approvals", "approve", "deny", "answer"),
     "Maintenance": ("rm", "prune", "config", "doctor"),
 }
 
@@ -94,6 +94,13 @@ EXAMPLES = {
         Example("Deny a call, and give the model a reason", "hldctl deny 3f2a --message 'Not on the main branch.'"),
         Example("Deny all requests of a session, and interrupt it", "hldctl deny --all --session last --interrupt"),
     ),
+    "answer": (
+        Example("Take the second choice", "hldctl answer 3f2a 2"),
+        Example("Take several choices of a multiple choice", "hldctl answer 3f2a 1 3"),
+        Example(
+            "Answer two questions, one in your own words", "hldctl answer 3f2a --question 1=2 --question 2='Both.'"
+        ),
+    ),
     "events": (
         Example("New events from now on", "hldctl events -f --new"),
         Example("Status changes, for a script", "hldctl events -f --new --type session_status_changed --json"),
@@ -131,6 +138,7 @@ VALUE_FORMS = {
     "ID": "The id of a session, its first characters (at least 4), its name, or `last` for the newest session. Of "
     "several sessions with a name, the running one is meant, then a queued one, then the newest.",
     "APPROVAL": "The id of a permission request, or its first characters (at least 4).",
+    "REQUEST": "The id of a question, or its first characters (at least 4).",
     "AGE": "30d, 12h, 90m or 45s; a number without a unit is an error.",
     "DURATION": "90s, 30m, 2h, 1h30m or 7d; a number without a unit is in seconds.",
 }
@@ -161,6 +169,7 @@ _MORE_EXIT_CODES = {
     "set": (_SESSION, _STATE),
     "approve": (_SESSION, _STATE),
     "deny": (_SESSION, _STATE),
+    "answer": (_SESSION, _STATE),
     "rm": (_SESSION, _STATE),
     "show": (_SESSION,),
     "tail": (*_OUTCOMES, _SESSION),

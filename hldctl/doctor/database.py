@@ -16,7 +16,7 @@ from hldctl.store import sessions
 from hldctl.store.database import open_database, open_for_reading
 from hldctl.store.recovery import integrity, salvage
 from hldctl.store.recovery.salvage import DamagedCopy, RecoveredRows, SessionRow
-from hldctl.supervisor.pending_hooks import expire_abandoned
+from hldctl.supervisor.hooks.pending_hooks import expire_abandoned
 
 _ADVICE = "Run `hldctl doctor --fix`: it sets the file aside and rebuilds the database from the sessions' journals."
 # The data that only the database holds, not the journals.

@@ -26,6 +26,7 @@ _OTHER_KINDS = "other"
 _NOTE = EventType.SYSTEM
 _MAX_SUBAGENTS = 100
 _MAX_READS = 1000
+_MAX_HOST_REQUESTS = 100
 
 
 def _digest(value: JsonObject) -> bytes:
@@ -154,6 +155,7 @@ class Reducer:
         state.turn_ended_at = None
         joined_messages.end_turn(state)
         state.background_calls.clear()
+        state.host_requests.clear()
         if state.tasks is not None:
             state.tasks = {}
 
@@ -213,11 +215,16 @@ class Reducer:
         elif kind == "command_lifecycle":
             if (message_id := events.acknowledged_message(event)) is not None:
                 self.messages.append(Progress(message_id, arrived_at))
+        elif kind in ("control_request", "control_cancel_request"):
+            self._apply_host_request(event)
         elif kind == "control_response":
             if (response := events.control_response(event)) is not None:
+                self.state.host_requests.pop(response.request_id, None)
                 self.messages.append(Progress(response.request_id, arrived_at, answer=response.error))
         elif event.get("subtype") == "session_state_changed":
             self.state.is_idle = event.get("state") == "idle"
+            if self.state.is_idle:
+                self.state.host_requests.clear()
         elif kind == "rate_limit_event":
             self.state.limit_resets_at = events.limit_resets_at(event)
         elif event.get("subtype") == "init":
@@ -231,6 +238,15 @@ class Reducer:
         current = self.state.model_id
         if model_id and current and model_family(model_id) != model_family(current):
             self.state.model_id = model_id
+
+    def _apply_host_request(self, event: JsonObject) -> None:
+        """Record a request for permission until it is withdrawn: normally the hook's answer comes first."""
+        if (request := events.permission_request(event)) is not None:
+            request_id, tool_id = request
+            self.state.host_requests[request_id] = tool_id
+            _drop_oldest(self.state.host_requests, _MAX_HOST_REQUESTS)
+        else:
+            self.state.host_requests.pop(text(event.get("request_id")) or "", None)
 
     def _apply_usage(self, event: JsonObject) -> None:
         message = mapping(event.get("message"))

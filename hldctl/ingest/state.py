@@ -61,6 +61,8 @@ class ReducerState:
     """The length of the messages that were repeated before the turn began, and their checksum."""
     waiting_checksum: int = 0
     last_activity_at: int | None = None
+    host_requests: dict[str, str] = field(default_factory=dict)
+    """Requests for permission that Claude Code waits for, by id: the tool call."""
     tasks: dict[str, dict[str, Any]] | None = None
     """The tasks that run in the background, by id; None if there never were any."""
     background_calls: dict[str, str] = field(default_factory=dict)

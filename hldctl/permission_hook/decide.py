@@ -12,7 +12,7 @@ import apsw
 from hldctl.claude import permission_hook
 from hldctl.claude.permission_hook import Request
 from hldctl.claude.tools import EDITING_TOOLS
-from hldctl.states import ENDED, ApprovalStatus, FeedType
+from hldctl.states import ASKING_TOOLS, ENDED, ApprovalKind, ApprovalStatus, FeedType
 from hldctl.store import approvals, feed_writer
 from hldctl.store.approvals import Approval, SessionSettings
 
@@ -51,7 +51,9 @@ def decide(request: Request, session_id: str, home: str) -> Decision | Undecided
         with connection:
             is_recorded = approvals.record_request(connection, approval, settings.working_dir)
         _signal_change(home, session_id)
-        return permission_hook.allowance() if is_recorded else permission_hook.denial(SESSION_ENDED)
+        if not is_recorded:
+            return permission_hook.denial(SESSION_ENDED)
+        return permission_hook.call_allowance(request.tool_name, request.tool_input)
     if not settings.approvals:
         return None
     return Undecided(connection, _pending_approval(request, session_id, settings, now), settings)
@@ -77,10 +79,12 @@ def open_database(path: str) -> apsw.Connection:
 def matching_rule(
     connection: apsw.Connection, session_id: str, settings: SessionSettings, request: Request, now: int, home: str
 ) -> str | None:
-    """Return a description of the rule that allows the call now; None if a user has to decide.
+    """Return a description of the rule that allows the call now; None if a user has to decide, as about a question.
 
     `now` is in milliseconds since 1970, `home` is the state directory.
     """
+    if ASKING_TOOLS.get(request.tool_name) is ApprovalKind.QUESTION:
+        return None
     if settings.dangerously_skip_permissions:
         expires_at = settings.dangerously_skip_permissions_expires_at
         if expires_at is None or now < expires_at:

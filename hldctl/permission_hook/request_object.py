@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hldctl.claude import permission_hook
+from hldctl.claude import permission_hook, questions
+from hldctl.states import ApprovalKind
 from hldctl.store.approvals import Approval, approval_object
 
 
 def request_object(request: Approval) -> dict[str, Any]:
     """Return the object, with the input that the tool ran with if an answer changed it."""
-    answer = json.loads(request.answer or "null")
-    return approval_object(request) | {"updated_input": permission_hook.updated_input(answer)}
+    values = approval_object(request)
+    changed = permission_hook.updated_input(json.loads(request.answer or "null"))
+    is_question = request.kind is ApprovalKind.QUESTION
+    return values | {
+        "updated_input": None if changed == values["tool_input"] else changed,
+        "kind": request.kind,
+        "questions": [questions.question_object(each) for each in questions.parse_questions(values["tool_input"])]
+        if is_question
+        else None,
+        "answers": questions.answers_in(changed) if is_question else None,
+    }

@@ -8,16 +8,16 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
-from hldctl.claude import permission_hook
+from hldctl.claude import permission_hook, questions
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.permission_hook.decide import SESSION_ENDED, matching_rule
 from hldctl.permission_hook.notify import Notifier
 from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE, touch
-from hldctl.states import ApprovalStatus
+from hldctl.states import ApprovalKind, ApprovalStatus
 from hldctl.store import approvals
 from hldctl.store.approvals import Approval, SessionSettings
 from hldctl.system.clock import current_time_ms
@@ -27,6 +27,7 @@ from hldctl.system.watcher import Wakeup
 # How often to check the database without a wake-up: a command may be killed between its commit and its signal.
 _POLL_SECONDS = 5.0
 _UNANSWERED = "Nobody answered the permission request in time."
+_UNANSWERED_QUESTION = "Nobody answered the question in time."
 
 
 class _Terminated(BaseException):
@@ -74,8 +75,8 @@ def _wait(
 ) -> dict[str, Any]:
     claude_pid = os.environ.get("CLAUDE_PID", "")
     claude = identify(int(claude_pid) if claude_pid.isdecimal() else os.getppid())
-    timeout_ms = settings.approval_timeout_ms
-    deadline = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
+    timeout = _timeout(approval, settings)
+    deadline = None if timeout is None else time.monotonic() + timeout.milliseconds / 1000
     notifier = Notifier(settings.on_approval, approval, files, _token(connection, settings, approval))
     wakeup = Wakeup([files.answer_signal(approval.id)], [claude.pid] if claude is not None else [])
     try:
@@ -90,8 +91,8 @@ def _wait(
             if claude is None or not is_running(claude):
                 return _expire(connection, approval, files, "Claude Code ended")
             remaining = _POLL_SECONDS if deadline is None else deadline - time.monotonic()
-            if remaining <= 0:
-                _time_out(connection, approval, files, allows=bool(settings.approval_timeout_allows))
+            if remaining <= 0 and timeout is not None:
+                _resolve(connection, approval, files, timeout.status, timeout.decision, timeout.comment)
                 continue
             wakeup.wait(min(remaining, _POLL_SECONDS))
             notifier.reap()
@@ -121,7 +122,8 @@ def _resolve_by_new_rule(connection: apsw.Connection, approval: Approval, files:
         or (rule := matching_rule(connection, approval.session_id, settings, request, current_time_ms(), home)) is None
     ):
         return False
-    _resolve(connection, approval, files, ApprovalStatus.APPROVED, permission_hook.allowance(), rule)
+    decision = permission_hook.call_allowance(request.tool_name, request.tool_input)
+    _resolve(connection, approval, files, ApprovalStatus.APPROVED, decision, rule)
     return True
 
 
@@ -133,11 +135,45 @@ def _recorded_decision(approval: Approval) -> dict[str, Any]:
     return decision
 
 
-def _time_out(connection: apsw.Connection, approval: Approval, files: SessionFiles, *, allows: bool) -> None:
-    decision = permission_hook.allowance() if allows else permission_hook.denial(_UNANSWERED)
-    status = ApprovalStatus.APPROVED if allows else ApprovalStatus.DENIED
-    comment = f"{'allowed' if allows else 'denied'} by --approval-timeout"
-    _resolve(connection, approval, files, status, decision, comment)
+class _Timeout(NamedTuple):
+    """What happens to a request that nobody answers, and after how long."""
+
+    milliseconds: int
+    status: ApprovalStatus
+    decision: dict[str, Any]
+    comment: str
+
+
+def _timeout(approval: Approval, settings: SessionSettings) -> _Timeout | None:
+    """Return the timeout of a request; None if it waits for as long as its session lives."""
+    tool_input = json.loads(approval.tool_input)
+    if approval.kind is ApprovalKind.QUESTION:
+        return _question_timeout(tool_input, settings)
+    if settings.approval_timeout_ms is None:
+        return None
+    if settings.approval_timeout_allows:
+        decision = permission_hook.call_allowance(approval.tool_name, tool_input)
+        comment = "allowed by --approval-timeout"
+        return _Timeout(settings.approval_timeout_ms, ApprovalStatus.APPROVED, decision, comment)
+    return _denial_at(settings.approval_timeout_ms, _UNANSWERED, "--approval-timeout")
+
+
+def _question_timeout(tool_input: dict[str, Any], settings: SessionSettings) -> _Timeout | None:
+    if settings.question_timeout_ms is None:
+        # A question cannot be allowed, only answered.
+        timeout_ms = settings.approval_timeout_ms
+        return None if timeout_ms is None else _denial_at(timeout_ms, _UNANSWERED_QUESTION, "--approval-timeout")
+    if settings.question_timeout_takes_first:
+        answers = questions.first_choices(questions.parse_questions(tool_input))
+        decision = permission_hook.allowance(questions.answered_input(tool_input, answers))
+        comment = "answered by --question-timeout"
+        return _Timeout(settings.question_timeout_ms, ApprovalStatus.APPROVED, decision, comment)
+    return _denial_at(settings.question_timeout_ms, _UNANSWERED_QUESTION, "--question-timeout")
+
+
+def _denial_at(milliseconds: int, message: str, option: str) -> _Timeout:
+    denial = permission_hook.denial(message)
+    return _Timeout(milliseconds, ApprovalStatus.DENIED, denial, f"denied by {option}")
 
 
 def _resolve(

@@ -18,7 +18,7 @@ from hldctl.states import InputKind
 from hldctl.store import scheduler, sessions
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
-from hldctl.supervisor.pending_hooks import wake_hooks
+from hldctl.supervisor.hooks.pending_hooks import wake_hooks
 from hldctl.system.clock import current_time_ms
 
 SKIPPING_OFF: dict[str, Any] = {

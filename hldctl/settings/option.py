@@ -13,7 +13,15 @@ from dataclasses import Field, field, fields
 from enum import Enum, StrEnum, auto
 from typing import Any, NamedTuple
 
-from hldctl.settings.values import approval_timeout, dollars, integer, limit_ms, milliseconds, tool_names
+from hldctl.settings.values import (
+    approval_timeout,
+    dollars,
+    integer,
+    limit_ms,
+    milliseconds,
+    question_timeout,
+    tool_names,
+)
 
 
 class Kind(NamedTuple):
@@ -55,6 +63,7 @@ DOLLARS = Kind(
     "USD",
 )
 APPROVAL_TIMEOUT = Kind("a text such as {example}", _is_text, approval_timeout, "DURATION=deny|allow")
+QUESTION_TIMEOUT = Kind("a text such as {example}", _is_text, question_timeout, "DURATION=first|deny")
 TEXTS = Kind(
     "a list of texts such as {example}",
     lambda value: type(value) is list and all(map(_is_word, value)),

@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hldctl.settings.option import APPROVAL_TIMEOUT, COMMAND, DURATION, FIRST, FLAG, HIDDEN, Option, Section, setting
-from hldctl.settings.values import ApprovalTimeout
+from hldctl.settings.option import (
+    APPROVAL_TIMEOUT,
+    COMMAND,
+    DURATION,
+    FIRST,
+    FLAG,
+    HIDDEN,
+    QUESTION_TIMEOUT,
+    Option,
+    Section,
+    setting,
+)
+from hldctl.settings.values import ApprovalTimeout, QuestionTimeout
 
 
 def _skip(skip: bool, now: int) -> dict[str, Any]:
@@ -19,6 +30,10 @@ def _skip_for(duration_ms: int, now: int) -> dict[str, Any]:
 
 def _time_out(timeout: ApprovalTimeout, now: int) -> dict[str, Any]:
     return {"approval_timeout_ms": timeout.milliseconds, "approval_timeout_allows": timeout.allows}
+
+
+def _time_out_question(timeout: QuestionTimeout, now: int) -> dict[str, Any]:
+    return {"question_timeout_ms": timeout.milliseconds, "question_timeout_takes_first": timeout.takes_first}
 
 
 # Nothing compares or prints it, and every command would pay for the creation of these methods.
@@ -92,6 +107,22 @@ class Permissions:
         trusted=True,
     )
     approval_timeout_allows: bool | None = setting(None, exposure=HIDDEN, trusted=True)
+    question_timeout_ms: int | None = setting(
+        None,
+        Option(
+            "question_timeout",
+            QUESTION_TIMEOUT,
+            "What to do with an unanswered question of the model, and when: 10m=first takes the first choice.",
+            config="What happens to a question that nobody answers, and after how long, as with --question-timeout. "
+            "Without it, --approval-timeout denies a question, too.",
+            example='"10m=first"',
+            resolve=_time_out_question,
+            section=Section.PERMISSIONS,
+        ),
+        exposure=HIDDEN,
+        trusted=True,
+    )
+    question_timeout_takes_first: bool | None = setting(None, exposure=HIDDEN, trusted=True)
     on_approval: str | None = setting(
         None,
         Option(

@@ -25,6 +25,21 @@ def approval_timeout(text: str) -> ApprovalTimeout:
     return ApprovalTimeout(int(durations.parse_seconds(length) * 1000), outcome == "allow")
 
 
+class QuestionTimeout(NamedTuple):
+    """What happens to a question that nobody answers."""
+
+    milliseconds: int
+    takes_first: bool
+
+
+def question_timeout(text: str) -> QuestionTimeout:
+    """Parse `DURATION=first` or `DURATION=deny`; raise BadUsage for anything else."""
+    length, _, outcome = text.partition("=")
+    if outcome not in ("first", "deny"):
+        raise BadUsage(f"{text!r} is not a question timeout; write 10m=first or 10m=deny.")
+    return QuestionTimeout(int(durations.parse_seconds(length) * 1000), outcome == "first")
+
+
 def tool_names(text: str) -> list[str]:
     """Split a list of tools at the commas outside of parentheses, as in `Read,Bash(git log:*, git diff:*)`."""
     parts, depth, current = [], 0, ""

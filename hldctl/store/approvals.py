@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from hldctl.states import ENDED, ApprovalStatus, FeedType, Status
+from hldctl.states import ASKING_TOOLS, ENDED, ApprovalKind, ApprovalStatus, FeedType, Status
 from hldctl.store import feed_writer
 
 
@@ -38,6 +38,11 @@ class Approval(NamedTuple):
     answered_from: str | None = None
     """A JSON object that describes the process that answered; None unless a command gave the answer."""
 
+    @property
+    def kind(self) -> ApprovalKind:
+        """What the request asks the user for."""
+        return ASKING_TOOLS.get(self.tool_name, ApprovalKind.PERMISSION)
+
 
 class SessionSettings(NamedTuple):
     """The current settings of a session that decide a request."""
@@ -53,6 +58,8 @@ class SessionSettings(NamedTuple):
     dangerously_skip_permissions_expires_at: int | None
     approval_timeout_ms: int | None
     approval_timeout_allows: int | None
+    question_timeout_ms: int | None
+    question_timeout_takes_first: int | None
     on_approval: str | None
     launched_within: str | None
 
@@ -143,6 +150,13 @@ def pending_approvals(connection: apsw.Connection, session_id: str | None = None
     return [Approval._make(row) for row in connection.execute(query, parameters)]
 
 
+def call_approval(connection: apsw.Connection, session_id: str, tool_use_id: str) -> Approval | None:
+    """Return the request about this tool call; None if there is none, or its call is not known yet."""
+    query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? AND tool_use_id = ?"
+    row = connection.execute(query, (session_id, tool_use_id)).fetchone()
+    return None if row is None else Approval._make(row)
+
+
 def session_approvals(connection: apsw.Connection, session_id: str) -> list[Approval]:
     """Return all requests of a session, oldest first."""
     query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? ORDER BY created_at, rowid"
@@ -211,7 +225,7 @@ def settle(
     decided = {tool_use_id: statuses[decisions[tool_use_id]] for tool_use_id in recorded if tool_use_id in decisions}
     contradicted = [tool_use_id for tool_use_id, status in decided.items() if recorded[tool_use_id] != status]
     for tool_use_id in contradicted:
-        approval = _call_approval(connection, session_id, tool_use_id)
+        approval = call_approval(connection, session_id, tool_use_id)
         # The exchange for another call may have settled this one, too.
         if approval is None or approval.status == decided[tool_use_id]:
             continue
@@ -224,12 +238,6 @@ def waited_ms(connection: apsw.Connection, session_id: str, tool_use_id: str) ->
     query = "SELECT sum(responded_at - created_at) FROM approvals WHERE session_id = ? AND tool_use_id = ?"
     row = connection.execute(query, (session_id, tool_use_id)).fetchone()
     return int((row and row[0]) or 0)
-
-
-def _call_approval(connection: apsw.Connection, session_id: str, tool_use_id: str) -> Approval | None:
-    query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? AND tool_use_id = ?"
-    row = connection.execute(query, (session_id, tool_use_id)).fetchone()
-    return None if row is None else Approval._make(row)
 
 
 def _exchange_calls(

@@ -283,6 +283,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN keep_open INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE sessions ADD COLUMN pending_messages INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        "ALTER TABLE sessions ADD COLUMN question_timeout_ms INTEGER",
+        "ALTER TABLE sessions ADD COLUMN question_timeout_takes_first INTEGER",
+    ),
 )
 
 

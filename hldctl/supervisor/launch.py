@@ -148,6 +148,7 @@ def _claude_command(
         files,
         conversation=_conversation_arguments(request, conversation_id),
         hooked=request.has_hook,
+        asks=request.has_hook and request.permissions.approvals,
         rehearsed=is_rehearsal,
     )
     return [*_rehearsal_command(files), *command] if is_rehearsal else command

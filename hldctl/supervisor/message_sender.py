@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from hldctl.claude import input_messages
 from hldctl.ingest.state import ReducerState
 from hldctl.paths import StateDirectory
@@ -30,6 +32,7 @@ class MessageSender:
         self._is_idle = session.status == Status.IDLE
         self._pipe = pipe
         self._has_asked_to_end = False
+        self._lines = deque[bytes]()
         if not is_new:
             messages.requeue_unacknowledged(session.id)
 
@@ -43,13 +46,19 @@ class MessageSender:
         """True if the session is kept open and waits for a message."""
         return self._is_idle
 
+    def enqueue_line(self, line: bytes) -> None:
+        """Write a line that is not a message before the next message."""
+        self._lines.append(line)
+
     def advance(self, state: ReducerState) -> None:
         """Write the next message, if Claude Code has read the last one; end an idle Claude Code without messages."""
         if self._pipe.is_writing:
             self._pipe.write_rest()
         if self._has_asked_to_end or not self._pipe.is_empty:
             return
-        if (message := messages.next_pending(self._session_id)) is not None:
+        if self._lines:
+            self._pipe.write(self._lines.popleft())
+        elif (message := messages.next_pending(self._session_id)) is not None:
             if message.kind != InputKind.MESSAGE or self._has_slot():
                 messages.mark_sent(message.id)
                 self._pipe.write(_line(message))

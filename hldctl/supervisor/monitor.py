@@ -19,10 +19,11 @@ from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import retry_policy
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit, SpawnedProcess
+from hldctl.supervisor.hooks.orphaned_requests import OrphanedRequests
+from hldctl.supervisor.hooks.pending_hooks import expire_abandoned, waiting_hooks
 from hldctl.supervisor.input_pipe import InputPipe
 from hldctl.supervisor.message_sender import MessageSender
 from hldctl.supervisor.outcome import decide
-from hldctl.supervisor.pending_hooks import expire_abandoned, waiting_hooks
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.supervisor.retry_loop import retry_until_success
 from hldctl.supervisor.termination import StopSequence, descendants, end_descendants, reap
@@ -41,6 +42,8 @@ _ABNORMAL_REASONS = frozenset(
 _POLL_SECONDS = 5.0
 # Interval of writing more of a message that is longer than the pipe.
 _WRITE_SECONDS = 0.01
+# Interval of checking whether a request has a hook.
+_HOOK_SECONDS = 1.0
 _NS_PER_SECOND = 1_000_000_000
 
 
@@ -81,6 +84,7 @@ class ProcessMonitor:
         self._start_timeouts()
         with closing(self._open_ingester()) as ingester, closing(self._take_pipe()) as pipe:
             self._sender = MessageSender(self._state, self._session(), pipe, is_new=self._is_pipe_new)
+            self._orphaned_requests = OrphanedRequests(self._session_id, self._process)
             # Memory that only the start needed.
             malloc.release_free_memory()
             while True:
@@ -113,6 +117,7 @@ class ProcessMonitor:
             self._expire_hooks()
             on_caught_up()
             if self._interrupt is None:
+                self._answer_orphaned_requests(ingester)
                 self._sender.advance(ingester.state)
             if self._hooks != watched_hooks:
                 return None
@@ -195,6 +200,8 @@ class ProcessMonitor:
         """Return the seconds to wait for an event."""
         if self._sender.is_writing:
             return _WRITE_SECONDS
+        if self._orphaned_requests.is_checking:
+            return _HOOK_SECONDS
         seconds_left = self._timeouts.seconds_left() if self._interrupt is None else self._stop.advance()
         return _POLL_SECONDS if seconds_left is None else min(seconds_left, _POLL_SECONDS)
 
@@ -203,6 +210,11 @@ class ProcessMonitor:
         if not all(map(is_running, self._hooks.values())):
             expire_abandoned(self._state, self._session_id)
             self._hooks = waiting_hooks(self._session_id)
+
+    def _answer_orphaned_requests(self, ingester: Ingester) -> None:
+        """Answer the requests of hooks that were killed: Claude Code waits for an answer on its input, too."""
+        for line in self._orphaned_requests.answer_lines(ingester.state.host_requests):
+            self._sender.enqueue_line(line)
 
     def _end_session(self, exit: Exit) -> None:
         with closing(self._open_ingester()) as ingester:

@@ -46,6 +46,11 @@ def test_suggestion_counts_if_it_would_allow_the_same_call() -> None:
     assert suggested_rule("Read", {"file_path": "/tmp/a"}, suggestion("//tmp/**", tool="Read")) is None
 
 
+@pytest.mark.parametrize("kind", ["addDirectories", "setMode"])
+def test_prefix_suggested_beside_a_path_does_not_count(kind: str) -> None:
+    assert suggested_rule("Bash", bash("rm made"), suggestion("rm made *"), {"type": kind}) is None
+
+
 @pytest.mark.parametrize(
     ("tool", "tool_input", "suggested", "rule"),
     [

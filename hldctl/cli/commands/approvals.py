@@ -16,7 +16,7 @@ from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.permission_hook.request_object import request_object
 from hldctl.sessions.permissions import answers, requests
-from hldctl.states import ApprovalStatus
+from hldctl.states import ApprovalKind, ApprovalStatus
 from hldctl.store.approvals import Approval
 from hldctl.store.database import open_for_reading
 
@@ -87,7 +87,8 @@ def _print_table(state: StateDirectory, approvals: Sequence[Approval], *, answer
 def _print_full(state: StateDirectory, approvals: Iterable[Approval]) -> None:
     # Imported here: a list needs none of these.
     from hldctl.cli.render.requests import permission_answer
-    from hldctl.cli.render.requests.permission_request import Line, describe_request, lasting_rule_text
+    from hldctl.cli.render.requests.line import Line
+    from hldctl.cli.render.requests.permission_request import describe_request, lasting_rule_text
     from hldctl.cli.terminal.programs import open_pager
     from hldctl.store import sessions
 
@@ -96,7 +97,7 @@ def _print_full(state: StateDirectory, approvals: Iterable[Approval]) -> None:
         for number, approval in enumerate(approvals):
             lines = describe_request(approval, sessions.get(approval.session_id))
             lines += permission_answer.describe(approval, at_terminal=at_terminal)
-            if approval.status == ApprovalStatus.PENDING:
+            if approval.status == ApprovalStatus.PENDING and approval.kind is ApprovalKind.PERMISSION:
                 lines.append(Line(f"--always would allow {lasting_rule_text(state, approval)}", "dim"))
             for line in [*([Line("")] if number else []), *lines]:
                 output.print_data(line.printed)

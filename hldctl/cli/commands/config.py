@@ -20,6 +20,7 @@ from hldctl.sessions.permissions import caller
 _TEXT_IF_UNSET = {
     "approvals": "at a terminal",
     "approval_timeout": "no limit",
+    "question_timeout": "no limit",
     "model": "Claude Code's own",
     "permission_mode": "Claude Code's own",
     "prune": "never",

@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
+from hldctl.claude import questions
 from hldctl.cli.output import escape_control_chars, one_line
 from hldctl.cli.render.events import edit_diff, tool_calls, tool_result
 from hldctl.cli.render.events.edit_diff import Diff
-from hldctl.cli.render.events.plain import answerer
+from hldctl.cli.render.events.plain import answered_status, answerer
 from hldctl.cli.render.format import Timestamp, format_duration, noticeable_duration
 from hldctl.sessions.inspect.outline import Begin, End
-from hldctl.states import ApprovalStatus, EventType, NoteKind
+from hldctl.states import ASKING_TOOLS, ApprovalKind, ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.events import Event
 from hldctl.store.session import Session
@@ -162,7 +164,7 @@ class Transcript:
                 (
                     one_line(request.answered_by or "")
                     for request in requests
-                    if request.status == ApprovalStatus.APPROVED
+                    if request.status == ApprovalStatus.APPROVED and request.kind is not ApprovalKind.QUESTION
                 ),
                 "",
             ),
@@ -190,12 +192,13 @@ class Transcript:
 
 def permission(approval: Approval) -> str:
     """Return a permission request and its answer as a sentence."""
-    request_text = f"Permission requested at {Timestamp(approval.created_at).clock}"
+    asked = "Asked" if approval.kind is ApprovalKind.QUESTION else "Permission requested"
+    request_text = f"{asked} at {Timestamp(approval.created_at).clock}"
     if approval.status == ApprovalStatus.PENDING:
         return f"{request_text}; not answered yet ({approval.id[:8]})."
     after = format_duration((approval.responded_at or approval.created_at) - approval.created_at)
     comment = f": {escape_control_chars(approval.comment)}" if approval.comment else "."
-    return f"{request_text}; {approval.status} after {after} by {answerer(approval)}{comment}"
+    return f"{request_text}; {answered_status(approval)} after {after} by {answerer(approval)}{comment}"
 
 
 def _kind(event: Event) -> BlockKind:
@@ -215,6 +218,10 @@ def _kind(event: Event) -> BlockKind:
     return BlockKind.NOTE
 
 
+def _is_question(call: Event) -> bool:
+    return ASKING_TOOLS.get(call.tool_name or "") is ApprovalKind.QUESTION
+
+
 def _is_receipt(result: Event) -> bool:
     return result.note_kind == NoteKind.TASK_RECEIPT
 
@@ -227,7 +234,7 @@ def _waited_ms(requests: list[Approval]) -> int:
 def _outcome(status: CallStatus, call: Event, end: Event | None, diff: Diff | None) -> str:
     match status:
         case CallStatus.WAITING:
-            return "waiting for permission"
+            return "waiting for an answer" if _is_question(call) else "waiting for permission"
         case CallStatus.OPEN:
             return "no result"
         case CallStatus.STARTED:
@@ -241,8 +248,20 @@ def _outcome(status: CallStatus, call: Event, end: Event | None, diff: Diff | No
 
 def _arguments(event: Event, *, is_edit: bool) -> Iterator[ToolArgument]:
     value = tool_calls.tool_input(event)
+    if _is_question(event):
+        yield from _questions(value)
+        return
     for name, argument in value.items():
         if is_edit and name in _DIFF_ARGUMENTS:
             continue
         text = argument if isinstance(argument, str) else json.dumps(argument, indent=2, ensure_ascii=False)
         yield ToolArgument(one_line(name), escape_control_chars(text).rstrip("\n"))
+
+
+def _questions(tool_input: dict[str, Any]) -> Iterator[ToolArgument]:
+    """Yield each question with its choices."""
+    asked = questions.parse_questions(tool_input)
+    for number, question in enumerate(asked, 1):
+        name = f"question {number}" if len(asked) > 1 else "question"
+        choices = (f"- {option.label}: {option.description}".removesuffix(": ") for option in question.options)
+        yield ToolArgument(name, escape_control_chars("\n".join([question.question, *choices])))

@@ -9,7 +9,7 @@ from typing import Any
 from hldctl.cli.output import one_line, truncate
 from hldctl.cli.render.format import clock
 from hldctl.sessions.inspect.details import CommandFailure
-from hldctl.states import Status
+from hldctl.states import ApprovalKind, Status
 from hldctl.store.approvals import Approval
 from hldctl.store.session import Session
 
@@ -94,8 +94,11 @@ def next_commands(session: Session, waiting: Sequence[Approval]) -> list[tuple[s
     match Status(session.status):
         case Status.WAITING_INPUT if waiting:
             request_id = waiting[0].id[:8]
+            is_question = waiting[0].kind is ApprovalKind.QUESTION
             return [
-                (f"hldctl approve {request_id}", "allow it"),
+                (f"hldctl answer {request_id}", "answer it")
+                if is_question
+                else (f"hldctl approve {request_id}", "allow it"),
                 (f'hldctl deny {request_id} --message "…"', "deny it, and say why"),
                 follow,
             ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import chop_cells
 from rich.text import Text
 
-from hldctl.cli.render.requests.permission_request import Line
+from hldctl.cli.render.requests.line import Line
 
 _TAB = 8
 # Marks the rest of a wrapped line, to tell it apart from a line of the call itself.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hldctl.claude import permission_hook
 from hldctl.cli import output
 from hldctl.cli.click_classes import command_name
 from hldctl.cli.standard_streams import is_interactive
@@ -15,7 +18,7 @@ from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
-from hldctl.sessions.permissions import answers, requests, rules
+from hldctl.sessions.permissions import answers, question_answers, requests, rules
 from hldctl.sessions.permissions.answers import Decision
 from hldctl.store.approvals import Approval as Request
 
@@ -53,6 +56,8 @@ def answer(decision: Decision, ref: str | None, *, all_of_them: bool, session: s
             _print_answered(state, request, decision)
         if not answered:
             output.print_note("no pending request matches")
+        if decision.allows and tool is None:
+            _note_questions(state, session)
     elif session is not None:
         request_id = requests.only_pending_request(state, session)
         _print_answered(state, answers.answer_request(state, request_id, decision, command_name()), decision)
@@ -81,6 +86,18 @@ def _print_answered(state: StateDirectory, request: Request, decision: Decision)
         _note_rule(state, request)
 
 
+def print_answered_question(state: StateDirectory, request: Request) -> None:
+    """Print the id to standard output, and the questions with their answers to standard error."""
+    updated_input = permission_hook.updated_input(json.loads(request.answer or "{}"))
+    _print_answered(state, request, Decision(allows=True, updated_input=updated_input))
+
+
+def _note_questions(state: StateDirectory, session: str | None) -> None:
+    """Print how to answer the questions that `approve --all` has left pending."""
+    for request in answers.pending_questions(state, session):
+        output.print_note(f"left pending: a question; hldctl answer {request.id[:8]} CHOICE answers it")
+
+
 def _note_rule(state: StateDirectory, request: Request) -> None:
     """Print the rule that `--always` added, and the command that removes it."""
     rule = answers.lasting_rule(state, request)
@@ -88,17 +105,31 @@ def _note_rule(state: StateDirectory, request: Request) -> None:
     output.print_note(f"hldctl set {request.session_id[:8]} --forget-rule {rules.rule_id(rule)} removes this rule")
 
 
+def ask_in_place(state: StateDirectory, ref: str) -> None:
+    """Ask the questions of a request at the terminal."""
+    from hldctl.store.database import open_database
+
+    with open_database(state):
+        request = answers.find_pending(state, ref)
+    question_answers.require_question(request)
+    _ask(state, [request])
+
+
 def _answer_one_by_one(state: StateDirectory) -> None:
     """Ask about the requests that are pending now, one after another."""
-    from hldctl.sessions.supervisors import POLL_SECONDS
-    from hldctl.store.database import open_database
-    from hldctl.system.watcher import Wakeup
-
     answers.require_right_to_answer(state)
     pending = answers.list_requests(state)
     if not pending:
         output.print_note("no pending permission requests")
         return
+    _ask(state, pending)
+
+
+def _ask(state: StateDirectory, pending: Sequence[Request]) -> None:
+    from hldctl.sessions.supervisors import POLL_SECONDS
+    from hldctl.store.database import open_database
+    from hldctl.system.watcher import Wakeup
+
     files = {path for request in pending if (path := state.session(request.session_id).change_signal).exists()}
     with (
         exit_on_signal(),

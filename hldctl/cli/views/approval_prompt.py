@@ -9,22 +9,23 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Protocol
 
+from hldctl.claude.questions import UnfitChoiceError
 from hldctl.cli import output
 from hldctl.cli.click_classes import command_name
 from hldctl.cli.render.events.plain import approval_line
 from hldctl.cli.render.requests import permission_request
-from hldctl.cli.render.requests.permission_request import Line
+from hldctl.cli.render.requests.line import Line
 from hldctl.cli.terminal import keyboard, programs
+from hldctl.cli.views.prompt_question import CHOICES_BY_INPUT, Choice, Question
+from hldctl.cli.views.question_dialog import QuestionDialog
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers
 from hldctl.sessions.permissions.answers import Decision
-from hldctl.states import ApprovalStatus
+from hldctl.states import ApprovalKind, ApprovalStatus
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval as Request
 from hldctl.store.connection import current_connection
@@ -36,68 +37,6 @@ _ERASE_KEYS = ("\x7f", "\x08")
 _NEXT_PAGE = "page down"
 # Keys that are not part of an answer.
 _SCROLLING_KEYS = frozenset({"up", "down", "home", "end", "page up", _NEXT_PAGE})
-
-
-class _Choice(Enum):
-    YES = auto()
-    NO = auto()
-    EDIT = auto()
-    ALWAYS = auto()
-    SKIP = auto()
-    QUIT = auto()
-    HELP = auto()
-
-
-# The only accepted answers.
-_CHOICES_BY_INPUT = {
-    "?": _Choice.HELP,
-    **{name: choice for choice in _Choice for name in (choice.name[0].lower(), choice.name.lower())},
-}
-_EFFECTS = {
-    _Choice.YES: "y or yes allows this call",
-    _Choice.NO: "n or no denies it; a message to the model may follow",
-    _Choice.EDIT: "e or edit changes its input in $EDITOR, then asks again",
-    _Choice.ALWAYS: "a or always allows it, and what the rule above covers, for the rest of the session",
-    _Choice.SKIP: "s or skip leaves it pending",
-    _Choice.QUIT: "q or quit stops asking",
-    _Choice.HELP: "? or help explains the answers",
-}
-
-
-@dataclass(eq=False)
-class Question:
-    """The question shown for a request."""
-
-    request: Request
-    lines: list[Line]
-    """The whole call."""
-    tool_input: dict[str, Any] | None = None
-    """The input as changed in an editor; None if unchanged."""
-    is_about_comment: bool = False
-    """True once the request is denied: the input is then a message for the model."""
-    typed: str = ""
-    hint: str = ""
-
-    @property
-    def prompt(self) -> str:
-        if self.is_about_comment:
-            return "Message to the model (Enter: none, Esc: back):"
-        verb = "Allow?" if self.tool_input is None else "Run it with these changes?"
-        return f"{verb} {', '.join(map(_label, self.choices))}"
-
-    @property
-    def choices(self) -> list[_Choice]:
-        missing = {_Choice.ALWAYS} if self.tool_input is not None else set()
-        return [each for each in _Choice if each not in missing]
-
-    @property
-    def help(self) -> str:
-        """What each answer does, one per line."""
-        return "\n".join(_EFFECTS[each] for each in self.choices)
-
-
-def _label(choice: _Choice) -> str:
-    return "[?]" if choice is _Choice.HELP else f"[{choice.name[0].lower()}]{choice.name[1:].lower()}"
 
 
 class Surface(Protocol):
@@ -203,11 +142,19 @@ class Asker:
             request = self._queue.popleft()
             if self._is_pending(request):
                 self._listen(True)
-                session = sessions.get(request.session_id)
-                rule = Line(f"[a]lways: {permission_request.lasting_rule_text(self._state, request)}", "dim")
-                self._ask(Question(request, [*permission_request.describe_request(request, session), rule]))
+                self._ask(self._question_about(request))
                 return True
         return False
+
+    def _question_about(self, request: Request) -> Question:
+        session = sessions.get(request.session_id)
+        if request.kind is ApprovalKind.QUESTION:
+            dialog = QuestionDialog(request)
+            return Question(request, dialog.lines(request, session), dialog=dialog)
+        lines = permission_request.describe_request(request, session)
+        if request.kind is ApprovalKind.PERMISSION:
+            lines.append(Line(f"[a]lways: {permission_request.lasting_rule_text(self._state, request)}", "dim"))
+        return Question(request, lines)
 
     def _ask(self, question: Question) -> None:
         self._question = question
@@ -247,7 +194,10 @@ class Asker:
         if question.is_about_comment:
             self._send(question, Decision(allows=False, comment=typed or None))
             return
-        choice = _CHOICES_BY_INPUT.get(typed.lower())
+        choice = CHOICES_BY_INPUT.get(typed.lower())
+        if question.dialog is not None and (choice not in question.choices or question.dialog.is_choice(typed)):
+            self._answer_dialog(question, question.dialog, typed)
+            return
         if choice not in question.choices:
             subject = "An empty line" if not typed else f"{output.escape_invisible_line(typed)!r}"
             question.hint = f"{subject} is not an answer; ? explains the answers."
@@ -255,26 +205,46 @@ class Asker:
             keyboard.discard_typed()
             return
         match choice:
-            case _Choice.YES | _Choice.ALWAYS if not self._surface.may_allow(question):
+            case Choice.YES | Choice.ALWAYS if not self._surface.may_allow(question):
                 question.hint = "The end of the call was not shown yet: scroll to it with space or PgDn."
-            case _Choice.YES:
+            case Choice.YES:
                 self._send(question, Decision(allows=True, updated_input=question.tool_input))
-            case _Choice.ALWAYS:
+            case Choice.ALWAYS:
                 self._send(question, Decision(allows=True, always=True))
-            case _Choice.NO:
+            case Choice.NO:
                 question.is_about_comment = True
-            case _Choice.EDIT:
+            case Choice.EDIT:
                 self._edit(question)
-            case _Choice.SKIP:
-                self._end_question(f"skipped; `hldctl approve {question.request.id[:8]}` answers it later")
-            case _Choice.QUIT:
+            case Choice.SKIP:
+                command = "answer" if question.dialog is not None else "approve"
+                self._end_question(f"skipped; `hldctl {command} {question.request.id[:8]}` answers it later")
+            case Choice.QUIT:
                 self._quit()
-            case _Choice.HELP:
+            case Choice.HELP:
                 question.hint = question.help
 
-    def _send(self, question: Question, decision: Decision) -> None:
+    def _answer_dialog(self, question: Question, dialog: QuestionDialog, typed: str) -> None:
+        """Answer the current question of the model, and show its next one or send the answers."""
+        if not self._surface.may_allow(question):
+            question.hint = "The end of the question was not shown yet: scroll to it with space or PgDn."
+            return
+        try:
+            answer = output.escape_invisible_line(dialog.answer(typed))
+        except UnfitChoiceError as error:
+            question.hint = output.escape_invisible_line(f"{error}.")
+            # Further lines of pasted text are not answers either.
+            keyboard.discard_typed()
+            return
+        if dialog.current is None:
+            self._send(question, Decision(allows=True, updated_input=dialog.updated_input), how=answer)
+        else:
+            self._surface.finish(question, answer)
+            session = sessions.get(question.request.session_id)
+            self._ask(Question(question.request, dialog.lines(question.request, session), dialog=dialog))
+
+    def _send(self, question: Question, decision: Decision, how: str | None = None) -> None:
         request = question.request
-        self._end_question("always" if decision.always else "yes" if decision.allows else "no")
+        self._end_question(how or ("always" if decision.always else "yes" if decision.allows else "no"))
         try:
             answers.answer_request(self._state, request.id, decision, command_name())
         except WrongState as error:

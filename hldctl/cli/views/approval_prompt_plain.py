@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 
 from hldctl.cli import output
-from hldctl.cli.render.requests.permission_request import Line
-from hldctl.cli.views.approval_prompt import Question
+from hldctl.cli.render.requests.line import Line
+from hldctl.cli.views.prompt_question import Question
 
 
 class PlainSurface:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from hldctl.cli import output
-from hldctl.cli.render.requests.permission_request import Line
+from hldctl.cli.render.requests.line import Line
 from hldctl.cli.terminal.live_region import LiveLine
 from hldctl.cli.terminal.rich_console import render_line
-from hldctl.cli.views.approval_prompt import Question
+from hldctl.cli.views.prompt_question import Question
 from hldctl.cli.views.request_view import RequestView
 
 # Lines that stay on the screen of an answered request that is longer than the screen.
@@ -47,7 +47,7 @@ class LiveSurface:
             request_id = question.request.id[:8]
             note = f"… {hidden_count} more lines; `hldctl approvals {request_id}` shows the request in full"
             lines = [*lines[:_EXCERPT_LINES], Line(note, "dim")] if hidden_count > 0 else lines
-        self.write([*lines, *([Line(f"Allow? {how}")] if how is not None else [])])
+        self.write([*lines, *([Line(f"{question.subject} {how}")] if how is not None else [])])
 
     def present(self, question: Question) -> None:
         self._view = RequestView(question.lines)

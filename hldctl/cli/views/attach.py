@@ -205,14 +205,16 @@ def _await_end(state: StateDirectory, session_id: str) -> None:
     from hldctl.cli.render.events.plain import approval_line
     from hldctl.cli.views.progress import progress_line
     from hldctl.sessions.inspect import follow
-    from hldctl.states import ApprovalStatus
+    from hldctl.states import ApprovalKind, ApprovalStatus
     from hldctl.store.approvals import Approval
 
     with progress_line([session_id]) as progress:
         for update in follow.updates(state, [session_id], follow.EventRange(after=_AFTER_ALL_EVENTS)):
             for item in update.events:
                 if isinstance(item, Approval) and item.status == ApprovalStatus.PENDING:
-                    answers = f"answer with `hldctl approve {item.id[:8]}` or `hldctl deny …`"
+                    is_question = item.kind is ApprovalKind.QUESTION
+                    allow = f"answer {item.id[:8]} CHOICE" if is_question else f"approve {item.id[:8]}"
+                    answers = f"answer with `hldctl {allow}` or `hldctl deny …`"
                     progress.print_note(f"{approval_line(item)}; {answers}")
             progress.draw()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from hldctl.cli.render import wrap
-from hldctl.cli.render.requests.permission_request import Line
+from hldctl.cli.render.requests.line import Line
 
 _FAR = 1 << 30
 _STEPS = {"up": -1, "k": -1, "down": 1, "j": 1, "\n": 1, "home": -_FAR, "g": -_FAR, "end": _FAR, "G": _FAR}

@@ -29,7 +29,7 @@ from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.inspect.process_usage import ProcessUsage, UsageSampler
 from hldctl.sessions.permissions import answers
 from hldctl.sessions.permissions.answers import Decision
-from hldctl.states import ENDED, ApprovalStatus, Status
+from hldctl.states import ENDED, ApprovalKind, ApprovalStatus, Status
 from hldctl.store import approvals, sessions
 from hldctl.store.connection import current_connection
 from hldctl.store.database import files_to_watch, open_for_reading, refresh
@@ -113,12 +113,12 @@ class TopScreen:
     def run(self) -> None:
         """Show the screen until q or Ctrl-C."""
         with exit_on_signal():
-            while self._watch():
+            while (command := self._watch()) is not None:
                 # The other command uses the terminal while it runs.
-                self._follow()
+                self._run(command)
 
-    def _watch(self) -> bool:
-        """Show the screen until the user quits (return False) or follows the selected session (return True)."""
+    def _watch(self) -> tuple[str, ...] | None:
+        """Show the screen until a command needs the terminal, and return it; None if the user quits."""
         files = files_to_watch(self._state)
         with (
             full_screen(self._console, has_keys=True) as screen,
@@ -141,9 +141,11 @@ class TopScreen:
                     keys = keyboard.read_keys(0)
                 for key in keys:
                     if key in ("q", "escape") and self._question is None:
-                        return False
+                        return None
                     if key in ("f", "\n") and self._question is None and self._selected is not None:
-                        return True
+                        return ("tail", "-f", self._selected)
+                    if key == "a" and self._question is None and (asked := self._asked_question()) is not None:
+                        return ("answer", asked)
                     self._handle_key(key)
                     if self._question is not drawn_question:
                         break
@@ -198,6 +200,14 @@ class TopScreen:
         if self._sessions:
             self._selected = self._sessions[max(0, min(self._selected_index() + step, len(self._sessions) - 1))].id
 
+    def _asked_question(self) -> str | None:
+        """Return the id of the request if the selected session asks a question."""
+        selected = self._doing.get(self._selected or "")
+        if selected is None or selected.approval_id is None:
+            return None
+        request = approvals.get(current_connection(), selected.approval_id)
+        return request.id if request is not None and request.kind is ApprovalKind.QUESTION else None
+
     def _approval_question(self, *, allows: bool) -> _Question | None:
         selected = self._doing.get(self._selected or "")
         if selected is None or selected.approval_id is None:
@@ -230,11 +240,11 @@ class TopScreen:
             return str(error)
         return success
 
-    def _follow(self) -> None:
+    def _run(self, command: tuple[str, ...]) -> None:
         self._message = ""
-        exit_code = programs.run_in_foreground(
-            [sys.executable, "-P", "-m", "hldctl", "tail", "-f", str(self._selected)]
-        )
+        exit_code = programs.run_in_foreground([sys.executable, "-P", "-m", "hldctl", *command])
+        if exit_code == ExitCode.DONE and command[0] == "answer":
+            return
         if exit_code != ExitCode.INTERRUPTED:
             output.print_note("press any key to return")
             with keyboard.single_keys():

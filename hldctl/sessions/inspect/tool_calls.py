@@ -21,11 +21,18 @@ _KEY_INPUTS = (
 def key_input(inputs: dict[str, Any]) -> tuple[str | None, str | None]:
     """Return the name and the text of the most informative argument: a command, a path, a pattern; else the first text.
 
-    Both are None if the input has no text.
+    Both are None if the input has no text. Questions to the user are joined.
     """
+    if asked := _questions(inputs.get("questions")):
+        return "questions", " / ".join(asked)
     texts = {name: value for name, value in inputs.items() if isinstance(value, str) and value.strip()}
     name = next((name for name in _KEY_INPUTS if name in texts), next(iter(texts), None))
     return name, None if name is None else texts[name]
+
+
+def _questions(value: Any) -> list[str]:
+    texts = [each.get("question") for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [text for text in texts if isinstance(text, str)]
 
 
 class ToolCalls:

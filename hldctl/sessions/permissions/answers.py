@@ -8,22 +8,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from hldctl.claude import permission_hook
+from hldctl.claude import permission_hook, questions
 from hldctl.claude.permission_hook import Rule
 from hldctl.claude.tools import EDITING_TOOLS
-from hldctl.errors import NoSuchSession, WrongState
+from hldctl.errors import BadUsage, NoSuchSession, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.private_files import touch
 from hldctl.sessions import lookup, supervisors
 from hldctl.sessions.permissions import caller, requests
 from hldctl.sessions.permissions.changes import approval_changes
 from hldctl.sessions.supervisors import POLL_SECONDS
-from hldctl.states import ApprovalStatus
+from hldctl.states import ApprovalKind, ApprovalStatus
 from hldctl.store import approvals, feed
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection, transaction
 from hldctl.store.database import UNWRITABLE, files_to_watch, open_database, open_for_reading, refresh
-from hldctl.supervisor.pending_hooks import expire_abandoned, wake_hooks
+from hldctl.supervisor.hooks.pending_hooks import expire_abandoned, wake_hooks
 from hldctl.system.clock import current_time_ms, format_local_time
 from hldctl.system.watcher import Wakeup
 
@@ -47,10 +47,12 @@ class Decision:
     def status(self) -> ApprovalStatus:
         return ApprovalStatus.APPROVED if self.allows else ApprovalStatus.DENIED
 
-    @property
-    def hook_output(self) -> dict[str, Any]:
+    def hook_output(self, approval: Approval) -> dict[str, Any]:
+        """Return the decision about this request for Claude Code."""
         if self.allows:
-            return permission_hook.allowance(self.updated_input)
+            return permission_hook.call_allowance(
+                approval.tool_name, json.loads(approval.tool_input), self.updated_input
+            )
         return permission_hook.denial(self.comment or "The user denied this.", interrupt=self.interrupts)
 
 
@@ -109,19 +111,45 @@ def answer_request(state: StateDirectory, prefix: str, decision: Decision, comma
     """Answer a request and return it. `command` is the hldctl command that answers, for the record.
 
     Raise WrongState if the request has been answered already, if its hook no longer waits, or if the command is run
-    from within a session that may not answer.
+    from within a session that may not answer; BadUsage if it is a question, and the decision allows it unanswered.
     """
     with open_database(state):
-        require_right_to_answer(state)
-        approval = _find(prefix)
-        expire_abandoned(state, approval.session_id)
+        approval = find_pending(state, prefix)
+        if not _fits(decision, approval):
+            raise BadUsage(
+                f"The request {approval.id} is a question; answer it with `hldctl answer {approval.id[:8]} CHOICE`."
+            )
         return _answer(state, approval, decision, caller.answer_origin(state, command))
+
+
+def find_pending(state: StateDirectory, prefix: str) -> Approval:
+    """Return a request to be answered. The database must be open.
+
+    Raise WrongState if it has been answered already, or if the command is run from within a session that may not
+    answer.
+    """
+    require_right_to_answer(state)
+    approval = _find(prefix)
+    expire_abandoned(state, approval.session_id)
+    current = _find(approval.id)
+    if current.status != ApprovalStatus.PENDING:
+        raise _already_answered_error(current)
+    return current
+
+
+def _fits(decision: Decision, approval: Approval) -> bool:
+    """Return whether the decision answers the request: a question cannot be allowed, only answered or denied."""
+    is_answered = questions.answers_in(decision.updated_input) is not None
+    return approval.kind is not ApprovalKind.QUESTION or not decision.allows or is_answered
 
 
 def answer_all(
     state: StateDirectory, decision: Decision, command: str, *, session: str | None, tool_name: str | None
 ) -> list[Approval]:
-    """Answer all pending requests of that session and tool; skip those that are answered elsewhere in the meantime."""
+    """Answer all pending requests of that session and tool.
+
+    Skip those that are answered elsewhere in the meantime, and questions, unless they are denied.
+    """
     with open_database(state):
         require_right_to_answer(state)
         session_id = None if session is None else lookup.find_session(session).id
@@ -129,9 +157,18 @@ def answer_all(
         origin = caller.answer_origin(state, command)
         answered = []
         for approval in approvals.pending_approvals(current_connection(), session_id):
-            if tool_name in (None, approval.tool_name) and _resolve(state, approval, decision, origin):
+            is_meant = tool_name in (None, approval.tool_name) and _fits(decision, approval)
+            if is_meant and _resolve(state, approval, decision, origin):
                 answered.append(_find(approval.id))
         return answered
+
+
+def pending_questions(state: StateDirectory, session: str | None) -> list[Approval]:
+    """Return the questions that wait for an answer, of that session or of all."""
+    with open_database(state):
+        session_id = None if session is None else lookup.find_session(session).id
+        pending = approvals.pending_approvals(current_connection(), session_id)
+    return [approval for approval in pending if approval.kind is ApprovalKind.QUESTION]
 
 
 def lasting_rule(state: StateDirectory, approval: Approval) -> Rule:
@@ -164,7 +201,7 @@ def _resolve(state: StateDirectory, approval: Approval, decision: Decision, orig
             now=current_time_ms(),
             answered_by=caller.current_user_name(),
             answered_from=json.dumps(origin),
-            answer=json.dumps(decision.hook_output),
+            answer=json.dumps(decision.hook_output(approval)),
             comment=decision.comment,
         )
         if is_first and decision.allows and decision.always:
@@ -181,7 +218,9 @@ def _already_answered_error(approval: Approval) -> WrongState:
     when = format_local_time(approval.responded_at or approval.created_at)
     if approval.status == ApprovalStatus.EXPIRED:
         return WrongState(f"The request {approval.id} expired at {when}: {approval.comment}.")
-    return WrongState(f"The request {approval.id} was {approval.status} by {approval.answered_by} at {when}.")
+    is_answered = approval.kind is ApprovalKind.QUESTION and approval.status == ApprovalStatus.APPROVED
+    how = "answered" if is_answered else approval.status
+    return WrongState(f"The request {approval.id} was {how} by {approval.answered_by} at {when}.")
 
 
 def _find(prefix: str) -> Approval:

@@ -15,7 +15,7 @@ from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
 from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
-from hldctl.supervisor.pending_hooks import expire_abandoned
+from hldctl.supervisor.hooks.pending_hooks import expire_abandoned
 
 # Characters of an argument in a message that lists requests.
 _MAX_SUMMARY = 60

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hldctl.cli.output import escape_control_chars, escape_invisible_line, one_line, truncate_to_width
 from hldctl.cli.render.events import tool_result
-from hldctl.states import ApprovalStatus, EventType, NoteKind
+from hldctl.states import ASKING_TOOLS, ApprovalKind, ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval
 from hldctl.store.approvals import origin as origin_of
 from hldctl.store.events import Event
@@ -36,6 +36,11 @@ class DetailLevels(NamedTuple):
 # Characters of a tool's input on a line.
 _MAX_INPUT = 200
 _ALL = DetailLevels()
+_WAITING = {
+    ApprovalKind.PERMISSION: "waits for permission",
+    ApprovalKind.QUESTION: "asks",
+    ApprovalKind.PLAN: "waits for approval of a plan",
+}
 
 
 def lines(
@@ -64,10 +69,27 @@ def lines(
 def approval_line(approval: Approval, *, elsewhere: bool = False) -> str:
     """Return a pending request with the whole call, or how it was answered; `elsewhere` if not in this terminal."""
     if approval.status == ApprovalStatus.PENDING:
-        return f"waits for permission {pending_request(approval)}"
-    comment = f": {escape_invisible_line(approval.comment)}" if approval.comment else ""
+        return f"{_WAITING[approval.kind]} {pending_request(approval)}"
     where = " elsewhere" if elsewhere and approval.status != ApprovalStatus.EXPIRED else ""
-    return f"{approval.status} {approval.id[:8]} by {answerer(approval)}{where}{comment}"
+    texts = [escape_invisible_line(approval.comment or ""), given_answers(approval)]
+    rest = "".join(f": {text}" for text in texts if text)
+    return f"{answered_status(approval)} {approval.id[:8]} by {answerer(approval)}{where}{rest}"
+
+
+def answered_status(approval: Approval) -> str:
+    """Return how a request was resolved, in one word."""
+    is_answered = approval.kind is ApprovalKind.QUESTION and approval.status == ApprovalStatus.APPROVED
+    return "answered" if is_answered else approval.status
+
+
+def given_answers(approval: Approval) -> str:
+    """Return the answers to the model's questions on one line; empty if there are none."""
+    if approval.kind is not ApprovalKind.QUESTION:
+        return ""
+    # Imported here: few sessions ask.
+    from hldctl.cli.render.requests import question_text
+
+    return question_text.answers_line(approval)
 
 
 def is_shown_with_result(approval: Approval, levels: DetailLevels = _ALL) -> bool:
@@ -83,7 +105,11 @@ def denial(approval: Approval, result: str) -> str:
 
 
 def pending_request(approval: Approval) -> str:
-    """Return the id of a request and the whole call, on one line."""
+    """Return the id of a request and the whole call, or what is asked, on one line."""
+    if approval.kind is ApprovalKind.QUESTION:
+        from hldctl.cli.render.requests import question_text
+
+        return f"{approval.id[:8]}: {question_text.one_line(approval)}"
     return (
         f"{approval.id[:8]}: {escape_invisible_line(approval.tool_name)}: {escape_invisible_line(approval.tool_input)}"
     )
@@ -113,6 +139,14 @@ def _detail(event: Event, levels: DetailLevels) -> Detail | None:
     return levels.tools if event.event_type in (EventType.TOOL_CALL, EventType.TOOL_RESULT) else None
 
 
+def _input_line(event: Event) -> str:
+    if ASKING_TOOLS.get(event.tool_name or "") is ApprovalKind.QUESTION:
+        from hldctl.cli.render.requests import question_text
+
+        return question_text.input_line(event.tool_input)
+    return escape_invisible_line(event.tool_input or "")
+
+
 def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
     match event.event_type:
         case EventType.MESSAGE if event.note_kind == NoteKind.SENT:
@@ -125,7 +159,7 @@ def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
             label = f"call {one_line(event.tool_name or '')}"
             if whole_input:
                 return label, json.dumps(json.loads(event.tool_input or "null"), indent=2, ensure_ascii=False)
-            return label, truncate_to_width(escape_invisible_line(event.tool_input or ""), _MAX_INPUT)
+            return label, truncate_to_width(_input_line(event), _MAX_INPUT)
         case EventType.TOOL_RESULT if event.note_kind == NoteKind.TASK_RECEIPT:
             return "started", "in the background"
         case EventType.TOOL_RESULT:

@@ -20,7 +20,7 @@ from hldctl.cli.render.events import edit_diff, tool_calls, tool_result
 from hldctl.cli.render.events.plain import Detail, DetailLevels, approval_line, denial, is_shown_with_result
 from hldctl.cli.render.format import format_duration, noticeable_duration
 from hldctl.cli.render.markdown import SafeMarkdown, harmless_segment
-from hldctl.cli.render.requests.permission_request import Line
+from hldctl.cli.render.requests.line import Line
 from hldctl.sessions.inspect.tool_calls import ToolCalls
 from hldctl.states import ApprovalStatus, EventType, NoteKind
 from hldctl.store.approvals import Approval

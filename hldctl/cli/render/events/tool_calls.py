@@ -10,6 +10,7 @@ from typing import Any
 from hldctl.cli.output import one_line, truncate
 from hldctl.cli.render.events import tool_result
 from hldctl.sessions.inspect.tool_calls import key_input
+from hldctl.states import ASKING_TOOLS, ApprovalKind
 from hldctl.store.events import Event
 
 EDITS = frozenset({"Edit", "MultiEdit", "Write"})
@@ -57,6 +58,8 @@ def outcome(result: Event, tool: str | None = None) -> str:
         first, *others = [one_line(line) for line in text.splitlines()[:20] if line.strip()] or ["failed"]
         hint = f"{first}: {others[0]}" if first.startswith("Exit code") and others else first
         return truncate(hint, _MAX_LENGTH)
+    if ASKING_TOOLS.get(tool or "") is ApprovalKind.QUESTION:
+        return truncate(" / ".join(line.rpartition(tool_result.ARROW)[2] for line in text.splitlines()), _MAX_LENGTH)
     if tool == "Read":
         text = _LAST_EMPTY_LINE.sub("", result.tool_result_content or "").strip()
     count = text.count("\n") + 1 if text else 0

@@ -10,11 +10,11 @@ from typing import Any
 
 from hldctl.claude import permission_hook
 from hldctl.cli import output
-from hldctl.cli.render.events.plain import answerer
+from hldctl.cli.render.events.plain import answered_status, answerer
 from hldctl.cli.render.format import age
-from hldctl.cli.render.requests import permission_request
-from hldctl.cli.render.requests.permission_request import Line
-from hldctl.states import ApprovalStatus
+from hldctl.cli.render.requests import permission_request, question_text
+from hldctl.cli.render.requests.line import Line
+from hldctl.states import ApprovalKind, ApprovalStatus
 from hldctl.store.approvals import Approval as Request
 from hldctl.store.approvals import origin as origin_of
 from hldctl.store.session import Session
@@ -27,13 +27,19 @@ def note(request: Request, session: Session | None, tool_input: dict[str, Any] |
     """Return what an answer allowed or denied: the whole call, as it will run or would have run."""
     effective_input = json.loads(request.tool_input) if tool_input is None else tool_input
     lines = [line.text for line in permission_request.call(request.tool_name, effective_input)]
-    verb = "allowed" if request.status == ApprovalStatus.APPROVED else "denied"
+    verb = _verb(request)
     tool = output.escape_invisible_line(request.tool_name)
     title = output.escape_invisible_line(permission_request.session_title(session))
     head = f"{verb} {tool} in session {request.session_id[:8]}{f' ({title})' if title else ''}"
     if len(lines) < 2:
         return ": ".join([head, *lines])
     return "\n".join([f"{head}:", *(_INDENT + line for line in lines)])
+
+
+def _verb(request: Request) -> str:
+    if request.status != ApprovalStatus.APPROVED:
+        return "denied"
+    return "answered" if request.kind is ApprovalKind.QUESTION else "allowed"
 
 
 def describe(request: Request, *, at_terminal: bool) -> Iterator[Line]:
@@ -44,9 +50,12 @@ def describe(request: Request, *, at_terminal: bool) -> Iterator[Line]:
         return
     yield Line(f"asked {_time(request.created_at, at_terminal)}", "dim")
     when = _time(request.responded_at or request.created_at, at_terminal)
-    yield Line(f"{request.status} {when} by {answerer(request)}{_command(request)}")
+    yield Line(f"{answered_status(request)} {when} by {answerer(request)}{_command(request)}")
     answer = json.loads(request.answer or "null")
-    if (changed := permission_hook.updated_input(answer)) is not None:
+    changed = permission_hook.updated_input(answer)
+    if changed is not None and request.kind is ApprovalKind.QUESTION:
+        yield from question_text.answer_lines(changed)
+    elif changed is not None and changed != json.loads(request.tool_input):
         yield Line("it ran with this input instead:")
         yield from permission_request.call(request.tool_name, changed)
     if message := permission_hook.message_to_model(answer):

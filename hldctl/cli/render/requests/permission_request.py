@@ -5,44 +5,24 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from hldctl.claude.permission_hook import EXACT, INPUT
 from hldctl.claude.tools import EDITED_PATHS
 from hldctl.cli import output
 from hldctl.cli.render.current_file import current_text
+from hldctl.cli.render.requests import question_text
+from hldctl.cli.render.requests.line import Line
 from hldctl.paths import StateDirectory
 from hldctl.sessions.permissions import answers
-from hldctl.states import ApprovalStatus
+from hldctl.states import ASKING_TOOLS, ApprovalKind, ApprovalStatus
 from hldctl.store.approvals import Approval as Request
 from hldctl.store.session import Session
 
-_STYLES: dict[str, dict[str, Any]] = {
-    "": {},
-    "bold": {"bold": True},
-    "dim": {"dim": True},
-    "green": {"fg": "green"},
-    "red": {"fg": "red"},
-    "yellow": {"fg": "yellow"},
-}
 _COLOURS = {"+": "green", "-": "red"}
 # Characters of the input that a rule repeats.
 _MAX_RULE_LENGTH = 200
 _EDIT = ("old_string", "new_string")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of a request. It may be wider than the terminal; all invisible characters in it are escaped."""
-
-    text: str
-    style: str = ""
-
-    @property
-    def printed(self) -> str:
-        """Return the line in its style, for `print`."""
-        return output.style(self.text, **_STYLES[self.style])
 
 
 def describe_request(request: Request, session: Session | None, tool_input: dict[str, Any] | None = None) -> list[Line]:
@@ -70,12 +50,19 @@ def session_title(session: Session | None) -> str:
 
 
 def call(tool_name: str, tool_input: dict[str, Any], *, has_yet_to_run: bool = False) -> Iterator[Line]:
-    """Yield a command, or an edit as a diff, and the rest of the input by name.
+    """Yield a command, an edit as a diff, a plan or questions, and the rest of the input by name.
 
     If it has yet to run, the diff of a Write is against the file as it is now.
     """
     rest = dict(tool_input)
-    if tool_name == "Bash" and isinstance(command := rest.get("command"), str):
+    kind = ASKING_TOOLS.get(tool_name)
+    if kind is ApprovalKind.QUESTION:
+        yield from question_text.request_lines(tool_input)
+        rest = {name: value for name, value in rest.items() if name not in ("questions", "answers")}
+    elif kind is ApprovalKind.PLAN and isinstance(plan := rest.get("plan"), str):
+        del rest["plan"]
+        yield from (Line(each) for each in output.escape_invisible(plan.strip("\n")).split("\n"))
+    elif tool_name == "Bash" and isinstance(command := rest.get("command"), str):
         del rest["command"]
         first, *others = output.escape_invisible(command).split("\n")
         yield Line(f"$ {first}")

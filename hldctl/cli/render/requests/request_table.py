@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from hldctl.cli import output
-from hldctl.cli.render.events.plain import answerer
+from hldctl.cli.render.events.plain import answered_status, answerer
 from hldctl.cli.render.format import age
-from hldctl.states import ApprovalStatus
+from hldctl.states import ApprovalKind, ApprovalStatus
 from hldctl.store.approvals import Approval
 from hldctl.store.session import Session
 
@@ -74,7 +74,11 @@ def _width(text: str) -> int:
 
 
 def _call(approval: Approval) -> str:
-    """Return a command without its description, or the input of another tool, on one line."""
+    """Return a command without its description, questions, or the input of another tool, on one line."""
+    if approval.kind is ApprovalKind.QUESTION:
+        from hldctl.cli.render.requests import question_text
+
+        return question_text.one_line(approval)
     arguments = json.loads(approval.tool_input)
     command = arguments.get("command")
     rest = {name: value for name, value in arguments.items() if name not in ("command", "description")}
@@ -91,4 +95,4 @@ def _since(approval: Approval) -> str:
 def _status(approval: Approval) -> str:
     if approval.status == ApprovalStatus.PENDING:
         return "pending"
-    return f"{approval.status} by {answerer(approval)}"
+    return f"{answered_status(approval)} by {answerer(approval)}"

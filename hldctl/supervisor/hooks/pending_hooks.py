@@ -29,6 +29,11 @@ def waiting_hooks(session_id: str) -> dict[str, ProcessIdentity]:
     }
 
 
+def is_waiting(approval: Approval) -> bool:
+    """Return whether the process that asked is running, or cannot be seen from here."""
+    return is_in_another_namespace(approval.boot_id) or is_running(_hook_identity(approval))
+
+
 def expire_abandoned(state: StateDirectory, session_id: str | None = None) -> None:
     """Expire the requests of dead hooks, in one session or in all of this machine; hooks elsewhere cannot be seen."""
     for approval in approvals.pending_approvals(current_connection(), session_id):

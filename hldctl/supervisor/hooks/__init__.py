@@ -1,0 +1,1 @@
+"""Permission hooks: those that wait, and requests that have lost theirs."""
