@@ -46,6 +46,7 @@ _METAVARS: dict[str, Takes | dict[str, Takes]] = {
     "KEY": list(schema.KEYS),
     "VALUE": _values(),
     "APPROVAL": Kind.REQUEST,
+    "CONVERSATION": Kind.FILE,
     "DIR": Kind.DIRECTORY,
     "FILE": Kind.FILE,
     "FILE|JSON": Kind.FILE,

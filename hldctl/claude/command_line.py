@@ -6,11 +6,9 @@ files.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
-from hldctl.claude import input_messages
+from hldctl.claude import conversations, input_messages
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.paths import SessionFiles
 
@@ -160,6 +158,5 @@ def has_transcript(claude_session_id: str, environment: Mapping[str, str], worki
 
     Claude Code 2.1.330 creates it with its first request, after its `init` line. `environment` is Claude Code's.
     """
-    home = environment.get("HOME") or os.path.expanduser("~")
-    directory = Path(working_dir, environment.get("CLAUDE_CONFIG_DIR") or Path(home, ".claude"))
+    directory = conversations.configuration_directory(environment, working_dir)
     return any((directory / "projects").glob(f"*/{claude_session_id}.jsonl"))

@@ -21,6 +21,7 @@ COMMANDS = {
     "continue": "continue_",
     "send": "send",
     "close": "close",
+    "import": "import_",
     "interrupt": "interrupt",
     "ls": "ls",
     "show": "show",

@@ -283,6 +283,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN keep_open INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE sessions ADD COLUMN pending_messages INTEGER NOT NULL DEFAULT 0",
     ),
+    ("ALTER TABLE sessions ADD COLUMN source TEXT",),
 )
 
 

@@ -40,6 +40,9 @@ def prepare_files(
     try:
         state.sessions.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
         files.directory.mkdir(mode=PRIVATE_DIRECTORY)
+    except OSError as error:
+        raise unusable_path_error(state.root, error) from error
+    try:
         if file_lock.acquire_quickly(files.lock, timeout=1) is None:
             raise UnfitEnvironment(f"Cannot lock {files.lock}; does the file system of {state.root} support locks?")
         for path in (

@@ -1,0 +1,65 @@
+"""Claude Code's own files about conversations: their transcripts, and the processes that have one open (2.1.332)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from hldctl.claude.stream import JsonObject, decode, text, whole_number
+from hldctl.system.processes import identify, is_running
+
+
+def configuration_directory(environment: Mapping[str, str], working_dir: str) -> Path:
+    """Return the directory of Claude Code's state. `environment` is Claude Code's."""
+    home = environment.get("HOME") or os.path.expanduser("~")
+    return Path(working_dir, environment.get("CLAUDE_CONFIG_DIR") or Path(home, ".claude"))
+
+
+def find_transcripts(directory: Path, beginning: str) -> list[Path]:
+    """Return the transcripts of the conversations whose id begins like this."""
+    # A name with special characters of glob is not an id.
+    return (
+        sorted((directory / "projects").glob(f"*/{beginning}*.jsonl")) if beginning.replace("-", "").isalnum() else []
+    )
+
+
+class OpenConversation(NamedTuple):
+    """A conversation that a running Claude Code has open."""
+
+    pid: int
+    is_terminal: bool
+    """False if a program talks to it, as hldctl does."""
+
+
+def find_open(directory: Path, conversation_id: str) -> OpenConversation | None:
+    """Return the Claude Code that has the conversation open, a terminal first; None if there is none.
+
+    Claude Code creates the file before its first screen, and removes it at its end unless it is killed.
+    """
+    found = [_describe(entry) for entry in _entries(directory) if entry.get("sessionId") == conversation_id]
+    return min(filter(None, found), key=lambda each: not each.is_terminal, default=None)
+
+
+def _entries(directory: Path) -> Iterator[JsonObject]:
+    for path in (directory / "sessions").glob("*.json"):
+        try:
+            entry = decode(path.read_bytes())
+        except OSError:
+            continue
+        if entry is not None:
+            yield entry
+
+
+def _describe(entry: JsonObject) -> OpenConversation | None:
+    identity = identify(whole_number(entry.get("pid")) or 0)
+    if identity is None or not is_running(identity):
+        return None
+    # The start time in clock ticks since boot, as in /proc: the pid may belong to another process by now.
+    started = text(entry.get("procStart"))
+    if sys.platform == "linux" and started is not None and started != str(identity.started):
+        return None
+    is_program = (text(entry.get("entrypoint")) or "").startswith("sdk-")
+    return OpenConversation(identity.pid, not is_program and entry.get("kind") in (None, "interactive"))
