@@ -21,6 +21,7 @@ _SESSIONS = {
     "interrupt": SessionFilter.ALIVE,
     "wait": SessionFilter.ALIVE,
     "continue": SessionFilter.BEGUN,
+    "open": SessionFilter.BEGUN,
     "rm": SessionFilter.ENDED,
     "approvals": SessionFilter.ASKING,
     "approve": SessionFilter.ASKING,

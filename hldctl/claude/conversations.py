@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from hldctl.claude.stream import JsonObject, decode, text, whole_number
+from hldctl.claude.stream import JsonObject, decode, mapping, sequence, text, whole_number
 from hldctl.system.processes import identify, is_running
+
+_STARTED = "SessionStart"
 
 
 def configuration_directory(environment: Mapping[str, str], working_dir: str) -> Path:
@@ -24,6 +26,30 @@ def find_transcripts(directory: Path, beginning: str) -> list[Path]:
     return (
         sorted((directory / "projects").glob(f"*/{beginning}*.jsonl")) if beginning.replace("-", "").isalnum() else []
     )
+
+
+def add_reporter(settings: dict[str, Any] | None, file: Path) -> dict[str, Any]:
+    """Return the user's settings with a hook that reports each conversation that is begun or resumed to a file.
+
+    A user can leave a conversation for another one, as with /clear and /resume.
+    """
+    import shlex
+
+    command = f"{{ cat; echo; }} >> {shlex.quote(str(file))}"
+    merged = dict(settings or {})
+    hooks = dict(mapping(merged.get("hooks")))
+    hooks[_STARTED] = [*sequence(hooks.get(_STARTED)), {"hooks": [{"type": "command", "command": command}]}]
+    return {**merged, "hooks": hooks}
+
+
+def read_reported(file: Path) -> list[str]:
+    """Return the ids of the reported conversations, the first one first."""
+    try:
+        events = [decode(line) for line in file.read_bytes().split(b"\n")]
+    except FileNotFoundError:
+        return []
+    ids = [text(event.get("session_id")) for event in events if event is not None]
+    return list(dict.fromkeys(filter(None, ids)))
 
 
 class OpenConversation(NamedTuple):

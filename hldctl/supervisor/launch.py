@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from hldctl.claude import command_line, environment, input_messages
 from hldctl.claude.settings import ClaudeSettings
@@ -135,13 +136,16 @@ def _claude_command(
         hooked=request.has_hook,
         rehearsed=is_rehearsal,
     )
-    return [*_rehearsal_command(files), *command] if is_rehearsal else command
+    return [*rehearsal_command(files, files.settings_for_rehearsal), *command] if is_rehearsal else command
 
 
-def _rehearsal_command(files: SessionFiles) -> list[str]:
-    """Return the program that plays the script while the command after it runs, even if this supervisor dies."""
+def rehearsal_command(files: SessionFiles, settings: Path) -> list[str]:
+    """Return the program that plays the script while the command after it runs, even if this supervisor dies.
+
+    It changes the file of settings so that Claude Code uses the script.
+    """
     program = [sys.executable, "-P", "-m", "hldctl.rehearsal", str(files.rehearsal)]
-    return [*program, "--settings", str(files.settings_for_rehearsal), "--memory", str(files.rehearsal_state), "--"]
+    return [*program, "--settings", str(settings), "--memory", str(files.rehearsal_state), "--"]
 
 
 def _conversation_arguments(request: LaunchRequest, conversation_id: str | None) -> list[str]:
