@@ -13,7 +13,7 @@ from hldctl.errors import WrongState
 from hldctl.ingest import session_record
 from hldctl.ingest.ingester import Ingester
 from hldctl.paths import StateDirectory
-from hldctl.private_files import replace_private
+from hldctl.private_files import replace_private, unusable_path_error
 from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.states import EndReason, Source, Status
 from hldctl.store import sessions
@@ -28,7 +28,8 @@ def record(state: StateDirectory, request: LaunchRequest, source: Source, transc
     """Record a transcript as the session that the request describes.
 
     What a process recorded of it before it was killed is replaced: the files are complete before the row exists, and
-    the row is complete once it has all of the journal.
+    the row is complete once it has all of the journal. Raise UnfitEnvironment if the files cannot be written, and
+    WrongState if another process has recorded it or does so now.
     """
     row = session_record.row_from_request(request) | {
         "source": str(source),
@@ -44,9 +45,12 @@ def record(state: StateDirectory, request: LaunchRequest, source: Source, transc
     with open_database(state):
         _discard(state, request.session_id)
         files = launch.prepare_files(request, row, state, may_wait=False)
-        # Only a supervisor would need it.
-        files.request.unlink(missing_ok=True)
-        replace_private(files.journal, transcript.journal(request.session_id))
+        try:
+            # Only a supervisor would need it.
+            files.request.unlink(missing_ok=True)
+            replace_private(files.journal, transcript.journal(request.session_id))
+        except OSError as error:
+            raise unusable_path_error(state.root, error) from error
         session_record.create(session_record.new_session(row, request.settings.mcp_config))
         session = sessions.get(request.session_id)
         assert session is not None, "the session was deleted while it was recorded"
@@ -68,12 +72,16 @@ def is_complete(state: StateDirectory, session_id: str) -> bool:
 
 
 def _discard(state: StateDirectory, session_id: str) -> None:
-    """Delete what a process that was killed has recorded; raise WrongState if the process is alive."""
+    """Delete what a killed process has recorded; raise WrongState if it is alive, or has completed the record."""
     files = state.session(session_id)
     if files.directory.exists():
         files.require_own()
         if (lock := file_lock.acquire(files.lock, _LOCK_SECONDS)) is None:
             raise WrongState(f"Session {session_id} is being recorded by another process; try again.")
-        launch.discard(files)
-        os.close(lock)
+        try:
+            if is_complete(state, session_id):
+                raise WrongState(f"Another process has just recorded this: it is session {session_id}.")
+            launch.discard(files)
+        finally:
+            os.close(lock)
     sessions.delete(session_id)

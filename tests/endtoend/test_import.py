@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.another_user import owned_by_another_user
+from tests.helpers.interactive_claude import leave, prepare, say
 from tests.helpers.kill_at import crash_at
 from tests.helpers.sandbox import Sandbox, claude_binary
+from tests.helpers.terminal import Terminal
 
 SCRIPT = 'say One.\ncall Bash {"command": "echo out"}\n\nsay Two.\n\n[second]\nsay Three.\n'
 
@@ -48,6 +50,30 @@ def test_import_makes_a_conversation_a_session_that_can_be_continued(sandbox: Sa
     assert kinds == ["message", "message", "tool_call", "tool_result", "message"]
     assert "Two." in sandbox.ok("export", conversation)
     assert sandbox.ok("continue", conversation, "second", "--wait") == "Three.\n"
+
+
+def test_import_of_a_conversation_in_a_terminal_waits_for_its_end(sandbox: Sandbox) -> None:
+    sandbox.serve_script(SCRIPT)
+    prepare(sandbox)
+    with Terminal(sandbox, "--permission-mode", "default", program=(str(claude_binary()),)) as terminal:
+        say(terminal, "second", "Three.")
+        (file,) = sandbox.home.glob(".claude/projects/*/*.jsonl")
+        refused = sandbox.run("import", file.stem)
+        assert (refused.returncode, f"pid {terminal.process.pid}" in refused.stderr) == (4, True)
+        leave(terminal)
+        terminal.wait_for_exit()
+    sandbox.ok("import", file.stem)
+    assert [event["content"] for event in sandbox.events(file.stem)] == ["second", "Three."]
+
+
+def test_two_imports_at_once_make_one_session(sandbox: Sandbox) -> None:
+    conversation = begin(sandbox)
+    commands = [sandbox.popen("import", conversation) for _ in range(3)]
+    for command in commands:
+        command.communicate()
+    codes = sorted(command.returncode for command in commands)
+    assert codes == [0, 4, 4]
+    assert len(sandbox.events(conversation)) == 5
 
 
 def test_import_keeps_the_times_of_the_conversation(sandbox: Sandbox) -> None:
