@@ -143,6 +143,9 @@ def test_words_survive_a_kill(sandbox: Sandbox, ended: str, victim: str) -> None
         say(terminal, "second", "Two.")
         claude = claude_process(sandbox)
         if victim == "claude":
+            # It writes its transcript a moment after the screen.
+            (transcript,) = sandbox.home.glob(f".claude/projects/*/{ended}.jsonl")
+            eventually(lambda: b"Two." in transcript.read_bytes(), "the answer in the transcript")
             kill_and_wait(claude)
             assert terminal.wait_for_exit()[0] == 0
             assert terminal.modes() == modes
