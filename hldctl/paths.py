@@ -145,6 +145,26 @@ class SessionFiles(NamedTuple):
         return self.directory / "rehearsal-state.json"
 
     @property
+    def open_lock(self) -> Path:
+        """Lock file, locked by `hldctl open` while it has the conversation open."""
+        return self.directory / "open.lock"
+
+    @property
+    def open_record(self) -> Path:
+        """What `hldctl open` will record, or the next command if it is killed; it exists until that is done."""
+        return self.directory / "open.json"
+
+    @property
+    def open_conversations(self) -> Path:
+        """The conversations that the user had in the opened Claude Code, as its hook reports them."""
+        return self.directory / "open-conversations.jsonl"
+
+    @property
+    def settings_for_open(self) -> Path:
+        """The user's settings with the session's variables and that hook."""
+        return self.directory / "settings-open.json"
+
+    @property
     def restart_prompt(self) -> Path:
         """The prompt for Claude Code when it is started again."""
         return self.directory / "continue.txt"

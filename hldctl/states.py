@@ -40,6 +40,15 @@ class EndReason(StrEnum):
     LOST = "lost"
 
 
+class Source(StrEnum):
+    """Where a session comes from that hldctl has not launched."""
+
+    INTERACTIVE = "interactive"
+    """The part of a conversation that a user had in the terminal, with `hldctl open`."""
+    IMPORTED = "imported"
+    """A conversation that was begun in Claude Code without hldctl."""
+
+
 class IfRunning(StrEnum):
     """The action of a launch if a session with the same name has not ended."""
 

@@ -6,7 +6,7 @@ files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from hldctl.claude import input_messages
 from hldctl.claude.settings import ClaudeSettings
@@ -30,6 +30,13 @@ _INCOMPATIBLE_OPTIONS = frozenset(
         *("--help", "-h", "--version", "-v"),
     }
 )
+# The options that only work with -p (2.1.332), and whether a value may follow.
+_PRINT_OPTIONS = {
+    **dict.fromkeys(("--json-schema", "--max-budget-usd", "--max-turns", "--permission-prompt-tool"), True),
+    **dict.fromkeys(("--permission-prompts",), True),
+    **dict.fromkeys(("--forward-subagent-text", "--include-hook-events", "--include-partial-messages"), False),
+    **dict.fromkeys(("--no-session-persistence", "--prompt-suggestions"), False),
+}
 
 
 def build_command(
@@ -69,6 +76,25 @@ def build_command(
     # These come last: they end a list before them, and separate it from the user's own arguments.
     arguments += input_messages.OPTIONS
     return [*arguments, "--output-format", "stream-json", "--verbose", *settings.extra_arguments]
+
+
+def build_interactive_command(
+    binary: str, settings: ClaudeSettings, files: SessionFiles, conversation_id: str, *, asks: bool
+) -> list[str]:
+    """Return the command that opens a conversation in the terminal, with the settings that have an effect there.
+
+    `asks` is True if the session asks for permission: here Claude Code asks at the terminal.
+    """
+    arguments = [binary, *_list_options(settings), *resume_arguments(conversation_id)]
+    mode = settings.permission_mode or ("default" if asks else None)
+    for flag, value in {"--model": settings.requested_model, "--permission-mode": mode}.items():
+        if value is not None:
+            arguments += [flag, value]
+    arguments += _system_prompt_options(settings, files)
+    if settings.mcp_config is not None:
+        arguments += ["--mcp-config", str(files.mcp_config)]
+    arguments += ["--settings", str(files.settings_for_open)]
+    return [*arguments, *_remove_options(settings.extra_arguments, _CONVERSATION_OPTIONS | _PRINT_OPTIONS)]
 
 
 def _list_options(settings: ClaudeSettings) -> Iterator[str]:
@@ -122,12 +148,17 @@ def remove_conversation_options(arguments: Sequence[str]) -> tuple[str, ...]:
 
     A continuation inherits the rest. With the others it would write to its parent's transcript.
     """
+    return _remove_options(arguments, _CONVERSATION_OPTIONS)
+
+
+def _remove_options(arguments: Sequence[str], removed: Mapping[str, bool]) -> tuple[str, ...]:
+    """Return the arguments without these options and their values; the mapping says whether a value may follow."""
     inherited: list[str] = []
     value_follows = False
     for argument in arguments:
         name, has_value, _ = argument.partition("=")
-        if name in _CONVERSATION_OPTIONS:
-            value_follows = _CONVERSATION_OPTIONS[name] and not has_value
+        if name in removed:
+            value_follows = removed[name] and not has_value
         elif not value_follows or argument.startswith("-"):
             inherited.append(argument)
             value_follows = False

@@ -21,6 +21,8 @@ COMMANDS = {
     "continue": "continue_",
     "send": "send",
     "close": "close",
+    "open": "open_",
+    "import": "import_",
     "interrupt": "interrupt",
     "ls": "ls",
     "show": "show",

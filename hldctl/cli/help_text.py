@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hldctl.errors import ExitCode
 
 SECTIONS = {
-    "Sessions": ("launch", "continue", "send", "close", "wait", "interrupt", "set"),
+    "Sessions": ("launch", "continue", "send", "close", "open", "import", "wait", "interrupt", "set"),
     "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats"),
     "Permissions": ("approvals", "approve", "deny", "answer"),
     "Maintenance": ("rm", "prune", "config", "doctor"),
@@ -51,6 +51,14 @@ EXAMPLES = {
         Example("From a file, also if the session has ended", "hldctl send --or-continue nightly --file notes.md"),
     ),
     "close": (Example("End a session that is kept open", "hldctl close review"),),
+    "open": (
+        Example("Talk to the newest session in the terminal, once its turn has ended", "hldctl open last"),
+        Example("Interrupt it, and send it to the background again afterwards", "hldctl open review --now --continue"),
+    ),
+    "import": (
+        Example("A conversation of Claude Code, by its id", "hldctl import 3f0c2b6e-6c1e-4b57-9a53-0d8a4f0c7a11"),
+        Example("From the file of its transcript", "hldctl import ~/.claude/projects/-home-me/3f0c2b6e.jsonl"),
+    ),
     "interrupt": (
         Example("Stop the newest session and all its processes", "hldctl interrupt last"),
         Example("Stop all sessions; use force after 5 seconds", "hldctl interrupt --all --timeout 5s"),
@@ -165,6 +173,8 @@ _MORE_EXIT_CODES = {
     "launch": (*_OUTCOMES, _STATE, ExitCode.UNWRITABLE),
     "continue": (*_OUTCOMES, _SESSION, _STATE, ExitCode.UNWRITABLE),
     "wait": (*_OUTCOMES, _SESSION, _STATE, ExitCode.STILL_RUNNING),
+    "open": (_SESSION, _STATE, ExitCode.TIMED_OUT),
+    "import": (_SESSION, _STATE),
     "interrupt": (_SESSION, _STATE),
     "set": (_SESSION, _STATE),
     "approve": (_SESSION, _STATE),

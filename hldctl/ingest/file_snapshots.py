@@ -24,6 +24,8 @@ class FileSnapshots:
         self._working_dir = Path(session.working_dir)
         self._directories = [Path(path).resolve() for path in [session.working_dir, *session.additional_directories]]
         self._directory = files.snapshots
+        # The files may have changed since a conversation that is recorded afterwards.
+        self._may_read_disk = session.source is None
 
     def build_row(self, snapshot: Snapshot) -> SnapshotRow:
         content = snapshot.content if snapshot.is_complete else self._complete_content(snapshot)
@@ -38,7 +40,7 @@ class FileSnapshots:
         try:
             return copy.read_bytes().decode()
         except (FileNotFoundError, UnicodeDecodeError):
-            content = self._read_from_disk(snapshot.path) or snapshot.content
+            content = (self._may_read_disk and self._read_from_disk(snapshot.path)) or snapshot.content
         self._directory.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
         # Atomically: half a file, after a full disk or a crash, would be taken for the complete one.
         replace_private(copy, content.encode())

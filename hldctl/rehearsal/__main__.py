@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     except (OSError, UnicodeDecodeError, ScriptError) as error:
         print(f"{options.script}: {error}", file=sys.stderr)
         return 2
-    server = RehearsalServer(script, memory=RefusalRecord(options.memory))
+    server = RehearsalServer(script, memory=RefusalRecord(options.memory), for_terminal=sys.stdin.isatty())
     threading.Thread(target=server.serve_forever, daemon=True).start()
     if options.settings is not None:
         options.settings.write_text(json.dumps(server.settings(json.loads(options.settings.read_bytes()))))

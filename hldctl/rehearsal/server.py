@@ -48,8 +48,12 @@ class RehearsalServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, script: Script, port: int = 0, memory: RefusalRecord | None = None) -> None:
+    def __init__(
+        self, script: Script, port: int = 0, memory: RefusalRecord | None = None, *, for_terminal: bool = False
+    ) -> None:
+        """`for_terminal` is true if Claude Code runs in a terminal, where it asks before it uses an API key."""
         super().__init__((_HOST, port), _Handler)
+        self._for_terminal = for_terminal
         self.script = script
         self.requests: deque[dict[str, Any]] = deque(maxlen=100)
         """The last requests, which show what the model would have received."""
@@ -66,6 +70,7 @@ class RehearsalServer(ThreadingHTTPServer):
         """Return the variables that make Claude Code use only this server; empty ones count as not set."""
         return {
             **dict.fromkeys(OTHER_API_VARIABLES, ""),
+            "ANTHROPIC_API_KEY": "",
             **self._credentials(),
             "ANTHROPIC_BASE_URL": self.url,
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -89,7 +94,9 @@ class RehearsalServer(ThreadingHTTPServer):
     def _credentials(self) -> dict[str, str]:
         """Return an API key, or a login if the script has usage limits: only subscriptions have them (2.1.330)."""
         if self.script.has_limits:
-            return {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": self.key}
+            return {"CLAUDE_CODE_OAUTH_TOKEN": self.key}
+        if self._for_terminal:
+            return {"ANTHROPIC_AUTH_TOKEN": self.key}
         return {"ANTHROPIC_API_KEY": self.key}
 
     def has_valid_key(self, headers: Message) -> bool:

@@ -44,6 +44,8 @@ def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = 
             ]
         busy = [session.id for session in unattended if session.completed_at is not None]
         alive = [session.id for session in unattended if session.completed_at is None]
+    if in_terminal := [session_id for session_id in ids if _is_in_terminal(state.session(session_id), force=force)]:
+        raise WrongState(f"{' and '.join(in_terminal)}: is open in a terminal; leave Claude Code there first.")
     if busy:
         raise WrongState(f"{' and '.join(busy)}: the --on-end command is still running; try again when it has ended.")
     if alive and not force:
@@ -53,15 +55,24 @@ def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = 
     yield from _delete_all(state, ids)
 
 
+def _is_in_terminal(files: SessionFiles, *, force: bool) -> bool:
+    """Return whether words are still being said, or must still be recorded, which `force` gives up."""
+    return files.open_record.exists() and not (force and file_lock.is_free(files.open_lock))
+
+
 def prunable_ids(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:
     """Return the sessions that ended longer ago than `older_than_seconds`, except the newest `keep`; oldest first.
 
-    Sessions whose directory belongs to another user are skipped, so that the others can be deleted.
+    Sessions that are open in a terminal, or whose directory belongs to another user, are skipped.
     """
     before = current_time_ms() if older_than_seconds is None else current_time_ms() - int(older_than_seconds * 1000)
     with open_for_reading(state):
         ids = sessions.ids_ended_before(before, keep=keep or 0)
-    return [session_id for session_id in ids if state.session(session_id).is_own_directory()]
+    return [
+        session_id
+        for session_id in ids
+        if (files := state.session(session_id)).is_own_directory() and not _is_in_terminal(files, force=False)
+    ]
 
 
 def count_sessions(state: StateDirectory) -> int:

@@ -6,7 +6,6 @@ import os
 import uuid
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 
 from hldctl.claude import binary
@@ -19,6 +18,7 @@ from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.sessions import auto_prune, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
+from hldctl.sessions.summary import summarize
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfRunning
@@ -187,26 +187,3 @@ def _doubt(request: LaunchRequest) -> Doubt | None:
     if not has_login and not has_login_traces({**os.environ, **settings.environment}):
         return Doubt.LOGIN
     return Doubt.ARGUMENTS if settings.extra_arguments else None
-
-
-_SUMMARY_LENGTH = 50
-_ELLIPSIS = "..."
-
-
-def summarize(query: str) -> str:
-    """Return the query on one line; if it has more than 50 characters, its first 47 and three dots.
-
-    Characters are graphemes: an emoji of several code points, or a letter with its accents, counts as one.
-    """
-    line = " ".join(query.split())
-    if len(line) <= _SUMMARY_LENGTH:
-        return line
-    if line.isascii():
-        return line[: _SUMMARY_LENGTH - len(_ELLIPSIS)] + _ELLIPSIS
-    # Imported only here: its tables take 40 ms to load.
-    from wcwidth import iter_graphemes
-
-    characters = list(islice(iter_graphemes(line), _SUMMARY_LENGTH + 1))
-    if len(characters) <= _SUMMARY_LENGTH:
-        return line
-    return "".join(characters[: _SUMMARY_LENGTH - len(_ELLIPSIS)]) + _ELLIPSIS

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from hldctl.claude import binary, command_line
-from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import load
-from hldctl.errors import BadUsage, UnfitEnvironment, WrongState
+from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest
-from hldctl.sessions import auto_prune, interrupt, lookup, policies, preflight, settings, wait
+from hldctl.sessions import auto_prune, inheritance, interrupt, lookup, opened, policies, preflight, settings, wait
 from hldctl.sessions.launch import (
     LaunchResult,
     find_running_session,
@@ -25,10 +21,8 @@ from hldctl.sessions.launch import (
 )
 from hldctl.sessions.options import SessionOptions, validate, validate_query, working_directory
 from hldctl.sessions.permissions import caller
-from hldctl.settings.option import inherited_values
 from hldctl.store import sessions
 from hldctl.store.database import open_database
-from hldctl.store.session import Session
 from hldctl.system.clock import current_time_ms
 
 _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
@@ -52,6 +46,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
     # Its settings and environment become the new session's.
     state.session(parent_id).require_own()
     parent = wait.wait_for_conversation(state, parent_id)
+    opened.require_closed(state, parent)
     if parent.claude_session_id is None:
         raise WrongState(
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
@@ -59,13 +54,13 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
     run_policy = policies.continued_run_policy(options, parent, configuration)
     rehearsal = read_rehearsal(options)
     if rehearsal is None:
-        rehearsal = _read_text(state.session(parent.id).rehearsal)
+        rehearsal = inheritance.read_text(state.session(parent.id).rehearsal)
     permissions = policies.continued_permissions(options, parent, current_time_ms())
     require_commands(options, run_policy, permissions, options.working_dir or parent.working_dir)
     working_dir = working_directory(
         options.working_dir or parent.working_dir, create_with=umask if options.create_dir else None
     )
-    inherited_settings = _inherited_settings(state, parent)
+    inherited_settings = inheritance.claude_settings(state, parent)
     values["environment"] = inherited_settings.environment | values.get("environment", {})
     new_settings = replace(inherited_settings, working_dir=working_dir, **values)
     # A session may pass the permissions that it has to its own continuation.
@@ -111,36 +106,3 @@ def _add_permissions(
             sessions.change_settings(parent_id, settings.SKIPPING_OFF, now_ms)
             parent = lookup.find_session(parent_id)
     return replace(request, permissions=policies.continued_permissions(options, parent, now_ms))
-
-
-def _inherited_settings(state: StateDirectory, parent: Session) -> ClaudeSettings:
-    """Return the parent's settings, except max_turns: the new session counts from zero."""
-    files = state.session(parent.id)
-    values = inherited_values(ClaudeSettings, parent) | {
-        "extra_arguments": command_line.remove_conversation_options(parent.extra_arguments),
-        "mcp_config": _read_json(files.mcp_config),
-        "claude_settings": _read_json(files.claude_settings),
-        "environment": _read_json(files.environment) or {},
-    }
-    return ClaudeSettings.from_values(values)
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        value: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UnfitEnvironment(f"{path}, which the new session inherits, cannot be read: {error}.") from None
-    return value
-
-
-def _read_text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UnfitEnvironment(
-            f"{path}, which the new session inherits, cannot be read: {error.strerror or error}."
-        ) from None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hldctl.errors import BadUsage, NoSuchSession, TimedOut, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.private_files import touch
-from hldctl.sessions import lookup, supervisors, wait
+from hldctl.sessions import lookup, opened, supervisors, wait
 from hldctl.states import InputKind, MessageStatus
 from hldctl.store import messages, sessions
 from hldctl.store.connection import transaction
@@ -29,6 +29,7 @@ def send(state: StateDirectory, ref: str, text: str, *, interrupt: bool = False)
     with open_database(state):
         session = lookup.find_session(ref)
         supervisors.adopt_lost(state, [session.id])
+        opened.require_closed(state, session)
         with transaction():
             if interrupt:
                 _add(session.id, InputKind.INTERRUPT, "")
@@ -42,6 +43,7 @@ def request(state: StateDirectory, ref: str, kind: InputKind, value: str = "") -
     with open_database(state):
         session = lookup.find_session(ref)
         supervisors.adopt_lost(state, [session.id])
+        opened.require_closed(state, session)
         with transaction():
             message = _add(session.id, kind, value)
         touch(state.session(session.id).wake_signal)

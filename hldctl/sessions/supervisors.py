@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     ids = list(ids)
     for session_id in ids:
         state.session(session_id).require_own_directory()
+    _record_left_terminals(state, ids)
     if is_read_only():
         # A supervisor could not record anything; the next command that can write starts it.
         return
@@ -71,6 +73,16 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
             with contextlib.suppress(*UNWRITABLE):
                 conclude_without_files(state, session)
     _adopt(state, [session.id for session in lost if state.session(session.id).directory.is_dir()])
+
+
+def _record_left_terminals(state: StateDirectory, ids: Iterable[str]) -> None:
+    """Record what was said in the terminals of `hldctl open` commands that were killed."""
+    for session_id in ids:
+        if os.path.exists(state.session(session_id).open_record) and not is_read_only():
+            # Imported here: few sessions are ever opened.
+            from hldctl.sessions import opened
+
+            opened.record_left(state, session_id)
 
 
 def restore_rows(state: StateDirectory, ids: Iterable[str]) -> None:

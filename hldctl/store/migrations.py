@@ -287,6 +287,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN question_timeout_ms INTEGER",
         "ALTER TABLE sessions ADD COLUMN question_timeout_takes_first INTEGER",
     ),
+    ("ALTER TABLE sessions ADD COLUMN source TEXT",),
 )
 
 

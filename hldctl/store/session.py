@@ -92,6 +92,8 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """The tasks that run in the background, as objects; see `ingest.background_work`."""
     turn_ended_at: int | None = column()
     """When the model ended its turn and left tasks running in the background; None while it works."""
+    source: str | None = column(exposure=LAST)
+    """A Source; None for a session that hldctl launched."""
     launched_within: str | None = column(trusted=True)
     """The session that launched it with its own commands, but had no right to answer: the commands get no token."""
 

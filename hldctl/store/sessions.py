@@ -111,6 +111,12 @@ def id_with_name(name: str) -> str | None:
     return next(iter(_ids(query, name)), None)
 
 
+def id_with_conversation(conversation_id: str) -> str | None:
+    """Return the id of the oldest session that has this conversation of Claude Code; None if there is none."""
+    query = "SELECT id FROM sessions WHERE claude_session_id = ? OR id = ? ORDER BY created_at, rowid LIMIT 1"
+    return next(iter(_ids(query, conversation_id, conversation_id)), None)
+
+
 def newest_id() -> str | None:
     """Return the id of the newest session; None without sessions."""
     return next(iter(_ids("SELECT id FROM sessions ORDER BY rowid DESC LIMIT 1")), None)

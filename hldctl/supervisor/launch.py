@@ -42,6 +42,9 @@ def prepare_files(
     try:
         state.sessions.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
         files.directory.mkdir(mode=PRIVATE_DIRECTORY)
+    except OSError as error:
+        raise unusable_path_error(state.root, error) from error
+    try:
         if file_lock.acquire_quickly(files.lock, timeout=1) is None:
             raise UnfitEnvironment(f"Cannot lock {files.lock}; does the file system of {state.root} support locks?")
         for path in (
@@ -91,7 +94,7 @@ def start_claude(
     )
     if conversation_id is not None:
         # Imported here: few supervisors restart Claude Code.
-        from hldctl.claude.transcript import find_transcript
+        from hldctl.claude.conversations import find_transcript
 
         transcript = find_transcript(conversation_id, claude_environment, settings.working_dir)
         _requeue_lost_messages(request.session_id, transcript)
@@ -132,7 +135,7 @@ def _requeue_lost_messages(session_id: str, transcript: Path | None) -> None:
     """Make the messages pending that the killed Claude Code has reported to have, and that its transcript lacks."""
     unanswered = {message.id: message.text for message in messages.list_unanswered(session_id)}
     if unanswered:
-        from hldctl.claude.transcript import contained_messages
+        from hldctl.claude.delivered_messages import contained_messages
 
         contained = set() if transcript is None else contained_messages(transcript, unanswered)
         messages.settle_unanswered(session_id, {name: name in contained for name in unanswered}, current_time_ms())
@@ -151,13 +154,16 @@ def _claude_command(
         asks=request.has_hook and request.permissions.approvals,
         rehearsed=is_rehearsal,
     )
-    return [*_rehearsal_command(files), *command] if is_rehearsal else command
+    return [*rehearsal_command(files, files.settings_for_rehearsal), *command] if is_rehearsal else command
 
 
-def _rehearsal_command(files: SessionFiles) -> list[str]:
-    """Return the program that plays the script while the command after it runs, even if this supervisor dies."""
+def rehearsal_command(files: SessionFiles, settings: Path) -> list[str]:
+    """Return the program that plays the script while the command after it runs, even if this supervisor dies.
+
+    It changes the file of settings so that Claude Code uses the script.
+    """
     program = [sys.executable, "-P", "-m", "hldctl.rehearsal", str(files.rehearsal)]
-    return [*program, "--settings", str(files.settings_for_rehearsal), "--memory", str(files.rehearsal_state), "--"]
+    return [*program, "--settings", str(settings), "--memory", str(files.rehearsal_state), "--"]
 
 
 def _conversation_arguments(request: LaunchRequest, conversation_id: str | None) -> list[str]:

@@ -29,7 +29,7 @@ from hldctl.protocol.launch_report import LaunchReport
 from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.rehearsal.script import ScriptError, parse
 from hldctl.rehearsal.steps import Call, Wait
-from hldctl.sessions import resume
+from hldctl.sessions import inheritance
 from hldctl.store import approvals, file_snapshots, json_view, mcp_servers
 from hldctl.store.events import COLUMNS, Event
 from hldctl.store.migrations import MIGRATIONS
@@ -290,7 +290,7 @@ def inherited(bench: Bench, data: bytes) -> None:
         path.unlink(missing_ok=True)
     sources[zlib.crc32(data) % len(sources)].write_bytes(data)
     try:
-        settings = resume._inherited_settings(bench.state, bench.session)
+        settings = inheritance.claude_settings(bench.state, bench.session)
     except UnfitEnvironment:
         return
     request = LaunchRequest("session", "run", "Hello", "Hello", "claude", 0o77, settings)

@@ -129,7 +129,9 @@ def test_pipe_with_the_name_of_a_file_is_not_read(tmp_path: Path) -> None:
     """The content of a pipe is for another reader."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    session = Session.from_columns({"id": "s", "working_dir": str(tmp_path), "additional_directories": ()})
+    session = Session.from_columns(
+        {"id": "s", "working_dir": str(tmp_path), "additional_directories": (), "source": None}
+    )
     files = SessionFiles(tmp_path / "files")
     files.directory.mkdir()
     held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)

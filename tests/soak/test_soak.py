@@ -61,7 +61,7 @@ def test_memory_of_a_burst_is_returned(sandbox: Sandbox) -> None:
 def test_reading_directories_and_missing_files_leaks_no_descriptor(sandbox: Sandbox) -> None:
     files = sandbox.files("session")
     files.directory.mkdir(parents=True)
-    columns = {"id": "session", "working_dir": str(sandbox.work), "additional_directories": ()}
+    columns = {"id": "session", "working_dir": str(sandbox.work), "additional_directories": (), "source": None}
     snapshots = FileSnapshots(Session.from_columns(columns), files)
     before = psutil.Process().num_fds()
     for number in range(50):

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from hldctl.states import ApprovalStatus, EndReason, EventType, FeedType, NoteKind, Status
+from hldctl.states import ApprovalStatus, EndReason, EventType, FeedType, NoteKind, Source, Status
 from hldctl.store.session import JSON_COLUMNS
 
 TABLES = (
@@ -76,6 +76,7 @@ _ENUMS: dict[tuple[str, str], frozenset[str]] = {
     ("sessions", "status"): frozenset(map(str, Status)),
     ("sessions", "end_reason"): frozenset(map(str, EndReason)),
     ("sessions", "stop_reason"): frozenset(map(str, EndReason)),
+    ("sessions", "source"): frozenset(map(str, Source)),
     ("conversation_events", "event_type"): frozenset(map(str, EventType)),
     ("conversation_events", "note_kind"): frozenset(map(str, NoteKind)),
     ("feed", "type"): frozenset(map(str, FeedType)),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hldctl.sessions.launch import summarize
+from hldctl.sessions.summary import summarize
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 ACCENTED = "e\u0301"
