@@ -345,7 +345,7 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
 def mark_replayed(session_id: str, last_activity_at: int) -> None:
     """Correct an ended session after its journal was replayed: its end is its last activity, all calls are closed."""
     with transaction():
-        # After the loss of the database, nothing else tells whether the query was delivered.
+        # After the loss of the database, nothing shows whether the query was delivered.
         messages.cancel_undelivered(session_id, last_activity_at)
         activity = "UPDATE sessions SET last_activity_at = max(last_activity_at, ?) WHERE id = ?"
         execute(activity, (last_activity_at, session_id))

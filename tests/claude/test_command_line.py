@@ -7,7 +7,10 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.paths import SessionFiles
 
 FILES = SessionFiles(Path("/state/sessions/s"))
-ALWAYS = ["--output-format", "stream-json", "--verbose"]
+ALWAYS = [
+    *("--input-format", "stream-json", "--replay-user-messages"),
+    *("--output-format", "stream-json", "--verbose"),
+]
 MARKED = ["--settings", "/state/sessions/s/settings-with-marks.json"]
 
 
@@ -23,8 +26,8 @@ def test_prompt_is_not_in_the_arguments() -> None:
 
 def test_approvals_add_the_hook_and_keep_user_settings() -> None:
     hooked = ["--settings", "/state/sessions/s/settings-with-hook.json"]
-    assert arguments_for(hooked=True)[4:-3] == [*hooked, "--permission-mode", "default"]
-    assert arguments_for(hooked=True, claude_settings={"env": {}}, permission_mode="plan")[4:-3] == [
+    assert arguments_for(hooked=True)[4 : -len(ALWAYS)] == [*hooked, "--permission-mode", "default"]
+    assert arguments_for(hooked=True, claude_settings={"env": {}}, permission_mode="plan")[4 : -len(ALWAYS)] == [
         *("--permission-mode", "plan"),
         *hooked,
     ]

@@ -5,7 +5,10 @@ import subprocess
 from pathlib import Path
 
 from hldctl.claude.environment import add_session_variables, session_environment
+from hldctl.claude.input_messages import VARIABLES
 from tests.helpers.sandbox import eventually
+
+OURS = {"HLDCTL_HOME": "/state", "HLDCTL_SESSION_ID": "s", "HLDCTL_RUN_ID": "r"} | VARIABLES
 
 
 def environment(launcher: dict[str, str], chosen: dict[str, str] | None = None) -> dict[str, str]:
@@ -14,13 +17,12 @@ def environment(launcher: dict[str, str], chosen: dict[str, str] | None = None) 
 
 def test_environment_is_the_launchers_plus_the_chosen_variables() -> None:
     result = environment({"A": "1", "B": "2", "CLAUDE_CODE_USE_BEDROCK": "1"}, {"B": "3"})
-    ours = {"HLDCTL_HOME": "/state", "HLDCTL_SESSION_ID": "s", "HLDCTL_RUN_ID": "r"}
-    assert result == {"A": "1", "B": "3", "CLAUDE_CODE_USE_BEDROCK": "1"} | ours
+    assert result == {"A": "1", "B": "3", "CLAUDE_CODE_USE_BEDROCK": "1"} | OURS
 
 
 def test_session_markers_win_over_chosen_variables() -> None:
     chosen = {"HLDCTL_SESSION_ID": "x", "HLDCTL_RUN_ID": "x", "HLDCTL_HOME": "/x"}
-    assert environment({}, chosen) == {"HLDCTL_HOME": "/state", "HLDCTL_SESSION_ID": "s", "HLDCTL_RUN_ID": "r"}
+    assert environment({}, chosen) == OURS
 
 
 def test_tools_do_not_get_a_commands_token() -> None:
@@ -56,7 +58,7 @@ def test_variables_of_an_enclosing_claude_code_are_dropped() -> None:
         eventually(Path(f"/proc/{enclosing.pid}/environ").read_bytes, "its environment")
         result = environment(nested)
         enclosing.kill()
-    assert {name for name in result if name.startswith("CLAUDE")} == {"CLAUDE_CODE_USE_BEDROCK"}
+    assert {name for name in result if name.startswith("CLAUDE")} == {"CLAUDE_CODE_USE_BEDROCK", *VARIABLES}
     assert result["HLDCTL_SESSION_ID"] == "s"
 
 

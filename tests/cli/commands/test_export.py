@@ -204,7 +204,7 @@ def test_document_shows_how_the_session_ended(sandbox: Sandbox) -> None:
     sandbox.fake_claude(
         CONVERSATION
         + """
-query = sys.stdin.read()
+query = json.loads(sys.stdin.readline())["message"]["content"]
 if "waits" in query:
     call("t1", "Bash", command="make")
     pause("go-on")

@@ -14,7 +14,8 @@ from tests.helpers.sandbox import TIMEOUT_SECONDS, Json, Sandbox, eventually
 
 RECORD = """
 argv = sys.argv[1:]
-json.dump({"argv": argv, "env": dict(os.environ), "cwd": os.getcwd(), "query": sys.stdin.read()},
+query = json.loads(sys.stdin.readline())["message"]["content"]
+json.dump({"argv": argv, "env": dict(os.environ), "cwd": os.getcwd(), "query": query},
           open(os.environ["HLDCTL_HOME"] + "/recorded", "w"))
 print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "recorded"}))
 """

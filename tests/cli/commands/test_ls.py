@@ -20,7 +20,7 @@ cache_read_input_tokens effective_context_tokens context_window result_content e
 supervisor_pid pending_approvals permission_denials""".split()
 
 COSTS = """
-query = sys.stdin.read()
+query = json.loads(sys.stdin.readline())["message"]["content"]
 result = {"type": "result", "subtype": "success", "is_error": "bad" in query, "result": "ok", "num_turns": 1,
           "duration_ms": 5, "total_cost_usd": 3.0 if "dear" in query else 1.0}
 print(json.dumps(result))
@@ -62,7 +62,8 @@ def test_json_has_the_documented_fields(sandbox: Sandbox, three: list[str]) -> N
     listed = json.loads(sandbox.ok("ls", "--json"))
     assert [list(session)[: len(SESSION_FIELDS)] for session in listed] == [SESSION_FIELDS] * 3
     session = sandbox.show(three[2])
-    assert session == listed[0] | {"children": [], "left_running": [], "mcp_servers": [], "rules": []}
+    lists = ("children", "left_running", "mcp_servers", "rules", "undelivered_messages")
+    assert session == listed[0] | {name: [] for name in lists}
 
 
 def test_format_prints_the_given_fields(sandbox: Sandbox, three: list[str]) -> None:

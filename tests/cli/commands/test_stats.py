@@ -19,7 +19,7 @@ FIELDS = """key sessions completed failed interrupted running success_rate cost_
 cache_creation_input_tokens cache_read_input_tokens num_turns duration_ms run_time_ms""".split()
 
 COSTS = """
-query = sys.stdin.read()
+query = json.loads(sys.stdin.readline())["message"]["content"]
 if "hang" in query:
     time.sleep(600)
 usage = {"inputTokens": 10, "outputTokens": 1500, "cacheCreationInputTokens": 3, "cacheReadInputTokens": 40}

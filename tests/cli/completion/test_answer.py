@@ -29,7 +29,7 @@ def values(sandbox: Sandbox, *words: str) -> list[str]:
 def sessions(sandbox: Sandbox) -> list[str]:
     """Return the IDs of an ended, a running and an archived session. Only the second has a conversation."""
     sandbox.fake_claude(
-        "if 'stay' in sys.stdin.read():\n"
+        "if 'stay' in sys.stdin.readline():\n"
         ' print(json.dumps({"type": "system", "subtype": "init", "session_id": "c0ffee00"}), flush=True)\n'
         " time.sleep(600)"
     )

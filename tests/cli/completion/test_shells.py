@@ -34,7 +34,7 @@ class Shell:
 @pytest.fixture
 def ids(sandbox: Sandbox) -> list[str]:
     """Return the IDs of an ended and a running session."""
-    sandbox.fake_claude("if 'stay' in sys.stdin.read(): time.sleep(600)")
+    sandbox.fake_claude("if 'stay' in sys.stdin.readline(): time.sleep(600)")
     ended = sandbox.launch("Hi", "--title", "Fix: the 'parser'", "--name", "night:ly")
     sandbox.run("wait", ended)
     return [ended, sandbox.launch("stay here")]

@@ -11,7 +11,7 @@ from tests.helpers.sandbox import Sandbox, count_wakeups, eventually, wait_until
 from tests.helpers.terminal import Terminal
 
 WAITS_FOR_FILE = """
-query = sys.stdin.read()
+query = json.loads(sys.stdin.readline())["message"]["content"]
 while not os.path.exists(query.strip()):
     time.sleep(0.02)
 print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "All is well.", "num_turns": 1}))

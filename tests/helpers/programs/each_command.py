@@ -8,7 +8,7 @@ from typing import Any
 if "--version" in sys.argv:
     print("2.1.330 (Claude Code)")
     sys.exit()
-query = sys.stdin.read()
+query = json.loads(sys.stdin.readline())["message"]["content"]
 ANSWER = "The parser takes **semicolons** now."
 
 

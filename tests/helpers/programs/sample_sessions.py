@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-query = sys.stdin.read()
+query = json.loads(sys.stdin.readline())["message"]["content"]
 
 
 def write(**line: Any) -> None:

@@ -8,7 +8,7 @@ from hldctl.store.database import open_database
 from tests.helpers.sandbox import Sandbox, eventually
 
 SPEAKS = """
-query = sys.stdin.read()
+query = json.loads(sys.stdin.readline())["message"]["content"]
 def write(**line):
     print(json.dumps(line), flush=True)
 def say(*blocks, inside=None):
