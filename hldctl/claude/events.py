@@ -119,13 +119,21 @@ def control_response(event: JsonObject) -> ControlResponse | None:
     return ControlResponse(request_id, (text(response.get("error")) or "no reason given") if is_refused else None)
 
 
-def permission_request(event: JsonObject) -> tuple[str, str] | None:
-    """Return the id and the tool call of a request for permission, which goes to the hook as well; None for others."""
+class HostRequest(NamedTuple):
+    """A request for permission that Claude Code makes to its host as well as to the hook."""
+
+    id: str
+    tool_id: str
+    tool_name: str
+
+
+def permission_request(event: JsonObject) -> HostRequest | None:
+    """Return the request for permission in a `control_request` line; None for other requests."""
     request = mapping(event.get("request"))
     request_id, tool_id = text(event.get("request_id")), text(request.get("tool_use_id"))
     if request.get("subtype") != "can_use_tool" or request_id is None:
         return None
-    return request_id, tool_id or ""
+    return HostRequest(request_id, tool_id or "", text(request.get("tool_name")) or "")
 
 
 def is_known(event: JsonObject) -> bool:
@@ -206,7 +214,12 @@ def _api_retry(event: JsonObject) -> str:
 
 
 def _permission_denied(event: JsonObject) -> str:
-    return f"Permission denied for {event.get('tool_name')}: {event.get('message') or 'no reason given'}"
+    return denial_text(event.get("tool_name"), event.get("message"))
+
+
+def denial_text(tool_name: Any, reason: Any) -> str:
+    """Return the text of the note about a denied call."""
+    return f"Permission denied for {tool_name}: {reason or 'no reason given'}"
 
 
 def _task_started(event: JsonObject) -> str:

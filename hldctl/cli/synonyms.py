@@ -83,7 +83,6 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
     "interrupt": dict.fromkeys(("-f", "--force", "-9", "--kill"), "to use force at once: --timeout 0s"),
     "set": {
-        "--model": "another model needs a continuation: hldctl continue ID --model MODEL",
         "--timeout": "limits are set at the start: hldctl continue ID --timeout DURATION",
     },
     "rm": dict.fromkeys(

@@ -286,7 +286,7 @@ def _is_empty(files: SessionFiles) -> bool:
     }
     launch_files |= {files.system_prompt, files.append_system_prompt, files.session_record}
     launch_files |= {files.request, files.rehearsal, files.settings_for_rehearsal}
-    launch_files |= {files.wake_answer, files.cgroup, files.settings_with_marks}
+    launch_files |= {files.wake_answer, files.cgroup, files.settings_with_marks, files.input}
     has_output = any(path.exists() and path.stat().st_size for path in (files.journal, files.errors))
     present = {path for path in files.directory.iterdir() if path.suffix != ".tmp"}
     return not has_output and present <= launch_files and file_lock.is_free(files.lock)

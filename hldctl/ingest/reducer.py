@@ -119,6 +119,7 @@ class Reducer:
         if state.tasks:
             background_work.apply_turn(state, kind, entries, created_at)
         for entry in entries:
+            self._add_denial(entry, event, created_at)
             self._append(entry, created_at)
             if entry.note_kind is NoteKind.TASK_RECEIPT:
                 background_work.apply_result(state, entry, event)
@@ -126,6 +127,14 @@ class Reducer:
                 self._apply_decision(entry.tool_result_for_id, event, is_error=entry.is_error)
             if entry.tool_name == "Read" or entry.tool_result_for_id in state.reads:
                 self._take_snapshot(entry, event, created_at)
+
+    def _add_denial(self, entry: Entry, event: JsonObject, created_at: int) -> None:
+        """Add the note of a denied call if Claude Code has asked its host: then it writes no such line (2.1.332)."""
+        tool_name = self.state.asked_calls.pop(entry.tool_result_for_id or "", None)
+        tool_id = entry.tool_result_for_id or ""
+        if tool_name is not None and events.is_allowed(event, tool_id, is_error=entry.is_error) is False:
+            note = events.denial_text(tool_name, entry.tool_result_content)
+            self._append(Entry(_NOTE, "system", note, note_kind=NoteKind.PERMISSION_DENIED), created_at)
 
     def _apply_message(self, event: JsonObject, created_at: int) -> None:
         """Apply the echo of a message that was written to Claude Code, at its place in the conversation."""
@@ -156,6 +165,7 @@ class Reducer:
         joined_messages.end_turn(state)
         state.background_calls.clear()
         state.host_requests.clear()
+        state.asked_calls.clear()
         if state.tasks is not None:
             state.tasks = {}
 
@@ -242,9 +252,10 @@ class Reducer:
     def _apply_host_request(self, event: JsonObject) -> None:
         """Record a request for permission until it is withdrawn: normally the hook's answer comes first."""
         if (request := events.permission_request(event)) is not None:
-            request_id, tool_id = request
-            self.state.host_requests[request_id] = tool_id
+            self.state.host_requests[request.id] = request.tool_id
+            self.state.asked_calls[request.tool_id] = request.tool_name
             _drop_oldest(self.state.host_requests, _MAX_HOST_REQUESTS)
+            _drop_oldest(self.state.asked_calls, _MAX_HOST_REQUESTS)
         else:
             self.state.host_requests.pop(text(event.get("request_id")) or "", None)
 

@@ -63,6 +63,8 @@ class ReducerState:
     last_activity_at: int | None = None
     host_requests: dict[str, str] = field(default_factory=dict)
     """Requests for permission that Claude Code waits for, by id: the tool call."""
+    asked_calls: dict[str, str] = field(default_factory=dict)
+    """Tool calls without a result for which Claude Code has asked its host, by id: the name of the tool."""
     tasks: dict[str, dict[str, Any]] | None = None
     """The tasks that run in the background, by id; None if there never were any."""
     background_calls: dict[str, str] = field(default_factory=dict)

@@ -57,7 +57,8 @@ def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = 
 
 def _is_in_terminal(files: SessionFiles, *, force: bool) -> bool:
     """Return whether words are still being said, or must still be recorded, which `force` gives up."""
-    return files.open_record.exists() and not (force and file_lock.is_free(files.open_lock))
+    # Unlike Path.exists, os.path.exists does not raise for a directory that cannot be searched.
+    return os.path.exists(files.open_record) and not (force and file_lock.is_free(files.open_lock))
 
 
 def prunable_ids(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:

@@ -180,5 +180,9 @@ def _first_line(request: LaunchRequest, conversation_id: str | None) -> bytes:
     if conversation_id is not None:
         session = sessions.get(session_id)
         return input_messages.restart_line(session_id, len(load_restarts(session)) if session is not None else 0)
-    messages.mark_sent(session_id)
+    try:
+        messages.mark_sent(session_id)
+    except Exception:
+        # Written again then, which Claude Code ignores.
+        log_exception()
     return input_messages.message_line(session_id, request.query)

@@ -95,6 +95,7 @@ class SessionLifecycle:
 
     def _finish(self) -> None:
         """Adopt sessions in the queue that have lost their supervisor, and run the command at the end."""
+        self._files.input.unlink(missing_ok=True)
         with open_database(self._state):
             session = sessions.get(self._session_id)
             # If the supervisor of the last session in the queue has died, no other supervisor has noticed.

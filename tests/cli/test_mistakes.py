@@ -66,7 +66,6 @@ MISTAKES = [
     ("ls --status done", 2, "'waiting_input'"),
     ("ls --format json", 2, "for JSON there is --json"),
     ("approve last", 3, "`hldctl approvals` lists the pending ones"),
-    ("set last --model opus", 2, "hldctl continue ID --model MODEL"),
     ("interrupt --all last", 2, "Give either the ids of the sessions to stop, or --all, not both."),
     ("launch Hi --env 'A B=1'", 2, "--env 'A B'"),
     ("rm --all", 2, "hldctl prune --keep 0 --dry-run"),

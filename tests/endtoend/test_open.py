@@ -217,6 +217,8 @@ def test_terminal_can_be_suspended(sandbox: Sandbox, ended: str) -> None:
         eventually(lambda: process.status() == psutil.STATUS_STOPPED, "Claude Code to stop")
         terminal.enter("fg\n")
         eventually(lambda: process.status() != psutil.STATUS_STOPPED, "Claude Code to run again")
+        # It draws its screen again once it has the terminal, and discards what was typed before.
+        terminal.wait_for_output("❯")
         say(terminal, "second", "Two.")
         leave(terminal)
         eventually(lambda: is_dead(process), "Claude Code to end")

@@ -264,7 +264,7 @@ def test_supervisors_do_not_recreate_a_deleted_state_directory(sandbox: Sandbox)
     sandbox.launch("Hello")
     sandbox.wait_for_journal(session_id, "go-on")
     (claude,) = sandbox.processes_with_argument("stream-json")
-    assert len(sandbox.supervisors()) == 2
+    eventually(lambda: len(sandbox.supervisors()) == 2, "the second supervisor")
 
     def delete() -> bool:
         # Files written during the deletion can make the first attempts fail.

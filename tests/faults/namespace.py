@@ -78,7 +78,9 @@ class SmallDisk(Namespace):
 
     def copy_out(self) -> None:
         """Copy the files to the same path outside, where tests can read them without hldctl."""
-        shutil.copytree(self.path_from_outside(self._mount), self._mount, dirs_exist_ok=True)
+        # A named pipe cannot be copied.
+        ignored = shutil.ignore_patterns("input")
+        shutil.copytree(self.path_from_outside(self._mount), self._mount, dirs_exist_ok=True, ignore=ignored)
 
 
 class Container:

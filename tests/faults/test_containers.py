@@ -36,8 +36,9 @@ def launch(container: Container, *options: str) -> str:
 
 
 def kill_supervisor(container: Container) -> None:
-    (supervisor,) = container.processes("hldctl.supervisor")
-    kill_and_wait(supervisor)
+    for process in sorted(container.processes("hldctl.supervisor"), key=lambda process: process.name() != "sh"):
+        # First the guard, which would start another.
+        kill_and_wait(process)
 
 
 def status(sandbox: Sandbox, session_id: str) -> str:

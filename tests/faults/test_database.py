@@ -84,8 +84,10 @@ def test_supervisor_waits_for_a_locked_database(sandbox: Sandbox) -> None:
         began = time.monotonic()
         launching = sandbox.popen("launch", "Hello")
         sandbox.release()
-        eventually(lambda: is_dead(claude), "Claude Code to end, which no lock concerns")
+        sandbox.wait_for_journal(session_id, '"result"')
         assert time.monotonic() - began < 25
+        # It is ended only once it is certain that no message has come.
+        assert not is_dead(claude)
         assert sandbox.show(session_id)["status"] == "running"
         wait_for_trouble(sandbox, session_id, "database is locked")
         output, errors = launching.communicate()

@@ -16,7 +16,7 @@ import pytest
 from tests.crash.audit import faults
 from tests.faults.namespace import Namespace
 from tests.helpers.another_user import UNPRIVILEGED_PREFIX, owned_by_another_user
-from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually
+from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, kill_and_wait
 
 SCRIPT = 'think Hm.\nsay One.\ncall Bash {"command": "echo out"}\n\nsay Two.'
 
@@ -98,8 +98,8 @@ def test_fix_restarts_a_missing_supervisor(sandbox: Sandbox) -> None:
     session_id = sandbox.launch("Hello")
     sandbox.wait_for_journal(session_id, "Here.")
     supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
-    supervisor.kill()
-    eventually(lambda: not supervisor.is_running() or supervisor.status() == "zombie", "its death")
+    for process in (*sandbox.guards(), supervisor):
+        kill_and_wait(process)
     assert examine(sandbox)["supervisors"]["level"] == "error"
     assert examine(sandbox, "--fix")["supervisors"]["fixed"]
     assert "supervisors" not in examine(sandbox)
