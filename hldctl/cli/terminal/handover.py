@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 from hldctl.errors import BadUsage, UnfitEnvironment
 
 _PR_SET_PDEATHSIG = 1
+# Both are continued by one system call.
+_MOMENT_SECONDS = 0.05
 # Show the cursor; leave the modes for pasting, focus, mouse and keyboard that a killed program has left on.
 _RESET = "\x1b[?25h\x1b[?2004l\x1b[?1004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[<u\x1b[>4;0m\x1b[0m\r\n"
 
@@ -111,9 +114,26 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         if not os.WIFSTOPPED(status):
             process.returncode = os.waitstatus_to_exitcode(status)
             return process.returncode
+        if not _stays_stopped(process.pid):
+            continue
         os.kill(os.getpid(), signal.SIGTSTP)
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGCONT)
+
+
+def _stays_stopped(pid: int) -> bool:
+    """Return whether the program is still stopped a moment later.
+
+    If it suspends its whole process group, the shell stops and continues both. Continued first, this process sees the
+    program stopped for a moment, and would suspend itself a second time.
+    """
+    # Imported here: few programs suspend themselves.
+    import psutil
+
+    time.sleep(_MOMENT_SECONDS)
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    return False
 
 
 def _restore(modes: list[Any], *, was_killed: bool) -> None:
