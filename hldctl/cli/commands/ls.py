@@ -49,6 +49,7 @@ _PLAIN_COLUMNS = (
     "cost_usd",
     "title",
     "summary",
+    "name",
     "pending_approvals",
 )
 
@@ -56,7 +57,7 @@ _TREE_COLUMNS = ("id", "parent_session_id", "created_at")
 
 _RICH_COLUMNS = (
     *_PLAIN_COLUMNS,
-    *("name", "end_reason", "started_at", "completed_at", "duration_ms", "effective_context_tokens", "context_window"),
+    *("end_reason", "started_at", "completed_at", "duration_ms", "effective_context_tokens", "context_window"),
 )
 
 _SORT_COLUMNS = {
@@ -252,11 +253,16 @@ def _print_table(arranged: list[tuple[int, Session]], requests: dict[str, str]) 
             age(now - session.created_at / 1000),
             "" if session.num_turns is None else str(session.num_turns),
             "" if session.cost_usd is None else f"${session.cost_usd:.2f}",
-            _indent(depth) + output.one_line(session.title or session.summary) + requests.get(session.id, ""),
+            _indent(depth) + _label(session) + requests.get(session.id, ""),
         )
         for depth, session in arranged
     ]
     output.print_table(("ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
+
+
+def _label(session: Session) -> str:
+    name = f"{output.one_line(session.name)}: " if session.name else ""
+    return name + output.one_line(session.title or session.summary)
 
 
 def _indent(depth: int) -> str:

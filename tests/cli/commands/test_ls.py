@@ -169,6 +169,7 @@ def test_ls_filters_by_directory_name_and_group(sandbox: Sandbox) -> None:
     assert ids(sandbox, "--dir", str(sandbox.work / "project" / "docs") + "/") == [docs]
     assert ids(sandbox, "--dir", ".") == [other, project, docs]
     assert ids(sandbox, "--name", "docs") == [docs]
+    assert sandbox.ok("ls", "--name", "docs").splitlines()[1].endswith("  docs: Go")
     assert ids(sandbox, "--group", "review", "--dir", "project") == [project]
 
 
