@@ -54,7 +54,7 @@ class ReducerState:
     spoken_since_result: bool = False
     """True if the conversation has messages after the last result."""
     is_idle: bool = False
-    """True if Claude Code waits for a message: no turn and no background task runs."""
+    """True if Claude Code waits for a message: no turn runs, while a task in the background may."""
     is_turn_begun: bool = False
     """True from the `init` line of a turn to its result."""
     waiting_length: int = 0

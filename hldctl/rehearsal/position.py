@@ -51,7 +51,7 @@ class Position:
     played: int
     """The number of these turns that have been played, without those that refuse requests."""
     otherwise: Turn | None
-    """The answer if there is no further turn, or the script waits for a message; None if the first is an error."""
+    """The answer when no turn is left or the script waits for a message; None if the first turn is an error."""
 
 
 def find_position(messages: list[dict[str, Any]], script: Script) -> Position:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hldctl.errors import BadUsage, NoSuchSession, TimedOut, WrongState
 from hldctl.paths import StateDirectory
@@ -26,28 +26,25 @@ def send(state: StateDirectory, ref: str, text: str, *, interrupt: bool = False)
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if not text.strip():
         raise BadUsage("The message is empty.")
-    with open_database(state):
-        session = lookup.find_session(ref)
-        supervisors.adopt_lost(state, [session.id])
-        opened.require_closed(state, session)
-        with transaction():
-            if interrupt:
-                _add(session.id, InputKind.INTERRUPT, "")
-            message = _add(session.id, InputKind.MESSAGE, text)
-        touch(state.session(session.id).wake_signal)
-    return message
+    interrupts = [(InputKind.INTERRUPT, "")] if interrupt else []
+    return _record(state, ref, [*interrupts, (InputKind.MESSAGE, text)])
 
 
 def request(state: StateDirectory, ref: str, kind: InputKind, value: str = "") -> Message:
     """Record a request to the Claude Code of a session that has not ended, and wake its supervisor."""
+    return _record(state, ref, [(kind, value)])
+
+
+def _record(state: StateDirectory, ref: str, inputs: Sequence[tuple[InputKind, str]]) -> Message:
+    """Record what Claude Code is to get, in this order, wake the supervisor, and return the last of it."""
     with open_database(state):
         session = lookup.find_session(ref)
         supervisors.adopt_lost(state, [session.id])
         opened.require_closed(state, session)
         with transaction():
-            message = _add(session.id, kind, value)
+            recorded = [_add(session.id, kind, text) for kind, text in inputs]
         touch(state.session(session.id).wake_signal)
-    return message
+    return recorded[-1]
 
 
 def _add(session_id: str, kind: InputKind, text: str) -> Message:
@@ -87,7 +84,7 @@ def _wait(
             raise NoSuchSession(f"Session {message.session_id} was deleted.")
         if is_reached(current):
             return current
-        if current.status == MessageStatus.CANCELLED or has_ended(message.session_id):
+        if current.status == MessageStatus.CANCELLED or _has_ended(message.session_id):
             delivered = "did not get" if current.delivered_at is None else "did not answer"
             raise WrongState(f"Session {message.session_id} has ended and {delivered} message {message.id}.")
         if deadline is not None and time.monotonic() >= deadline:
@@ -95,9 +92,9 @@ def _wait(
         supervisors.adopt_lost(state, [message.session_id])
         return None
 
-    return wait.wait_until(look, state, [state.session(message.session_id).change_signal])
+    return wait.wait_until(look, state, [state.session(message.session_id).change_signal], deadline)
 
 
-def has_ended(session_id: str) -> bool:
+def _has_ended(session_id: str) -> bool:
     session = sessions.get(session_id)
     return session is None or session.completed_at is not None

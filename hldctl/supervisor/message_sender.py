@@ -92,7 +92,7 @@ class MessageSender:
 
 
 def _load_what_the_end_needs() -> None:
-    """Import what the end of the session needs while Claude Code exits, which takes 0.1 s; it is loaded by no other."""
+    """Import what only the end of the session needs while Claude Code exits, which takes 0.1 s."""
     import psutil  # noqa: F401
 
     import hldctl.supervisor.nested_sessions  # noqa: F401

@@ -6,19 +6,16 @@ there was a fault. The test suite runs a short version.
 
 from __future__ import annotations
 
-import argparse
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from tests.crash.audit import faults
+from tests.crash.storm import kill_one_of, main
 from tests.helpers.sandbox import Json, Sandbox, eventually
 
 # If a hook is killed, Claude Code decides about the call, possibly against the answer; the record is then corrected.
@@ -80,9 +77,11 @@ class Chaos:
         while report.supervisors_killed < kills:
             self._commands.append(self._start(*chance.choice(READERS)))
             time.sleep(chance.uniform(0, 0.2))
-            report.supervisors_killed += self._kill_one_of(self._sandbox.supervisors())
+            report.supervisors_killed += kill_one_of(self._chance, self._sandbox.supervisors())
             if chance.random() < 0.2:
-                report.hooks_killed += self._kill_one_of(self._sandbox.processes_with_argument("hook/__main__.py"))
+                report.hooks_killed += kill_one_of(
+                    self._chance, self._sandbox.processes_with_argument("hook/__main__.py")
+                )
             if chance.random() < 0.3:
                 report.approvers_killed += self._start_and_kill(chance.choice(["approve", "deny"]), "--all")
             if len(self._commands) > 4:
@@ -156,15 +155,6 @@ class Chaos:
         time.sleep(self._chance.uniform(0, self._chance.choice([0.5, _COMMAND_SECONDS])))
         return _kill(command)
 
-    def _kill_one_of(self, processes: list[psutil.Process]) -> int:
-        if not processes:
-            return 0
-        try:
-            self._chance.choice(processes).kill()
-        except psutil.NoSuchProcess:
-            return 0
-        return 1
-
 
 def run(sandbox: Sandbox, kills: int, seed: int) -> Report:
     chaos = Chaos(sandbox, seed)
@@ -181,21 +171,5 @@ def _kill(command: subprocess.Popen[str]) -> int:
     return int(alive)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--kills", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        sandbox = Sandbox(Path(directory) / "sandbox")
-        try:
-            report = run(sandbox, options.kills, options.seed)
-        finally:
-            sandbox.close()
-    print(f"seed {options.seed}: {report}")
-    print("\n".join(report.faults))
-    return 1 if report.faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(run, __doc__))

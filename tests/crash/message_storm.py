@@ -6,21 +6,17 @@ there was a fault. The test suite runs a short version. What counts is what the 
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import psutil
-
+from tests.crash.storm import kill_one_of, main
 from tests.helpers.restarts import skip_delay
 from tests.helpers.sandbox import Sandbox, eventually
 
@@ -78,7 +74,7 @@ class Storm:
             time.sleep(chance.uniform(0, 0.3))
             dice = chance.random()
             if dice < 0.5:
-                report.supervisors_killed += self._kill_one_of(self._sandbox.supervisors())
+                report.supervisors_killed += kill_one_of(self._chance, self._sandbox.supervisors())
             elif dice < 0.6:
                 report.claudes_killed += self._kill_claude(session_id)
             elif self._senders:
@@ -177,16 +173,7 @@ class Storm:
     def _kill_claude(self, session_id: str) -> int:
         rows = self._sandbox.sql("SELECT pid FROM sessions WHERE id = ? AND status IN ('running', 'idle')", session_id)
         processes = self._sandbox.processes(lambda process: [(process.pid,)] == rows)
-        return self._kill_one_of(processes)
-
-    def _kill_one_of(self, processes: list[psutil.Process]) -> int:
-        if not processes:
-            return 0
-        try:
-            self._chance.choice(processes).kill()
-        except psutil.NoSuchProcess:
-            return 0
-        return 1
+        return kill_one_of(self._chance, processes)
 
 
 def _texts(content: Any) -> Iterator[str]:
@@ -203,21 +190,5 @@ def run(sandbox: Sandbox, kills: int, seed: int) -> Report:
     return storm.report
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--kills", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        sandbox = Sandbox(Path(directory) / "sandbox")
-        try:
-            report = run(sandbox, options.kills, options.seed)
-        finally:
-            sandbox.close()
-    print(f"seed {options.seed}: {report}")
-    print("\n".join(report.faults))
-    return 1 if report.faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(run, __doc__))

@@ -6,15 +6,8 @@ import json
 
 import psutil
 
-from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, kill_and_wait
-
-
-def launch_gated(sandbox: Sandbox, *arguments: str) -> str:
-    """Launch a session whose tool runs until `sandbox.release`."""
-    sandbox.serve_script(GATED_SCRIPT)
-    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--model", "opus", *arguments)
-    sandbox.wait_for_journal(session_id, "go-on")
-    return session_id
+from tests.helpers.messages import launch_gated
+from tests.helpers.sandbox import Sandbox, kill_and_wait
 
 
 def replying_models(sandbox: Sandbox, session_id: str) -> list[str]:
@@ -23,7 +16,7 @@ def replying_models(sandbox: Sandbox, session_id: str) -> list[str]:
 
 
 def test_model_changes_within_the_turn(sandbox: Sandbox) -> None:
-    session_id = launch_gated(sandbox)
+    session_id = launch_gated(sandbox, "--model", "opus")
     changed = sandbox.run("set", session_id, "--model", "sonnet")
     note = f"hldctl: session {session_id[:8]} uses model sonnet from the next request to the model on\n"
     assert (changed.returncode, changed.stdout, changed.stderr) == (0, "", note)
@@ -37,7 +30,7 @@ def test_model_changes_within_the_turn(sandbox: Sandbox) -> None:
 
 
 def test_refused_permission_mode_changes_nothing(sandbox: Sandbox) -> None:
-    session_id = launch_gated(sandbox)
+    session_id = launch_gated(sandbox, "--model", "opus")
     refused = sandbox.run("set", session_id, "--permission-mode", "bypassPermissions", "--title", "New")
     assert (refused.returncode, refused.stdout) == (4, "")
     assert "refused --permission-mode bypassPermissions: Cannot set permission mode" in refused.stderr
@@ -47,7 +40,7 @@ def test_refused_permission_mode_changes_nothing(sandbox: Sandbox) -> None:
 
 
 def test_permission_mode_holds_after_the_death_of_the_supervisor(sandbox: Sandbox) -> None:
-    session_id = launch_gated(sandbox)
+    session_id = launch_gated(sandbox, "--model", "opus")
     kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
     sandbox.ok("set", session_id, "--permission-mode", "acceptEdits")
     assert '"mode":"acceptEdits"' in sandbox.ok("tail", "--raw", session_id)

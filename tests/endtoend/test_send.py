@@ -7,22 +7,8 @@ import json
 import psutil
 import pytest
 
-from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, is_dead, kill_and_wait
-
-SCRIPT = GATED_SCRIPT + "\n\n[extra]\nsay Noted.\n"
-
-
-def launch_gated(sandbox: Sandbox, *arguments: str) -> str:
-    """Launch a session whose tool runs until `sandbox.release`."""
-    sandbox.serve_script(SCRIPT)
-    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", *arguments)
-    sandbox.wait_for_journal(session_id, "go-on")
-    return session_id
-
-
-def user_messages(sandbox: Sandbox, session_id: str) -> list[str]:
-    events = sandbox.events(session_id)
-    return [event["content"] for event in events if (event["event_type"], event["role"]) == ("message", "user")]
+from tests.helpers.messages import launch_gated, user_messages
+from tests.helpers.sandbox import Sandbox, eventually, is_dead, kill_and_wait
 
 
 def test_message_reaches_the_model_at_the_end_of_the_tool_call(sandbox: Sandbox) -> None:

@@ -8,23 +8,11 @@ import sys
 import psutil
 import pytest
 
+from tests.helpers.messages import launch_gated, user_messages
 from tests.helpers.restarts import skip_delay, wait_for_restart
-from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, kill, kill_and_wait
+from tests.helpers.sandbox import Sandbox, eventually, kill, kill_and_wait
 
 READS_NOTHING = 'open("started", "w").close()\nwhile True: time.sleep(0.05)\n'
-
-
-def launch_gated(sandbox: Sandbox, *arguments: str, script: str = GATED_SCRIPT) -> str:
-    """Launch a session whose tool runs until `sandbox.release`."""
-    sandbox.serve_script(script)
-    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", *arguments)
-    sandbox.wait_for_journal(session_id, "go-on")
-    return session_id
-
-
-def user_messages(sandbox: Sandbox, session_id: str) -> list[str]:
-    events = sandbox.events(session_id)
-    return [event["content"] for event in events if (event["event_type"], event["role"]) == ("message", "user")]
 
 
 def messages_in_requests(sandbox: Sandbox, text: str) -> int:
