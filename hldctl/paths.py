@@ -269,7 +269,7 @@ class StateDirectory(NamedTuple):
 
     @property
     def queue_signal(self) -> Path:
-        """Signal file, touched when a session ends, for sessions that wait for its name or slot."""
+        """Signal file, touched when a session ends, for commands that wait for a name."""
         return self.root / "queue.signal"
 
     def session(self, session_id: str) -> SessionFiles:

@@ -58,6 +58,13 @@ class IfRunning(StrEnum):
     REPLACE = "replace"
 
 
+class WaitReason(StrEnum):
+    """What a queued session waits for."""
+
+    NAME = "name"
+    SLOT = "slot"
+
+
 class ApprovalStatus(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"

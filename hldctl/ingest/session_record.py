@@ -15,7 +15,8 @@ from hldctl.private_files import replace_private
 from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.settings.option import column_values
 from hldctl.states import EndReason, EventType, Status
-from hldctl.store import scheduler, sessions
+from hldctl.store import sessions
+from hldctl.store.admission.scheduler import NewSession
 from hldctl.store.session import COLUMNS, OUTCOME_COLUMNS, TRUSTED_COLUMNS
 from hldctl.system.clock import current_time_ms
 from hldctl.system.error_log import log_exception
@@ -83,13 +84,13 @@ def save_from_database(session_id: str, files: SessionFiles) -> None:
         save(row, files)
 
 
-def new_session(row: Row, mcp_config: dict[str, Any] | None) -> scheduler.NewSession:
+def new_session(row: Row, mcp_config: dict[str, Any] | None) -> NewSession:
     """Return the rows of a new or restored session."""
     query = query_event(row["id"], row["query"], row["created_at"])
-    return scheduler.NewSession(row, query, [asdict(server) for server in mcp.parse_servers(mcp_config)])
+    return NewSession(row, query, [asdict(server) for server in mcp.parse_servers(mcp_config)])
 
 
-def create(new: scheduler.NewSession) -> None:
+def create(new: NewSession) -> None:
     """Insert a session without checking names and slots."""
     sessions.create(new.row, new.query_event, new.mcp_servers)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from hldctl.errors import ExitCode
+from hldctl.states import WaitReason
 
 _MAX_QUOTE_BYTES = 200
 
@@ -18,7 +19,8 @@ class LaunchReport:
     session_id: str
     error: str | None = None
     exit_code: int = 0
-    is_queued: bool = False
+    waiting_for: WaitReason | None = None
+    """What a queued session waits for; None if it has started."""
     running: str | None = None
     """The running session of the same name because of which this one was not started."""
     sharing: Sequence[str] = ()
@@ -34,14 +36,16 @@ class LaunchReport:
             report = cls(**json.loads(line))
         except (ValueError, TypeError, RecursionError):
             return cls._from_unexpected_output(line)
-        return report if report._is_valid() else cls._from_unexpected_output(line)
+        if not report._is_valid():
+            return cls._from_unexpected_output(line)
+        return replace(report, waiting_for=report.waiting_for and WaitReason(report.waiting_for))
 
     def _is_valid(self) -> bool:
         return (
             isinstance(self.session_id, str)
             and (self.error is None or isinstance(self.error, str))
             and type(self.exit_code) is int
-            and type(self.is_queued) is bool
+            and self.waiting_for in (None, *WaitReason)
             and isinstance(self.sharing, list | tuple)
             and (self.running is None or isinstance(self.running, str))
         )

@@ -21,8 +21,8 @@ from hldctl.sessions.options import SessionOptions, add_defaults, validate, vali
 from hldctl.sessions.summary import summarize
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
-from hldctl.states import IfRunning
-from hldctl.store import scheduler
+from hldctl.states import IfRunning, WaitReason
+from hldctl.store.admission import entries
 from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
 
@@ -43,7 +43,8 @@ class LaunchResult:
     session_id: str
     is_new: bool = True
     """False if it is a running session with the same name."""
-    is_queued: bool = False
+    waiting_for: WaitReason | None = None
+    """What it waits for if it is queued."""
     replaces: bool = False
     """True if it is queued until the sessions with its name that it replaces have ended."""
     sharing: tuple[str, ...] = ()
@@ -116,8 +117,8 @@ def find_running_session(
     if name is None or if_running not in (IfRunning.FAIL, IfRunning.SKIP):
         return None
     with open_database(state):
-        supervisors.adopt_lost(state, scheduler.ids_with_name(name))
-        running = next((session_id for session_id in scheduler.ids_with_name(name) if session_id != exclude), None)
+        supervisors.adopt_lost(state, entries.ids_with_name(name))
+        running = next((session_id for session_id in entries.ids_with_name(name) if session_id != exclude), None)
     if running is not None and if_running is IfRunning.FAIL:
         raise WrongState(name_taken_message(name, running))
     return running
@@ -175,9 +176,9 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
         auto_prune.start_if_due(state, pruning)
     if report.running is not None:
         return LaunchResult(report.running, is_new=False)
-    replaces = report.is_queued and request.if_running is IfRunning.REPLACE
-    doubt = None if report.is_queued else _doubt(request)
-    return LaunchResult(report.session_id, True, report.is_queued, replaces, tuple(report.sharing), doubt)
+    replaces = report.waiting_for is WaitReason.NAME and request.if_running is IfRunning.REPLACE
+    doubt = None if report.waiting_for is not None else _doubt(request)
+    return LaunchResult(report.session_id, True, report.waiting_for, replaces, tuple(report.sharing), doubt)
 
 
 def _doubt(request: LaunchRequest) -> Doubt | None:

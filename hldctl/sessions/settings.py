@@ -15,7 +15,8 @@ from hldctl.private_files import touch
 from hldctl.sessions import live_settings, lookup
 from hldctl.sessions.permissions import caller
 from hldctl.states import InputKind
-from hldctl.store import scheduler, sessions
+from hldctl.store import sessions
+from hldctl.store.admission import entries
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor.hooks.pending_hooks import wake_hooks
@@ -124,7 +125,7 @@ def _require_free_name(name: str, ids: Sequence[str]) -> None:
     """Raise an error if more than one session that has not ended would have the name."""
     if len(ids) > 1:
         raise BadUsage("--name names one session; give one ID.")
-    holders = [session_id for session_id in scheduler.ids_with_name(name) if session_id not in ids]
+    holders = [session_id for session_id in entries.ids_with_name(name) if session_id not in ids]
     if holders and sessions.live_sessions(ids):
         raise WrongState(f"A session named {name} has not ended: {holders[0]}. Choose another name.")
 

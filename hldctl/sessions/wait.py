@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from hldctl.config import schema
+from hldctl.config.rules import admission_rules
 from hldctl.errors import ExitCode, Interrupted, NoSuchSession, UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory
+from hldctl.private_files import ensure_exists
 from hldctl.sessions import supervisors
 from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.states import EndReason, Status
-from hldctl.store import scheduler, sessions
+from hldctl.store import sessions
+from hldctl.store.admission import entries, scheduler
 from hldctl.store.database import open_for_reading, refresh
 from hldctl.store.session import Session
 from hldctl.system.watcher import Wakeup
@@ -113,19 +116,19 @@ def wait_for_replaced(state: StateDirectory, session_id: str) -> None:
             raise Interrupted(f"Session {session_id} was interrupted before it started.")
         if session.completed_at is not None or session.pid is not None or _is_waiting_for_slot(session):
             return session
-        same_name = scheduler.ids_with_name(session.name)
+        same_name = entries.ids_with_name(session.name)
         supervisors.adopt_lost(state, same_name)
         attention.replace_unresponsive(same_name)
         return None
 
+    ensure_exists(state.queue_signal)
     wait_until(look, state, [state.session(session_id).change_signal, state.queue_signal])
 
 
 def _is_waiting_for_slot(session: Session) -> bool:
-    if session.status != Status.QUEUED or scheduler.ids_with_name(session.name)[:1] != [session.id]:
+    if session.status != Status.QUEUED or entries.ids_with_name(session.name)[:1] != [session.id]:
         return False
-    config = schema.load()
-    return not scheduler.may_start(session.id, scheduler.Slots(config.max_running, config.groups))
+    return session.id not in scheduler.startable_ids(admission_rules(schema.load()))
 
 
 def has_ended(state: StateDirectory, session_id: str) -> bool:

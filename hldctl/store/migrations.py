@@ -288,6 +288,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN question_timeout_takes_first INTEGER",
     ),
     ("ALTER TABLE sessions ADD COLUMN source TEXT",),
+    ("ALTER TABLE sessions ADD COLUMN waiting_for TEXT",),
 )
 
 

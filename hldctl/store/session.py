@@ -84,6 +84,8 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     rehearsed: bool = column(exposure=LAST)
     was_queued: bool = column()
     """True if the session is or was queued."""
+    waiting_for: str | None = column(exposure=LAST)
+    """What a queued session waits for, as a WaitReason."""
     started_at: int | None = column(exposure=LAST)
     """When Claude Code first started; a session may have been queued before."""
     restarts: list[dict[str, Any]] | None = column()

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from hldctl.states import EndReason, FeedType, Status
+from hldctl.states import EndReason, FeedType, Status, WaitReason
 from hldctl.store import approvals, events, feed, mcp_servers, messages
 from hldctl.store.connection import Parameters, current_connection, execute, insert, transaction
 from hldctl.store.feed_writer import Change
@@ -259,7 +259,12 @@ def set_supervisor_pid(session_id: str, pid: int) -> None:
 
 def leave_queue(session_id: str, now: int) -> bool:
     """Set the status to starting; return False if the session has ended. Needs a transaction."""
-    return _change_status(session_id, Status.STARTING, now, {"last_activity_at": now})
+    return _change_status(session_id, Status.STARTING, now, {"last_activity_at": now, "waiting_for": None})
+
+
+def set_waiting_for(session_id: str, reason: WaitReason) -> None:
+    """Record what a queued session waits for. Needs a transaction."""
+    _update(session_id, {"waiting_for": str(reason)})
 
 
 def mark_started(session_id: str, process: ProcessIdentity, now: int) -> None:

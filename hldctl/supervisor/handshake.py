@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from hldctl.errors import HldctlError
 from hldctl.protocol.launch_report import LaunchReport
+from hldctl.states import WaitReason
 
 
 class Handshake:
@@ -23,9 +24,9 @@ class Handshake:
         """Report success."""
         self._reply(LaunchReport(self._session_id, sharing=self.sharing))
 
-    def queue(self) -> None:
-        """Report that the session waits in the queue."""
-        self._reply(LaunchReport(self._session_id, is_queued=True, sharing=self.sharing))
+    def queue(self, reason: WaitReason | None) -> None:
+        """Report that the session waits in the queue, and for what."""
+        self._reply(LaunchReport(self._session_id, waiting_for=reason, sharing=self.sharing))
 
     def defer(self, running: str) -> None:
         """Report that the launch was skipped in favour of the running session of the same name."""

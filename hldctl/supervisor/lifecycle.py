@@ -8,15 +8,17 @@ from hldctl.errors import UnfitEnvironment
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import touch
 from hldctl.states import EndReason, Status
-from hldctl.store import scheduler, sessions
+from hldctl.store import sessions
+from hldctl.store.admission import entries
 from hldctl.store.database import open_database
-from hldctl.supervisor import input_files, on_end, queue
+from hldctl.supervisor import input_files, on_end
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.guard import Guard
 from hldctl.supervisor.handshake import Handshake
 from hldctl.supervisor.launch import start_claude
 from hldctl.supervisor.monitor import ProcessMonitor
-from hldctl.supervisor.queue import QueuePeers
+from hldctl.supervisor.queue import waiting
+from hldctl.supervisor.queue.peers import QueuePeers
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.supervisor.retry_loop import retry_until_success
 from hldctl.system import cgroup
@@ -79,7 +81,7 @@ class SessionLifecycle:
             if (request := input_files.load_request(self._files)) is None:
                 conclude(self._state, session, _LOST_REQUEST)
                 return None
-        if not queue.wait_to_start(self._state, self._files):
+        if not waiting.wait_to_start(self._state, self._files):
             return None
         with open_database(self._state):
             try:
@@ -99,7 +101,7 @@ class SessionLifecycle:
         with open_database(self._state):
             session = sessions.get(self._session_id)
             # If the supervisor of the last session in the queue has died, no other supervisor has noticed.
-            QueuePeers(self._state).adopt_lost(scheduler.queued_ids())
+            QueuePeers(self._state).adopt_lost(entries.queued_ids())
         if session is None or not session.on_end_pending:
             return
         request = input_files.load_request(self._files)

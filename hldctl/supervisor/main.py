@@ -18,14 +18,15 @@ from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import PRIVATE_FILE, touch
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.states import IfRunning, Status
-from hldctl.store import scheduler, sessions
+from hldctl.store import sessions
+from hldctl.store.admission import scheduler
 from hldctl.store.database import open_database
-from hldctl.store.scheduler import NameTaken
-from hldctl.supervisor import launch, queue, sharing
+from hldctl.supervisor import launch, sharing
 from hldctl.supervisor.adopt import adopt, require_sight_of_processes
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.handshake import Handshake
 from hldctl.supervisor.lifecycle import SessionLifecycle
+from hldctl.supervisor.queue.wake import load_rules
 from hldctl.supervisor.termination import adopt_orphans
 from hldctl.system import file_lock, file_size_limit
 from hldctl.system.error_log import log, log_exception, log_uncaught_exceptions
@@ -59,7 +60,7 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     process = None
     try:
         process = _create_session(state, request, handshake)
-    except NameTaken as error:
+    except scheduler.NameTaken as error:
         _report_name_taken(request, error.session_id, handshake)
         return
     except HldctlError as error:
@@ -83,8 +84,8 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
     """
     state.prepare()
     file_size_limit.require_room(state.database)
-    slots = queue.load_slots()
-    may_wait = request.name is not None or slots.has_limit_for(request.run_policy.group_name)
+    rules = load_rules()
+    may_wait = request.name is not None or rules.has_limit_for(request.run_policy.group_name)
     row = session_record.row_from_request(request)
     files = launch.prepare_files(request, row, state, may_wait=may_wait)
     _redirect_stderr(files)
@@ -93,7 +94,7 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
     try:
         with open_database(state):
             new = session_record.new_session(row, request.settings.mcp_config)
-            entry = scheduler.admit(new, request.if_running, slots)
+            entry = scheduler.admit(new, request.if_running, rules)
             is_recorded = True
             handshake.sharing = sharing.sessions_beside(request)
             for replaced_id in entry.replaced:
@@ -109,7 +110,7 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
         if not is_recorded:
             launch.discard(files)
         raise
-    handshake.queue()
+    handshake.queue(entry.waiting_for)
     return None
 
 

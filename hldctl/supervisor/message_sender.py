@@ -9,11 +9,12 @@ from hldctl.ingest.state import ReducerState
 from hldctl.paths import StateDirectory
 from hldctl.private_files import touch
 from hldctl.states import InputKind, Status
-from hldctl.store import messages, scheduler, sessions
+from hldctl.store import messages, sessions
+from hldctl.store.admission import scheduler
 from hldctl.store.messages import Message
 from hldctl.store.session import Session
-from hldctl.supervisor import queue
 from hldctl.supervisor.input_pipe import InputPipe
+from hldctl.supervisor.queue.wake import load_rules, wake_startable
 from hldctl.system.clock import current_time_ms
 
 
@@ -69,7 +70,7 @@ class MessageSender:
     def _has_slot(self) -> bool:
         """Return whether Claude Code may work; an idle session takes a slot first."""
         if self._is_idle:
-            self._is_idle = not scheduler.try_wake(self._session_id, queue.load_slots(), current_time_ms())
+            self._is_idle = not scheduler.try_wake(self._session_id, load_rules(), current_time_ms())
             if not self._is_idle:
                 self._notify(is_slot_free=False)
         return not self._is_idle
@@ -88,7 +89,7 @@ class MessageSender:
     def _notify(self, *, is_slot_free: bool) -> None:
         touch(self._state.session(self._session_id).change_signal)
         if is_slot_free:
-            touch(self._state.queue_signal)
+            wake_startable(self._state)
 
 
 def _load_what_the_end_needs() -> None:

@@ -60,7 +60,6 @@ class ProcessMonitor:
         self._hooks: dict[str, ProcessIdentity] = {}
         self._wake_signal = str(self._files.wake_signal)
         self._wake_answer = str(self._files.wake_answer)
-        self._is_kept_open = False
         self._woken_at_ns = -1
         self._next_poll = 0.0
 
@@ -95,11 +94,7 @@ class ProcessMonitor:
 
     def _open_wakeup(self) -> Wakeup:
         processes = [self._process.identity, *self._hooks.values()]
-        # For an idle session that has a message but no slot.
-        queue_signals = [self._state.queue_signal] if self._is_kept_open else []
-        return Wakeup(
-            [self._files.journal, self._files.wake_signal, *queue_signals], [process.pid for process in processes]
-        )
+        return Wakeup([self._files.journal, self._files.wake_signal], [process.pid for process in processes])
 
     def _ingest_until_exit(self, ingester: Ingester, wakeup: Wakeup, on_caught_up: Callable[[], None]) -> Exit | None:
         """Ingest the journal until the process has exited; return None earlier if the set of hooks has changed."""
@@ -143,9 +138,6 @@ class ProcessMonitor:
     def _start_timeouts(self) -> None:
         session = self._session()
         self._timeouts = Timeouts(session, self._files, self._process)
-        self._is_kept_open = session.keep_open
-        if self._is_kept_open:
-            ensure_exists(self._state.queue_signal)
 
     def _session(self) -> Session:
         session = sessions.get(self._session_id)

@@ -10,6 +10,7 @@ from hldctl.private_files import touch
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.session import Session
+from hldctl.supervisor.queue.wake import wake_startable
 from hldctl.system.clock import current_time_ms
 from hldctl.system.processes import ProcessIdentity, is_running, recorded_identity
 
@@ -30,6 +31,7 @@ def conclude(
     session_record.save_current(session.id, files)
     touch(files.change_signal)
     touch(state.queue_signal)
+    wake_startable(state)
 
 
 def conclude_without_files(state: StateDirectory, session: Session) -> None:
@@ -40,3 +42,4 @@ def conclude_without_files(state: StateDirectory, session: Session) -> None:
     # The input of the command at the end was deleted with the files.
     sessions.mark_on_end_done(session.id)
     touch(state.queue_signal)
+    wake_startable(state)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hldctl.cli.output import one_line
 from hldctl.cli.render.format import clock
 from hldctl.sessions.inspect.activity import Activity, ActivityKind, BackgroundTask
-from hldctl.states import TaskKind
+from hldctl.states import TaskKind, WaitReason
 
 STYLES = {ActivityKind.WAITING: "yellow", ActivityKind.RESTARTING: "yellow", ActivityKind.RETRYING: "yellow"}
 """Styles of the activities that may need attention."""
@@ -55,5 +55,8 @@ def _call(activity: Activity) -> str:
 
 
 def _queue_text(activity: Activity) -> str:
-    resource = "its name" if activity.name is not None else "a slot"
-    return f"waiting for {resource}, " + (f"{activity.ahead_count} ahead" if activity.ahead_count else "next in queue")
+    ahead = f"{activity.ahead_count} ahead" if activity.ahead_count else "next in queue"
+    match activity.waiting_for:
+        case WaitReason.NAME:
+            return f"waiting for its name, {ahead}"
+    return f"waiting for a slot, {ahead}"

@@ -17,9 +17,13 @@ from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
 from hldctl.sessions.launch import Doubt, LaunchResult
+from hldctl.states import WaitReason
 
 # Greater than any event id.
 _AFTER_ALL_EVENTS = 2**53
+
+_OBSTACLE_ENDS = {WaitReason.NAME: "its name is free", WaitReason.SLOT: "a slot is free"}
+"""When a queued session starts."""
 
 
 class _Stopped(BaseException):
@@ -119,8 +123,8 @@ def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> Non
 def _warn(launched: LaunchResult) -> None:
     if not launched.is_new:
         output.print_note(f"skipped: session {launched.session_id} is already running")
-    if launched.is_queued and not launched.replaces:
-        output.print_note("queued: the session starts when its name and a slot are free")
+    if launched.waiting_for is not None and not launched.replaces:
+        output.print_note(f"queued: the session starts when {_OBSTACLE_ENDS[launched.waiting_for]}")
     if launched.sharing:
         others = ", ".join(session_id[:8] for session_id in launched.sharing)
         output.print_note(

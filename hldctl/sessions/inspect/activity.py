@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from hldctl.sessions.inspect.tool_calls import key_input
-from hldctl.states import EventType, NoteKind, Status, TaskKind
+from hldctl.states import EventType, NoteKind, Status, TaskKind, WaitReason
 from hldctl.store import activity, approvals
 from hldctl.store.activity import LastEvent, OpenCall, RunningSession
 from hldctl.store.approvals import Approval
@@ -56,7 +56,9 @@ class Activity(NamedTuple):
     approval_id: str | None = None
     """The id of the permission request."""
     name: str | None = None
-    """The name that a queued session waits for; None if it waits for a slot."""
+    """The name that a queued session waits for; None if it waits for something else."""
+    waiting_for: WaitReason | None = None
+    """What a queued session waits for."""
     ahead_count: int = 0
     """The number of sessions ahead of it in the queue."""
     note: str = ""
@@ -96,6 +98,7 @@ def activity_object(activity: Activity | None) -> dict[str, Any] | None:
         "more_count": activity.more_count,
         "approval_id": activity.approval_id,
         "name": activity.name,
+        "waiting_for": activity.waiting_for,
         "ahead_count": activity.ahead_count,
         "note": activity.note or None,
         "tasks": tasks,
@@ -108,11 +111,15 @@ def latest_reply(session_id: str) -> str | None:
 
 
 def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession]) -> Activity:
-    same_name = [other for other in earlier if session.name is not None and other.name == session.name]
-    if same_name:
-        return Activity(ActivityKind.QUEUED, session.created_at, name=session.name, ahead_count=len(same_name))
-    ahead = sum(other.status == Status.QUEUED for other in earlier)
-    return Activity(ActivityKind.QUEUED, session.created_at, ahead_count=ahead)
+    """Return what a queued session waits for, and how many of the same are ahead of it."""
+    reason = WaitReason.SLOT if session.waiting_for is None else WaitReason(session.waiting_for)
+    if reason is WaitReason.NAME:
+        ahead_count = sum(other.name == session.name for other in earlier)
+        return Activity(
+            ActivityKind.QUEUED, session.created_at, name=session.name, waiting_for=reason, ahead_count=ahead_count
+        )
+    ahead_count = sum(other.status == Status.QUEUED for other in earlier)
+    return Activity(ActivityKind.QUEUED, session.created_at, waiting_for=reason, ahead_count=ahead_count)
 
 
 def _activity(

@@ -1,0 +1,1 @@
+"""Admission: which sessions may start, and what the others wait for."""

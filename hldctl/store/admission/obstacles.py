@@ -1,0 +1,60 @@
+"""What keeps each queued session from starting: one running session per name, slots in total and per group.
+
+First in, first out; a session that waits for its name or its group does not hold up those after it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from hldctl.states import Status, WaitReason
+from hldctl.store.admission.entries import Entry
+from hldctl.store.admission.rules import Rules
+
+
+def find_obstacles(live: Iterable[Entry], rules: Rules) -> dict[str, WaitReason | None]:
+    """Return what each queued session on this machine waits for, by id; None if it may start now.
+
+    `live` are all sessions that have not ended, oldest first.
+    """
+    live = list(live)
+    in_use = _InUse(live)
+    obstacles = {}
+    for entry in live:
+        if entry.status == Status.QUEUED and entry.is_here:
+            obstacles[entry.id] = obstacle = _find_obstacle(entry, in_use, rules)
+            if entry.name is not None:
+                in_use.names.add(entry.name)
+            if obstacle is None:
+                in_use.add(entry)
+    return obstacles
+
+
+class _InUse:
+    """The names and slots that sessions have."""
+
+    def __init__(self, live: Iterable[Entry]) -> None:
+        running = [entry for entry in live if entry.status != Status.QUEUED]
+        self.names = {entry.name for entry in running if entry.name is not None}
+        self.slots = 0
+        self.group_slots = Counter[str | None]()
+        for entry in running:
+            # An idle session keeps its name, and has no slot.
+            if entry.status != Status.IDLE and entry.is_here:
+                self.add(entry)
+
+    def add(self, entry: Entry) -> None:
+        self.slots += 1
+        self.group_slots[entry.group] += 1
+
+
+def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules) -> WaitReason | None:
+    if entry.name is not None and entry.name in in_use.names:
+        return WaitReason.NAME
+    if rules.max_running is not None and in_use.slots >= rules.max_running:
+        return WaitReason.SLOT
+    group_slots = None if entry.group is None else rules.groups.get(entry.group)
+    if group_slots is not None and in_use.group_slots[entry.group] >= group_slots:
+        return WaitReason.SLOT
+    return None

@@ -1,0 +1,1 @@
+"""The queue of the sessions that may not start yet."""

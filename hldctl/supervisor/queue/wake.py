@@ -1,0 +1,28 @@
+"""Waking of the queued sessions that may start, and of no other: a queue can be long."""
+
+from __future__ import annotations
+
+from hldctl.config import schema
+from hldctl.config.rules import admission_rules
+from hldctl.errors import BadUsage
+from hldctl.paths import StateDirectory
+from hldctl.private_files import touch
+from hldctl.store.admission import scheduler
+from hldctl.store.admission.rules import Rules
+from hldctl.system.error_log import log_exception
+
+
+def load_rules() -> Rules:
+    """Return the rules of admission as they are configured now."""
+    try:
+        return admission_rules(schema.load())
+    except BadUsage:
+        # The next launch reports the error. Here, fall back to one slot, so that the queue does not start all at once.
+        log_exception()
+        return Rules(max_running=1)
+
+
+def wake_startable(state: StateDirectory) -> None:
+    """Wake the supervisors of the queued sessions that may start now. Needs an open database."""
+    for session_id in scheduler.startable_ids(load_rules()):
+        touch(state.session(session_id).wake_signal)
