@@ -1,4 +1,4 @@
-"""The guard of a supervisor: a shell that waits, and starts an adopting supervisor if this one is killed.
+"""The guard of a supervisor: a shell that waits, and starts adopting supervisors as long as they are killed.
 
 Without one, Claude Code finishes its turn when its supervisor is killed, and exits; but its end would be recorded, and
 its command at the end be run, only when somebody types a command.
@@ -14,9 +14,17 @@ from hldctl.supervisor.command import build_supervisor_command
 
 # Descriptor 9 holds the input pipe open: without a writer, Claude Code would read the end of its input.
 # `read` ends when the supervisor writes a line, or when the kernel closes its end of the pipe. The pause bounds what a
-# machine without memory spends on supervisors that it kills again.
-_SCRIPT = '[ -p "$1" ] && exec 9<>"$1"; shift; read -r line && exit; sleep 1; exec "$@"'
+# machine without memory spends on supervisors that it kills again. The shell stays while they run: a supervisor that is
+# killed while it loads its modules has no guard of its own yet. A code above 128 is a signal's.
+_SCRIPT = """\
+[ -p "$1" ] && exec 9<>"$1"
+shift
+read -r line && exit
+while sleep 1; "$@"; [ $? -gt 128 ]; do :; done
+"""
 _DONE = b"done\n"
+GUARDED = "--guarded"
+"""The argument of a supervisor that a guard has started, and starts again if it is killed."""
 
 _pids: set[int] = set()
 
@@ -32,7 +40,14 @@ class Guard:
             with open(os.devnull, "r+b") as nothing:
                 self._pid = os.posix_spawn(
                     "/bin/sh",
-                    ["sh", "-c", _SCRIPT, "hldctl", str(files.input), *build_supervisor_command("adopt", session_id)],
+                    [
+                        "sh",
+                        "-c",
+                        _SCRIPT,
+                        "hldctl",
+                        str(files.input),
+                        *build_supervisor_command("adopt", session_id, GUARDED),
+                    ],
                     # The marker of supervisors, which belong to no session.
                     environment | {"HLDCTL_SESSION_ID": "supervisor"},
                     file_actions=[

@@ -34,10 +34,14 @@ _PRIVATE_UMASK = 0o077
 class SessionLifecycle:
     """The run loop of one session: start or adopt a process, monitor it, restart it if needed, finish."""
 
-    def __init__(self, state: StateDirectory, session_id: str, handshake: Handshake) -> None:
+    def __init__(
+        self, state: StateDirectory, session_id: str, handshake: Handshake, *, is_guarded: bool = False
+    ) -> None:
+        """`is_guarded` is True if a guard has started this supervisor."""
         self._state = state
         self._session_id = session_id
         self._handshake = handshake
+        self._is_guarded = is_guarded
         self._files: SessionFiles = state.session(session_id)
 
     def run(self, process: ClaudeProcess | None) -> None:
@@ -52,6 +56,8 @@ class SessionLifecycle:
                 guard.dismiss()
 
     def _start_guard(self) -> Guard | None:
+        if self._is_guarded:
+            return None
         try:
             return Guard(self._session_id, self._files)
         except OSError:

@@ -24,6 +24,7 @@ from hldctl.store.database import open_database
 from hldctl.supervisor import launch, sharing
 from hldctl.supervisor.adopt import adopt, require_sight_of_processes
 from hldctl.supervisor.claude_process import ClaudeProcess
+from hldctl.supervisor.guard import GUARDED
 from hldctl.supervisor.handshake import Handshake
 from hldctl.supervisor.lifecycle import SessionLifecycle
 from hldctl.supervisor.queue.wake import load_rules
@@ -35,13 +36,13 @@ from hldctl.system.error_log import log, log_exception, log_uncaught_exceptions
 _LOCK_TIMEOUT_SECONDS = 2.0
 
 
-def main(mode: str, session_id: str | None = None) -> None:
+def main(mode: str, session_id: str | None = None, *options: str) -> None:
     """Adopt the session if an id is given; otherwise launch the one requested on standard input."""
     os.umask(0o077)
     _ignore_signals()
     adopt_orphans()
     if session_id is not None:
-        _adopt(_state_directory().as_existing(), session_id)
+        _adopt(_state_directory().as_existing(), session_id, is_guarded=GUARDED in options)
     elif request_bytes := sys.stdin.buffer.read():
         request = replace(LaunchRequest.from_bytes(request_bytes), environment=dict(os.environ))
         _launch(_state_directory(), request)
@@ -121,7 +122,7 @@ def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Hands
         handshake.refuse(WrongState(name_taken_message(request.name, running_id)))
 
 
-def _adopt(state: StateDirectory, session_id: str) -> None:
+def _adopt(state: StateDirectory, session_id: str, *, is_guarded: bool) -> None:
     """Adopt a session, unless another supervisor holds its lock."""
     files = state.session(session_id)
     handshake = Handshake(session_id)
@@ -153,7 +154,7 @@ def _adopt(state: StateDirectory, session_id: str) -> None:
     if process is None:
         # The session has ended, or has yet to start: the command must not wait for that.
         handshake.accept()
-    SessionLifecycle(state, session_id, handshake).run(process)
+    SessionLifecycle(state, session_id, handshake, is_guarded=is_guarded).run(process)
     handshake.accept()
 
 

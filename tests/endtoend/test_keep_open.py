@@ -79,3 +79,12 @@ def test_idle_session_survives_the_death_of_its_supervisor(sandbox: Sandbox) -> 
     eventually(lambda: sandbox.sql("SELECT supervisor_pid FROM sessions") != [(supervisor,)], "another supervisor")
     assert sandbox.ok("send", "--wait", session_id, "second") == "Two.\n"
     sandbox.ok("close", session_id)
+
+
+def test_idle_session_survives_the_death_of_a_supervisor_that_adopts_it(sandbox: Sandbox) -> None:
+    session_id = launch_kept_open(sandbox)
+    kill_and_wait(sandbox.supervisors()[0])
+    # It is loading its modules, and has no guard of its own.
+    eventually(sandbox.supervisors, "another supervisor")[0].kill()
+    assert sandbox.ok("send", "--wait", session_id, "second") == "Two.\n"
+    assert sandbox.show(session_id)["status"] == "idle"
