@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 from hldctl.states import InputKind
@@ -32,6 +31,9 @@ def control_line(request_id: str, kind: InputKind, value: str) -> bytes:
 
 def restart_line(session_id: str, restarts: int) -> bytes:
     """Return the line that continues a conversation in a new process; the user has not written it."""
+    # Imported here: each new session would load it, and only a restart needs it.
+    import uuid
+
     return message_line(str(uuid.uuid5(uuid.UUID(session_id), f"restart {restarts}")), CONTINUE_TEXT)
 
 

@@ -7,7 +7,6 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from hldctl.claude import mcp
 from hldctl.errors import UnfitEnvironment
 from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles
@@ -87,7 +86,14 @@ def save_from_database(session_id: str, files: SessionFiles) -> None:
 def new_session(row: Row, mcp_config: dict[str, Any] | None) -> NewSession:
     """Return the rows of a new or restored session."""
     query = query_event(row["id"], row["query"], row["created_at"])
-    return NewSession(row, query, [asdict(server) for server in mcp.parse_servers(mcp_config)])
+    return NewSession(row, query, [] if mcp_config is None else _parse_servers(mcp_config))
+
+
+def _parse_servers(mcp_config: dict[str, Any]) -> list[dict[str, Any]]:
+    # Imported here: most sessions have none, and it takes 5 ms.
+    from hldctl.claude import mcp
+
+    return [asdict(server) for server in mcp.parse_servers(mcp_config)]
 
 
 def create(new: NewSession) -> None:

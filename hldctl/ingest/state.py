@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hldctl.claude.events import ResultMessage
 from hldctl.claude.stream import MAX_COUNT, JsonObject
 from hldctl.claude.usage import Tokens
+
+if TYPE_CHECKING:
+    from hldctl.claude.events import ResultMessage
 
 _PADDING_BYTES = 256
 _FAMILY = re.compile(r"claude-(?:[\d.]+-)*([a-z]+)")
@@ -104,7 +106,12 @@ class ReducerState:
     @property
     def outcome(self) -> ResultMessage | None:
         """The last `result` line; the run may have continued after it."""
-        return None if self.last_result is None else ResultMessage(*self.last_result)
+        if self.last_result is None:
+            return None
+        # Imported here: a launch needs an empty state only.
+        from hldctl.claude.events import ResultMessage
+
+        return ResultMessage(*self.last_result)
 
     def columns(self) -> dict[str, Any]:
         """Return the session's columns that are derived from the journal, without those that are not known yet."""

@@ -24,8 +24,13 @@ def is_open() -> bool:
     return bool(_open)
 
 
-def connect(path: str, busy_timeout_seconds: float, *, may_create: bool = True) -> None:
-    """Open the connection; raise apsw.Error if that fails."""
+def connect(
+    path: str, busy_timeout_seconds: float, *, may_create: bool = True, checkpoints_at_end: bool = True
+) -> None:
+    """Open the connection; raise apsw.Error if that fails.
+
+    With `checkpoints_at_end`, the last connection to close moves the write-ahead log into the database.
+    """
     assert not _open, "one connection at a time"
     create = apsw.SQLITE_OPEN_CREATE if may_create else 0
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | create)
@@ -33,6 +38,7 @@ def connect(path: str, busy_timeout_seconds: float, *, may_create: bool = True) 
         connection.set_busy_timeout(int(busy_timeout_seconds * 1000))
         # Otherwise a query with ORDER BY is planned again for each bound value, that is for each line of a session.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, not checkpoints_at_end)
         # The WAL mode is not set here: it is stored in the file, and setting it again needs a lock.
         connection.execute(f"PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{_CACHE_KB}")
     except BaseException:

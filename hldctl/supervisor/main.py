@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from hldctl.errors import HldctlError, UnfitEnvironment, WrongState
 from hldctl.ingest import session_record
-from hldctl.ingest.replay import recover
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import PRIVATE_FILE, touch
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
@@ -22,13 +21,11 @@ from hldctl.store import sessions
 from hldctl.store.admission import scheduler
 from hldctl.store.database import open_database
 from hldctl.supervisor import launch, sharing
-from hldctl.supervisor.adopt import adopt, require_sight_of_processes
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.guard import GUARDED
 from hldctl.supervisor.handshake import Handshake
-from hldctl.supervisor.lifecycle import SessionLifecycle
+from hldctl.supervisor.orphans import adopt_orphans
 from hldctl.supervisor.queue.wake import load_rules
-from hldctl.supervisor.termination import adopt_orphans
 from hldctl.system import file_lock, file_size_limit
 from hldctl.system.error_log import log, log_exception, log_uncaught_exceptions
 
@@ -75,6 +72,9 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     else:
         if process is not None:
             handshake.accept()
+    # Imported here, while Claude Code starts.
+    from hldctl.supervisor.lifecycle import SessionLifecycle
+
     SessionLifecycle(state.as_existing(), request.session_id, handshake).run(process)
 
 
@@ -124,6 +124,11 @@ def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Hands
 
 def _adopt(state: StateDirectory, session_id: str, *, is_guarded: bool) -> None:
     """Adopt a session, unless another supervisor holds its lock."""
+    # Imported here: a launch must not wait for it.
+    from hldctl.ingest.replay import recover
+    from hldctl.supervisor.adopt import adopt, require_sight_of_processes
+    from hldctl.supervisor.lifecycle import SessionLifecycle
+
     files = state.session(session_id)
     handshake = Handshake(session_id)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 # Time from SIGTERM to SIGKILL.
 _FORCE_SECONDS = 2.0
 _CLOCKS_DIFFER_SECONDS = 1.0
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 class StopSequence:
@@ -66,12 +64,6 @@ class StopSequence:
     def _send(self, number: signal.Signals) -> None:
         self._has_reached_process |= send_signal(self._process, number)
         self._last_signal = number
-
-
-def adopt_orphans() -> None:
-    """Make this process the parent of descendants whose own parent dies, if the system supports it (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_descendants(process: ClaudeProcess, session_id: str, timeout_seconds: float = 1.0) -> None:

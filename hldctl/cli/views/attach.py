@@ -18,6 +18,7 @@ from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
 from hldctl.sessions.launch import Doubt, LaunchResult
 from hldctl.states import WaitReason
+from hldctl.store.database import open_for_reading
 
 # Greater than any event id.
 _AFTER_ALL_EVENTS = 2**53
@@ -85,17 +86,21 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
         if options.as_json:
             _print_launched(state, launched, options)
         return
-    try:
-        signals.deliver()
-        # On SIGHUP, leave the session running and restore the terminal.
-        with exit_on_signal(signal.SIGHUP):
-            _attend(state, session_id, options)
-    except BrokenPipeError:
-        output.print_note(f"the reader of the output is gone; session {session_id} continues")
-        raise
-    except _Stopped:
-        _stop(state, session_id, options)
-    _print_result(state, session_id, options)
+    with contextlib.ExitStack() as stack:
+        try:
+            signals.deliver()
+            # One connection to the end: each one costs some milliseconds.
+            stack.enter_context(open_for_reading(state))
+            # On SIGHUP, leave the session running and restore the terminal.
+            with exit_on_signal(signal.SIGHUP):
+                _attend(state, session_id, options)
+        except BrokenPipeError:
+            output.print_note(f"the reader of the output is gone; session {session_id} continues")
+            raise
+        except _Stopped:
+            stack.close()
+            _stop(state, session_id, options)
+        _print_result(state, session_id, options)
 
 
 def _ignore(failure: OSError) -> None:
@@ -169,10 +174,9 @@ def _print_launched(state: StateDirectory, launched: LaunchResult, options: Atta
     session_id = launched.session_id
     if options.as_json:
         from hldctl.sessions import lookup
-        from hldctl.store.database import open_database
         from hldctl.store.json_view import session_object
 
-        with open_database(state):
+        with open_for_reading(state):
             output.print_json(session_object(lookup.find_session(session_id)))
     else:
         output.print_data(session_id)
