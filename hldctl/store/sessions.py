@@ -293,8 +293,10 @@ def wake(session_id: str, now: int) -> None:
 
 def mark_restarting(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
     """Record that Claude Code has exited and will be started again. An interrupted session keeps its status."""
-    columns = {"pid": None, "pid_started": None, "restarts": restarts, "is_closing": False}
+    columns = {"pid": None, "pid_started": None, "restarts": restarts}
     with transaction():
+        # What is kept open and was closed by the user remains closed.
+        execute("UPDATE sessions SET is_closing = 0 WHERE id = ? AND keep_open = 0", (session_id,))
         approvals.expire_all(current_connection(), session_id, now, "Claude Code is started again")
         row = execute("SELECT interrupt_requested_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
         status = Status.STARTING if row is None or row[0] is None else Status.INTERRUPTING

@@ -37,11 +37,18 @@ _CRASH_SIGNALS = (
 )
 
 
+_VANISHED = Ending(
+    Status.FAILED, EndReason.LOST, "Claude Code ended while it had no supervisor, and the session is kept open."
+)
+
+
 def next_restart(session: Session, ending: Ending, state: ReducerState, exit: Exit, now: int) -> Restart | None:
     """Return the restart that the session's run policy allows after this ending; None if the session has ended.
 
     `now` is milliseconds since 1970.
     """
+    if _has_vanished(session, ending, exit):
+        ending = _VANISHED
     if ending.status is not Status.FAILED:
         return None
     reason = ending.error_message or ending.reason
@@ -57,6 +64,11 @@ def next_restart(session: Session, ending: Ending, state: ReducerState, exit: Ex
     due = now + int(pause_seconds * 1000)
     note = f"Claude Code restarts in {pause_seconds:.0f} s (retry {retries_so_far + 1} of {session.retries}): {reason}"
     return Restart(RestartKind.RETRY, state.offset, now, due, reason, note)
+
+
+def _has_vanished(session: Session, ending: Ending, exit: Exit) -> bool:
+    """Return whether Claude Code has ended although the session is kept open, and nobody saw whether it was killed."""
+    return session.keep_open and not session.is_closing and ending.status is Status.COMPLETED and exit.code is None
 
 
 def _reset_margin_ms(restarts: list[Restart], now: int) -> int:

@@ -85,7 +85,7 @@ class Storm:
     def settle(self) -> None:
         """Let the sessions get all messages, and compare with what the API got."""
         for _, sender in self._senders:
-            sender.wait()
+            self._await_sender(sender)
         self._collect()
         pending = "SELECT 1 FROM messages WHERE status NOT IN ('delivered', 'cancelled')"
 
@@ -102,6 +102,13 @@ class Storm:
         self._sandbox.ok("close", *self._sessions)
         eventually(lambda: not self._sandbox.processes(), "all processes to leave")
 
+    def _await_sender(self, sender: subprocess.Popen[str]) -> None:
+        def has_ended() -> bool:
+            self._skip_delays()
+            return sender.poll() is not None
+
+        eventually(has_ended, "a sender to end")
+
     def _skip_delays(self) -> None:
         """Restart Claude Code at once: the pauses between its restarts grow to hours."""
         for (session_id,) in self._sandbox.sql("SELECT id FROM sessions WHERE status = 'starting'"):
@@ -109,7 +116,8 @@ class Storm:
 
     def _send(self, session_id: str) -> None:
         if len(self._senders) >= _MAX_SENDERS:
-            self._senders.pop(0)[1].wait()
+            self._await_sender(self._senders[0][1])
+            self._collect()
         self._count += 1
         text = f"{_MARK}{self._count}."
         self._senders.append((text, self._sandbox.popen("send", session_id, text)))

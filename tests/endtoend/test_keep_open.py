@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psutil
 
+from tests.helpers.restarts import skip_delay, wait_for_restart
 from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, kill_and_wait
 
 SCRIPT = "say One.\n\n[second]\nsay Two.\n"
@@ -88,3 +89,34 @@ def test_idle_session_survives_the_death_of_a_supervisor_that_adopts_it(sandbox:
     eventually(sandbox.supervisors, "another supervisor")[0].kill()
     assert sandbox.ok("send", "--wait", session_id, "second") == "Two.\n"
     assert sandbox.show(session_id)["status"] == "idle"
+
+
+def lose_claude_and_supervisor(sandbox: Sandbox, session_id: str) -> None:
+    """Kill Claude Code while no supervisor can see it, and restart it at once."""
+    session = sandbox.show(session_id)
+    supervisor = psutil.Process(session["supervisor_pid"])
+    for process in (*sandbox.guards(), supervisor, psutil.Process(session["pid"])):
+        kill_and_wait(process)
+    sandbox.ok("ls")
+    wait_for_restart(sandbox, session_id)
+    skip_delay(sandbox, session_id)
+
+
+def test_idle_session_with_retries_survives_the_death_of_all_its_processes(sandbox: Sandbox) -> None:
+    session_id = launch_kept_open(sandbox, "--retries", "1")
+    lose_claude_and_supervisor(sandbox, session_id)
+    assert sandbox.ok("send", "--wait", session_id, "second") == "Two.\n"
+    assert sandbox.show(session_id)["status"] == "idle"
+
+
+def test_session_that_was_closed_remains_closed_after_a_restart(sandbox: Sandbox) -> None:
+    sandbox.serve_script(GATED_SCRIPT)
+    session_id = sandbox.launch("First", "--keep-open", "--retries", "1", "--allowed-tools", "Bash")
+    sandbox.wait_for_journal(session_id, "go-on")
+    sandbox.ok("close", session_id, "--no-wait")
+    psutil.Process(sandbox.show(session_id)["pid"]).kill()
+    wait_for_restart(sandbox, session_id)
+    skip_delay(sandbox, session_id)
+    sandbox.release()
+    session = sandbox.wait_for_end(session_id)
+    assert (session["status"], bool(session["result_content"])) == ("completed", True)
