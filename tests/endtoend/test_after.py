@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import psutil
 import pytest
@@ -181,12 +182,47 @@ def test_continuation_waits_for_its_parent(sandbox: Sandbox) -> None:
     assert "Also done." in json.dumps(sandbox.server.requests[-1]["messages"])
 
 
+def test_continuation_of_a_session_without_a_conversation_fails(sandbox: Sandbox) -> None:
+    first = launch_first(sandbox)
+    second = sandbox.launch("then", "--after", first)
+    third = sandbox.ok("continue", second, "then", "--after-any", second).strip()
+    sandbox.ok("interrupt", second)
+    session = sandbox.wait_for_end(third)
+    assert session["end_reason"] == "dependency_failed"
+    assert f"Session {second} ended before Claude Code began a conversation" in session["error_message"]
+
+
+def test_all_sessions_of_a_chain_can_be_interrupted_at_once(sandbox: Sandbox) -> None:
+    first = launch_first(sandbox)
+    second = sandbox.launch("then", "--after", first)
+    third = sandbox.launch("then", "--after", second)
+    sandbox.ok("interrupt", "--all")
+    assert statuses(sandbox) == dict.fromkeys((first, second, third), "interrupted")
+
+
 def test_predecessors_are_not_inherited(sandbox: Sandbox) -> None:
     sandbox.serve_script(SCRIPT)
     sandbox.launch("then", "--wait")
     sandbox.launch("then", "--after", "last", "--wait")
     sandbox.ok("continue", "last", "then", "--wait")
     assert sandbox.show("last")["after"] is None
+
+
+def test_queued_sessions_survive_the_loss_of_the_database(sandbox: Sandbox) -> None:
+    first = launch_first(sandbox)
+    second = sandbox.launch("then {result:last}", "--after", first)
+    third = sandbox.launch("then", "--after", second)
+    sandbox.power_off()
+    for file in sandbox.state.root.glob("hldctl.db*"):
+        file.unlink()
+    for session_id in (first, second, third):
+        # The directory of a session that is being launched is left alone.
+        os.utime(sandbox.files(session_id).directory, (0, 0))
+    sandbox.run("doctor", "--fix")
+    assert sandbox.run("wait", third).returncode == 1
+    reasons = {session["id"]: session["end_reason"] for session in json.loads(sandbox.ok("ls", "--json"))}
+    assert reasons == {first: "lost", second: "dependency_failed", third: "dependency_failed"}
+    assert f"Session {first} failed (lost)" in sandbox.show(third)["error_message"]
 
 
 def test_awaited_session_is_not_deleted(sandbox: Sandbox) -> None:
