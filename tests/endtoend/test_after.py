@@ -8,6 +8,7 @@ import os
 import psutil
 import pytest
 
+from hldctl.rehearsal.script import parse
 from tests.helpers.sandbox import Sandbox, count_wakeups, eventually, kill, kill_and_wait, wait_until_asleep
 from tests.helpers.statuses import ALLOW_BASH, WAITING_SCRIPT, statuses, wait_for_status
 
@@ -141,17 +142,24 @@ def test_results_and_titles_are_put_into_the_query(sandbox: Sandbox) -> None:
     assert sent in sandbox.ok("show", then)
 
 
-def test_long_result_is_handed_over_as_a_file(sandbox: Sandbox) -> None:
-    sandbox.serve_script("[first]\nsay Short.\n[then]\nsay Done.")
-    first = sandbox.launch("first", "--wait", "-q") and sandbox.show("last")["id"]
-    text = "é" * 50_001
-    sandbox.sql("UPDATE sessions SET result_content = ?", text)
+def test_long_result_is_handed_over_as_a_file_that_may_be_read(sandbox: Sandbox) -> None:
+    text = "\n".join(["é" * 100] * 501)
+    first_part = f"[first]\n{WAITING_SCRIPT.replace('say Done.', '')}say <<END\n{text}\nEND\n"
+    sandbox.serve_script(first_part)
+    first = sandbox.launch("first", *ALLOW_BASH)
     then = sandbox.launch("then {result:last}", "--after", first)
-    session = sandbox.wait_for_end(then)
     file = sandbox.files(then).results / f"result-{first}.txt"
+    assert sandbox.server is not None
+    read = f'call Read {{"file_path": "{file}", "limit": 1}}'
+    sandbox.server.script = parse(f"{first_part}\n[then]\n{read}\n\nsay Done.")
+    sandbox.release()
+    session = sandbox.wait_for_end(then)
     assert session["sent_query"] == f"then (in the file {file})"
     assert file.read_text() == text
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert (session["result_content"], session["permission_denials"]) == ("Done.", [])
+    (result,) = [event for event in sandbox.events(then) if event["event_type"] == "tool_result"]
+    assert (result["is_error"], "é" * 100 in result["tool_result_content"]) == (False, True)
 
 
 def test_reference_to_another_session_is_refused(sandbox: Sandbox) -> None:
@@ -283,20 +291,24 @@ def test_kept_open_predecessor_has_ended_when_it_is_closed(sandbox: Sandbox) -> 
     assert sandbox.wait_for_end(then)["status"] == "completed"
 
 
-def test_chain_goes_on_after_the_predecessors_supervisor_is_killed(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("killed", [1, 2])
+def test_chain_continues_after_supervisors_are_killed(sandbox: Sandbox, killed: int) -> None:
     first = launch_first(sandbox)
-    then = sandbox.launch("then", "--after", first)
+    second = sandbox.launch("then", "--after", first)
+    third = sandbox.launch("then", "--after", second)
     sandbox.wait_for_journal(first, "go-on")
-    # Without its guard: only the session that waits for it can notice its death.
+    pids = [sandbox.show(session_id)["supervisor_pid"] for session_id in (first, second)[:killed]]
+    # Without their guards: only a session that waits for them can notice their death.
     kill(sandbox.guards())
-    kill_and_wait(psutil.Process(sandbox.show(first)["supervisor_pid"]))
+    for pid in pids:
+        kill_and_wait(psutil.Process(pid))
     sandbox.release()
-    journal = sandbox.files(then).journal
-    eventually(lambda: b"Also done." in journal.read_bytes(), "the session to run without any command")
+    journal = sandbox.files(third).journal
+    eventually(lambda: b"Also done." in journal.read_bytes(), "the last session to run without any command")
 
 
 @pytest.mark.parametrize("failing", [False, True], ids=["completes", "fails"])
-def test_chain_goes_on_after_a_reboot(sandbox: Sandbox, failing: bool) -> None:
+def test_chain_continues_after_a_reboot(sandbox: Sandbox, failing: bool) -> None:
     first = launch_first(sandbox)
     then = sandbox.launch("then", "--after" if failing else "--after-any", first)
     last = sandbox.launch("then", "--after", then, "--on-end", "echo ended >> ended")
