@@ -18,7 +18,7 @@ from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import PRIVATE_FILE, touch
 from hldctl.protocol.dependencies import refusal_message
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
-from hldctl.states import IfRunning, Status
+from hldctl.states import IfRunning, Status, WaitReason
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
 from hldctl.store.admission.predecessors import PredecessorAtFault
@@ -103,7 +103,9 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
             new = session_record.new_session(row, request.settings.mcp_config)
             entry = scheduler.admit(new, request.if_running, rules)
             is_recorded = True
-            handshake.sharing = sharing.sessions_beside(request)
+            if entry.waiting_for is not WaitReason.PREDECESSORS:
+                # What will run beside it when they have ended is not known yet.
+                handshake.sharing = sharing.sessions_beside(request)
             for replaced_id in entry.replaced:
                 touch(state.session(replaced_id).wake_signal)
                 touch(state.session(replaced_id).change_signal)

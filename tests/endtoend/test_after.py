@@ -31,7 +31,7 @@ def test_session_starts_when_its_predecessor_has_completed(sandbox: Sandbox) -> 
     first = launch_first(sandbox)
     launched = sandbox.run("launch", "then", "--after", first[:8])
     then = launched.stdout.strip()
-    assert "the sessions before it have ended" in launched.stderr
+    assert launched.stderr == "hldctl: queued: the session starts when the sessions before it have ended\n"
     session = sandbox.show(then)
     assert (session["status"], session["waiting_for"]) == ("queued", "predecessors")
     assert session["after"] == [{"id": first, "condition": "completed"}]
@@ -250,7 +250,7 @@ def test_awaited_session_is_not_deleted(sandbox: Sandbox) -> None:
 def test_tree_and_page_show_the_predecessors(sandbox: Sandbox) -> None:
     first = launch_first(sandbox, "--name", "build")
     second = sandbox.launch("then", "--after", first)
-    third = sandbox.launch("then", "--after", first, "--after", second)
+    third = sandbox.launch("then", "--after", second, "--after-any", first)
     lines = sandbox.ok("ls", "--tree").splitlines()[1:]
     assert [line.split()[0] for line in lines] == [first[:8], second[:8], third[:8]]
     assert [line.count("└") and line.index("└") - line.index("then") for line in lines[1:]] == [-2, -2]
@@ -259,7 +259,7 @@ def test_tree_and_page_show_the_predecessors(sandbox: Sandbox) -> None:
     assert f"{first} (build), running" in page
     assert f"{second}, queued" in page
     states = sandbox.show(third)["predecessors"]
-    assert [(state["id"], state["status"]) for state in states] == [(first, "running"), (second, "queued")]
+    assert [(state["id"], state["status"]) for state in states] == [(second, "queued"), (first, "running")]
 
 
 def test_session_waiting_for_a_predecessor_uses_no_cpu(sandbox: Sandbox) -> None:
