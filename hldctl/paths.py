@@ -199,6 +199,11 @@ class SessionFiles(NamedTuple):
         return self.directory / "snapshots"
 
     @property
+    def results(self) -> Path:
+        """The results of predecessors that are too long for the query."""
+        return self.directory / "results"
+
+    @property
     def system_prompt(self) -> Path:
         return self.directory / "system-prompt.txt"
 

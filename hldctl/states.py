@@ -38,6 +38,8 @@ class EndReason(StrEnum):
     IDLE_TIMEOUT = "idle_timeout"
     KILLED = "killed"
     LOST = "lost"
+    DEPENDENCY_FAILED = "dependency_failed"
+    """A session that it was to start after has failed, was interrupted, or was deleted."""
 
 
 class Source(StrEnum):
@@ -61,8 +63,18 @@ class IfRunning(StrEnum):
 class WaitReason(StrEnum):
     """What a queued session waits for."""
 
+    PREDECESSORS = "predecessors"
+    """The sessions that it is to start after."""
     NAME = "name"
     SLOT = "slot"
+
+
+class Condition(StrEnum):
+    """What a session waits for in a predecessor."""
+
+    COMPLETED = "completed"
+    ENDED = "ended"
+    """Completed, failed or interrupted."""
 
 
 class ApprovalStatus(StrEnum):

@@ -103,6 +103,6 @@ def _takes(command: str, parameter: TyperOption | TyperArgument, names: list[str
         return values
     metavar = (parameter.metavar or "").strip("[]…")
     # Events of the feed have their own ids.
-    if metavar == "ID" and "--after" not in names:
-        return _SESSIONS.get(command, SessionFilter.ANY)
+    if metavar == "ID" and (command, *names) != ("events", "--after"):
+        return _SESSIONS.get(command, SessionFilter.ANY) if isinstance(parameter, TyperArgument) else SessionFilter.ANY
     return _METAVARS.get(metavar, Kind.TEXT)

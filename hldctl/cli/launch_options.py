@@ -16,6 +16,7 @@ from hldctl.claude.settings import ClaudeSettings
 from hldctl.cli import output
 from hldctl.cli.params import parser
 from hldctl.cli.terminal import rich_console
+from hldctl.errors import BadUsage
 from hldctl.sessions.options import SessionOptions
 from hldctl.settings.option import Option, Section, options
 from hldctl.settings.permissions import Permissions
@@ -132,12 +133,19 @@ class LaunchOptions:
         for part, field, option in _declared_options():
             value = self.values[option.name]
             if option.kind.is_list:
-                value = option.from_texts(value) if value else None
+                value = _listed_values(option, value) if value else None
             if part is SessionOptions:
                 own[field.name] = value
             elif value is not None:
                 others[option.name] = value
         return SessionOptions(**own, extra_arguments=extra_arguments or None, given=others)
+
+
+def _listed_values(option: Option, texts: list[str]) -> tuple[str, ...]:
+    try:
+        return option.from_texts(texts)
+    except BadUsage as error:
+        raise BadUsage(f"{option.all_flags[0]}: {error}") from None
 
 
 def add_session_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -37,6 +37,12 @@ class LaunchRequest:
     run_policy: RunPolicy = field(default_factory=RunPolicy)
     name: str | None = None
     if_running: IfRunning = IfRunning.FAIL
+    after: list[dict[str, str]] | None = None
+    """The predecessors, as the column `after` has them."""
+    references: dict[str, str] = field(default_factory=dict)
+    """The ids of the predecessors that the query refers to, by reference."""
+    continues_predecessor: bool = False
+    """True if the conversation to continue is that of a predecessor, and will be known when that has ended."""
     rehearsal: str | None = None
     """The script that replaces the model."""
     launched_within: str | None = None

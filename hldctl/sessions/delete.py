@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import SessionFiles, StateDirectory
+from hldctl.private_files import touch
 from hldctl.sessions import interrupt, supervisors
 from hldctl.store import maintenance, sessions
+from hldctl.store.admission.predecessors import waiting_dependants
 from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
 from hldctl.supervisor import other_namespaces
 from hldctl.system import cgroup, file_lock
@@ -33,7 +35,8 @@ class DeletedSession:
 def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = False) -> Iterator[DeletedSession]:
     """Delete the sessions and yield each once it is deleted.
 
-    Raise WrongState, before anything is deleted, if one has not ended; `force` interrupts it first.
+    Raise WrongState, before anything is deleted, if one has not ended, or another session is to start after it. `force`
+    interrupts it first, and ends the other session as failed.
     """
     with open_for_reading(state):
         supervisors.adopt_lost(state, ids)
@@ -44,12 +47,19 @@ def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = 
             ]
         busy = [session.id for session in unattended if session.completed_at is not None]
         alive = [session.id for session in unattended if session.completed_at is None]
+        awaited = waiting_dependants(ids)
     if in_terminal := [session_id for session_id in ids if _is_in_terminal(state.session(session_id), force=force)]:
         raise WrongState(f"{' and '.join(in_terminal)}: is open in a terminal; leave Claude Code there first.")
     if busy:
         raise WrongState(f"{' and '.join(busy)}: the --on-end command is still running; try again when it has ended.")
     if alive and not force:
         raise WrongState(f"{' and '.join(alive)}: has not ended; interrupt it first, or use --force.")
+    if not force and (waiting := [each for each in awaited.items() if not set(ids).issuperset(each[1])]):
+        needed, dependants = waiting[0]
+        raise WrongState(
+            f"{needed}: {' and '.join(dependants)} is to start after it and needs its result; interrupt that first, or "
+            "use --force, which ends that as failed."
+        )
     if alive:
         interrupt.interrupt_sessions(state, alive)
     yield from _delete_all(state, ids)
@@ -64,15 +74,19 @@ def _is_in_terminal(files: SessionFiles, *, force: bool) -> bool:
 def prunable_ids(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:
     """Return the sessions that ended longer ago than `older_than_seconds`, except the newest `keep`; oldest first.
 
-    Sessions that are open in a terminal, or whose directory belongs to another user, are skipped.
+    Sessions after which others are still to start, sessions that are open in a terminal, and those whose directory
+    belongs to another user are skipped.
     """
     before = current_time_ms() if older_than_seconds is None else current_time_ms() - int(older_than_seconds * 1000)
     with open_for_reading(state):
         ids = sessions.ids_ended_before(before, keep=keep or 0)
+        awaited = waiting_dependants(ids)
     return [
         session_id
         for session_id in ids
-        if (files := state.session(session_id)).is_own_directory() and not _is_in_terminal(files, force=False)
+        if session_id not in awaited
+        and (files := state.session(session_id)).is_own_directory()
+        and not _is_in_terminal(files, force=False)
     ]
 
 
@@ -105,6 +119,7 @@ def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSe
     for removed in without_row_room:
         with open_database(state):
             sessions.delete(removed.session_id, current_time_ms())
+            _end_dependants(state, removed.session_id)
         yield removed
 
 
@@ -113,11 +128,18 @@ def _delete_row(state: StateDirectory, session_id: str) -> bool:
     try:
         with open_database(state):
             sessions.delete(session_id, current_time_ms())
+            _end_dependants(state, session_id)
     except UnfitEnvironment as error:
         if isinstance(error.__cause__, UNWRITABLE):
             return False
         raise
     return True
+
+
+def _end_dependants(state: StateDirectory, deleted_id: str) -> None:
+    """Wake the sessions that were to start after a deleted one; their supervisors end them."""
+    for session_id in waiting_dependants([deleted_id]).get(deleted_id, []):
+        touch(state.session(session_id).wake_signal)
 
 
 def _delete_files(state: StateDirectory, files: SessionFiles) -> int:

@@ -18,6 +18,7 @@ from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.sessions import auto_prune, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
+from hldctl.sessions.predecessors import find_predecessors
 from hldctl.sessions.summary import summarize
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
@@ -80,6 +81,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     preflight.require_hook(state, claude_path, permissions, settings)
     if rehearsal is not None:
         preflight.require_rehearsal_settings(settings)
+    predecessors = find_predecessors(state, options, query)
     if (running := find_running_session(state, name, if_running)) is not None:
         return LaunchResult(running, is_new=False)
     working_dir = working_directory(settings.working_dir, create_with=umask if options.create_dir else None)
@@ -93,6 +95,8 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
             rehearsal=rehearsal,
             name=name,
             if_running=if_running,
+            after=predecessors.as_objects(),
+            references=predecessors.references,
             launched_within=launcher_id,
         ),
         auto_prune.prune_options(configuration),

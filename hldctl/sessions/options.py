@@ -12,7 +12,7 @@ from typing import Any
 from hldctl.claude import command_line, mcp
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage
-from hldctl.settings.option import FLAG, TEXT, Kind, Option, Section, chosen_values, unstored_setting
+from hldctl.settings.option import FLAG, SESSIONS, TEXT, Kind, Option, Section, chosen_values, unstored_setting
 from hldctl.states import IfRunning
 
 _IF_RUNNING = Kind("one of fail, skip, queue and replace", lambda value: value in tuple(IfRunning), IfRunning)
@@ -49,6 +49,24 @@ class SessionOptions:
             "if_running",
             _IF_RUNNING,
             "What to do if a session with that name is already running. Default: fail.",
+            section=Section.UNATTENDED,
+        ),
+    )
+    after: tuple[str, ...] | None = unstored_setting(
+        None,
+        Option(
+            "after",
+            SESSIONS,
+            "Start when this session has completed; if it fails, this one fails, too. Commas separate several.",
+            section=Section.UNATTENDED,
+        ),
+    )
+    after_any: tuple[str, ...] | None = unstored_setting(
+        None,
+        Option(
+            "after_any",
+            SESSIONS,
+            "Start when this session has ended, however it ended. Commas separate several.",
             section=Section.UNATTENDED,
         ),
     )

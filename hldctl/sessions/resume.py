@@ -21,6 +21,7 @@ from hldctl.sessions.launch import (
 )
 from hldctl.sessions.options import SessionOptions, validate, validate_query, working_directory
 from hldctl.sessions.permissions import caller
+from hldctl.sessions.predecessors import find_predecessors
 from hldctl.store import sessions
 from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
@@ -31,7 +32,8 @@ _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
 def resume(state: StateDirectory, session_ref: str, query: str, options: SessionOptions, umask: int) -> LaunchResult:
     """Launch a session that continues the conversation of another, with its settings except its name and those given.
 
-    A session that is still running is interrupted first. Raise WrongState if it never had a conversation.
+    A session that is still running is interrupted first, unless the new one starts after it. Raise WrongState if it
+    never had a conversation.
     """
     query = validate_query(query)
     state.require_own()
@@ -45,9 +47,11 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         parent_id = lookup.find_session(session_ref).id
     # Its settings and environment become the new session's.
     state.session(parent_id).require_own()
-    parent = wait.wait_for_conversation(state, parent_id)
+    predecessors = find_predecessors(state, options, query)
+    is_parent_awaited = parent_id in predecessors.ids
+    parent = wait.wait_for_conversation(state, parent_id, or_await_end=is_parent_awaited)
     opened.require_closed(state, parent)
-    if parent.claude_session_id is None:
+    if parent.claude_session_id is None and parent.completed_at is not None:
         raise WrongState(
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
         )
@@ -73,7 +77,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         preflight.require_rehearsal_settings(new_settings)
     if (running := find_running_session(state, name, if_running, exclude=parent.id)) is not None:
         return LaunchResult(running, is_new=False)
-    if parent.completed_at is None:
+    if parent.completed_at is None and not is_parent_awaited:
         # Last, so that an error in the continuation does not stop its parent.
         interrupt.interrupt_sessions(state, [parent.id])
     if any(getattr(new_settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
@@ -83,6 +87,9 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         request,
         parent_session_id=parent.id,
         resume=parent.claude_session_id,
+        after=predecessors.as_objects(),
+        references=predecessors.references,
+        continues_predecessor=is_parent_awaited,
         run_policy=run_policy,
         rehearsal=rehearsal,
         name=name,

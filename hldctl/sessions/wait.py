@@ -66,15 +66,18 @@ def wait_for_sessions(
     return wait_until(look, state, watched, deadline)
 
 
-def wait_for_conversation(state: StateDirectory, session_id: str) -> Session:
+def wait_for_conversation(state: StateDirectory, session_id: str, *, or_await_end: bool = False) -> Session:
     """Return the session once Claude Code has begun its conversation, or once it has ended without one.
 
-    Raise WrongState if it is queued, since that may take long.
+    Raise WrongState if it is queued, since that may take long. With `or_await_end`, return it at once: the caller will
+    use the conversation when the session has ended.
     """
 
     def look() -> Session | None:
         supervisors.adopt_lost(state, [session_id])
         session = _get_session(session_id)
+        if or_await_end:
+            return session
         if session.status == Status.QUEUED:
             raise WrongState(f"Session {session_id} is queued; there is nothing to continue yet.")
         return session if session.claude_session_id is not None or session.completed_at is not None else None

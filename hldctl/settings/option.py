@@ -20,6 +20,7 @@ from hldctl.settings.values import (
     limit_ms,
     milliseconds,
     question_timeout,
+    session_refs,
     tool_names,
 )
 
@@ -72,6 +73,8 @@ TEXTS = Kind(
 )
 TOOLS = Kind(TEXTS.expected, TEXTS.is_valid, tool_names, "TOOL", is_list=True)
 """Each text may name several tools."""
+SESSIONS = Kind(TEXTS.expected, TEXTS.is_valid, session_refs, "ID", is_list=True)
+"""Each text may name several sessions."""
 
 
 def number(minimum: int, maximum: int) -> Kind:

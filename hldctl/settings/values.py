@@ -53,6 +53,14 @@ def tool_names(text: str) -> list[str]:
     return [part.strip() for part in [*parts, current] if part.strip()]
 
 
+def session_refs(text: str) -> list[str]:
+    """Split a list of sessions at the commas; raise BadUsage for an empty one, such as an unset variable of a shell."""
+    refs = [ref.strip() for ref in text.split(",")]
+    if not all(refs):
+        raise BadUsage(f"{text!r} lacks the id of a session; write an id or a name, or several with commas.")
+    return refs
+
+
 def dollars(text: str) -> float:
     """Parse an amount of dollars, 0 or more; raise BadUsage for anything else."""
     try:

@@ -9,7 +9,7 @@ from hldctl.store.connection import execute
 
 LIVE = (
     "SELECT id, name, group_name, status, pid, created_at, started_at, interrupt_requested_at, retries, turn_ended_at,"
-    " waiting_for, restarts, background_tasks"
+    " waiting_for, after, restarts, background_tasks"
     " FROM sessions WHERE completed_at IS NULL ORDER BY created_at, rowid"
 )
 
@@ -52,6 +52,7 @@ class RunningSession(NamedTuple):
     retries: int
     turn_ended_at: int | None
     waiting_for: str | None
+    after: list[dict[str, str]]
     restarts: list[dict[str, Any]]
     background_tasks: list[dict[str, Any]]
 
@@ -81,7 +82,7 @@ class LastEvent(NamedTuple):
 def running_sessions() -> list[RunningSession]:
     """Return the sessions that have not ended, oldest first."""
     rows = execute(LIVE)
-    return [RunningSession._make((*row[:-2], *(json.loads(value or "[]") for value in row[-2:]))) for row in rows]
+    return [RunningSession._make((*row[:-3], *(json.loads(value or "[]") for value in row[-3:]))) for row in rows]
 
 
 def oldest_open_calls() -> dict[str, OpenCall]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hldctl.store.admission.predecessors import PredecessorState
 from hldctl.store.events import Event
 from hldctl.store.feed import FeedEvent
 from hldctl.store.file_snapshots import SnapshotRow
@@ -74,6 +75,10 @@ def mcp_server_object(server: McpServerRow) -> dict[str, Any]:
 
 def message_object(message: Message) -> dict[str, Any]:
     return {name: _value(message, name) for name in MESSAGE_FIELDS}
+
+
+def predecessor_object(predecessor: PredecessorState) -> dict[str, Any]:
+    return predecessor._asdict()
 
 
 def _value(row: Session | Event | FeedEvent | SnapshotRow | Message, name: str) -> Any:

@@ -1,7 +1,8 @@
 """Queries on the messages to sessions: text that a user sends to a running Claude Code.
 
-The query is a session's first message; its id is the session's, and its text is in the row of the session. Requests to
-Claude Code itself, such as for another model, are rows as well: they are written in the same order, and confirmed.
+The query is a session's first message; its id is the session's. Its text is in the row of the session; if references
+were replaced in it, the text that is sent is here. Requests to Claude Code itself, such as for another model, are rows
+as well: they are written in the same order, and confirmed.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ PUBLISH = """
 INSERT INTO feed (type, session_id, run_id, timestamp, data)
 SELECT 'message_changed', session_id, run_id, ?,
     json_object('id', messages.id, 'status', messages.status, 'sequence', sequence)
-FROM messages JOIN sessions ON sessions.id = session_id WHERE messages.id = ? AND kind = 'message' AND text IS NOT NULL
+FROM messages JOIN sessions ON sessions.id = session_id
+WHERE messages.id = ? AND kind = 'message' AND messages.id <> session_id
 """
 """Publish the state of a message, other than the query, at a time."""
 
@@ -86,6 +88,18 @@ def add_query(session_id: str, now: int) -> None:
         {"id": session_id, "session_id": session_id, "status": str(MessageStatus.PENDING), "created_at": now},
     )
     execute(COUNT_PENDING, (session_id,))
+
+
+def replaced_query(session_id: str) -> str | None:
+    """Return the text that is sent in place of the query; None if it is sent as it is."""
+    row = execute("SELECT text FROM messages WHERE id = ?", (session_id,)).fetchone()
+    return None if row is None else row[0]
+
+
+def replace_query(session_id: str, text: str) -> None:
+    """Record the text that is sent in place of the query, unless one is recorded: it may have been sent."""
+    with transaction():
+        execute("UPDATE messages SET text = ? WHERE id = ? AND text IS NULL", (text, session_id))
 
 
 def add(message_id: str, session_id: str, kind: InputKind, text: str, now: int) -> bool:
@@ -158,7 +172,7 @@ def requeue_undelivered(session_id: str) -> None:
 
 def list_unanswered(session_id: str) -> list[Message]:
     """Return the messages, other than the query, in whose turn Claude Code was killed, or before it, oldest first."""
-    query = f"{_SELECT} WHERE session_id = ? AND kind = 'message' AND answered_at IS NULL AND text IS NOT NULL"
+    query = f"{_SELECT} WHERE session_id = ? AND kind = 'message' AND answered_at IS NULL AND messages.id <> session_id"
     return [Message._make(row) for row in execute(f"{query} ORDER BY messages.rowid", (session_id,))]
 
 

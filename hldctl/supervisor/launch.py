@@ -24,6 +24,7 @@ from hldctl.supervisor import input_pipe
 from hldctl.supervisor.claude_process import SpawnedProcess, spawn
 from hldctl.supervisor.input_files import save_request, write_inputs
 from hldctl.supervisor.input_pipe import InputPipe
+from hldctl.supervisor.queue import dependencies
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.system import file_lock
 from hldctl.system.clock import current_time_ms
@@ -84,6 +85,7 @@ def start_claude(
 
     `conversation_id` is the session's own conversation if Claude Code is restarted, else None.
     """
+    request = _complete(request, state, files)
     settings = request.settings
     claude_environment = environment.session_environment(
         request.environment,
@@ -129,6 +131,17 @@ def start_claude(
         log_exception()
     touch(files.change_signal)
     return process
+
+
+def _complete(request: LaunchRequest, state: StateDirectory, files: SessionFiles) -> LaunchRequest:
+    """Return the request with what its predecessors hand over; without that, end the session."""
+    try:
+        return dependencies.complete_request(request, state, files)
+    except dependencies.CannotStart as error:
+        session = sessions.get(request.session_id)
+        assert session is not None, "the session was deleted before it began"
+        conclude(state, session, error.ending)
+        raise UnfitEnvironment(f"{error} The session is recorded as {request.session_id}.") from error
 
 
 def _requeue_lost_messages(session_id: str, transcript: Path | None) -> None:

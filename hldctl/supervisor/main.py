@@ -15,10 +15,12 @@ from hldctl.errors import HldctlError, UnfitEnvironment, WrongState
 from hldctl.ingest import session_record
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import PRIVATE_FILE, touch
+from hldctl.protocol.dependencies import refusal_message
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
-from hldctl.states import IfRunning, Status
+from hldctl.states import IfRunning, Status, WaitReason
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
+from hldctl.store.admission.predecessors import PredecessorAtFault
 from hldctl.store.database import open_database
 from hldctl.supervisor import launch, sharing
 from hldctl.supervisor.claude_process import ClaudeProcess
@@ -61,6 +63,9 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     except scheduler.NameTaken as error:
         _report_name_taken(request, error.session_id, handshake)
         return
+    except PredecessorAtFault as error:
+        handshake.refuse(WrongState(refusal_message(error.fault)))
+        return
     except HldctlError as error:
         handshake.refuse(error)
     except Exception as error:
@@ -81,12 +86,14 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
 def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Handshake) -> ClaudeProcess | None:
     """Create the session; start Claude Code and return its process, or None if the session has to wait.
 
-    Raise NameTaken if a session of this name runs and the request does not replace it or wait for it.
+    Raise NameTaken if a session of this name runs and the request does not replace it or wait for it, and
+    PredecessorAtFault if the session could never start.
     """
     state.prepare()
     file_size_limit.require_room(state.database)
     rules = load_rules()
-    may_wait = request.name is not None or rules.has_limit_for(request.run_policy.group_name)
+    has_rivals = request.name is not None or rules.has_limit_for(request.run_policy.group_name)
+    may_wait = has_rivals or request.after is not None
     row = session_record.row_from_request(request)
     files = launch.prepare_files(request, row, state, may_wait=may_wait)
     _redirect_stderr(files)
@@ -97,7 +104,9 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
             new = session_record.new_session(row, request.settings.mcp_config)
             entry = scheduler.admit(new, request.if_running, rules)
             is_recorded = True
-            handshake.sharing = sharing.sessions_beside(request)
+            if entry.waiting_for is not WaitReason.PREDECESSORS:
+                # What will run beside it when they have ended is not known yet.
+                handshake.sharing = sharing.sessions_beside(request)
             for replaced_id in entry.replaced:
                 touch(state.session(replaced_id).wake_signal)
                 touch(state.session(replaced_id).change_signal)

@@ -141,6 +141,37 @@ def test_queued_session_survives_a_kill_at_each_step(sandbox: Sandbox, step: str
     assert_fully_recorded(sandbox, second)
 
 
+@pytest.mark.parametrize("step", ["replace_query:call", "replace_query:return", "spawn:call"])
+def test_session_after_another_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
+    sandbox.serve_script(f"[first]\n{GATED_SCRIPT}\n\n[second]\nsay Done.")
+    first = sandbox.launch("first", "--allowed-tools", "Bash")
+    crash_at(sandbox, step)
+    second = sandbox.launch("second {result:last}", "--after", first)
+    sandbox.release()
+    assert sandbox.run("wait", second).returncode == 0
+    session = sandbox.show(second)
+    assert (session["result_content"], session["sent_query"]) == ("Done.", "second Two.")
+    assert sandbox.server is not None
+    assert "second Two." in str(sandbox.server.requests[-1]["messages"])
+    assert_fully_recorded(sandbox, second)
+
+
+@pytest.mark.parametrize("step", ["find_failure:return", "end:return"])
+def test_failing_chain_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
+    sandbox.serve_script("[first]\nhang\n\n[second]\nsay Done.")
+    first = sandbox.launch("first")
+    crash_at(sandbox, step)
+    second = sandbox.launch("second", "--after", first)
+    third = sandbox.launch("second", "--after", second, "--on-end", "echo ended >> told")
+    sandbox.ok("interrupt", first)
+    reasons = "SELECT end_reason FROM sessions WHERE id IN (?, ?)"
+    # Without any command.
+    eventually(lambda: sandbox.sql(reasons, second, third) == [("dependency_failed",)] * 2, "the end of the chain")
+    eventually((sandbox.work / "told").exists, "the command")
+    eventually(lambda: not sandbox.processes(), "all processes to leave")
+    assert (sandbox.work / "told").read_text() == "ended\n"
+
+
 @pytest.mark.parametrize(
     "step",
     [

@@ -43,6 +43,7 @@ class SortKey(StrEnum):
 _PLAIN_COLUMNS = (
     "id",
     "parent_session_id",
+    "after",
     "status",
     "created_at",
     "num_turns",
@@ -53,7 +54,7 @@ _PLAIN_COLUMNS = (
     "pending_approvals",
 )
 
-_TREE_COLUMNS = ("id", "parent_session_id", "created_at")
+_TREE_COLUMNS = ("id", "parent_session_id", "after", "created_at")
 
 _RICH_COLUMNS = (
     *_PLAIN_COLUMNS,
@@ -100,7 +101,9 @@ def command(
     template: Annotated[
         str | None, typer.Option("--format", metavar="TEMPLATE", help="Print a line per session, e.g. '{id} {status}'.")
     ] = None,
-    tree: Annotated[bool, typer.Option("--tree", help="Show continuations below the session they continue.")] = False,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="Show continuations, and sessions launched with --after, below others.")
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="At a terminal: update the table with each change, until Ctrl-C.")
     ] = False,

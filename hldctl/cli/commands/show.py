@@ -12,7 +12,7 @@ import typer
 from hldctl.cli import output
 from hldctl.cli.render.events.plain import Detail, DetailLevels, lines, pending_request
 from hldctl.cli.render.format import age
-from hldctl.cli.render.session_text import denied_tools, failed_command, undelivered_name
+from hldctl.cli.render.session_text import denied_tools, failed_command, predecessor_text, undelivered_name
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.rich_console import Colour
 from hldctl.errors import BadUsage
@@ -29,7 +29,7 @@ from hldctl.store.session import Session
 # Of a rule or a message, in characters; --json has the full text.
 _MAX_LENGTH = 500
 # Fields that are printed separately, or that are only useful to scripts.
-_SEPARATE_FIELDS = ("query", "summary", "result_content", "run_id", "permission_denials", "background_tasks")
+_SEPARATE_FIELDS = ("query", "summary", "result_content", "run_id", "permission_denials", "background_tasks", "after")
 
 
 def command(
@@ -102,6 +102,8 @@ def _json_object(inspection: SessionDetails) -> dict[str, Any]:
     processes = [{"pid": process.pid, "command": process.command} for process in inspection.left_running]
     return json_view.session_object(inspection.session) | {
         "children": inspection.child_ids,
+        "predecessors": [json_view.predecessor_object(each) for each in inspection.predecessors],
+        "sent_query": inspection.sent_query,
         "mcp_servers": servers,
         "left_running": processes,
         "rules": inspection.rules,
@@ -155,6 +157,8 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
         _print_line("always allowed", output.truncate(f"{rule['id']}: {rule['words']}", _MAX_LENGTH))
     if inspection.namespace_advice:
         _print_line("runs", inspection.namespace_advice)
+    for predecessor in inspection.predecessors:
+        _print_line("after", predecessor_text(predecessor, predecessor.id))
     for child in inspection.child_ids:
         _print_line("continued by", child)
     for server in inspection.mcp_servers:
@@ -164,9 +168,14 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
     for name, count in _skipped_lines(inspection.session).items():
         _print_line(name, str(count))
     _print_line("files", str(state.session(inspection.session.id).directory))
-    for name in ("query", "result_content"):
-        if fields[name]:
-            output.print_data(f"\n{name.replace('_', ' ')}:\n{output.escape_control_chars(fields[name])}")
+    texts = {
+        "query": fields["query"],
+        "sent query": inspection.sent_query,
+        "result content": fields["result_content"],
+    }
+    for name, text in texts.items():
+        if text:
+            output.print_data(f"\n{name}:\n{output.escape_control_chars(text)}")
 
 
 def _print_line(name: str, value: str) -> None:

@@ -13,7 +13,7 @@ from hldctl.cli.render.events import tool_calls
 from hldctl.cli.render.format import Timestamp, clock
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, ending
-from hldctl.cli.render.session_text import denied_tools, settings
+from hldctl.cli.render.session_text import denied_tools, predecessor_text, settings
 from hldctl.paths import StateDirectory
 from hldctl.protocol.restart import load_restarts
 from hldctl.sessions.inspect import costs, outline
@@ -218,6 +218,8 @@ def _facts(inspection: SessionDetails) -> Iterator[Fact]:
 
 
 def _family(inspection: SessionDetails) -> Iterator[Fact]:
+    for predecessor in inspection.predecessors:
+        yield Fact("After", predecessor_text(predecessor, predecessor.id))
     if inspection.session.parent_session_id:
         yield Fact("Continues", inspection.session.parent_session_id, is_code=True)
     for child in inspection.child_ids:

@@ -24,6 +24,8 @@ def document(state: StateDirectory, inspection: SessionDetails) -> Iterator[str]
     requests = approvals.session_approvals(current_connection(), session.id)
     members = json_view.session_object(session) | {
         "children": inspection.child_ids,
+        "predecessors": [json_view.predecessor_object(each) for each in inspection.predecessors],
+        "sent_query": inspection.sent_query,
         "mcp_servers": [json_view.mcp_server_object(server) for server in inspection.mcp_servers],
         "restarts": [_restart(restart) for restart in load_restarts(session)],
         "costs": _costs(costs.session_costs(state, session)),

@@ -45,6 +45,13 @@ def describe_tasks(tasks: Sequence[BackgroundTask]) -> str:
     return ", ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in counts if count)
 
 
+def _predecessors_text(ids: Sequence[str]) -> str:
+    if not ids:
+        return "its predecessors"
+    others = len(ids) - 1
+    return ids[0][:8] + (f" and {others} more" if others else "")
+
+
 def _in_background(activity: Activity) -> str:
     return f" (+{describe_tasks(activity.tasks)})" if activity.tasks else ""
 
@@ -55,6 +62,8 @@ def _call(activity: Activity) -> str:
 
 
 def _queue_text(activity: Activity) -> str:
+    if activity.waiting_for is WaitReason.PREDECESSORS:
+        return f"waiting for {_predecessors_text(activity.predecessors)}"
     ahead = f"{activity.ahead_count} ahead" if activity.ahead_count else "next in queue"
     match activity.waiting_for:
         case WaitReason.NAME:

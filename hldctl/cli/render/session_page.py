@@ -17,7 +17,14 @@ from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, context_style, ending
-from hldctl.cli.render.session_text import denied_tools, failed_command, next_commands, settings, undelivered_name
+from hldctl.cli.render.session_text import (
+    denied_tools,
+    failed_command,
+    next_commands,
+    predecessor_text,
+    settings,
+    undelivered_name,
+)
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.inspect.details import SessionDetails
@@ -161,6 +168,9 @@ def _special_facts(inspection: SessionDetails) -> Iterator[tuple[str, Text]]:
     if session.restarts:
         reason = one_line(session.restarts[-1]["reason"])
         yield "restarts", Text(f"{len(session.restarts)}, last reason: {reason}")
+    if inspection.predecessors:
+        states = [predecessor_text(each, each.id[:8]) for each in inspection.predecessors]
+        yield "after", Text("; ".join(states))
     if session.parent_session_id:
         yield "continues", Text(session.parent_session_id[:8])
     if inspection.child_ids:

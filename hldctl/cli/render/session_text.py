@@ -9,7 +9,8 @@ from typing import Any
 from hldctl.cli.output import one_line, truncate
 from hldctl.cli.render.format import clock
 from hldctl.sessions.inspect.details import CommandFailure
-from hldctl.states import ApprovalKind, Status
+from hldctl.states import ApprovalKind, Condition, Status
+from hldctl.store.admission.predecessors import PredecessorState
 from hldctl.store.approvals import Approval
 from hldctl.store.session import Session
 
@@ -20,6 +21,13 @@ def settings(session: Session) -> list[str]:
     """Return the settings that differ from the defaults."""
     texts = [*_limits(session), *_unattended(session), *_permissions(session), *_prompts_and_arguments(session)]
     return [one_line(setting) for setting in texts]
+
+
+def predecessor_text(predecessor: PredecessorState, session_id: str) -> str:
+    """Return the id, the name and the status of a predecessor; `session_id` is its id, or the beginning of it."""
+    name = "" if predecessor.name is None else f" ({predecessor.name})"
+    condition = "" if predecessor.condition is Condition.COMPLETED else ", however it ends"
+    return one_line(f"{session_id}{name}, {predecessor.status or 'deleted'}{condition}")
 
 
 def undelivered_name(session: Session) -> str:

@@ -23,7 +23,11 @@ from hldctl.store.database import open_for_reading
 # Greater than any event id.
 _AFTER_ALL_EVENTS = 2**53
 
-_OBSTACLE_ENDS = {WaitReason.NAME: "its name is free", WaitReason.SLOT: "a slot is free"}
+_OBSTACLE_ENDS = {
+    WaitReason.PREDECESSORS: "the sessions before it have ended",
+    WaitReason.NAME: "its name is free",
+    WaitReason.SLOT: "a slot is free",
+}
 """When a queued session starts."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -59,6 +59,8 @@ class Activity(NamedTuple):
     """The name that a queued session waits for; None if it waits for something else."""
     waiting_for: WaitReason | None = None
     """What a queued session waits for."""
+    predecessors: tuple[str, ...] = ()
+    """The ids of the sessions that it is to start after and that have not ended."""
     ahead_count: int = 0
     """The number of sessions ahead of it in the queue."""
     note: str = ""
@@ -76,8 +78,9 @@ def load_activities() -> dict[str, Activity]:
     waiting: dict[str, list[Approval]] = {}
     for approval in approvals.pending_approvals(current_connection()):
         waiting.setdefault(approval.session_id, []).append(approval)
+    ids = {session.id for session in live}
     return {
-        session.id: _queue_activity(session, live[:position])
+        session.id: _queue_activity(session, live[:position], ids)
         if session.status == Status.QUEUED
         else _activity(session, waiting.get(session.id, []), calls.get(session.id), last.get(session.id))
         for position, session in enumerate(live)
@@ -100,6 +103,7 @@ def activity_object(activity: Activity | None) -> dict[str, Any] | None:
         "name": activity.name,
         "waiting_for": activity.waiting_for,
         "ahead_count": activity.ahead_count,
+        "predecessors": list(activity.predecessors),
         "note": activity.note or None,
         "tasks": tasks,
     }
@@ -110,7 +114,7 @@ def latest_reply(session_id: str) -> str | None:
     return activity.last_message(session_id)
 
 
-def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession]) -> Activity:
+def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession], live_ids: Container[str]) -> Activity:
     """Return what a queued session waits for, and how many of the same are ahead of it."""
     reason = WaitReason.SLOT if session.waiting_for is None else WaitReason(session.waiting_for)
     if reason is WaitReason.NAME:
@@ -118,6 +122,9 @@ def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession]) 
         return Activity(
             ActivityKind.QUEUED, session.created_at, name=session.name, waiting_for=reason, ahead_count=ahead_count
         )
+    if reason is WaitReason.PREDECESSORS:
+        awaited = tuple(predecessor["id"] for predecessor in session.after if predecessor["id"] in live_ids)
+        return Activity(ActivityKind.QUEUED, session.created_at, waiting_for=reason, predecessors=awaited)
     ahead_count = sum(other.status == Status.QUEUED for other in earlier)
     return Activity(ActivityKind.QUEUED, session.created_at, waiting_for=reason, ahead_count=ahead_count)
 

@@ -9,6 +9,7 @@ from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.sessions import lookup, supervisors
 from hldctl.store import approvals, mcp_servers, messages, sessions
 from hldctl.store import file_snapshots as snapshot_store
+from hldctl.store.admission.predecessors import PredecessorState, load_states, parse
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_for_reading
@@ -39,6 +40,10 @@ class SessionDetails(NamedTuple):
 
     session: Session
     child_ids: list[str]
+    predecessors: list[PredecessorState]
+    """The sessions that it starts after."""
+    sent_query: str | None
+    """The text that was sent in place of the query, with references replaced; None if the query was sent as it is."""
     mcp_servers: list[McpServerRow]
     left_running: list[LeftoverProcess]
     pending_requests: list[Approval]
@@ -61,6 +66,8 @@ def load_details(state: StateDirectory, ref: str) -> SessionDetails:
         return SessionDetails(
             session,
             sessions.children(session_id),
+            load_states(parse(session.after)) if session.after else [],
+            messages.replaced_query(session_id) if session.after else None,
             mcp_servers.session_servers(session_id),
             _left_running(session),
             approvals.pending_approvals(current_connection(), session_id),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hldctl.states import Status
+from hldctl.store.admission.predecessors import NO_PREDECESSORS, Prospect, find_prospects
 from hldctl.store.connection import execute
 from hldctl.system.processes import is_this_machine
 
@@ -19,6 +20,8 @@ class Entry(NamedTuple):
     host: str
     boot_id: str | None
     waiting_for: str | None
+    prospect: Prospect = NO_PREDECESSORS
+    """What the predecessors of a queued session allow."""
 
     @property
     def is_here(self) -> bool:
@@ -31,11 +34,12 @@ def load_entries() -> list[Entry]:
     rows = execute(
         # An idle session with a message waits for a slot, as a queued one does.
         "SELECT id, name, group_name, iif(status = 'idle' AND pending_messages > 0, 'queued', status), host, boot_id,"
-        " waiting_for"
+        " waiting_for, iif(status = 'queued', after, NULL)"
         " FROM sessions WHERE completed_at IS NULL"
         " ORDER BY created_at, rowid"
-    )
-    return [Entry(*row) for row in rows]
+    ).fetchall()
+    prospects = find_prospects({row[0]: row[-1] for row in rows if row[-1] is not None})
+    return [Entry._make((*row[:-1], prospects.get(row[0], NO_PREDECESSORS))) for row in rows]
 
 
 def queued_ids() -> list[str]:

@@ -1,6 +1,7 @@
-"""What keeps each queued session from starting: one running session per name, slots in total and per group.
+"""What keeps each queued session from starting: its predecessors, one running session per name, slots.
 
-First in, first out; a session that waits for its name or its group does not hold up those after it.
+First in, first out; a session that waits for its name or its group does not hold up those after it, and one that waits
+for predecessors does not hold its name either.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 
 from hldctl.states import Status, WaitReason
 from hldctl.store.admission.entries import Entry
+from hldctl.store.admission.predecessors import NO_PREDECESSORS
 from hldctl.store.admission.rules import Rules
 
 
@@ -24,7 +26,7 @@ def find_obstacles(live: Iterable[Entry], rules: Rules) -> dict[str, WaitReason 
     for entry in live:
         if entry.status == Status.QUEUED and entry.is_here:
             obstacles[entry.id] = obstacle = _find_obstacle(entry, in_use, rules)
-            if entry.name is not None:
+            if entry.name is not None and obstacle is not WaitReason.PREDECESSORS:
                 in_use.names.add(entry.name)
             if obstacle is None:
                 in_use.add(entry)
@@ -50,6 +52,8 @@ class _InUse:
 
 
 def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules) -> WaitReason | None:
+    if entry.prospect != NO_PREDECESSORS:
+        return WaitReason.PREDECESSORS
     if entry.name is not None and entry.name in in_use.names:
         return WaitReason.NAME
     if rules.max_running is not None and in_use.slots >= rules.max_running:

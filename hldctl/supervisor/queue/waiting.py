@@ -17,6 +17,7 @@ from hldctl.store.admission import scheduler
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor.outcome import ending_for_stop
+from hldctl.supervisor.queue import dependencies
 from hldctl.supervisor.queue.peers import QueuePeers
 from hldctl.supervisor.queue.wake import load_rules, wake_startable
 from hldctl.supervisor.record_outcome import conclude
@@ -46,6 +47,9 @@ def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
                     return False
                 if (reason := _reason_to_stop(session)) is not None:
                     conclude(state, session, ending_for_stop(reason, session))
+                    return False
+                if (failure := dependencies.find_failure(state, session)) is not None:
+                    conclude(state, session, failure)
                     return False
                 if _try_start(session):
                     touch(files.change_signal)

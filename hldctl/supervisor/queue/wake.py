@@ -1,4 +1,4 @@
-"""Waking of the queued sessions that may start, and of no other: a queue can be long."""
+"""Waking of the queued sessions that may start or have to end, and of no other: a queue can be long."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def load_rules() -> Rules:
 
 
 def wake_startable(state: StateDirectory) -> None:
-    """Wake the supervisors of the queued sessions that may start now. Needs an open database."""
-    for session_id in scheduler.startable_ids(load_rules()):
+    """Wake the supervisors of the queued sessions that may start now, or can never start. Needs an open database."""
+    for session_id in scheduler.ids_to_wake(load_rules()):
         touch(state.session(session_id).wake_signal)

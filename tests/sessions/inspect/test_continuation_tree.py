@@ -5,8 +5,26 @@ from hldctl.store.session import Session
 from tests.helpers.sandbox import Sandbox
 
 
-def session(name: str, created_at: int, parent: str | None = None) -> Session:
-    return Session.from_columns({"id": name, "created_at": created_at, "parent_session_id": parent})
+def session(name: str, created_at: int, parent: str | None = None, after: tuple[str, ...] = ()) -> Session:
+    predecessors = [{"id": each, "condition": "completed"} for each in after] or None
+    return Session.from_columns(
+        {"id": name, "created_at": created_at, "parent_session_id": parent, "after": predecessors}
+    )
+
+
+def test_dependants_are_below_the_newest_of_their_predecessors() -> None:
+    sessions = [
+        session("continuation", 9, "first", ("second",)),
+        session("last", 8, None, ("second", "first", "deleted")),
+        session("second", 7, None, ("first",)),
+        session("first", 6),
+    ]
+    assert [(depth, child.id) for depth, child in walk_tree(sessions)] == [
+        (0, "first"),
+        (1, "second"),
+        (2, "last"),
+        (1, "continuation"),
+    ]
 
 
 def test_children_are_below_their_parents() -> None:
