@@ -38,6 +38,7 @@ class EndReason(StrEnum):
     IDLE_TIMEOUT = "idle_timeout"
     KILLED = "killed"
     LOST = "lost"
+    CHECK_FAILED = "check_failed"
 
 
 class Source(StrEnum):
@@ -126,6 +127,11 @@ class NoteKind(StrEnum):
 
     API_ERROR = "api_error"
     API_RETRY = "api_retry"
+    CHECK_FAILED = "check_failed"
+    CHECK_OUTPUT = "check_output"
+    """The message with the output of a check that has failed."""
+    CHECK_PASSED = "check_passed"
+    """Also of a check that was stopped."""
     COMPACTED = "compacted"
     INFORMATION = "information"
     INTERRUPTED = "interrupted"
@@ -154,6 +160,7 @@ _TROUBLE = frozenset(
     {
         NoteKind.API_ERROR,
         NoteKind.API_RETRY,
+        NoteKind.CHECK_FAILED,
         NoteKind.INTERRUPTED,
         NoteKind.PERMISSION_DENIED,
         NoteKind.RESTART,

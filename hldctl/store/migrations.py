@@ -289,6 +289,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("ALTER TABLE sessions ADD COLUMN source TEXT",),
     ("ALTER TABLE sessions ADD COLUMN waiting_for TEXT",),
+    (
+        "ALTER TABLE sessions ADD COLUMN check_command TEXT",
+        "ALTER TABLE sessions ADD COLUMN check_tries INTEGER NOT NULL DEFAULT 3",
+        "ALTER TABLE sessions ADD COLUMN check_state TEXT",
+    ),
 )
 
 

@@ -18,7 +18,7 @@ _DELETE_BATCH_ROWS = 5000
 # Where a session runs, and what it may still have to start there.
 _RUN_STATE = (
     *("id", "host", "pid", "pid_started", "supervisor_pid", "boot_id", "completed_at"),
-    *("on_end", "retries", "wait_for_reset"),
+    *("on_end", "check_command", "retries", "wait_for_reset"),
 )
 _PROGRESS_FIELDS = (
     *(
@@ -293,8 +293,10 @@ def wake(session_id: str, now: int) -> None:
 
 def mark_restarting(session_id: str, restarts: list[dict[str, Any]], now: int) -> None:
     """Record that Claude Code has exited and will be started again. An interrupted session keeps its status."""
-    columns = {"pid": None, "pid_started": None, "restarts": restarts, "is_closing": False}
+    columns = {"pid": None, "pid_started": None, "restarts": restarts}
     with transaction():
+        # A session that the user has closed still has to end after its turn.
+        execute("UPDATE sessions SET is_closing = 0 WHERE id = ? AND keep_open = 0", (session_id,))
         approvals.expire_all(current_connection(), session_id, now, "Claude Code is started again")
         row = execute("SELECT interrupt_requested_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
         status = Status.STARTING if row is None or row[0] is None else Status.INTERRUPTING

@@ -53,10 +53,18 @@ def next_restart(session: Session, ending: Ending, state: ReducerState, exit: Ex
     # If Claude Code never ran, the launch reported a failure and may have been repeated by the user.
     if retries_so_far >= session.retries or session.pid is None or not _is_transient(ending, state, exit):
         return None
+    if is_budget_spent(session):
+        return None
     pause_seconds = _pause_seconds(retries_so_far)
     due = now + int(pause_seconds * 1000)
     note = f"Claude Code restarts in {pause_seconds:.0f} s (retry {retries_so_far + 1} of {session.retries}): {reason}"
     return Restart(RestartKind.RETRY, state.offset, now, due, reason, note)
+
+
+def is_budget_spent(session: Session) -> bool:
+    """Return whether nothing is left of the session's budget for another run of Claude Code."""
+    budget, cost = session.max_budget_usd, session.cost_usd
+    return budget is not None and cost is not None and cost >= budget
 
 
 def _reset_margin_ms(restarts: list[Restart], now: int) -> int:

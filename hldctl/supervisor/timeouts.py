@@ -20,7 +20,7 @@ class Timeouts:
         self._session_id: str = session.id
         self._files = files
         self._process = process
-        self._deadline_seconds = _monotonic_deadline(session_deadline(session), session.timeout_ms)
+        self._deadline_seconds = monotonic_deadline(session)
         self._idle_seconds = None if session.idle_timeout_ms is None else session.idle_timeout_ms / 1000
         self._journal_stamp = _journal_stamp(files)
         idle_seconds = max(0.0, current_time_ms() / 1000 - self._journal_stamp[1] / 1e9)
@@ -69,11 +69,12 @@ def session_deadline(session: Session) -> int | None:
     return int((session.started_at or session.created_at) + session.timeout_ms)
 
 
-def _monotonic_deadline(ends_at_ms: int | None, timeout_ms: int | None) -> float | None:
+def monotonic_deadline(session: Session) -> float | None:
     """Return the deadline on the monotonic clock: at most the timeout from now, even if the wall clock was set back."""
-    if ends_at_ms is None or timeout_ms is None:
+    ends_at_ms = session_deadline(session)
+    if ends_at_ms is None or session.timeout_ms is None:
         return None
-    return time.monotonic() + min(ends_at_ms - current_time_ms(), timeout_ms) / 1000
+    return time.monotonic() + min(ends_at_ms - current_time_ms(), session.timeout_ms) / 1000
 
 
 def _journal_stamp(files: SessionFiles) -> tuple[int, int]:

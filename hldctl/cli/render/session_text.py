@@ -42,6 +42,7 @@ def _unattended(session: Session) -> list[str]:
         *([f"retries {session.retries}"] if session.retries else []),
         *(["waits for usage limits to reset"] if session.wait_for_reset else []),
         *(["fails on denial"] if session.fail_on_denial else []),
+        *([f"check: {truncate(session.check_command, _MAX_LENGTH)}"] if session.check_command else []),
         *([f"on end: {truncate(session.on_end, _MAX_LENGTH)}"] if session.on_end else []),
         *(["rehearsed"] if session.rehearsed else []),
         *(["archived"] if session.archived else []),
@@ -114,3 +115,11 @@ def next_commands(session: Session, waiting: Sequence[Approval]) -> list[tuple[s
         case Status.FAILED | Status.INTERRUPTED:
             return [(f"hldctl tail {short}", "see what happened"), *continue_]
     return [follow, stop]
+
+
+def check_text(check: Mapping[str, Any]) -> str:
+    """Return how far the check of a session has got; `check` is the JSON object."""
+    tries = f"{check['tries']} of {check['max_tries']} tries"
+    if check["tries"] and check["passed"] is not None:
+        return "passed" if check["passed"] else f"failed after {tries}"
+    return f"not passed yet, after {tries}" if check["tries"] else "not run yet"
