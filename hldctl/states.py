@@ -39,6 +39,7 @@ class EndReason(StrEnum):
     KILLED = "killed"
     LOST = "lost"
     CHECK_FAILED = "check_failed"
+    STALLED = "stalled"
 
 
 class Source(StrEnum):

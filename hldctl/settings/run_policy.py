@@ -40,6 +40,20 @@ class RunPolicy:
         ),
         exposure=HIDDEN,
     )
+    stall_ms: int | None = setting(
+        None,
+        Option(
+            "stall",
+            LIMIT,
+            "End Claude Code, and retry with --retries, after this long without output while the model is expected to "
+            "answer.",
+            config="End Claude Code after this long without output while the model is expected to answer, as with "
+            "--stall.",
+            example='"5m"',
+            section=Section.LIMITS,
+        ),
+        exposure=HIDDEN,
+    )
     group_name: str | None = setting(
         None,
         Option(

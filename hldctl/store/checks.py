@@ -22,8 +22,13 @@ class Output(NamedTuple):
 def begin_try(session_id: str, record: dict[str, Any], left_running: Sequence[ProcessIdentity], now: int) -> None:
     """Record that a check is about to run, and the processes that Claude Code left running before it."""
     with transaction():
-        row = execute("SELECT status FROM sessions WHERE id = ?", (session_id,)).fetchone()
-        if row is not None and row[0] == Status.IDLE:
+        # It came when Claude Code was about to end.
+        sessions.forget_stall(session_id)
+        row = execute(
+            "SELECT 1 FROM sessions WHERE id = ? AND (status = ? OR (status = ? AND interrupt_requested_at IS NULL))",
+            (session_id, str(Status.IDLE), str(Status.INTERRUPTING)),
+        ).fetchone()
+        if row is not None:
             sessions.wake(session_id, now)
         processes = [(process.pid, process.started) for process in left_running]
         execute(

@@ -294,6 +294,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN check_tries INTEGER NOT NULL DEFAULT 3",
         "ALTER TABLE sessions ADD COLUMN check_state TEXT",
     ),
+    ("ALTER TABLE sessions ADD COLUMN stall_ms INTEGER",),
 )
 
 

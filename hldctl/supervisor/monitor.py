@@ -37,7 +37,14 @@ from hldctl.system.watcher import Wakeup
 # Bytes from the end of standard error that an error message may quote.
 _STDERR_TAIL_BYTES = 4000
 _ABNORMAL_REASONS = frozenset(
-    {EndReason.INTERRUPTED, EndReason.KILLED, EndReason.LOST, EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT}
+    {
+        EndReason.INTERRUPTED,
+        EndReason.KILLED,
+        EndReason.LOST,
+        EndReason.TIMEOUT,
+        EndReason.IDLE_TIMEOUT,
+        EndReason.STALLED,
+    }
 )
 # Interval of looking for requests without a wake-up: a command may be killed between its commit and its touch.
 _POLL_SECONDS = 5.0
@@ -117,7 +124,7 @@ class ProcessMonitor:
                 self._sender.advance(ingester.state)
             if self._hooks != watched_hooks:
                 return None
-            self._enforce_timeouts()
+            self._enforce_timeouts(ingester.state)
             wakeup.wait(self._wait_timeout())
 
     def _take_pipe(self) -> InputPipe:
@@ -178,9 +185,12 @@ class ProcessMonitor:
         if self._interrupt is not None:
             self._stop.grace_seconds = self._interrupt.grace_ms / 1000
 
-    def _enforce_timeouts(self) -> None:
+    def _enforce_timeouts(self, state: ReducerState) -> None:
         """Stop the session if a timeout has expired, by recording a request to stop, as a command would."""
-        if self._interrupt is None and (reason := self._timeouts.find_expired()) is not None:
+        if self._interrupt is not None:
+            return
+        reason = self._timeouts.find_expired() or self._timeouts.find_stall(state, is_kept_idle=self._sender.is_idle)
+        if reason is not None:
             if reason is EndReason.IDLE_TIMEOUT and self._sender.is_idle:
                 # Its work is done, and nobody has anything to add.
                 messages.close(self._session_id, current_time_ms())

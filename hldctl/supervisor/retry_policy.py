@@ -89,7 +89,7 @@ def _is_transient(ending: Ending, state: ReducerState, exit: Exit) -> bool:
     if ending.reason is EndReason.ERROR and exit.code is not None:
         # Before its first message, Claude Code exits because of wrong arguments; after it, because of its own fault.
         return exit.code < 0 or (state.outcome is None and state.claude_session_id is not None)
-    return ending.reason in (EndReason.NO_RESULT, EndReason.LOST)
+    return ending.reason in (EndReason.NO_RESULT, EndReason.LOST, EndReason.STALLED)
 
 
 def _pause_seconds(retries_so_far: int) -> float:

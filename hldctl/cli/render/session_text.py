@@ -32,6 +32,7 @@ def _limits(session: Session) -> list[str]:
         *([f"at most {session.max_turns} turns"] if session.max_turns is not None else []),
         *([f"at most ${session.max_budget_usd:.2f}"] if session.max_budget_usd is not None else []),
         *([f"timeout {clock(session.timeout_ms / 1000)}"] if session.timeout_ms is not None else []),
+        *([f"stall {clock(session.stall_ms / 1000)}"] if session.stall_ms is not None else []),
         *([f"idle timeout {clock(session.idle_timeout_ms / 1000)}"] if session.idle_timeout_ms is not None else []),
     ]
 
