@@ -12,8 +12,6 @@ MAX_FILE_BYTES = 50_000_000
 """What the file has of the output, before a note and the end of the output."""
 # Bytes of the beginning, and of the end, that the model gets.
 _HALF_BYTES = 5_000
-# A character that was cut.
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class OutputFile:
@@ -50,8 +48,7 @@ class OutputFile:
         if not self.is_cut:
             return _decode(self._head + self._tail)
         left_out = self._length - len(self._head) - len(self._tail)
-        head, tail = _decode(self._head).rstrip(_REPLACEMENT), _decode(self._tail).lstrip(_REPLACEMENT)
-        return f"{head}\n[… {left_out} bytes are left out here …]\n{tail}"
+        return f"{_decode(self._head)}\n[… {left_out} bytes are left out here …]\n{_decode(self._tail)}"
 
     def _write(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
@@ -60,4 +57,4 @@ class OutputFile:
 
 
 def _decode(data: bytes) -> str:
-    return data.decode("utf-8", errors="replace").replace("\0", _REPLACEMENT)
+    return data.decode("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
