@@ -170,6 +170,15 @@ class SessionFiles(NamedTuple):
         return self.directory / "continue.txt"
 
     @property
+    def check_script(self) -> Path:
+        """The `check` command as a shell script."""
+        return self.directory / "check.sh"
+
+    def check_output(self, number: int) -> Path:
+        """The output of one try of the `check` command, numbered from 1."""
+        return self.directory / f"check-{number}.log"
+
+    @property
     def on_end_script(self) -> Path:
         """The `on_end` command as a shell script: every local user could read it in a process's arguments."""
         return self.directory / "on-end.sh"

@@ -40,6 +40,8 @@ class EndReason(StrEnum):
     LOST = "lost"
     DEPENDENCY_FAILED = "dependency_failed"
     """A session that it was to start after has failed, was interrupted, or was deleted."""
+    CHECK_FAILED = "check_failed"
+    STALLED = "stalled"
 
 
 class Source(StrEnum):
@@ -138,6 +140,11 @@ class NoteKind(StrEnum):
 
     API_ERROR = "api_error"
     API_RETRY = "api_retry"
+    CHECK_FAILED = "check_failed"
+    CHECK_OUTPUT = "check_output"
+    """The message with the output of a check that has failed."""
+    CHECK_PASSED = "check_passed"
+    """Also of a check that was stopped."""
     COMPACTED = "compacted"
     INFORMATION = "information"
     INTERRUPTED = "interrupted"
@@ -166,6 +173,7 @@ _TROUBLE = frozenset(
     {
         NoteKind.API_ERROR,
         NoteKind.API_RETRY,
+        NoteKind.CHECK_FAILED,
         NoteKind.INTERRUPTED,
         NoteKind.PERMISSION_DENIED,
         NoteKind.RESTART,

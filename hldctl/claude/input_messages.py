@@ -42,6 +42,11 @@ def is_own_message(message_id: str) -> bool:
     return message_id[14:15] == "5"
 
 
+def is_check_output(message_id: str) -> bool:
+    """Return whether a message with this id has the output of a check; see `protocol.check.output_message_id`."""
+    return message_id[14:15] == "8"
+
+
 def decision_line(request_id: str, decision: dict[str, Any], tool_input: dict[str, Any]) -> bytes:
     """Return the line that answers a request for permission; `tool_input` is that of the call."""
     # Here, an allowance without an input is invalid.

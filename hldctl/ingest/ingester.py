@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hldctl.ingest.arrival_times import ArrivalTimes
 from hldctl.ingest.file_snapshots import FileSnapshots
@@ -11,12 +11,15 @@ from hldctl.ingest.reducer import Reducer
 from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles
 from hldctl.private_files import touch
-from hldctl.protocol.restart import load_restarts
+from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.store import events, maintenance
 from hldctl.store.connection import current_connection
 from hldctl.store.session import Session
 from hldctl.system import malloc
 from hldctl.system.clock import current_time_ms
+
+if TYPE_CHECKING:
+    from hldctl.protocol.check import CheckTry
 
 # After more batches than this in a row, release memory: it is not needed again soon.
 _MANY_BATCHES = 8
@@ -39,7 +42,7 @@ class Ingester:
         self._snapshots = FileSnapshots(session, files)
         self._checkpointer = maintenance.WalCheckpointer()
         self._written_columns: dict[str, Any] = {}
-        self._restarts = load_restarts(session)
+        self._run_ends: list[Restart | CheckTry] = [*load_restarts(session), *_last_check(session)]
         self._journal = JournalReader(files.journal, self.state.offset)
         try:
             self._arrival_times = ArrivalTimes(files.arrival_times, self.state.offset)
@@ -53,7 +56,7 @@ class Ingester:
 
     def catch_up(self) -> None:
         """Ingest all complete lines that the journal has now."""
-        if self._is_restart_due(self.state.offset):
+        if self._is_note_due(self.state.offset):
             # Note it at once, and not only with the first output of the next run.
             self._ingest(Batch([], self.state.offset, self.state.offset))
         batches = 0
@@ -74,19 +77,23 @@ class Ingester:
         self._journal.close()
         self._arrival_times.close()
 
-    def _note_restarts(self, offset: int) -> None:
-        """Add the notes of restarts up to `offset`, each at the end of the previous run, also in a replay."""
-        while self._is_restart_due(offset):
-            self._reducer.begin_run(self._restarts[self.state.restarts_told])
+    def _note_run_ends(self, offset: int) -> None:
+        """Add the notes at the ends of runs up to `offset`: of restarts and of the last check; also in a replay."""
+        while self._is_note_due(offset):
+            event = self._run_ends[self.state.restarts_told]
+            if isinstance(event, Restart):
+                self._reducer.begin_run(event)
+            else:
+                self._reducer.end_check(event.note, event.ended_at or event.began_at, passed=event.passed)
 
-    def _is_restart_due(self, offset: int) -> bool:
+    def _is_note_due(self, offset: int) -> bool:
         index = self.state.restarts_told
-        return index < len(self._restarts) and offset >= self._restarts[index].offset
+        return index < len(self._run_ends) and offset >= self._run_ends[index].offset
 
     def _ingest(self, batch: Batch) -> None:
         reducer = self._reducer
         self._arrival_times.cover(batch.end)
-        self._note_restarts(batch.start)
+        self._note_run_ends(batch.start)
         covered, arrived_at = -1, 0
         for end, line in batch.lines_with_ends():
             # The time of the last byte before the newline: that comes later if a run was cut off and another follows.
@@ -96,8 +103,8 @@ class Ingester:
                 reducer.apply_head(line.head, line.length, end, arrived_at)
             else:
                 reducer.apply(line, arrived_at)
-            if self._restarts:
-                self._note_restarts(end)
+            if self._run_ends:
+                self._note_run_ends(end)
         reducer.state.offset = batch.end
         columns = {
             name: value for name, value in reducer.state.columns().items() if self._written_columns.get(name) != value
@@ -125,3 +132,13 @@ class Ingester:
         reducer.clear_step()
         touch(self._change_signal)
         self._checkpointer.checkpoint_if_long()
+
+
+def _last_check(session: Session) -> list[CheckTry]:
+    """Return the last check, if no restart followed it whose note reports it."""
+    if session.check_state is None:
+        return []
+    # Imported here: few sessions have a check.
+    from hldctl.protocol.check import last_word
+
+    return [] if (check := last_word(session)) is None else [check]

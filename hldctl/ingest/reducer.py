@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from hldctl.claude import events, mcp, read_tool, usage
 from hldctl.claude.events import Entry, is_known, parse_entries, parse_result, structured_result
 from hldctl.claude.fast_decode import decode
-from hldctl.claude.input_messages import is_own_message
+from hldctl.claude.input_messages import is_check_output, is_own_message
 from hldctl.claude.stream import JsonObject, mapping, parse_timestamp_ms, text, whole_number
 from hldctl.claude.usage import Tokens
 from hldctl.ingest import background_work, joined_messages
 from hldctl.ingest.state import ReducerState, model_family
-from hldctl.protocol.restart import Restart
+from hldctl.protocol.restart import Restart, RestartKind
 from hldctl.states import EventType, NoteKind
 from hldctl.store.events import Row
 from hldctl.store.messages import Progress
@@ -27,6 +27,12 @@ _NOTE = EventType.SYSTEM
 _MAX_SUBAGENTS = 100
 _MAX_READS = 1000
 _MAX_HOST_REQUESTS = 100
+_NOTE_KINDS = {
+    RestartKind.CHECK: NoteKind.CHECK_FAILED,
+    RestartKind.MESSAGE: NoteKind.CHECK_PASSED,
+    RestartKind.RETRY: NoteKind.RESTART,
+    RestartKind.RESET: NoteKind.RESTART,
+}
 
 
 def _digest(value: JsonObject) -> bytes:
@@ -142,8 +148,9 @@ class Reducer:
             self._append(Entry(_NOTE, "system", output, note_kind=NoteKind.INFORMATION), created_at)
             return
         message_id = text(event.get("uuid")) or ""
+        kind = NoteKind.CHECK_OUTPUT if is_check_output(message_id) else NoteKind.SENT
         entries = [
-            entry._replace(content=joined_messages.own_text(self.state, entry.content or ""), note_kind=NoteKind.SENT)
+            entry._replace(content=joined_messages.own_text(self.state, entry.content or ""), note_kind=kind)
             for entry in parse_entries(event)
         ]
         if message_id == self._session_id:
@@ -154,10 +161,16 @@ class Reducer:
                 self._append(entry, created_at)
             self.messages.append(Progress(message_id, created_at, self.state.sequence))
 
+    def end_check(self, note: str, ended_at: int, *, passed: bool | None) -> None:
+        """Add the note of a check that no restart follows; `passed` is None if it was stopped."""
+        kind = NoteKind.CHECK_FAILED if passed is False else NoteKind.CHECK_PASSED
+        self._append(Entry(_NOTE, "system", note, note_kind=kind), ended_at)
+        self.state.restarts_told += 1
+
     def begin_run(self, restart: Restart) -> None:
         """Add the note of a restart, and discard the previous run's end, which is not the session's end."""
         state = self.state
-        self._append(Entry(_NOTE, "system", restart.note, note_kind=NoteKind.RESTART), restart.at)
+        self._append(Entry(_NOTE, "system", restart.note, note_kind=_NOTE_KINDS[restart.kind]), restart.at)
         state.restarts_told += 1
         state.last_result = state.limit_resets_at = None
         state.interrupted = state.spoken_since_result = state.is_idle = False

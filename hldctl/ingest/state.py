@@ -76,7 +76,7 @@ class ReducerState:
     limit_resets_at: int | None = None
     """The end of the rate limit that stops this run, in milliseconds since 1970."""
     restarts_told: int = 0
-    """The number of the session's restarts that have their note in the conversation."""
+    """How many of the session's restarts have their note in the conversation; the last check after them counts, too."""
 
     result_content: str | None = None
     """The text of the last result that had one; it is stored in a separate column."""

@@ -58,7 +58,9 @@ class LaunchRequest:
     @property
     def is_needed_later(self) -> bool:
         """True if the request is still needed when Claude Code runs."""
-        return self.run_policy.retries > 0 or self.run_policy.wait_for_reset or self.run_policy.on_end is not None
+        policy = self.run_policy
+        commands = (policy.on_end, policy.check_command)
+        return policy.retries > 0 or policy.wait_for_reset or any(command is not None for command in commands)
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()

@@ -10,6 +10,10 @@ from hldctl.store.session import Session
 
 
 class RestartKind(StrEnum):
+    CHECK = "check"
+    """The check has failed: Claude Code gets its output."""
+    MESSAGE = "message"
+    """The check has passed, but a message came while it ran."""
     RETRY = "retry"
     RESET = "reset"
 

@@ -7,17 +7,19 @@ from typing import Any
 
 from hldctl.rehearsal.conversation import Kind, read_conversation
 from hldctl.rehearsal.script import Script
-from hldctl.rehearsal.steps import AwaitMessage, Fail, Limit, Say, Turn
+from hldctl.rehearsal.steps import AwaitMessage, Fail, Hang, Limit, Say, Turn
 
 # The answer to a notification or a message for which the script has none.
 _NOTED: Turn = (Say("Noted."),)
 _WAITING: Turn = (Say("(The script waits for a message.)"),)
 
 
-def refusal(turn: Turn) -> Fail | Limit | None:
+def refusal(turn: Turn) -> Fail | Hang | Limit | None:
     """Return the step with which this turn refuses requests for some time; None if it answers them."""
-    steps = (step for step in turn if isinstance(step, Limit) or (isinstance(step, Fail) and step.times is not None))
-    return next(steps, None)
+    for step in turn:
+        if isinstance(step, Limit) or (isinstance(step, Fail | Hang) and step.times is not None):
+            return step
+    return None
 
 
 @dataclass

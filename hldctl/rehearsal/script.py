@@ -13,7 +13,7 @@ A script is a list of turns separated by blank lines; each turn answers one requ
     wait DURATION         a pause in mid-stream: 200ms, 2s, 1m
     fail STATUS MESSAGE   an HTTP error instead of a response; "fail 529 x2 MESSAGE" fails twice, then continues
     limit DURATION        a usage limit that ends this long after the first refusal; then the next turn is played
-    hang                  no more bytes until the client gives up
+    hang                  no more bytes until the client gives up; hang x2: twice, then the next answer
 
 `say <<END` begins a block: all lines up to one that is END, with their blank lines and indentation; END is any word.
 `think` and `plan` have blocks, too. An indented line continues the step above it; a line that begins with # is a

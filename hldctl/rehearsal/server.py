@@ -125,9 +125,9 @@ class RehearsalServer(ThreadingHTTPServer):
             played += 1
         return None
 
-    def _current_refusal(self, refusal: Fail | Limit, key: str) -> Fail | Limit | None:
-        """Return the failure or the rest of the limit; None if it is over."""
-        if isinstance(refusal, Fail):
+    def _current_refusal(self, refusal: Fail | Hang | Limit, key: str) -> Fail | Hang | Limit | None:
+        """Return the failure, the silence or the rest of the limit; None if it is over."""
+        if isinstance(refusal, Fail | Hang):
             return refusal if self._memory.count(key) <= (refusal.times or 0) else None
         seconds_left = self._memory.first_time(key, time.time()) + refusal.seconds - time.time()
         return Limit(seconds_left) if seconds_left > 0 else None

@@ -74,7 +74,7 @@ def parse_step(line: str) -> Step:
         case "limit":
             return Limit(_seconds(rest))
         case "hang":
-            return Hang()
+            return _hang(rest)
     raise StepError(f"unknown step {word!r}; use {_WORDS}")
 
 
@@ -154,6 +154,13 @@ def _seconds(text: str) -> float:
     if not match:
         raise StepError(f"{text!r} is not a duration; write 200ms, 2s or 1m")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def _hang(rest: str) -> Hang:
+    match = re.fullmatch(r"(?:x(\d{1,9}))?", rest)
+    if not match:
+        raise StepError("write hang, or hang x2 for a script that continues after two requests")
+    return Hang(int(match[1]) if match[1] else None)
 
 
 def _fail(rest: str) -> Fail:

@@ -86,7 +86,8 @@ class Fail:
 
 @dataclass(frozen=True)
 class Hang:
-    pass
+    times: int | None = None
+    """The number of requests that get no more data before the next turn is played; None for all."""
 
 
 @dataclass(frozen=True)

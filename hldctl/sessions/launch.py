@@ -135,6 +135,9 @@ def require_commands(
     if run_policy.on_end is not None:
         option = "--on-end" if "on_end" in options.given else "on_end"
         preflight.require_command(option, run_policy.on_end, working_dir)
+    if run_policy.check_command is not None:
+        option = "--check" if "check" in options.given else "check"
+        preflight.require_shell_command(option, run_policy.check_command, working_dir)
     if permissions.on_approval is not None:
         option = "--on-approval" if "on_approval" in options.given else "on_approval"
         preflight.require_preset(option, permissions.on_approval)

@@ -37,9 +37,10 @@ def _run_policy(base: dict[str, Any], options: SessionOptions, configuration: Co
             f"may run, as in {group} = 2."
         )
     values = base | chosen_values(RunPolicy, options.given, 0)
-    if not (values.get("on_end") or "").strip():
-        # An empty command turns off the configured or inherited one.
-        values["on_end"] = None
+    for command in ("on_end", "check_command"):
+        if not (values.get(command) or "").strip():
+            # An empty command turns off the configured or inherited one.
+            values[command] = None
     return RunPolicy(**values)
 
 

@@ -27,11 +27,15 @@ _LOOKUP_SCRIPT = 'case $1 in "~/"*) set -- "$HOME/${1#\\~/}";; esac; command -v 
 
 
 def require_command(option: str, command: str, working_dir: str) -> None:
+    """Raise BadUsage if the command could not be run there, whether it is a preset or for /bin/sh."""
+    if not require_preset(option, command):
+        require_shell_command(option, command, working_dir)
+
+
+def require_shell_command(option: str, command: str, working_dir: str) -> None:
     """Raise BadUsage if no shell could run the command there: wrong syntax, or a program that does not exist."""
     if "\0" in command:
         raise BadUsage(f"{option} contains a NUL byte, which a command cannot have.")
-    if require_preset(option, command):
-        return
     # On standard input, because every local user can read the arguments of a process.
     parsed = _run_sh("-n", working_dir=working_dir, script=f"{command}\n")
     if parsed.returncode != 0:

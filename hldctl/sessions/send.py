@@ -41,10 +41,20 @@ def _record(state: StateDirectory, ref: str, inputs: Sequence[tuple[InputKind, s
         session = lookup.find_session(ref)
         supervisors.adopt_lost(state, [session.id])
         opened.require_closed(state, session)
+        if session.completed_at is None and session.check_state is not None and session.check_state["began_at"]:
+            inputs = _without_interrupts(session.id, inputs)
         with transaction():
             recorded = [_add(session.id, kind, text) for kind, text in inputs]
         touch(state.session(session.id).wake_signal)
     return recorded[-1]
+
+
+def _without_interrupts(session_id: str, inputs: Sequence[tuple[InputKind, str]]) -> Sequence[tuple[InputKind, str]]:
+    """Return the inputs for a session whose check runs: its turn has ended. Raise WrongState if none is left."""
+    others = [(kind, text) for kind, text in inputs if kind is not InputKind.INTERRUPT]
+    if not others:
+        raise WrongState(f"Session {session_id} runs its check, not a turn; without --turn, `interrupt` ends it.")
+    return others
 
 
 def _add(session_id: str, kind: InputKind, text: str) -> Message:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hldctl.settings.option import COMMAND, FLAG, HIDDEN, LIMIT, TEXT, Option, Section, number, setting
 
 MAX_RETRIES = 1000
+MAX_CHECK_TRIES = 1000
 
 
 # Nothing compares or prints it, and every command would pay for the creation of these methods.
@@ -35,6 +36,20 @@ class RunPolicy:
             "Stop the session after this long without output while no tool runs.",
             config="Stop sessions after this long without output while no tool runs, as with --idle-timeout.",
             example='"10m"',
+            section=Section.LIMITS,
+        ),
+        exposure=HIDDEN,
+    )
+    stall_ms: int | None = setting(
+        None,
+        Option(
+            "stall",
+            LIMIT,
+            "End Claude Code, and retry with --retries, after this long without output while the model is expected to "
+            "answer.",
+            config="End Claude Code after this long without output while the model is expected to answer, as with "
+            "--stall.",
+            example='"5m"',
             section=Section.LIMITS,
         ),
         exposure=HIDDEN,
@@ -81,6 +96,33 @@ class RunPolicy:
             example="true",
             section=Section.UNATTENDED,
         ),
+    )
+    check_command: str | None = setting(
+        None,
+        Option(
+            "check",
+            COMMAND,
+            "Command that has to succeed before the session is completed; if it fails, the model gets its output and "
+            "continues.",
+            config="A command that has to succeed before a session is completed, as with --check.",
+            example='"make test"',
+            section=Section.UNATTENDED,
+        ),
+        exposure=HIDDEN,
+        trusted=True,
+    )
+    """A command for /bin/sh."""
+    check_tries: int = setting(
+        3,
+        Option(
+            "check_tries",
+            number(1, MAX_CHECK_TRIES),
+            "After how many failed checks the session has failed. Default: 3.",
+            config="After how many failed checks a session has failed, as with --check-tries.",
+            example="5",
+            section=Section.UNATTENDED,
+        ),
+        exposure=HIDDEN,
     )
     keep_open: bool = setting(
         False,

@@ -39,15 +39,39 @@ _TIMES = frozenset(
 )
 
 
+SESSION_COLUMNS = (*EXPOSED_COLUMNS, "check_command", "check_tries", "check_state")
+"""The columns that `session_object` needs."""
+
+# Of the type that the template of a line checks for.
+_COMPUTED_SAMPLES = {"check": ""}
+
+
 def session_object(session: Session) -> dict[str, Any]:
-    return {name: _value(session, name) for name in EXPOSED_COLUMNS}
+    return {name: _value(session, name) for name in EXPOSED_COLUMNS} | {"check": check_object(session)}
+
+
+def check_object(session: Session) -> dict[str, Any] | None:
+    """Return the check of a session; None if it has none. `passed` is null before its first end, and while it runs."""
+    if session.check_command is None:
+        return None
+    state: dict[str, Any] = session.check_state or {"tries": []}
+    ended = [each for each in state["tries"] if each["ended_at"] is not None]
+    is_decided = bool(ended) and len(ended) == len(state["tries"])
+    return {
+        "command": session.check_command,
+        "tries": len(ended),
+        "max_tries": session.check_tries,
+        "passed": ended[-1]["passed"] if is_decided else None,
+        "output": state.get("output"),
+    }
 
 
 def session_samples() -> dict[str, Any]:
     """Return a sample value of the right type for each field of a session."""
     from hldctl.store.session_table import sample_value
 
-    return {name: "" if name in _TIMES else sample_value(name) for name in EXPOSED_COLUMNS}
+    samples = {name: "" if name in _TIMES else sample_value(name) for name in EXPOSED_COLUMNS}
+    return samples | _COMPUTED_SAMPLES
 
 
 def task_objects(tasks: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:

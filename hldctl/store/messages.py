@@ -115,6 +115,39 @@ def add(message_id: str, session_id: str, kind: InputKind, text: str, now: int) 
     return is_added
 
 
+def add_check_output(message_id: str, session_id: str, text: str, now: int) -> None:
+    """Add the output of a check as a message, also to a session that is about to end. Needs a transaction."""
+    execute(
+        "INSERT OR IGNORE INTO messages (id, session_id, kind, text, status, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (message_id, session_id, str(InputKind.MESSAGE), text, str(MessageStatus.PENDING), now),
+    )
+    execute(COUNT_PENDING, (session_id,))
+    execute(PUBLISH, (now, message_id))
+
+
+def reopen_for_check(session_id: str) -> None:
+    """Accept messages while a check runs, except to a session that the user closed. Needs a transaction.
+
+    A request to end the turn is cancelled: the turn has ended.
+    """
+    execute("UPDATE sessions SET is_closing = 0 WHERE id = ? AND keep_open = 0", (session_id,))
+    execute(
+        f"UPDATE messages SET status = 'cancelled' WHERE session_id = ? AND kind = 'interrupt' AND {_UNDELIVERED}",
+        (session_id,),
+    )
+    execute(COUNT_PENDING, (session_id,))
+
+
+def begin_closing_after_check(session_id: str) -> bool:
+    """Record that the session accepts no further message; return False if a message waits. Needs a transaction."""
+    closing = execute(
+        "UPDATE sessions SET is_closing = 1 WHERE id = ? AND NOT EXISTS (SELECT 1 FROM messages"
+        f" WHERE session_id = sessions.id AND kind = 'message' AND {_UNDELIVERED}) RETURNING 1",
+        (session_id,),
+    )
+    return bool(closing.fetchall())
+
+
 def get(message_id: str) -> Message | None:
     """Return the message; None if it does not exist."""
     row = execute(f"{_SELECT} WHERE messages.id = ?", (message_id,)).fetchone()
@@ -142,6 +175,16 @@ def next_pending(session_id: str) -> Message | None:
         f"{_SELECT} WHERE session_id = ? AND messages.status = 'pending'"
         " ORDER BY kind <> 'interrupt', messages.rowid LIMIT 1",
         (session_id,),
+    ).fetchone()
+    return None if row is None else Message._make(row)
+
+
+def next_message(session_id: str, preferred_id: str) -> Message | None:
+    """Return the pending message with this id, or the oldest one; None if there is none."""
+    row = execute(
+        f"{_SELECT} WHERE session_id = ? AND messages.status = 'pending' AND kind = 'message'"
+        " ORDER BY messages.id <> ?, messages.rowid LIMIT 1",
+        (session_id, preferred_id),
     ).fetchone()
     return None if row is None else Message._make(row)
 

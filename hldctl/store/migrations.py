@@ -290,6 +290,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("ALTER TABLE sessions ADD COLUMN source TEXT",),
     ("ALTER TABLE sessions ADD COLUMN waiting_for TEXT",),
     ("ALTER TABLE sessions ADD COLUMN after TEXT",),
+    (
+        "ALTER TABLE sessions ADD COLUMN check_command TEXT",
+        "ALTER TABLE sessions ADD COLUMN check_tries INTEGER NOT NULL DEFAULT 3",
+        "ALTER TABLE sessions ADD COLUMN check_state TEXT",
+    ),
+    ("ALTER TABLE sessions ADD COLUMN stall_ms INTEGER",),
 )
 
 

@@ -92,6 +92,8 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """When Claude Code first started; a session may have been queued before."""
     restarts: list[dict[str, Any]] | None = column()
     """Each a Restart, as an object."""
+    check_state: dict[str, Any] | None = column()
+    """A CheckRecord, as an object."""
     background_tasks: list[dict[str, Any]] | None = column(exposure=LAST)
     """The tasks that run in the background, as objects; see `ingest.background_work`."""
     turn_ended_at: int | None = column()

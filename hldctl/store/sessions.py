@@ -18,7 +18,7 @@ _DELETE_BATCH_ROWS = 5000
 # Where a session runs, and what it may still have to start there.
 _RUN_STATE = (
     *("id", "host", "pid", "pid_started", "supervisor_pid", "boot_id", "completed_at"),
-    *("on_end", "retries", "wait_for_reset"),
+    *("on_end", "check_command", "retries", "wait_for_reset"),
 )
 _PROGRESS_FIELDS = (
     *(
@@ -210,9 +210,14 @@ def statuses(session_ids: Collection[str]) -> dict[str, Status]:
 
 
 def request_interrupt(session_id: str, now: int, grace_ms: int, reason: EndReason = EndReason.INTERRUPTED) -> bool:
-    """Record a request to interrupt a session; return False if it has ended. A later request keeps the first reason."""
+    """Record a request to interrupt a session; return False if it has ended.
+
+    A later request keeps the first reason, except that of a stall, after which the session may continue.
+    """
     intent = {"interrupt_requested_at": now, "interrupt_grace_ms": grace_ms, "last_activity_at": now}
     with transaction():
+        if reason is not EndReason.STALLED:
+            forget_stall(session_id)
         _set_if_null(session_id, "stop_reason", str(reason))
         return _change_status(session_id, Status.INTERRUPTING, now, intent)
 
@@ -222,6 +227,15 @@ def _set_if_null(session_id: str, column: str, value: Any) -> None:
     execute(
         f"UPDATE sessions SET {column} = ? WHERE id = ? AND {column} IS NULL AND completed_at IS NULL",
         (value, session_id),
+    )
+
+
+def forget_stall(session_id: str) -> None:
+    """Withdraw the request to stop a session because of a stall, if there is one. Needs a transaction."""
+    execute(
+        "UPDATE sessions SET stop_reason = NULL, interrupt_requested_at = NULL, interrupt_grace_ms = NULL"
+        " WHERE id = ? AND stop_reason = ? AND completed_at IS NULL",
+        (session_id, str(EndReason.STALLED)),
     )
 
 
@@ -298,6 +312,7 @@ def mark_restarting(session_id: str, restarts: list[dict[str, Any]], now: int) -
         # What is kept open and was closed by the user remains closed.
         execute("UPDATE sessions SET is_closing = 0 WHERE id = ? AND keep_open = 0", (session_id,))
         approvals.expire_all(current_connection(), session_id, now, "Claude Code is started again")
+        forget_stall(session_id)
         row = execute("SELECT interrupt_requested_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
         status = Status.STARTING if row is None or row[0] is None else Status.INTERRUPTING
         if _change_status(session_id, status, now, columns):

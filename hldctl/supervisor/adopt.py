@@ -36,6 +36,10 @@ def adopt(session: Session, files: SessionFiles) -> AdoptedProcess | None:
     """
     for path in (files.journal, files.errors, files.wake_signal, files.wake_answer, files.change_signal):
         ensure_exists(path)
+    if session.check_state is not None and session.check_state["began_at"] is not None:
+        # Claude Code has exited, and its check runs: the processes with the session's marker are the check's.
+        sessions.set_supervisor_pid(session.id, os.getpid())
+        return AdoptedProcess(_recorded_process(session) or _NO_PROCESS)
     identity = _recorded_process(session) or _find_process(session) or _NO_PROCESS
     if session.pid_started in (None, UNKNOWN_START) and identity != _NO_PROCESS:
         sessions.mark_started(session.id, identity, current_time_ms())

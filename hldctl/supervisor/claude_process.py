@@ -17,7 +17,7 @@ from hldctl.system import file_lock
 from hldctl.system.processes import UNKNOWN_START, ProcessIdentity, exit_code_of_zombie, identify, is_running
 
 # Python ignores these signals; a child process expects their default action, which is to die.
-_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def spawn(
                 for number, file in enumerate((standard_input, journal, errors))
             ],
             setsid=True,
-            setsigdef=_IGNORED_BY_PYTHON,
+            setsigdef=IGNORED_BY_PYTHON,
         )
     return SpawnedProcess(_identify_child(pid))
 

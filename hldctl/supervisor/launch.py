@@ -16,7 +16,7 @@ from hldctl.ingest import session_record
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import PRIVATE_DIRECTORY, ensure_exists, touch, unusable_path_error
 from hldctl.protocol.launch_request import LaunchRequest
-from hldctl.protocol.restart import load_restarts
+from hldctl.protocol.restart import RestartKind, load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store import messages, sessions
 from hldctl.store.sessions import Ending
@@ -29,6 +29,9 @@ from hldctl.supervisor.record_outcome import conclude
 from hldctl.system import file_lock
 from hldctl.system.clock import current_time_ms
 from hldctl.system.error_log import log_exception
+
+# Claude Code refuses a budget of zero.
+_MIN_BUDGET_USD = 0.0001
 
 
 def prepare_files(
@@ -103,6 +106,7 @@ def start_claude(
         conversation_id = None if transcript is None else conversation_id
     if conversation_id is not None:
         settings = replace(settings, extra_arguments=command_line.remove_conversation_options(settings.extra_arguments))
+        settings = _remaining_budget(settings, request.session_id)
     pipe = InputPipe(files)
     pipe.discard()
     # Idle time counts from here, not from the launch: Claude Code did not run before.
@@ -191,11 +195,32 @@ def _first_line(request: LaunchRequest, conversation_id: str | None) -> bytes:
     """Return what Claude Code reads first. It is in the pipe before the start, and so does not need a supervisor."""
     session_id = request.session_id
     if conversation_id is not None:
-        session = sessions.get(session_id)
-        return input_messages.restart_line(session_id, len(load_restarts(session)) if session is not None else 0)
+        return _first_line_of_restart(session_id)
     try:
         messages.mark_sent(session_id)
     except Exception:
         # Written again then, which Claude Code ignores.
         log_exception()
     return input_messages.message_line(session_id, request.query)
+
+
+def _first_line_of_restart(session_id: str) -> bytes:
+    session = sessions.get(session_id)
+    restarts = [] if session is None else load_restarts(session)
+    if session is not None and restarts and restarts[-1].kind in (RestartKind.CHECK, RestartKind.MESSAGE):
+        # Imported here: few sessions have a check.
+        from hldctl.protocol.check import load_record, output_message_id
+
+        output_id = output_message_id(session_id, len(load_record(session).tries))
+        if (message := messages.next_message(session_id, output_id)) is not None:
+            messages.mark_sent(message.id)
+            return input_messages.message_line(message.id, message.text)
+    return input_messages.restart_line(session_id, len(restarts))
+
+
+def _remaining_budget(settings: ClaudeSettings, session_id: str) -> ClaudeSettings:
+    """Return the settings with what is left of the budget: Claude Code counts only what the new process spends."""
+    session = sessions.get(session_id)
+    if settings.max_budget_usd is None or session is None or session.cost_usd is None:
+        return settings
+    return replace(settings, max_budget_usd=max(_MIN_BUDGET_USD, settings.max_budget_usd - session.cost_usd))

@@ -9,11 +9,12 @@ from contextlib import closing
 
 from hldctl.ingest import session_record
 from hldctl.ingest.ingester import Ingester
+from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import ensure_exists, touch
 from hldctl.protocol.interrupt import GRACE_SECONDS
 from hldctl.protocol.restart import Restart, load_restarts
-from hldctl.states import EndReason
+from hldctl.states import EndReason, Status
 from hldctl.store import messages, sessions
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
@@ -37,7 +38,14 @@ from hldctl.system.watcher import Wakeup
 # Bytes from the end of standard error that an error message may quote.
 _STDERR_TAIL_BYTES = 4000
 _ABNORMAL_REASONS = frozenset(
-    {EndReason.INTERRUPTED, EndReason.KILLED, EndReason.LOST, EndReason.TIMEOUT, EndReason.IDLE_TIMEOUT}
+    {
+        EndReason.INTERRUPTED,
+        EndReason.KILLED,
+        EndReason.LOST,
+        EndReason.TIMEOUT,
+        EndReason.IDLE_TIMEOUT,
+        EndReason.STALLED,
+    }
 )
 # Interval of looking for requests without a wake-up: a command may be killed between its commit and its touch.
 _POLL_SECONDS = 5.0
@@ -77,7 +85,7 @@ class ProcessMonitor:
         with open_database(self._state):
             # A deleted session has nothing left to record.
             if sessions.get(self._session_id) is not None:
-                self._end_session(self._wait_for_exit(on_caught_up))
+                self._end_session(self._wait_for_exit(on_caught_up), on_caught_up)
 
     def _wait_for_exit(self, on_caught_up: Callable[[], None]) -> Exit:
         self._record_process()
@@ -117,7 +125,7 @@ class ProcessMonitor:
                 self._sender.advance(ingester.state)
             if self._hooks != watched_hooks:
                 return None
-            self._enforce_timeouts()
+            self._enforce_timeouts(ingester.state)
             wakeup.wait(self._wait_timeout())
 
     def _take_pipe(self) -> InputPipe:
@@ -178,9 +186,12 @@ class ProcessMonitor:
         if self._interrupt is not None:
             self._stop.grace_seconds = self._interrupt.grace_ms / 1000
 
-    def _enforce_timeouts(self) -> None:
+    def _enforce_timeouts(self, state: ReducerState) -> None:
         """Stop the session if a timeout has expired, by recording a request to stop, as a command would."""
-        if self._interrupt is None and (reason := self._timeouts.find_expired()) is not None:
+        if self._interrupt is not None:
+            return
+        reason = self._timeouts.find_expired() or self._timeouts.find_stall(state, is_kept_idle=self._sender.is_idle)
+        if reason is not None:
             if reason is EndReason.IDLE_TIMEOUT and self._sender.is_idle:
                 # Its work is done, and nobody has anything to add.
                 messages.close(self._session_id, current_time_ms())
@@ -209,18 +220,16 @@ class ProcessMonitor:
         for line in self._orphaned_requests.answer_lines(ingester.state.host_requests):
             self._sender.enqueue_line(line)
 
-    def _end_session(self, exit: Exit) -> None:
+    def _end_session(self, exit: Exit, on_caught_up: Callable[[], None]) -> None:
         with closing(self._open_ingester()) as ingester:
             state = ingester.state
         session = self._session()
-        ending = decide(
-            exit,
-            state,
-            self._stderr_tail(),
-            stop_reason=None if self._interrupt is None else self._interrupt.reason,
-            signalled=self._stop.has_signalled,
-            policy=session,
-        )
+        ending = self._decide(exit, state, session)
+        if session.check_command is not None and ending.status is Status.COMPLETED:
+            # The check may take long.
+            on_caught_up()
+            self._check_work(session, ending, state.offset)
+            return
         restart = retry_policy.next_restart(session, ending, state, exit, current_time_ms())
         # Processes that Claude Code left running belong to the user after a normal end; after another they are killed.
         if restart is not None or ending.reason in _ABNORMAL_REASONS:
@@ -234,14 +243,48 @@ class ProcessMonitor:
         else:
             self._record_restart(session, restart)
 
+    def _decide(self, exit: Exit, state: ReducerState, session: Session) -> sessions.Ending:
+        if session.check_state is not None:
+            # Imported here: few sessions have a check.
+            from hldctl.supervisor.check import judge
+
+            if (begun := judge.ending_under_check(session)) is not None:
+                return begun
+        return decide(
+            exit,
+            state,
+            self._stderr_tail(),
+            stop_reason=None if self._interrupt is None else self._interrupt.reason,
+            signalled=self._stop.has_signalled,
+            policy=session,
+        )
+
+    def _check_work(self, session: Session, ending: sessions.Ending, offset: int) -> None:
+        """Run the check of a session that would be completed; then end it, or record that it continues."""
+        from hldctl.supervisor.check import judge
+
+        verdict = judge.judge(self._state, session, ending, offset, self._process)
+        if verdict is None:
+            self._prepare_restart()
+        else:
+            self._ingest_notes()
+            conclude(self._state, session, verdict.ending, verdict.left_running)
+
     def _record_restart(self, session: Session, restart: Restart) -> None:
-        self._terminate_last_line()
         restarts = [*load_restarts(session), restart]
         sessions.mark_restarting(self._session_id, [item.as_json() for item in restarts], current_time_ms())
+        self._prepare_restart()
+
+    def _prepare_restart(self) -> None:
+        """Write down a restart that the database has recorded."""
+        self._terminate_last_line()
         session_record.save_current(self._session_id, self._files)
+        self._ingest_notes()
+        touch(self._files.change_signal)
+
+    def _ingest_notes(self) -> None:
         with closing(self._open_ingester()) as ingester:
             ingester.catch_up()
-        touch(self._files.change_signal)
 
     def _terminate_last_line(self) -> None:
         """Add a newline if a crash has cut off the last line, so that it is not joined with the next run's output."""

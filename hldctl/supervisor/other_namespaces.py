@@ -37,7 +37,8 @@ def may_conclude(session: Session, files: SessionFiles) -> bool:
     """
     if session.host != os.uname().nodename or session.pid is None or session.completed_at is not None:
         return False
-    starts_more = session.on_end is not None or session.retries or session.wait_for_reset
+    has_commands = session.on_end is not None or session.check_command is not None
+    starts_more = has_commands or session.retries or session.wait_for_reset
     return not starts_more and is_over(session, files)
 
 

@@ -79,6 +79,9 @@ def ending_for_stop(reason: EndReason, policy: RunPolicy, exit: Exit = _NO_EXIT)
     if reason is EndReason.IDLE_TIMEOUT:
         idle_time = durations.to_text(policy.idle_timeout_ms or 0)
         return _failure(reason, exit, f"Stopped: no activity for --idle-timeout {idle_time}.")
+    if reason is EndReason.STALLED:
+        stall = durations.to_text(policy.stall_ms or 0)
+        return _failure(reason, exit, f"Stopped: no output from Claude Code for --stall {stall}.")
     return Ending(Status.INTERRUPTED, EndReason.INTERRUPTED, exit_code=exit.code)
 
 

@@ -60,6 +60,8 @@ def next_restart(session: Session, ending: Ending, state: ReducerState, exit: Ex
     # If Claude Code never ran, the launch reported a failure and may have been repeated by the user.
     if retries_so_far >= session.retries or session.pid is None or not _is_transient(ending, state, exit):
         return None
+    if is_budget_spent(session):
+        return None
     pause_seconds = _pause_seconds(retries_so_far)
     due = now + int(pause_seconds * 1000)
     note = f"Claude Code restarts in {pause_seconds:.0f} s (retry {retries_so_far + 1} of {session.retries}): {reason}"
@@ -69,6 +71,12 @@ def next_restart(session: Session, ending: Ending, state: ReducerState, exit: Ex
 def _has_vanished(session: Session, ending: Ending, exit: Exit) -> bool:
     """Return whether Claude Code has ended although the session is kept open, and nobody saw whether it was killed."""
     return session.keep_open and not session.is_closing and ending.status is Status.COMPLETED and exit.code is None
+
+
+def is_budget_spent(session: Session) -> bool:
+    """Return whether nothing is left of the session's budget for another run of Claude Code."""
+    budget, cost = session.max_budget_usd, session.cost_usd
+    return budget is not None and cost is not None and cost >= budget
 
 
 def _reset_margin_ms(restarts: list[Restart], now: int) -> int:
@@ -93,7 +101,7 @@ def _is_transient(ending: Ending, state: ReducerState, exit: Exit) -> bool:
     if ending.reason is EndReason.ERROR and exit.code is not None:
         # Before its first message, Claude Code exits because of wrong arguments; after it, because of its own fault.
         return exit.code < 0 or (state.outcome is None and state.claude_session_id is not None)
-    return ending.reason in (EndReason.NO_RESULT, EndReason.LOST)
+    return ending.reason in (EndReason.NO_RESULT, EndReason.LOST, EndReason.STALLED)
 
 
 def _pause_seconds(retries_so_far: int) -> float:

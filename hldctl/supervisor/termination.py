@@ -7,14 +7,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from hldctl.paths import StateDirectory
 from hldctl.supervisor.claude_process import AdoptedProcess, ClaudeProcess, send_signal
 from hldctl.supervisor.guard import guard_pids
 from hldctl.system import cgroup
-from hldctl.system.processes import identify
+from hldctl.system.processes import ProcessIdentity, identify
 
 if TYPE_CHECKING:
     import psutil
@@ -66,15 +66,17 @@ class StopSequence:
         self._last_signal = number
 
 
-def end_descendants(process: ClaudeProcess, session_id: str, timeout_seconds: float = 1.0) -> None:
+def end_descendants(
+    process: ClaudeProcess, session_id: str, timeout_seconds: float = 1.0, spared: Collection[ProcessIdentity] = ()
+) -> None:
     """Terminate all processes that the session has left: SIGTERM, and SIGKILL after `timeout_seconds`.
 
-    Processes that start while others are being killed are killed as well.
+    Processes that start while others are being killed are killed as well; those in `spared` and theirs are not.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + timeout_seconds
         signalled: set[int] = set()
-        while pids := descendants(process, session_id):
+        while pids := [pid for pid in descendants(process, session_id) if not (spared and _is_spared(pid, spared))]:
             if number is signal.SIGKILL or not signalled:
                 for pid in set(pids) - signalled:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -84,6 +86,16 @@ def end_descendants(process: ClaudeProcess, session_id: str, timeout_seconds: fl
                 break
             reap(process)
             time.sleep(0.05)
+
+
+def _is_spared(pid: int, spared: Collection[ProcessIdentity]) -> bool:
+    """Return whether a process, or one of its ancestors, is spared."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        family = psutil.Process(pid)
+        return any(identify(each.pid) in spared for each in (family, *family.parents()))
+    return False
 
 
 def reap(process: ClaudeProcess) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles
 from hldctl.states import EndReason, TaskKind
 from hldctl.store import events, sessions
 from hldctl.store.session import Session
 from hldctl.supervisor.claude_process import ClaudeProcess
+from hldctl.supervisor.stall import StallDetector, journal_stamp
 from hldctl.supervisor.termination import has_younger_descendants
 from hldctl.system.clock import current_time_ms
 
@@ -20,11 +22,12 @@ class Timeouts:
         self._session_id: str = session.id
         self._files = files
         self._process = process
-        self._deadline_seconds = _monotonic_deadline(session_deadline(session), session.timeout_ms)
+        self._deadline_seconds = monotonic_deadline(session)
         self._idle_seconds = None if session.idle_timeout_ms is None else session.idle_timeout_ms / 1000
-        self._journal_stamp = _journal_stamp(files)
+        self._journal_stamp = journal_stamp(files)
         idle_seconds = max(0.0, current_time_ms() / 1000 - self._journal_stamp[1] / 1e9)
         self._active_at_seconds = time.monotonic() - (idle_seconds if self._idle_seconds is not None else 0.0)
+        self._stall = None if session.stall_ms is None else StallDetector(session, files)
 
     def find_expired(self) -> EndReason | None:
         """Return the timeout that has expired by now, or None."""
@@ -33,11 +36,16 @@ class Timeouts:
             return EndReason.TIMEOUT
         if self._idle_seconds is None:
             return None
-        journal_stamp = _journal_stamp(self._files)
+        stamp = journal_stamp(self._files)
         # Silent tool calls, pending permission requests and tasks in the background are activity, too.
-        if journal_stamp != self._journal_stamp or (self._is_idle_too_long(now_seconds) and self._is_working()):
-            self._journal_stamp, self._active_at_seconds = journal_stamp, now_seconds
+        if stamp != self._journal_stamp or (self._is_idle_too_long(now_seconds) and self._is_working()):
+            self._journal_stamp, self._active_at_seconds = stamp, now_seconds
         return EndReason.IDLE_TIMEOUT if self._is_idle_too_long(now_seconds) else None
+
+    def find_stall(self, state: ReducerState, *, is_kept_idle: bool) -> EndReason | None:
+        """Return the reason to stop if Claude Code has stalled by now; `is_kept_idle` is as in `StallDetector`."""
+        has_stalled = self._stall is not None and self._stall.has_stalled(state, is_kept_idle=is_kept_idle)
+        return EndReason.STALLED if has_stalled else None
 
     def seconds_left(self) -> float | None:
         """Return the seconds until a timeout may expire; None if the session has none."""
@@ -45,6 +53,8 @@ class Timeouts:
         ends = [] if self._deadline_seconds is None else [self._deadline_seconds]
         if self._idle_seconds is not None:
             ends.append(self._active_at_seconds + self._idle_seconds)
+        if self._stall is not None:
+            ends.append(self._stall.due_seconds)
         return max(0.0, min(ends) - now_seconds) if ends else None
 
     def _is_idle_too_long(self, now_seconds: float) -> bool:
@@ -69,17 +79,9 @@ def session_deadline(session: Session) -> int | None:
     return int((session.started_at or session.created_at) + session.timeout_ms)
 
 
-def _monotonic_deadline(ends_at_ms: int | None, timeout_ms: int | None) -> float | None:
+def monotonic_deadline(session: Session) -> float | None:
     """Return the deadline on the monotonic clock: at most the timeout from now, even if the wall clock was set back."""
-    if ends_at_ms is None or timeout_ms is None:
+    ends_at_ms = session_deadline(session)
+    if ends_at_ms is None or session.timeout_ms is None:
         return None
-    return time.monotonic() + min(ends_at_ms - current_time_ms(), timeout_ms) / 1000
-
-
-def _journal_stamp(files: SessionFiles) -> tuple[int, int]:
-    """Return the size and modification time (ns) of the journal, which change when it grows."""
-    try:
-        status = files.journal.stat()
-    except FileNotFoundError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
+    return time.monotonic() + min(ends_at_ms - current_time_ms(), session.timeout_ms) / 1000

@@ -51,11 +51,16 @@ def _session(sandbox: Sandbox, session_id: str) -> dict[str, Any]:
 def _replay(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], ReducerState]:
     fold = Reducer(session_id, ReducerState())
     reader = JournalReader(sandbox.files(session_id).journal, 0)
-    restarts = json.loads(_session(sandbox, session_id)["restarts"] or "[]")
+    session = _session(sandbox, session_id)
+    restarts = json.loads(session["restarts"] or "[]")
+    tries = json.loads(session["check_state"] or "{}").get("tries") or [None]
+    last_check = tries[-1]
 
     def begin_runs(offset: int) -> None:
         while fold.state.restarts_told < len(restarts) and restarts[fold.state.restarts_told]["offset"] <= offset:
             fold.begin_run(Restart(**restarts[fold.state.restarts_told]))
+        if fold.state.restarts_told == len(restarts) and last_check is not None and last_check["offset"] <= offset:
+            fold.end_check(last_check["note"], last_check["ended_at"], passed=last_check["passed"])
 
     begin_runs(0)
     while (batch := reader.next_batch() or reader.last_batch()) is not None:

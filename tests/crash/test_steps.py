@@ -209,3 +209,35 @@ def test_on_end_command_survives_a_kill_at_each_step(sandbox: Sandbox, step: str
     )
     assert (sandbox.work / "told").read_text() == "ended\n"
     assert_fully_recorded(sandbox, session_id)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "judge:call",
+        "begin_try:call",
+        "begin_try:return",
+        "CheckCommand.wait:call",
+        "CheckCommand.wait:return",
+        "restart_after_try:call",
+        "restart_after_try:return",
+        "_first_line_of_restart:call",
+        "_first_line_of_restart:return",
+        "end_passed_try:call",
+        "end_passed_try:return",
+        "judge:return",
+    ],
+)
+def test_check_survives_a_kill_at_each_step(sandbox: Sandbox, step: str) -> None:
+    sandbox.serve_script('say One.\n\n[The check]\ncall Bash {"command": "touch fixed"}\n\nsay Two.')
+    crash_at(sandbox, step)
+    check = "echo $HLDCTL_CHECK_TRY >> runs; test -e fixed"
+    session_id = sandbox.launch("Hello", "--allowed-tools", "Bash", "--check", check)
+    assert sandbox.run("wait", session_id).returncode == 0
+    session = sandbox.show(session_id)
+    assert (session["result_content"], session["check"]["tries"]) == ("Two.", 2)
+    outputs = sandbox.sql("SELECT count(*) FROM conversation_events WHERE note_kind = 'check_output'")
+    assert outputs == [(1,)]
+    # The same try runs again.
+    assert set((sandbox.work / "runs").read_text().split()) == {"1", "2"}
+    assert_fully_recorded(sandbox, session_id)

@@ -22,7 +22,7 @@ from hldctl.states import Status
 from hldctl.store import approvals, json_view
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_for_reading
-from hldctl.store.session import EXPOSED_COLUMNS, Session
+from hldctl.store.session import Session
 from hldctl.store.session_list import Listing, find_sessions, read_sessions
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _print_each(ids: Sequence[str], *, quiet: bool, template: Template | None) -
         for session_id in ids:
             output.print_data(session_id)
         return
-    objects = (json_view.session_object(session) for session in read_sessions(ids, EXPOSED_COLUMNS))
+    objects = (json_view.session_object(session) for session in read_sessions(ids, json_view.SESSION_COLUMNS))
     if template is None:
         _print_json(objects)
         return

@@ -12,7 +12,7 @@ import typer
 from hldctl.cli import output
 from hldctl.cli.render.events.plain import Detail, DetailLevels, lines, pending_request
 from hldctl.cli.render.format import age
-from hldctl.cli.render.session_text import denied_tools, failed_command, predecessor_text, undelivered_name
+from hldctl.cli.render.session_text import check_text, denied_tools, failed_command, predecessor_text, undelivered_name
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.rich_console import Colour
 from hldctl.errors import BadUsage
@@ -29,7 +29,9 @@ from hldctl.store.session import Session
 # Of a rule or a message, in characters; --json has the full text.
 _MAX_LENGTH = 500
 # Fields that are printed separately, or that are only useful to scripts.
-_SEPARATE_FIELDS = ("query", "summary", "result_content", "run_id", "permission_denials", "background_tasks", "after")
+_SEPARATE_FIELDS = (
+    *("query", "summary", "result_content", "run_id", "permission_denials", "background_tasks", "after", "check"),
+)
 
 
 def command(
@@ -144,6 +146,8 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
             _print_line(name.replace("_", " "), _text(value))
     if denials := fields["permission_denials"]:
         _print_line("permission denials", denied_tools(denials))
+    if (check := fields["check"]) is not None:
+        _print_line("check", f"{check_text(check)}: {output.one_line(check['command'])}")
     for failure in inspection.failed_commands:
         _print_line(failure.setting, failed_command(failure))
     for approval in inspection.pending_requests:

@@ -13,7 +13,7 @@ from hldctl.cli.render.events import tool_calls
 from hldctl.cli.render.format import Timestamp, clock
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, ending
-from hldctl.cli.render.session_text import denied_tools, predecessor_text, settings
+from hldctl.cli.render.session_text import check_text, denied_tools, predecessor_text, settings
 from hldctl.paths import StateDirectory
 from hldctl.protocol.restart import load_restarts
 from hldctl.sessions.inspect import costs, outline
@@ -24,6 +24,7 @@ from hldctl.states import Status
 from hldctl.store import approvals, events
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
+from hldctl.store.json_view import check_object
 from hldctl.store.session import Session
 from hldctl.system.clock import current_time_ms
 
@@ -208,6 +209,8 @@ def _facts(inspection: SessionDetails) -> Iterator[Fact]:
         yield Fact("MCP server", one_line(f"{server.name} {server.status or 'not started'}"))
     if denials := session.permission_denials:
         yield Fact("Denied", denied_tools(denials))
+    if (check := check_object(session)) is not None:
+        yield Fact("Check", f"{one_line(check['command'])}: {check_text(check)}")
     for restart in load_restarts(session):
         yield Fact("Restart", one_line(restart.note))
     for process in inspection.left_running:

@@ -73,6 +73,8 @@ def _block_body(block: Block, whose: str) -> str:
             return f"### {'Task' if whose else 'User'}{whose}\n\n{_quote(to_safe_markdown(block.text))}\n"
         case BlockKind.SENT:
             return f"### User, while running\n\n{_quote(to_safe_markdown(block.text))}\n"
+        case BlockKind.CHECK:
+            return f"### Output of the check\n\n{code_block(block.text, 'text')}\n"
         case BlockKind.MESSAGE:
             body = code_block(block.text, "text") if block.is_trouble else f"{to_safe_markdown(block.text)}\n"
             return f"### Claude{whose}\n\n{body}\n"

@@ -31,6 +31,8 @@ class BlockKind(StrEnum):
     """A prompt from the user, or for a subagent."""
     SENT = "sent"
     """A message that the user sent while the session was running."""
+    CHECK = "check"
+    """The output of a check that has failed, which the model gets."""
     MESSAGE = "message"
     THINKING = "thinking"
     CALL = "call"
@@ -211,6 +213,8 @@ def _kind(event: Event) -> BlockKind:
             return BlockKind.THINKING
         case EventType.MESSAGE if event.note_kind == NoteKind.SENT:
             return BlockKind.SENT
+        case EventType.MESSAGE if event.note_kind == NoteKind.CHECK_OUTPUT:
+            return BlockKind.CHECK
         case EventType.MESSAGE if event.note_kind is not None:
             return BlockKind.NOTE
         case EventType.MESSAGE:

@@ -22,6 +22,8 @@ def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
     match activity.kind:
         case ActivityKind.TOOL:
             return _call(activity), elapsed
+        case ActivityKind.CHECKING:
+            return f"check: {one_line(activity.argument)}", elapsed
         case ActivityKind.WAITING:
             return f"asks: {_call(activity)}", elapsed
         case ActivityKind.QUEUED:
@@ -29,7 +31,8 @@ def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
         case ActivityKind.RESTARTING:
             left = (activity.until_ms or 0) / 1000 - now
             when = f"in {clock(left)}" if left > 0 else "now"
-            return f"retrying {when}: {one_line(activity.note)}", ""
+            verb = "restarting" if activity.is_after_check else "retrying"
+            return f"{verb} {when}: {one_line(activity.note)}", ""
         case ActivityKind.RETRYING:
             return one_line(activity.note), elapsed
         case ActivityKind.BACKGROUND:

@@ -18,6 +18,7 @@ from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, context_style, ending
 from hldctl.cli.render.session_text import (
+    check_text,
     denied_tools,
     failed_command,
     next_commands,
@@ -29,6 +30,7 @@ from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.inspect.details import SessionDetails
 from hldctl.states import Status
+from hldctl.store.json_view import check_object
 from hldctl.store.session import Session
 
 # Columns: longer lines are tiring to read.
@@ -165,6 +167,8 @@ def _special_facts(inspection: SessionDetails) -> Iterator[tuple[str, Text]]:
         yield failure.setting, Text(failed_command(failure), "yellow")
     if denials := session.permission_denials:
         yield "denied", Text(denied_tools(denials), "yellow")
+    if (check := check_object(session)) is not None:
+        yield "check", Text(f"{check_text(check)}: {one_line(check['command'])}")
     if session.restarts:
         reason = one_line(session.restarts[-1]["reason"])
         yield "restarts", Text(f"{len(session.restarts)}, last reason: {reason}")

@@ -40,6 +40,7 @@ def _limits(session: Session) -> list[str]:
         *([f"at most {session.max_turns} turns"] if session.max_turns is not None else []),
         *([f"at most ${session.max_budget_usd:.2f}"] if session.max_budget_usd is not None else []),
         *([f"timeout {clock(session.timeout_ms / 1000)}"] if session.timeout_ms is not None else []),
+        *([f"stall {clock(session.stall_ms / 1000)}"] if session.stall_ms is not None else []),
         *([f"idle timeout {clock(session.idle_timeout_ms / 1000)}"] if session.idle_timeout_ms is not None else []),
     ]
 
@@ -50,6 +51,7 @@ def _unattended(session: Session) -> list[str]:
         *([f"retries {session.retries}"] if session.retries else []),
         *(["waits for usage limits to reset"] if session.wait_for_reset else []),
         *(["fails on denial"] if session.fail_on_denial else []),
+        *([f"check: {truncate(session.check_command, _MAX_LENGTH)}"] if session.check_command else []),
         *([f"on end: {truncate(session.on_end, _MAX_LENGTH)}"] if session.on_end else []),
         *(["rehearsed"] if session.rehearsed else []),
         *(["archived"] if session.archived else []),
@@ -122,3 +124,11 @@ def next_commands(session: Session, waiting: Sequence[Approval]) -> list[tuple[s
         case Status.FAILED | Status.INTERRUPTED:
             return [(f"hldctl tail {short}", "see what happened"), *continue_]
     return [follow, stop]
+
+
+def check_text(check: Mapping[str, Any]) -> str:
+    """Return how far the check of a session has got; `check` is the JSON object."""
+    tries = f"{check['tries']} of {check['max_tries']} tries"
+    if check["tries"] and check["passed"] is not None:
+        return "passed" if check["passed"] else f"failed after {tries}"
+    return f"not passed yet, after {tries}" if check["tries"] else "not run yet"

@@ -28,6 +28,8 @@ class ActivityKind(StrEnum):
     RETRYING = "retrying"
     THINKING = "thinking"
     ANSWERING = "answering"
+    CHECKING = "checking"
+    """The check runs."""
     BACKGROUND = "background"
     """The model waits for tasks in the background."""
     STOPPING = "stopping"
@@ -50,7 +52,7 @@ class Activity(NamedTuple):
     tool: str = ""
     """The tool that runs or waits for permission."""
     argument: str = ""
-    """The most informative part of the tool's input."""
+    """The most informative part of the tool's input, or the command of the check."""
     more_count: int = 0
     """The number of other calls that run or wait for permission at the same time."""
     approval_id: str | None = None
@@ -65,6 +67,8 @@ class Activity(NamedTuple):
     """The number of sessions ahead of it in the queue."""
     note: str = ""
     """The reason for the retry."""
+    is_after_check: bool = False
+    """True if it restarts because of its check."""
     tasks: tuple[BackgroundTask, ...] = ()
     """The tasks that run in the background, oldest first."""
 
@@ -134,6 +138,9 @@ def _activity(
 ) -> Activity:
     if session.status == Status.INTERRUPTING:
         return Activity(ActivityKind.STOPPING, session.interrupt_requested_at or session.created_at)
+    if session.check_began_at is not None:
+        command = (session.check_command or "")[:_LONGEST_ARGUMENT]
+        return Activity(ActivityKind.CHECKING, session.check_began_at, argument=command)
     if waiting:
         oldest = waiting[0]
         return Activity(
@@ -167,7 +174,14 @@ def _start_activity(session: RunningSession) -> Activity:
     if not session.restarts:
         return Activity(ActivityKind.STARTING, session.created_at)
     restart = session.restarts[-1]
-    return Activity(ActivityKind.RESTARTING, restart["at"], until_ms=restart["due"], note=restart["reason"])
+    return Activity(
+        ActivityKind.RESTARTING,
+        restart["at"],
+        until_ms=restart["due"],
+        note=restart["reason"],
+        # Kinds of `protocol.restart`, which a listing does not load.
+        is_after_check=restart["kind"] in ("check", "message"),
+    )
 
 
 def _model_activity(session: RunningSession, last: LastEvent | None) -> Activity:

@@ -151,6 +151,8 @@ def _label_and_text(event: Event, *, whole_input: bool) -> tuple[str, str]:
     match event.event_type:
         case EventType.MESSAGE if event.note_kind == NoteKind.SENT:
             return "user (sent while running)", event.content or ""
+        case EventType.MESSAGE if event.note_kind == NoteKind.CHECK_OUTPUT:
+            return "check", event.content or ""
         case EventType.MESSAGE:
             return ("user" if event.role == "user" else "claude"), event.content or ""
         case EventType.THINKING:

@@ -148,6 +148,8 @@ class ConversationScreen:
 
     def _message(self, event: Event, depth: int) -> RenderableType:
         text = escape_control_chars(event.content or "").strip("\n")
+        if event.note_kind == NoteKind.CHECK_OUTPUT:
+            return Text(text, "dim") if self._tools is Detail.FULL else Group(*_first_lines(text))
         if event.role == "user":
             prompt = _prompt(text, is_subagents=depth > 0 and self._tools is not Detail.FULL)
             is_sent = event.note_kind == NoteKind.SENT

@@ -1,0 +1,1 @@
+"""The check of a session: the user's command that decides whether the work is done."""
