@@ -9,11 +9,13 @@ from hldctl.settings.option import (
     DOLLARS,
     FIRST,
     HIDDEN,
+    NO_HIGHER,
     TEXT,
     TEXTS,
     TOOLS,
     Kind,
     Option,
+    ProjectRule,
     Section,
     column,
     number,
@@ -50,6 +52,8 @@ class ClaudeOptions:
             example='"opus"',
             suggestions=("opus", "sonnet", "haiku"),
             section=Section.CLAUDE,
+            # It could be read as an option.
+            project=ProjectRule("yes", lambda value, own: not value.startswith("-")),
         ),
         exposure=HIDDEN,
     )
@@ -86,6 +90,7 @@ class ClaudeOptions:
             config="Stop sessions once this much has been spent, as with --max-budget-usd.",
             example="2.50",
             section=Section.LIMITS,
+            project=NO_HIGHER,
         ),
         exposure=FIRST,
     )
@@ -132,6 +137,10 @@ class ClaudeOptions:
             example='"acceptEdits"',
             suggestions=PERMISSION_MODES,
             section=Section.PERMISSIONS,
+            project=ProjectRule(
+                "only `plan`, if yours is absent or `default`",
+                lambda value, own: value == "plan" and own in (None, "default", "manual"),
+            ),
         ),
         trusted=True,
         exposure=FIRST,

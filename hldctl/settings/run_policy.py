@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hldctl.settings.option import COMMAND, FLAG, HIDDEN, LIMIT, TEXT, Option, Section, number, setting
+from hldctl.settings.option import (
+    ANY_VALUE,
+    COMMAND,
+    FLAG,
+    HIDDEN,
+    LIMIT,
+    NO_HIGHER,
+    TEXT,
+    Option,
+    Section,
+    number,
+    setting,
+)
 
 MAX_RETRIES = 1000
 
@@ -23,6 +35,7 @@ class RunPolicy:
             config="Stop sessions that are still running after this long, as with --timeout.",
             example='"2h"',
             section=Section.LIMITS,
+            project=NO_HIGHER,
         ),
         exposure=HIDDEN,
     )
@@ -36,9 +49,20 @@ class RunPolicy:
             config="Stop sessions after this long without output while no tool runs, as with --idle-timeout.",
             example='"10m"',
             section=Section.LIMITS,
+            project=NO_HIGHER,
         ),
         exposure=HIDDEN,
     )
+    profile: str | None = setting(
+        None,
+        Option(
+            "profile",
+            TEXT,
+            "Use the options of this profile of the configuration, except those given here.",
+            metavar="NAME",
+        ),
+    )
+    """The profile whose options the session has; a continuation inherits the options themselves."""
     group_name: str | None = setting(
         None,
         Option(
@@ -58,6 +82,7 @@ class RunPolicy:
             config="How often a session is retried after an API error or a crash, as with --retries.",
             example="3",
             section=Section.UNATTENDED,
+            project=ANY_VALUE,
         ),
     )
     wait_for_reset: bool = setting(
@@ -69,6 +94,7 @@ class RunPolicy:
             config="Whether sessions continue when a rate limit has been reset, as with --wait-for-reset.",
             example="true",
             section=Section.UNATTENDED,
+            project=ANY_VALUE,
         ),
     )
     fail_on_denial: bool = setting(
@@ -80,6 +106,7 @@ class RunPolicy:
             config="Whether a session counts as failed if any tool call was denied, as with --fail-on-denial.",
             example="true",
             section=Section.UNATTENDED,
+            project=ANY_VALUE,
         ),
     )
     keep_open: bool = setting(

@@ -289,6 +289,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("ALTER TABLE sessions ADD COLUMN source TEXT",),
     ("ALTER TABLE sessions ADD COLUMN waiting_for TEXT",),
+    ("ALTER TABLE sessions ADD COLUMN profile TEXT",),
 )
 
 
