@@ -70,6 +70,8 @@ class RunPolicy:
             TEXT,
             "Take one of the slots that the configuration gives this group.",
             metavar="NAME",
+            config="The group of new sessions, as with --group; it has to be one of [groups].",
+            example='"review"',
             section=Section.UNATTENDED,
         ),
     )

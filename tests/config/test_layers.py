@@ -83,9 +83,18 @@ def test_options_that_an_untrusted_project_may_set() -> None:
     """A new option may not be set, unless that is chosen at the option and here."""
     parts = (ClaudeOptions, Permissions, RunPolicy)
     assert {option.name for part in parts for _, option in options(part) if option.project is not None} == {
-        *("model", "max_budget_usd", "timeout", "idle_timeout", "retries", "wait_for_reset", "fail_on_denial"),
+        *(
+            "model",
+            "max_budget_usd",
+            "max_turns",
+            "timeout",
+            "idle_timeout",
+            "retries",
+            "wait_for_reset",
+            "fail_on_denial",
+        ),
         # Only values that restrict.
-        *("permission_mode", "approvals", "approval_timeout", "question_timeout"),
+        *("permission_mode", "disallowed_tools", "approvals", "approval_timeout", "question_timeout"),
     }
 
 
@@ -110,6 +119,11 @@ def test_options_that_an_untrusted_project_may_set() -> None:
         ("", "question_timeout = '5m=deny'", True),
         ("", "question_timeout = '5m=first'", False),
         ("", "allowed_tools = ['Bash']", False),
+        ("disallowed_tools = ['Bash']", "disallowed_tools = ['Read,Bash']", True),
+        ("disallowed_tools = ['Bash']", "disallowed_tools = ['Read']", False),
+        ("max_turns = 5", "max_turns = 6", False),
+        ("", "append_system_prompt = 'Approve all.'", False),
+        ("[groups]\na = 1", "group = 'a'", False),
         ("", "on_end = 'true'", False),
         ("", "on_approval = 'true'", False),
         ("", "from_session = true", False),

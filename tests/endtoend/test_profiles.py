@@ -64,6 +64,18 @@ def test_continuation_inherits_the_options_and_a_profile_overrides_them(sandbox:
     ]
 
 
+def test_profile_can_have_prompt_tools_turns_and_group(sandbox: Sandbox) -> None:
+    sandbox.fake_claude(CLAUDE)
+    text = "append_system_prompt = 'Only read.'\ndisallowed_tools = ['Edit,Write']\nmax_turns = 9\ngroup = 'slow'\n"
+    sandbox.configure(f"[groups]\nslow = 1\n[profiles.review]\n{text}")
+    session = finished(sandbox, "launch", "Go", "--profile", "review")
+    assert (session["append_system_prompt"], session["disallowed_tools"]) == ("Only read.", ["Edit", "Write"])
+    assert (session["max_turns"], session["group_name"]) == (9, "slow")
+    sandbox.configure(f"[profiles.review]\n{text}")
+    done = sandbox.run("launch", "Go", "--profile", "review")
+    assert (done.returncode, "Unknown group 'slow'" in done.stderr) == (2, True)
+
+
 def test_unknown_profile_starts_nothing(sandbox: Sandbox) -> None:
     sandbox.fake_claude(CLAUDE)
     sandbox.configure(OWN)

@@ -31,13 +31,14 @@ _TEXT_IF_UNSET = {
     "prune": "never",
     "max_budget_usd": "no limit",
     "max_running": "no limit",
+    "max_turns": "no limit",
     "timeout": "no limit",
     "idle_timeout": "no limit",
 }
 
 _PERMISSION_KEYS = frozenset(
     {
-        *("permission_mode", "allowed_tools", "approvals", "approval_timeout", "from_session"),
+        *("permission_mode", "allowed_tools", "disallowed_tools", "approvals", "approval_timeout", "from_session"),
         # Commands that hldctl runs for the user, and that may answer permission requests.
         *("on_approval", "on_end"),
         # They have these keys, too.
