@@ -27,7 +27,7 @@ COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
 _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # The contents of the state directory: file names, and prefixes of file names.
-_NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal")
+_NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal", "trusted-projects.json")
 _PREFIXES = ("hldctl.db", "lock-trial-")
 
 
@@ -280,6 +280,11 @@ class StateDirectory(NamedTuple):
     def prune_log(self) -> Path:
         """Output of the last automatic prune; the file's time is when the prune started, or ended."""
         return self.root / "prune.log"
+
+    @property
+    def trusted_projects(self) -> Path:
+        """The project files that the user has trusted, each with the hash of its contents."""
+        return self.root / "trusted-projects.json"
 
     @property
     def queue_signal(self) -> Path:

@@ -32,6 +32,7 @@ _SESSIONS = {
 _OPTIONS: dict[str, Takes] = {
     "--name": Kind.NAME,
     "--group": Kind.GROUP,
+    "--profile": Kind.PROFILE,
     "--tool": Kind.TOOL,
     **{option.all_flags[0]: list(option.suggestions) for option in OPTIONS.values() if option.suggestions},
 }

@@ -106,18 +106,27 @@ def configuration() -> str:
     return _page(
         "# Configuration",
         "`$XDG_CONFIG_HOME/hldctl/config.toml`, or `~/.config/hldctl/config.toml`: an optional file in TOML. Options "
-        "on the command line override it. An unknown key or an invalid value is an error: commands that need the "
+        "on the command line override it, and so do the project's `.hldctl.toml` and a profile: see "
+        "[profiles.md](../how-to/profiles.md). An unknown key or an invalid value is an error: commands that need the "
         "file exit with code 2 and name the file, the key and the expected value. `hldctl config` shows the settings "
         "and changes them: see [steer.md](../how-to/steer.md#say-it-once).",
-        _table(("key", "meaning", "form"), map(_setting, schema.KEYS)),
+        _table(("key", "meaning", "form", "in a project without trust"), map(_setting, schema.KEYS)),
         "A file with all keys:",
         f"```toml\n{configuration_page.EXAMPLE}```",
     )
 
 
-def _setting(name: str) -> tuple[str, str, str]:
+def _setting(name: str) -> tuple[str, str, str, str]:
     key = schema.KEYS[name]
-    return f"`{name}`", _cell(key.help), _cell(key.expected)
+    return f"`{name}`", _cell(key.help), _cell(key.expected), _cell(_project_rule(name))
+
+
+def _project_rule(name: str) -> str:
+    """Return what a project may set without trust; "–" for a key that no project can set."""
+    if name not in schema.OPTIONS:
+        return "yes, with these keys" if name == "profiles" else "–"
+    rule = schema.OPTIONS[name][1].project
+    return "no" if rule is None else rule.description
 
 
 # Markdown

@@ -138,6 +138,7 @@ EXAMPLES = {
     "config": (
         Example("Set a default for new sessions", "hldctl config set timeout 2h"),
         Example("Run at most two sessions of a group at once", "hldctl config set groups.review 2"),
+        Example("What a session with a profile gets, and from where", "hldctl config --profile review"),
     ),
     "doctor": (
         Example("Diagnose problems", "hldctl doctor"),

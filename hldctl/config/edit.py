@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hldctl.config import load, schema
-from hldctl.config.report import split_key
+from hldctl.config.profiles import TABLE, unknown_key
+from hldctl.config.report import split_key, split_profile_key
 from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.settings.values import tool_names
 from hldctl.system.atomic_write import rewrite
@@ -16,6 +17,9 @@ from hldctl.system.atomic_write import rewrite
 def set_value(key: str, text: str) -> None:
     """Set the key in the file; raise BadUsage if the value would not be valid."""
     table, name = split_key(key)
+    if table == TABLE and name is not None:
+        _set_in_profile(name, text)
+        return
     value = _parse_value(table, name, text)
 
     def change(values: dict[str, Any]) -> None:
@@ -27,9 +31,40 @@ def set_value(key: str, text: str) -> None:
     _apply(change)
 
 
+def _set_in_profile(key: str, text: str) -> None:
+    profile, option = split_profile_key(key)
+    if option is None:
+        mistyped = key.rpartition(".")[2]
+        raise BadUsage(f"{TABLE}.{key} is not an option of a profile: {unknown_key(mistyped)}")
+    value = _parse_value(option, None, text)
+
+    def change(values: dict[str, Any]) -> None:
+        _set_in_table(values.setdefault(TABLE, {}).setdefault(profile, {}), option, value)
+
+    _apply(change)
+
+
+def _remove_from_profiles(key: str) -> bool:
+    name, option = split_profile_key(key)
+    profiles = schema.load().profiles
+    if name not in profiles or (option is not None and option not in profiles[name]):
+        return False
+
+    def change(values: dict[str, Any]) -> None:
+        if option is None:
+            del values[TABLE][name]
+        else:
+            del values[TABLE][name][option]
+
+    _apply(change)
+    return True
+
+
 def remove_value(key: str) -> bool:
     """Remove the key from the file; return False if it is not in the file."""
     table, name = split_key(key)
+    if table == TABLE and name is not None:
+        return _remove_from_profiles(name)
     file = schema.path()
     values = schema.parse_toml(file, schema.read(file) or "")
     if table not in values or (name is not None and name not in _require_table(values[table])):

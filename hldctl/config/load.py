@@ -18,6 +18,11 @@ def load() -> Configuration:
 def validate(configuration: Configuration) -> Configuration:
     """Return the configuration unchanged; raise BadUsage if a text in it cannot be parsed."""
     configured_options(configuration)
+    if configuration.profiles:
+        # Imported here: most users have none.
+        from hldctl.config.profiles import validate_profiles
+
+        validate_profiles(schema.path(), configuration.profiles)
     older_than = (configuration.prune or {}).get("older_than")
     if older_than is not None:
         _parse("prune.older_than", durations.parse_age_seconds, older_than)

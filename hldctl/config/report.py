@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from hldctl.claude import binary
 from hldctl.config import load, schema
+from hldctl.config.layers import Ignored, Layers, Profile, find_layers, find_profiles
+from hldctl.config.profiles import TABLE
+from hldctl.config.schema import Configuration
 from hldctl.errors import BadUsage, HldctlError
 from hldctl.paths import StateDirectory
 
@@ -16,6 +21,10 @@ from hldctl.paths import StateDirectory
 class Source(StrEnum):
     DEFAULT = "default"
     FILE = "file"
+    PROJECT = "project"
+    """The project's file."""
+    PROFILE = "profile"
+    """The profile that was asked for."""
     ENVIRONMENT = "environment"
     FOUND = "found"
     """In a standard location."""
@@ -29,11 +38,29 @@ class Setting:
     source: Source
     location: str | None = None
     """The file, variable or directory that it comes from, or the reason why it is missing."""
+    profile: str | None = None
+    """The profile that it comes from, if the source is a profile."""
 
 
-def list_settings() -> list[Setting]:
-    """Return all settings; raise BadUsage if the configuration is not valid."""
-    return [*(look() for _, look in _FROM_ENVIRONMENT.values()), *_file_settings()]
+class Report(NamedTuple):
+    settings: list[Setting]
+    ignored: Ignored | None
+    """Settings of the project that are not used."""
+
+
+def list_settings(working_dir: str = ".", profile: str | None = None) -> Report:
+    """Return all settings as a session in the directory, with the profile, would get them.
+
+    Raise BadUsage if a file is not valid, or if there is no such profile.
+    """
+    configuration = load.load()
+    layers = find_layers(_state_directory(), configuration, working_dir, profile)
+    settings = [
+        *(look() for _, look in _FROM_ENVIRONMENT.values()),
+        *_settings_of_files(configuration, layers, profile),
+        *_settings_of_profiles(find_profiles(configuration, working_dir)),
+    ]
+    return Report(settings, layers.ignored)
 
 
 def find_setting(key: str) -> Setting:
@@ -41,7 +68,9 @@ def find_setting(key: str) -> Setting:
     if key in _FROM_ENVIRONMENT:
         return _FROM_ENVIRONMENT[key][1]()
     table, name = split_key(key)
-    by_key = {each.key: each for each in _file_settings()}
+    if table == TABLE:
+        return _profile_setting(key, name)
+    by_key = {each.key: each for each in list_settings().settings}
     if key in by_key:
         return by_key[key]
     if name is not None:
@@ -50,8 +79,36 @@ def find_setting(key: str) -> Setting:
     return Setting(key, values, Source.FILE, str(schema.path()))
 
 
+def _profile_setting(key: str, rest: str | None) -> Setting:
+    """Return all profiles, one of them, or a key of one; `rest` is the part of `key` after the table."""
+    profiles = find_profiles(load.load(), ".")
+    if rest is None:
+        values = {name: dict(profile.values) for name, profile in profiles.items()}
+        return Setting(key, values, Source.FILE, str(schema.path()))
+    name, option = split_profile_key(rest)
+    profile = profiles.get(name)
+    if profile is None:
+        return Setting(key, None, Source.DEFAULT)
+    value = dict(profile.values) if option is None else profile.values.get(option)
+    return Setting(key, value, _source(profile), str(profile.file))
+
+
+def split_profile_key(rest: str) -> tuple[str, str | None]:
+    """Return the profile and the option that `NAME.OPTION` has; the option is None for a profile alone."""
+    name, _, option = rest.rpartition(".")
+    return (name, option) if name and option in schema.OPTIONS else (rest, None)
+
+
 def _is_in_table(table: str, setting: Setting) -> bool:
     return setting.key.startswith(f"{table}.")
+
+
+def _state_directory() -> StateDirectory:
+    try:
+        return StateDirectory.from_environment()
+    except HldctlError:
+        # No project is trusted there; the state directory is reported as missing.
+        return StateDirectory(Path(os.devnull))
 
 
 def _state_directory_setting() -> Setting:
@@ -81,19 +138,34 @@ _FROM_ENVIRONMENT = {
 }
 
 
-def _file_settings() -> Iterator[Setting]:
-    file = schema.path()
-    text = schema.read(file)
-    file_values = {} if text is None else schema.parse_toml(file, text)
-    load.load()
+def _settings_of_files(configuration: Configuration, layers: Layers, profile: str | None) -> Iterator[Setting]:
     for key in schema.KEYS:
-        if key not in file_values:
+        value = configuration.values.get(key)
+        if key == TABLE:
+            continue
+        if layers.profile is not None and key in layers.profile.raw:
+            yield Setting(key, layers.profile.raw[key], Source.PROFILE, str(layers.profile.file), profile)
+        elif layers.project is not None and key in layers.project.raw:
+            yield Setting(key, layers.project.raw[key], Source.PROJECT, str(layers.project.file))
+        elif value is None:
             yield Setting(key, schema.default_value(key), Source.DEFAULT)
-        elif key in schema.TABLES and file_values[key]:
-            for name, value in file_values[key].items():
-                yield Setting(f"{key}.{name}", value, Source.FILE, str(file))
+        elif key in schema.TABLES and value:
+            for name, member in value.items():
+                yield Setting(f"{key}.{name}", member, Source.FILE, str(schema.path()))
         else:
-            yield Setting(key, file_values[key], Source.FILE, str(file))
+            yield Setting(key, value, Source.FILE, str(schema.path()))
+
+
+def _settings_of_profiles(profiles: Mapping[str, Profile]) -> Iterator[Setting]:
+    if not profiles:
+        yield Setting(TABLE, {}, Source.DEFAULT)
+    for name, profile in profiles.items():
+        for key, value in profile.values.items():
+            yield Setting(f"{TABLE}.{name}.{key}", value, _source(profile), str(profile.file))
+
+
+def _source(profile: Profile) -> Source:
+    return Source.FILE if profile.file == schema.path() else Source.PROJECT
 
 
 def split_key(key: str) -> tuple[str, str | None]:
@@ -105,6 +177,6 @@ def split_key(key: str) -> tuple[str, str | None]:
         return table, name
     if key in _FROM_ENVIRONMENT:
         raise BadUsage(f"{key} is set by the environment variable {_FROM_ENVIRONMENT[key][0]}, not in a file.")
-    names = {"groups": "groups.NAME", "prune": "prune.older_than, prune.keep"}
+    names = {"groups": "groups.NAME", TABLE: f"{TABLE}.NAME.KEY", "prune": "prune.older_than, prune.keep"}
     known = [names.get(known_key, known_key) for known_key in schema.KEYS]
     raise BadUsage(f"Unknown setting {key!r}; the settings are {', '.join(known)}.")

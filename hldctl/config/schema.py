@@ -63,6 +63,13 @@ KEYS = {
         lambda value: type(value) is dict and all(map(_is_count, value.values())),
         "nightly = 1\nreviews = 2",
     ),
+    "profiles": Key(
+        "Options for `launch --profile NAME`: for each profile a table with keys of this file that are options of a "
+        "session. A project has its own in .hldctl.toml.",
+        "a table with a table for each profile",
+        lambda value: type(value) is dict and all(type(each) is dict for each in value.values()),
+        'review = { model = "opus", permission_mode = "plan" }',
+    ),
     "prune": Key(
         "What is deleted once a day, when a session is launched, as `hldctl prune` would: `older_than` is its "
         "--older-than, with a unit, and `keep` its --keep. Without it, nothing is deleted.",
@@ -71,7 +78,7 @@ KEYS = {
         'older_than = "30d"\nkeep = 100',
     ),
 }
-TABLES = ("groups", "prune")
+TABLES = ("groups", "profiles", "prune")
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,11 @@ class Configuration:
         return dict(self.values.get("groups", {}))
 
     @property
+    def profiles(self) -> dict[str, dict[str, Any]]:
+        """The options of each profile, as parsed from TOML."""
+        return dict(self.values.get("profiles", {}))
+
+    @property
     def prune(self) -> dict[str, Any] | None:
         """`older_than`, a duration, and `keep`, a number, or one of them; None if nothing is pruned."""
         return self.values.get("prune")
@@ -101,7 +113,7 @@ def default_value(key: str) -> Any:
     """Return the value of a session if nothing sets the key; None if there is none."""
     part, option = OPTIONS.get(key, (None, None))
     if part is not RunPolicy or option is None:
-        return {} if key == "groups" else None
+        return {} if key in ("groups", "profiles") else None
     return next(getattr(RunPolicy(), entry.name) for entry, other in options(RunPolicy) if other is option)
 
 

@@ -12,6 +12,7 @@ from hldctl.claude import binary
 from hldctl.claude.login import has_login_traces
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import load
+from hldctl.config.layers import Ignored, find_layers
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
@@ -52,6 +53,8 @@ class LaunchResult:
     """Ids of other sessions that work in the same directory."""
     doubt: Doubt | None = None
     """Why Claude Code may end at once."""
+    ignored: Ignored | None = None
+    """Settings of the project that are not used."""
 
 
 def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int, *, attended: bool) -> LaunchResult:
@@ -64,10 +67,11 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     # First, because the next steps run programs, such as the user's login shell.
     state.require_own()
     configuration = load.load()
-    configured = load.configured_options(configuration)
-    widens = policies.has_wide_options(options)
-    permissions = policies.new_permissions(options, configured, attended=attended, now=current_time_ms())
-    all_options = add_defaults(options, configured)
+    layers = find_layers(state, configuration, options.working_dir or ".", options.given.get("profile"))
+    # The caller chose the profile and the project, but not the user's own defaults.
+    widens = policies.has_wide_options(add_defaults(options, layers.chosen))
+    permissions = policies.new_permissions(options, layers.options, attended=attended, now=current_time_ms())
+    all_options = add_defaults(options, layers.options)
     values = validate(all_options)
     name, if_running = name_and_if_running(options)
     claude_path = str(binary.find_binary())
@@ -86,7 +90,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
         return LaunchResult(running, is_new=False)
     working_dir = working_directory(settings.working_dir, create_with=umask if options.create_dir else None)
     request = new_request(query, claude_path, umask, replace(settings, working_dir=working_dir), title=options.title)
-    return start(
+    launched = start(
         state,
         replace(
             request,
@@ -101,6 +105,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
         ),
         auto_prune.prune_options(configuration),
     )
+    return replace(launched, ignored=layers.ignored)
 
 
 def name_and_if_running(options: SessionOptions) -> tuple[str | None, IfRunning]:

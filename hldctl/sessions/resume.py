@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hldctl.claude import binary, command_line
 from hldctl.config import load
+from hldctl.config.layers import find_layers
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest
@@ -19,7 +20,7 @@ from hldctl.sessions.launch import (
     require_commands,
     start,
 )
-from hldctl.sessions.options import SessionOptions, validate, validate_query, working_directory
+from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
 from hldctl.sessions.permissions import caller
 from hldctl.sessions.predecessors import find_predecessors
 from hldctl.store import sessions
@@ -55,11 +56,17 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         raise WrongState(
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
         )
-    run_policy = policies.continued_run_policy(options, parent, configuration)
+    all_options = options
+    if (profile := options.given.get("profile")) is not None:
+        layers = find_layers(state, configuration, options.working_dir or parent.working_dir, profile)
+        assert layers.profile is not None
+        all_options = add_defaults(options, layers.profile.options)
+        values = validate(all_options)
+    run_policy = policies.continued_run_policy(all_options, parent, configuration)
     rehearsal = read_rehearsal(options)
     if rehearsal is None:
         rehearsal = inheritance.read_text(state.session(parent.id).rehearsal)
-    permissions = policies.continued_permissions(options, parent, current_time_ms())
+    permissions = policies.continued_permissions(all_options, parent, current_time_ms())
     require_commands(options, run_policy, permissions, options.working_dir or parent.working_dir)
     working_dir = working_directory(
         options.working_dir or parent.working_dir, create_with=umask if options.create_dir else None
@@ -68,7 +75,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
     values["environment"] = inherited_settings.environment | values.get("environment", {})
     new_settings = replace(inherited_settings, working_dir=working_dir, **values)
     # A session may pass the permissions that it has to its own continuation.
-    widens = policies.has_wide_options(options) or (
+    widens = policies.has_wide_options(all_options) or (
         policies.are_wide(permissions, new_settings) and caller.session_without_right(state) != parent.id
     )
     launcher_id = policies.launcher_without_right(state, widens=widens, permissions=permissions, run_policy=run_policy)
@@ -98,7 +105,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         launched_within=launcher_id or parent.launched_within,
     )
     return start(
-        state, _add_permissions(state, continuation, parent.id, options), auto_prune.prune_options(configuration)
+        state, _add_permissions(state, continuation, parent.id, all_options), auto_prune.prune_options(configuration)
     )
 
 

@@ -175,7 +175,16 @@ def _kill_holders(paths: set[str], programs: tuple[str, ...]) -> list[int]:
 
 def running_here_ids() -> list[str]:
     """Return the ids of the sessions that have not ended and whose processes can be reached from here."""
-    return [session.id for session in sessions.live_sessions(sessions.live_ids()) if is_running_here(session)]
+    return _here(sessions.live_ids())
+
+
+def in_turn_here_ids() -> list[str]:
+    """Return the ids of the sessions that are in a turn, and whose processes can be reached from here."""
+    return _here(sessions.ids_in_turn())
+
+
+def _here(session_ids: list[str]) -> list[str]:
+    return [session.id for session in sessions.live_sessions(session_ids) if is_running_here(session)]
 
 
 def is_running_here(session: Session) -> bool:

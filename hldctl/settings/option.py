@@ -87,6 +87,19 @@ def number(minimum: int, maximum: int) -> Kind:
     )
 
 
+class ProjectRule(NamedTuple):
+    """What a project that the user does not trust may set an option to."""
+
+    description: str
+    """For the table of the keys."""
+    allows: Callable[[Any, Any], bool]
+    """Called with the project's value and the user's own, which is None if there is none."""
+
+
+ANY_VALUE = ProjectRule("yes", lambda value, own: True)
+NO_HIGHER = ProjectRule("no higher than yours", lambda value, own: own is None or bool(value <= own))
+
+
 class Section(StrEnum):
     """The sections of the options in the help, in this order."""
 
@@ -118,6 +131,11 @@ class Option(NamedTuple):
     """Where the help lists it."""
     is_inherited: bool = True
     """True if a continuation inherits its parent's value."""
+    project: ProjectRule | None = None
+    """What a project that the user does not trust may set.
+
+    None for an option that can run a command, widen permissions, or replace the user's instructions.
+    """
     resolve: Callable[[Any, int], dict[str, Any]] | None = None
     """Returns the fields that a value sets; called with the value and the time in milliseconds since 1970.
 

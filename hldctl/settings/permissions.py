@@ -14,6 +14,7 @@ from hldctl.settings.option import (
     HIDDEN,
     QUESTION_TIMEOUT,
     Option,
+    ProjectRule,
     Section,
     setting,
 )
@@ -51,6 +52,8 @@ class Permissions:
             "those that are launched at a terminal do.",
             example="true",
             section=Section.PERMISSIONS,
+            # A person decides; a user who has turned that off is not there to answer.
+            project=ProjectRule("only `true`, unless yours is `false`", lambda value, own: value and own is not False),
         ),
         exposure=HIDDEN,
         trusted=True,
@@ -102,6 +105,7 @@ class Permissions:
             example='"30m=deny"',
             resolve=_time_out,
             section=Section.PERMISSIONS,
+            project=ProjectRule("only with `=deny`", lambda value, own: not value.allows),
         ),
         exposure=HIDDEN,
         trusted=True,
@@ -118,6 +122,7 @@ class Permissions:
             example='"10m=first"',
             resolve=_time_out_question,
             section=Section.PERMISSIONS,
+            project=ProjectRule("only with `=deny`", lambda value, own: not value.takes_first),
         ),
         exposure=HIDDEN,
         trusted=True,

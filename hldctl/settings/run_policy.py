@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hldctl.settings.option import COMMAND, FLAG, HIDDEN, LIMIT, TEXT, Option, Section, number, setting
+from hldctl.settings.option import (
+    ANY_VALUE,
+    COMMAND,
+    FLAG,
+    HIDDEN,
+    LIMIT,
+    NO_HIGHER,
+    TEXT,
+    Option,
+    Section,
+    number,
+    setting,
+)
 
 MAX_RETRIES = 1000
 MAX_CHECK_TRIES = 1000
@@ -24,6 +36,7 @@ class RunPolicy:
             config="Stop sessions that are still running after this long, as with --timeout.",
             example='"2h"',
             section=Section.LIMITS,
+            project=NO_HIGHER,
         ),
         exposure=HIDDEN,
     )
@@ -37,6 +50,7 @@ class RunPolicy:
             config="Stop sessions after this long without output while no tool runs, as with --idle-timeout.",
             example='"10m"',
             section=Section.LIMITS,
+            project=NO_HIGHER,
         ),
         exposure=HIDDEN,
     )
@@ -51,9 +65,20 @@ class RunPolicy:
             "--stall.",
             example='"5m"',
             section=Section.LIMITS,
+            project=NO_HIGHER,
         ),
         exposure=HIDDEN,
     )
+    profile: str | None = setting(
+        None,
+        Option(
+            "profile",
+            TEXT,
+            "Use the options of this profile of the configuration, except those given here.",
+            metavar="NAME",
+        ),
+    )
+    """The profile whose options the session has; a continuation inherits the options themselves."""
     group_name: str | None = setting(
         None,
         Option(
@@ -61,6 +86,8 @@ class RunPolicy:
             TEXT,
             "Take one of the slots that the configuration gives this group.",
             metavar="NAME",
+            config="The group of new sessions, as with --group; it has to be one of [groups].",
+            example='"review"',
             section=Section.UNATTENDED,
         ),
     )
@@ -73,6 +100,7 @@ class RunPolicy:
             config="How often a session is retried after an API error or a crash, as with --retries.",
             example="3",
             section=Section.UNATTENDED,
+            project=ANY_VALUE,
         ),
     )
     wait_for_reset: bool = setting(
@@ -84,6 +112,7 @@ class RunPolicy:
             config="Whether sessions continue when a rate limit has been reset, as with --wait-for-reset.",
             example="true",
             section=Section.UNATTENDED,
+            project=ANY_VALUE,
         ),
     )
     fail_on_denial: bool = setting(
@@ -95,6 +124,7 @@ class RunPolicy:
             config="Whether a session counts as failed if any tool call was denied, as with --fail-on-denial.",
             example="true",
             section=Section.UNATTENDED,
+            project=ANY_VALUE,
         ),
     )
     check_command: str | None = setting(
@@ -121,6 +151,7 @@ class RunPolicy:
             config="After how many failed checks a session has failed, as with --check-tries.",
             example="5",
             section=Section.UNATTENDED,
+            project=NO_HIGHER,
         ),
         exposure=HIDDEN,
     )

@@ -296,6 +296,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN check_state TEXT",
     ),
     ("ALTER TABLE sessions ADD COLUMN stall_ms INTEGER",),
+    ("ALTER TABLE sessions ADD COLUMN profile TEXT",),
 )
 
 

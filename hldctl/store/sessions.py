@@ -169,6 +169,15 @@ def live_ids() -> list[str]:
     return _ids("SELECT id FROM sessions WHERE completed_at IS NULL ORDER BY created_at")
 
 
+def ids_in_turn() -> list[str]:
+    """Return the ids of the sessions whose Claude Code works on a turn or waits for an answer in it, oldest first."""
+    return _ids(
+        "SELECT id FROM sessions WHERE completed_at IS NULL AND status IN (?, ?) ORDER BY created_at",
+        Status.RUNNING,
+        Status.WAITING_INPUT,
+    )
+
+
 def ids_with_right_to_answer(session_ids: Collection[str]) -> set[str]:
     """Return the ids of those of these sessions that were launched with --from-session."""
     return set(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psutil
 
+from tests.helpers.messages import launch_gated
 from tests.helpers.restarts import skip_delay, wait_for_restart
 from tests.helpers.sandbox import GATED_SCRIPT, Sandbox, eventually, kill_and_wait
 
@@ -37,6 +38,17 @@ def test_interrupt_ends_an_idle_session(sandbox: Sandbox) -> None:
     session_id = launch_kept_open(sandbox)
     sandbox.ok("interrupt", session_id)
     assert sandbox.show(session_id)["status"] == "interrupted"
+
+
+def test_turns_of_all_sessions_are_interrupted_together(sandbox: Sandbox) -> None:
+    options = ("--allowed-tools", "Bash", "--keep-open")
+    ids = [launch_gated(sandbox, "--keep-open"), sandbox.launch("Hello", *options)]
+    sandbox.wait_for_journal(ids[1], "go-on")
+    assert sandbox.ok("interrupt", "--all", "--turn") == ""
+    sandbox.ok("wait", "--until", "idle", *ids, "--timeout", "60s")
+    # An idle session has no turn to interrupt.
+    sandbox.ok("interrupt", "--all", "--turn")
+    assert [sandbox.show(session_id)["status"] for session_id in ids] == ["idle", "idle"]
 
 
 def test_closed_session_finishes_its_turn_and_refuses_messages(sandbox: Sandbox) -> None:

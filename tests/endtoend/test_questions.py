@@ -64,7 +64,10 @@ def test_question_is_visible_everywhere_until_it_is_answered(sandbox: Sandbox) -
     ]
     assert sandbox.show(session_id)["status"] == "waiting_input"
     short = request["id"][:8]
-    assert f"{short}: Which colour? (1 Red, 2 Blue)" in sandbox.ok("show", session_id)
+    shown = sandbox.ok("show", session_id)
+    assert f"waiting for an answer       {short}: Which colour? (1 Red, 2 Blue), since" in shown
+    assert "Hi (asks: Which colour?, " in sandbox.ok("ls")
+    assert "Waiting for an answer: not ended yet" in sandbox.ok("export", session_id)
     assert "2. Blue: like water" in sandbox.ok("approvals", short)
     with sandbox.popen("tail", "-f", session_id) as follower:
         assert follower.stdout is not None
@@ -219,7 +222,7 @@ def test_questions_are_asked_in_place(sandbox: Sandbox, command: list[str], term
 def test_top_asks_a_question(sandbox: Sandbox) -> None:
     session_id, _ = launch_asking(sandbox, COLOUR)
     with Terminal(sandbox, "top", columns=140, lines=20) as terminal:
-        terminal.wait_for_screen("asks: AskUserQuestion Which colour?")
+        terminal.wait_for_screen("asks: Which colour?")
         terminal.enter("a")
         terminal.wait_for_screen("2. Blue")
         terminal.enter("Blue\n")
@@ -228,6 +231,15 @@ def test_top_asks_a_question(sandbox: Sandbox) -> None:
         terminal.enter("q")
         assert terminal.wait_for_exit()[0] == 0
     assert all_requests(sandbox)[0]["answers"] == {"Which colour?": ["Blue"]}
+
+
+def test_terminal_shows_that_a_session_waits_for_an_answer(sandbox: Sandbox) -> None:
+    session_id, _ = launch_asking(sandbox, COLOUR)
+    with Terminal(sandbox, "show", session_id, columns=140, lines=30) as terminal:
+        screen = terminal.wait_for_screen("asks: Which colour?")
+        assert any("● waiting for an answer" in line for line in screen)
+    with Terminal(sandbox, "tail", "-f", session_id, columns=140, lines=30) as terminal:
+        terminal.wait_for_screen("waiting for an answer: Which colour? ")
 
 
 def plan_files(sandbox: Sandbox, session_id: str) -> list[str]:
@@ -255,6 +267,10 @@ def test_plan_is_approved(sandbox: Sandbox) -> None:
     session_id, request = launch_planning(sandbox)
     assert (request["kind"], request["questions"], request["answers"]) == ("plan", None, None)
     assert "1. Touch it" in sandbox.ok("approvals", request["id"])
+    assert "Hi (waiting for approval of its plan, " in sandbox.ok("ls")
+    with Terminal(sandbox, "show", session_id, columns=140, lines=30) as terminal:
+        screen = terminal.wait_for_screen("asks to approve its plan: # Plan 1. Touch it")
+        assert any("● waiting for approval of its plan" in line for line in screen)
     refused = sandbox.run("answer", request["id"], "yes")
     assert (refused.returncode, "hldctl approve" in refused.stderr) == (2, True)
     sandbox.ok("approve", request["id"])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from hldctl.cli import output
+from hldctl.cli.render import ignored_settings
 from hldctl.cli.terminal import programs, rich_console
 from hldctl.config import edit as config_file
-from hldctl.config import load, report, schema
+from hldctl.config import load, project, report, schema
+from hldctl.config import trust as config_trust
+from hldctl.config.layers import Ignored
 from hldctl.config.report import Setting, Source
-from hldctl.errors import UnfitEnvironment
+from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.private_files import PRIVATE_DIRECTORY
 from hldctl.sessions.permissions import caller
@@ -26,37 +31,50 @@ _TEXT_IF_UNSET = {
     "prune": "never",
     "max_budget_usd": "no limit",
     "max_running": "no limit",
+    "max_turns": "no limit",
     "timeout": "no limit",
     "idle_timeout": "no limit",
 }
 
 _PERMISSION_KEYS = frozenset(
     {
-        *("permission_mode", "allowed_tools", "approvals", "approval_timeout", "from_session"),
+        *("permission_mode", "allowed_tools", "disallowed_tools", "approvals", "approval_timeout", "from_session"),
         # Commands that hldctl runs for the user, and that may answer permission requests.
         *("on_approval", "on_end"),
+        # They have these keys, too.
+        "profiles",
     }
 )
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, such as `model`, `groups.build` or `prune.keep`.")]
+Directory = Annotated[str, typer.Argument(metavar="DIR", help="The project's directory, or one in it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def command(
     ctx: typer.Context,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Show the settings as a session with this profile gets them.")
+    ] = None,
+    working_dir: Annotated[
+        str,
+        typer.Option("--working-dir", "-C", metavar="DIR", help="The directory of the session, and so the project."),
+    ] = ".",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print an array of objects: `key`, `value`, `source`, `location`.")
+        bool, typer.Option("--json", help="Print an array of objects: `key`, `value`, `source`, `location`, `profile`.")
     ] = False,
 ) -> None:
     """Show the settings and their sources; get, set and edit them.
 
-    The settings in the configuration file are defaults for the options of new sessions; the command line overrides
-    them. `source` is `default`, `file`, `environment`, `found` (found by hldctl itself) or `missing`; `location` is the
-    file, the variable or the path.
+    The settings in the configuration file are defaults for the options of new sessions. A project's .hldctl.toml
+    overrides them, a profile both, and the command line all. `source` is `default`, `file`, `project`, `profile`,
+    `environment`, `found` (found by hldctl itself) or `missing`; `location` is the file, the variable or the path.
     """
     if ctx.invoked_subcommand is not None:
         return
-    settings = report.list_settings()
+    settings, ignored = report.list_settings(working_dir, profile)
+    if ignored is not None:
+        output.print_note(ignored_settings.note(ignored))
     if as_json:
         output.print_json([_object(setting) for setting in settings])
     elif rich_console.can_draw():
@@ -120,11 +138,39 @@ def path() -> None:
     output.print_data(output.escape_at_terminal(str(schema.path())))
 
 
-SUBCOMMANDS = {"get": get, "set": set_, "unset": unset, "edit": edit, "path": path}
+def trust(directory: Directory = ".") -> None:
+    """Trust a project's .hldctl.toml with its present contents.
+
+    Without trust, the file cannot run commands or widen permissions. Read it first. A changed file needs trust again.
+    """
+    _require_right()
+    file = project.find_file(directory)
+    if file is None:
+        raise BadUsage(f"There is no {project.FILE_NAME} in {directory}, nor above it in its repository.")
+    if file.unusable is not None:
+        raise BadUsage(f"{ignored_settings.note(Ignored(file.path, (), file.unusable))}.")
+    file.parse()
+    config_trust.trust(StateDirectory.from_environment(), file)
+
+
+def untrust(directory: Directory = ".") -> None:
+    """Trust a project's .hldctl.toml no longer."""
+    path = project.find_path(directory) or Path(directory).expanduser().resolve() / project.FILE_NAME
+    if not config_trust.untrust(StateDirectory.from_environment(), path):
+        output.print_note(f"{path} is not trusted")
+
+
+SUBCOMMANDS = {"get": get, "set": set_, "unset": unset, "edit": edit, "path": path, "trust": trust, "untrust": untrust}
 
 
 def _object(setting: Setting) -> dict[str, Any]:
-    return {"key": setting.key, "value": setting.value, "source": str(setting.source), "location": setting.location}
+    return {
+        "key": setting.key,
+        "value": setting.value,
+        "source": str(setting.source),
+        "location": setting.location,
+        "profile": setting.profile,
+    }
 
 
 def _cells(setting: Setting) -> tuple[str, str]:
@@ -135,7 +181,10 @@ def _cells(setting: Setting) -> tuple[str, str]:
         value = _TEXT_IF_UNSET.get(setting.key, "none")
     else:
         value = ", ".join(_lines(setting.value)) or ("none" if setting.value == [] else '""')
-    return output.one_line(value), output.one_line(setting.location or str(setting.source))
+    source = setting.location or str(setting.source)
+    if setting.profile is not None:
+        source += f" (profile {setting.profile})"
+    return output.one_line(value), output.one_line(source)
 
 
 def _lines(value: Any) -> list[str]:
@@ -144,8 +193,17 @@ def _lines(value: Any) -> list[str]:
     if isinstance(value, bool):
         return ["true" if value else "false"]
     if isinstance(value, dict):
-        return [f"{name} = {member}" for name, member in value.items()]
+        return [f"{name} = {member}" for name, member in _flat(value)]
     return list(value) if isinstance(value, list) else [str(value)]
+
+
+def _flat(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the members of a table, and those of the tables in it, by name."""
+    for name, member in table.items():
+        if isinstance(member, dict):
+            yield from ((f"{name}.{key}", value) for key, value in _flat(member))
+        else:
+            yield name, member
 
 
 def _require_right(key: str | None = None) -> None:

@@ -38,20 +38,40 @@ def command(
             else "Give the ids of the sessions to stop, or --all."
         )
     state = StateDirectory.from_environment()
-    if turn:
-        for ref in sessions or []:
-            requested = send.request(state, ref, InputKind.INTERRUPT)
-            if not no_wait:
-                send.wait_until_acknowledged(state, requested)
-        return
     with open_database(state):
-        ids = supervisors.running_here_ids() if all_of_them else [lookup.find_session(ref).id for ref in sessions or []]
+        if all_of_them:
+            ids = supervisors.in_turn_here_ids() if turn else supervisors.running_here_ids()
+        else:
+            ids = [lookup.find_session(ref).id for ref in sessions or []]
+    if turn:
+        _interrupt_turns(state, list(dict.fromkeys(ids)), skip_refused=all_of_them, await_each=not no_wait)
+        return
     stopped = interrupt.interrupt_sessions(state, ids, grace_seconds=timeout, await_end=not no_wait)
     for session in stopped:
         output.print_data(f"{session.id} {session.status}{_force_suffix(session)}")
     already_ended = set(ids) - {session.id for session in stopped}
     if already_ended and not all_of_them:
         raise WrongState(f"{' and '.join(sorted(already_ended))}: already ended; nothing to interrupt.")
+
+
+def _interrupt_turns(state: StateDirectory, ids: list[str], *, skip_refused: bool, await_each: bool) -> None:
+    """End the current turn of each session; with `skip_refused`, print a note about one that is ending or opened."""
+    requested = []
+    for session_id in ids:
+        try:
+            requested.append(send.request(state, session_id, InputKind.INTERRUPT))
+        except WrongState as error:
+            if not skip_refused:
+                raise
+            output.print_note(str(error))
+    # All are requested first, so that no session waits for another one.
+    for message in requested if await_each else ():
+        try:
+            send.wait_until_acknowledged(state, message)
+        except WrongState:
+            # Its end is the end of the turn, too.
+            if not skip_refused:
+                raise
 
 
 def _force_suffix(session: Session) -> str:

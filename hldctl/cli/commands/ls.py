@@ -18,8 +18,9 @@ from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.inspect import continuation_tree
-from hldctl.states import Status
+from hldctl.states import ApprovalKind, Status
 from hldctl.store import approvals, json_view
+from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_for_reading
 from hldctl.store.session import Session
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Rows in a table; other formats have no default limit.
 _DEFAULT_ROWS = 50
+# Characters of a question of the model in a pipe.
+_MAX_QUESTION = 60
 
 
 class SortKey(StrEnum):
@@ -236,15 +239,26 @@ def _note_more(sessions: Sequence[Session], max_rows: int, *, is_default: bool) 
 
 
 def _pending_requests() -> dict[str, str]:
-    """Return, for each session with pending requests, the tool and the age of the oldest one."""
+    """Return, for each session with pending requests, what the oldest one asks, and its age."""
     # Oldest last, so that it overwrites the others of its session.
     oldest_last = reversed(approvals.pending_approvals(current_connection()))
     now = time.time()
     texts = {}
     for approval in oldest_last:
-        since = age(now - approval.created_at / 1000)
-        texts[approval.session_id] = f" (waiting for approval: {output.one_line(approval.tool_name)}, {since})"
+        texts[approval.session_id] = f" ({_asked(approval)}, {age(now - approval.created_at / 1000)})"
     return texts
+
+
+def _asked(approval: Approval) -> str:
+    match approval.kind:
+        case ApprovalKind.QUESTION:
+            # Imported here: questions are rare.
+            from hldctl.sessions.inspect.activity import key_argument
+
+            return f"asks: {output.truncate(key_argument(approval.tool_input), _MAX_QUESTION)}"
+        case ApprovalKind.PLAN:
+            return "waiting for approval of its plan"
+    return f"waiting for approval: {output.one_line(approval.tool_name)}"
 
 
 def _print_table(arranged: list[tuple[int, Session]], requests: dict[str, str]) -> None:

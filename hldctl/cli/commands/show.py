@@ -20,6 +20,7 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions.inspect import details, follow
 from hldctl.sessions.inspect.details import SessionDetails
 from hldctl.sessions.inspect.follow import ALL_EVENTS
+from hldctl.states import ApprovalKind
 from hldctl.store import json_view
 from hldctl.store.database import open_for_reading
 from hldctl.store.file_snapshots import SnapshotRow
@@ -152,7 +153,11 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
         _print_line(failure.setting, failed_command(failure))
     for approval in inspection.pending_requests:
         since = age(time.time() - approval.created_at / 1000)
-        _print_line("waiting for approval", f"{pending_request(approval)}, since {since}")
+        is_question = approval.kind is ApprovalKind.QUESTION
+        _print_line(
+            "waiting for an answer" if is_question else "waiting for approval",
+            f"{pending_request(approval)}, since {since}",
+        )
     for message in inspection.undelivered:
         _print_line(undelivered_name(inspection.session), output.truncate(message.text, _MAX_LENGTH))
     for task in fields["background_tasks"] or ():

@@ -42,6 +42,8 @@ def _all_candidates(context: CompletionContext) -> Iterator[Candidate]:
             yield from map(Candidate, choices)
         case Kind.GROUP:
             yield from _groups()
+        case Kind.PROFILE:
+            yield from _profiles()
         case Kind.NAME | Kind.REQUEST | Kind.TOOL:
             yield from _database_candidates(context.takes)
         case session_filter:
@@ -53,6 +55,13 @@ def _groups() -> Iterator[Candidate]:
 
     for name, slots in schema.load().groups.items():
         yield Candidate(name, f"{slots} at once")
+
+
+def _profiles() -> Iterator[Candidate]:
+    from hldctl.config import layers, schema
+
+    for name, profile in layers.find_profiles(schema.load(), ".").items():
+        yield Candidate(name, ", ".join(profile.values))
 
 
 def _database_candidates(kind: str) -> Iterator[Candidate]:

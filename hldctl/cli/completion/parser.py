@@ -15,6 +15,7 @@ class Kind(StrEnum):
     REQUEST = "request"
     NAME = "name"
     GROUP = "group"
+    PROFILE = "profile"
     TOOL = "tool"
     FILE = "file"
     DIRECTORY = "directory"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hldctl.claude.usage import Spending, Tokens
 from hldctl.cli.export.transcript import Block, BlockEnd, Transcript, permission
 from hldctl.cli.output import escape_control_chars, one_line, truncate
+from hldctl.cli.render.asking import waiting_text
 from hldctl.cli.render.events import tool_calls
 from hldctl.cli.render.format import Timestamp, clock
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
@@ -20,7 +21,7 @@ from hldctl.sessions.inspect import costs, outline
 from hldctl.sessions.inspect.costs import Costs
 from hldctl.sessions.inspect.details import SessionDetails
 from hldctl.sessions.inspect.outline import Outline
-from hldctl.states import Status
+from hldctl.states import ApprovalStatus, Status
 from hldctl.store import approvals, events
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
@@ -116,7 +117,7 @@ def build_document(state: StateDirectory, inspection: SessionDetails) -> Documen
         id=session.id,
         name=one_line(session.name or ""),
         status=status,
-        status_text=_status_text(session),
+        status_text=_status_text(session, requests),
         has_ended=status.has_ended,
         exported_at=Timestamp(current_time_ms()),
         prompt=_prompt(session),
@@ -151,10 +152,11 @@ def _failed_calls(session: Session, session_outline: Outline) -> Iterator[tuple[
             yield line.sequence, f"{tool_calls.name(call)}: {tool_calls.argument(call, session.working_dir)}"
 
 
-def _status_text(session: Session) -> str:
+def _status_text(session: Session, requests: list[Approval]) -> str:
     status = Status(session.status)
     if not status.has_ended:
-        status_name = "waiting for permission" if status is Status.WAITING_INPUT else str(status)
+        asked = [request.tool_name for request in requests if request.status == ApprovalStatus.PENDING]
+        status_name = waiting_text(asked) if status is Status.WAITING_INPUT else str(status)
         return f"{status_name.capitalize()}: not ended yet"
     reason_text = f": {reason}" if (reason := ending(session)) else ""
     return f"{str(status).capitalize()} after {clock((run_time_ms(session) or 0) / 1000)}{reason_text}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hldctl.cli.output import one_line
+from hldctl.cli.render.asking import asking_text
 from hldctl.cli.render.format import clock
 from hldctl.sessions.inspect.activity import Activity, ActivityKind, BackgroundTask
 from hldctl.states import TaskKind, WaitReason
@@ -25,7 +26,7 @@ def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
         case ActivityKind.CHECKING:
             return f"check: {one_line(activity.argument)}", elapsed
         case ActivityKind.WAITING:
-            return f"asks: {_call(activity)}", elapsed
+            return one_line(asking_text(activity.tool, activity.argument)) + _others(activity), elapsed
         case ActivityKind.QUEUED:
             return _queue_text(activity), ""
         case ActivityKind.RESTARTING:
@@ -60,8 +61,11 @@ def _in_background(activity: Activity) -> str:
 
 
 def _call(activity: Activity) -> str:
-    others = f" (+{activity.more_count})" if activity.more_count else ""
-    return one_line(f"{activity.tool} {activity.argument}") + others
+    return one_line(f"{activity.tool} {activity.argument}") + _others(activity)
+
+
+def _others(activity: Activity) -> str:
+    return f" (+{activity.more_count})" if activity.more_count else ""
 
 
 def _queue_text(activity: Activity) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 from hldctl.cli.output import one_line, truncate
 from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
 from hldctl.cli.render.activity import describe_activity
+from hldctl.cli.render.asking import waiting_text
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, context_style, ending
@@ -75,7 +76,8 @@ def _header(page: Page, now: float, width: int) -> Iterator[Text]:
     session = page.inspection.session
     yield Text(truncate(session.title or session.summary, 2 * width - 2), "bold")
     status = Status(session.status)
-    word = "waiting for permission" if status is Status.WAITING_INPUT else str(status)
+    asked = [request.tool_name for request in page.inspection.pending_requests]
+    word = waiting_text(asked) if status is Status.WAITING_INPUT else str(status)
     name = f"  {one_line(session.name)}" if session.name else ""
     yield Text.assemble(
         (session.id[:8], "cyan"), (name, "cyan"), "  ", (f"● {word}", STYLES[status]), _times(session, now)

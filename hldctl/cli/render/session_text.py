@@ -47,6 +47,7 @@ def _limits(session: Session) -> list[str]:
 
 def _unattended(session: Session) -> list[str]:
     return [
+        *([f"profile {session.profile}"] if session.profile is not None else []),
         *([f"group {session.group_name}"] if session.group_name is not None else []),
         *([f"retries {session.retries}"] if session.retries else []),
         *(["waits for usage limits to reset"] if session.wait_for_reset else []),

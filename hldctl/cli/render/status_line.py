@@ -9,13 +9,13 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from hldctl.cli.output import escape_control_chars
-from hldctl.cli.render import ending, run_time
+from hldctl.cli.render import asking, ending, run_time
 from hldctl.cli.render.activity import describe_tasks
 from hldctl.cli.render.events import tool_calls
 from hldctl.cli.render.format import format_duration
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import background_tasks
-from hldctl.states import Status
+from hldctl.states import ASKING_TOOLS, Status
 from hldctl.store.events import Event
 from hldctl.store.session import Session
 
@@ -33,7 +33,6 @@ _STATUS_TEXTS = {
     Status.QUEUED: "queued",
     Status.STARTING: "starting",
     Status.INTERRUPTING: "interrupting",
-    Status.WAITING_INPUT: "waiting for permission",
     Status.IDLE: "waiting for a message",
 }
 
@@ -44,7 +43,9 @@ def rows(session: Session, calls: Sequence[Event], draft: str, turns: int, width
     """Return the end of the text being written, running calls if there are several, and the status line."""
     result = [Text(), *_draft(draft, width)] if draft else []
     if len(calls) > 1:
-        result += [Text.assemble("  ", _call(call, session, width - 3)) for call in calls[-_MAX_CALLS:]]
+        result += [
+            Text.assemble("  ", _call(call, tool_calls.name(call), session, width - 3)) for call in calls[-_MAX_CALLS:]
+        ]
     return [*result, _progress(session, calls, draft, turns, width)]
 
 
@@ -69,16 +70,20 @@ def _progress(session: Session, calls: Sequence[Event], draft: str, turns: int, 
     sign = _SPINNER[int(elapsed_ms / 1000) % len(_SPINNER)]
     line = Text.assemble((f"{sign} ", style), (f"{format_duration(elapsed_ms)}  ", "bold"))
     end = Text("".join(f" · {number}" for number in ending.numbers(session, turns)), "dim")
-    if status in _STATUS_TEXTS:
-        line.append(_STATUS_TEXTS[status], style)
+    # Without a word for the status, the line says what the model does.
+    word = asking.waiting_text(call.tool_name for call in calls) if status is Status.WAITING_INPUT else ""
+    word = word or _STATUS_TEXTS.get(status, "")
+    line.append(word, style)
     waiting = _waiting_text(session) if status is Status.RUNNING else ""
     if waiting:
         line.append(waiting)
     elif len(calls) == 1 and status in (Status.RUNNING, Status.WAITING_INPUT):
-        line.append(": " if status in _STATUS_TEXTS else "", style)
+        # The word says that it is a question or a plan.
+        name = "" if word and calls[0].tool_name in ASKING_TOOLS else tool_calls.name(calls[0])
         # A long command is truncated in favour of the numbers.
-        line.append_text(_call(calls[0], session, width - 1 - line.cell_len - end.cell_len))
-    elif status not in _STATUS_TEXTS:
+        call = _call(calls[0], name, session, width - 1 - line.cell_len - 2 * bool(word) - end.cell_len)
+        line.append(": " if word and not call.plain.startswith(" ") else "", style).append_text(call)
+    elif not word:
         doing = f"{len(calls)} calls" if calls else "writing" if draft else "thinking"
         line.append(doing + _other_tasks(session))
     return line.append_text(end)
@@ -109,9 +114,9 @@ def _draft(draft: str, width: int) -> list[Text]:
     return list(text.wrap(Console(width=width), width))[-_DRAFT_LINES:]
 
 
-def _call(call: Event, session: Session, room: int) -> Text:
+def _call(call: Event, name: str, session: Session, room: int) -> Text:
     """Return the name, argument and duration of a call; only the argument is truncated."""
-    name, took = tool_calls.name(call), format_duration(time.time() * 1000 - call.created_at)
+    took = format_duration(time.time() * 1000 - call.created_at)
     argument = Text(tool_calls.argument(call, session.working_dir))
     argument.truncate(max(_MIN_ARGUMENT_WIDTH, room - cell_len(name) - len(took) - 2), overflow="ellipsis")
-    return Text.assemble((name, "bold"), " " if argument else "", argument, (f" {took}", "dim"))
+    return Text.assemble((name, "bold"), " " if name and argument else "", argument, (f" {took}", "dim"))

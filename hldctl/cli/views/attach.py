@@ -134,6 +134,11 @@ def _warn(launched: LaunchResult) -> None:
         output.print_note(f"skipped: session {launched.session_id} is already running")
     if launched.waiting_for is not None and not launched.replaces:
         output.print_note(f"queued: the session starts when {_OBSTACLE_ENDS[launched.waiting_for]}")
+    if launched.ignored is not None:
+        # Imported here: few sessions need it.
+        from hldctl.cli.render import ignored_settings
+
+        output.print_note(ignored_settings.note(launched.ignored))
     if launched.sharing:
         others = ", ".join(session_id[:8] for session_id in launched.sharing)
         output.print_note(

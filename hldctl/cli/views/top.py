@@ -211,7 +211,7 @@ class TopScreen:
     def _approval_question(self, *, allows: bool) -> _Question | None:
         selected = self._doing.get(self._selected or "")
         if selected is None or selected.approval_id is None:
-            self._message = "this session is not waiting for permission"
+            self._message = "this session does not ask for anything"
             return None
         request = approvals.get(current_connection(), selected.approval_id)
         if request is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.projects import write_project
 from tests.helpers.sandbox import Sandbox
 from tests.helpers.terminal import Terminal
 
@@ -64,9 +65,16 @@ def test_config_shows_each_setting_and_its_source(sandbox: Sandbox) -> None:
         "value": 1,
         "source": "file",
         "location": str(config_path(sandbox)),
+        "profile": None,
     }
     assert (settings["groups.review"]["value"], settings["prune.keep"]["source"]) == (2, "file")
-    assert settings["model"] == {"key": "model", "value": None, "source": "default", "location": None}
+    assert settings["model"] == {
+        "key": "model",
+        "value": None,
+        "source": "default",
+        "location": None,
+        "profile": None,
+    }
     assert (settings["fail_on_denial"]["value"], settings["fail_on_denial"]["source"]) == (False, "default")
     home, claude = settings["state_directory"], settings["claude"]
     assert (home["value"], home["source"], home["location"]) == (str(sandbox.state.root), "environment", "HLDCTL_HOME")
@@ -178,6 +186,62 @@ def test_concurrent_changes_are_all_kept(sandbox: Sandbox) -> None:
     assert json.loads(sandbox.ok("config", "get", "groups", "--json")) == {f"g{n}": n for n in range(1, 7)}
 
 
+PROFILES = """\
+model = "sonnet"
+
+# Reads only.
+[profiles.review]
+model = "opus"  # the best
+"""
+
+
+def test_profiles_are_set_one_key_at_a_time(sandbox: Sandbox) -> None:
+    sandbox.configure(PROFILES)
+    sandbox.ok("config", "set", "profiles.review.timeout", "2h")
+    sandbox.ok("config", "set", "profiles.v1.2.retries", "3")
+    assert config_path(sandbox).read_text() == PROFILES + 'timeout = "2h"\n\n[profiles."v1.2"]\nretries = 3\n'
+    profiles = {"review": {"model": "opus", "timeout": "2h"}, "v1.2": {"retries": 3}}
+    assert json.loads(sandbox.ok("config", "get", "profiles", "--json")) == profiles
+    assert sandbox.ok("config", "get", "profiles") == "review.model = opus\nreview.timeout = 2h\nv1.2.retries = 3\n"
+    assert sandbox.ok("config", "get", "profiles.review") == "model = opus\ntimeout = 2h\n"
+    assert sandbox.ok("config", "get", "profiles.v1.2.retries") == "3\n"
+    assert sandbox.ok("config", "get", "profiles.none.retries") == sandbox.ok("config", "get", "profiles.none") == ""
+    sandbox.ok("config", "unset", "profiles.review.timeout")
+    sandbox.ok("config", "unset", "profiles.v1.2")
+    assert config_path(sandbox).read_text().rstrip("\n") == PROFILES.rstrip("\n")
+    assert "is not in" in sandbox.run("config", "unset", "profiles.v1.2").stderr
+
+
+def test_mistakes_in_profiles_are_named(sandbox: Sandbox) -> None:
+    sandbox.configure("[profiles.review]\nmodle = 'opus'\n")
+    expected = f"hldctl: {config_path(sandbox)}: the profile 'review': unknown key 'modle'; did you mean model?\n"
+    assert run_rejected(sandbox) == expected
+    (doctor,) = (line for line in sandbox.run("doctor").stdout.splitlines() if " configuration: " in line)
+    assert "unknown key 'modle'" in doctor
+    sandbox.configure("")
+    assert "did you mean timeout?" in run_rejected(sandbox, "set", "profiles.review.timeuot", "2h")
+    assert "is not a duration" in run_rejected(sandbox, "set", "profiles.review.timeout", "soon")
+    assert "cannot name a profile" in run_rejected(sandbox, "set", "profiles.a b.timeout", "2h")
+    assert "the profiles are" not in run_rejected(sandbox, "--profile", "review")
+
+
+def test_config_shows_which_file_or_profile_decides(sandbox: Sandbox) -> None:
+    sandbox.configure(PROFILES + 'timeout = "2h"\n')
+    project = write_project(sandbox.work, "timeout = '1h'\nretries = 2\n[profiles.fast]\nmodel = 'haiku'\n")
+    shown = {each["key"]: each for each in json.loads(sandbox.ok("config", "--json", "--profile", "review"))}
+    own = str(config_path(sandbox))
+    assert [tuple(shown[key].values())[1:] for key in ("model", "timeout", "retries", "on_end")] == [
+        ("opus", "profile", own, "review"),
+        ("2h", "profile", own, "review"),
+        (2, "project", str(project), None),
+        (None, "default", None, None),
+    ]
+    assert (shown["profiles.fast.model"]["source"], shown["profiles.review.model"]["source"]) == ("project", "file")
+    rows = {row.split()[0]: row for row in sandbox.ok("config", "--profile", "review").splitlines()}
+    assert rows["model"].endswith(f"{own} (profile review)")
+    assert rows["retries"].endswith(str(project))
+
+
 def test_broken_file_is_reported_and_can_be_edited(sandbox: Sandbox) -> None:
     sandbox.configure("retries = [")
     for arguments in ([], ["--json"], ["get", "model"], ["set", "model", "opus"], ["unset", "model"]):
@@ -208,7 +272,7 @@ def test_edit_keeps_an_invalid_file(sandbox: Sandbox) -> None:
 
 
 def test_each_subcommand_has_help(sandbox: Sandbox) -> None:
-    for name in ("get", "set", "unset", "edit", "path"):
+    for name in ("get", "set", "unset", "edit", "path", "trust", "untrust"):
         assert f"Usage: hldctl config {name}" in sandbox.ok("config", name, "--help")
     assert "there is no command 'config sett'. Did you mean 'set'?" in run_rejected(sandbox, "sett")
 

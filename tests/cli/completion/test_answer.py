@@ -11,6 +11,7 @@ import pytest
 
 from hldctl.cli.app import COMMANDS
 from hldctl.config import schema
+from tests.helpers.projects import write_project
 from tests.helpers.sandbox import Sandbox, eventually
 
 
@@ -118,12 +119,20 @@ def test_choices_groups_commands_and_options_are_offered(sandbox: Sandbox) -> No
         assert completions(sandbox, *words) == []
 
 
+def test_profiles_are_offered_with_their_keys(sandbox: Sandbox) -> None:
+    sandbox.configure("[profiles.review]\nmodel = 'opus'\nretries = 1\n")
+    write_project(sandbox.work, "[profiles.fix]\n")
+    for command in ("launch", "continue", "config"):
+        assert completions(sandbox, command, "--profile", "") == ["fix", "review\tmodel, retries"]
+
+
 def test_config_subcommands_keys_and_values_are_offered(sandbox: Sandbox) -> None:
-    assert values(sandbox, "config", "") == ["get", "set", "unset", "edit", "path"]
+    assert values(sandbox, "config", "") == ["get", "set", "unset", "edit", "path", "trust", "untrust"]
     assert completions(sandbox, "config", "p") == [
         "path\tPrint the path of the configuration file, even if it does not exist"
     ]
-    assert values(sandbox, "config", "--") == values(sandbox, "config", "get", "--") == ["--json", "--help"]
+    assert values(sandbox, "config", "--") == ["--profile", "--working-dir", "--json", "--help"]
+    assert values(sandbox, "config", "get", "--") == ["--json", "--help"]
     assert values(sandbox, "config", "get", "--json", "--") == values(sandbox, "config", "set", "--") == ["--help"]
     for command in ("get", "set", "unset"):
         assert values(sandbox, "config", command, "") == list(schema.KEYS)
@@ -177,7 +186,8 @@ def test_completion_is_silent_if_the_state_is_broken(sandbox: Sandbox, prepare: 
     prepare(sandbox)
     sandbox.configure("groups = [")
     before = sorted(sandbox.root.rglob("*"))
-    for words in (["show", ""], ["approve", ""], ["launch", "--name", ""], ["launch", "--group", ""]):
+    options = (["launch", "--name", ""], ["launch", "--group", ""], ["launch", "--profile", ""])
+    for words in (["show", ""], ["approve", ""], *options):
         assert completions(sandbox, *words) == []
     assert sorted(sandbox.root.rglob("*")) == before
 

@@ -53,7 +53,7 @@ def test_top_lists_sessions_and_its_keys_act_on_them(sandbox: Sandbox) -> None:
         assert sandbox.wait_for_end(asks)["result_content"] == "Done."
         eventually(lambda: not any(asks[:8] in line for line in terminal.screen()), "it to leave the screen")
         terminal.enter("a")
-        terminal.wait_for_screen("this session is not waiting for permission")
+        terminal.wait_for_screen("this session does not ask for anything")
         terminal.enter("f")
         terminal.wait_for_screen("▌ watch the build")
         terminal.enter("\x03")
