@@ -140,6 +140,7 @@ def test_results_and_titles_are_put_into_the_query(sandbox: Sandbox) -> None:
     assert sent in json.dumps(sandbox.server.requests[-1]["messages"])
     assert sandbox.events(then)[0]["content"] == query
     assert sent in sandbox.ok("show", then)
+    assert "> then Done. A build" in sandbox.ok("export", then)
 
 
 def test_long_result_is_handed_over_as_a_file_that_may_be_read(sandbox: Sandbox) -> None:

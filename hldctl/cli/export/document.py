@@ -120,7 +120,7 @@ def build_document(state: StateDirectory, inspection: SessionDetails) -> Documen
         status_text=_status_text(session, requests),
         has_ended=status.has_ended,
         exported_at=Timestamp(current_time_ms()),
-        prompt=_prompt(session),
+        prompt=inspection.sent_query or _prompt(session),
         result=_result(session),
         error=escape_control_chars(session.error_message or ""),
         numbers=list(_numbers(session, session_outline)),
