@@ -38,6 +38,8 @@ class EndReason(StrEnum):
     IDLE_TIMEOUT = "idle_timeout"
     KILLED = "killed"
     LOST = "lost"
+    AUTH = "auth"
+    """The login was refused, or has no credit."""
 
 
 class Source(StrEnum):
@@ -63,6 +65,19 @@ class WaitReason(StrEnum):
 
     NAME = "name"
     SLOT = "slot"
+    LIMIT = "limit"
+    """The usage limit of its account."""
+    LOGIN = "login"
+    """A login of its account that works."""
+
+
+class GateKind(StrEnum):
+    """Why an account is closed: the API refuses its requests."""
+
+    USAGE = "usage"
+    """A usage limit is reached."""
+    AUTH = "auth"
+    """The login is refused, or has no credit."""
 
 
 class ApprovalStatus(StrEnum):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hldctl import durations
 from hldctl.errors import BadUsage
 from hldctl.settings.claude import ClaudeOptions
 from hldctl.settings.option import options
@@ -38,6 +39,10 @@ def _is_prune_table(value: Any) -> bool:
     return type(value.get("older_than", "")) is str and type(keep) is int and keep >= 0
 
 
+def _is_limits_table(value: Any) -> bool:
+    return type(value) is dict and value.keys() == {"spread"} and type(value["spread"]) is str
+
+
 OPTIONS = {
     option.name: (part, option)
     for part in (ClaudeOptions, Permissions, RunPolicy)
@@ -63,6 +68,13 @@ KEYS = {
         lambda value: type(value) is dict and all(map(_is_count, value.values())),
         "nightly = 1\nreviews = 2",
     ),
+    "limits": Key(
+        "What happens after a usage limit: the sessions that have waited for its reset start one by one, and `spread` "
+        "is the time between two of them, 30s without this key.",
+        'a table with spread, a text such as "30s"',
+        _is_limits_table,
+        'spread = "1m"',
+    ),
     "prune": Key(
         "What is deleted once a day, when a session is launched, as `hldctl prune` would: `older_than` is its "
         "--older-than, with a unit, and `keep` its --keep. Without it, nothing is deleted.",
@@ -71,7 +83,9 @@ KEYS = {
         'older_than = "30d"\nkeep = 100',
     ),
 }
-TABLES = ("groups", "prune")
+TABLES = ("groups", "limits", "prune")
+
+_DEFAULT_SPREAD_MS = 30_000
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,12 @@ class Configuration:
     def groups(self) -> dict[str, int]:
         """The number of sessions that may run at once, by group."""
         return dict(self.values.get("groups", {}))
+
+    @property
+    def spread_ms(self) -> int:
+        """The time between two starts after a usage limit; raise BadUsage if it cannot be parsed."""
+        spread = self.values.get("limits", {}).get("spread")
+        return _DEFAULT_SPREAD_MS if spread is None else int(durations.parse_seconds(spread) * 1000)
 
     @property
     def prune(self) -> dict[str, Any] | None:

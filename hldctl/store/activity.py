@@ -9,7 +9,7 @@ from hldctl.store.connection import execute
 
 LIVE = (
     "SELECT id, name, group_name, status, pid, created_at, started_at, interrupt_requested_at, retries, turn_ended_at,"
-    " waiting_for, restarts, background_tasks"
+    " waiting_for, limit_until, restarts, background_tasks"
     " FROM sessions WHERE completed_at IS NULL ORDER BY created_at, rowid"
 )
 
@@ -52,6 +52,7 @@ class RunningSession(NamedTuple):
     retries: int
     turn_ended_at: int | None
     waiting_for: str | None
+    limit_until: int | None
     restarts: list[dict[str, Any]]
     background_tasks: list[dict[str, Any]]
 

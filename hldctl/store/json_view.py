@@ -34,6 +34,7 @@ _TIMES = frozenset(
         "timestamp",
         "started_at",
         "delivered_at",
+        "limit_until",
     },
 )
 

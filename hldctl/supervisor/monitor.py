@@ -13,8 +13,11 @@ from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import ensure_exists, touch
 from hldctl.protocol.interrupt import GRACE_SECONDS
 from hldctl.protocol.restart import Restart, load_restarts
-from hldctl.states import EndReason
+from hldctl.states import EndReason, GateKind
 from hldctl.store import messages, sessions
+from hldctl.store.admission import limits
+from hldctl.store.admission.limits import account_of
+from hldctl.store.connection import transaction
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import retry_policy
@@ -24,6 +27,8 @@ from hldctl.supervisor.hooks.pending_hooks import expire_abandoned, waiting_hook
 from hldctl.supervisor.input_pipe import InputPipe
 from hldctl.supervisor.message_sender import MessageSender
 from hldctl.supervisor.outcome import decide
+from hldctl.supervisor.queue.gate import GateWatcher
+from hldctl.supervisor.queue.wake import wake_next
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.supervisor.retry_loop import retry_until_success
 from hldctl.supervisor.termination import StopSequence, descendants, end_descendants, reap
@@ -81,6 +86,7 @@ class ProcessMonitor:
     def _wait_for_exit(self, on_caught_up: Callable[[], None]) -> Exit:
         self._record_process()
         self._start_timeouts()
+        self._gate = GateWatcher(self._state, self._session())
         with closing(self._open_ingester()) as ingester, closing(self._take_pipe()) as pipe:
             self._sender = MessageSender(self._state, self._session(), pipe, is_new=self._is_pipe_new)
             self._orphaned_requests = OrphanedRequests(self._session_id, self._process)
@@ -106,10 +112,12 @@ class ProcessMonitor:
             ingester.catch_up()
             if exit is not None:
                 ingester.finish()
+                self._gate.look(ingester.state)
                 self._handle_requests()
                 return exit
             self._handle_requests()
             self._expire_hooks()
+            self._gate.look(ingester.state)
             on_caught_up()
             if self._interrupt is None:
                 self._answer_orphaned_requests(ingester)
@@ -220,7 +228,9 @@ class ProcessMonitor:
             signalled=self._stop.has_signalled,
             policy=session,
         )
-        restart = retry_policy.next_restart(session, ending, state, exit, current_time_ms())
+        gate = limits.find(account_of(session.id, session.account))
+        limit_until = gate.until if gate is not None and state.refusal is GateKind.USAGE else None
+        restart = retry_policy.next_restart(session, ending, state, exit, current_time_ms(), limit_until)
         # Processes that Claude Code left running belong to the user after a normal end; after another they are killed.
         if restart is not None or ending.reason in _ABNORMAL_REASONS:
             end_descendants(self._process, self._session_id)
@@ -236,11 +246,16 @@ class ProcessMonitor:
     def _record_restart(self, session: Session, restart: Restart) -> None:
         self._terminate_last_line()
         restarts = [*load_restarts(session), restart]
-        sessions.mark_restarting(self._session_id, [item.as_json() for item in restarts], current_time_ms())
+        account = account_of(session.id, session.account)
+        with transaction():
+            sessions.mark_restarting(self._session_id, [item.as_json() for item in restarts], current_time_ms())
+            limits.hold(self._session_id, account)
         session_record.save_current(self._session_id, self._files)
         with closing(self._open_ingester()) as ingester:
             ingester.catch_up()
         touch(self._files.change_signal)
+        # If it was the probe of its account, another session is.
+        wake_next(self._state, account)
 
     def _terminate_last_line(self) -> None:
         """Add a newline if a crash has cut off the last line, so that it is not joined with the next run's output."""

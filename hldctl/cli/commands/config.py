@@ -24,6 +24,7 @@ _TEXT_IF_UNSET = {
     "model": "Claude Code's own",
     "permission_mode": "Claude Code's own",
     "prune": "never",
+    "limits": "spread = 30s",
     "max_budget_usd": "no limit",
     "max_running": "no limit",
     "timeout": "no limit",

@@ -58,7 +58,7 @@ class Activity(NamedTuple):
     name: str | None = None
     """The name that a queued session waits for; None if it waits for something else."""
     waiting_for: WaitReason | None = None
-    """What a queued session waits for."""
+    """What a queued session, or one that will be restarted, waits for."""
     ahead_count: int = 0
     """The number of sessions ahead of it in the queue."""
     note: str = ""
@@ -119,7 +119,13 @@ def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession]) 
             ActivityKind.QUEUED, session.created_at, name=session.name, waiting_for=reason, ahead_count=ahead_count
         )
     ahead_count = sum(other.status == Status.QUEUED for other in earlier)
-    return Activity(ActivityKind.QUEUED, session.created_at, waiting_for=reason, ahead_count=ahead_count)
+    return Activity(
+        ActivityKind.QUEUED,
+        session.created_at,
+        until_ms=session.limit_until,
+        waiting_for=reason,
+        ahead_count=ahead_count,
+    )
 
 
 def _activity(
@@ -160,7 +166,15 @@ def _start_activity(session: RunningSession) -> Activity:
     if not session.restarts:
         return Activity(ActivityKind.STARTING, session.created_at)
     restart = session.restarts[-1]
-    return Activity(ActivityKind.RESTARTING, restart["at"], until_ms=restart["due"], note=restart["reason"])
+    if session.waiting_for is None:
+        return Activity(ActivityKind.RESTARTING, restart["at"], until_ms=restart["due"], note=restart["reason"])
+    return Activity(
+        ActivityKind.RESTARTING,
+        restart["at"],
+        until_ms=session.limit_until,
+        waiting_for=WaitReason(session.waiting_for),
+        note=restart["reason"],
+    )
 
 
 def _model_activity(session: RunningSession, last: LastEvent | None) -> Activity:
