@@ -77,12 +77,12 @@ def admit(
         entry = Entry(*place, row["account"])
         turns = Turns(gates, others, now)
         gate = turns.gate(entry)
-        is_probe = gate is not None and turns.may_probe_login(gate, is_attended=is_attended)
+        if gate is not None and turns.may_probe_login(gate, is_attended=is_attended):
+            turns.login_probe = entry.id
         if gate is not None and _is_over(gate, turns, now):
             limits.delete(gate.account)
             gate = None
-        in_turn = turns if gate is not None and not is_probe else None
-        obstacle = find_obstacles([*others, entry], rules, in_turn)[entry.id]
+        obstacle = find_obstacles([*others, entry], rules, turns if gate is not None else None)[entry.id]
         status = Status.STARTING if obstacle is None else Status.QUEUED
         until = gate.until if gate is not None and obstacle in (WaitReason.LIMIT, WaitReason.LOGIN) else None
         admitted: dict[str, Any] = {"waiting_for": obstacle, "limit_until": until}

@@ -25,6 +25,8 @@ class Turns:
         self._now = now
         self._working = {entry.id for entry in live if entry.status != Status.QUEUED} if gates else set[str]()
         self._next: dict[str, str] = {}
+        self.login_probe: str | None = None
+        """A new session that tries a refused login."""
         self.starting: set[str] = set()
         """The sessions that may start now, of those that have taken a turn, and of the restarts that are due."""
 
@@ -48,8 +50,8 @@ class Turns:
             if entry.restart_due is None or entry.restart_due <= self._now:
                 self.starting.add(entry.id)
             return None
-        if gate.probe == entry.id:
-            # A new supervisor starts it again.
+        if entry.id in (gate.probe, self.login_probe):
+            # The probe may have got a new supervisor, which starts it again.
             self.starting.add(entry.id)
             return None
         if gate.account not in self._next and self._is_ready(entry, gate):
