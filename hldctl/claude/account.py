@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _CLOUD_PREFIX = "CLAUDE_CODE_USE_"
-# What tells two accounts of one cloud provider apart; none of it is a secret.
+# What distinguishes two accounts of one cloud provider; none of it is a secret.
 _CLOUD_NAMES = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "ANTHROPIC_VERTEX_PROJECT_ID", "ANTHROPIC_FOUNDRY_RESOURCE")
 # In the order in which Claude Code prefers them (2.1.332).
 _SECRETS = (
@@ -15,7 +15,7 @@ _SECRETS = (
     ("ANTHROPIC_API_KEY", "API key"),
     ("CLAUDE_CODE_OAUTH_TOKEN", "OAuth token"),
 )
-# Enough to tell the keys of one user apart. A key has more than 200 random bits, so that 32 bits of its hash exclude
+# Enough to distinguish the keys of one user. A key has more than 200 random bits, so that 32 bits of its hash exclude
 # too few of the others to find it. Without the hash, two keys used side by side would be held by one another's limits.
 _FINGERPRINT_LENGTH = 8
 

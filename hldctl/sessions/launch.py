@@ -183,7 +183,9 @@ def new_request(query: str, claude_path: str, umask: int, chosen: ClaudeSettings
 def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> LaunchResult:
     """Start a supervisor for the request, and the daily prune if it is due."""
     try:
-        report = supervisors.launch(state, replace(request, account=_account(state, request)))
+        # Without any login, this command waits for the first reply.
+        is_attended = request.is_attended or _doubt(request) is Doubt.LOGIN
+        report = supervisors.launch(state, replace(request, account=_account(state, request), is_attended=is_attended))
     finally:
         # Also if a full disk prevents the launch: after pruning, the next one may have room.
         auto_prune.start_if_due(state, pruning)

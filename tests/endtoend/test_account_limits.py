@@ -172,6 +172,12 @@ def test_doctor_lets_one_session_try_a_refused_login(sandbox: Sandbox) -> None:
     assert gates(sandbox) == []
 
 
+def test_launch_without_a_login_fails_each_time(sandbox: Sandbox) -> None:
+    for _ in range(2):
+        launched = sandbox.run("launch", "Hello")
+        assert (launched.returncode, "claude auth login" in launched.stderr) == (5, True)
+
+
 def test_launch_that_somebody_waits_for_tries_a_refused_login(sandbox: Sandbox) -> None:
     sandbox.serve_script("[Refused]\nfail 401 Expired\n\n[Fine]\nsay Done.")
     sandbox.wait_for_end(sandbox.launch("Refused"))
