@@ -42,6 +42,8 @@ class EndReason(StrEnum):
     """A session that it was to start after has failed, was interrupted, or was deleted."""
     CHECK_FAILED = "check_failed"
     STALLED = "stalled"
+    AUTH = "auth"
+    """The login was refused, or has no credit."""
 
 
 class Source(StrEnum):
@@ -69,6 +71,19 @@ class WaitReason(StrEnum):
     """The sessions that it is to start after."""
     NAME = "name"
     SLOT = "slot"
+    LIMIT = "limit"
+    """The usage limit of its account."""
+    LOGIN = "login"
+    """A login of its account that works."""
+
+
+class GateKind(StrEnum):
+    """Why an account is closed: the API refuses its requests."""
+
+    USAGE = "usage"
+    """A usage limit is reached."""
+    AUTH = "auth"
+    """The login is refused, or has no credit."""
 
 
 class Condition(StrEnum):

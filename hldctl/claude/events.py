@@ -357,9 +357,14 @@ def rate_limit_note(event: JsonObject) -> str | None:
     return None if status in (None, "allowed") else f"Rate limit: {status}"
 
 
+def is_limit_reached(event: JsonObject) -> bool:
+    """Return whether a `rate_limit_event` says that requests are refused."""
+    return _status(event) == "rejected"
+
+
 def limit_resets_at(event: JsonObject) -> int | None:
     """Return when the limit resets, in milliseconds since 1970; None unless requests are refused until then."""
-    if _status(event) != "rejected":
+    if not is_limit_reached(event):
         return None
     limit = _limit(event)
     timestamp = whole_number(limit.get("resetsAt")) or whole_number(limit.get("resets_at"))

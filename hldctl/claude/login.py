@@ -14,6 +14,11 @@ ADVICE = (
 _LOGIN_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 _SERVICE_PREFIX = "CLAUDE_CODE_USE_"
 _TUI_COMMAND = "Please run /login"
+# What Claude Code calls the errors that only a person can resolve, at the login or the plan (2.1.332).
+_AUTH_ERRORS = frozenset(
+    {"authentication_failed", "billing_error", "oauth_org_not_allowed", "account_on_hold", "verification_required"}
+)
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 
 
 def has_login_traces(environment: Mapping[str, str]) -> bool:
@@ -36,6 +41,24 @@ def has_login_traces(environment: Mapping[str, str]) -> bool:
 def explain_missing_login(result: str) -> str:
     """Return Claude Code's message with advice for a shell in place of the command of its interactive program."""
     return f"{result.partition(_TUI_COMMAND)[0].rstrip(' ·.')}. {ADVICE}"
+
+
+def is_login_refused(error: str | None, api_error_status: int | None, result: str | None) -> bool:
+    """Return whether a run failed because the account's login is refused, or has no credit.
+
+    `error` is Claude Code's name of the error. It says `authentication_failed` for each 403 too, although that can
+    concern this request only, such as its model: then the login must be named.
+    """
+    if api_error_status == _FORBIDDEN:
+        return "OAuth" in (result or "") or "log in" in (result or "")
+    return error in _AUTH_ERRORS or api_error_status == _UNAUTHORIZED or is_login_missing(result, api_error_status)
+
+
+def add_advice(message: str) -> str:
+    """Return Claude Code's message about a refused login, with advice for a shell."""
+    if "/login" in message:
+        return explain_missing_login(message)
+    return f"{message.rstrip('. ')}. {ADVICE}" if "authenticate" in message else message
 
 
 def is_login_missing(result: str | None, api_error_status: int | None) -> bool:

@@ -71,6 +71,11 @@ class AttachOptions:
     quiet: bool
 
     @property
+    def is_attached(self) -> bool:
+        """True if the command waits for the end of the session."""
+        return self.wait or self.follow
+
+    @property
     def is_drawn(self) -> bool:
         """True if the conversation is formatted for a terminal."""
         if not self.follow or (self.as_json and not self.wait):

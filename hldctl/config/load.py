@@ -26,6 +26,8 @@ def validate(configuration: Configuration) -> Configuration:
     older_than = (configuration.prune or {}).get("older_than")
     if older_than is not None:
         _parse("prune.older_than", durations.parse_age_seconds, older_than)
+    if (limits := configuration.values.get("limits")) is not None:
+        _parse("limits.spread", durations.parse_seconds, limits["spread"])
     return configuration
 
 

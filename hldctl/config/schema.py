@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hldctl import durations
 from hldctl.errors import BadUsage
 from hldctl.settings.claude import ClaudeOptions
 from hldctl.settings.option import options
@@ -36,6 +37,10 @@ def _is_prune_table(value: Any) -> bool:
         return False
     keep = value.get("keep", 0)
     return type(value.get("older_than", "")) is str and type(keep) is int and keep >= 0
+
+
+def _is_limits_table(value: Any) -> bool:
+    return type(value) is dict and value.keys() == {"spread"} and type(value["spread"]) is str
 
 
 OPTIONS = {
@@ -70,6 +75,13 @@ KEYS = {
         lambda value: type(value) is dict and all(type(each) is dict for each in value.values()),
         'review = { model = "opus", permission_mode = "plan" }',
     ),
+    "limits": Key(
+        "What happens after a usage limit: the sessions that have waited for its reset start one by one, and `spread` "
+        "is the time between two of them, 30s without this key.",
+        'a table with spread, a text such as "30s"',
+        _is_limits_table,
+        'spread = "1m"',
+    ),
     "prune": Key(
         "What is deleted once a day, when a session is launched, as `hldctl prune` would: `older_than` is its "
         "--older-than, with a unit, and `keep` its --keep. Without it, nothing is deleted.",
@@ -78,7 +90,9 @@ KEYS = {
         'older_than = "30d"\nkeep = 100',
     ),
 }
-TABLES = ("groups", "profiles", "prune")
+TABLES = ("groups", "limits", "profiles", "prune")
+
+_DEFAULT_SPREAD_MS = 30_000
 
 
 @dataclass(frozen=True)
@@ -102,6 +116,12 @@ class Configuration:
     def profiles(self) -> dict[str, dict[str, Any]]:
         """The options of each profile, as parsed from TOML."""
         return dict(self.values.get("profiles", {}))
+
+    @property
+    def spread_ms(self) -> int:
+        """The time between two starts after a usage limit; raise BadUsage if it cannot be parsed."""
+        spread = self.values.get("limits", {}).get("spread")
+        return _DEFAULT_SPREAD_MS if spread is None else int(durations.parse_seconds(spread) * 1000)
 
     @property
     def prune(self) -> dict[str, Any] | None:

@@ -172,7 +172,8 @@ class Reducer:
         state = self.state
         self._append(Entry(_NOTE, "system", restart.note, note_kind=_NOTE_KINDS[restart.kind]), restart.at)
         state.restarts_told += 1
-        state.last_result = state.limit_resets_at = None
+        state.last_result = None
+        state.begin_turn()
         state.interrupted = state.spoken_since_result = state.is_idle = False
         state.turn_ended_at = None
         joined_messages.end_turn(state)
@@ -249,11 +250,13 @@ class Reducer:
             if self.state.is_idle:
                 self.state.host_requests.clear()
         elif kind == "rate_limit_event":
+            self.state.is_limited = events.is_limit_reached(event)
             self.state.limit_resets_at = events.limit_resets_at(event)
         elif event.get("subtype") == "init":
             # Each turn begins with one, and `hldctl set --model` changes the model in between.
             self.state.model_id = text(event.get("model")) or self.state.model_id
             joined_messages.begin_turn(self.state)
+            self.state.begin_turn()
             self.mcp_states += mcp.server_states(event)
 
     def _apply_model(self, model_id: str | None) -> None:
@@ -277,7 +280,13 @@ class Reducer:
         tokens = usage.message_tokens(message)
         # "<synthetic>" messages come from Claude Code itself, e.g. for an API error; they used no model.
         if tokens is None or message.get("model") == "<synthetic>":
+            if event.get("parent_tool_use_id") is None:
+                self.state.api_error = text(event.get("error"))
             return
+        if event.get("parent_tool_use_id") is None:
+            # A refusal before it was not the last word.
+            self.state.begin_turn()
+        self.state.has_answer = True
         subagent = text(event.get("parent_tool_use_id")) or ""
         if not subagent:
             self.state.last_usage = tokens

@@ -51,6 +51,7 @@ def row_from_request(request: LaunchRequest) -> Row:
         "rehearsed": request.rehearsal is not None,
         "launched_within": request.launched_within,
         "after": request.after,
+        "account": request.account,
         "archived": False,
         "created_at": created_at,
         "last_activity_at": created_at,

@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from hldctl.claude import login
 from hldctl.claude.stream import MAX_COUNT, JsonObject
 from hldctl.claude.usage import Tokens
+from hldctl.states import GateKind
 
 if TYPE_CHECKING:
     from hldctl.claude.events import ResultMessage
@@ -75,6 +77,12 @@ class ReducerState:
     """When the model ended its turn; None while it works. Known only while tasks run."""
     limit_resets_at: int | None = None
     """The end of the rate limit that stops this run, in milliseconds since 1970."""
+    is_limited: bool = False
+    """True if a usage limit stops this turn, also if its end is unknown."""
+    api_error: str | None = None
+    """Claude Code's name of the API error that ended this turn."""
+    has_answer: bool = False
+    """True if the model has answered in this turn."""
     restarts_told: int = 0
     """How many of the session's restarts have their note in the conversation; the last check after them counts, too."""
 
@@ -112,6 +120,22 @@ class ReducerState:
         from hldctl.claude.events import ResultMessage
 
         return ResultMessage(*self.last_result)
+
+    @property
+    def refusal(self) -> GateKind | None:
+        """Why the API refused the last turn, if it would refuse other sessions of the account as well."""
+        outcome = self.outcome
+        if outcome is None or not outcome.is_error:
+            return None
+        if self.is_limited:
+            return GateKind.USAGE
+        is_refused = login.is_login_refused(self.api_error, outcome.api_error_status, self.result_content)
+        return GateKind.AUTH if is_refused else None
+
+    def begin_turn(self) -> None:
+        """Forget how the API answered the previous turn."""
+        self.limit_resets_at = self.api_error = None
+        self.is_limited = self.has_answer = False
 
     def columns(self) -> dict[str, Any]:
         """Return the session's columns that are derived from the journal, without those that are not known yet."""

@@ -21,6 +21,8 @@ class LaunchReport:
     exit_code: int = 0
     waiting_for: WaitReason | None = None
     """What a queued session waits for; None if it has started."""
+    limit_until: int | None = None
+    """When the account of a queued session reopens, in milliseconds since 1970; None if that is unknown."""
     running: str | None = None
     """The running session of the same name because of which this one was not started."""
     sharing: Sequence[str] = ()
@@ -46,6 +48,7 @@ class LaunchReport:
             and (self.error is None or isinstance(self.error, str))
             and type(self.exit_code) is int
             and self.waiting_for in (None, *WaitReason)
+            and (self.limit_until is None or type(self.limit_until) is int)
             and isinstance(self.sharing, list | tuple)
             and (self.running is None or isinstance(self.running, str))
         )

@@ -45,6 +45,10 @@ class LaunchRequest:
     """True if the conversation to continue is that of a predecessor, and will be known when that has ended."""
     rehearsal: str | None = None
     """The script that replaces the model."""
+    account: str | None = None
+    """The account that pays for it; see `claude.account`."""
+    is_attended: bool = False
+    """True if somebody waits for its start or end."""
     launched_within: str | None = None
     """The session that launches it with its own commands, but has no right to answer permission requests."""
     environment: dict[str, str] = field(default_factory=dict, repr=False)

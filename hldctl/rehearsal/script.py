@@ -53,6 +53,10 @@ class Script:
         section = self.section_for(prompt)
         return self.turns if section is None else section
 
+    def section_of(self, turns: tuple[Turn, ...]) -> str:
+        """Return the name of the section with these turns; empty for those outside any section."""
+        return next((name for name, each in self.sections.items() if each is turns), "")
+
     def section_for(self, prompt: str) -> tuple[Turn, ...] | None:
         """Return the turns of the first section whose name the prompt contains; None if there is none."""
         return next((turns for name, turns in self.sections.items() if name in prompt), None)

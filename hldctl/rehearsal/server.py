@@ -117,7 +117,9 @@ class RehearsalServer(ThreadingHTTPServer):
         played = 0
         for number, turn in enumerate(position.turns):
             if (step := refusal(turn)) is not None:
-                if played == position.played and (current := self._current_refusal(step, repr((conversation, number)))):
+                # A limit is the account's, and so the same for all sessions that share the server.
+                place = self.script.section_of(position.turns) if isinstance(step, Limit) else conversation
+                if played == position.played and (current := self._current_refusal(step, repr((place, number)))):
                     return (current,)
                 continue
             if played == position.played:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from hldctl.claude import binary
+from hldctl.claude.account import account_key
+from hldctl.claude.environment import session_environment
 from hldctl.claude.login import has_login_traces
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import load
@@ -47,6 +49,8 @@ class LaunchResult:
     """False if it is a running session with the same name."""
     waiting_for: WaitReason | None = None
     """What it waits for if it is queued."""
+    limit_until: int | None = None
+    """When its account reopens, in milliseconds since 1970; None if it is open or that is unknown."""
     replaces: bool = False
     """True if it is queued until the sessions with its name that it replaces have ended."""
     sharing: tuple[str, ...] = ()
@@ -57,11 +61,19 @@ class LaunchResult:
     """Settings of the project that are not used."""
 
 
-def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int, *, attended: bool) -> LaunchResult:
+def launch(
+    state: StateDirectory,
+    query: str,
+    options: SessionOptions,
+    umask: int,
+    *,
+    attended: bool,
+    awaited: bool = False,
+) -> LaunchResult:
     """Launch a session, and return when Claude Code runs or the session is queued.
 
-    `attended` says whether a person can give permission. Raise BadUsage or UnfitEnvironment before anything is created,
-    or the error that the supervisor reports if Claude Code cannot run.
+    `attended` says whether a person can give permission, `awaited` whether the caller waits for the end. Raise BadUsage
+    or UnfitEnvironment before anything is created, or the error that the supervisor reports if Claude Code cannot run.
     """
     query = validate_query(query)
     # First, because the next steps run programs, such as the user's login shell.
@@ -102,6 +114,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
             after=predecessors.as_objects(),
             references=predecessors.references,
             launched_within=launcher_id,
+            is_attended=attended or awaited,
         ),
         auto_prune.prune_options(configuration),
     )
@@ -182,7 +195,9 @@ def new_request(query: str, claude_path: str, umask: int, chosen: ClaudeSettings
 def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> LaunchResult:
     """Start a supervisor for the request, and the daily prune if it is due."""
     try:
-        report = supervisors.launch(state, request)
+        # Without any login, this command waits for the first reply.
+        is_attended = request.is_attended or _doubt(request) is Doubt.LOGIN
+        report = supervisors.launch(state, replace(request, account=_account(state, request), is_attended=is_attended))
     finally:
         # Also if a full disk prevents the launch: after pruning, the next one may have room.
         auto_prune.start_if_due(state, pruning)
@@ -190,7 +205,21 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
         return LaunchResult(report.running, is_new=False)
     replaces = report.waiting_for is WaitReason.NAME and request.if_running is IfRunning.REPLACE
     doubt = None if report.waiting_for is not None else _doubt(request)
-    return LaunchResult(report.session_id, True, report.waiting_for, replaces, tuple(report.sharing), doubt)
+    waiting = (report.waiting_for, report.limit_until)
+    return LaunchResult(report.session_id, True, *waiting, replaces, tuple(report.sharing), doubt)
+
+
+def _account(state: StateDirectory, request: LaunchRequest) -> str:
+    settings = request.settings
+    variables = session_environment(
+        os.environ,
+        settings.environment,
+        session_id=request.session_id,
+        run_id=request.run_id,
+        state_directory=state.root,
+    )
+    rehearsal = None if request.rehearsal is None else request.session_id
+    return account_key(variables, settings.claude_settings, rehearsal=rehearsal)
 
 
 def _doubt(request: LaunchRequest) -> Doubt | None:

@@ -30,11 +30,13 @@ from hldctl.system.clock import current_time_ms
 _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
 
 
-def resume(state: StateDirectory, session_ref: str, query: str, options: SessionOptions, umask: int) -> LaunchResult:
+def resume(
+    state: StateDirectory, session_ref: str, query: str, options: SessionOptions, umask: int, *, awaited: bool
+) -> LaunchResult:
     """Launch a session that continues the conversation of another, with its settings except its name and those given.
 
-    A session that is still running is interrupted first, unless the new one starts after it. Raise WrongState if it
-    never had a conversation.
+    A session that is still running is interrupted first, unless the new one starts after it. `awaited` says whether
+    somebody waits for the new one. Raise WrongState if the old one never had a conversation.
     """
     query = validate_query(query)
     state.require_own()
@@ -103,6 +105,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         if_running=if_running,
         # The commands may be inherited from the parent, whose launcher chose them.
         launched_within=launcher_id or parent.launched_within,
+        is_attended=awaited,
     )
     return start(
         state, _add_permissions(state, continuation, parent.id, all_options), auto_prune.prune_options(configuration)

@@ -9,7 +9,8 @@ from hldctl.store.connection import execute
 
 LIVE = (
     "SELECT id, name, group_name, status, pid, created_at, started_at, interrupt_requested_at, retries, turn_ended_at,"
-    " waiting_for, check_command, json_extract(check_state, '$.began_at'), after, restarts, background_tasks"
+    " waiting_for, limit_until, check_command, json_extract(check_state, '$.began_at'),"
+    " after, restarts, background_tasks"
     " FROM sessions WHERE completed_at IS NULL ORDER BY created_at, rowid"
 )
 
@@ -52,6 +53,7 @@ class RunningSession(NamedTuple):
     retries: int
     turn_ended_at: int | None
     waiting_for: str | None
+    limit_until: int | None
     check_command: str | None
     check_began_at: int | None
     """When the check began that runs; None if none runs."""

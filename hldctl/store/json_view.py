@@ -35,6 +35,7 @@ _TIMES = frozenset(
         "timestamp",
         "started_at",
         "delivered_at",
+        "limit_until",
     },
 )
 

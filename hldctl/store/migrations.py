@@ -195,6 +195,21 @@ _RUNS = (
     "sessions.name IS NOT NULL AND sessions.completed_at IS NULL AND sessions.status NOT IN ('queued', 'interrupting')"
 )
 
+_ACCOUNT_LIMITS = """
+CREATE TABLE account_limits (
+    account TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    until INTEGER,
+    reason TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    session_id TEXT NOT NULL,
+    probe TEXT,
+    probed_at INTEGER,
+    refusals INTEGER NOT NULL,
+    is_reopening INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID
+"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         _SESSIONS,
@@ -297,6 +312,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("ALTER TABLE sessions ADD COLUMN stall_ms INTEGER",),
     ("ALTER TABLE sessions ADD COLUMN profile TEXT",),
+    (
+        _ACCOUNT_LIMITS,
+        "ALTER TABLE sessions ADD COLUMN account TEXT",
+        "ALTER TABLE sessions ADD COLUMN limit_until INTEGER",
+    ),
 )
 
 

@@ -20,6 +20,8 @@ _RUN_STATE = (
     *("id", "host", "pid", "pid_started", "supervisor_pid", "boot_id", "completed_at"),
     *("on_end", "check_command", "retries", "wait_for_reset"),
 )
+# A session that runs, or has ended, waits for nothing.
+_NOT_HELD = {"waiting_for": None, "limit_until": None}
 _PROGRESS_FIELDS = (
     *(
         "id",
@@ -282,12 +284,12 @@ def set_supervisor_pid(session_id: str, pid: int) -> None:
 
 def leave_queue(session_id: str, now: int) -> bool:
     """Set the status to starting; return False if the session has ended. Needs a transaction."""
-    return _change_status(session_id, Status.STARTING, now, {"last_activity_at": now, "waiting_for": None})
+    return _change_status(session_id, Status.STARTING, now, {"last_activity_at": now, **_NOT_HELD})
 
 
-def set_waiting_for(session_id: str, reason: WaitReason) -> None:
-    """Record what a queued session waits for. Needs a transaction."""
-    _update(session_id, {"waiting_for": str(reason)})
+def set_waiting_for(session_id: str, reason: WaitReason, limit_until: int | None = None) -> None:
+    """Record what a queued session waits for, and until when if its account says so. Needs a transaction."""
+    _update(session_id, {"waiting_for": str(reason), "limit_until": limit_until})
 
 
 def mark_started(session_id: str, process: ProcessIdentity, now: int) -> None:
@@ -362,6 +364,7 @@ def end(session_id: str, ending: Ending, now: int, left_running: Sequence[Proces
         "error_message": ending.error_message,
         "exit_code": ending.exit_code,
         "completed_at": now,
+        **_NOT_HELD,
         "left_running": [(process.pid, process.started) for process in left_running] or None,
     }
     with transaction():

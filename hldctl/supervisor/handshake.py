@@ -24,9 +24,10 @@ class Handshake:
         """Report success."""
         self._reply(LaunchReport(self._session_id, sharing=self.sharing))
 
-    def queue(self, reason: WaitReason | None) -> None:
-        """Report that the session waits in the queue, and for what."""
-        self._reply(LaunchReport(self._session_id, waiting_for=reason, sharing=self.sharing))
+    def queue(self, reason: WaitReason | None, limit_until: int | None = None) -> None:
+        """Report that the session waits in the queue, for what, and until when if its account says so."""
+        report = LaunchReport(self._session_id, waiting_for=reason, limit_until=limit_until, sharing=self.sharing)
+        self._reply(report)
 
     def defer(self, running: str) -> None:
         """Report that the launch was skipped in favour of the running session of the same name."""

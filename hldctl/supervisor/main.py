@@ -92,17 +92,21 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
     state.prepare()
     file_size_limit.require_room(state.database)
     rules = load_rules()
-    has_rivals = request.name is not None or rules.has_limit_for(request.run_policy.group_name)
-    may_wait = has_rivals or request.after is not None
-    row = session_record.row_from_request(request)
-    files = launch.prepare_files(request, row, state, may_wait=may_wait)
-    _redirect_stderr(files)
-    os.chdir("/")
-    is_recorded = False
-    try:
-        with open_database(state):
+    with open_database(state):
+        is_closed = scheduler.is_closed(request.account)
+        has_rivals = request.name is not None or rules.has_limit_for(request.run_policy.group_name)
+        may_wait = has_rivals or is_closed or request.after is not None
+        row = session_record.row_from_request(request)
+        files = launch.prepare_files(request, row, state, may_wait=may_wait)
+        _redirect_stderr(files)
+        os.chdir("/")
+        is_recorded = False
+        try:
             new = session_record.new_session(row, request.settings.mcp_config)
-            entry = scheduler.admit(new, request.if_running, rules)
+            # A gate that has closed since the look above does not hold a session without a saved request.
+            entry = scheduler.admit(
+                new, request.if_running, rules, may_be_held=may_wait, is_attended=request.is_attended
+            )
             is_recorded = True
             if entry.waiting_for is not WaitReason.PREDECESSORS:
                 # What will run beside it when they have ended is not known yet.
@@ -116,11 +120,11 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
                     files.request.unlink(missing_ok=True)
                 return process
             session_record.save_current(request.session_id, files)
-    except BaseException:
-        if not is_recorded:
-            launch.discard(files)
-        raise
-    handshake.queue(entry.waiting_for)
+        except BaseException:
+            if not is_recorded:
+                launch.discard(files)
+            raise
+    handshake.queue(entry.waiting_for, entry.limit_until)
     return None
 
 

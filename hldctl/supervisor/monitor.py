@@ -14,8 +14,11 @@ from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import ensure_exists, touch
 from hldctl.protocol.interrupt import GRACE_SECONDS
 from hldctl.protocol.restart import Restart, load_restarts
-from hldctl.states import EndReason, Status
+from hldctl.states import EndReason, GateKind, Status
 from hldctl.store import messages, sessions
+from hldctl.store.admission import limits
+from hldctl.store.admission.limits import account_of
+from hldctl.store.connection import transaction
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import retry_policy
@@ -26,6 +29,8 @@ from hldctl.supervisor.input_pipe import InputPipe
 from hldctl.supervisor.message_sender import MessageSender
 from hldctl.supervisor.orphans import has_no_orphans
 from hldctl.supervisor.outcome import decide
+from hldctl.supervisor.queue.gate import GateWatcher
+from hldctl.supervisor.queue.wake import wake_next
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.supervisor.retry_loop import retry_until_success
 from hldctl.supervisor.termination import StopSequence, descendants, end_descendants, reap
@@ -90,6 +95,7 @@ class ProcessMonitor:
     def _wait_for_exit(self, on_caught_up: Callable[[], None]) -> Exit:
         self._record_process()
         self._start_timeouts()
+        self._gate = GateWatcher(self._state, self._session())
         with closing(self._open_ingester()) as ingester, closing(self._take_pipe()) as pipe:
             self._sender = MessageSender(self._state, self._session(), pipe, is_new=self._is_pipe_new)
             self._orphaned_requests = OrphanedRequests(self._session_id, self._process)
@@ -115,10 +121,12 @@ class ProcessMonitor:
             ingester.catch_up()
             if exit is not None:
                 ingester.finish()
+                self._gate.look(ingester.state)
                 self._handle_requests()
                 return exit
             self._handle_requests()
             self._expire_hooks()
+            self._gate.look(ingester.state)
             on_caught_up()
             if self._interrupt is None:
                 self._answer_orphaned_requests(ingester)
@@ -230,7 +238,9 @@ class ProcessMonitor:
             on_caught_up()
             self._check_work(session, ending, state.offset)
             return
-        restart = retry_policy.next_restart(session, ending, state, exit, current_time_ms())
+        gate = limits.find(account_of(session.id, session.account))
+        limit_until = gate.until if gate is not None and state.refusal is GateKind.USAGE else None
+        restart = retry_policy.next_restart(session, ending, state, exit, current_time_ms(), limit_until)
         # Processes that Claude Code left running belong to the user after a normal end; after another they are killed.
         if restart is not None or ending.reason in _ABNORMAL_REASONS:
             end_descendants(self._process, self._session_id)
@@ -272,8 +282,13 @@ class ProcessMonitor:
 
     def _record_restart(self, session: Session, restart: Restart) -> None:
         restarts = [*load_restarts(session), restart]
-        sessions.mark_restarting(self._session_id, [item.as_json() for item in restarts], current_time_ms())
+        account = account_of(session.id, session.account)
+        with transaction():
+            sessions.mark_restarting(self._session_id, [item.as_json() for item in restarts], current_time_ms())
+            limits.hold(self._session_id, account)
         self._prepare_restart()
+        # If it was the probe of its account, another session is.
+        wake_next(self._state, account)
 
     def _prepare_restart(self) -> None:
         """Write down a restart that the database has recorded."""

@@ -64,7 +64,7 @@ def _decide(exit: Exit, state: ReducerState, errors: str) -> Ending:
     # Messages after a result have no result of their own. If nobody saw the exit either, the run was cut off.
     if outcome is None or (exit.code is None and state.spoken_since_result):
         return _ending_without_result(exit, errors)
-    return _ending_with_result(exit, outcome, state.result_content, errors)
+    return _ending_with_result(exit, outcome, state, errors)
 
 
 def ending_for_stop(reason: EndReason, policy: RunPolicy, exit: Exit = _NO_EXIT) -> Ending:
@@ -106,14 +106,15 @@ def _ending_without_result(exit: Exit, errors: str) -> Ending:
     return _failure(EndReason.NO_RESULT, exit, errors or "Claude Code exited with code 0 and no result.")
 
 
-def _ending_with_result(exit: Exit, outcome: ResultMessage, result: str | None, errors: str) -> Ending:
+def _ending_with_result(exit: Exit, outcome: ResultMessage, state: ReducerState, errors: str) -> Ending:
     if _is_success(exit, outcome):
         return Ending(Status.COMPLETED, EndReason.SUCCESS, exit_code=exit.code)
+    result, error = state.result_content, state.api_error
     message = "; ".join(outcome.errors) or result or errors or None
     if outcome.subtype in _REASON_BY_SUBTYPE:
         return _failure(_REASON_BY_SUBTYPE[outcome.subtype], exit, message)
-    if login.is_login_missing(result, outcome.api_error_status) and outcome.is_error:
-        return _failure(EndReason.API_ERROR, exit, login.explain_missing_login(message or ""))
+    if outcome.is_error and login.is_login_refused(error, outcome.api_error_status, result):
+        return _failure(EndReason.AUTH, exit, login.add_advice(message or ""))
     if outcome.subtype == "success" and outcome.is_error:
         return _failure(EndReason.API_ERROR, exit, message)
     if outcome.subtype == "success":

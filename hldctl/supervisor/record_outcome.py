@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from hldctl.ingest import session_record
 from hldctl.paths import StateDirectory
 from hldctl.private_files import touch
-from hldctl.states import EndReason, Status
+from hldctl.states import EndReason, GateKind, Status
 from hldctl.store import sessions
+from hldctl.store.admission import limits
+from hldctl.store.admission.limits import account_of
+from hldctl.store.connection import transaction
 from hldctl.store.session import Session
-from hldctl.supervisor.queue.wake import wake_startable
+from hldctl.supervisor.queue.wake import wake_next, wake_startable
 from hldctl.system.clock import current_time_ms
 from hldctl.system.processes import ProcessIdentity, is_running, recorded_identity
 
@@ -27,10 +30,19 @@ def conclude(
     if session.on_end is None:
         # First: nothing would delete it after the session has ended.
         files.request.unlink(missing_ok=True)
-    sessions.end(session.id, ending, current_time_ms(), left_running)
+    account = account_of(session.id, session.account)
+    with transaction():
+        sessions.end(session.id, ending, current_time_ms(), left_running)
+        limits.forget(session.id)
+        gate = limits.find(account)
+        if gate is not None and gate.kind == GateKind.AUTH and ending.reason is EndReason.SUCCESS:
+            # The login works again.
+            limits.delete(account)
     session_record.save_current(session.id, files)
     touch(files.change_signal)
     touch(state.queue_signal)
+    if gate is not None:
+        wake_next(state, account)
     wake_startable(state)
 
 

@@ -17,11 +17,6 @@ _FIRST_PAUSE_SECONDS = 5.0
 _MAX_PAUSE_SECONDS = 300.0
 # Relative jitter, so that twenty sessions that failed at the same time do not restart at the same time.
 _JITTER = 0.25
-# Allowance for clock differences, also between the servers.
-_RESET_MARGIN_MS = 10_000
-_MAX_RESET_MARGIN_MS = 3_600_000
-# A limit that is hit again within this time after its reset was not reset.
-_INEFFECTIVE_RESET_MS = 60_000
 # HTTP status codes of the API after which the same request may succeed, as it may after a server error.
 _TRANSIENT_STATUSES = (408, 409, 429)
 _SERVER_ERROR = 500
@@ -42,20 +37,23 @@ _VANISHED = Ending(
 )
 
 
-def next_restart(session: Session, ending: Ending, state: ReducerState, exit: Exit, now: int) -> Restart | None:
+def next_restart(
+    session: Session, ending: Ending, state: ReducerState, exit: Exit, now: int, limit_until: int | None
+) -> Restart | None:
     """Return the restart that the session's run policy allows after this ending; None if the session has ended.
 
-    `now` is milliseconds since 1970.
+    `now` is milliseconds since 1970, and so is `limit_until`, when the session's account reopens after the usage limit
+    that has ended the session; None if none has.
     """
     if _has_vanished(session, ending, exit):
         ending = _VANISHED
     if ending.status is not Status.FAILED:
         return None
     reason = ending.error_message or ending.reason
-    if session.wait_for_reset and ending.reason is EndReason.API_ERROR and state.limit_resets_at is not None:
-        due = max(state.limit_resets_at, now) + _reset_margin_ms(load_restarts(session), now)
-        note = f"A limit was reached; Claude Code continues at {format_rfc3339(due)}, after its reset: {reason}"
-        return Restart(RestartKind.RESET, state.offset, now, due, reason, note)
+    if session.wait_for_reset and ending.reason is EndReason.API_ERROR and limit_until is not None:
+        when = "after its reset" if state.limit_resets_at is not None else "since its reset is unknown"
+        note = f"A limit was reached; Claude Code continues at {format_rfc3339(limit_until)}, {when}: {reason}"
+        return Restart(RestartKind.RESET, state.offset, now, limit_until, reason, note)
     retries_so_far = sum(restart.kind is RestartKind.RETRY for restart in load_restarts(session))
     # If Claude Code never ran, the launch reported a failure and may have been repeated by the user.
     if retries_so_far >= session.retries or session.pid is None or not _is_transient(ending, state, exit):
@@ -77,16 +75,6 @@ def is_budget_spent(session: Session) -> bool:
     """Return whether nothing is left of the session's budget for another run of Claude Code."""
     budget, cost = session.max_budget_usd, session.cost_usd
     return budget is not None and cost is not None and cost >= budget
-
-
-def _reset_margin_ms(restarts: list[Restart], now: int) -> int:
-    """Return the margin after a reset. It doubles with each ineffective one: the API can repeat a time in the past."""
-    ineffective_resets = 0
-    for restart in reversed(restarts):
-        if restart.kind is not RestartKind.RESET or now - restart.due > _INEFFECTIVE_RESET_MS:
-            break
-        ineffective_resets, now = ineffective_resets + 1, restart.at
-    return int(min(_RESET_MARGIN_MS * 2**ineffective_resets, _MAX_RESET_MARGIN_MS))
 
 
 def _is_transient(ending: Ending, state: ReducerState, exit: Exit) -> bool:

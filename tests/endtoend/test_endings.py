@@ -52,7 +52,7 @@ def test_api_error_fails(sandbox: Sandbox) -> None:
 def test_missing_login_fails(sandbox: Sandbox) -> None:
     assert sandbox.run("launch", "Hello", "--wait").returncode == 1
     session = sandbox.show("last")
-    assert ending(session) == ("failed", "api_error")
+    assert ending(session) == ("failed", "auth")
     assert session["error_message"].startswith("Not logged in. Run `claude auth login`")
     assert "/login" not in session["error_message"]
 

@@ -59,6 +59,15 @@ def test_permanent_error_is_not_retried(sandbox: Sandbox, script: str) -> None:
     assert (session["end_reason"], notes(sandbox, session["id"])) == ("api_error", [])
 
 
+@pytest.mark.parametrize(
+    "script", ["fail 401 Expired", "fail 403 OAuth token has been revoked", "fail 400 Your credit balance is too low"]
+)
+def test_refused_login_is_not_retried(sandbox: Sandbox, script: str) -> None:
+    sandbox.serve_script(script)
+    session = sandbox.wait_for_end(sandbox.launch("Go", "--retries", "3"))
+    assert (session["end_reason"], notes(sandbox, session["id"])) == ("auth", [])
+
+
 @pytest.mark.parametrize("crash", ["before it begins", "in a tool"])
 def test_session_continues_after_a_crash(sandbox: Sandbox, crash: str) -> None:
     sandbox.serve_script(

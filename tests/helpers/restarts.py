@@ -14,7 +14,8 @@ def wait_for_restart(sandbox: Sandbox, session_id: str) -> Json:
 
 
 def skip_delay(sandbox: Sandbox, session_id: str) -> None:
-    """Make the planned restart due now."""
+    """Make the planned restart due now, and the end of a usage limit that it waits for."""
+    sandbox.sql("UPDATE account_limits SET until = 0")
     (stored,) = sandbox.sql("SELECT restarts FROM sessions WHERE id = ?", session_id)[0]
     sandbox.sql(
         "UPDATE sessions SET restarts = ? WHERE id = ?",

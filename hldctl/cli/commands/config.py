@@ -29,6 +29,7 @@ _TEXT_IF_UNSET = {
     "model": "Claude Code's own",
     "permission_mode": "Claude Code's own",
     "prune": "never",
+    "limits": "spread = 30s",
     "max_budget_usd": "no limit",
     "max_running": "no limit",
     "max_turns": "no limit",

@@ -8,7 +8,7 @@ import typer
 
 from hldctl.cli import launch_options
 from hldctl.cli.click_classes import CommandWithRest
-from hldctl.cli.launch_params import Query, query_and_rest
+from hldctl.cli.launch_params import Query, is_attended, query_and_rest
 from hldctl.cli.views.attach import start_and_finish
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
@@ -35,4 +35,9 @@ def command(
     text, rest = query_and_rest(ctx, query, options.query_file, quiet=options.attach.quiet)
     chosen = options.session_options(rest)
     state = StateDirectory.from_environment()
-    start_and_finish(state, lambda: resume.resume(state, session, text, chosen, ctx.obj["umask"]), options.attach)
+    awaited = is_attended() or options.attach.is_attached
+    start_and_finish(
+        state,
+        lambda: resume.resume(state, session, text, chosen, ctx.obj["umask"], awaited=awaited),
+        options.attach,
+    )

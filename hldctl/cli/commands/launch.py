@@ -29,6 +29,9 @@ def command(
     chosen = options.session_options(rest)
     state = StateDirectory.from_environment()
     attended = is_attended()
+    awaited = options.attach.is_attached
     start_and_finish(
-        state, lambda: launch.launch(state, text, chosen, ctx.obj["umask"], attended=attended), options.attach
+        state,
+        lambda: launch.launch(state, text, chosen, ctx.obj["umask"], attended=attended, awaited=awaited),
+        options.attach,
     )

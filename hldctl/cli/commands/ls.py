@@ -149,6 +149,8 @@ def command(
         if not sessions:
             output.print_note(_reason_for_none(listing))
         requests = _pending_requests() if any(session.pending_approvals for session in sessions) else {}
+        if any(session.status in (Status.QUEUED, Status.STARTING) for session in sessions):
+            _note_gates()
     if rows:
         _print_table(rows, requests)
         _note_more(sessions, max_rows, is_default=limit is None)
@@ -208,6 +210,12 @@ def _draw(
             output.print_note(_reason_for_none(listing))
             return
     terminal = rich_console.console()
+    for gate in snapshot.gates:
+        from hldctl.cli.render.gate_line import gate_line
+
+        terminal.print(
+            gate_line(gate), style="yellow", no_wrap=True, overflow="ellipsis", markup=False, highlight=False
+        )
     terminal.print(
         *session_table.lines(rows(snapshot), snapshot.activities, width=terminal.width, now=time.time()), sep="\n"
     )
@@ -236,6 +244,15 @@ def _note_more(sessions: Sequence[Session], max_rows: int, *, is_default: bool) 
     # Anyone who gives a limit knows it.
     if is_default and max_rows and len(sessions) > max_rows:
         output.print_note(f"only {max_rows} shown; --limit 0 shows all")
+
+
+def _note_gates() -> None:
+    # Imported here: few lists have a session that has yet to start.
+    from hldctl.cli.render.gate_line import gate_line
+    from hldctl.store.admission import limits
+
+    for gate in limits.list_gates():
+        output.print_note(gate_line(gate))
 
 
 def _pending_requests() -> dict[str, str]:

@@ -58,7 +58,9 @@ def command(
     if continue_ and ended.code == 0:
         start_and_finish(
             state,
-            lambda: resume.resume(state, [session_id, *recorded][-1], query or CONTINUE_TEXT, SessionOptions(), umask),
+            lambda: resume.resume(
+                state, [session_id, *recorded][-1], query or CONTINUE_TEXT, SessionOptions(), umask, awaited=True
+            ),
             AttachOptions(wait=False, follow=False, as_json=False, quiet=False),
         )
 

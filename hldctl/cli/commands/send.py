@@ -52,7 +52,7 @@ def command(
             raise
         start_and_finish(
             state,
-            lambda: resume.resume(state, session, text, SessionOptions(), ctx.obj["umask"]),
+            lambda: resume.resume(state, session, text, SessionOptions(), ctx.obj["umask"], awaited=True),
             AttachOptions(wait=wait, follow=False, as_json=as_json, quiet=False),
         )
         return

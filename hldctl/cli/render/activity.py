@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hldctl.cli.output import one_line
 from hldctl.cli.render.asking import asking_text
-from hldctl.cli.render.format import clock
+from hldctl.cli.render.format import clock, time_of_day
 from hldctl.sessions.inspect.activity import Activity, ActivityKind, BackgroundTask
 from hldctl.states import TaskKind, WaitReason
 
@@ -29,6 +29,8 @@ def describe_activity(activity: Activity, now: float) -> tuple[str, str]:
             return one_line(asking_text(activity.tool, activity.argument)) + _others(activity), elapsed
         case ActivityKind.QUEUED:
             return _queue_text(activity), ""
+        case ActivityKind.RESTARTING if activity.waiting_for is not None:
+            return f"{_queue_text(activity)}: {one_line(activity.note)}", ""
         case ActivityKind.RESTARTING:
             left = (activity.until_ms or 0) / 1000 - now
             when = f"in {clock(left)}" if left > 0 else "now"
@@ -75,4 +77,8 @@ def _queue_text(activity: Activity) -> str:
     match activity.waiting_for:
         case WaitReason.NAME:
             return f"waiting for its name, {ahead}"
+        case WaitReason.LIMIT:
+            return f"limit until {time_of_day(activity.until_ms)}" if activity.until_ms is not None else "usage limit"
+        case WaitReason.LOGIN:
+            return "waiting for a login"
     return f"waiting for a slot, {ahead}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from typing import NamedTuple
 
 from hldctl.system.clock import format_rfc3339
@@ -27,6 +28,13 @@ def clock(elapsed: float, *, days: bool = True) -> str:
         if seconds >= length:
             return f"{seconds // length}{unit}{seconds % length // part:02d}{smaller}"
     return f"{seconds}s"
+
+
+def time_of_day(milliseconds: int) -> str:
+    """Return the local time of a moment in milliseconds since 1970: `14:00`, with the date unless it is today."""
+    moment = time.localtime(milliseconds / 1000)
+    is_today = moment[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", moment)
 
 
 def format_duration(milliseconds: float, *, tenths: bool = False) -> str:

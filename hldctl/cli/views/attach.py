@@ -133,7 +133,7 @@ def _warn(launched: LaunchResult) -> None:
     if not launched.is_new:
         output.print_note(f"skipped: session {launched.session_id} is already running")
     if launched.waiting_for is not None and not launched.replaces:
-        output.print_note(f"queued: the session starts when {_OBSTACLE_ENDS[launched.waiting_for]}")
+        output.print_note(_queue_note(launched.waiting_for, launched.limit_until))
     if launched.ignored is not None:
         # Imported here: few sessions need it.
         from hldctl.cli.render import ignored_settings
@@ -144,6 +144,17 @@ def _warn(launched: LaunchResult) -> None:
         output.print_note(
             f"warning: also running in the same directory: {others}; use -C or a git worktree to keep sessions apart"
         )
+
+
+def _queue_note(waiting_for: WaitReason, limit_until: int | None) -> str:
+    if waiting_for is WaitReason.LIMIT:
+        # Imported here: few launches meet a limit.
+        from hldctl.cli.render.format import time_of_day
+
+        return f"queued: usage limit{'' if limit_until is None else f' until {time_of_day(limit_until)}'}"
+    if waiting_for is WaitReason.LOGIN:
+        return "queued: the login of its account is refused; log in, then run `hldctl doctor --fix`"
+    return f"queued: the session starts when {_OBSTACLE_ENDS[waiting_for]}"
 
 
 def _await_start(state: StateDirectory, launched: LaunchResult) -> None:

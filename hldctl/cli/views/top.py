@@ -14,6 +14,7 @@ from rich.text import Text
 from hldctl.cli import output
 from hldctl.cli.render import format, top_table
 from hldctl.cli.render.events.plain import approval_line
+from hldctl.cli.render.gate_line import gate_line
 from hldctl.cli.render.requests.permission_request import describe_request
 from hldctl.cli.render.table_layout import Cell
 from hldctl.cli.terminal import keyboard, programs
@@ -31,6 +32,8 @@ from hldctl.sessions.permissions import answers
 from hldctl.sessions.permissions.answers import Decision
 from hldctl.states import ENDED, ApprovalKind, ApprovalStatus, Status
 from hldctl.store import approvals, sessions
+from hldctl.store.admission import limits
+from hldctl.store.admission.limits import Gate
 from hldctl.store.connection import current_connection
 from hldctl.store.database import files_to_watch, open_for_reading, refresh
 from hldctl.store.session import Session
@@ -102,6 +105,7 @@ class TopScreen:
         self._meter = UsageSampler()
         self._sessions: Sequence[Session] = []
         self._doing: Mapping[str, Activity] = {}
+        self._gates: Sequence[Gate] = []
         self._uses: Mapping[str, ProcessUsage] = {}
         self._sampled_at = -_SAMPLE_SECONDS
         self._selected: str | None = None
@@ -155,6 +159,7 @@ class TopScreen:
         supervisors.adopt_all_lost(self._state)
         self._sessions = find_sessions(_LISTING)
         self._doing = activity.load_activities()
+        self._gates = limits.list_gates()
         if self._wait_seconds() == 0:
             self._uses = self._meter.sample(self._sessions)
             self._sampled_at = time.monotonic()
@@ -267,7 +272,8 @@ class TopScreen:
             return [*visible, self._footer(width)]
         if not visible:
             header = Text("no session is running; start one with `hldctl launch`", "dim")
-        lines = [self._summary(now), header, *visible, self._hidden_counts(len(visible)), self._footer(width)]
+        gates = [Text(gate_line(gate), "yellow") for gate in self._gates]
+        lines = [self._summary(now), *gates, header, *visible, self._hidden_counts(len(visible)), self._footer(width)]
         for line in lines:
             line.truncate(width, overflow="ellipsis")
         return lines
@@ -276,7 +282,7 @@ class TopScreen:
         """Return how many sessions fit on the screen."""
         height = self._console.height
         # The summary, the header, and two lines below the table.
-        return max(1, height - (1 if height < _MIN_FULL_HEIGHT else 4))
+        return max(1, height - (1 if height < _MIN_FULL_HEIGHT else 4 + len(self._gates)))
 
     def _selected_index(self) -> int:
         ids = [session.id for session in self._sessions]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 
 from hldctl.cli.render import session_table
+from hldctl.cli.render.gate_line import gate_line
 from hldctl.cli.render.session_table import Row
 from hldctl.cli.terminal.full_screen import full_screen, is_in_foreground
 from hldctl.cli.terminal.rich_console import console
@@ -37,10 +38,13 @@ def _lines(rows: Sequence[Row], view: Overview, width: int, height: int) -> list
     """Return the table, cut to the height of the screen."""
     if not rows:
         return [Text("no sessions", "dim")]
+    gates = [Text(gate_line(gate), "yellow", no_wrap=True, overflow="ellipsis") for gate in view.gates]
     # One line is the header.
-    room = max(1, height - 1)
+    room = max(1, height - 1 - len(gates))
     visible = rows if len(rows) <= room else rows[: max(1, room - 1)]
     lines = session_table.lines(visible, view.activities, width=width, now=time.time())
     if len(visible) < len(rows):
         lines.append(Text(f"… {len(rows) - len(visible)} more", "dim"))
-    return lines
+    for gate in gates:
+        gate.truncate(width, overflow="ellipsis")
+    return [*gates, *lines]

@@ -60,7 +60,7 @@ class Activity(NamedTuple):
     name: str | None = None
     """The name that a queued session waits for; None if it waits for something else."""
     waiting_for: WaitReason | None = None
-    """What a queued session waits for."""
+    """What a queued session, or one that will be restarted, waits for."""
     predecessors: tuple[str, ...] = ()
     """The ids of the sessions that it is to start after and that have not ended."""
     ahead_count: int = 0
@@ -130,7 +130,13 @@ def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession], 
         awaited = tuple(predecessor["id"] for predecessor in session.after if predecessor["id"] in live_ids)
         return Activity(ActivityKind.QUEUED, session.created_at, waiting_for=reason, predecessors=awaited)
     ahead_count = sum(other.status == Status.QUEUED for other in earlier)
-    return Activity(ActivityKind.QUEUED, session.created_at, waiting_for=reason, ahead_count=ahead_count)
+    return Activity(
+        ActivityKind.QUEUED,
+        session.created_at,
+        until_ms=session.limit_until,
+        waiting_for=reason,
+        ahead_count=ahead_count,
+    )
 
 
 def _activity(
@@ -174,6 +180,14 @@ def _start_activity(session: RunningSession) -> Activity:
     if not session.restarts:
         return Activity(ActivityKind.STARTING, session.created_at)
     restart = session.restarts[-1]
+    if session.waiting_for is not None:
+        return Activity(
+            ActivityKind.RESTARTING,
+            restart["at"],
+            until_ms=session.limit_until,
+            waiting_for=WaitReason(session.waiting_for),
+            note=restart["reason"],
+        )
     return Activity(
         ActivityKind.RESTARTING,
         restart["at"],

@@ -14,6 +14,8 @@ from hldctl.sessions.inspect import activity
 from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.store import sessions
+from hldctl.store.admission import limits
+from hldctl.store.admission.limits import Gate
 from hldctl.store.database import files_to_watch, open_for_reading, refresh
 from hldctl.store.session import Session
 from hldctl.store.session_list import Listing, find_sessions
@@ -37,14 +39,15 @@ class Overview:
     """The activity of each session that has not ended, listed or not."""
     outcomes: Mapping[str, str]
     """The beginning of the error or result of each session that has ended."""
+    gates: Sequence[Gate] = ()
+    """The accounts that the API refuses."""
 
 
 def load_overview(listing: Listing) -> Overview:
     """Return the present overview."""
     listed = find_sessions(listing)
-    return Overview(
-        listed, activity.load_activities(), sessions.outcomes([session.id for session in listed], _OUTCOME_CHARS)
-    )
+    outcomes = sessions.outcomes([session.id for session in listed], _OUTCOME_CHARS)
+    return Overview(listed, activity.load_activities(), outcomes, limits.list_gates())
 
 
 def follow_overview(state: StateDirectory, listing: Listing, also: Sequence[Path] = ()) -> Iterator[Overview]:

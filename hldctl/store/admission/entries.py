@@ -20,6 +20,11 @@ class Entry(NamedTuple):
     host: str
     boot_id: str | None
     waiting_for: str | None
+    account: str | None = None
+    restart_due: int | None = None
+    """When Claude Code starts again, in milliseconds since 1970; None if it runs or has not run yet."""
+    waits_for_reset: bool = False
+    """True if it waits for the reset of a usage limit."""
     prospect: Prospect = NO_PREDECESSORS
     """What the predecessors of a queued session allow."""
 
@@ -29,12 +34,17 @@ class Entry(NamedTuple):
         return is_this_machine(self.host, self.boot_id)
 
 
+# The last restart of a session whose Claude Code has exited and will be started again.
+_LAST_RESTART = "iif(status = 'starting' AND pid IS NULL, json_extract(restarts, '$[#-1].{}'), NULL)"
+
+
 def load_entries() -> list[Entry]:
     """Return the sessions that have not ended, oldest first."""
     rows = execute(
         # An idle session with a message waits for a slot, as a queued one does.
         "SELECT id, name, group_name, iif(status = 'idle' AND pending_messages > 0, 'queued', status), host, boot_id,"
-        " waiting_for, iif(status = 'queued', after, NULL)"
+        f" waiting_for, account, {_LAST_RESTART.format('due')}, {_LAST_RESTART.format('kind')} IS 'reset',"
+        " iif(status = 'queued', after, NULL)"
         " FROM sessions WHERE completed_at IS NULL"
         " ORDER BY created_at, rowid"
     ).fetchall()

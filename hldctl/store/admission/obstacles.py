@@ -13,23 +13,31 @@ from hldctl.states import Status, WaitReason
 from hldctl.store.admission.entries import Entry
 from hldctl.store.admission.predecessors import NO_PREDECESSORS
 from hldctl.store.admission.rules import Rules
+from hldctl.store.admission.turns import Turns
 
 
-def find_obstacles(live: Iterable[Entry], rules: Rules) -> dict[str, WaitReason | None]:
+def find_obstacles(live: Iterable[Entry], rules: Rules, turns: Turns | None = None) -> dict[str, WaitReason | None]:
     """Return what each queued session on this machine waits for, by id; None if it may start now.
 
-    `live` are all sessions that have not ended, oldest first.
+    `live` are all sessions that have not ended, oldest first; `turns` lets those of a closed account start in turn, and
+    knows afterwards whose turn it is.
     """
     live = list(live)
     in_use = _InUse(live)
     obstacles = {}
     for entry in live:
         if entry.status == Status.QUEUED and entry.is_here:
-            obstacles[entry.id] = obstacle = _find_obstacle(entry, in_use, rules)
+            obstacle = _find_obstacle(entry, in_use, rules)
+            if turns is not None and obstacle not in (WaitReason.NAME, WaitReason.PREDECESSORS):
+                # A session without a slot cannot take the turn of its account.
+                obstacle = turns.take(entry) if obstacle is None else turns.reason(entry) or obstacle
+            obstacles[entry.id] = obstacle
             if entry.name is not None and obstacle is not WaitReason.PREDECESSORS:
                 in_use.names.add(entry.name)
             if obstacle is None:
                 in_use.add(entry)
+        elif turns is not None and entry.restart_due is not None and entry.is_here:
+            turns.take(entry)
     return obstacles
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from hldctl.states import EndReason, IfRunning, Status, WaitReason
 from hldctl.store import sessions
-from hldctl.store.admission import predecessors
+from hldctl.store.admission import limits, predecessors
 from hldctl.store.admission.entries import Entry, load_entries
 from hldctl.store.admission.obstacles import find_obstacles
 from hldctl.store.admission.rules import Rules
+from hldctl.store.admission.turns import Turns
 from hldctl.store.connection import transaction
+from hldctl.system.clock import current_time_ms
 
 _REPLACED_GRACE_MS = 10_000
 
@@ -43,33 +45,72 @@ class Admission:
     """What a queued session waits for."""
     replaced: tuple[str, ...] = ()
     """The sessions that this one interrupts."""
+    limit_until: int | None = None
+    """When its account may start it, in milliseconds since 1970; None if that is unknown or no limit holds it."""
 
 
-def admit(new: NewSession, if_running: IfRunning, rules: Rules) -> Admission:
+def is_closed(account: str | None) -> bool:
+    """Return whether the API refuses this account, so that a session may have to wait."""
+    return account is not None and limits.find(account) is not None
+
+
+def admit(
+    new: NewSession, if_running: IfRunning, rules: Rules, *, may_be_held: bool = True, is_attended: bool = False
+) -> Admission:
     """Insert a new session as starting or queued; raise NameTaken if its name is taken and it may not wait.
 
     Raise PredecessorAtFault if it could never start because of a predecessor.
     The sessions that it replaces are interrupted in the same transaction, so that no other session gets in between.
+    `may_be_held` is False if a usage limit or a refused login cannot hold the session, because it could not be started
+    later; `is_attended` is True if somebody waits for the session, which then may try a refused login.
     """
-    row = new.row
+    row, now = new.row, new.row["created_at"]
     with transaction():
         prospect = _require_prospect(row)
+        gates = limits.load(now) if may_be_held else {}
         has_rivals = row["name"] is not None or rules.has_limit_for(row["group_name"])
-        others = load_entries() if has_rivals else []
+        others = load_entries() if has_rivals or row["account"] in gates else []
         rivals = [other.id for other in others if other.name is not None and other.name == row["name"]]
         if rivals and if_running in (IfRunning.FAIL, IfRunning.SKIP):
             raise NameTaken(rivals[0])
         if if_running is IfRunning.REPLACE:
             for rival in rivals:
                 sessions.request_interrupt(rival, row["created_at"], _REPLACED_GRACE_MS, EndReason.INTERRUPTED)
-        entry = Entry(
-            row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"], None, prospect
-        )
-        obstacle = find_obstacles([*others, entry], rules)[entry.id]
+        place = (row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"], None)
+        entry = Entry(*place, row["account"], prospect=prospect)
+        turns = Turns(gates, others, now)
+        gate = turns.gate(entry)
+        if gate is not None and turns.may_probe_login(gate, is_attended=is_attended):
+            turns.login_probe = entry.id
+        if gate is not None and _is_over(gate, turns, now):
+            limits.delete(gate.account)
+            gate = None
+        obstacle = find_obstacles([*others, entry], rules, turns if gate is not None else None)[entry.id]
         status = Status.STARTING if obstacle is None else Status.QUEUED
-        admitted = {"status": str(status), "was_queued": obstacle is not None, "waiting_for": obstacle}
+        until = gate.until if gate is not None and obstacle in (WaitReason.LIMIT, WaitReason.LOGIN) else None
+        admitted: dict[str, Any] = {"waiting_for": obstacle, "limit_until": until}
+        admitted |= {"status": str(status), "was_queued": obstacle is not None}
         sessions.create({**row, **admitted}, new.query_event, new.mcp_servers)
-    return Admission(status, obstacle, tuple(rivals) if if_running is IfRunning.REPLACE else ())
+        if obstacle is None and gate is not None:
+            _begin_turn(entry, gate, rules, now)
+    return Admission(status, obstacle, tuple(rivals) if if_running is IfRunning.REPLACE else (), until)
+
+
+def _is_over(gate: limits.Gate, turns: Turns, now: int) -> bool:
+    """Return whether the usage limit is over, with no session left that waits for it: then nothing has to be spread."""
+    is_past = gate.until is not None and gate.until <= now and gate.wait_reason is WaitReason.LIMIT
+    return is_past and not turns.is_probed(gate) and not limits.held_ids(gate.account)
+
+
+def _begin_turn(entry: Entry, gate: limits.Gate, rules: Rules, now: int) -> None:
+    """Record that a session of a closed account starts. Needs a transaction."""
+    limits.release(entry.id)
+    if not gate.is_reopening:
+        limits.begin_probe(gate.account, entry.id, now)
+    elif limits.held_ids(gate.account):
+        limits.postpone(gate.account, now + rules.spread_ms)
+    else:
+        limits.delete(gate.account)
 
 
 def _require_prospect(row: dict[str, Any]) -> predecessors.Prospect:
@@ -83,34 +124,103 @@ def _require_prospect(row: dict[str, Any]) -> predecessors.Prospect:
 def try_start(session_id: str, rules: Rules, now: int) -> bool:
     """Let a queued session leave the queue if nothing keeps it there; return whether it is starting now."""
     with transaction():
-        live = load_entries()
-        obstacles = find_obstacles(live, rules)
+        live, turns = _look(now)
+        obstacles = find_obstacles(live, rules, turns)
         if session_id not in obstacles:
             return False
+        entry = _entry(live, session_id)
+        gate = turns.gate(entry)
         if (obstacle := obstacles[session_id]) is None:
-            return sessions.leave_queue(session_id, now)
-        if obstacle not in {entry.waiting_for for entry in live if entry.id == session_id}:
-            sessions.set_waiting_for(session_id, obstacle)
+            has_left = sessions.leave_queue(session_id, now)
+            if has_left and gate is not None:
+                _begin_turn(entry, gate, rules, now)
+            return has_left
+        if obstacle != entry.waiting_for:
+            is_held = gate is not None and obstacle is gate.wait_reason
+            sessions.set_waiting_for(session_id, obstacle, gate.until if is_held and gate is not None else None)
         return False
+
+
+def try_restart(session_id: str, rules: Rules, now: int) -> bool:
+    """Let a session start again if its restart is due and its account is not closed; return whether it may."""
+    with transaction():
+        live, turns = _look(now)
+        find_obstacles(live, rules, turns)
+        entry = next((other for other in live if other.id == session_id), None)
+        if entry is None or entry.restart_due is None:
+            # It has not run yet, or was asked to stop.
+            return entry is not None
+        if session_id not in turns.starting:
+            return False
+        if (gate := turns.gate(entry)) is not None:
+            _begin_turn(entry, gate, rules, now)
+        else:
+            limits.release(session_id)
+        return True
+
+
+def _look(now: int) -> tuple[list[Entry], Turns]:
+    live = load_entries()
+    return live, Turns(limits.load(now), live, now)
+
+
+def _peek() -> tuple[list[Entry], Turns]:
+    """Return what `_look` does, also from a database that cannot be written to."""
+    live = load_entries()
+    return live, Turns({gate.account: gate for gate in limits.list_gates()}, live, current_time_ms())
+
+
+def _entry(live: list[Entry], session_id: str) -> Entry:
+    return next(entry for entry in live if entry.id == session_id)
+
+
+def next_start(session_id: str, rules: Rules, now: int) -> int | None:
+    """Return when a session has to look again: at the reopening of its account if it is the next one there.
+
+    Without a closed account that is when its restart is due, in milliseconds since 1970. None for no particular time.
+    """
+    with transaction():
+        live, turns = _look(now)
+        find_obstacles(live, rules, turns)
+        entry = next((other for other in live if other.id == session_id), None)
+        if entry is None:
+            return None
+        if (gate := turns.gate(entry)) is None:
+            return entry.restart_due
+        is_next = turns.next_in(gate.account) == session_id and not turns.is_probed(gate)
+        if is_next:
+            return gate.until
+        return entry.restart_due if entry.restart_due is not None and entry.restart_due > now else None
+
+
+def next_in_account(account: str, rules: Rules) -> str | None:
+    """Return the session that starts next in a closed account; None if none waits, or the account is open."""
+    live, turns = _peek()
+    find_obstacles(live, rules, turns)
+    return turns.next_in(account)
 
 
 def try_wake(session_id: str, rules: Rules, now: int) -> bool:
     """Let an idle session that has got a message work again if it has a slot; return whether it works now."""
     with transaction():
-        live = load_entries()
+        live, turns = _look(now)
         entry = next((other for other in live if other.id == session_id), None)
         if entry is None:
             return False
         if entry.status == Status.QUEUED:
-            if find_obstacles(live, rules).get(session_id, WaitReason.SLOT) is not None:
+            if find_obstacles(live, rules, turns).get(session_id, WaitReason.SLOT) is not None:
                 return False
             sessions.wake(session_id, now)
+            if (gate := turns.gate(entry)) is not None:
+                _begin_turn(entry, gate, rules, now)
         return True
 
 
 def startable_ids(rules: Rules) -> list[str]:
-    """Return the ids of the queued sessions on this machine that may start now, oldest first."""
-    return [session_id for session_id, obstacle in find_obstacles(load_entries(), rules).items() if obstacle is None]
+    """Return the ids of the sessions on this machine that may leave the queue, or be restarted, now."""
+    live, turns = _peek()
+    obstacles = find_obstacles(live, rules, turns)
+    return [entry.id for entry in live if obstacles.get(entry.id, entry) is None or entry.id in turns.starting]
 
 
 def ids_to_wake(rules: Rules) -> list[str]:
@@ -118,10 +228,13 @@ def ids_to_wake(rules: Rules) -> list[str]:
 
     Those have to end that can never start because of a predecessor.
     """
-    live = load_entries()
-    lost = {entry.id for entry in live if entry.prospect.is_lost}
-    obstacles = find_obstacles(live, rules)
-    return [session_id for session_id, obstacle in obstacles.items() if obstacle is None or session_id in lost]
+    live, turns = _peek()
+    obstacles = find_obstacles(live, rules, turns)
+    return [
+        entry.id
+        for entry in live
+        if obstacles.get(entry.id, entry) is None or entry.id in turns.starting or entry.prospect.is_lost
+    ]
 
 
 def sessions_ahead(session_id: str) -> list[str]:
@@ -131,6 +244,12 @@ def sessions_ahead(session_id: str) -> list[str]:
     sessions on this machine count. Each session is thus watched by another one, and none watches many.
     """
     here = [entry for entry in load_entries() if entry.is_here]
+    restarting = [entry.id for entry in here if entry.waiting_for is not None and entry.restart_due is not None]
+    if session_id in restarting:
+        # Before the first one, the probe of its account may run.
+        probes = [gate.probe for gate in limits.list_gates() if gate.probe is not None]
+        position = restarting.index(session_id)
+        return restarting[position - 1 : position] if position else probes
     waiting = [entry.id for entry in here if entry.status == Status.QUEUED]
     if session_id not in waiting:
         return []

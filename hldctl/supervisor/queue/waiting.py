@@ -10,16 +10,16 @@ from contextlib import closing
 
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import modification_time_ns, touch
-from hldctl.protocol.restart import load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
+from hldctl.store.admission.limits import account_of
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor.outcome import ending_for_stop
 from hldctl.supervisor.queue import dependencies
 from hldctl.supervisor.queue.peers import QueuePeers
-from hldctl.supervisor.queue.wake import load_rules, wake_startable
+from hldctl.supervisor.queue.wake import load_rules, wake_next, wake_startable
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.supervisor.timeouts import session_deadline
 from hldctl.system.clock import current_time_ms
@@ -53,17 +53,20 @@ def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
                     return False
                 if _try_start(session):
                     touch(files.change_signal)
+                    # The session after this one in its account has a time now.
+                    wake_next(state, account_of(session.id, session.account))
                     return True
                 peers.adopt_lost(ahead)
                 # A supervisor that was killed after it recorded its session's end has woken nobody.
                 wake_startable(state)
+                seconds = _sleep_seconds(session)
             touch(files.wake_answer, woken_at_ns)
-            _sleep_until_event(wakeup, state, session)
+            _sleep_until_event(wakeup, state, session, seconds)
 
 
-def _sleep_until_event(wakeup: Wakeup, state: StateDirectory, session: Session) -> None:
-    """Sleep until a wake-up, until something may be due, or until there is an interrupt without a wake-up."""
-    ends_at = time.monotonic() + _sleep_seconds(session)
+def _sleep_until_event(wakeup: Wakeup, state: StateDirectory, session: Session, seconds: float) -> None:
+    """Sleep for this long, until a wake-up, or until there is an interrupt without a wake-up."""
+    ends_at = time.monotonic() + seconds
     while (seconds_left := ends_at - time.monotonic()) > 0:
         if wakeup.wait(min(seconds_left, _POLL_SECONDS)):
             return
@@ -81,23 +84,13 @@ def _reason_to_stop(session: Session) -> EndReason | None:
 
 
 def _try_start(session: Session) -> bool:
-    if session.status == Status.QUEUED:
-        return scheduler.try_start(session.id, load_rules(), current_time_ms())
-    return current_time_ms() >= _restart_due_ms(session)
+    try_start = scheduler.try_start if session.status == Status.QUEUED else scheduler.try_restart
+    return try_start(session.id, load_rules(), current_time_ms())
 
 
 def _sleep_seconds(session: Session) -> float:
-    """Return the seconds until the session's restart or deadline; the maximum while it is in the queue."""
-    if session.status == Status.QUEUED:
-        return _MAX_SLEEP_SECONDS
-    times_ms = [
-        _restart_due_ms(session),
-        *([deadline_ms] if (deadline_ms := session_deadline(session)) is not None else []),
-    ]
-    return min(max(0.0, (min(times_ms) - current_time_ms()) / 1000), _MAX_SLEEP_SECONDS)
-
-
-def _restart_due_ms(session: Session) -> int:
-    """Return the time of the session's next start in milliseconds since 1970; 0 if it is not a restart."""
-    restarts = load_restarts(session)
-    return restarts[-1].due if restarts else 0
+    """Return the seconds until the session's start or deadline, if they have a time; at most the maximum."""
+    now = current_time_ms()
+    times_ms = [scheduler.next_start(session.id, load_rules(), now), session_deadline(session)]
+    seconds_left = [max(0.0, (time_ms - now) / 1000) for time_ms in times_ms if time_ms is not None]
+    return min([*seconds_left, _MAX_SLEEP_SECONDS])

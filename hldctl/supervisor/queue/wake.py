@@ -22,6 +22,12 @@ def load_rules() -> Rules:
         return Rules(max_running=1)
 
 
+def wake_next(state: StateDirectory, account: str) -> None:
+    """Wake the session that starts next in a closed account, since its time has changed. Needs an open database."""
+    if (session_id := scheduler.next_in_account(account, load_rules())) is not None:
+        touch(state.session(session_id).wake_signal)
+
+
 def wake_startable(state: StateDirectory) -> None:
     """Wake the supervisors of the queued sessions that may start now, or can never start. Needs an open database."""
     for session_id in scheduler.ids_to_wake(load_rules()):
