@@ -58,11 +58,19 @@ class IfRunning(StrEnum):
     REPLACE = "replace"
 
 
+class IfOverBudget(StrEnum):
+    """The action of a launch if a budget does not allow another session now."""
+
+    QUEUE = "queue"
+    FAIL = "fail"
+
+
 class WaitReason(StrEnum):
     """What a queued session waits for."""
 
     NAME = "name"
     SLOT = "slot"
+    BUDGET = "budget"
 
 
 class ApprovalStatus(StrEnum):

@@ -9,6 +9,7 @@ from typing import Any
 
 from hldctl.claude import binary
 from hldctl.config import load, schema
+from hldctl.config.budgets import BUDGET_KEYS, GROUP_KEYS
 from hldctl.errors import BadUsage, HldctlError
 from hldctl.paths import StateDirectory
 
@@ -40,13 +41,13 @@ def find_setting(key: str) -> Setting:
     """Return one setting, with the value None if it is not set; raise BadUsage for an unknown key."""
     if key in _FROM_ENVIRONMENT:
         return _FROM_ENVIRONMENT[key][1]()
-    table, name = split_key(key)
+    _, name = split_key(key)
     by_key = {each.key: each for each in _file_settings()}
     if key in by_key:
         return by_key[key]
-    if name is not None:
+    if name is not None and not any(_is_in_table(key, each) for each in by_key.values()):
         return Setting(key, None, Source.DEFAULT)
-    values = {each.key.partition(".")[2]: each.value for each in by_key.values() if _is_in_table(table, each)}
+    values = {each.key.removeprefix(f"{key}."): each.value for each in by_key.values() if _is_in_table(key, each)}
     return Setting(key, values, Source.FILE, str(schema.path()))
 
 
@@ -90,10 +91,25 @@ def _file_settings() -> Iterator[Setting]:
         if key not in file_values:
             yield Setting(key, schema.default_value(key), Source.DEFAULT)
         elif key in schema.TABLES and file_values[key]:
-            for name, value in file_values[key].items():
+            for name, value in _members(key, file_values[key]):
                 yield Setting(f"{key}.{name}", value, Source.FILE, str(file))
         else:
             yield Setting(key, file_values[key], Source.FILE, str(file))
+
+
+def _members(table: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the settings in a table; those in the table of a group, too."""
+    for name, value in values.items():
+        if table == "groups" and isinstance(value, dict) and value:
+            yield from ((f"{name}.{key}", member) for key, member in value.items())
+        else:
+            yield name, value
+
+
+def member_path(table: str, name: str) -> tuple[str, ...]:
+    """Return the names that lead to a setting within a table: `nightly.daily_usd` in `groups` is in two levels."""
+    group, _, key = name.rpartition(".")
+    return (group, key) if table == "groups" and group and key in GROUP_KEYS else (name,)
 
 
 def split_key(key: str) -> tuple[str, str | None]:
@@ -105,6 +121,10 @@ def split_key(key: str) -> tuple[str, str | None]:
         return table, name
     if key in _FROM_ENVIRONMENT:
         raise BadUsage(f"{key} is set by the environment variable {_FROM_ENVIRONMENT[key][0]}, not in a file.")
-    names = {"groups": "groups.NAME", "prune": "prune.older_than, prune.keep"}
+    names = {
+        "budgets": ", ".join(f"budgets.{name}" for name in BUDGET_KEYS),
+        "groups": f"groups.NAME, {', '.join(f'groups.NAME.{name}' for name in GROUP_KEYS)}",
+        "prune": "prune.older_than, prune.keep",
+    }
     known = [names.get(known_key, known_key) for known_key in schema.KEYS]
     raise BadUsage(f"Unknown setting {key!r}; the settings are {', '.join(known)}.")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
-from hldctl.states import IfRunning
+from hldctl.states import IfOverBudget, IfRunning
 
 
 def needs_hook(permissions: Permissions, settings: ClaudeSettings) -> bool:
@@ -37,6 +37,7 @@ class LaunchRequest:
     run_policy: RunPolicy = field(default_factory=RunPolicy)
     name: str | None = None
     if_running: IfRunning = IfRunning.FAIL
+    if_over_budget: IfOverBudget = IfOverBudget.QUEUE
     rehearsal: str | None = None
     """The script that replaces the model."""
     launched_within: str | None = None
@@ -65,6 +66,7 @@ class LaunchRequest:
             "permissions": Permissions(**values["permissions"]),
             "run_policy": RunPolicy(**values["run_policy"]),
             "if_running": IfRunning(values["if_running"]),
+            "if_over_budget": IfOverBudget(values["if_over_budget"]),
         }
         return cls(**(values | parsed))
 

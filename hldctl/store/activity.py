@@ -9,7 +9,7 @@ from hldctl.store.connection import execute
 
 LIVE = (
     "SELECT id, name, group_name, status, pid, created_at, started_at, interrupt_requested_at, retries, turn_ended_at,"
-    " waiting_for, restarts, background_tasks"
+    " waiting_for, waiting_budget, restarts, background_tasks"
     " FROM sessions WHERE completed_at IS NULL ORDER BY created_at, rowid"
 )
 
@@ -52,6 +52,7 @@ class RunningSession(NamedTuple):
     retries: int
     turn_ended_at: int | None
     waiting_for: str | None
+    waiting_budget: dict[str, Any] | None
     restarts: list[dict[str, Any]]
     background_tasks: list[dict[str, Any]]
 
@@ -81,7 +82,11 @@ class LastEvent(NamedTuple):
 def running_sessions() -> list[RunningSession]:
     """Return the sessions that have not ended, oldest first."""
     rows = execute(LIVE)
-    return [RunningSession._make((*row[:-2], *(json.loads(value or "[]") for value in row[-2:]))) for row in rows]
+    return [RunningSession._make((*row[:-3], *_decode(*row[-3:]))) for row in rows]
+
+
+def _decode(waiting_budget: str | None, restarts: str | None, tasks: str | None) -> list[Any]:
+    return [json.loads(value) for value in (waiting_budget or "null", restarts or "[]", tasks or "[]")]
 
 
 def oldest_open_calls() -> dict[str, OpenCall]:

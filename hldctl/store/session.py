@@ -86,6 +86,8 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """True if the session is or was queued."""
     waiting_for: str | None = column(exposure=LAST)
     """What a queued session waits for, as a WaitReason."""
+    waiting_budget: dict[str, Any] | None = column()
+    """The budget that it waits for if that is the reason; see `store.budgets.waits`."""
     started_at: int | None = column(exposure=LAST)
     """When Claude Code first started; a session may have been queued before."""
     restarts: list[dict[str, Any]] | None = column()

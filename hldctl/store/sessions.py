@@ -259,12 +259,13 @@ def set_supervisor_pid(session_id: str, pid: int) -> None:
 
 def leave_queue(session_id: str, now: int) -> bool:
     """Set the status to starting; return False if the session has ended. Needs a transaction."""
-    return _change_status(session_id, Status.STARTING, now, {"last_activity_at": now, "waiting_for": None})
+    columns = {"last_activity_at": now, "waiting_for": None, "waiting_budget": None}
+    return _change_status(session_id, Status.STARTING, now, columns)
 
 
-def set_waiting_for(session_id: str, reason: WaitReason) -> None:
-    """Record what a queued session waits for. Needs a transaction."""
-    _update(session_id, {"waiting_for": str(reason)})
+def set_waiting_for(session_id: str, reason: WaitReason, budget: dict[str, Any] | None) -> None:
+    """Record what a queued session waits for, and which budget if it is one. Needs a transaction."""
+    _update(session_id, {"waiting_for": str(reason), "waiting_budget": budget})
 
 
 def mark_started(session_id: str, process: ProcessIdentity, now: int) -> None:

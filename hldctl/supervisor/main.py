@@ -20,6 +20,7 @@ from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.states import IfRunning, Status
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
+from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.database import open_database
 from hldctl.supervisor import launch, sharing
 from hldctl.supervisor.adopt import adopt, require_sight_of_processes
@@ -29,6 +30,7 @@ from hldctl.supervisor.lifecycle import SessionLifecycle
 from hldctl.supervisor.queue.wake import load_rules
 from hldctl.supervisor.termination import adopt_orphans
 from hldctl.system import file_lock, file_size_limit
+from hldctl.system.clock import format_local_time
 from hldctl.system.error_log import log, log_exception, log_uncaught_exceptions
 
 # Timeout for the lock: longer than any probe holds it, so that one of several adopters succeeds.
@@ -63,6 +65,9 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     except scheduler.NameTaken as error:
         _report_name_taken(request, error.session_id, handshake)
         return
+    except scheduler.OverBudget as error:
+        handshake.refuse(WrongState(_over_budget_message(error.wait)))
+        return
     except HldctlError as error:
         handshake.refuse(error)
     except Exception as error:
@@ -94,7 +99,7 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
     try:
         with open_database(state):
             new = session_record.new_session(row, request.settings.mcp_config)
-            entry = scheduler.admit(new, request.if_running, rules)
+            entry = scheduler.admit(new, request.if_running, rules, request.if_over_budget)
             is_recorded = True
             handshake.sharing = sharing.sessions_beside(request)
             for replaced_id in entry.replaced:
@@ -119,6 +124,13 @@ def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Hands
         handshake.defer(running_id)
     else:
         handshake.refuse(WrongState(name_taken_message(request.name, running_id)))
+
+
+def _over_budget_message(wait: BudgetWait) -> str:
+    return (
+        f"The budget {wait.name} {wait.taken} until {format_local_time(wait.until)}. Use --if-over-budget queue to "
+        "wait, or raise the budget in the configuration."
+    )
 
 
 def _adopt(state: StateDirectory, session_id: str) -> None:

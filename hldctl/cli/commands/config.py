@@ -24,6 +24,7 @@ _TEXT_IF_UNSET = {
     "model": "Claude Code's own",
     "permission_mode": "Claude Code's own",
     "prune": "never",
+    "budgets": "no limit",
     "max_budget_usd": "no limit",
     "max_running": "no limit",
     "timeout": "no limit",
@@ -35,6 +36,8 @@ _PERMISSION_KEYS = frozenset(
         *("permission_mode", "allowed_tools", "approvals", "approval_timeout", "from_session"),
         # Commands that hldctl runs for the user, and that may answer permission requests.
         *("on_approval", "on_end"),
+        # A session must not raise what it may spend, either; `groups` may hold budgets.
+        *("budgets", "groups"),
     }
 )
 

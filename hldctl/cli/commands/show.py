@@ -144,6 +144,12 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
         _print_line("permission denials", denied_tools(denials))
     for failure in inspection.failed_commands:
         _print_line(failure.setting, failed_command(failure))
+    if inspection.session.waiting_budget is not None:
+        # Imported here: few sessions wait for a budget.
+        from hldctl.cli.render.activity import describe_wait
+        from hldctl.store.budgets.waits import BudgetWait
+
+        _print_line("budget", describe_wait(BudgetWait(**inspection.session.waiting_budget)))
     for approval in inspection.pending_requests:
         since = age(time.time() - approval.created_at / 1000)
         _print_line("waiting for approval", f"{pending_request(approval)}, since {since}")

@@ -70,7 +70,7 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
             _require_first_sign(state, launched)
         _print_launched(state, launched, options)
         if not options.quiet:
-            _warn(launched)
+            _warn(state, launched)
             _warn_about_ci_runner()
             _print_next_command(launched, options)
         return
@@ -79,7 +79,7 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
     launched = start()
     session_id = launched.session_id
     if not options.quiet:
-        _warn(launched)
+        _warn(state, launched)
     if not launched.is_new:
         # Without a result. The id of another session must not pass for one; an object says what it is.
         if options.as_json:
@@ -120,16 +120,32 @@ def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> Non
     wait.wait_for_on_end(state, session_id)
 
 
-def _warn(launched: LaunchResult) -> None:
+def _warn(state: StateDirectory, launched: LaunchResult) -> None:
     if not launched.is_new:
         output.print_note(f"skipped: session {launched.session_id} is already running")
-    if launched.waiting_for is not None and not launched.replaces:
+    if launched.waiting_for is WaitReason.BUDGET:
+        _note_budget(state, launched)
+    elif launched.waiting_for is not None and not launched.replaces:
         output.print_note(f"queued: the session starts when {_OBSTACLE_ENDS[launched.waiting_for]}")
     if launched.sharing:
         others = ", ".join(session_id[:8] for session_id in launched.sharing)
         output.print_note(
             f"warning: also running in the same directory: {others}; use -C or a git worktree to keep sessions apart"
         )
+
+
+def _note_budget(state: StateDirectory, launched: LaunchResult) -> None:
+    from hldctl.cli.render.activity import describe_wait
+    from hldctl.store import sessions
+    from hldctl.store.budgets.waits import BudgetWait
+    from hldctl.store.database import open_for_reading
+
+    with open_for_reading(state):
+        session = sessions.get(launched.session_id)
+    wait = None if session is None else BudgetWait.from_stored(session.waiting_budget)
+    if wait is not None:
+        # Otherwise it has started in the meantime.
+        output.print_note(f"queued: waiting for budget: {describe_wait(wait)}")
 
 
 def _await_start(state: StateDirectory, launched: LaunchResult) -> None:

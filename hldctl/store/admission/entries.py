@@ -19,6 +19,11 @@ class Entry(NamedTuple):
     host: str
     boot_id: str | None
     waiting_for: str | None
+    max_budget_usd: float | None = None
+    cost_usd: float | None = None
+    rehearsed: bool = False
+    waiting_budget: str | None = None
+    """What it waits for if that is a budget, as JSON."""
 
     @property
     def is_here(self) -> bool:
@@ -31,7 +36,7 @@ def load_entries() -> list[Entry]:
     rows = execute(
         # An idle session with a message waits for a slot, as a queued one does.
         "SELECT id, name, group_name, iif(status = 'idle' AND pending_messages > 0, 'queued', status), host, boot_id,"
-        " waiting_for"
+        " waiting_for, max_budget_usd, cost_usd, rehearsed, waiting_budget"
         " FROM sessions WHERE completed_at IS NULL"
         " ORDER BY created_at, rowid"
     )

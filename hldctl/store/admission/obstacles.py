@@ -1,6 +1,7 @@
-"""What keeps each queued session from starting: one running session per name, slots in total and per group.
+"""What keeps each queued session from starting: its name, and the slots and budgets, in total and of its group.
 
-First in, first out; a session that waits for its name or its group does not hold up those after it.
+First in, first out; a session that waits for its name or its group does not hold up those after it. One that waits for
+a budget holds up those after it that need the same budget: otherwise cheaper ones could overtake it for ever.
 """
 
 from __future__ import annotations
@@ -9,25 +10,27 @@ from collections import Counter
 from collections.abc import Iterable
 
 from hldctl.states import Status, WaitReason
+from hldctl.store.admission.budget_room import BudgetRoom
 from hldctl.store.admission.entries import Entry
 from hldctl.store.admission.rules import Rules
 
 
-def find_obstacles(live: Iterable[Entry], rules: Rules) -> dict[str, WaitReason | None]:
+def find_obstacles(live: Iterable[Entry], rules: Rules, room: BudgetRoom) -> dict[str, WaitReason | None]:
     """Return what each queued session on this machine waits for, by id; None if it may start now.
 
-    `live` are all sessions that have not ended, oldest first.
+    `live` are all sessions that have not ended, oldest first; `room` is what the budgets have left besides them.
     """
     live = list(live)
     in_use = _InUse(live)
     obstacles = {}
     for entry in live:
         if entry.status == Status.QUEUED and entry.is_here:
-            obstacles[entry.id] = obstacle = _find_obstacle(entry, in_use, rules)
+            obstacles[entry.id] = obstacle = _find_obstacle(entry, in_use, rules, room)
             if entry.name is not None:
                 in_use.names.add(entry.name)
             if obstacle is None:
                 in_use.add(entry)
+                room.reserve(entry)
     return obstacles
 
 
@@ -49,7 +52,7 @@ class _InUse:
         self.group_slots[entry.group] += 1
 
 
-def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules) -> WaitReason | None:
+def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules, room: BudgetRoom) -> WaitReason | None:
     if entry.name is not None and entry.name in in_use.names:
         return WaitReason.NAME
     if rules.max_running is not None and in_use.slots >= rules.max_running:
@@ -57,4 +60,4 @@ def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules) -> WaitReason | N
     group_slots = None if entry.group is None else rules.groups.get(entry.group)
     if group_slots is not None and in_use.group_slots[entry.group] >= group_slots:
         return WaitReason.SLOT
-    return None
+    return None if room.find_wait(entry) is None else WaitReason.BUDGET

@@ -14,6 +14,7 @@ from hldctl.protocol.restart import load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
+from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor.outcome import ending_for_stop
@@ -83,9 +84,11 @@ def _try_start(session: Session) -> bool:
 
 
 def _sleep_seconds(session: Session) -> float:
-    """Return the seconds until the session's restart or deadline; the maximum while it is in the queue."""
+    """Return the seconds until the session's restart or deadline; in the queue, until its budget's period ends."""
     if session.status == Status.QUEUED:
-        return _MAX_SLEEP_SECONDS
+        wait = BudgetWait.from_stored(session.waiting_budget)
+        seconds_left = 0.0 if wait is None else (wait.until - current_time_ms()) / 1000
+        return min(seconds_left, _MAX_SLEEP_SECONDS) if seconds_left > 0 else _MAX_SLEEP_SECONDS
     times_ms = [
         _restart_due_ms(session),
         *([deadline_ms] if (deadline_ms := session_deadline(session)) is not None else []),
