@@ -6,6 +6,7 @@ Claude Code 2.1.332. A price that has fallen since then is kept at its highest: 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from hldctl.claude.stream import JsonObject, mapping, whole_number
@@ -43,27 +44,34 @@ _MILLION = 1_000_000
 _CHARACTERS_PER_TOKEN = 4
 
 
-def estimate_message(message: JsonObject, tokens: Tokens) -> float:
-    """Return what a message with this `usage` cost in US dollars, without its output."""
-    price = _find(message.get("model"))
-    written = mapping(mapping(message.get("usage")).get("cache_creation"))
-    for_an_hour = min(whole_number(written.get("ephemeral_1h_input_tokens")) or 0, tokens.cache_creation)
-    return (
+def estimate(message: JsonObject, tokens: Tokens | None, characters: int) -> float:
+    """Return what a part of a message with this many characters cost in US dollars.
+
+    `tokens` is the message's `usage` if this is its first part, None otherwise.
+    """
+    model = message.get("model")
+    price = _find(model if type(model) is str else "")
+    written = characters / _CHARACTERS_PER_TOKEN
+    if tokens is None:
+        return written * price.output / _MILLION
+    cost = (
         tokens.input * price.input
-        + (tokens.cache_creation - for_an_hour) * price.cache_write
-        + for_an_hour * price.cache_write_1h
+        + max(tokens.output, written) * price.output
+        + tokens.cache_creation * price.cache_write
         + tokens.cache_read * price.cache_read
-    ) / _MILLION
+    )
+    if tokens.cache_creation:
+        kept = mapping(mapping(message.get("usage")).get("cache_creation"))
+        for_an_hour = min(whole_number(kept.get("ephemeral_1h_input_tokens")) or 0, tokens.cache_creation)
+        cost += for_an_hour * (price.cache_write_1h - price.cache_write)
+    return cost / _MILLION
 
 
-def estimate_output(message: JsonObject, output_tokens: int, characters: int) -> float:
-    """Return what a part of a message cost, from its length and the tokens that it reports."""
-    return max(output_tokens, characters / _CHARACTERS_PER_TOKEN) * _find(message.get("model")).output / _MILLION
-
-
-def _find(model_id: object) -> Price:
+# Each line of a message asks for it. The names come from outside, so there may be any number of them.
+@lru_cache(maxsize=32)
+def _find(model_id: str) -> Price:
     """Return the price of a model; that of the most expensive one if it is unknown."""
-    name = str(model_id).lower()
+    name = model_id.lower()
     if any(old in name for old in _OLD_OPUS_IDS):
         return _OLD_OPUS
     return next((price for family, price in _BY_FAMILY.items() if family in name), _UNKNOWN)

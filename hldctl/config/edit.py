@@ -107,7 +107,7 @@ def _set_member(into: Any, path: tuple[str, ...], value: Any) -> None:
     elif isinstance(current, dict):
         _set_in_table(current, rest[0] if rest else MAX_RUNNING, value)
     else:
-        before = {} if current is None else {MAX_RUNNING: current}
+        before = {} if current is None else {MAX_RUNNING: int(current)}
         _set_in_table(into, name, _inline({**before, rest[0]: value}, current))
 
 

@@ -286,12 +286,13 @@ class Reducer:
             counted[subagent] = message_id
             _drop_oldest(counted, _MAX_SUBAGENTS)
             self.state.tokens = (self.state.tokens or Tokens()).plus(tokens)
-            spending.add_message(self.state, message, tokens, created_at)
-            output_tokens = tokens.output
+            new_tokens = tokens
         else:
-            output_tokens = 0
-        length = sum(len(entry.content or "") + len(entry.tool_input or "") for entry in entries)
-        spending.add_output(self.state, message, output_tokens, length, created_at)
+            new_tokens = None
+        length = 0
+        for entry in entries:
+            length += len(entry.content or entry.tool_input or "")
+        spending.add_message(self.state, message, new_tokens, length, created_at)
 
     def _apply_final_output(self, event: JsonObject) -> None:
         """Correct the output tokens: with --include-partial-messages, the stream has the final length of an answer."""

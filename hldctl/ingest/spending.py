@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hldctl.claude.prices import estimate_message, estimate_output
+from hldctl.claude.prices import estimate
 from hldctl.claude.stream import JsonObject
 from hldctl.claude.usage import Tokens
 from hldctl.ingest.state import ReducerState
@@ -18,6 +18,8 @@ from hldctl.ingest.state import ReducerState
 _QUARTER_MS = 900_000
 # The state is stored with each step. A turn of two days has fewer.
 _MAX_QUARTERS = 200
+# Any later digits are errors of the difference of two totals.
+_DECIMALS = 10
 
 
 class Spent(NamedTuple):
@@ -31,14 +33,18 @@ class Spent(NamedTuple):
     is_estimate: bool
 
 
-def add_message(state: ReducerState, message: JsonObject, tokens: Tokens, at: int) -> None:
-    """Add the estimated cost of a message that has begun, without its output."""
-    _add(state, estimate_message(message, tokens), at)
-
-
-def add_output(state: ReducerState, message: JsonObject, output_tokens: int, characters: int, at: int) -> None:
-    """Add the estimated cost of a part of a message."""
-    _add(state, estimate_output(message, output_tokens, characters), at)
+def add_message(state: ReducerState, message: JsonObject, tokens: Tokens | None, characters: int, at: int) -> None:
+    """Add the estimated cost of a part of a message; `tokens` is the message's usage if this is the first part."""
+    cost_usd = estimate(message, tokens, characters)
+    if cost_usd <= 0:
+        return
+    estimates, quarter = state.estimated_usd, str(at - at % _QUARTER_MS)
+    if quarter in estimates:
+        estimates[quarter] += cost_usd
+    elif len(estimates) < _MAX_QUARTERS:
+        estimates[quarter] = cost_usd
+    else:
+        estimates[next(reversed(estimates))] += cost_usd
 
 
 def settle_result(state: ReducerState, cost_usd: float | None, cost_before: float | None, at: int) -> list[Spent]:
@@ -55,9 +61,9 @@ def settle_result(state: ReducerState, cost_usd: float | None, cost_before: floa
     estimates, state.estimated_usd = state.estimated_usd, {}
     total = sum(estimates.values())
     if total <= 0:
-        return [Spent(state.lines, _quarter(at), increase, is_estimate=False)]
+        return [Spent(state.lines, _quarter(at), round(increase, _DECIMALS), is_estimate=False)]
     return [
-        Spent(state.lines, int(quarter), increase * estimate / total, is_estimate=False)
+        Spent(state.lines, int(quarter), round(increase * estimate / total, _DECIMALS), is_estimate=False)
         for quarter, estimate in estimates.items()
     ]
 
@@ -70,12 +76,3 @@ def settle_rest(state: ReducerState) -> list[Spent]:
 
 def _quarter(at: int) -> int:
     return at - at % _QUARTER_MS
-
-
-def _add(state: ReducerState, amount_usd: float, at: int) -> None:
-    if amount_usd <= 0:
-        return
-    estimates, quarter = state.estimated_usd, str(_quarter(at))
-    if quarter not in estimates and len(estimates) >= _MAX_QUARTERS:
-        quarter = next(reversed(estimates))
-    estimates[quarter] = estimates.get(quarter, 0.0) + amount_usd
