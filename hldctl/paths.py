@@ -27,7 +27,10 @@ COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
 _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # The contents of the state directory: file names, and prefixes of file names.
-_NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal", "trusted-projects.json")
+_NAMES = (
+    *("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal", "trusted-projects.json"),
+    "budget-alerts",
+)
 _PREFIXES = ("hldctl.db", "lock-trial-")
 
 
@@ -198,6 +201,15 @@ class SessionFiles(NamedTuple):
         return self.directory / "on-approval.failed"
 
     @property
+    def budget_script(self) -> Path:
+        return self.directory / "on-budget.sh"
+
+    @property
+    def budget_failure(self) -> Path:
+        """The exit code of the last `on_budget` command that this session's supervisor started and that has failed."""
+        return self.directory / "on-budget.failed"
+
+    @property
     def on_end_started(self) -> Path:
         """Marker, created just before the `on_end` command is started, so that it runs only once."""
         return self.directory / "on-end.started"
@@ -290,6 +302,11 @@ class StateDirectory(NamedTuple):
     def queue_signal(self) -> Path:
         """Signal file, touched when a session ends, for commands that wait for a name."""
         return self.root / "queue.signal"
+
+    @property
+    def budget_alerts(self) -> Path:
+        """Markers, each created just before the `on_budget` command of an alert, so that it runs only once."""
+        return self.root / "budget-alerts"
 
     def session(self, session_id: str) -> SessionFiles:
         return SessionFiles(self.sessions / session_id)

@@ -64,6 +64,13 @@ class IfRunning(StrEnum):
     REPLACE = "replace"
 
 
+class IfOverBudget(StrEnum):
+    """The action of a launch if a budget does not allow another session now."""
+
+    QUEUE = "queue"
+    FAIL = "fail"
+
+
 class WaitReason(StrEnum):
     """What a queued session waits for."""
 
@@ -71,6 +78,7 @@ class WaitReason(StrEnum):
     """The sessions that it is to start after."""
     NAME = "name"
     SLOT = "slot"
+    BUDGET = "budget"
     LIMIT = "limit"
     """The usage limit of its account."""
     LOGIN = "login"

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hldctl.config import load, schema
+from hldctl.config.budgets import MAX_RUNNING
 from hldctl.config.profiles import TABLE, unknown_key
-from hldctl.config.report import split_key, split_profile_key
+from hldctl.config.report import member_path, split_key, split_profile_key
 from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.settings.values import tool_names
 from hldctl.system.atomic_write import rewrite
@@ -26,7 +27,7 @@ def set_value(key: str, text: str) -> None:
         if name is None:
             values[table] = value
         else:
-            _set_in_table(values.setdefault(table, {}), name, value)
+            _set_member(values.setdefault(table, {}), member_path(table, name), value)
 
     _apply(change)
 
@@ -67,18 +68,36 @@ def remove_value(key: str) -> bool:
         return _remove_from_profiles(name)
     file = schema.path()
     values = schema.parse_toml(file, schema.read(file) or "")
-    if table not in values or (name is not None and name not in _require_table(values[table])):
+    if table not in values:
         return False
-    removes_table = name is None or not schema.is_valid_value(table, _omit(name, values[table]))
+    removed = () if name is None else _removed_path(_require_table(values[table]), member_path(table, name))
+    if removed is None:
+        return False
+    if len(removed) == 1 and not schema.is_valid_value(table, _omit(removed[0], values[table])):
+        removed = ()
+    path = (table, *removed)
 
     def change(values: dict[str, Any]) -> None:
-        if removes_table:
-            del values[table]
-        else:
-            del values[table][name]
+        for name in path[:-1]:
+            values = values[name]
+        del values[path[-1]]
 
     _apply(change)
     return True
+
+
+def _removed_path(values: dict[str, Any], path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return what to remove: a table that would be empty, as a whole; None if it is not there."""
+    name, *rest = path
+    if name not in values or not rest:
+        return path if name in values else None
+    inner = values[name]
+    if not isinstance(inner, dict):
+        # The number of a group's slots, without a table.
+        return (name,) if rest == [MAX_RUNNING] else None
+    if rest[0] not in inner:
+        return None
+    return path if len(inner) > 1 else (name,)
 
 
 def _require_table(value: Any) -> dict[str, Any]:
@@ -93,10 +112,15 @@ def _omit(name: str, table: dict[str, Any]) -> dict[str, Any]:
 
 def _parse_value(key: str, name: str | None, text: str) -> Any:
     """Return the first valid reading of the text: as is, as a TOML value, or as tool names; else the text."""
+    path = () if name is None else member_path(key, name)
     for value in (text, _parse_toml(text), tool_names(text)):
-        if schema.is_valid_value(key, value if name is None else {name: value}):
+        nested: Any = value
+        for part in reversed(path):
+            nested = {part: nested}
+        if schema.is_valid_value(key, nested):
             return value
-    return text
+    number = _parse_toml(text)
+    return number if type(number) in (int, float) else text
 
 
 def _parse_toml(text: str) -> Any:
@@ -107,6 +131,34 @@ def _parse_toml(text: str) -> Any:
     except (ValueError, RecursionError):
         return None
     return values["value"] if len(values) == 1 else None
+
+
+def _set_member(into: Any, path: tuple[str, ...], value: Any) -> None:
+    """Set a value in a table, or in a table within it: a group may be a number of slots, or a table with more."""
+    name, *rest = path
+    current = _require_table(into).get(name)
+    if not rest and not (isinstance(current, dict) and type(value) is int):
+        _set_in_table(into, name, value)
+    elif isinstance(current, dict):
+        _set_in_table(current, rest[0] if rest else MAX_RUNNING, value)
+    else:
+        before = {} if current is None else {MAX_RUNNING: int(current)}
+        _set_in_table(into, name, _inline({**before, rest[0]: value}, current))
+
+
+def _inline(values: dict[str, Any], replaced: Any) -> dict[str, Any]:
+    """Return the values as a table on one line: one with a heading would take the lines after it.
+
+    It has the comment of the value that it replaces.
+    """
+    import tomlkit
+    from tomlkit.items import Item
+
+    table = tomlkit.inline_table()
+    table.update(values)
+    if isinstance(replaced, Item):
+        table.trivia.comment_ws, table.trivia.comment = replaced.trivia.comment_ws, replaced.trivia.comment
+    return table
 
 
 def _set_in_table(into: Any, name: str, value: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from hldctl.claude import binary
 from hldctl.config import load, schema
+from hldctl.config.budgets import BUDGET_KEYS, GROUP_KEYS
 from hldctl.config.layers import Ignored, Layers, Profile, find_layers, find_profiles
 from hldctl.config.profiles import TABLE
 from hldctl.config.schema import Configuration
@@ -73,9 +74,9 @@ def find_setting(key: str) -> Setting:
     by_key = {each.key: each for each in list_settings().settings}
     if key in by_key:
         return by_key[key]
-    if name is not None:
+    if name is not None and not any(_is_in_table(key, each) for each in by_key.values()):
         return Setting(key, None, Source.DEFAULT)
-    values = {each.key.partition(".")[2]: each.value for each in by_key.values() if _is_in_table(table, each)}
+    values = {each.key.removeprefix(f"{key}."): each.value for each in by_key.values() if _is_in_table(key, each)}
     return Setting(key, values, Source.FILE, str(schema.path()))
 
 
@@ -150,7 +151,7 @@ def _settings_of_files(configuration: Configuration, layers: Layers, profile: st
         elif value is None:
             yield Setting(key, schema.default_value(key), Source.DEFAULT)
         elif key in schema.TABLES and value:
-            for name, member in value.items():
+            for name, member in _members(key, value):
                 yield Setting(f"{key}.{name}", member, Source.FILE, str(schema.path()))
         else:
             yield Setting(key, value, Source.FILE, str(schema.path()))
@@ -168,6 +169,21 @@ def _source(profile: Profile) -> Source:
     return Source.FILE if profile.file == schema.path() else Source.PROJECT
 
 
+def _members(table: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the settings in a table; those in the table of a group, too."""
+    for name, value in values.items():
+        if table == "groups" and isinstance(value, dict) and value:
+            yield from ((f"{name}.{key}", member) for key, member in value.items())
+        else:
+            yield name, value
+
+
+def member_path(table: str, name: str) -> tuple[str, ...]:
+    """Return the names that lead to a setting within a table: `nightly.daily_usd` in `groups` is in two levels."""
+    group, _, key = name.rpartition(".")
+    return (group, key) if table == "groups" and group and key in GROUP_KEYS else (name,)
+
+
 def split_key(key: str) -> tuple[str, str | None]:
     """Return the key and None, or a table and the name in it; raise BadUsage for a key that no file can set."""
     table, _, name = key.partition(".")
@@ -178,7 +194,8 @@ def split_key(key: str) -> tuple[str, str | None]:
     if key in _FROM_ENVIRONMENT:
         raise BadUsage(f"{key} is set by the environment variable {_FROM_ENVIRONMENT[key][0]}, not in a file.")
     names = {
-        "groups": "groups.NAME",
+        "budgets": ", ".join(f"budgets.{name}" for name in BUDGET_KEYS),
+        "groups": f"groups.NAME, {', '.join(f'groups.NAME.{name}' for name in GROUP_KEYS)}",
         "limits": "limits.spread",
         TABLE: f"{TABLE}.NAME.KEY",
         "prune": "prune.older_than, prune.keep",

@@ -8,4 +8,4 @@ from hldctl.store.admission.rules import Rules
 
 def admission_rules(configuration: Configuration) -> Rules:
     """Return the rules of admission."""
-    return Rules(configuration.max_running, configuration.groups, configuration.spread_ms)
+    return Rules(configuration.max_running, configuration.group_slots, configuration.spread_ms, configuration.budgets)

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from hldctl import durations
+from hldctl.config import budgets
+from hldctl.config.budgets import Fault
 from hldctl.errors import BadUsage
 from hldctl.settings.claude import ClaudeOptions
 from hldctl.settings.option import options
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
+from hldctl.store.budgets.limits import DEFAULT_RESERVE_USD, Budgets
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,8 @@ class Key:
     is_valid: Callable[[Any], bool]
     example: str
     """An example in TOML; for a table, without its heading."""
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value > 0
+    find_fault: Callable[[Any], Fault | None] | None = None
+    """Returns the invalid value within a table, for a more precise message."""
 
 
 def _is_prune_table(value: Any) -> bool:
@@ -59,14 +60,28 @@ KEYS = {
     "max_running": Key(
         "How many sessions may run at once; others are queued, first in, first out. Without it, any number may.",
         "a whole number, 1 or more",
-        _is_count,
+        budgets.is_count,
         "4",
     ),
+    "budgets": Key(
+        "What all sessions may spend in a day, a week and a month: `daily_usd`, `weekly_usd`, `monthly_usd`. A launch "
+        "waits, or is refused with `--if-over-budget fail`, if what was spent, what running sessions may still spend "
+        "and what it may spend exceed one of them. Without `--max-budget-usd`, a session may spend `reserve_usd`, "
+        f"by default {DEFAULT_RESERVE_USD:.0f}. `on_budget` is a command or preset that runs once when 80 % are spent, "
+        "and once at 100 %, with the budget as JSON on standard input. Periods are in local time; weeks begin on "
+        "Monday.",
+        f"a table with {', '.join(budgets.BUDGET_KEYS)}; each may be left out",
+        lambda value: budgets.find_budget_fault(value) is None,
+        'daily_usd = 20\nmonthly_usd = 300\nreserve_usd = 2.50\non_budget = "mail"',
+        budgets.find_budget_fault,
+    ),
     "groups": Key(
-        "For each group that --group may name, how many of its sessions may run at once.",
-        "a table with a whole number, 1 or more, for each group",
-        lambda value: type(value) is dict and all(map(_is_count, value.values())),
-        "nightly = 1\nreviews = 2",
+        "For each group that `--group` may name, how many of its sessions may run at once; or a table with that, as "
+        "`max_running`, and what they may spend: `daily_usd`, `weekly_usd`, `monthly_usd`.",
+        "a table with, for each group, a whole number, 1 or more, or a table",
+        lambda value: budgets.find_group_fault(value) is None,
+        "reviews = 2\nnightly = { max_running = 1, daily_usd = 10 }",
+        budgets.find_group_fault,
     ),
     "profiles": Key(
         "Options for `launch --profile NAME`: for each profile a table with keys of this file that are options of a "
@@ -90,7 +105,7 @@ KEYS = {
         'older_than = "30d"\nkeep = 100',
     ),
 }
-TABLES = ("groups", "limits", "profiles", "prune")
+TABLES = ("budgets", "groups", "limits", "profiles", "prune")
 
 _DEFAULT_SPREAD_MS = 30_000
 
@@ -108,8 +123,8 @@ class Configuration:
         return self.values.get("max_running")
 
     @property
-    def groups(self) -> dict[str, int]:
-        """The number of sessions that may run at once, by group."""
+    def groups(self) -> dict[str, Any]:
+        """The groups that a session may be in: the number of sessions that may run at once, or a table of limits."""
         return dict(self.values.get("groups", {}))
 
     @property
@@ -124,6 +139,22 @@ class Configuration:
         return _DEFAULT_SPREAD_MS if spread is None else int(durations.parse_seconds(spread) * 1000)
 
     @property
+    def group_slots(self) -> dict[str, int]:
+        """The number of sessions that may run at once, by group; without those that have no such limit."""
+        return budgets.group_slots(self.groups)
+
+    @property
+    def budgets(self) -> Budgets:
+        """The budgets of all sessions and of groups."""
+        return budgets.configured_budgets(self.values.get("budgets", {}), self.groups)
+
+    @property
+    def on_budget(self) -> str | None:
+        """The command that runs when a budget is nearly or completely spent; None without one."""
+        command: str = self.values.get("budgets", {}).get(budgets.ON_BUDGET, "")
+        return command if command.strip() else None
+
+    @property
     def prune(self) -> dict[str, Any] | None:
         """`older_than`, a duration, and `keep`, a number, or one of them; None if nothing is pruned."""
         return self.values.get("prune")
@@ -133,7 +164,7 @@ def default_value(key: str) -> Any:
     """Return the value of a session if nothing sets the key; None if there is none."""
     part, option = OPTIONS.get(key, (None, None))
     if part is not RunPolicy or option is None:
-        return {} if key in ("groups", "profiles") else None
+        return {} if key in ("groups", "budgets", "profiles") else None
     return next(getattr(RunPolicy(), entry.name) for entry, other in options(RunPolicy) if other is option)
 
 
@@ -187,6 +218,9 @@ def _validate(file: Path, values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if name not in KEYS:
             raise BadUsage(f"{file}: unknown key {name!r}; the keys are {', '.join(KEYS)}.")
+        find_fault = KEYS[name].find_fault
+        if find_fault is not None and (fault := find_fault(value)) is not None:
+            raise BadUsage(f"{file}: {'.'.join(filter(None, (name, fault.key)))} {fault.message}.")
         if not is_valid_value(name, value):
             raise BadUsage(f"{file}: {name} must be {KEYS[name].expected}, not {value!r}.")
     return values

@@ -25,6 +25,7 @@ _CONTENTS = {
     "approvals": "permission requests",
     "approval_rules": "permission rules",
     "command_tokens": "command tokens",
+    "spending": "amounts spent",
 }
 
 
@@ -118,6 +119,7 @@ def _restore(state: StateDirectory, salvaged: RecoveredRows, damaged: DamagedCop
             failed.append(f"{session_id} ({type(error).__name__}: {error})")
     _delete_misnamed(state)
     salvage.restore_permissions(salvaged.permissions)
+    salvage.restore_ledger(salvaged.ledger)
     return failed
 
 

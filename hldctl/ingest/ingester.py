@@ -43,6 +43,8 @@ class Ingester:
         self._checkpointer = maintenance.WalCheckpointer()
         self._written_columns: dict[str, Any] = {}
         self._run_ends: list[Restart | CheckTry] = [*load_restarts(session), *_last_check(session)]
+        self.costs = 0
+        """The number of times that a cost was recorded."""
         self._journal = JournalReader(files.journal, self.state.offset)
         try:
             self._arrival_times = ArrivalTimes(files.arrival_times, self.state.offset)
@@ -68,10 +70,15 @@ class Ingester:
             malloc.release_free_memory()
 
     def finish(self) -> None:
-        """Ingest the rest, including a last line without newline. Call after the process has exited."""
+        """Ingest the rest, including a last line without newline, and settle what it cost.
+
+        Call after the process has exited.
+        """
         self.catch_up()
         if (batch := self._journal.last_batch()) is not None:
             self._ingest(batch)
+        if self._reducer.settle():
+            self._ingest(Batch([], self.state.offset, self.state.offset))
 
     def close(self) -> None:
         self._journal.close()
@@ -119,6 +126,7 @@ class Ingester:
             columns | progress,
             reducer.decisions,
             reducer.messages,
+            reducer.spent,
         )
         events.record(
             self._session_id,
@@ -129,6 +137,7 @@ class Ingester:
             told=self._notified_feed_id,
         )
         self._written_columns |= columns
+        self.costs += bool(step.spent)
         reducer.clear_step()
         touch(self._change_signal)
         self._checkpointer.checkpoint_if_long()

@@ -11,7 +11,8 @@ from hldctl.claude.fast_decode import decode
 from hldctl.claude.input_messages import is_check_output, is_own_message
 from hldctl.claude.stream import JsonObject, mapping, parse_timestamp_ms, text, whole_number
 from hldctl.claude.usage import Tokens
-from hldctl.ingest import background_work, joined_messages
+from hldctl.ingest import background_work, joined_messages, spending
+from hldctl.ingest.spending import Spent
 from hldctl.ingest.state import ReducerState, model_family
 from hldctl.protocol.restart import Restart, RestartKind
 from hldctl.states import EventType, NoteKind
@@ -76,6 +77,7 @@ class Reducer:
         self.snapshots: list[Snapshot] = []
         self.mcp_states: list[tuple[str, str]] = []
         self.messages: list[Progress] = []
+        self.spent: list[Spent] = []
 
     def apply(self, line: bytes, arrived_at: int) -> None:
         """Apply one line, without its newline. Never raise, whatever it contains."""
@@ -108,9 +110,7 @@ class Reducer:
         state.lines += 1
         created_at = parse_timestamp_ms(event.get("timestamp")) or arrived_at
         kind = event.get("type")
-        if kind == "assistant":
-            self._apply_usage(event)
-        elif kind != "user":
+        if kind not in ("assistant", "user"):
             self._apply_other(event, kind, created_at)
         # Not from a result: after a failed resume, it has an id that never had a conversation.
         if state.claude_session_id is None and kind != "result":
@@ -119,7 +119,9 @@ class Reducer:
             self._apply_message(event, created_at)
             return
         entries = parse_entries(event)
-        if kind == "system":
+        if kind == "assistant":
+            self._apply_usage(event, entries, created_at)
+        elif kind == "system":
             background_work.apply_task_line(state, event, created_at)
             entries = background_work.label_entries(state, event, entries)
         if state.tasks:
@@ -167,9 +169,16 @@ class Reducer:
         self._append(Entry(_NOTE, "system", note, note_kind=kind), ended_at)
         self.state.restarts_told += 1
 
+    def settle(self) -> bool:
+        """Count what the run has spent since its last result, after its end; return False if there is nothing."""
+        rest = spending.settle_rest(self.state)
+        self.spent += rest
+        return bool(rest)
+
     def begin_run(self, restart: Restart) -> None:
         """Add the note of a restart, and discard the previous run's end, which is not the session's end."""
         state = self.state
+        self.settle()
         self._append(Entry(_NOTE, "system", restart.note, note_kind=_NOTE_KINDS[restart.kind]), restart.at)
         state.restarts_told += 1
         state.last_result = None
@@ -232,7 +241,7 @@ class Reducer:
         if not is_known(event):
             self._count_unknown(event)
         elif kind == "result":
-            self._apply_result(event)
+            self._apply_result(event, arrived_at)
             self.messages.append(Progress("", arrived_at, is_answered=True, answer=text(event.get("result"))))
         elif kind == "stream_event":
             self._apply_final_output(event)
@@ -275,7 +284,7 @@ class Reducer:
         else:
             self.state.host_requests.pop(text(event.get("request_id")) or "", None)
 
-    def _apply_usage(self, event: JsonObject) -> None:
+    def _apply_usage(self, event: JsonObject, entries: list[Entry], created_at: int) -> None:
         message = mapping(event.get("message"))
         tokens = usage.message_tokens(message)
         # "<synthetic>" messages come from Claude Code itself, e.g. for an API error; they used no model.
@@ -299,6 +308,13 @@ class Reducer:
             counted[subagent] = message_id
             _drop_oldest(counted, _MAX_SUBAGENTS)
             self.state.tokens = (self.state.tokens or Tokens()).plus(tokens)
+            new_tokens = tokens
+        else:
+            new_tokens = None
+        length = 0
+        for entry in entries:
+            length += len(entry.content or entry.tool_input or "")
+        spending.add_message(self.state, message, new_tokens, length, created_at)
 
     def _apply_final_output(self, event: JsonObject) -> None:
         """Correct the output tokens: with --include-partial-messages, the stream has the final length of an answer."""
@@ -311,7 +327,7 @@ class Reducer:
             self.state.tokens = total._replace(output=total.output + output - last.output)
             self.state.last_usage = last._replace(output=output)
 
-    def _apply_result(self, event: JsonObject) -> None:
+    def _apply_result(self, event: JsonObject, arrived_at: int) -> None:
         state = self.state
         if state.results == 0:
             inherited = usage.inherited_spending(event)
@@ -325,10 +341,11 @@ class Reducer:
         state.num_turns = (state.num_turns or 0) + result.num_turns
         state.duration_ms = (state.duration_ms or 0) + result.duration_ms
         self._apply_denials(result.permission_denials)
-        spending = usage.conversation_spending(event)
-        if spending.cost_usd is not None:
-            state.cost_usd = spending.cost_usd - state.inherited_cost_usd
-        own = spending.tokens.minus(state.inherited_tokens)
+        conversation, cost_before = usage.conversation_spending(event), state.cost_usd
+        if conversation.cost_usd is not None:
+            state.cost_usd = conversation.cost_usd - state.inherited_cost_usd
+        self.spent += spending.settle_result(state, state.cost_usd, cost_before, arrived_at)
+        own = conversation.tokens.minus(state.inherited_tokens)
         # An interrupted answer is in no model's usage, although its messages reported theirs.
         if any(own) or state.tokens is None:
             state.tokens = own

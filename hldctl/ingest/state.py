@@ -41,6 +41,8 @@ class ReducerState:
     duration_ms: int | None = None
     cost_usd: float | None = None
     inherited_cost_usd: float = 0.0
+    estimated_usd: dict[str, float] = field(default_factory=dict)
+    """What the messages since the last result may have cost, by quarter of an hour; see `spending`."""
     tokens: Tokens | None = None
     inherited_tokens: Tokens = field(default_factory=Tokens)
     counted_messages: dict[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
-from hldctl.states import IfRunning
+from hldctl.states import IfOverBudget, IfRunning
 
 
 def needs_hook(permissions: Permissions, settings: ClaudeSettings) -> bool:
@@ -43,6 +43,7 @@ class LaunchRequest:
     """The ids of the predecessors that the query refers to, by reference."""
     continues_predecessor: bool = False
     """True if the conversation to continue is that of a predecessor, and will be known when that has ended."""
+    if_over_budget: IfOverBudget = IfOverBudget.QUEUE
     rehearsal: str | None = None
     """The script that replaces the model."""
     account: str | None = None
@@ -77,6 +78,7 @@ class LaunchRequest:
             "permissions": Permissions(**values["permissions"]),
             "run_policy": RunPolicy(**values["run_policy"]),
             "if_running": IfRunning(values["if_running"]),
+            "if_over_budget": IfOverBudget(values["if_over_budget"]),
         }
         return cls(**(values | parsed))
 

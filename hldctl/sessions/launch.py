@@ -25,7 +25,7 @@ from hldctl.sessions.predecessors import find_predecessors
 from hldctl.sessions.summary import summarize
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
-from hldctl.states import IfRunning, WaitReason
+from hldctl.states import IfOverBudget, IfRunning, WaitReason
 from hldctl.store.admission import entries
 from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
@@ -89,6 +89,7 @@ def launch(
     claude_path = str(binary.find_binary())
     settings = ClaudeSettings(working_dir=options.working_dir or ".", **values)
     run_policy = policies.new_run_policy(all_options, configuration)
+    policies.require_affordable(configuration, settings.max_budget_usd, run_policy.group_name)
     launcher_id = policies.launcher_without_right(
         state, widens=widens or permissions.from_session, permissions=permissions, run_policy=run_policy
     )
@@ -113,6 +114,7 @@ def launch(
             if_running=if_running,
             after=predecessors.as_objects(),
             references=predecessors.references,
+            if_over_budget=options.if_over_budget or IfOverBudget.QUEUE,
             launched_within=launcher_id,
             is_attended=attended or awaited,
         ),

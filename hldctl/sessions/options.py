@@ -13,8 +13,9 @@ from hldctl.claude import command_line, mcp
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage
 from hldctl.settings.option import FLAG, SESSIONS, TEXT, Kind, Option, Section, chosen_values, unstored_setting
-from hldctl.states import IfRunning
+from hldctl.states import IfOverBudget, IfRunning
 
+_IF_OVER_BUDGET = Kind("queue or fail", lambda value: value in tuple(IfOverBudget), IfOverBudget)
 _IF_RUNNING = Kind("one of fail, skip, queue and replace", lambda value: value in tuple(IfRunning), IfRunning)
 
 
@@ -67,6 +68,15 @@ class SessionOptions:
             "after_any",
             SESSIONS,
             "Start when this session has ended, however it ended. Commas separate several.",
+            section=Section.UNATTENDED,
+        ),
+    )
+    if_over_budget: IfOverBudget | None = unstored_setting(
+        None,
+        Option(
+            "if_over_budget",
+            _IF_OVER_BUDGET,
+            "What to do if a budget does not allow another session now. Default: queue.",
             section=Section.UNATTENDED,
         ),
     )

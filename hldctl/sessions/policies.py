@@ -44,6 +44,21 @@ def _run_policy(base: dict[str, Any], options: SessionOptions, configuration: Co
     return RunPolicy(**values)
 
 
+def require_affordable(configuration: Configuration, max_budget_usd: float | None, group: str | None) -> None:
+    """Raise BadUsage if a session may spend more than a whole budget: it could never start."""
+    too_small = [
+        limit
+        for limit in configuration.budgets.limits
+        if limit.applies_to(group) and max_budget_usd is not None and max_budget_usd > limit.usd
+    ]
+    if too_small:
+        limit = min(too_small, key=lambda each: each.usd)
+        raise BadUsage(
+            f"--max-budget-usd {max_budget_usd:g} is more than {limit.key} = {limit.usd:g} in {schema.path()}, so the "
+            "session could never start; lower the one or raise the other."
+        )
+
+
 def new_permissions(options: SessionOptions, configured: Mapping[str, Any], *, attended: bool, now: int) -> Permissions:
     """Return the permissions of a session without a parent.
 

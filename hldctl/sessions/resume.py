@@ -23,6 +23,7 @@ from hldctl.sessions.launch import (
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
 from hldctl.sessions.permissions import caller
 from hldctl.sessions.predecessors import find_predecessors
+from hldctl.states import IfOverBudget
 from hldctl.store import sessions
 from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
@@ -76,6 +77,7 @@ def resume(
     inherited_settings = inheritance.claude_settings(state, parent)
     values["environment"] = inherited_settings.environment | values.get("environment", {})
     new_settings = replace(inherited_settings, working_dir=working_dir, **values)
+    policies.require_affordable(configuration, new_settings.max_budget_usd, run_policy.group_name)
     # A session may pass the permissions that it has to its own continuation.
     widens = policies.has_wide_options(all_options) or (
         policies.are_wide(permissions, new_settings) and caller.session_without_right(state) != parent.id
@@ -103,6 +105,7 @@ def resume(
         rehearsal=rehearsal,
         name=name,
         if_running=if_running,
+        if_over_budget=options.if_over_budget or IfOverBudget.QUEUE,
         # The commands may be inherited from the parent, whose launcher chose them.
         launched_within=launcher_id or parent.launched_within,
         is_attended=awaited,

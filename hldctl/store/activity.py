@@ -10,7 +10,7 @@ from hldctl.store.connection import execute
 LIVE = (
     "SELECT id, name, group_name, status, pid, created_at, started_at, interrupt_requested_at, retries, turn_ended_at,"
     " waiting_for, limit_until, check_command, json_extract(check_state, '$.began_at'),"
-    " after, restarts, background_tasks"
+    " waiting_budget, after, restarts, background_tasks"
     " FROM sessions WHERE completed_at IS NULL ORDER BY created_at, rowid"
 )
 
@@ -57,6 +57,7 @@ class RunningSession(NamedTuple):
     check_command: str | None
     check_began_at: int | None
     """When the check began that runs; None if none runs."""
+    waiting_budget: dict[str, Any] | None
     after: list[dict[str, str]]
     restarts: list[dict[str, Any]]
     background_tasks: list[dict[str, Any]]
@@ -87,7 +88,11 @@ class LastEvent(NamedTuple):
 def running_sessions() -> list[RunningSession]:
     """Return the sessions that have not ended, oldest first."""
     rows = execute(LIVE)
-    return [RunningSession._make((*row[:-3], *(json.loads(value or "[]") for value in row[-3:]))) for row in rows]
+    return [RunningSession._make((*row[:-4], *_decode(*row[-4:]))) for row in rows]
+
+
+def _decode(waiting_budget: str | None, *lists: str | None) -> list[Any]:
+    return [json.loads(waiting_budget or "null"), *(json.loads(value or "[]") for value in lists)]
 
 
 def oldest_open_calls() -> dict[str, OpenCall]:

@@ -51,6 +51,12 @@ INSERT INTO feed (type, session_id, run_id, timestamp, data)
 SELECT ?, session_id, ?, ?, '{{"sequence":' || sequence{_OPTIONAL} || '}}'
 FROM conversation_events WHERE session_id = ? AND sequence BETWEEN ? AND ? ORDER BY sequence
 """
+# A replay of the journal writes the same rows again. Sessions that hldctl did not run are not counted.
+_SPEND = """
+INSERT INTO spending (session_id, position, spent_at, group_name, rehearsed, cost_usd, is_estimate)
+SELECT id, ?, ?, group_name, rehearsed, ?, ? FROM sessions WHERE id = ? AND source IS NULL
+ON CONFLICT DO UPDATE SET cost_usd = excluded.cost_usd, is_estimate = excluded.is_estimate
+"""
 _get_event_type = itemgetter(COLUMNS.index("event_type"))
 _SEQUENCE = COLUMNS.index("sequence")
 
@@ -68,6 +74,8 @@ class Step(NamedTuple):
     """Whether each completed tool call was allowed, by its id, as far as the results show it."""
     messages: Sequence[Progress] = ()
     """What Claude Code reported about messages to the session."""
+    spent: Sequence[Row] = ()
+    """What was spent: the position in the journal, the time, the amount, and whether it is an estimate."""
 
 
 def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: str = "", told: int = 0) -> None:
@@ -101,6 +109,8 @@ def record(session_id: str, run_id: str, step: Step, now: int, *, working_dir: s
             connection.execute(messages.COUNT_PENDING, (session_id,))
             delivered = [(each.at, each.id) for each in step.messages if (each.sequence or 0) > told]
             connection.executemany(messages.PUBLISH, delivered)
+        if step.spent:
+            connection.executemany(_SPEND, [(*each, session_id) for each in step.spent])
         assignments = ", ".join(f"{name} = ?" for name in step.columns)
         connection.execute(f"UPDATE sessions SET {assignments} WHERE id = ?", (*step.columns.values(), session_id))
 
@@ -109,7 +119,7 @@ def reset_conversation(query_event: dict[str, Any], fold_state: dict[str, Any]) 
     """Delete the events of a session, except its query, so that its journal is replayed from the beginning."""
     session_id = query_event["session_id"]
     with transaction():
-        for table in ("conversation_events", "file_snapshots"):
+        for table in ("conversation_events", "file_snapshots", "spending"):
             execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
         add_event(query_event)
         state = encode_value("fold_state", fold_state)

@@ -191,6 +191,37 @@ CREATE TABLE messages (
 )
 """
 
+# Without a reference to the session: what it spent counts after its deletion, too.
+_SPENDING = """
+CREATE TABLE spending (
+    session_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    spent_at INTEGER NOT NULL,
+    group_name TEXT,
+    rehearsed INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    is_estimate INTEGER NOT NULL,
+    PRIMARY KEY (session_id, position, spent_at)
+)
+"""
+
+_BUDGET_ALERTS = """
+CREATE TABLE budget_alerts (
+    id TEXT PRIMARY KEY,
+    group_name TEXT NOT NULL,
+    period TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    limit_usd REAL NOT NULL,
+    percent INTEGER NOT NULL,
+    rehearsed INTEGER NOT NULL,
+    spent_usd REAL NOT NULL,
+    created_at INTEGER NOT NULL,
+    is_pending INTEGER NOT NULL,
+    UNIQUE (group_name, period, since, limit_usd, percent, rehearsed)
+)
+"""
+
 _RUNS = (
     "sessions.name IS NOT NULL AND sessions.completed_at IS NULL AND sessions.status NOT IN ('queued', 'interrupting')"
 )
@@ -316,6 +347,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         _ACCOUNT_LIMITS,
         "ALTER TABLE sessions ADD COLUMN account TEXT",
         "ALTER TABLE sessions ADD COLUMN limit_until INTEGER",
+    ),
+    (
+        _SPENDING,
+        "CREATE INDEX spending_by_time ON spending (spent_at, rehearsed, group_name, is_estimate, cost_usd)",
+        # What sessions had spent before: at their end, or so far.
+        "INSERT INTO spending (session_id, position, spent_at, group_name, rehearsed, cost_usd, is_estimate)"
+        " SELECT id, 0, coalesce(completed_at, last_activity_at), group_name, rehearsed, cost_usd, 0"
+        " FROM sessions WHERE cost_usd > 0 AND source IS NULL",
+        _BUDGET_ALERTS,
+        "CREATE INDEX budget_alerts_pending ON budget_alerts (is_pending) WHERE is_pending = 1",
+        "ALTER TABLE sessions ADD COLUMN waiting_budget TEXT",
     ),
 )
 

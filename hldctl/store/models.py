@@ -6,7 +6,7 @@ test compares these models with the queries on the other tables.
 
 from __future__ import annotations
 
-from peewee import BooleanField, CompositeKey, IntegerField, TextField
+from peewee import BooleanField, CompositeKey, FloatField, IntegerField, TextField
 
 from hldctl.store.session_table import BaseTable, SessionTable
 
@@ -133,6 +133,37 @@ class MessageTable(BaseTable):
         table_name = "messages"
 
 
+class SpendingTable(BaseTable):
+    session_id = TextField()
+    position = IntegerField()
+    spent_at = IntegerField()
+    group_name = TextField(null=True)
+    rehearsed = BooleanField()
+    cost_usd = FloatField()
+    is_estimate = BooleanField()
+
+    class Meta:
+        table_name = "spending"
+        primary_key = CompositeKey("session_id", "position", "spent_at")
+
+
+class BudgetAlertTable(BaseTable):
+    id = TextField(primary_key=True)
+    group_name = TextField()
+    period = TextField()
+    since = IntegerField()
+    until = IntegerField()
+    limit_usd = FloatField()
+    percent = IntegerField()
+    rehearsed = BooleanField()
+    spent_usd = FloatField()
+    created_at = IntegerField()
+    is_pending = BooleanField()
+
+    class Meta:
+        table_name = "budget_alerts"
+
+
 TABLES = (
     SessionTable,
     EventTable,
@@ -143,4 +174,6 @@ TABLES = (
     ApprovalRuleTable,
     CommandTokenTable,
     MessageTable,
+    SpendingTable,
+    BudgetAlertTable,
 )

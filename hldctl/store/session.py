@@ -88,11 +88,12 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """What a queued session waits for, as a WaitReason."""
     after: list[dict[str, str]] | None = column(exposure=LAST)
     """Its predecessors, each an `id` and a Condition as an object; None without predecessors."""
-    """What a queued session waits for, as a WaitReason; also set while its account holds a restart."""
     limit_until: int | None = column(exposure=LAST)
     """When the session may start, if its account has reached a usage limit."""
     account: str | None = column()
     """The account that pays for it, as `claude.account` names it; None for a session of an older version."""
+    waiting_budget: dict[str, Any] | None = column()
+    """The budget that it waits for if that is the reason; see `store.budgets.waits`."""
     started_at: int | None = column(exposure=LAST)
     """When Claude Code first started; a session may have been queued before."""
     restarts: list[dict[str, Any]] | None = column()

@@ -21,7 +21,7 @@ _RUN_STATE = (
     *("on_end", "check_command", "retries", "wait_for_reset"),
 )
 # A session that runs, or has ended, waits for nothing.
-_NOT_HELD = {"waiting_for": None, "limit_until": None}
+_NOT_HELD = {"waiting_for": None, "limit_until": None, "waiting_budget": None}
 _PROGRESS_FIELDS = (
     *(
         "id",
@@ -287,9 +287,14 @@ def leave_queue(session_id: str, now: int) -> bool:
     return _change_status(session_id, Status.STARTING, now, {"last_activity_at": now, **_NOT_HELD})
 
 
-def set_waiting_for(session_id: str, reason: WaitReason, limit_until: int | None = None) -> None:
-    """Record what a queued session waits for, and until when if its account says so. Needs a transaction."""
-    _update(session_id, {"waiting_for": str(reason), "limit_until": limit_until})
+def set_waiting_for(
+    session_id: str, reason: WaitReason, *, limit_until: int | None = None, budget: dict[str, Any] | None = None
+) -> None:
+    """Record what a queued session waits for. Needs a transaction.
+
+    `limit_until` is until when, if its account says so; `budget` is the budget that it waits for, if it is one.
+    """
+    _update(session_id, {"waiting_for": str(reason), "limit_until": limit_until, "waiting_budget": budget})
 
 
 def mark_started(session_id: str, process: ProcessIdentity, now: int) -> None:

@@ -21,6 +21,7 @@ from hldctl.states import IfRunning, Status, WaitReason
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
 from hldctl.store.admission.predecessors import PredecessorAtFault
+from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.database import open_database
 from hldctl.supervisor import launch, sharing
 from hldctl.supervisor.claude_process import ClaudeProcess
@@ -29,6 +30,7 @@ from hldctl.supervisor.handshake import Handshake
 from hldctl.supervisor.orphans import adopt_orphans
 from hldctl.supervisor.queue.wake import load_rules
 from hldctl.system import file_lock, file_size_limit
+from hldctl.system.clock import format_local_time
 from hldctl.system.error_log import log, log_exception, log_uncaught_exceptions
 
 # Timeout for the lock: longer than any probe holds it, so that one of several adopters succeeds.
@@ -65,6 +67,9 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
         return
     except PredecessorAtFault as error:
         handshake.refuse(WrongState(refusal_message(error.fault)))
+        return
+    except scheduler.OverBudget as error:
+        handshake.refuse(WrongState(_over_budget_message(error.wait)))
         return
     except HldctlError as error:
         handshake.refuse(error)
@@ -105,7 +110,12 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
             new = session_record.new_session(row, request.settings.mcp_config)
             # A gate that has closed since the look above does not hold a session without a saved request.
             entry = scheduler.admit(
-                new, request.if_running, rules, may_be_held=may_wait, is_attended=request.is_attended
+                new,
+                request.if_running,
+                rules,
+                request.if_over_budget,
+                may_be_held=may_wait,
+                is_attended=request.is_attended,
             )
             is_recorded = True
             if entry.waiting_for is not WaitReason.PREDECESSORS:
@@ -133,6 +143,13 @@ def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Hands
         handshake.defer(running_id)
     else:
         handshake.refuse(WrongState(name_taken_message(request.name, running_id)))
+
+
+def _over_budget_message(wait: BudgetWait) -> str:
+    return (
+        f"The budget {wait.name} {wait.taken} until {format_local_time(wait.until)}. Use --if-over-budget queue to "
+        "wait, or raise the budget in the configuration."
+    )
 
 
 def _adopt(state: StateDirectory, session_id: str, *, is_guarded: bool) -> None:

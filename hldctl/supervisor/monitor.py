@@ -22,6 +22,7 @@ from hldctl.store.connection import transaction
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import retry_policy
+from hldctl.supervisor.budgets.alerts import BudgetAlerts
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit, SpawnedProcess
 from hldctl.supervisor.hooks.orphaned_requests import OrphanedRequests
 from hldctl.supervisor.hooks.pending_hooks import expire_abandoned, waiting_hooks
@@ -98,6 +99,7 @@ class ProcessMonitor:
         self._gate = GateWatcher(self._state, self._session())
         with closing(self._open_ingester()) as ingester, closing(self._take_pipe()) as pipe:
             self._sender = MessageSender(self._state, self._session(), pipe, is_new=self._is_pipe_new)
+            self._alerts = BudgetAlerts(self._state, self._session())
             self._orphaned_requests = OrphanedRequests(self._session_id, self._process)
             # Memory that only the start needed.
             malloc.release_free_memory()
@@ -122,12 +124,14 @@ class ProcessMonitor:
             if exit is not None:
                 ingester.finish()
                 self._gate.look(ingester.state)
+                self._alerts.look(ingester.costs)
                 self._handle_requests()
                 return exit
             self._handle_requests()
             self._expire_hooks()
             self._gate.look(ingester.state)
             on_caught_up()
+            self._alerts.look(ingester.costs)
             if self._interrupt is None:
                 self._answer_orphaned_requests(ingester)
                 self._sender.advance(ingester.state)

@@ -1,4 +1,4 @@
-"""The program of the presets: sends a notification about the session or permission request on standard input.
+"""The program of the presets: sends a notification about the session, permission request or budget on standard input.
 
 It is run by its file, with nothing but the standard library, so that neither the environment nor the working directory
 selects its modules. Its argument is the kind of preset; the address or URL is in a variable.
@@ -78,7 +78,10 @@ def post(fields: dict[str, Any], url: str) -> None:
 
 
 def subject(fields: dict[str, Any]) -> str:
-    """Return the line that says which session and what has happened."""
+    """Return the line that says which session or budget, and what has happened."""
+    if _is_budget(fields):
+        spent, limit = (f"${fields[name]:,.2f}" for name in ("spent_usd", "limit_usd"))
+        return _one_line(f"hldctl: {fields['percent']} % of {fields['budget']} spent: {spent} of {limit}")
     if _is_request(fields):
         return _one_line(f"hldctl: {fields['tool_name']} needs permission in session {fields['session_id'][:8]}")
     name = fields["name"] or fields["title"]
@@ -88,6 +91,8 @@ def subject(fields: dict[str, Any]) -> str:
 
 
 def next_command(fields: dict[str, Any]) -> str:
+    if _is_budget(fields):
+        return "hldctl stats --budgets"
     if _is_request(fields):
         return f"hldctl approve {fields['id'][:8]}"
     return f"hldctl show {fields['id'][:8]}"
@@ -95,11 +100,17 @@ def next_command(fields: dict[str, Any]) -> str:
 
 def body(fields: dict[str, Any]) -> str:
     """Return the text of a mail."""
+    if _is_budget(fields):
+        return f"The period ends at {fields['until']}.\n{next_command(fields)}\n"
     if _is_request(fields):
         call = json.dumps(fields["tool_input"], indent=2, ensure_ascii=False)
         return f"{fields['tool_name']}\n{call}\n\n{next_command(fields)}\n"
     parts = [fields["error_message"], fields["result_content"], f"In {fields['working_dir']}\n{next_command(fields)}"]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _is_budget(fields: dict[str, Any]) -> bool:
+    return "budget" in fields
 
 
 def _is_request(fields: dict[str, Any]) -> bool:

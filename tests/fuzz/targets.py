@@ -271,6 +271,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: isinstance(value, str),
     "None": lambda value: value is None,
     "Tokens": lambda value: _is_list(value, _is_number) and len(value) == len(Tokens._fields),
+    "dict[str, float]": lambda value: _is_map(value, _KINDS["float"]),
     "dict[str, int]": lambda value: _is_map(value, _is_number),
     "dict[str, str]": lambda value: _is_map(value, lambda item: isinstance(item, str)),
     "dict[str, dict[str, Any]]": lambda value: _is_map(value, lambda item: isinstance(item, dict)),

@@ -30,6 +30,7 @@ _TEXT_IF_UNSET = {
     "permission_mode": "Claude Code's own",
     "prune": "never",
     "limits": "spread = 30s",
+    "budgets": "no limit",
     "max_budget_usd": "no limit",
     "max_running": "no limit",
     "max_turns": "no limit",
@@ -44,6 +45,8 @@ _PERMISSION_KEYS = frozenset(
         *("on_approval", "on_end"),
         # They have these keys, too.
         "profiles",
+        # A session must not raise what it may spend, either; `groups` may hold budgets.
+        *("budgets", "groups"),
     }
 )
 

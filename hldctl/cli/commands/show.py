@@ -151,6 +151,12 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
         _print_line("check", f"{check_text(check)}: {output.one_line(check['command'])}")
     for failure in inspection.failed_commands:
         _print_line(failure.setting, failed_command(failure))
+    if inspection.session.waiting_budget is not None:
+        # Imported here: few sessions wait for a budget.
+        from hldctl.cli.render.activity import describe_wait
+        from hldctl.store.budgets.waits import BudgetWait
+
+        _print_line("budget", describe_wait(BudgetWait(**inspection.session.waiting_budget)))
     for approval in inspection.pending_requests:
         since = age(time.time() - approval.created_at / 1000)
         is_question = approval.kind is ApprovalKind.QUESTION

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
+from hldctl.sessions.inspect.budgets import BudgetState, budget_object, load_budgets
 from hldctl.store import statistics
 from hldctl.store.database import open_for_reading
 from hldctl.store.statistics import GroupBy, Sums
@@ -35,6 +37,9 @@ def command(
         float | None,
         typer.Option(parser=seconds_parser, metavar="DURATION", help="Only sessions started in this period, e.g. 7d."),
     ] = None,
+    only_budgets: Annotated[
+        bool, typer.Option("--budgets", help="Show only the budgets: what is spent, reserved and left.")
+    ] = False,
     archived: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of objects.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header row, for a spreadsheet.")] = False,
@@ -49,19 +54,29 @@ def command(
     `input_tokens`, `output_tokens`, `cache_creation_input_tokens`, `cache_read_input_tokens`, `num_turns`,
     `duration_ms` (at work), `run_time_ms` (from start to end). Unknown values are null in JSON and empty in CSV. In
     CSV, a key that a spreadsheet would evaluate as a formula is prefixed with an apostrophe.
+
+    If budgets are configured, they follow in a table of their own. Fields of --budgets with --json and --csv: `budget`
+    (the key that sets it), `group`, `period`, `limit_usd`, `spent_usd`, `estimated_usd` (the part of it that is an
+    estimate), `reserved_usd` (what running sessions may still spend), `rest_usd`, `since`, `until`, `rehearsed`.
     """
     if as_json and as_csv:
         raise BadUsage("Use either --json or --csv, not both.")
     state = StateDirectory.from_environment()
     with open_for_reading(state):
         supervisors.adopt_all_lost(state)
+        states = load_budgets() if only_budgets or not (as_json or as_csv) else []
+        if only_budgets:
+            _print_budgets(states, as_json=as_json, as_csv=as_csv)
+            return
         created_since = None if since is None else int((time.time() - since) * 1000)
         sums_by_group = statistics.sums(by, created_since=created_since, archived=archived)
     if as_json:
         output.print_json([_object(sums) for sums in sums_by_group])
-    elif as_csv:
-        _print_csv(sums_by_group)
-    elif not sums_by_group:
+        return
+    if as_csv:
+        _print_csv(_FIELDS, map(_object, sums_by_group), "key")
+        return
+    if not sums_by_group:
         output.print_note("no sessions" + (" in this period" if since is not None else "; `hldctl launch` starts one"))
     elif rich_console.can_draw():
         from hldctl.cli.render import stats_rich
@@ -69,20 +84,42 @@ def command(
         stats_rich.draw(by, sums_by_group)
     else:
         stats_plain.print_plain(by, sums_by_group)
+    if states:
+        output.print_data("")
+        _print_budgets(states)
+
+
+def _print_budgets(states: list[BudgetState], *, as_json: bool = False, as_csv: bool = False) -> None:
+    if as_json:
+        output.print_json([budget_object(state) for state in states])
+    elif as_csv:
+        _print_csv(BudgetState._fields, map(budget_object, states), "group")
+    elif not states:
+        output.print_note("no budgets; `hldctl config set budgets.daily_usd 10` sets one")
+    else:
+        from hldctl.cli.render import budgets
+
+        if rich_console.can_draw():
+            from hldctl.cli.render import budgets_rich
+
+            budgets_rich.draw(states)
+        else:
+            budgets.print_plain(states)
+        budgets.note_estimates(states)
 
 
 def _object(sums: Sums) -> dict[str, Any]:
     return {name: getattr(sums, name) for name in _FIELDS}
 
 
-def _print_csv(sums_by_group: list[Sums]) -> None:
+def _print_csv(names: Sequence[str], objects: Iterable[dict[str, Any]], text: str) -> None:
+    """Print the objects as CSV; the column `text` is one that the user has chosen."""
     import csv
 
-    writer = csv.DictWriter(sys.stdout, _FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
-    for sums in sums_by_group:
-        values = _object(sums)
-        writer.writerow({**values, "key": None if sums.key is None else _escape_formula(sums.key)})
+    for values in objects:
+        writer.writerow({**values, text: None if values[text] is None else _escape_formula(values[text])})
 
 
 def _escape_formula(text: str) -> str:

@@ -53,8 +53,10 @@ def _all_candidates(context: CompletionContext) -> Iterator[Candidate]:
 def _groups() -> Iterator[Candidate]:
     from hldctl.config import schema
 
-    for name, slots in schema.load().groups.items():
-        yield Candidate(name, f"{slots} at once")
+    configuration = schema.load()
+    slots = configuration.group_slots
+    for name in configuration.groups:
+        yield Candidate(name, f"{slots[name]} at once" if name in slots else "")
 
 
 def _profiles() -> Iterator[Candidate]:

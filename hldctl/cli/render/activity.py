@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hldctl.cli.output import one_line
 from hldctl.cli.render.asking import asking_text
@@ -10,10 +12,15 @@ from hldctl.cli.render.format import clock, time_of_day
 from hldctl.sessions.inspect.activity import Activity, ActivityKind, BackgroundTask
 from hldctl.states import TaskKind, WaitReason
 
+if TYPE_CHECKING:
+    from hldctl.store.budgets.waits import BudgetWait
+
 STYLES = {ActivityKind.WAITING: "yellow", ActivityKind.RESTARTING: "yellow", ActivityKind.RETRYING: "yellow"}
 """Styles of the activities that may need attention."""
 
 
+# The longest day has 25 hours.
+_NEAR_MS = 25 * 3_600_000
 _TASK_NOUNS = {TaskKind.AGENT: "agent", TaskKind.COMMAND: "command", TaskKind.OTHER: "task"}
 
 
@@ -70,6 +77,13 @@ def _others(activity: Activity) -> str:
     return f" (+{activity.more_count})" if activity.more_count else ""
 
 
+def describe_wait(wait: BudgetWait) -> str:
+    """Return what has happened to the budget, and until when; the day if that is not the next midnight."""
+    is_near = wait.until - time.time() * 1000 < _NEAR_MS
+    until = time.strftime("%H:%M" if is_near else "%Y-%m-%d", time.localtime(wait.until / 1000))
+    return one_line(f"{wait.name} {wait.taken} until {until}")
+
+
 def _queue_text(activity: Activity) -> str:
     if activity.waiting_for is WaitReason.PREDECESSORS:
         return f"waiting for {_predecessors_text(activity.predecessors)}"
@@ -81,4 +95,6 @@ def _queue_text(activity: Activity) -> str:
             return f"limit until {time_of_day(activity.until_ms)}" if activity.until_ms is not None else "usage limit"
         case WaitReason.LOGIN:
             return "waiting for a login"
+        case WaitReason.BUDGET if activity.budget is not None:
+            return f"waiting for budget: {describe_wait(activity.budget)}"
     return f"waiting for a slot, {ahead}"

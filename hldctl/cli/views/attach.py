@@ -75,7 +75,7 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
             _require_first_sign(state, launched)
         _print_launched(state, launched, options)
         if not options.quiet:
-            _warn(launched)
+            _warn(state, launched)
             _warn_about_ci_runner()
             _print_next_command(launched, options)
         return
@@ -84,7 +84,7 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
     launched = start()
     session_id = launched.session_id
     if not options.quiet:
-        _warn(launched)
+        _warn(state, launched)
     if not launched.is_new:
         # Without a result. The id of another session must not pass for one; an object says what it is.
         if options.as_json:
@@ -129,10 +129,12 @@ def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> Non
     wait.wait_for_on_end(state, session_id)
 
 
-def _warn(launched: LaunchResult) -> None:
+def _warn(state: StateDirectory, launched: LaunchResult) -> None:
     if not launched.is_new:
         output.print_note(f"skipped: session {launched.session_id} is already running")
-    if launched.waiting_for is not None and not launched.replaces:
+    if launched.waiting_for is WaitReason.BUDGET:
+        _note_budget(state, launched)
+    elif launched.waiting_for is not None and not launched.replaces:
         output.print_note(_queue_note(launched.waiting_for, launched.limit_until))
     if launched.ignored is not None:
         # Imported here: few sessions need it.
@@ -155,6 +157,20 @@ def _queue_note(waiting_for: WaitReason, limit_until: int | None) -> str:
     if waiting_for is WaitReason.LOGIN:
         return "queued: the login of its account is refused; log in, then run `hldctl doctor --fix`"
     return f"queued: the session starts when {_OBSTACLE_ENDS[waiting_for]}"
+
+
+def _note_budget(state: StateDirectory, launched: LaunchResult) -> None:
+    from hldctl.cli.render.activity import describe_wait
+    from hldctl.store import sessions
+    from hldctl.store.budgets.waits import BudgetWait
+    from hldctl.store.database import open_for_reading
+
+    with open_for_reading(state):
+        session = sessions.get(launched.session_id)
+    wait = None if session is None else BudgetWait.from_stored(session.waiting_budget)
+    if wait is not None:
+        # Otherwise it has started in the meantime.
+        output.print_note(f"queued: waiting for budget: {describe_wait(wait)}")
 
 
 def _await_start(state: StateDirectory, launched: LaunchResult) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hldctl.sessions.inspect.tool_calls import key_input
 from hldctl.states import EventType, NoteKind, Status, TaskKind, WaitReason
@@ -14,6 +14,9 @@ from hldctl.store.activity import LastEvent, OpenCall, RunningSession
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
 from hldctl.system.clock import format_rfc3339
+
+if TYPE_CHECKING:
+    from hldctl.store.budgets.waits import BudgetWait
 
 # The most informative inputs of a call, best first. Without any of them, the first text is shown.
 _LONGEST_ARGUMENT = 200
@@ -63,6 +66,8 @@ class Activity(NamedTuple):
     """What a queued session, or one that will be restarted, waits for."""
     predecessors: tuple[str, ...] = ()
     """The ids of the sessions that it is to start after and that have not ended."""
+    budget: BudgetWait | None = None
+    """The budget that it waits for."""
     ahead_count: int = 0
     """The number of sessions ahead of it in the queue."""
     note: str = ""
@@ -106,11 +111,16 @@ def activity_object(activity: Activity | None) -> dict[str, Any] | None:
         "approval_id": activity.approval_id,
         "name": activity.name,
         "waiting_for": activity.waiting_for,
+        "budget": _budget_object(activity.budget),
         "ahead_count": activity.ahead_count,
         "predecessors": list(activity.predecessors),
         "note": activity.note or None,
         "tasks": tasks,
     }
+
+
+def _budget_object(wait: BudgetWait | None) -> dict[str, Any] | None:
+    return None if wait is None else {**wait._asdict(), "until": format_rfc3339(wait.until)}
 
 
 def latest_reply(session_id: str) -> str | None:
@@ -130,13 +140,20 @@ def _queue_activity(session: RunningSession, earlier: Sequence[RunningSession], 
         awaited = tuple(predecessor["id"] for predecessor in session.after if predecessor["id"] in live_ids)
         return Activity(ActivityKind.QUEUED, session.created_at, waiting_for=reason, predecessors=awaited)
     ahead_count = sum(other.status == Status.QUEUED for other in earlier)
-    return Activity(
+    queued = Activity(
         ActivityKind.QUEUED,
         session.created_at,
         until_ms=session.limit_until,
         waiting_for=reason,
         ahead_count=ahead_count,
     )
+    if reason is not WaitReason.BUDGET or session.waiting_budget is None:
+        return queued
+    # Imported here: the lists of other sessions do without.
+    from hldctl.store.budgets.waits import BudgetWait
+
+    wait = BudgetWait(**session.waiting_budget)
+    return queued._replace(until_ms=wait.until, budget=wait)
 
 
 def _activity(

@@ -25,6 +25,11 @@ class Entry(NamedTuple):
     """When Claude Code starts again, in milliseconds since 1970; None if it runs or has not run yet."""
     waits_for_reset: bool = False
     """True if it waits for the reset of a usage limit."""
+    max_budget_usd: float | None = None
+    cost_usd: float | None = None
+    rehearsed: bool = False
+    waiting_budget: str | None = None
+    """What it waits for if that is a budget, as JSON."""
     prospect: Prospect = NO_PREDECESSORS
     """What the predecessors of a queued session allow."""
 
@@ -44,6 +49,7 @@ def load_entries() -> list[Entry]:
         # An idle session with a message waits for a slot, as a queued one does.
         "SELECT id, name, group_name, iif(status = 'idle' AND pending_messages > 0, 'queued', status), host, boot_id,"
         f" waiting_for, account, {_LAST_RESTART.format('due')}, {_LAST_RESTART.format('kind')} IS 'reset',"
+        " max_budget_usd, cost_usd, rehearsed, waiting_budget,"
         " iif(status = 'queued', after, NULL)"
         " FROM sessions WHERE completed_at IS NULL"
         " ORDER BY created_at, rowid"

@@ -1,7 +1,8 @@
-"""What keeps each queued session from starting: its predecessors, one running session per name, slots.
+"""What keeps each queued session from starting: its predecessors, its name, slots, budgets, its account.
 
 First in, first out; a session that waits for its name or its group does not hold up those after it, and one that waits
-for predecessors does not hold its name either.
+for predecessors does not hold its name either. One that waits for a budget holds up those after it that need the same
+budget: otherwise cheaper ones could overtake it for ever.
 """
 
 from __future__ import annotations
@@ -10,32 +11,36 @@ from collections import Counter
 from collections.abc import Iterable
 
 from hldctl.states import Status, WaitReason
+from hldctl.store.admission.budget_room import BudgetRoom
 from hldctl.store.admission.entries import Entry
 from hldctl.store.admission.predecessors import NO_PREDECESSORS
 from hldctl.store.admission.rules import Rules
 from hldctl.store.admission.turns import Turns
 
 
-def find_obstacles(live: Iterable[Entry], rules: Rules, turns: Turns | None = None) -> dict[str, WaitReason | None]:
+def find_obstacles(
+    live: Iterable[Entry], rules: Rules, room: BudgetRoom, turns: Turns | None = None
+) -> dict[str, WaitReason | None]:
     """Return what each queued session on this machine waits for, by id; None if it may start now.
 
-    `live` are all sessions that have not ended, oldest first; `turns` lets those of a closed account start in turn, and
-    knows afterwards whose turn it is.
+    `live` are all sessions that have not ended, oldest first; `room` is what the budgets have left besides them;
+    `turns` lets those of a closed account start in turn, and knows afterwards whose turn it is.
     """
     live = list(live)
     in_use = _InUse(live)
     obstacles = {}
     for entry in live:
         if entry.status == Status.QUEUED and entry.is_here:
-            obstacle = _find_obstacle(entry, in_use, rules)
+            obstacle = _find_obstacle(entry, in_use, rules, room)
             if turns is not None and obstacle not in (WaitReason.NAME, WaitReason.PREDECESSORS):
-                # A session without a slot cannot take the turn of its account.
+                # A session without a slot or a budget cannot take the turn of its account.
                 obstacle = turns.take(entry) if obstacle is None else turns.reason(entry) or obstacle
             obstacles[entry.id] = obstacle
             if entry.name is not None and obstacle is not WaitReason.PREDECESSORS:
                 in_use.names.add(entry.name)
             if obstacle is None:
                 in_use.add(entry)
+                room.reserve(entry)
         elif turns is not None and entry.restart_due is not None and entry.is_here:
             turns.take(entry)
     return obstacles
@@ -59,7 +64,7 @@ class _InUse:
         self.group_slots[entry.group] += 1
 
 
-def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules) -> WaitReason | None:
+def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules, room: BudgetRoom) -> WaitReason | None:
     if entry.prospect != NO_PREDECESSORS:
         return WaitReason.PREDECESSORS
     if entry.name is not None and entry.name in in_use.names:
@@ -69,4 +74,4 @@ def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules) -> WaitReason | N
     group_slots = None if entry.group is None else rules.groups.get(entry.group)
     if group_slots is not None and in_use.group_slots[entry.group] >= group_slots:
         return WaitReason.SLOT
-    return None
+    return None if room.find_wait(entry) is None else WaitReason.BUDGET

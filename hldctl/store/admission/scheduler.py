@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from hldctl.states import EndReason, IfRunning, Status, WaitReason
+from hldctl.states import EndReason, IfOverBudget, IfRunning, Status, WaitReason
 from hldctl.store import sessions
 from hldctl.store.admission import limits, predecessors
+from hldctl.store.admission.budget_room import BudgetRoom
 from hldctl.store.admission.entries import Entry, load_entries
 from hldctl.store.admission.obstacles import find_obstacles
 from hldctl.store.admission.rules import Rules
 from hldctl.store.admission.turns import Turns
+from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.connection import transaction
 from hldctl.system.clock import current_time_ms
 
@@ -25,6 +28,14 @@ class NameTaken(Exception):
     def __init__(self, session_id: str) -> None:
         super().__init__(session_id)
         self.session_id = session_id
+
+
+class OverBudget(Exception):
+    """Raised if a budget has no room for a session that may not wait."""
+
+    def __init__(self, wait: BudgetWait) -> None:
+        super().__init__(wait)
+        self.wait = wait
 
 
 @dataclass(frozen=True)
@@ -55,10 +66,17 @@ def is_closed(account: str | None) -> bool:
 
 
 def admit(
-    new: NewSession, if_running: IfRunning, rules: Rules, *, may_be_held: bool = True, is_attended: bool = False
+    new: NewSession,
+    if_running: IfRunning,
+    rules: Rules,
+    if_over_budget: IfOverBudget = IfOverBudget.QUEUE,
+    *,
+    may_be_held: bool = True,
+    is_attended: bool = False,
 ) -> Admission:
-    """Insert a new session as starting or queued; raise NameTaken if its name is taken and it may not wait.
+    """Insert a new session as starting or queued.
 
+    Raise NameTaken if its name is taken, and OverBudget if a budget has no room for it, and it may not wait for that.
     Raise PredecessorAtFault if it could never start because of a predecessor.
     The sessions that it replaces are interrupted in the same transaction, so that no other session gets in between.
     `may_be_held` is False if a usage limit or a refused login cannot hold the session, because it could not be started
@@ -77,7 +95,13 @@ def admit(
             for rival in rivals:
                 sessions.request_interrupt(rival, row["created_at"], _REPLACED_GRACE_MS, EndReason.INTERRUPTED)
         place = (row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"], None)
-        entry = Entry(*place, row["account"], prospect=prospect)
+        entry = Entry(
+            *place,
+            row["account"],
+            max_budget_usd=row["max_budget_usd"],
+            rehearsed=row["rehearsed"],
+            prospect=prospect,
+        )
         turns = Turns(gates, others, now)
         gate = turns.gate(entry)
         if gate is not None and turns.may_probe_login(gate, is_attended=is_attended):
@@ -85,10 +109,17 @@ def admit(
         if gate is not None and _is_over(gate, turns, now):
             limits.delete(gate.account)
             gate = None
-        obstacle = find_obstacles([*others, entry], rules, turns if gate is not None else None)[entry.id]
+        look = _judge([*others, entry], rules, now, turns if gate is not None else None)
+        obstacle, budget = look.obstacles[entry.id], look.budgets.get(entry.id)
+        if budget is not None and obstacle is WaitReason.BUDGET and if_over_budget is IfOverBudget.FAIL:
+            raise OverBudget(budget)
         status = Status.STARTING if obstacle is None else Status.QUEUED
         until = gate.until if gate is not None and obstacle in (WaitReason.LIMIT, WaitReason.LOGIN) else None
-        admitted: dict[str, Any] = {"waiting_for": obstacle, "limit_until": until}
+        admitted: dict[str, Any] = {
+            "waiting_for": obstacle,
+            "limit_until": until,
+            "waiting_budget": _stored(budget, obstacle),
+        }
         admitted |= {"status": str(status), "was_queued": obstacle is not None}
         sessions.create({**row, **admitted}, new.query_event, new.mcp_servers)
         if obstacle is None and gate is not None:
@@ -124,29 +155,35 @@ def _require_prospect(row: dict[str, Any]) -> predecessors.Prospect:
 def try_start(session_id: str, rules: Rules, now: int) -> bool:
     """Let a queued session leave the queue if nothing keeps it there; return whether it is starting now."""
     with transaction():
-        live, turns = _look(now)
-        obstacles = find_obstacles(live, rules, turns)
-        if session_id not in obstacles:
+        look = _look(rules, now)
+        if session_id not in look.obstacles:
             return False
-        entry = _entry(live, session_id)
-        gate = turns.gate(entry)
-        if (obstacle := obstacles[session_id]) is None:
+        entry = _entry(look.live, session_id)
+        gate = look.turns.gate(entry)
+        if (obstacle := look.obstacles[session_id]) is None:
             has_left = sessions.leave_queue(session_id, now)
             if has_left and gate is not None:
                 _begin_turn(entry, gate, rules, now)
             return has_left
-        if obstacle != entry.waiting_for:
+        budget = _stored(look.budgets.get(session_id), obstacle)
+        if (obstacle, json.dumps(budget)) != (entry.waiting_for, entry.waiting_budget or "null"):
             is_held = gate is not None and obstacle is gate.wait_reason
-            sessions.set_waiting_for(session_id, obstacle, gate.until if is_held and gate is not None else None)
+            until = gate.until if is_held and gate is not None else None
+            sessions.set_waiting_for(session_id, obstacle, limit_until=until, budget=budget)
         return False
+
+
+def _stored(budget: BudgetWait | None, obstacle: WaitReason | None) -> dict[str, Any] | None:
+    """Return the budget that a session waits for, as its column has it; None if it waits for something else."""
+    return None if budget is None or obstacle is not WaitReason.BUDGET else budget.as_stored()
 
 
 def try_restart(session_id: str, rules: Rules, now: int) -> bool:
     """Let a session start again if its restart is due and its account is not closed; return whether it may."""
     with transaction():
-        live, turns = _look(now)
-        find_obstacles(live, rules, turns)
-        entry = next((other for other in live if other.id == session_id), None)
+        look = _look(rules, now)
+        turns = look.turns
+        entry = next((other for other in look.live if other.id == session_id), None)
         if entry is None or entry.restart_due is None:
             # It has not run yet, or was asked to stop.
             return entry is not None
@@ -159,15 +196,32 @@ def try_restart(session_id: str, rules: Rules, now: int) -> bool:
         return True
 
 
-def _look(now: int) -> tuple[list[Entry], Turns]:
+class _Look(NamedTuple):
+    """One look at the queue."""
+
+    live: list[Entry]
+    turns: Turns
+    obstacles: Mapping[str, WaitReason | None]
+    """What each queued session waits for."""
+    budgets: Mapping[str, BudgetWait]
+    """The budgets that have no room for a session, by its id."""
+
+
+def _look(rules: Rules, now: int) -> _Look:
     live = load_entries()
-    return live, Turns(limits.load(now), live, now)
+    return _judge(live, rules, now, Turns(limits.load(now), live, now))
 
 
-def _peek() -> tuple[list[Entry], Turns]:
+def _peek(rules: Rules) -> _Look:
     """Return what `_look` does, also from a database that cannot be written to."""
-    live = load_entries()
-    return live, Turns({gate.account: gate for gate in limits.list_gates()}, live, current_time_ms())
+    live, now = load_entries(), current_time_ms()
+    return _judge(live, rules, now, Turns({gate.account: gate for gate in limits.list_gates()}, live, now))
+
+
+def _judge(live: list[Entry], rules: Rules, now: int, turns: Turns | None) -> _Look:
+    room = BudgetRoom(rules.budgets, live, now)
+    obstacles = find_obstacles(live, rules, room, turns)
+    return _Look(live, turns or Turns({}, live, now), obstacles, room.waits)
 
 
 def _entry(live: list[Entry], session_id: str) -> Entry:
@@ -180,9 +234,9 @@ def next_start(session_id: str, rules: Rules, now: int) -> int | None:
     Without a closed account that is when its restart is due, in milliseconds since 1970. None for no particular time.
     """
     with transaction():
-        live, turns = _look(now)
-        find_obstacles(live, rules, turns)
-        entry = next((other for other in live if other.id == session_id), None)
+        look = _look(rules, now)
+        turns = look.turns
+        entry = next((other for other in look.live if other.id == session_id), None)
         if entry is None:
             return None
         if (gate := turns.gate(entry)) is None:
@@ -195,32 +249,33 @@ def next_start(session_id: str, rules: Rules, now: int) -> int | None:
 
 def next_in_account(account: str, rules: Rules) -> str | None:
     """Return the session that starts next in a closed account; None if none waits, or the account is open."""
-    live, turns = _peek()
-    find_obstacles(live, rules, turns)
-    return turns.next_in(account)
+    return _peek(rules).turns.next_in(account)
 
 
 def try_wake(session_id: str, rules: Rules, now: int) -> bool:
     """Let an idle session that has got a message work again if it has a slot; return whether it works now."""
     with transaction():
-        live, turns = _look(now)
-        entry = next((other for other in live if other.id == session_id), None)
+        look = _look(rules, now)
+        entry = next((other for other in look.live if other.id == session_id), None)
         if entry is None:
             return False
         if entry.status == Status.QUEUED:
-            if find_obstacles(live, rules, turns).get(session_id, WaitReason.SLOT) is not None:
+            if look.obstacles.get(session_id, WaitReason.SLOT) is not None:
                 return False
             sessions.wake(session_id, now)
-            if (gate := turns.gate(entry)) is not None:
+            if (gate := look.turns.gate(entry)) is not None:
                 _begin_turn(entry, gate, rules, now)
         return True
 
 
 def startable_ids(rules: Rules) -> list[str]:
     """Return the ids of the sessions on this machine that may leave the queue, or be restarted, now."""
-    live, turns = _peek()
-    obstacles = find_obstacles(live, rules, turns)
-    return [entry.id for entry in live if obstacles.get(entry.id, entry) is None or entry.id in turns.starting]
+    look = _peek(rules)
+    return [
+        entry.id
+        for entry in look.live
+        if look.obstacles.get(entry.id, entry) is None or entry.id in look.turns.starting
+    ]
 
 
 def ids_to_wake(rules: Rules) -> list[str]:
@@ -228,12 +283,11 @@ def ids_to_wake(rules: Rules) -> list[str]:
 
     Those have to end that can never start because of a predecessor.
     """
-    live, turns = _peek()
-    obstacles = find_obstacles(live, rules, turns)
+    look = _peek(rules)
     return [
         entry.id
-        for entry in live
-        if obstacles.get(entry.id, entry) is None or entry.id in turns.starting or entry.prospect.is_lost
+        for entry in look.live
+        if look.obstacles.get(entry.id, entry) is None or entry.id in look.turns.starting or entry.prospect.is_lost
     ]
 
 

@@ -21,6 +21,7 @@ from hldctl.store.recovery.valid_values import Column
 from hldctl.store.session import JSON_COLUMNS, decode_row
 from hldctl.system.clock import current_time_ms
 
+_LEDGER_TABLES = ("spending", "budget_alerts")
 _PERMISSION_TABLES = ("approvals", "approval_rules", "command_tokens")
 # A row of these tables allows something: it is recovered exactly as it was written, or not at all.
 _GRANTING_TABLES = ("approval_rules", "command_tokens")
@@ -50,6 +51,8 @@ class RecoveredRows:
     sessions: dict[str, SessionRow] = field(default_factory=dict)
     permissions: dict[str, list[Row]] = field(default_factory=dict)
     """The rows of each table about permissions, which no journal has."""
+    ledger: dict[str, list[Row]] = field(default_factory=dict)
+    """The rows of each table about budgets; of deleted sessions, no journal has them."""
     last_feed_id: int | None = None
     incomplete: set[str] = field(default_factory=set)
     """The tables that could not be read completely."""
@@ -156,10 +159,11 @@ def salvage(damaged: DamagedCopy, session_ids: Iterable[str]) -> RecoveredRows:
         session = _session_row(session_columns, row)
         if session is not None and "id" in session.certain:
             salvaged.sessions.setdefault(session.certain["id"], session)
-    for table in _PERMISSION_TABLES:
-        columns = damaged.columns(table)
-        rows = (_permission_row(columns, row) for row in damaged.rows(table, salvaged.incomplete))
-        salvaged.permissions[table] = [row for row in rows if row is not None]
+    for tables, rows_by_table in ((_PERMISSION_TABLES, salvaged.permissions), (_LEDGER_TABLES, salvaged.ledger)):
+        for table in tables:
+            columns = damaged.columns(table)
+            rows = (_sound_row(columns, row) for row in damaged.rows(table, salvaged.incomplete))
+            rows_by_table[table] = [row for row in rows if row is not None]
     salvaged.last_feed_id = damaged.last_feed_id()
     return salvaged
 
@@ -186,7 +190,7 @@ def _session_row(columns: list[Column], row: Row) -> SessionRow | None:
     return session if unsound <= _MAX_UNSOUND_VALUES else None
 
 
-def _permission_row(columns: list[Column], row: Row) -> Row | None:
+def _sound_row(columns: list[Column], row: Row) -> Row | None:
     """Return the row to record again, with text as far as it can be read; None if it is not a valid row."""
     valid_row: Row = {}
     for column in columns:
@@ -220,6 +224,17 @@ def restore_permissions(rows: dict[str, list[Row]]) -> None:
         for session_id in ids:
             approvals.mark_events(current_connection(), session_id)
             approvals.refresh_session(current_connection(), session_id, current_time_ms())
+
+
+def restore_ledger(rows: dict[str, list[Row]]) -> None:
+    """Record what was spent again, except what the journals have shown again, or will when a supervisor reads them."""
+    with transaction():
+        query = "SELECT session_id FROM spending UNION SELECT id FROM sessions WHERE completed_at IS NULL"
+        known = {row[0] for row in execute(query).fetchall()}
+        for table, table_rows in rows.items():
+            for row in table_rows:
+                if row.get("session_id") not in known:
+                    _insert_if_absent(table, row)
 
 
 def restore_conversation(damaged: DamagedCopy, session_id: str, session: SessionRow) -> None:

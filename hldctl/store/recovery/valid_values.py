@@ -11,11 +11,14 @@ from typing import Any
 import apsw
 
 from hldctl.states import ApprovalStatus, EndReason, EventType, FeedType, NoteKind, Source, Status
+from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.session import JSON_COLUMNS
+from hldctl.system.periods import Period
 
 TABLES = (
     *("sessions", "conversation_events", "file_snapshots", "mcp_servers", "feed"),
     *("approvals", "approval_rules", "command_tokens"),
+    *("spending", "budget_alerts"),
 )
 # No later time can be formatted.
 _YEAR_10000_MS = 253_402_300_800_000
@@ -23,6 +26,7 @@ _TIMES = frozenset(
     {
         *("created_at", "last_activity_at", "completed_at", "started_at", "responded_at", "timestamp"),
         *("dangerously_skip_permissions_expires_at", "interrupt_requested_at"),
+        *("spent_at", "since", "until"),
     }
 )
 _PATHS = frozenset({("sessions", "working_dir"), ("sessions", "claude_path")})
@@ -52,6 +56,10 @@ def _is_restart_list(value: Any) -> bool:
     )
 
 
+def _is_budget_wait(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {*BudgetWait._fields} and type(value["until"]) is int
+
+
 def _is_process_list(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(item, list) and list(map(type, item)) == [int] * 2 for item in value
@@ -63,6 +71,7 @@ _JSON_CHECKS: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("sessions", "permission_denials"): _is_list_of(dict),
     ("sessions", "fold_state"): _is_fold_state,
     ("sessions", "left_running"): _is_process_list,
+    ("sessions", "waiting_budget"): _is_budget_wait,
     ("sessions", "restarts"): _is_restart_list,
     ("conversation_events", "tool_input"): lambda _: True,
     ("mcp_servers", "env_names"): _is_list_of(str),
@@ -77,6 +86,7 @@ _ENUMS: dict[tuple[str, str], frozenset[str]] = {
     ("sessions", "end_reason"): frozenset(map(str, EndReason)),
     ("sessions", "stop_reason"): frozenset(map(str, EndReason)),
     ("sessions", "source"): frozenset(map(str, Source)),
+    ("budget_alerts", "period"): frozenset(map(str, Period)),
     ("conversation_events", "event_type"): frozenset(map(str, EventType)),
     ("conversation_events", "note_kind"): frozenset(map(str, NoteKind)),
     ("feed", "type"): frozenset(map(str, FeedType)),

@@ -14,6 +14,7 @@ from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
 from hldctl.store.admission.limits import account_of
+from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor.outcome import ending_for_stop
@@ -91,6 +92,12 @@ def _try_start(session: Session) -> bool:
 def _sleep_seconds(session: Session) -> float:
     """Return the seconds until the session's start or deadline, if they have a time; at most the maximum."""
     now = current_time_ms()
-    times_ms = [scheduler.next_start(session.id, load_rules(), now), session_deadline(session)]
+    times_ms = [scheduler.next_start(session.id, load_rules(), now), session_deadline(session), _budget_until(session)]
     seconds_left = [max(0.0, (time_ms - now) / 1000) for time_ms in times_ms if time_ms is not None]
     return min([*seconds_left, _MAX_SLEEP_SECONDS])
+
+
+def _budget_until(session: Session) -> int | None:
+    """Return the end of the period of the budget that a queued session waits for; None if it is past."""
+    wait = BudgetWait.from_stored(session.waiting_budget)
+    return wait.until if wait is not None and wait.until > current_time_ms() else None

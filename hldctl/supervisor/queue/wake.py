@@ -19,7 +19,7 @@ def load_rules() -> Rules:
     except BadUsage:
         # The next launch reports the error. Here, fall back to one slot, so that the queue does not start all at once.
         log_exception()
-        return Rules(max_running=1)
+        return Rules(max_running=1, budgets=None)
 
 
 def wake_next(state: StateDirectory, account: str) -> None:

@@ -1,0 +1,1 @@
+"""What a supervisor does about budgets after it has recorded a cost."""
