@@ -20,7 +20,10 @@ SNAPSHOT_FIELDS = ("session_id", "tool_id", "file_path", "content", "created_at"
 
 MCP_SERVER_FIELDS = ("name", "transport", "command", "url", "env_names", "header_names", "status")
 
-MESSAGE_FIELDS = ("id", "session_id", "text", "status", "created_at", "delivered_at", "sequence")
+MESSAGE_FIELDS = (
+    *("id", "session_id", "text", "status", "created_at", "delivered_at", "sequence"),
+    *("answered_at", "answer"),
+)
 
 # The database stores them as numbers.
 _BOOLEANS = frozenset({"is_error", "is_completed"})
@@ -34,6 +37,7 @@ _TIMES = frozenset(
         "timestamp",
         "started_at",
         "delivered_at",
+        "answered_at",
     },
 )
 
