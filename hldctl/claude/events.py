@@ -318,6 +318,14 @@ def is_allowed(event: JsonObject, tool_id: str, *, is_error: bool) -> bool | Non
     return None if is_error else True
 
 
+def is_rejected(event: JsonObject, tool_id: str) -> bool:
+    """Return whether the call with this result was denied with an interrupt, or interrupted before or while it ran."""
+    return any(
+        meta.get("id") == tool_id and meta.get("non_execution_kind") == "user-rejected"
+        for meta in map(mapping, sequence(event.get("tool_result_meta")))
+    )
+
+
 def image_placeholder(file: JsonObject) -> str:
     """Return a placeholder with an image's type and size: `[image image/png 800x600]`."""
     dimensions = mapping(file.get("dimensions"))

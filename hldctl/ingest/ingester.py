@@ -12,7 +12,7 @@ from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles
 from hldctl.private_files import touch
 from hldctl.protocol.restart import Restart, load_restarts
-from hldctl.store import events, maintenance
+from hldctl.store import approvals, events, maintenance
 from hldctl.store.connection import current_connection
 from hldctl.store.session import Session
 from hldctl.system import malloc
@@ -38,7 +38,13 @@ class Ingester:
         self._working_dir: str = session.working_dir
         self._notified_feed_id = notified_feed_id
         self._change_signal = str(files.change_signal)
-        self._reducer = Reducer(session.id, ReducerState.from_json(session.fold_state, session.result_content))
+        self._reducer = Reducer(
+            session.id,
+            ReducerState.from_json(session.fold_state, session.result_content),
+            lambda tool_id, tool_name: approvals.interrupting_denial(
+                current_connection(), session.id, tool_id, tool_name
+            ),
+        )
         self._snapshots = FileSnapshots(session, files)
         self._checkpointer = maintenance.WalCheckpointer()
         self._written_columns: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hldctl.claude import events, mcp, read_tool, usage
@@ -62,8 +63,18 @@ class Snapshot(NamedTuple):
 class Reducer:
     """The reducer of one session: applies lines to `state`, and collects the rows that they add."""
 
-    def __init__(self, session_id: str, state: ReducerState) -> None:
+    def __init__(
+        self,
+        session_id: str,
+        state: ReducerState,
+        interrupting_denial: Callable[[str, str], str | None] = lambda tool_id, tool_name: None,
+    ) -> None:
+        """`interrupting_denial` returns the reason if this call of this tool was denied with an interrupt, else None.
+
+        The journal does not have it: such a result is that of a call that was interrupted (2.1.332).
+        """
         self.state = state
+        self._interrupting_denial = interrupting_denial
         self._session_id = session_id
         self._denials = {_digest(denial) for denial in state.permission_denials}
         self.clear_step()
@@ -140,8 +151,16 @@ class Reducer:
         """Add the note of a denied call if Claude Code has asked its host: then it writes no such line (2.1.332)."""
         tool_name = self.state.asked_calls.pop(entry.tool_result_for_id or "", None)
         tool_id = entry.tool_result_for_id or ""
-        if tool_name is not None and events.is_allowed(event, tool_id, is_error=entry.is_error) is False:
-            note = events.denial_text(tool_name, entry.tool_result_content)
+        if tool_name is None:
+            return
+        if events.is_allowed(event, tool_id, is_error=entry.is_error) is False:
+            reason = entry.tool_result_content
+        elif events.is_rejected(event, tool_id):
+            reason = self._interrupting_denial(tool_id, tool_name)
+        else:
+            return
+        if reason is not None:
+            note = events.denial_text(tool_name, reason)
             self._append(Entry(_NOTE, "system", note, note_kind=NoteKind.PERMISSION_DENIED), created_at)
 
     def _apply_message(self, event: JsonObject, created_at: int) -> None:

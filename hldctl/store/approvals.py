@@ -157,6 +157,17 @@ def call_approval(connection: apsw.Connection, session_id: str, tool_use_id: str
     return None if row is None else Approval._make(row)
 
 
+def interrupting_denial(connection: apsw.Connection, session_id: str, tool_use_id: str, tool_name: str) -> str | None:
+    """Return the message of the denial of this call if it also interrupted the session; None if there is none."""
+    # The call of a request is found when the call is recorded, which may happen together with its result.
+    row = connection.execute(
+        "SELECT answer ->> 'message' FROM approvals WHERE session_id = ? AND tool_name = ? AND status = ?"
+        " AND answer ->> 'interrupt' = 1 AND coalesce(tool_use_id, ?) = ? ORDER BY created_at DESC LIMIT 1",
+        (session_id, tool_name, str(ApprovalStatus.DENIED), tool_use_id, tool_use_id),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def session_approvals(connection: apsw.Connection, session_id: str) -> list[Approval]:
     """Return all requests of a session, oldest first."""
     query = f"SELECT {_COLUMNS} FROM approvals WHERE session_id = ? ORDER BY created_at, rowid"

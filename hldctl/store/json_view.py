@@ -21,7 +21,10 @@ SNAPSHOT_FIELDS = ("session_id", "tool_id", "file_path", "content", "created_at"
 
 MCP_SERVER_FIELDS = ("name", "transport", "command", "url", "env_names", "header_names", "status")
 
-MESSAGE_FIELDS = ("id", "session_id", "text", "status", "created_at", "delivered_at", "sequence")
+MESSAGE_FIELDS = (
+    *("id", "session_id", "text", "status", "created_at", "delivered_at", "sequence"),
+    *("answered_at", "answer"),
+)
 
 # The database stores them as numbers.
 _BOOLEANS = frozenset({"is_error", "is_completed"})
@@ -36,6 +39,7 @@ _TIMES = frozenset(
         "started_at",
         "delivered_at",
         "limit_until",
+        "answered_at",
     },
 )
 

@@ -49,7 +49,15 @@ def _session(sandbox: Sandbox, session_id: str) -> dict[str, Any]:
 
 
 def _replay(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], ReducerState]:
-    fold = Reducer(session_id, ReducerState())
+    denials = {
+        (tool_id, tool_name): json.loads(answer)["message"]
+        for tool_id, tool_name, answer in sandbox.sql(
+            "SELECT tool_use_id, tool_name, answer FROM approvals WHERE session_id = ? AND status = 'denied'"
+            " AND answer ->> 'interrupt' = 1",
+            session_id,
+        )
+    }
+    fold = Reducer(session_id, ReducerState(), lambda tool_id, tool_name: denials.get((tool_id, tool_name)))
     reader = JournalReader(sandbox.files(session_id).journal, 0)
     session = _session(sandbox, session_id)
     restarts = json.loads(session["restarts"] or "[]")

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from hldctl.permission_hook.command import build_hook_command
+from tests.crash.audit import faults
 from tests.helpers.approvals import (
     HOOK_REQUEST,
     TOUCH_CALL,
@@ -100,9 +101,23 @@ def test_denial_message_reaches_the_model(sandbox: Sandbox) -> None:
 def test_denial_can_interrupt_the_session(sandbox: Sandbox) -> None:
     session_id = launch_with_approvals(sandbox, TOUCH_SCRIPT)
     (request,) = wait_for_requests(sandbox)
-    sandbox.ok("deny", request["id"], "--interrupt")
+    sandbox.ok("deny", request["id"], "--interrupt", "--message", "Rather not.")
     assert sandbox.wait_for_end(session_id)["status"] == "interrupted"
     assert events_of_type(sandbox, session_id, "message")[-1]["content"] != "Done."
+    assert [event["content"] for event in events_of_type(sandbox, session_id, "system")] == [
+        "Permission denied for Bash: Rather not."
+    ]
+    assert faults(sandbox, session_id) == []
+
+
+def test_call_that_was_allowed_and_then_interrupted_was_not_denied(sandbox: Sandbox) -> None:
+    session_id = launch_with_approvals(
+        sandbox, 'call Bash {"command": "until [ -e go-on ]; do touch runs; sleep 0.1; done"}\n\nsay Done.'
+    )
+    sandbox.ok("approve", wait_for_requests(sandbox)[0]["id"])
+    eventually((sandbox.work / "runs").exists, "the command to run")
+    sandbox.ok("interrupt", session_id)
+    assert events_of_type(sandbox, session_id, "system") == []
 
 
 def test_changed_input_is_what_runs(sandbox: Sandbox) -> None:

@@ -61,6 +61,26 @@ def test_what_was_said_in_the_terminal_becomes_a_session(sandbox: Sandbox, ended
     assert "the second question" in json.dumps(sandbox.server.requests[-1]["messages"])
 
 
+def test_open_session_is_marked_until_the_terminal_is_left(sandbox: Sandbox, ended: str) -> None:
+    with Terminal(sandbox, "open", ended) as terminal:
+        say(terminal, "the second question", "Two.")
+        opener = json.loads(sandbox.files(ended).open_record.read_text())["pid"]
+        (listed,) = json.loads(sandbox.ok("ls", "--json"))
+        assert listed["open_in_terminal"] == sandbox.show(ended)["open_in_terminal"]
+        assert listed["open_in_terminal"]["pid"] == opener
+        assert "(open in a terminal, " in sandbox.ok("ls")
+        assert f"open in a terminal          by pid {opener}, since " in sandbox.ok("show", ended)
+        for command, text in (
+            (("ls",), "open in a terminal "),
+            (("show", ended), f"in a terminal (pid {opener}) for "),
+        ):
+            with Terminal(sandbox, *command, columns=140, lines=30) as other:
+                other.wait_for_screen(text)
+        leave(terminal)
+        terminal.wait_for_exit()
+    assert {session["open_in_terminal"] for session in json.loads(sandbox.ok("ls", "--json"))} == {None}
+
+
 def test_terminal_has_the_settings_of_the_session(sandbox: Sandbox) -> None:
     sandbox.serve_script(SCRIPT)
     options = ("--model", "haiku", "--append-system-prompt", "Be brief.", "--env", "COLOUR=blue", "--approvals")

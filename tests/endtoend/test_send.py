@@ -35,6 +35,18 @@ def test_wait_prints_the_answer_of_the_turn(sandbox: Sandbox) -> None:
     assert (sender.returncode, output, errors) == (0, "Two.\n", "")
 
 
+def test_json_has_the_answer_of_the_turn(sandbox: Sandbox) -> None:
+    session_id = launch_gated(sandbox)
+    sent = json.loads(sandbox.ok("send", "--json", session_id, "One more thing"))
+    assert (sent["text"], sent["answer"], sent["answered_at"]) == ("One more thing", None, None)
+    with sandbox.popen("send", "--wait", "--json", session_id, "And another") as sender:
+        eventually(lambda: sandbox.show(session_id)["pending_messages"] == 2, "the second message")
+        sandbox.release()
+        answered = json.loads(sender.communicate()[0])
+    assert (answered["text"], answered["status"], answered["answer"]) == ("And another", "delivered", "Two.")
+    assert answered["answered_at"] >= answered["delivered_at"]
+
+
 def test_messages_keep_their_order(sandbox: Sandbox) -> None:
     session_id = launch_gated(sandbox)
     texts = [f"Message {number}" for number in range(5)]

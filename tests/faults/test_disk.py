@@ -88,6 +88,28 @@ def test_full_disk_can_be_read_and_the_session_continues(sandbox: Sandbox, disk:
     assert_fully_recorded(sandbox, session_id)
 
 
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+def test_message_is_recorded_whole_or_refused_on_a_full_disk(sandbox: Sandbox, disk: SmallDisk, large: bool) -> None:
+    sandbox.serve_script("say One.\n\n[second]\nsay Two.\n")
+    session_id = sandbox.launch("First", "--keep-open")
+    sandbox.ok("wait", "--until", "idle", session_id)
+    message = sandbox.root / "message"
+    message.write_text("x" * (1 << 20 if large else 5000))
+    disk.fill()
+    refused = sandbox.run("send", session_id, "--file", message)
+    assert_refused(refused, str(sandbox.state.root), "is full. Free some space")
+    disk.make_room()
+    assert sandbox.show(session_id)["pending_messages"] == 0
+    assert sandbox.ok("send", "--wait", session_id, "second") == "Two.\n"
+    sandbox.ok("close", session_id)
+    disk.copy_out()
+    assert_fully_recorded(sandbox, session_id)
+    assert sandbox.sql("SELECT text, status FROM messages ORDER BY rowid") == [
+        (None, "delivered"),
+        ("second", "delivered"),
+    ]
+
+
 FAULTS = {
     "full": (SmallDisk.fill, "is full. Free some space"),
     "read-only": (SmallDisk.make_read_only, "is mounted read-only"),

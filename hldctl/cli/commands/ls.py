@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,7 @@ from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.inspect import continuation_tree
+from hldctl.sessions.inspect.terminals import Opened, find_opened
 from hldctl.states import ApprovalKind, Status
 from hldctl.store import approvals, json_view
 from hldctl.store.approvals import Approval
@@ -144,7 +145,7 @@ def command(
         sessions = find_sessions(listing)
         rows = _arrange(sessions, max_rows, tree=tree)
         if not is_table:
-            _print_each([session.id for _, session in rows], quiet=quiet, template=parsed_template)
+            _print_each(state, [session.id for _, session in rows], quiet=quiet, template=parsed_template)
             return
         if not sessions:
             output.print_note(_reason_for_none(listing))
@@ -152,11 +153,11 @@ def command(
         if any(session.status in (Status.QUEUED, Status.STARTING) for session in sessions):
             _note_gates()
     if rows:
-        _print_table(rows, requests)
+        _print_table(rows, requests | _opened(state, [session.id for _, session in rows]))
         _note_more(sessions, max_rows, is_default=limit is None)
 
 
-def _print_each(ids: Sequence[str], *, quiet: bool, template: Template | None) -> None:
+def _print_each(state: StateDirectory, ids: Sequence[str], *, quiet: bool, template: Template | None) -> None:
     """Print the sessions for a script: only ids, a line per session, or JSON."""
     if quiet:
         for session_id in ids:
@@ -164,19 +165,25 @@ def _print_each(ids: Sequence[str], *, quiet: bool, template: Template | None) -
         return
     objects = (json_view.session_object(session) for session in read_sessions(ids, json_view.SESSION_COLUMNS))
     if template is None:
-        _print_json(objects)
+        _print_json(objects, find_opened(state, ids))
         return
     for values in objects:
         output.print_data(template.line(values))
 
 
-def _print_json(objects: Iterator[dict[str, Any]]) -> None:
+def _print_json(objects: Iterator[dict[str, Any]], opened: Mapping[str, Opened]) -> None:
     # Imported here: only JSON and a terminal need it.
     from hldctl.sessions.inspect import activity
 
     activities = activity.load_activities()
+    terminals = {session_id: each.as_object() for session_id, each in opened.items()}
     output.print_json_array(
-        values | {"activity": activity.activity_object(activities.get(values["id"]))} for values in objects
+        values
+        | {
+            "activity": activity.activity_object(activities.get(values["id"])),
+            "open_in_terminal": terminals.get(values["id"]),
+        }
+        for values in objects
     )
 
 
@@ -196,7 +203,11 @@ def _draw(
     def rows(current_overview: overview.Overview) -> list[session_table.Row]:
         outcomes = current_overview.outcomes
         arranged = _arrange(current_overview.sessions, max_rows, tree=tree)
-        return [session_table.Row(session, outcomes.get(session.id, ""), depth) for depth, session in arranged]
+        opened = find_opened(state, [session.id for _, session in arranged])
+        return [
+            session_table.Row(session, outcomes.get(session.id, ""), depth, opened.get(session.id))
+            for depth, session in arranged
+        ]
 
     if watch:
         from hldctl.cli.views.watch import watch as watch_table
@@ -266,6 +277,15 @@ def _pending_requests() -> dict[str, str]:
     return texts
 
 
+def _opened(state: StateDirectory, session_ids: list[str]) -> dict[str, str]:
+    """Return a text for each of these sessions that is open in a terminal."""
+    now = time.time()
+    return {
+        session_id: f" (open in a terminal, {age(now - opened.since_ms / 1000)})"
+        for session_id, opened in find_opened(state, session_ids).items()
+    }
+
+
 def _asked(approval: Approval) -> str:
     match approval.kind:
         case ApprovalKind.QUESTION:
@@ -278,7 +298,7 @@ def _asked(approval: Approval) -> str:
     return f"waiting for approval: {output.one_line(approval.tool_name)}"
 
 
-def _print_table(arranged: list[tuple[int, Session]], requests: dict[str, str]) -> None:
+def _print_table(arranged: list[tuple[int, Session]], notes: dict[str, str]) -> None:
     now = time.time()
     rows = [
         (
@@ -287,7 +307,7 @@ def _print_table(arranged: list[tuple[int, Session]], requests: dict[str, str]) 
             age(now - session.created_at / 1000),
             "" if session.num_turns is None else str(session.num_turns),
             "" if session.cost_usd is None else f"${session.cost_usd:.2f}",
-            _indent(depth) + _label(session) + requests.get(session.id, ""),
+            _indent(depth) + _label(session) + notes.get(session.id, ""),
         )
         for depth, session in arranged
     ]

@@ -37,7 +37,9 @@ def command(
         float | None,
         typer.Option(parser=seconds_parser, metavar="DURATION", help="How long to wait; the message is sent anyway."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the message as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the message as JSON, with --wait also its answer.")
+    ] = False,
 ) -> None:
     """Send a message to a running session.
 

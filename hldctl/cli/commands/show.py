@@ -110,6 +110,7 @@ def _json_object(inspection: SessionDetails) -> dict[str, Any]:
         "mcp_servers": servers,
         "left_running": processes,
         "rules": inspection.rules,
+        "open_in_terminal": None if inspection.opened is None else inspection.opened.as_object(),
         "undelivered_messages": [json_view.message_object(message) for message in inspection.undelivered],
     }
 
@@ -164,6 +165,9 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
             "waiting for an answer" if is_question else "waiting for approval",
             f"{pending_request(approval)}, since {since}",
         )
+    if inspection.opened is not None:
+        since = age(time.time() - inspection.opened.since_ms / 1000)
+        _print_line("open in a terminal", f"by pid {inspection.opened.pid}, since {since}")
     for message in inspection.undelivered:
         _print_line(undelivered_name(inspection.session), output.truncate(message.text, _MAX_LENGTH))
     for task in fields["background_tasks"] or ():

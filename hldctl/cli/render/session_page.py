@@ -121,7 +121,7 @@ def _named_facts(page: Page, now: float, width: int) -> Iterator[tuple[str, Text
     if (percent := context_percent(session)) is not None:
         yield "context", _bar(percent, session)
     yield "directory", Text(one_line(abbreviate_home(session.working_dir)))
-    yield from _special_facts(page.inspection)
+    yield from _special_facts(page.inspection, now)
     yield "files", Text(one_line(abbreviate_home(page.files)), "dim")
 
 
@@ -151,9 +151,11 @@ def _bar(percent: int, session: Session) -> Text:
     )
 
 
-def _special_facts(inspection: SessionDetails) -> Iterator[tuple[str, Text]]:
+def _special_facts(inspection: SessionDetails, now: float) -> Iterator[tuple[str, Text]]:
     """Yield facts that only some sessions have."""
     session = inspection.session
+    if (opened := inspection.opened) is not None:
+        yield "open", Text(f"in a terminal (pid {opened.pid}) for {clock(now - opened.since_ms / 1000)}", "yellow")
     if inspection.namespace_advice:
         yield "runs", Text(inspection.namespace_advice, "yellow")
     if setting_texts := settings(session):

@@ -17,6 +17,7 @@ from hldctl.cli.render.run_time import run_time_ms
 from hldctl.cli.render.table_layout import Cell, Layout
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
+from hldctl.sessions.inspect.terminals import Opened
 from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 
@@ -39,6 +40,8 @@ class Row:
     outcome: str
     """The start of the error or result of a session that has ended."""
     depth: int = 0
+    opened: Opened | None = None
+    """The `hldctl open` that has it open in a terminal."""
 
 
 def lines(rows: Sequence[Row], doing: Mapping[str, Activity], *, width: int, now: float) -> list[Text]:
@@ -111,6 +114,8 @@ def title(row: Row) -> Cell:
 
 
 def activity(row: Row, doing: Activity | None, now: float) -> Cell:
+    if row.opened is not None:
+        return Cell(Text("open in a terminal", "yellow"), Text(f" {clock(now - row.opened.since_ms / 1000)}", "dim"))
     if _has_ended(row) or doing is None:
         outcome = one_line(_strip_markup(row.outcome))
         return Cell(Text(outcome or ending(row.session), _OUTCOME_STYLES.get(Status(row.session.status), "dim")))

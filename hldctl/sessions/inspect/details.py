@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.sessions import lookup, supervisors
+from hldctl.sessions.inspect.terminals import Opened, find_opened
 from hldctl.store import approvals, mcp_servers, messages, sessions
 from hldctl.store import file_snapshots as snapshot_store
 from hldctl.store.admission.predecessors import PredecessorState, load_states, parse
@@ -55,6 +56,8 @@ class SessionDetails(NamedTuple):
     """The messages that are not part of the conversation."""
     namespace_advice: str
     """Where it runs and what can be done from here, if it runs in another PID namespace; otherwise empty."""
+    opened: Opened | None
+    """The `hldctl open` that has it open in a terminal."""
 
 
 def load_details(state: StateDirectory, ref: str) -> SessionDetails:
@@ -75,6 +78,7 @@ def load_details(state: StateDirectory, ref: str) -> SessionDetails:
             _failed_commands(state.session(session_id)),
             messages.list_undelivered(session_id) if session.pending_messages else [],
             other_namespaces.advice(session, state.session(session_id)),
+            find_opened(state, [session_id]).get(session_id),
         )
 
 
