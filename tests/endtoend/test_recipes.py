@@ -241,4 +241,4 @@ def test_missing_login_is_explained(sandbox: Sandbox) -> None:
     for word in ("ANTHROPIC_API_KEY", "setup-token", "doctor"):
         assert word in done.stderr
     eventually(lambda: not sandbox.processes(), "all to leave")
-    assert json.loads(sandbox.ok("show", "last", "--json"))["end_reason"] == "api_error"
+    assert json.loads(sandbox.ok("show", "last", "--json"))["end_reason"] == "auth"
