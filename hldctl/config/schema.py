@@ -83,19 +83,19 @@ KEYS = {
         "reviews = 2\nnightly = { max_running = 1, daily_usd = 10 }",
         budgets.find_group_fault,
     ),
-    "profiles": Key(
-        "Options for `launch --profile NAME`: for each profile a table with keys of this file that are options of a "
-        "session. A project has its own in .hldctl.toml.",
-        "a table with a table for each profile",
-        lambda value: type(value) is dict and all(type(each) is dict for each in value.values()),
-        'review = { model = "opus", permission_mode = "plan" }',
-    ),
     "limits": Key(
         "What happens after a usage limit: the sessions that have waited for its reset start one by one, and `spread` "
         "is the time between two of them, 30s without this key.",
         'a table with spread, a text such as "30s"',
         _is_limits_table,
         'spread = "1m"',
+    ),
+    "profiles": Key(
+        "Options for `launch --profile NAME`: for each profile a table with keys of this file that are options of a "
+        "session. A project has its own in .hldctl.toml.",
+        "a table with a table for each profile",
+        lambda value: type(value) is dict and all(type(each) is dict for each in value.values()),
+        'review = { model = "opus", permission_mode = "plan" }',
     ),
     "prune": Key(
         "What is deleted once a day, when a session is launched, as `hldctl prune` would: `older_than` is its "

@@ -7,9 +7,10 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hldctl.claude import binary, conversations, transcript
+from hldctl.claude import binary
 from hldctl.claude.settings import ClaudeSettings
-from hldctl.claude.transcript import Transcript
+from hldctl.claude.transcripts import conversations, transcript
+from hldctl.claude.transcripts.transcript import Transcript
 from hldctl.config import load
 from hldctl.errors import BadUsage, NoSuchSession, UnfitEnvironment, WrongState
 from hldctl.paths import StateDirectory, is_session_id

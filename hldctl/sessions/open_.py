@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from hldctl.claude import binary, command_line, conversations, environment, input_messages
+from hldctl.claude import binary, command_line, environment, input_messages
+from hldctl.claude.transcripts import conversations
 from hldctl.config import load
 from hldctl.errors import TimedOut, UnfitEnvironment, WrongState
 from hldctl.paths import SessionFiles, StateDirectory

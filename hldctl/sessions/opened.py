@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from hldctl.claude import conversations, transcript
+from hldctl.claude.transcripts import conversations, transcript
 from hldctl.errors import HldctlError, WrongState
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import replace_private

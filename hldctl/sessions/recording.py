@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import closing
 
-from hldctl.claude.transcript import Transcript
+from hldctl.claude.transcripts.transcript import Transcript
 from hldctl.errors import WrongState
 from hldctl.ingest import session_record
 from hldctl.ingest.ingester import Ingester

@@ -99,7 +99,7 @@ def start_claude(
     )
     if conversation_id is not None:
         # Imported here: few supervisors restart Claude Code.
-        from hldctl.claude.conversations import find_transcript
+        from hldctl.claude.transcripts.conversations import find_transcript
 
         transcript = find_transcript(conversation_id, claude_environment, settings.working_dir)
         _requeue_lost_messages(request.session_id, transcript)
@@ -152,7 +152,7 @@ def _requeue_lost_messages(session_id: str, transcript: Path | None) -> None:
     """Make the messages pending that the killed Claude Code has reported to have, and that its transcript lacks."""
     unanswered = {message.id: message.text for message in messages.list_unanswered(session_id)}
     if unanswered:
-        from hldctl.claude.delivered_messages import contained_messages
+        from hldctl.claude.transcripts.delivered_messages import contained_messages
 
         contained = set() if transcript is None else contained_messages(transcript, unanswered)
         messages.settle_unanswered(session_id, {name: name in contained for name in unanswered}, current_time_ms())

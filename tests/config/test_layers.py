@@ -89,6 +89,8 @@ def test_options_that_an_untrusted_project_may_set() -> None:
             "max_turns",
             "timeout",
             "idle_timeout",
+            "stall",
+            "check_tries",
             "retries",
             "wait_for_reset",
             "fail_on_denial",

@@ -51,7 +51,7 @@ def new_session(**columns: Any) -> NewSession:
         "keep_open",
     )
     flags += ("was_queued", "from_session", "approvals")
-    zeros = dict.fromkeys(("retries", "pending_approvals", "pending_messages"), 0)
+    zeros = dict.fromkeys(("retries", "pending_approvals", "pending_messages"), 0) | {"check_tries": 3}
     row = dict.fromkeys(COLUMNS) | session_row(session_id, now) | here | fresh | dict.fromkeys(flags, False) | zeros
     row |= {"id": session_id, "run_id": session_id, **columns}
     query = {"session_id": session_id, "sequence": 1, "event_type": "message", "role": "user", "content": "q"}

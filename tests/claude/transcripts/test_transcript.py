@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hldctl.claude import transcript
 from hldctl.claude.events import parse_entries
-from hldctl.claude.transcript import Transcript
+from hldctl.claude.transcripts import transcript
+from hldctl.claude.transcripts.transcript import Transcript
 
 ID = "12345678-1234-4234-8234-123456789abc"
 Json = dict[str, Any]

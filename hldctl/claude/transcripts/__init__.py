@@ -1,0 +1,1 @@
+"""Transcripts, in which Claude Code keeps its conversations."""
