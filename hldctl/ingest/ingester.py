@@ -11,7 +11,7 @@ from hldctl.ingest.reducer import Reducer
 from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles
 from hldctl.private_files import touch
-from hldctl.protocol.restart import Restart, load_restarts
+from hldctl.protocol.restart import FoundMessage, Restart, load_run_ends
 from hldctl.store import approvals, events, maintenance
 from hldctl.store.connection import current_connection
 from hldctl.store.session import Session
@@ -48,7 +48,7 @@ class Ingester:
         self._snapshots = FileSnapshots(session, files)
         self._checkpointer = maintenance.WalCheckpointer()
         self._written_columns: dict[str, Any] = {}
-        self._run_ends: list[Restart | CheckTry] = [*load_restarts(session), *_last_check(session)]
+        self._run_ends: list[Restart | FoundMessage | CheckTry] = [*load_run_ends(session), *_last_check(session)]
         self.costs = 0
         """The number of times that a cost was recorded."""
         self._journal = JournalReader(files.journal, self.state.offset)
@@ -96,6 +96,8 @@ class Ingester:
             event = self._run_ends[self.state.restarts_told]
             if isinstance(event, Restart):
                 self._reducer.begin_run(event)
+            elif isinstance(event, FoundMessage):
+                self._reducer.add_found_message(event)
             else:
                 self._reducer.end_check(event.note, event.ended_at or event.began_at, passed=event.passed)
 

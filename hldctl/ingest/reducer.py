@@ -15,7 +15,7 @@ from hldctl.claude.usage import Tokens
 from hldctl.ingest import background_work, joined_messages, spending
 from hldctl.ingest.spending import Spent
 from hldctl.ingest.state import ReducerState, model_family
-from hldctl.protocol.restart import Restart, RestartKind
+from hldctl.protocol.restart import FoundMessage, Restart, RestartKind
 from hldctl.states import EventType, NoteKind
 from hldctl.store.events import Row
 from hldctl.store.messages import Progress
@@ -181,6 +181,13 @@ class Reducer:
             for entry in entries:
                 self._append(entry, created_at)
             self.messages.append(Progress(message_id, created_at, self.state.sequence))
+
+    def add_found_message(self, message: FoundMessage) -> None:
+        """Add a message that the model has, although Claude Code was killed before it repeated it in its stream."""
+        kind = NoteKind.CHECK_OUTPUT if is_check_output(message.id) else NoteKind.SENT
+        self._append(Entry(EventType.MESSAGE, "user", message.text, note_kind=kind), message.at)
+        self.messages.append(Progress(message.id, message.at, self.state.sequence))
+        self.state.restarts_told += 1
 
     def end_check(self, note: str, ended_at: int, *, passed: bool | None) -> None:
         """Add the note of a check that no restart follows; `passed` is None if it was stopped."""

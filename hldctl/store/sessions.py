@@ -336,6 +336,15 @@ def mark_restarting(session_id: str, restarts: list[dict[str, Any]], now: int) -
         messages.requeue_undelivered(session_id)
 
 
+def add_found_messages(session_id: str, found: Sequence[dict[str, str]]) -> None:
+    """Add messages to the last restart, after which the conversation gets them. Needs a transaction."""
+    session = get(session_id)
+    if not found or session is None or not session.restarts:
+        return
+    *earlier, last = session.restarts
+    _update(session_id, {"restarts": [*earlier, {**last, "messages": [*last.get("messages", []), *found]}]})
+
+
 def mark_on_end_done(session_id: str) -> None:
     """Record that the session's `on_end` has been run."""
     with transaction():

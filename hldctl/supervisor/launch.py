@@ -19,6 +19,7 @@ from hldctl.protocol.launch_request import LaunchRequest
 from hldctl.protocol.restart import RestartKind, load_restarts
 from hldctl.states import EndReason, Status
 from hldctl.store import messages, sessions
+from hldctl.store.connection import transaction
 from hldctl.store.sessions import Ending
 from hldctl.supervisor import input_pipe
 from hldctl.supervisor.claude_process import SpawnedProcess, spawn
@@ -102,7 +103,7 @@ def start_claude(
         from hldctl.claude.transcripts.conversations import find_transcript
 
         transcript = find_transcript(conversation_id, claude_environment, settings.working_dir)
-        _requeue_lost_messages(request.session_id, transcript)
+        _requeue_lost_messages(request.session_id, transcript, files)
         conversation_id = None if transcript is None else conversation_id
     if conversation_id is not None:
         settings = replace(settings, extra_arguments=command_line.remove_conversation_options(settings.extra_arguments))
@@ -148,14 +149,21 @@ def _complete(request: LaunchRequest, state: StateDirectory, files: SessionFiles
         raise UnfitEnvironment(f"{error} The session is recorded as {request.session_id}.") from error
 
 
-def _requeue_lost_messages(session_id: str, transcript: Path | None) -> None:
+def _requeue_lost_messages(session_id: str, transcript: Path | None, files: SessionFiles) -> None:
     """Make the messages pending that the killed Claude Code has reported to have, and that its transcript lacks."""
-    unanswered = {message.id: message.text for message in messages.list_unanswered(session_id)}
+    unanswered = {message.id: message for message in messages.list_unanswered(session_id)}
     if unanswered:
         from hldctl.claude.transcripts.delivered_messages import contained_messages
 
-        contained = set() if transcript is None else contained_messages(transcript, unanswered)
-        messages.settle_unanswered(session_id, {name: name in contained for name in unanswered}, current_time_ms())
+        texts = {message.id: message.text for message in unanswered.values()}
+        contained = set() if transcript is None else contained_messages(transcript, texts)
+        # Killed before it repeated them, Claude Code has not reported where they are in the conversation.
+        found = [unanswered[name] for name in contained if unanswered[name].sequence is None]
+        with transaction():
+            messages.settle_unanswered(session_id, {name: name in contained for name in unanswered}, current_time_ms())
+            sessions.add_found_messages(session_id, [{"id": each.id, "text": each.text} for each in found])
+        if found:
+            session_record.save_current(session_id, files)
 
 
 def _claude_command(

@@ -8,9 +8,10 @@ from typing import Any
 from hldctl.ingest.journal import JournalReader
 from hldctl.ingest.reducer import Reducer
 from hldctl.ingest.state import ReducerState
-from hldctl.protocol.restart import Restart
+from hldctl.protocol.restart import FoundMessage, load_run_ends
 from hldctl.states import Status
 from hldctl.store.events import COLUMNS
+from hldctl.store.session import Session
 from tests.helpers.sandbox import Sandbox
 
 _COMPARED = [name for name in COLUMNS if name not in ("created_at", "is_completed")]
@@ -60,14 +61,18 @@ def _replay(sandbox: Sandbox, session_id: str) -> tuple[list[tuple[Any, ...]], R
     fold = Reducer(session_id, ReducerState(), lambda tool_id, tool_name: denials.get((tool_id, tool_name)))
     reader = JournalReader(sandbox.files(session_id).journal, 0)
     session = _session(sandbox, session_id)
-    restarts = json.loads(session["restarts"] or "[]")
+    run_ends = load_run_ends(Session.from_columns({"restarts": json.loads(session["restarts"] or "[]")}))
     tries = json.loads(session["check_state"] or "{}").get("tries") or [None]
     last_check = tries[-1]
 
     def begin_runs(offset: int) -> None:
-        while fold.state.restarts_told < len(restarts) and restarts[fold.state.restarts_told]["offset"] <= offset:
-            fold.begin_run(Restart(**restarts[fold.state.restarts_told]))
-        if fold.state.restarts_told == len(restarts) and last_check is not None and last_check["offset"] <= offset:
+        while fold.state.restarts_told < len(run_ends) and run_ends[fold.state.restarts_told].offset <= offset:
+            event = run_ends[fold.state.restarts_told]
+            if isinstance(event, FoundMessage):
+                fold.add_found_message(event)
+            else:
+                fold.begin_run(event)
+        if fold.state.restarts_told == len(run_ends) and last_check is not None and last_check["offset"] <= offset:
             fold.end_check(last_check["note"], last_check["ended_at"], passed=last_check["passed"])
 
     begin_runs(0)
