@@ -141,9 +141,10 @@ def test_deleted_sessions_have_spent_what_they_spent() -> None:
 def test_recording_again_does_not_count_twice() -> None:
     day = rules(3.0)
     session_id, _ = launch(day)
-    spend(session_id, 1.0)
-    spend(session_id, 1.0)
-    (amount,) = (each.spent for each in ledger.spending(day.budgets.limits, current_time_ms()))  # type: ignore[union-attr]
+    now = current_time_ms()
+    spend(session_id, 1.0, at=now)
+    spend(session_id, 1.0, at=now)
+    (amount,) = (each.spent for each in ledger.spending(day.budgets.limits, now))  # type: ignore[union-attr]
     assert amount == (1.0, 0.0)
 
 
