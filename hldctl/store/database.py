@@ -130,14 +130,19 @@ def _connect_for_reading(state: StateDirectory) -> None:
 def _condition(state: StateDirectory) -> Condition:
     """Return values that change when the database does, or when its disk may be writable again."""
     disk = os.statvfs(state.root)
-    condition: list[object] = [disk.f_flag, disk.f_bavail]
+    return (disk.f_flag, disk.f_bavail, *change_stamp(state))
+
+
+def change_stamp(state: StateDirectory) -> Condition:
+    """Return values that change with each commit. They may change without one, too, as at a checkpoint."""
+    stamp: list[object] = []
     for path in (state.database, f"{state.database}-wal"):
         try:
             status = os.stat(path)
-            condition += [status.st_ino, status.st_size, status.st_mtime_ns]
+            stamp += [status.st_ino, status.st_size, status.st_mtime_ns]
         except FileNotFoundError:
-            condition.append(None)
-    return tuple(condition)
+            stamp.append(None)
+    return tuple(stamp)
 
 
 def format_error(error: object) -> str:

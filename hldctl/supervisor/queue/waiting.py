@@ -5,9 +5,11 @@ A waiting supervisor also restarts the dead supervisors of the sessions that it 
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import closing
 
+from hldctl.config import schema
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import modification_time_ns, touch
 from hldctl.states import EndReason, Status
@@ -15,7 +17,7 @@ from hldctl.store import sessions
 from hldctl.store.admission import scheduler
 from hldctl.store.admission.limits import account_of
 from hldctl.store.budgets.waits import BudgetWait
-from hldctl.store.database import open_database
+from hldctl.store.database import change_stamp, open_database
 from hldctl.store.session import Session
 from hldctl.supervisor.outcome import ending_for_stop
 from hldctl.supervisor.queue import dependencies
@@ -26,10 +28,15 @@ from hldctl.supervisor.timeouts import session_deadline
 from hldctl.system.clock import current_time_ms
 from hldctl.system.watcher import Wakeup
 
-# Only a guard: against a missed wake-up, a clock that was set, a configuration that was changed.
-_MAX_SLEEP_SECONDS = 60.0
-# Interval of looking for an interrupt without a wake-up: a command may be killed between its commit and its touch.
+# Interval of comparing times and sizes of files, and of looking for an interrupt if they have changed: a command may be
+# killed between its commit and its touch.
 _POLL_SECONDS = 10.0
+# After this time a change without a wake-up, also one of the configuration, leads to another look at the queue.
+_CHANGE_SECONDS = 60.0
+# Only a guard against what was not thought of.
+_GUARD_SECONDS = 600.0
+# For a time that has passed, with something else still in the way.
+_SHORTEST_SECONDS = 0.05
 
 
 def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
@@ -37,6 +44,7 @@ def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
     session_id = files.directory.name
     peers = QueuePeers(state)
     while True:
+        seen = _stamp(state)
         with open_database(state):
             ahead = scheduler.sessions_ahead(session_id)
             supervisor_pids = peers.supervisor_pids(ahead)
@@ -60,20 +68,38 @@ def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
                 peers.adopt_lost(ahead)
                 # A supervisor that was killed after it recorded its session's end has woken nobody.
                 wake_startable(state)
-                seconds = _sleep_seconds(session)
+                wake_at_ms = _wake_time(session)
             touch(files.wake_answer, woken_at_ns)
-            _sleep_until_event(wakeup, state, session, seconds)
+            _sleep_until_event(wakeup, state, session_id, seen, wake_at_ms)
 
 
-def _sleep_until_event(wakeup: Wakeup, state: StateDirectory, session: Session, seconds: float) -> None:
-    """Sleep for this long, until a wake-up, or until there is an interrupt without a wake-up."""
-    ends_at = time.monotonic() + seconds
-    while (seconds_left := ends_at - time.monotonic()) > 0:
-        if wakeup.wait(min(seconds_left, _POLL_SECONDS)):
+def _sleep_until_event(
+    wakeup: Wakeup, state: StateDirectory, session_id: str, seen: tuple[object, ...], wake_at_ms: int | None
+) -> None:
+    """Sleep until a time, until a wake-up, or until something has changed since `seen` without a wake-up."""
+    began_at = time.monotonic()
+    while True:
+        seconds_left = math.inf if wake_at_ms is None else (wake_at_ms - current_time_ms()) / 1000
+        if wakeup.wait(min(max(seconds_left, _SHORTEST_SECONDS), _POLL_SECONDS)):
             return
-        with open_database(state):
-            if sessions.interrupt_request(session.id) is not None:
+        slept = time.monotonic() - began_at
+        if slept >= _GUARD_SECONDS or (wake_at_ms is not None and current_time_ms() >= wake_at_ms):
+            return
+        if _stamp(state) != seen:
+            if slept >= _CHANGE_SECONDS:
                 return
+            with open_database(state):
+                if sessions.interrupt_request(session_id) is not None:
+                    return
+
+
+def _stamp(state: StateDirectory) -> tuple[object, ...]:
+    """Return values that change with the database and with the configuration."""
+    try:
+        configured_at_ns: int | None = schema.path().stat().st_mtime_ns
+    except OSError:
+        configured_at_ns = None
+    return (configured_at_ns, *change_stamp(state))
 
 
 def _reason_to_stop(session: Session) -> EndReason | None:
@@ -89,12 +115,11 @@ def _try_start(session: Session) -> bool:
     return try_start(session.id, load_rules(), current_time_ms())
 
 
-def _sleep_seconds(session: Session) -> float:
-    """Return the seconds until the session's start or deadline, if they have a time; at most the maximum."""
+def _wake_time(session: Session) -> int | None:
+    """Return the time of the session's start or deadline in milliseconds since 1970; None if they have none."""
     now = current_time_ms()
     times_ms = [scheduler.next_start(session.id, load_rules(), now), session_deadline(session), _budget_until(session)]
-    seconds_left = [max(0.0, (time_ms - now) / 1000) for time_ms in times_ms if time_ms is not None]
-    return min([*seconds_left, _MAX_SLEEP_SECONDS])
+    return min((time_ms for time_ms in times_ms if time_ms is not None), default=None)
 
 
 def _budget_until(session: Session) -> int | None:
