@@ -27,7 +27,7 @@ COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
 _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # The contents of the state directory: file names, and prefixes of file names.
-_NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal")
+_NAMES = ("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal", "worktrees", "kept")
 _PREFIXES = ("hldctl.db", "lock-trial-")
 
 
@@ -271,6 +271,11 @@ class StateDirectory(NamedTuple):
     def queue_signal(self) -> Path:
         """Signal file, touched when a session ends, for commands that wait for a name."""
         return self.root / "queue.signal"
+
+    @property
+    def kept(self) -> Path:
+        """Directory of files that were in a worktree, exist nowhere else, and must not be in a git repository."""
+        return self.root / "kept"
 
     def session(self, session_id: str) -> SessionFiles:
         return SessionFiles(self.sessions / session_id)

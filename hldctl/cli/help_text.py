@@ -7,8 +7,8 @@ from typing import NamedTuple
 from hldctl.errors import ExitCode
 
 SECTIONS = {
-    "Sessions": ("launch", "continue", "send", "close", "open", "import", "wait", "interrupt", "set"),
-    "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats"),
+    "Sessions": ("launch", "continue", "send", "close", "open", "import", "wait", "interrupt", "set", "land"),
+    "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats", "diff"),
     "Permissions": ("approvals", "approve", "deny", "answer"),
     "Maintenance": ("rm", "prune", "config", "doctor"),
 }
@@ -36,6 +36,10 @@ EXAMPLES = {
         Example(
             "Nightly from cron: one run at a time, with retries after API errors",
             'hldctl launch "Update the docs" --name nightly --if-running skip --retries 3',
+        ),
+        Example(
+            "In a git worktree of its own, from another branch",
+            'hldctl launch --worktree --base release-2 "Fix the parser"',
         ),
     ),
     "continue": (
@@ -122,6 +126,14 @@ EXAMPLES = {
         Example("Cost per day of the last week", "hldctl stats --since 7d"),
         Example("Cost per directory, for a spreadsheet", "hldctl stats --by directory --csv > projects.csv"),
     ),
+    "diff": (
+        Example("What the newest session changed", "hldctl diff last"),
+        Example("Only how many lines of which files", "hldctl diff 3f0c2b6e --stat"),
+    ),
+    "land": (
+        Example("As one commit, with the title and the result as its message", "hldctl land last"),
+        Example("As its single commits, on another branch", "hldctl land 3f0c2b6e --rebase --into release-2"),
+    ),
     "rm": (
         Example("Delete a session that has ended", "hldctl rm 3f0c2b6e"),
         Example("Interrupt and delete the newest session", "hldctl rm --force last"),
@@ -186,6 +198,8 @@ _MORE_EXIT_CODES = {
     "approvals": (_SESSION,),
     "events": (_SESSION,),
     "export": (_SESSION,),
+    "diff": (_SESSION, _STATE),
+    "land": (_SESSION, _STATE),
 }
 
 

@@ -106,5 +106,6 @@ def split_key(key: str) -> tuple[str, str | None]:
     if key in _FROM_ENVIRONMENT:
         raise BadUsage(f"{key} is set by the environment variable {_FROM_ENVIRONMENT[key][0]}, not in a file.")
     names = {"groups": "groups.NAME", "prune": "prune.older_than, prune.keep"}
+    names["worktree"] = "worktree.directory, worktree.copy, worktree.setup"
     known = [names.get(known_key, known_key) for known_key in schema.KEYS]
     raise BadUsage(f"Unknown setting {key!r}; the settings are {', '.join(known)}.")

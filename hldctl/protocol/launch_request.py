@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.settings.permissions import Permissions
@@ -37,6 +38,8 @@ class LaunchRequest:
     run_policy: RunPolicy = field(default_factory=RunPolicy)
     name: str | None = None
     if_running: IfRunning = IfRunning.FAIL
+    worktree: dict[str, Any] | None = None
+    """The worktree that was made for it, or that it shares with its parent; see `worktrees.record`."""
     rehearsal: str | None = None
     """The script that replaces the model."""
     launched_within: str | None = None

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hldctl.claude import binary
 from hldctl.claude.login import has_login_traces
@@ -19,12 +20,16 @@ from hldctl.sessions import auto_prune, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
 from hldctl.sessions.summary import summarize
+from hldctl.sessions.worktrees import new as new_worktrees
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfRunning, WaitReason
 from hldctl.store.admission import entries
 from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
+
+if TYPE_CHECKING:
+    from hldctl.worktrees.create import NewWorktree
 
 
 class Doubt(StrEnum):
@@ -51,6 +56,8 @@ class LaunchResult:
     """Ids of other sessions that work in the same directory."""
     doubt: Doubt | None = None
     """Why Claude Code may end at once."""
+    new_worktree: NewWorktree | None = None
+    """The worktree that was made for it."""
 
 
 def launch(state: StateDirectory, query: str, options: SessionOptions, umask: int, *, attended: bool) -> LaunchResult:
@@ -68,6 +75,7 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
     permissions = policies.new_permissions(options, configured, attended=attended, now=current_time_ms())
     all_options = add_defaults(options, configured)
     values = validate(all_options)
+    new_worktrees.validate(options)
     name, if_running = name_and_if_running(options)
     claude_path = str(binary.find_binary())
     settings = ClaudeSettings(working_dir=options.working_dir or ".", **values)
@@ -84,19 +92,24 @@ def launch(state: StateDirectory, query: str, options: SessionOptions, umask: in
         return LaunchResult(running, is_new=False)
     working_dir = working_directory(settings.working_dir, create_with=umask if options.create_dir else None)
     request = new_request(query, claude_path, umask, replace(settings, working_dir=working_dir), title=options.title)
-    return start(
-        state,
-        replace(
-            request,
-            permissions=permissions,
-            run_policy=run_policy,
-            rehearsal=rehearsal,
-            name=name,
-            if_running=if_running,
-            launched_within=launcher_id,
-        ),
-        auto_prune.prune_options(configuration),
+    request = replace(
+        request,
+        permissions=permissions,
+        run_policy=run_policy,
+        rehearsal=rehearsal,
+        name=name,
+        if_running=if_running,
+        launched_within=launcher_id,
     )
+    pruning = auto_prune.prune_options(configuration)
+    if options.worktree is None:
+        return start(state, request, pruning)
+    with new_worktrees.new_worktree(state, request, options, configuration) as (request_there, made):
+        launched = start(state, request_there, pruning)
+    if not launched.is_new:
+        new_worktrees.undo(made)
+        return launched
+    return replace(launched, new_worktree=made)
 
 
 def name_and_if_running(options: SessionOptions) -> tuple[str | None, IfRunning]:

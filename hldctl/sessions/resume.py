@@ -9,7 +9,17 @@ from hldctl.config import load
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest
-from hldctl.sessions import auto_prune, inheritance, interrupt, lookup, opened, policies, preflight, settings, wait
+from hldctl.sessions import (
+    auto_prune,
+    inheritance,
+    interrupt,
+    lookup,
+    opened,
+    policies,
+    preflight,
+    settings,
+    wait,
+)
 from hldctl.sessions.launch import (
     LaunchResult,
     find_running_session,
@@ -21,6 +31,7 @@ from hldctl.sessions.launch import (
 )
 from hldctl.sessions.options import SessionOptions, validate, validate_query, working_directory
 from hldctl.sessions.permissions import caller
+from hldctl.sessions.worktrees import new as new_worktrees
 from hldctl.store import sessions
 from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
@@ -36,6 +47,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
     query = validate_query(query)
     state.require_own()
     values = validate(options)
+    new_worktrees.refuse_in_continuation(options)
     configuration = load.load()
     name, if_running = name_and_if_running(options)
     claude_path = str(binary.find_binary())
@@ -51,6 +63,8 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
         raise WrongState(
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
         )
+    if options.working_dir is None:
+        new_worktrees.require_present(parent)
     run_policy = policies.continued_run_policy(options, parent, configuration)
     rehearsal = read_rehearsal(options)
     if rehearsal is None:
@@ -82,6 +96,7 @@ def resume(state: StateDirectory, session_ref: str, query: str, options: Session
     continuation = replace(
         request,
         parent_session_id=parent.id,
+        worktree=new_worktrees.inherited(parent, working_dir),
         resume=parent.claude_session_id,
         run_policy=run_policy,
         rehearsal=rehearsal,

@@ -289,6 +289,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("ALTER TABLE sessions ADD COLUMN source TEXT",),
     ("ALTER TABLE sessions ADD COLUMN waiting_for TEXT",),
+    (
+        "ALTER TABLE sessions ADD COLUMN worktree TEXT",
+        "CREATE INDEX sessions_with_worktree ON sessions (created_at) WHERE worktree IS NOT NULL",
+    ),
 )
 
 

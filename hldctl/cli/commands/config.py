@@ -24,6 +24,7 @@ _TEXT_IF_UNSET = {
     "model": "Claude Code's own",
     "permission_mode": "Claude Code's own",
     "prune": "never",
+    "worktree": "in the state directory",
     "max_budget_usd": "no limit",
     "max_running": "no limit",
     "timeout": "no limit",
@@ -34,7 +35,7 @@ _PERMISSION_KEYS = frozenset(
     {
         *("permission_mode", "allowed_tools", "approvals", "approval_timeout", "from_session"),
         # Commands that hldctl runs for the user, and that may answer permission requests.
-        *("on_approval", "on_end"),
+        *("on_approval", "on_end", "worktree"),
     }
 )
 

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     NAME = "name"
     GROUP = "group"
     TOOL = "tool"
+    REF = "branch or tag"
     FILE = "file"
     DIRECTORY = "directory"
     TEXT = "text"

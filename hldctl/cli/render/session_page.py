@@ -17,7 +17,14 @@ from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import abbreviate_home, age, clock, compact_count
 from hldctl.cli.render.run_time import run_time_ms, time_at_work
 from hldctl.cli.render.session_table import context_percent, context_style, ending
-from hldctl.cli.render.session_text import denied_tools, failed_command, next_commands, settings, undelivered_name
+from hldctl.cli.render.session_text import (
+    denied_tools,
+    failed_command,
+    next_commands,
+    settings,
+    undelivered_name,
+    worktree_text,
+)
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.inspect.details import SessionDetails
@@ -110,6 +117,8 @@ def _named_facts(page: Page, now: float, width: int) -> Iterator[tuple[str, Text
     if (percent := context_percent(session)) is not None:
         yield "context", _bar(percent, session)
     yield "directory", Text(one_line(abbreviate_home(session.working_dir)))
+    if session.worktree is not None:
+        yield "worktree", Text(worktree_text(session))
     yield from _special_facts(page.inspection)
     yield "files", Text(one_line(abbreviate_home(page.files)), "dim")
 

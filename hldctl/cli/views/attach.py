@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,6 +19,9 @@ from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
 from hldctl.sessions.launch import Doubt, LaunchResult
 from hldctl.states import WaitReason
+
+if TYPE_CHECKING:
+    from hldctl.worktrees.create import NewWorktree
 
 # Greater than any event id.
 _AFTER_ALL_EVENTS = 2**53
@@ -125,10 +129,22 @@ def _warn(launched: LaunchResult) -> None:
         output.print_note(f"skipped: session {launched.session_id} is already running")
     if launched.waiting_for is not None and not launched.replaces:
         output.print_note(f"queued: the session starts when {_OBSTACLE_ENDS[launched.waiting_for]}")
+    if launched.new_worktree is not None:
+        _note_worktree(launched.new_worktree)
     if launched.sharing:
         others = ", ".join(session_id[:8] for session_id in launched.sharing)
         output.print_note(
-            f"warning: also running in the same directory: {others}; use -C or a git worktree to keep sessions apart"
+            f"warning: also running in the same directory: {others}; use --worktree or -C to keep sessions apart"
+        )
+
+
+def _note_worktree(made: NewWorktree) -> None:
+    """Print what is in the checkout and not in the worktree."""
+    parts = {"uncommitted change": made.left_behind.uncommitted, "untracked file": made.left_behind.untracked}
+    counts = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in parts.items() if count]
+    if counts:
+        output.print_note(
+            f"not in the worktree: {' and '.join(counts)} of the checkout; --with-changes takes such work along"
         )
 
 
