@@ -13,7 +13,7 @@ from hldctl.paths import StateDirectory
 from hldctl.store import worktrees
 from hldctl.store.database import open_for_reading
 from hldctl.worktrees import remove
-from hldctl.worktrees.contents import has_repository, is_present
+from hldctl.worktrees.contents import has_repository, is_present, repository_link
 from hldctl.worktrees.git import Git
 from hldctl.worktrees.record import BRANCH_PREFIX, Worktree
 
@@ -50,10 +50,12 @@ def _left_worktrees(state: StateDirectory, known: set[str]) -> Iterator[Worktree
     """Yield the worktrees in the state directory that no session has, as a launch leaves them that was killed."""
     for path in sorted((state.root / "worktrees").glob("*/*")):
         if str(path) not in known and time.time() - path.stat().st_ctime > _YOUNG_SECONDS:
-            repository = Git(path).find("rev-parse", "--path-format=absolute", "--git-common-dir")
-            commit = Git(path).commit("HEAD")
-            if (path / ".git").exists() and repository is not None and commit is not None:
-                yield Worktree(str(path), f"{BRANCH_PREFIX}{path.name}", commit, commit, repository)
+            link = repository_link(str(path))
+            # Not one that a session may have made itself.
+            if link is None or link.is_relative_to((state.root / "worktrees").resolve()):
+                continue
+            if (commit := Git(path).commit("HEAD")) is not None:
+                yield Worktree(str(path), f"{BRANCH_PREFIX}{path.name}", commit, commit, str(link.parents[1]))
 
 
 def _left_finding(worktree: Worktree) -> Finding:

@@ -72,8 +72,24 @@ def _count(number: int, name: str, more: str = "") -> Iterator[str]:
 
 
 def is_present(worktree: Worktree) -> bool:
-    """Return whether the worktree exists, in its repository and on the disk."""
-    return os.path.exists(os.path.join(worktree.path, ".git")) and has_repository(worktree)
+    """Return whether the worktree exists, in its repository and on the disk.
+
+    A session can write its link to the repository. If that leads elsewhere, git is not run there: the settings of
+    another repository may run programs.
+    """
+    link = repository_link(worktree.path)
+    return link is not None and link.parent == Path(worktree.repository).resolve() / "worktrees"
+
+
+def repository_link(path: str) -> Path | None:
+    """Return the directory of a worktree in its repository, to which its file `.git` leads; None without one."""
+    try:
+        line = Path(path, ".git").read_bytes()
+    except OSError:
+        return None
+    prefix = b"gitdir: "
+    link = Path(path, os.fsdecode(line.removeprefix(prefix).strip())).resolve()
+    return link if line.startswith(prefix) and link.is_dir() else None
 
 
 def has_repository(worktree: Worktree) -> bool:

@@ -183,6 +183,19 @@ def test_directory_that_is_no_worktree_any_more_stays(sandbox: Sandbox, reposito
     assert (path / "new").read_text() == "PRECIOUS\n"
 
 
+def test_settings_that_a_session_wrote_run_nothing(sandbox: Sandbox, repository: Repository) -> None:
+    session_id = work(
+        sandbox,
+        "cp -r \"$(git rev-parse --git-common-dir)\" own; echo 'gitdir: own' > .git;"
+        " git config --file own/config core.fsmonitor 'touch ran; false'",
+    )
+    path = path_of(sandbox, session_id)
+    for command in (["show"], ["diff"], ["land"], ["rm", "--force"]):
+        sandbox.run(*command, session_id)
+    assert not (path / "ran").exists()
+    assert (path / "own").exists()
+
+
 def test_worktree_without_its_repository_stays(sandbox: Sandbox, repository: Repository, tmp_path: Path) -> None:
     session_id = work(sandbox, "echo PRECIOUS > new")
     path = path_of(sandbox, session_id)
