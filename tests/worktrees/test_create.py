@@ -36,6 +36,21 @@ def test_session_with_the_real_claude_code_works_in_its_worktree(sandbox: Sandbo
     assert not (repository.path / "sub" / "new").exists()
 
 
+def test_edits_are_accepted_in_the_own_worktree_only(sandbox: Sandbox) -> None:
+    Repository(sandbox)
+    other = f"{sandbox.state.root}/worktrees/other/one/new"
+    own = "a"
+    sandbox.serve_script(
+        f'call Write {{"file_path": "{own}", "content": "x"}}\n\ncall Write {{"file_path": "{other}", "content": "x"}}'
+        "\n\nsay Done."
+    )
+    options = ("--auto-accept-edits", "--approvals", "--approval-timeout", "1s=deny")
+    session = sandbox.wait_for_end(sandbox.launch("--worktree", "Go", "-C", "sub", *options))
+    assert Path(session["working_dir"], own).read_text() == "x"
+    assert not Path(other).exists()
+    assert len(session["permission_denials"]) == 1
+
+
 def test_worktree_is_recorded(sandbox: Sandbox, repository: Repository) -> None:
     head = repository.git("rev-parse", "HEAD")
     session_id = sandbox.launch("--worktree=parser", "pwd")
