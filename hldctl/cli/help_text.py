@@ -28,7 +28,7 @@ MAIN_EXAMPLES = (
 
 EXAMPLES = {
     "launch": (
-        Example("In the background, in another directory", 'hldctl launch "Fix the failing test" -C ~/project'),
+        Example("In a git worktree of its own", 'hldctl launch --worktree "Fix the failing test" -C ~/project'),
         Example(
             "In the foreground like `claude -p`, for at most 30 minutes",
             "hldctl launch --query-file task.md --wait --timeout 30m",
@@ -36,10 +36,6 @@ EXAMPLES = {
         Example(
             "Nightly from cron: one run at a time, with retries after API errors",
             'hldctl launch "Update the docs" --name nightly --if-running skip --retries 3',
-        ),
-        Example(
-            "In a git worktree of its own, from another branch",
-            'hldctl launch --worktree --base release-2 "Fix the parser"',
         ),
     ),
     "continue": (
