@@ -29,7 +29,7 @@ _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The contents of the state directory: file names, and prefixes of file names.
 _NAMES = (
     *("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal", "trusted-projects.json"),
-    "budget-alerts",
+    *("budget-alerts", "worktrees", "kept"),
 )
 _PREFIXES = ("hldctl.db", "lock-trial-")
 
@@ -307,6 +307,11 @@ class StateDirectory(NamedTuple):
     def budget_alerts(self) -> Path:
         """Markers, each created just before the `on_budget` command of an alert, so that it runs only once."""
         return self.root / "budget-alerts"
+
+    @property
+    def kept(self) -> Path:
+        """Directory of files that were in a worktree, exist nowhere else, and must not be in a git repository."""
+        return self.root / "kept"
 
     def session(self, session_id: str) -> SessionFiles:
         return SessionFiles(self.sessions / session_id)

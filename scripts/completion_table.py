@@ -23,6 +23,7 @@ _SESSIONS = {
     "continue": SessionFilter.BEGUN,
     "open": SessionFilter.BEGUN,
     "rm": SessionFilter.ENDED,
+    "land": SessionFilter.ENDED,
     "approvals": SessionFilter.ASKING,
     "approve": SessionFilter.ASKING,
     "deny": SessionFilter.ASKING,
@@ -34,6 +35,8 @@ _OPTIONS: dict[str, Takes] = {
     "--group": Kind.GROUP,
     "--profile": Kind.PROFILE,
     "--tool": Kind.TOOL,
+    "--base": Kind.REF,
+    "--into": Kind.REF,
     **{option.all_flags[0]: list(option.suggestions) for option in OPTIONS.values() if option.suggestions},
 }
 
@@ -89,7 +92,8 @@ def _option(command: str, option: TyperOption) -> list[Any]:
     """Return the fields of `hldctl.cli.completion.parser.Option`."""
     # The names of --help come in random order.
     names = sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
-    takes = None if option.is_flag or option.count else _takes(command, option, names)
+    has_own_value = option.is_flag or option.count or (option.metavar or "").startswith("[=")
+    takes = None if has_own_value else _takes(command, option, names)
     return [names, option.help or "", takes, option.multiple]
 
 

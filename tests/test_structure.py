@@ -15,7 +15,19 @@ import hldctl
 
 PACKAGE = Path(hldctl.__file__).parent
 LAYERS = [
-    *("errors", "states", "durations", "settings", "private_files", "paths", "system", "rehearsal", "claude", "store"),
+    *(
+        "errors",
+        "states",
+        "durations",
+        "settings",
+        "private_files",
+        "paths",
+        "system",
+        "worktrees",
+        "rehearsal",
+        "claude",
+        "store",
+    ),
     *("protocol", "config", "user_commands", "permission_hook", "ingest", "supervisor", "sessions", "doctor", "cli"),
 ]
 """From the lowest up. claude and store do not import each other."""

@@ -52,6 +52,8 @@ class Area(NamedTuple):
     """Excluded directories, such as those of hldctl's own state and configuration."""
     homes: tuple[str, ...] = ()
     """Home directories, whose hidden files are the configuration of some program."""
+    worktree: str | None = None
+    """The session's own worktree, which may be in an excluded directory."""
 
 
 def edited_file(tool_name: str, tool_input: dict[str, Any]) -> str | None:
@@ -74,11 +76,17 @@ def is_accepted(tool_name: str, tool_input: dict[str, Any], area: Area) -> bool:
         return False
     roots = [root for root in map(os.path.realpath, area.directories) if root != "/" and _is_below(path, root)]
     return bool(roots) and not (
-        any(_is_below(_fold_case(path), _fold_case(os.path.realpath(excluded))) for excluded in area.excluded)
+        _is_excluded(path, area)
         or _is_guarded(path)
         or _is_in_git_directory(path)
         or all(_is_hidden_at_home(path, root, area.homes) for root in roots)
     )
+
+
+def _is_excluded(path: str, area: Area) -> bool:
+    if area.worktree is not None and _is_below(path, os.path.realpath(area.worktree)):
+        return False
+    return any(_is_below(_fold_case(path), _fold_case(os.path.realpath(excluded))) for excluded in area.excluded)
 
 
 def _is_plain(path: str) -> bool:

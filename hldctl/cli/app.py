@@ -37,6 +37,8 @@ COMMANDS = {
     "export": "export",
     "top": "top",
     "stats": "stats",
+    "diff": "worktrees.diff",
+    "land": "worktrees.land",
     "rm": "rm",
     "prune": "prune",
     "config": "config",

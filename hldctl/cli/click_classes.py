@@ -76,7 +76,9 @@ class CommandWithRest(Command):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         split = args.index("--") if "--" in args else len(args)
         ctx.meta["rest"] = tuple(args[split + 1 :])
-        return super().parse_args(ctx, args[:split])
+        # An option with an optional value takes it only as --option=VALUE, as git's do.
+        optional = {f"{each.opts[0]}" for each in self.get_params(ctx) if (each.metavar or "").startswith("[=")}
+        return super().parse_args(ctx, [f"{word}=" if word in optional else word for word in args[:split]])
 
 
 def option_sections(parameters: Iterable[Any]) -> dict[str, list[Any]]:

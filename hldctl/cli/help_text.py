@@ -7,8 +7,8 @@ from typing import NamedTuple
 from hldctl.errors import ExitCode
 
 SECTIONS = {
-    "Sessions": ("launch", "continue", "send", "close", "open", "import", "wait", "interrupt", "set"),
-    "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats"),
+    "Sessions": ("launch", "continue", "send", "close", "open", "import", "wait", "interrupt", "set", "land"),
+    "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats", "diff"),
     "Permissions": ("approvals", "approve", "deny", "answer"),
     "Maintenance": ("rm", "prune", "config", "doctor"),
 }
@@ -28,7 +28,7 @@ MAIN_EXAMPLES = (
 
 EXAMPLES = {
     "launch": (
-        Example("In the background, in another directory", 'hldctl launch "Fix the failing test" -C ~/project'),
+        Example("In a git worktree of its own", 'hldctl launch --worktree "Fix the failing test" -C ~/project'),
         Example(
             "In the foreground like `claude -p`, for at most 30 minutes",
             "hldctl launch --query-file task.md --wait --timeout 30m",
@@ -126,6 +126,14 @@ EXAMPLES = {
         Example("Cost per day of the last week", "hldctl stats --since 7d"),
         Example("Cost per directory, for a spreadsheet", "hldctl stats --by directory --csv > projects.csv"),
     ),
+    "diff": (
+        Example("What the newest session changed", "hldctl diff last"),
+        Example("Only how many lines of which files", "hldctl diff 3f0c2b6e --stat"),
+    ),
+    "land": (
+        Example("As one commit, with the title and the result as its message", "hldctl land last"),
+        Example("As its single commits, on another branch", "hldctl land 3f0c2b6e --rebase --into release-2"),
+    ),
     "rm": (
         Example("Delete a session that has ended", "hldctl rm 3f0c2b6e"),
         Example("Interrupt and delete the newest session", "hldctl rm --force last"),
@@ -191,6 +199,8 @@ _MORE_EXIT_CODES = {
     "approvals": (_SESSION,),
     "events": (_SESSION,),
     "export": (_SESSION,),
+    "diff": (_SESSION, _STATE),
+    "land": (_SESSION, _STATE),
 }
 
 

@@ -109,7 +109,7 @@ _CLAUDE_OPTIONS_WITH_VALUE = (
     "--permission-prompts --plugin-dir --plugin-url --setting-sources --system-prompt-snapshot --tools"
 )
 _CLAUDE_FLAGS = (
-    "-d --debug -w --worktree --ax-screen-reader --bare --brief --chrome --no-chrome --disable-slash-commands "
+    "-d --debug -w --ax-screen-reader --bare --brief --chrome --no-chrome --disable-slash-commands "
     "--exclude-dynamic-system-prompt-sections --forward-subagent-text --ide --include-hook-events "
     "--include-partial-messages --no-session-persistence --prompt-suggestions --restricted --safe-mode "
     "--strict-mcp-config --verbose"

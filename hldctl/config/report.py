@@ -199,6 +199,7 @@ def split_key(key: str) -> tuple[str, str | None]:
         "limits": "limits.spread",
         TABLE: f"{TABLE}.NAME.KEY",
         "prune": "prune.older_than, prune.keep",
+        "worktree": "worktree.directory, worktree.copy, worktree.setup",
     }
     known = [names.get(known_key, known_key) for known_key in schema.KEYS]
     raise BadUsage(f"Unknown setting {key!r}; the settings are {', '.join(known)}.")

@@ -33,6 +33,14 @@ class Key:
     """Returns the invalid value within a table, for a more precise message."""
 
 
+def _is_worktree_table(value: Any) -> bool:
+    if type(value) is not dict or not value or value.keys() - {"directory", "copy", "setup"}:
+        return False
+    files = value.get("copy", [])
+    texts = (value.get("directory", ""), value.get("setup", ""), *(files if type(files) is list else [None]))
+    return all(type(text) is str and "\0" not in text for text in texts)
+
+
 def _is_prune_table(value: Any) -> bool:
     if type(value) is not dict or not value or value.keys() - {"older_than", "keep"}:
         return False
@@ -104,8 +112,16 @@ KEYS = {
         _is_prune_table,
         'older_than = "30d"\nkeep = 100',
     ),
+    "worktree": Key(
+        "What `launch --worktree` does: `directory` is where worktrees are made, instead of the state directory; "
+        "`copy` lists files that git ignores and a session needs, as paths or patterns; `setup` is a command for "
+        "/bin/sh that runs in the new worktree, and ends the launch if it fails.",
+        "a table with directory, a text, copy, a list of texts, and setup, a text, or some of them",
+        _is_worktree_table,
+        'copy = [".env", ".claude/settings.local.json"]\nsetup = "npm ci"',
+    ),
 }
-TABLES = ("budgets", "groups", "limits", "profiles", "prune")
+TABLES = ("budgets", "groups", "limits", "profiles", "prune", "worktree")
 
 _DEFAULT_SPREAD_MS = 30_000
 
@@ -158,6 +174,11 @@ class Configuration:
     def prune(self) -> dict[str, Any] | None:
         """`older_than`, a duration, and `keep`, a number, or one of them; None if nothing is pruned."""
         return self.values.get("prune")
+
+    @property
+    def worktree(self) -> dict[str, Any]:
+        """`directory`, `copy` and `setup` of worktrees, as far as they are set."""
+        return dict(self.values.get("worktree", {}))
 
 
 def default_value(key: str) -> Any:

@@ -49,6 +49,7 @@ def row_from_request(request: LaunchRequest) -> Row:
         "pending_messages": 0,
         "was_queued": False,
         "rehearsed": request.rehearsal is not None,
+        "worktree": request.worktree,
         "launched_within": request.launched_within,
         "after": request.after,
         "account": request.account,

@@ -26,7 +26,16 @@ def session_area(settings: SessionSettings, home: str, environment: Mapping[str,
         directories=(settings.working_dir, *json.loads(settings.additional_directories)),
         excluded=tuple(path for path in excluded if path.startswith("/")),
         homes=homes,
+        worktree=_own_worktree(settings.working_dir, home),
     )
+
+
+def _own_worktree(working_dir: str, home: str) -> str | None:
+    """Return the worktree in the state directory that the session works in: worktrees/REPOSITORY/NAME."""
+    worktrees = f"{home}/worktrees/"
+    names = working_dir.removeprefix(worktrees).split("/")
+    is_one = working_dir.startswith(worktrees) and len(names) > 1 and not {"", ".", ".."} & {*names}
+    return worktrees + "/".join(names[:2]) if is_one else None
 
 
 def _password_file_home() -> str:

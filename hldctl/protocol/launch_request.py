@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.settings.permissions import Permissions
@@ -44,6 +45,8 @@ class LaunchRequest:
     continues_predecessor: bool = False
     """True if the conversation to continue is that of a predecessor, and will be known when that has ended."""
     if_over_budget: IfOverBudget = IfOverBudget.QUEUE
+    worktree: dict[str, Any] | None = None
+    """The worktree that was made for it, or that it shares with its parent; see `worktrees.record`."""
     rehearsal: str | None = None
     """The script that replaces the model."""
     account: str | None = None

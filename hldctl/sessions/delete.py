@@ -12,6 +12,7 @@ from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import touch
 from hldctl.sessions import interrupt, supervisors
+from hldctl.sessions.worktrees import removal as worktree_removal
 from hldctl.store import maintenance, sessions
 from hldctl.store.admission.predecessors import waiting_dependants
 from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
@@ -30,6 +31,8 @@ class DeletedSession:
     session_id: str
     freed_bytes: int
     """The size of its files in bytes."""
+    kept_ref: str | None = None
+    """The ref that keeps what was only in its worktree."""
 
 
 def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = False) -> Iterator[DeletedSession]:
@@ -62,7 +65,9 @@ def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = 
         )
     if alive:
         interrupt.interrupt_sessions(state, alive)
-    yield from _delete_all(state, ids)
+    if not force:
+        worktree_removal.require_removable(state, ids)
+    yield from _delete_all(state, ids, force=force)
 
 
 def _is_in_terminal(files: SessionFiles, *, force: bool) -> bool:
@@ -104,14 +109,16 @@ def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSession]
         maintenance.return_free_space()
 
 
-def _delete_all(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSession]:
+def _delete_all(state: StateDirectory, ids: Sequence[str], *, force: bool = False) -> Iterator[DeletedSession]:
     """Delete one session after the other; on a full disk, all files before the first row.
 
     Deleting a row needs some room in the write-ahead log, which the files of this session may not have freed.
     """
     without_row_room: list[DeletedSession] = []
     for session_id in ids:
-        removed = DeletedSession(session_id, _delete_files(state, state.session(session_id)))
+        # First: while its row and its files exist, the removal of its worktree can be repeated.
+        kept_ref = worktree_removal.remove_worktree(state, session_id, force=force)
+        removed = DeletedSession(session_id, _delete_files(state, state.session(session_id)), kept_ref)
         if not without_row_room and _delete_row(state, session_id):
             yield removed
         else:

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hldctl.claude import binary
 from hldctl.claude.account import account_key
@@ -23,12 +24,16 @@ from hldctl.sessions.lookup import validate_name
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
 from hldctl.sessions.predecessors import find_predecessors
 from hldctl.sessions.summary import summarize
+from hldctl.sessions.worktrees import new as new_worktrees
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfOverBudget, IfRunning, WaitReason
 from hldctl.store.admission import entries
 from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
+
+if TYPE_CHECKING:
+    from hldctl.worktrees.create import NewWorktree
 
 
 class Doubt(StrEnum):
@@ -59,6 +64,8 @@ class LaunchResult:
     """Why Claude Code may end at once."""
     ignored: Ignored | None = None
     """Settings of the project that are not used."""
+    new_worktree: NewWorktree | None = None
+    """The worktree that was made for it."""
 
 
 def launch(
@@ -85,6 +92,7 @@ def launch(
     permissions = policies.new_permissions(options, layers.options, attended=attended, now=current_time_ms())
     all_options = add_defaults(options, layers.options)
     values = validate(all_options)
+    new_worktrees.validate(options)
     name, if_running = name_and_if_running(options)
     claude_path = str(binary.find_binary())
     settings = ClaudeSettings(working_dir=options.working_dir or ".", **values)
@@ -103,24 +111,28 @@ def launch(
         return LaunchResult(running, is_new=False)
     working_dir = working_directory(settings.working_dir, create_with=umask if options.create_dir else None)
     request = new_request(query, claude_path, umask, replace(settings, working_dir=working_dir), title=options.title)
-    launched = start(
-        state,
-        replace(
-            request,
-            permissions=permissions,
-            run_policy=run_policy,
-            rehearsal=rehearsal,
-            name=name,
-            if_running=if_running,
-            after=predecessors.as_objects(),
-            references=predecessors.references,
-            if_over_budget=options.if_over_budget or IfOverBudget.QUEUE,
-            launched_within=launcher_id,
-            is_attended=attended or awaited,
-        ),
-        auto_prune.prune_options(configuration),
+    request = replace(
+        request,
+        permissions=permissions,
+        run_policy=run_policy,
+        rehearsal=rehearsal,
+        name=name,
+        if_running=if_running,
+        after=predecessors.as_objects(),
+        references=predecessors.references,
+        if_over_budget=options.if_over_budget or IfOverBudget.QUEUE,
+        launched_within=launcher_id,
+        is_attended=attended or awaited,
     )
-    return replace(launched, ignored=layers.ignored)
+    pruning = auto_prune.prune_options(configuration)
+    if options.worktree is None:
+        return replace(start(state, request, pruning), ignored=layers.ignored)
+    with new_worktrees.new_worktree(state, request, options, configuration) as (request_there, made):
+        launched = start(state, request_there, pruning)
+    if not launched.is_new:
+        new_worktrees.undo(made)
+        return launched
+    return replace(launched, new_worktree=made, ignored=layers.ignored)
 
 
 def name_and_if_running(options: SessionOptions) -> tuple[str | None, IfRunning]:

@@ -80,6 +80,30 @@ class SessionOptions:
             section=Section.UNATTENDED,
         ),
     )
+    worktree: str | None = unstored_setting(
+        None,
+        Option(
+            "worktree",
+            TEXT,
+            "Work in a new git worktree, on a branch hldctl/NAME; without a name, one is chosen.",
+            # In this form, or else a query after it would be its name.
+            metavar="[=NAME]",
+        ),
+    )
+    """Empty if hldctl shall choose the name."""
+    base: str | None = unstored_setting(
+        None,
+        Option("base", TEXT, "Branch, tag or commit that the worktree starts from. Default: HEAD.", metavar="REF"),
+    )
+    with_changes: bool | None = unstored_setting(
+        None,
+        Option(
+            "with_changes",
+            FLAG,
+            "Copy uncommitted and untracked work into the worktree; the checkout stays as it is.",
+            flags=("--with-changes",),
+        ),
+    )
     rehearse: str | None = unstored_setting(
         None,
         Option("rehearse", TEXT, "Play a script in place of the model: no account, no cost.", metavar="SCRIPT"),

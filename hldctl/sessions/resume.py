@@ -10,7 +10,17 @@ from hldctl.config.layers import find_layers
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest
-from hldctl.sessions import auto_prune, inheritance, interrupt, lookup, opened, policies, preflight, settings, wait
+from hldctl.sessions import (
+    auto_prune,
+    inheritance,
+    interrupt,
+    lookup,
+    opened,
+    policies,
+    preflight,
+    settings,
+    wait,
+)
 from hldctl.sessions.launch import (
     LaunchResult,
     find_running_session,
@@ -23,6 +33,7 @@ from hldctl.sessions.launch import (
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
 from hldctl.sessions.permissions import caller
 from hldctl.sessions.predecessors import find_predecessors
+from hldctl.sessions.worktrees import new as new_worktrees
 from hldctl.states import IfOverBudget
 from hldctl.store import sessions
 from hldctl.store.database import open_database
@@ -42,6 +53,7 @@ def resume(
     query = validate_query(query)
     state.require_own()
     values = validate(options)
+    new_worktrees.refuse_in_continuation(options)
     configuration = load.load()
     name, if_running = name_and_if_running(options)
     claude_path = str(binary.find_binary())
@@ -59,6 +71,8 @@ def resume(
         raise WrongState(
             f"Session {parent.id} ended before Claude Code began a conversation; there is nothing to continue."
         )
+    if options.working_dir is None:
+        new_worktrees.require_present(parent)
     all_options = options
     if (profile := options.given.get("profile")) is not None:
         layers = find_layers(state, configuration, options.working_dir or parent.working_dir, profile)
@@ -97,6 +111,7 @@ def resume(
     continuation = replace(
         request,
         parent_session_id=parent.id,
+        worktree=new_worktrees.inherited(parent, working_dir),
         resume=parent.claude_session_id,
         after=predecessors.as_objects(),
         references=predecessors.references,

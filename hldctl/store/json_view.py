@@ -26,6 +26,8 @@ MESSAGE_FIELDS = (
     *("answered_at", "answer"),
 )
 
+WORKTREE_FIELDS = ("path", "branch", "base", "base_commit", "ahead", "dirty", "files", "insertions", "deletions")
+
 # The database stores them as numbers.
 _BOOLEANS = frozenset({"is_error", "is_completed"})
 
@@ -86,6 +88,11 @@ def task_objects(tasks: list[dict[str, Any]] | None) -> list[dict[str, Any]] | N
     return [{**task, "started_at": format_rfc3339(task["started_at"])} for task in tasks]
 
 
+def worktree_object(worktree: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the worktree of a session; a number is null as long as nobody has counted."""
+    return None if worktree is None else {name: worktree.get(name) for name in WORKTREE_FIELDS}
+
+
 def event_object(event: Event) -> dict[str, Any]:
     return {name: _value(event, name) for name in EVENT_FIELDS}
 
@@ -118,6 +125,8 @@ def _value(row: Session | Event | FeedEvent | SnapshotRow | Message, name: str) 
         return bool(value)
     if name == "background_tasks":
         return task_objects(value)
+    if name == "worktree":
+        return worktree_object(value)
     if isinstance(value, tuple):
         return list(value)
     if name == "tool_input" and value is not None:

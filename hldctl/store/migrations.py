@@ -359,6 +359,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX budget_alerts_pending ON budget_alerts (is_pending) WHERE is_pending = 1",
         "ALTER TABLE sessions ADD COLUMN waiting_budget TEXT",
     ),
+    (
+        "ALTER TABLE sessions ADD COLUMN worktree TEXT",
+        "CREATE INDEX sessions_with_worktree ON sessions (created_at) WHERE worktree IS NOT NULL",
+    ),
 )
 
 

@@ -106,6 +106,8 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """When the model ended its turn and left tasks running in the background; None while it works."""
     source: str | None = column(exposure=LAST)
     """A Source; None for a session that hldctl launched."""
+    worktree: dict[str, Any] | None = column(exposure=LAST, trusted=True)
+    """The worktree that hldctl made for it; see `worktrees.record`."""
     launched_within: str | None = column(trusted=True)
     """The session that launched it with its own commands, but had no right to answer: the commands get no token."""
 

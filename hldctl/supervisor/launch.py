@@ -30,6 +30,7 @@ from hldctl.supervisor.record_outcome import conclude
 from hldctl.system import file_lock
 from hldctl.system.clock import current_time_ms
 from hldctl.system.error_log import log_exception
+from hldctl.worktrees.git import without_repository
 
 # Claude Code refuses a budget of zero.
 _MIN_BUDGET_USD = 0.0001
@@ -92,7 +93,8 @@ def start_claude(
     request = _complete(request, state, files)
     settings = request.settings
     claude_environment = environment.session_environment(
-        request.environment,
+        # A git hook's variables would make git in the worktree use another repository.
+        request.environment if request.worktree is None else without_repository(request.environment),
         request.settings.environment,
         session_id=request.session_id,
         run_id=request.run_id,

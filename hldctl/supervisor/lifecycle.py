@@ -11,7 +11,7 @@ from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.admission import entries
 from hldctl.store.database import open_database
-from hldctl.supervisor import input_files, on_end
+from hldctl.supervisor import input_files, on_end, worktree_state
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.guard import Guard
 from hldctl.supervisor.handshake import Handshake
@@ -108,6 +108,8 @@ class SessionLifecycle:
             session = sessions.get(self._session_id)
             # If the supervisor of the last session in the queue has died, no other supervisor has noticed.
             QueuePeers(self._state).adopt_lost(entries.queued_ids())
+            if session is not None:
+                worktree_state.record(session)
         if session is None or not session.on_end_pending:
             return
         request = input_files.load_request(self._files)

@@ -31,6 +31,7 @@ _TEXT_IF_UNSET = {
     "prune": "never",
     "limits": "spread = 30s",
     "budgets": "no limit",
+    "worktree": "in the state directory",
     "max_budget_usd": "no limit",
     "max_running": "no limit",
     "max_turns": "no limit",
@@ -42,7 +43,7 @@ _PERMISSION_KEYS = frozenset(
     {
         *("permission_mode", "allowed_tools", "disallowed_tools", "approvals", "approval_timeout", "from_session"),
         # Commands that hldctl runs for the user, and that may answer permission requests.
-        *("on_approval", "on_end"),
+        *("on_approval", "on_end", "worktree"),
         # They have these keys, too.
         "profiles",
         # A session must not raise what it may spend, either; `groups` may hold budgets.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from hldctl.cli import launch_options
+from hldctl.cli import launch_options, output
 from hldctl.cli.click_classes import CommandWithRest
 from hldctl.cli.launch_params import Query, is_attended, query_and_rest
 from hldctl.cli.views.attach import start_and_finish
+from hldctl.errors import HldctlError
 from hldctl.paths import StateDirectory
 from hldctl.sessions import launch
 
@@ -30,8 +31,13 @@ def command(
     state = StateDirectory.from_environment()
     attended = is_attended()
     awaited = options.attach.is_attached
-    start_and_finish(
-        state,
-        lambda: launch.launch(state, text, chosen, ctx.obj["umask"], attended=attended, awaited=awaited),
-        options.attach,
-    )
+
+    def start() -> launch.LaunchResult:
+        try:
+            return launch.launch(state, text, chosen, ctx.obj["umask"], attended=attended, awaited=awaited)
+        except HldctlError as error:
+            for line in getattr(error, "setup_output", "").splitlines():
+                output.print_note(f"setup: {output.escape_control_chars(line)}")
+            raise
+
+    start_and_finish(state, start, options.attach)

@@ -62,7 +62,15 @@ _TREE_COLUMNS = ("id", "parent_session_id", "after", "created_at")
 
 _RICH_COLUMNS = (
     *_PLAIN_COLUMNS,
-    *("end_reason", "started_at", "completed_at", "duration_ms", "effective_context_tokens", "context_window"),
+    *(
+        "end_reason",
+        "started_at",
+        "completed_at",
+        "duration_ms",
+        "effective_context_tokens",
+        "context_window",
+        "worktree",
+    ),
 )
 
 _SORT_COLUMNS = {

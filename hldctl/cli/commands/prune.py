@@ -8,14 +8,18 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output
+from hldctl.cli.commands.rm import note_kept
 from hldctl.cli.params import age_parser, bounded_int
 from hldctl.cli.terminal.progress import show_progress
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import delete
+from hldctl.sessions.worktrees import removal as worktree_removal
+from hldctl.worktrees.git import user_umask
 
 
 def command(
+    ctx: typer.Context,
     older_than: Annotated[
         float | None,
         typer.Option(
@@ -35,6 +39,9 @@ def command(
         raise BadUsage("Specify what to delete: --older-than 30d, --keep 100, or both.")
     state = StateDirectory.from_environment()
     ids = delete.prunable_ids(state, older_than_seconds=older_than, keep=keep)
+    for session_id, reason in worktree_removal.refusals(state, ids).items():
+        output.print_note(f"skipped {session_id}: {reason}")
+        ids.remove(session_id)
     amount = f"{len(ids)} of {delete.count_sessions(state)} sessions"
     if dry_run:
         for session_id in ids:
@@ -46,9 +53,11 @@ def command(
         return
     freed = 0
     removals = delete.prune(state, ids)
-    for removed in show_progress(removals, lambda n: f"deleting session {n} of {len(ids)}", prints_items=True):
-        freed += removed.freed_bytes
-        output.print_data(removed.session_id)
+    with user_umask(ctx.obj["umask"]):
+        for removed in show_progress(removals, lambda n: f"deleting session {n} of {len(ids)}", prints_items=True):
+            freed += removed.freed_bytes
+            output.print_data(removed.session_id)
+            note_kept(removed)
     output.print_note(f"deleted {amount}, {freed / (1 << 20):.1f} MB of files")
 
 

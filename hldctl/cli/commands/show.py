@@ -12,7 +12,14 @@ import typer
 from hldctl.cli import output
 from hldctl.cli.render.events.plain import Detail, DetailLevels, lines, pending_request
 from hldctl.cli.render.format import age
-from hldctl.cli.render.session_text import check_text, denied_tools, failed_command, predecessor_text, undelivered_name
+from hldctl.cli.render.session_text import (
+    check_text,
+    denied_tools,
+    failed_command,
+    predecessor_text,
+    undelivered_name,
+    worktree_text,
+)
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.rich_console import Colour
 from hldctl.errors import BadUsage
@@ -32,6 +39,7 @@ _MAX_LENGTH = 500
 # Fields that are printed separately, or that are only useful to scripts.
 _SEPARATE_FIELDS = (
     *("query", "summary", "result_content", "run_id", "permission_denials", "background_tasks", "after", "check"),
+    "worktree",
 )
 
 
@@ -146,6 +154,8 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
     for name, value in fields.items():
         if value not in (None, [], False, "") and name not in _SEPARATE_FIELDS:
             _print_line(name.replace("_", " "), _text(value))
+    if inspection.session.worktree is not None:
+        _print_line("worktree", worktree_text(inspection.session))
     if denials := fields["permission_denials"]:
         _print_line("permission denials", denied_tools(denials))
     if (check := fields["check"]) is not None:

@@ -44,6 +44,8 @@ def _all_candidates(context: CompletionContext) -> Iterator[Candidate]:
             yield from _groups()
         case Kind.PROFILE:
             yield from _profiles()
+        case Kind.REF:
+            yield from _refs()
         case Kind.NAME | Kind.REQUEST | Kind.TOOL:
             yield from _database_candidates(context.takes)
         case session_filter:
@@ -64,6 +66,19 @@ def _profiles() -> Iterator[Candidate]:
 
     for name, profile in layers.find_profiles(schema.load(), ".").items():
         yield Candidate(name, ", ".join(profile.values))
+
+
+def _refs() -> Iterator[Candidate]:
+    """Yield the branches and tags of the repository in the present directory."""
+    # Imported here: nothing else runs a program.
+    from hldctl.worktrees.git import Git
+
+    listed = Git(".").find(
+        "for-each-ref", "--format=%(refname:short)%09%(subject)", "refs/heads", "refs/remotes", "refs/tags"
+    )
+    for line in (listed or "").splitlines():
+        name, _, subject = line.partition("\t")
+        yield Candidate(name, one_line(subject))
 
 
 def _database_candidates(kind: str) -> Iterator[Candidate]:

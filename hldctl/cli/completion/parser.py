@@ -17,6 +17,7 @@ class Kind(StrEnum):
     GROUP = "group"
     PROFILE = "profile"
     TOOL = "tool"
+    REF = "branch or tag"
     FILE = "file"
     DIRECTORY = "directory"
     TEXT = "text"

@@ -26,6 +26,7 @@ from hldctl.cli.render.session_text import (
     predecessor_text,
     settings,
     undelivered_name,
+    worktree_text,
 )
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
@@ -121,6 +122,8 @@ def _named_facts(page: Page, now: float, width: int) -> Iterator[tuple[str, Text
     if (percent := context_percent(session)) is not None:
         yield "context", _bar(percent, session)
     yield "directory", Text(one_line(abbreviate_home(session.working_dir)))
+    if session.worktree is not None:
+        yield "worktree", Text(worktree_text(session))
     yield from _special_facts(page.inspection, now)
     yield "files", Text(one_line(abbreviate_home(page.files)), "dim")
 

@@ -14,6 +14,7 @@ from hldctl.cli.render.activity import STYLES as STYLES_OF_DOING
 from hldctl.cli.render.activity import describe_activity
 from hldctl.cli.render.format import age, clock
 from hldctl.cli.render.run_time import run_time_ms
+from hldctl.cli.render.session_text import worktree_branch, worktree_numbers
 from hldctl.cli.render.table_layout import Cell, Layout
 from hldctl.cli.terminal.rich_console import STYLES
 from hldctl.sessions.inspect.activity import Activity
@@ -22,7 +23,7 @@ from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(
-    removal_order=("TIME", "TURNS", "CTX", "COST", "AGE", "ACTIVITY", "STATUS"),
+    removal_order=("WORKTREE", "TIME", "TURNS", "CTX", "COST", "AGE", "ACTIVITY", "STATUS"),
     shown_if_empty=frozenset({"ID", "TITLE", "TIME", "AGE"}),
     numbers=frozenset({"COST", "TURNS", "CTX", "TIME", "AGE"}),
 )
@@ -51,6 +52,7 @@ def lines(rows: Sequence[Row], doing: Mapping[str, Activity], *, width: int, now
         "STATUS": [Cell(status(row.session.status)) for row in rows],
         "TITLE": [title(row) for row in rows],
         "ACTIVITY": [activity(row, doing.get(row.session.id), now) for row in rows],
+        "WORKTREE": [worktree(row) for row in rows],
         "COST": [number(row, row.session.cost_usd, "${:.2f}") for row in rows],
         "TURNS": [number(row, row.session.num_turns, "{}") for row in rows],
         "CTX": [context(row) for row in rows],
@@ -91,6 +93,12 @@ def _style(row: Row) -> str:
 
 def number(row: Row, value: object, template: str) -> Cell:
     return Cell(Text("" if value is None else template.format(value), _style(row)))
+
+
+def worktree(row: Row) -> Cell:
+    """Return the branch of a worktree, and how it differs from its base."""
+    numbers = worktree_numbers(row.session)
+    return Cell(Text(worktree_branch(row.session), _style(row)), Text(f" {numbers}" if numbers else "", "dim"))
 
 
 def context(row: Row) -> Cell:

@@ -30,6 +30,38 @@ def predecessor_text(predecessor: PredecessorState, session_id: str) -> str:
     return one_line(f"{session_id}{name}, {predecessor.status or 'deleted'}{condition}")
 
 
+def worktree_branch(session: Session) -> str:
+    """Return the branch of the session's worktree, without the prefix that all of them have; empty without one."""
+    return "" if session.worktree is None else one_line(session.worktree["branch"].removeprefix("hldctl/"))
+
+
+def worktree_numbers(session: Session) -> str:
+    """Return how the session's worktree differs from its base; empty if unknown."""
+    worktree = session.worktree or {}
+    if worktree.get("ahead") is None:
+        return ""
+    ahead = f"↑{worktree['ahead']} " if worktree["ahead"] else ""
+    return f"{ahead}+{worktree['insertions']} -{worktree['deletions']}{'*' if worktree['dirty'] else ''}"
+
+
+def worktree_text(session: Session) -> str:
+    """Return the worktree of a session in words."""
+    worktree = session.worktree
+    if worktree is None:
+        return ""
+    parts = [f"{worktree['branch']} from {worktree['base']}"]
+    if worktree.get("ahead") is not None:
+        files = worktree["files"]
+        parts += [f"{worktree['ahead']} commit{'' if worktree['ahead'] == 1 else 's'}"]
+        parts += [
+            f"{files} file{'' if files == 1 else 's'} changed, +{worktree['insertions']} -{worktree['deletions']}",
+            *(["uncommitted changes"] if worktree["dirty"] else []),
+        ]
+    if worktree.get("kept"):
+        parts.append(f"kept in {worktree['kept']}")
+    return one_line(", ".join(parts))
+
+
 def undelivered_name(session: Session) -> str:
     """Return what a message is called that the session has not got."""
     return "pending message" if session.completed_at is None else "undelivered message"

@@ -15,7 +15,7 @@ from hldctl.sessions.inspect.process_usage import ProcessUsage
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(
-    removal_order=("TOKENS", "TURNS", "CTX", "TIME", "COST", "MEM", "CPU", "ACTIVITY", "STATUS"),
+    removal_order=("WORKTREE", "TOKENS", "TURNS", "CTX", "TIME", "COST", "MEM", "CPU", "ACTIVITY", "STATUS"),
     shown_if_empty=frozenset({"ID", "TITLE", "CPU", "MEM", "TIME"}),
     numbers=frozenset({"CPU", "MEM", "TURNS", "CTX", "TOKENS", "COST", "TIME"}),
 )
@@ -39,6 +39,7 @@ def lines(
         "STATUS": [Cell(session_table.status(session.status)) for session in sessions],
         "TITLE": [session_table.title(row) for row in rows],
         "ACTIVITY": [session_table.activity(row, doing.get(row.session.id), now) for row in rows],
+        "WORKTREE": [session_table.worktree(row) for row in rows],
         "CPU": [_cell(f"{use.cpu_percent:3.0f}%" if use.process_count else "") for use in usages],
         "MEM": [_cell(f"{format.count(use.memory_bytes):>5}" if use.process_count else "") for use in usages],
         "TURNS": [session_table.number(row, row.session.num_turns, "{}") for row in rows],

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from hldctl.errors import UnfitEnvironment
 _TERMINATION_SECONDS = 5.0
 
 
-def run_in_foreground(command: Sequence[str]) -> int:
+def run_in_foreground(command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
     """Run a command and return its exit code.
 
     Ctrl-C is left to the command. If this process is terminated, the command is terminated too, so that it restores the
@@ -27,7 +27,7 @@ def run_in_foreground(command: Sequence[str]) -> int:
     """
     former = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        process = subprocess.Popen(command)
+        process = subprocess.Popen(command, env=environment)
         try:
             return process.wait()
         except BaseException:

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -19,6 +20,9 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions.launch import Doubt, LaunchResult
 from hldctl.states import WaitReason
 from hldctl.store.database import open_for_reading
+
+if TYPE_CHECKING:
+    from hldctl.worktrees.create import NewWorktree
 
 # Greater than any event id.
 _AFTER_ALL_EVENTS = 2**53
@@ -141,10 +145,22 @@ def _warn(state: StateDirectory, launched: LaunchResult) -> None:
         from hldctl.cli.render import ignored_settings
 
         output.print_note(ignored_settings.note(launched.ignored))
+    if launched.new_worktree is not None:
+        _note_worktree(launched.new_worktree)
     if launched.sharing:
         others = ", ".join(session_id[:8] for session_id in launched.sharing)
         output.print_note(
-            f"warning: also running in the same directory: {others}; use -C or a git worktree to keep sessions apart"
+            f"warning: also running in the same directory: {others}; use --worktree or -C to keep sessions apart"
+        )
+
+
+def _note_worktree(made: NewWorktree) -> None:
+    """Print what is in the checkout and not in the worktree."""
+    parts = {"uncommitted change": made.left_behind.uncommitted, "untracked file": made.left_behind.untracked}
+    counts = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in parts.items() if count]
+    if counts:
+        output.print_note(
+            f"not in the worktree: {' and '.join(counts)} of the checkout; --with-changes takes such work along"
         )
 
 

@@ -63,6 +63,7 @@ _COLUMNS = (
     "boot_id",
     "num_turns",
     "cost_usd",
+    "worktree",
     "input_tokens",
     "output_tokens",
     "effective_context_tokens",

@@ -18,7 +18,7 @@ from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.messages import Message
 from hldctl.store.session import Session
-from hldctl.supervisor import other_namespaces
+from hldctl.supervisor import other_namespaces, worktree_state
 from hldctl.system.processes import command_line, is_running, recorded_identity
 
 
@@ -65,7 +65,7 @@ def load_details(state: StateDirectory, ref: str) -> SessionDetails:
     with open_for_reading(state):
         session_id = lookup.find_session(ref).id
         supervisors.adopt_lost(state, [session_id])
-        session = lookup.find_session(session_id)
+        session = worktree_state.with_current_state(lookup.find_session(session_id))
         return SessionDetails(
             session,
             sessions.children(session_id),

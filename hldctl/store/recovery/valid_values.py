@@ -66,9 +66,15 @@ def _is_process_list(value: Any) -> bool:
     )
 
 
+def _is_worktree(value: Any) -> bool:
+    names = ("path", "branch", "base", "base_commit", "repository")
+    return isinstance(value, dict) and all(type(value.get(name)) is str for name in names)
+
+
 _JSON_CHECKS: dict[tuple[str, str], Callable[[Any], bool]] = {
     **{("sessions", name): _is_list_of(str) for name in JSON_COLUMNS},
     ("sessions", "permission_denials"): _is_list_of(dict),
+    ("sessions", "worktree"): _is_worktree,
     ("sessions", "fold_state"): _is_fold_state,
     ("sessions", "left_running"): _is_process_list,
     ("sessions", "waiting_budget"): _is_budget_wait,

@@ -11,6 +11,7 @@ import pytest
 
 from hldctl.cli.app import COMMANDS
 from hldctl.config import schema
+from tests.helpers.git_repository import Repository
 from tests.helpers.projects import write_project
 from tests.helpers.sandbox import Sandbox, eventually
 
@@ -210,3 +211,12 @@ def test_completion_writes_nothing_and_adopts_no_session(sandbox: Sandbox, sessi
     before = files()
     assert len(values(sandbox, "show", "")) == 4
     assert files() == before
+
+
+def test_branches_and_tags_are_offered_for_a_base(sandbox: Sandbox) -> None:
+    repository = Repository(sandbox)
+    repository.git("tag", "v1")
+    assert values(sandbox, "launch", "--worktree", "--base", "") == ["main", "v1"]
+    assert completions(sandbox, "land", "--into", "m") == ["main\tFirst"]
+    # Its value, if any, is in the same word: what follows is the query, or another option.
+    assert "--base" in values(sandbox, "launch", "--worktree", "--b")

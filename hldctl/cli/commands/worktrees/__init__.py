@@ -1,0 +1,1 @@
+"""The commands about what sessions did in their worktrees."""

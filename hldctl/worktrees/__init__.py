@@ -1,0 +1,1 @@
+"""Git worktrees of sessions, and the work in them."""

@@ -1,0 +1,114 @@
+"""A git repository for a test, and sessions that work in worktrees of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.helpers.sandbox import Sandbox, eventually
+
+_IDENTITY = {
+    f"GIT_{role}_{part}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for part, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))
+}
+
+DOING = """
+import subprocess
+query = json.loads(sys.stdin.readline())["message"]["content"]
+def say(**line):
+    print(json.dumps({"session_id": sys.argv[sys.argv.index("--session-id") + 1] if "--session-id" in sys.argv
+        else "00000000-0000-4000-8000-000000000000", **line}), flush=True)
+say(type="system", subtype="init", model="m", tools=[], mcp_servers=[], permissionMode="default", cwd=os.getcwd())
+done = subprocess.run(["/bin/sh", "-c", query], capture_output=True, text=True)
+say(type="result", subtype="success", is_error=False, result=(done.stdout + done.stderr).strip() or "Done.",
+    duration_ms=1, duration_api_ms=1, num_turns=1, total_cost_usd=0.0, usage={})
+"""
+"""A stand-in for Claude Code that runs its query as a shell command: what matters here is what is in the worktree."""
+
+
+class Repository:
+    """A git repository with one commit, in which commands are run as the user would."""
+
+    def __init__(self, sandbox: Sandbox, path: Path | None = None) -> None:
+        self.path = path or sandbox.work
+        self.path.mkdir(parents=True, exist_ok=True)
+        sandbox.environment |= _IDENTITY
+        self._environment = sandbox.environment
+        self.git("init", "--quiet", "--initial-branch", "main")
+        self.write("README", "one\n")
+        self.write("sub/part", "two\n")
+        self.write(".gitignore", "*.secret\nbuild/\n")
+        self.commit("First")
+
+    def git(self, *arguments: str, cwd: Path | str | None = None) -> str:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=cwd or self.path,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"git {arguments}: {done.stderr}"
+        return done.stdout.strip()
+
+    def write(self, path: str, text: str) -> None:
+        file = self.path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def commit(self, message: str) -> str:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def branches(self) -> list[str]:
+        return self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
+
+    def worktrees(self) -> list[str]:
+        """Return the paths of all worktrees except the main one."""
+        lines = self.git("worktree", "list", "--porcelain").splitlines()
+        return [line.removeprefix("worktree ") for line in lines if line.startswith("worktree ")][1:]
+
+    def fingerprint(self) -> tuple[str, bytes, str]:
+        """Return what must not change in the checkout: its status, its index and its branch."""
+        # Before git looks, which could refresh the index.
+        index = (self.path / ".git" / "index").read_bytes()
+        return (
+            self.git("--no-optional-locks", "status", "--porcelain", "--ignored"),
+            index,
+            self.git("rev-parse", "HEAD"),
+        )
+
+    def has_text(self, text: str) -> bool:
+        """Return whether an object that a ref reaches contains the text: what git will never delete."""
+        names = self.git("rev-list", "--objects", "--no-object-names", "--glob=refs/*")
+        done = subprocess.run(
+            ["git", "cat-file", "--batch"],
+            input=names.encode() + b"\n",
+            cwd=self.path,
+            env=self._environment,
+            capture_output=True,
+            check=True,
+        )
+        return text.encode() in done.stdout
+
+
+def work(sandbox: Sandbox, command: str, *options: str, cwd: Path | None = None) -> str:
+    """Run a session in a new worktree that executes a shell command, and return its id after its end."""
+    session_id = sandbox.ok("launch", "--worktree", command, *options, cwd=cwd).strip()
+    assert sandbox.wait_for_end(session_id)["status"] == "completed"
+    eventually(lambda: not sandbox.supervisors(), "the supervisor to exit")
+    return session_id
+
+
+def is_on_disk(directory: Path, text: str) -> bool:
+    """Return whether a file below the directory, apart from git's, contains the text."""
+    return any(
+        text.encode() in (Path(parent) / name).read_bytes()
+        for parent, _, names in os.walk(directory)
+        for name in names
+        if (Path(parent) / name).is_file()
+    )
