@@ -37,10 +37,6 @@ EXAMPLES = {
             "Nightly from cron: one run at a time, with retries after API errors",
             'hldctl launch "Update the docs" --name nightly --if-running skip --retries 3',
         ),
-        Example(
-            "When another session has completed, with its result in the query",
-            'hldctl launch "Fix what it found: {result:review}" --after review',
-        ),
     ),
     "continue": (
         Example("Continue the newest session", 'hldctl continue last "And now document it."'),

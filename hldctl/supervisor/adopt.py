@@ -9,6 +9,7 @@ from hldctl.errors import UnfitEnvironment
 from hldctl.paths import SessionFiles
 from hldctl.private_files import ensure_exists
 from hldctl.protocol.restart import load_restarts
+from hldctl.states import Status
 from hldctl.store import sessions
 from hldctl.store.session import Session
 from hldctl.supervisor.claude_process import AdoptedProcess
@@ -55,7 +56,9 @@ def _should_start_claude(session: Session, files: SessionFiles) -> bool:
     Not for a first launch that never waited: the command that launched it has reported a failure.
     """
     is_expected = session.was_queued or session.restarts
-    return bool(is_expected) and files.request.exists() and _has_no_output(session, files)
+    # A supervisor that was killed while it recorded why a queued session ends has deleted the request.
+    is_possible = files.request.exists() or session.status == Status.QUEUED
+    return bool(is_expected) and is_possible and _has_no_output(session, files)
 
 
 def _has_no_output(session: Session, files: SessionFiles) -> bool:

@@ -85,7 +85,7 @@ class SessionLifecycle:
             if session is None or session.completed_at is not None or not self._files.directory.is_dir():
                 return None
             if (request := input_files.load_request(self._files)) is None:
-                conclude(self._state, session, _LOST_REQUEST)
+                conclude(self._state, session, waiting.find_ending(self._state, session) or _LOST_REQUEST)
                 return None
         if not waiting.wait_to_start(self._state, self._files):
             return None

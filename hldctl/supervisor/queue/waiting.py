@@ -19,6 +19,7 @@ from hldctl.store.admission.limits import account_of
 from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.database import change_stamp, open_database
 from hldctl.store.session import Session
+from hldctl.store.sessions import Ending
 from hldctl.supervisor.outcome import ending_for_stop
 from hldctl.supervisor.queue import dependencies
 from hldctl.supervisor.queue.peers import QueuePeers
@@ -54,11 +55,8 @@ def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
                 session = sessions.get(session_id)
                 if session is None or session.completed_at is not None:
                     return False
-                if (reason := _reason_to_stop(session)) is not None:
-                    conclude(state, session, ending_for_stop(reason, session))
-                    return False
-                if (failure := dependencies.find_failure(state, session)) is not None:
-                    conclude(state, session, failure)
+                if (ending := find_ending(state, session)) is not None:
+                    conclude(state, session, ending)
                     return False
                 if _try_start(session):
                     touch(files.change_signal)
@@ -71,6 +69,13 @@ def wait_to_start(state: StateDirectory, files: SessionFiles) -> bool:
                 wake_at_ms = _wake_time(session)
             touch(files.wake_answer, woken_at_ns)
             _sleep_until_event(wakeup, state, session_id, seen, wake_at_ms)
+
+
+def find_ending(state: StateDirectory, session: Session) -> Ending | None:
+    """Return how a waiting session has to end without a start; None if it may start some day."""
+    if (reason := _reason_to_stop(session)) is not None:
+        return ending_for_stop(reason, session)
+    return dependencies.find_failure(state, session)
 
 
 def _sleep_until_event(
