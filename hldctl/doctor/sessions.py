@@ -18,7 +18,7 @@ from hldctl.store import sessions
 from hldctl.store.database import open_database, open_for_reading
 from hldctl.store.recovery import integrity
 from hldctl.store.session import Session
-from hldctl.supervisor import other_namespaces
+from hldctl.supervisor.processes import other_namespaces
 from hldctl.system import file_lock
 from hldctl.system.processes import is_in_another_namespace
 

@@ -16,7 +16,7 @@ from hldctl.sessions.worktrees import removal as worktree_removal
 from hldctl.store import maintenance, sessions
 from hldctl.store.admission.predecessors import waiting_dependants
 from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
-from hldctl.supervisor import other_namespaces
+from hldctl.supervisor.processes import other_namespaces
 from hldctl.system import cgroup, file_lock
 from hldctl.system.clock import current_time_ms
 

@@ -13,7 +13,7 @@ from hldctl.sessions.supervisor_health import SupervisorMonitor
 from hldctl.store import sessions
 from hldctl.store.database import open_database
 from hldctl.store.session import Session
-from hldctl.supervisor import other_namespaces
+from hldctl.supervisor.processes import other_namespaces
 from hldctl.system.clock import current_time_ms
 
 

@@ -15,7 +15,7 @@ from hldctl.store import sessions
 from hldctl.store.connection import is_read_only
 from hldctl.store.database import UNWRITABLE
 from hldctl.store.session import Session
-from hldctl.supervisor import other_namespaces
+from hldctl.supervisor.processes import other_namespaces
 from hldctl.system import file_lock
 from hldctl.system.processes import is_this_machine
 

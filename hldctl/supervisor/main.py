@@ -27,7 +27,7 @@ from hldctl.supervisor import launch, sharing
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.guard import GUARDED
 from hldctl.supervisor.handshake import Handshake
-from hldctl.supervisor.orphans import adopt_orphans
+from hldctl.supervisor.processes.orphans import adopt_orphans
 from hldctl.supervisor.queue.wake import load_rules
 from hldctl.system import file_lock, file_size_limit
 from hldctl.system.clock import format_local_time
@@ -69,7 +69,7 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
         handshake.refuse(WrongState(refusal_message(error.fault)))
         return
     except scheduler.OverBudget as error:
-        handshake.refuse(WrongState(_over_budget_message(error.wait)))
+        handshake.refuse(WrongState(_budget_message(error.wait)))
         return
     except HldctlError as error:
         handshake.refuse(error)
@@ -145,7 +145,7 @@ def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Hands
         handshake.refuse(WrongState(name_taken_message(request.name, running_id)))
 
 
-def _over_budget_message(wait: BudgetWait) -> str:
+def _budget_message(wait: BudgetWait) -> str:
     return (
         f"The budget {wait.name} {wait.taken} until {format_local_time(wait.until)}. Use --if-over-budget queue to "
         "wait, or raise the budget in the configuration."

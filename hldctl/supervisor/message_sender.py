@@ -96,7 +96,7 @@ def _load_what_the_end_needs() -> None:
     """Import what only the end of the session needs while Claude Code exits, which takes 0.1 s."""
     import psutil  # noqa: F401
 
-    import hldctl.supervisor.nested_sessions  # noqa: F401
+    import hldctl.supervisor.processes.nested_sessions  # noqa: F401
 
 
 def _line(message: Message) -> bytes:

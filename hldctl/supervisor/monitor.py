@@ -28,8 +28,8 @@ from hldctl.supervisor.hooks.orphaned_requests import OrphanedRequests
 from hldctl.supervisor.hooks.pending_hooks import expire_abandoned, waiting_hooks
 from hldctl.supervisor.input_pipe import InputPipe
 from hldctl.supervisor.message_sender import MessageSender
-from hldctl.supervisor.orphans import has_no_orphans
 from hldctl.supervisor.outcome import decide
+from hldctl.supervisor.processes.orphans import has_no_orphans
 from hldctl.supervisor.queue.gate import GateWatcher
 from hldctl.supervisor.queue.wake import wake_next
 from hldctl.supervisor.record_outcome import conclude

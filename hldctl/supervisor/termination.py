@@ -143,7 +143,7 @@ def descendants(process: ClaudeProcess, session_id: str) -> list[int]:
     import psutil
 
     # Imported here: a supervisor only needs it once there is something to stop.
-    from hldctl.supervisor.nested_sessions import OtherSessions
+    from hldctl.supervisor.processes.nested_sessions import OtherSessions
 
     others = OtherSessions()
     marked: set[int] = set()

@@ -18,7 +18,8 @@ from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.messages import Message
 from hldctl.store.session import Session
-from hldctl.supervisor import other_namespaces, worktree_state
+from hldctl.supervisor import worktree_state
+from hldctl.supervisor.processes import other_namespaces
 from hldctl.system.processes import command_line, is_running, recorded_identity
 
 

@@ -10,7 +10,7 @@ from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, sessions
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection, transaction
-from hldctl.supervisor import other_namespaces
+from hldctl.supervisor.processes import other_namespaces
 from hldctl.system.clock import current_time_ms
 from hldctl.system.processes import ProcessIdentity, is_in_another_namespace, is_running, pid_scope, recorded_identity
 

@@ -9,7 +9,7 @@ from hldctl.paths import StateDirectory
 from hldctl.store import sessions
 from hldctl.store.session import Session
 from hldctl.supervisor.command import build_supervisor_command
-from hldctl.supervisor.other_namespaces import may_conclude
+from hldctl.supervisor.processes.other_namespaces import may_conclude
 from hldctl.supervisor.record_outcome import conclude_without_files
 from hldctl.system import file_lock
 from hldctl.system.processes import identify, is_this_machine
