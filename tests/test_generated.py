@@ -100,7 +100,7 @@ def test_pages_pass_man_and_mandoc() -> None:
 
 
 def test_man_finds_the_pages_by_name() -> None:
-    for page, line in (("1 hldctl-launch", 'hldctl launch "Fix'), ("5 hldctl-config", "max_running = 4")):
+    for page, line in (("1 hldctl-launch", 'hldctl launch --worktree "Fix'), ("5 hldctl-config", "max_running = 4")):
         environment = {"MANPATH": str(generate.ROOT / "man"), "PATH": os.environ["PATH"], "MANWIDTH": "100"}
         text = subprocess.run(
             ["man", *page.split()], env=environment, capture_output=True, text=True, check=True

@@ -25,7 +25,7 @@ def record(session: Session) -> None:
         worktrees.add([session.id], state)
 
 
-def with_current_state(session: Session) -> Session:
+def add_current_state(session: Session) -> Session:
     """Return the session with what is in its worktree now, if that can be found out."""
     if session.worktree is None:
         return session

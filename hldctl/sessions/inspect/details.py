@@ -66,7 +66,7 @@ def load_details(state: StateDirectory, ref: str) -> SessionDetails:
     with open_for_reading(state):
         session_id = lookup.find_session(ref).id
         supervisors.adopt_lost(state, [session_id])
-        session = worktree_state.with_current_state(lookup.find_session(session_id))
+        session = worktree_state.add_current_state(lookup.find_session(session_id))
         return SessionDetails(
             session,
             sessions.children(session_id),
