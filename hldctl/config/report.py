@@ -52,7 +52,7 @@ class Report(NamedTuple):
 def list_settings(working_dir: str = ".", profile: str | None = None) -> Report:
     """Return all settings as a session in the directory, with the profile, would get them.
 
-    Raise BadUsage if a file is not valid, or if there is no such profile.
+    Raise BadUsage if a file is not valid, or if the profile does not exist.
     """
     configuration = load.load()
     layers = find_layers(_state_directory(), configuration, working_dir, profile)

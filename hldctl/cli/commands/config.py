@@ -151,7 +151,7 @@ def trust(directory: Directory = ".") -> None:
     _require_right()
     file = project.find_file(directory)
     if file is None:
-        raise BadUsage(f"There is no {project.FILE_NAME} in {directory}, nor above it in its repository.")
+        raise BadUsage(f"{project.FILE_NAME} is missing in {directory}, and above it in its repository.")
     if file.unusable is not None:
         raise BadUsage(f"{ignored_settings.note(Ignored(file.path, (), file.unusable))}.")
     file.parse()
