@@ -21,9 +21,9 @@ SCRIPT = f"say One.\n\n[second]\nsay Two.\n\n[third]\nsay Three.\n\n[gated]\n{GA
 def ended(sandbox: Sandbox) -> str:
     """A session that has ended."""
     sandbox.serve_script(SCRIPT)
+    prepare(sandbox)
     session_id = sandbox.launch("First")
     sandbox.wait_for_end(session_id)
-    prepare(sandbox)
     return session_id
 
 
@@ -84,9 +84,9 @@ def test_open_session_is_marked_until_the_terminal_is_left(sandbox: Sandbox, end
 def test_terminal_has_the_settings_of_the_session(sandbox: Sandbox) -> None:
     sandbox.serve_script(SCRIPT)
     options = ("--model", "haiku", "--append-system-prompt", "Be brief.", "--env", "COLOUR=blue", "--approvals")
+    prepare(sandbox)
     session_id = sandbox.launch("First", *options, "--max-turns", "3", "--", "--include-partial-messages")
     sandbox.wait_for_end(session_id)
-    prepare(sandbox)
     with Terminal(sandbox, "open", session_id) as terminal:
         say(terminal, "second", "Two.")
         environment = claude_process(sandbox).environ()
@@ -114,9 +114,9 @@ def test_nobody_else_writes_to_an_open_session(sandbox: Sandbox, ended: str) -> 
 
 def test_open_waits_for_the_end_of_the_turn(sandbox: Sandbox) -> None:
     sandbox.serve_script(SCRIPT)
+    prepare(sandbox)
     session_id = sandbox.launch("gated", "--allowed-tools", "Bash")
     sandbox.wait_for_journal(session_id, "go-on")
-    prepare(sandbox)
     with Terminal(sandbox, "open", session_id, "--timeout", "1s") as terminal:
         assert terminal.wait_for_exit()[0] == 124
     with Terminal(sandbox, "open", session_id) as terminal:
@@ -130,9 +130,9 @@ def test_open_waits_for_the_end_of_the_turn(sandbox: Sandbox) -> None:
 
 def test_open_now_interrupts_the_turn(sandbox: Sandbox) -> None:
     sandbox.serve_script(SCRIPT)
+    prepare(sandbox)
     session_id = sandbox.launch("gated", "--allowed-tools", "Bash")
     sandbox.wait_for_journal(session_id, "go-on")
-    prepare(sandbox)
     with Terminal(sandbox, "open", "--now", session_id) as terminal:
         say(terminal, "second", "Two.")
         leave(terminal)
@@ -142,9 +142,9 @@ def test_open_now_interrupts_the_turn(sandbox: Sandbox) -> None:
 
 def test_session_that_is_kept_open_is_closed_and_sent_to_the_background_again(sandbox: Sandbox) -> None:
     sandbox.serve_script(SCRIPT)
+    prepare(sandbox)
     session_id = sandbox.launch("First", "--keep-open")
     sandbox.ok("wait", "--until", "idle", session_id)
-    prepare(sandbox)
     with Terminal(sandbox, "open", session_id, "--continue", "third") as terminal:
         say(terminal, "second", "Two.")
         leave(terminal)

@@ -9,7 +9,10 @@ from tests.helpers.terminal import Terminal
 
 
 def prepare(sandbox: Sandbox) -> None:
-    """Answer what Claude Code asks at its first start (2.1.332): the theme, the API key, and trust in the directory."""
+    """Answer what Claude Code asks at its first start (2.1.332): the theme, the API key, and trust in the directory.
+
+    Call it while no Claude Code runs: a running one writes the same file, and may undo this.
+    """
     file = sandbox.home / ".claude.json"
     configuration = json.loads(file.read_text()) if file.exists() else {}
     key = sandbox.environment["ANTHROPIC_API_KEY"]
