@@ -45,6 +45,10 @@ def _digest(value: JsonObject) -> bytes:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
 
 
+def _message_kind(message_id: str) -> NoteKind:
+    return NoteKind.CHECK_OUTPUT if is_check_output(message_id) else NoteKind.SENT
+
+
 def _drop_oldest(items: dict[str, Any], limit: int) -> None:
     if len(items) > limit:
         del items[next(iter(items))]
@@ -169,7 +173,7 @@ class Reducer:
             self._append(Entry(_NOTE, "system", output, note_kind=NoteKind.INFORMATION), created_at)
             return
         message_id = text(event.get("uuid")) or ""
-        kind = NoteKind.CHECK_OUTPUT if is_check_output(message_id) else NoteKind.SENT
+        kind = _message_kind(message_id)
         entries = [
             entry._replace(content=joined_messages.own_text(self.state, entry.content or ""), note_kind=kind)
             for entry in parse_entries(event)
@@ -184,8 +188,8 @@ class Reducer:
 
     def add_found_message(self, message: FoundMessage) -> None:
         """Add a message that the model has, although Claude Code was killed before it repeated it in its stream."""
-        kind = NoteKind.CHECK_OUTPUT if is_check_output(message.id) else NoteKind.SENT
-        self._append(Entry(EventType.MESSAGE, "user", message.text, note_kind=kind), message.at)
+        entry = Entry(EventType.MESSAGE, "user", message.text, note_kind=_message_kind(message.id))
+        self._append(entry, message.at)
         self.messages.append(Progress(message.id, message.at, self.state.sequence))
         self.state.restarts_told += 1
 

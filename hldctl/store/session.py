@@ -85,7 +85,7 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     was_queued: bool = column()
     """True if the session is or was queued."""
     waiting_for: str | None = column(exposure=LAST)
-    """What a queued session waits for, as a WaitReason."""
+    """What a queued session waits for, as a WaitReason; also set while its account holds a restart."""
     after: list[dict[str, str]] | None = column(exposure=LAST)
     """Its predecessors, each an `id` and a Condition as an object; None without predecessors."""
     limit_until: int | None = column(exposure=LAST)

@@ -147,8 +147,8 @@ def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Hands
 
 def _budget_message(wait: BudgetWait) -> str:
     return (
-        f"The budget {wait.name} {wait.taken} until {format_local_time(wait.until)}. Use --if-over-budget queue to "
-        "wait, or raise the budget in the configuration."
+        f"The budget {wait.name} {wait.state_text} until {format_local_time(wait.until)}. "
+        "Use --if-over-budget queue to wait, or raise the budget in the configuration."
     )
 
 

@@ -144,7 +144,8 @@ def test_recording_again_does_not_count_twice() -> None:
     now = current_time_ms()
     spend(session_id, 1.0, at=now)
     spend(session_id, 1.0, at=now)
-    (amount,) = (each.spent for each in ledger.spending(day.budgets.limits, now))  # type: ignore[union-attr]
+    assert day.budgets is not None
+    (amount,) = (each.spent for each in ledger.spending(day.budgets.limits, now))
     assert amount == (1.0, 0.0)
 
 

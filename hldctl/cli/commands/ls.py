@@ -161,7 +161,7 @@ def command(
         if any(session.status in (Status.QUEUED, Status.STARTING) for session in sessions):
             _note_gates()
     if rows:
-        _print_table(rows, requests | _opened(state, [session.id for _, session in rows]))
+        _print_table(rows, requests | _terminal_texts(state, [session.id for _, session in rows]))
         _note_more(sessions, max_rows, is_default=limit is None)
 
 
@@ -281,11 +281,11 @@ def _pending_requests() -> dict[str, str]:
     now = time.time()
     texts = {}
     for approval in oldest_last:
-        texts[approval.session_id] = f" ({_asked(approval)}, {age(now - approval.created_at / 1000)})"
+        texts[approval.session_id] = f" ({_request_text(approval)}, {age(now - approval.created_at / 1000)})"
     return texts
 
 
-def _opened(state: StateDirectory, session_ids: list[str]) -> dict[str, str]:
+def _terminal_texts(state: StateDirectory, session_ids: list[str]) -> dict[str, str]:
     """Return a text for each of these sessions that is open in a terminal."""
     now = time.time()
     return {
@@ -294,7 +294,7 @@ def _opened(state: StateDirectory, session_ids: list[str]) -> dict[str, str]:
     }
 
 
-def _asked(approval: Approval) -> str:
+def _request_text(approval: Approval) -> str:
     match approval.kind:
         case ApprovalKind.QUESTION:
             # Imported here: questions are rare.

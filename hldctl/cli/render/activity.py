@@ -81,7 +81,7 @@ def describe_wait(wait: BudgetWait) -> str:
     """Return what has happened to the budget, and until when; the day if that is not the next midnight."""
     is_near = wait.until - time.time() * 1000 < _NEAR_MS
     until = time.strftime("%H:%M" if is_near else "%Y-%m-%d", time.localtime(wait.until / 1000))
-    return one_line(f"{wait.name} {wait.taken} until {until}")
+    return one_line(f"{wait.name} {wait.state_text} until {until}")
 
 
 def _queue_text(activity: Activity) -> str:

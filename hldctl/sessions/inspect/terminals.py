@@ -29,11 +29,11 @@ def find_opened(state: StateDirectory, session_ids: Iterable[str]) -> dict[str, 
     # As text: a list may have thousands of sessions, and a Path costs more than the call.
     directory = str(state.sessions)
     with_record = [each for each in session_ids if os.path.exists(f"{directory}/{each}/open.json")]
-    found = {session_id: _opened(state.session(session_id)) for session_id in with_record}
+    found = {session_id: _read_holder(state.session(session_id)) for session_id in with_record}
     return {session_id: opened for session_id, opened in found.items() if opened is not None}
 
 
-def _opened(files: SessionFiles) -> Opened | None:
+def _read_holder(files: SessionFiles) -> Opened | None:
     """Return the holder of the session's terminal; None if it was killed, or ends right now."""
     try:
         record = json.loads(files.open_record.read_bytes())

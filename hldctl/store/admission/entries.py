@@ -58,6 +58,15 @@ def load_entries() -> list[Entry]:
     return [Entry._make((*row[:-1], prospects.get(row[0], NO_PREDECESSORS))) for row in rows]
 
 
+def has_waiting() -> bool:
+    """Return whether any session waits: in the queue, for its restart, or idle with a message."""
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM sessions WHERE completed_at IS NULL"
+        " AND (pid IS NULL OR status = 'idle' AND pending_messages > 0))"
+    )
+    return bool(execute(query).fetchone()[0])
+
+
 def queued_ids() -> list[str]:
     """Return the ids of the queued sessions, oldest first."""
     return [entry.id for entry in load_entries() if entry.status == Status.QUEUED]

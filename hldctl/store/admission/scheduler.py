@@ -94,10 +94,15 @@ def admit(
         if if_running is IfRunning.REPLACE:
             for rival in rivals:
                 sessions.request_interrupt(rival, row["created_at"], _REPLACED_GRACE_MS, EndReason.INTERRUPTED)
-        place = (row["id"], row["name"], row["group_name"], Status.QUEUED, row["host"], row["boot_id"], None)
         entry = Entry(
-            *place,
-            row["account"],
+            id=row["id"],
+            name=row["name"],
+            group=row["group_name"],
+            status=Status.QUEUED,
+            host=row["host"],
+            boot_id=row["boot_id"],
+            waiting_for=None,
+            account=row["account"],
             max_budget_usd=row["max_budget_usd"],
             rehearsed=row["rehearsed"],
             prospect=prospect,
@@ -156,9 +161,9 @@ def try_start(session_id: str, rules: Rules, now: int) -> bool:
     """Let a queued session leave the queue if nothing keeps it there; return whether it is starting now."""
     with transaction():
         look = _look(rules, now)
-        if session_id not in look.obstacles:
+        entry = look.find(session_id)
+        if entry is None or session_id not in look.obstacles:
             return False
-        entry = _entry(look.live, session_id)
         gate = look.turns.gate(entry)
         if (obstacle := look.obstacles[session_id]) is None:
             has_left = sessions.leave_queue(session_id, now)
@@ -182,14 +187,13 @@ def try_restart(session_id: str, rules: Rules, now: int) -> bool:
     """Let a session start again if its restart is due and its account is not closed; return whether it may."""
     with transaction():
         look = _look(rules, now)
-        turns = look.turns
-        entry = next((other for other in look.live if other.id == session_id), None)
+        entry = look.find(session_id)
         if entry is None or entry.restart_due is None:
             # It has not run yet, or was asked to stop.
             return entry is not None
-        if session_id not in turns.starting:
+        if session_id not in look.turns.starting:
             return False
-        if (gate := turns.gate(entry)) is not None:
+        if (gate := look.turns.gate(entry)) is not None:
             _begin_turn(entry, gate, rules, now)
         else:
             limits.release(session_id)
@@ -205,6 +209,14 @@ class _Look(NamedTuple):
     """What each queued session waits for."""
     budgets: Mapping[str, BudgetWait]
     """The budgets that have no room for a session, by its id."""
+
+    def find(self, session_id: str) -> Entry | None:
+        """Return the session; None if it has ended."""
+        return next((entry for entry in self.live if entry.id == session_id), None)
+
+    def may_start(self, entry: Entry) -> bool:
+        """Return whether a session on this machine may leave the queue, or be restarted, now."""
+        return self.obstacles.get(entry.id, entry) is None or entry.id in self.turns.starting
 
 
 def _look(rules: Rules, now: int) -> _Look:
@@ -224,10 +236,6 @@ def _judge(live: list[Entry], rules: Rules, now: int, turns: Turns | None) -> _L
     return _Look(live, turns or Turns({}, live, now), obstacles, room.waits)
 
 
-def _entry(live: list[Entry], session_id: str) -> Entry:
-    return next(entry for entry in live if entry.id == session_id)
-
-
 def next_start(session_id: str, rules: Rules, now: int) -> int | None:
     """Return when a session has to look again: at the reopening of its account if it is the next one there.
 
@@ -235,8 +243,7 @@ def next_start(session_id: str, rules: Rules, now: int) -> int | None:
     """
     with transaction():
         look = _look(rules, now)
-        turns = look.turns
-        entry = next((other for other in look.live if other.id == session_id), None)
+        turns, entry = look.turns, look.find(session_id)
         if entry is None:
             return None
         if (gate := turns.gate(entry)) is None:
@@ -256,7 +263,7 @@ def try_wake(session_id: str, rules: Rules, now: int) -> bool:
     """Let an idle session that has got a message work again if it has a slot; return whether it works now."""
     with transaction():
         look = _look(rules, now)
-        entry = next((other for other in look.live if other.id == session_id), None)
+        entry = look.find(session_id)
         if entry is None:
             return False
         if entry.status == Status.QUEUED:
@@ -271,11 +278,7 @@ def try_wake(session_id: str, rules: Rules, now: int) -> bool:
 def startable_ids(rules: Rules) -> list[str]:
     """Return the ids of the sessions on this machine that may leave the queue, or be restarted, now."""
     look = _peek(rules)
-    return [
-        entry.id
-        for entry in look.live
-        if look.obstacles.get(entry.id, entry) is None or entry.id in look.turns.starting
-    ]
+    return [entry.id for entry in look.live if look.may_start(entry)]
 
 
 def ids_to_wake(rules: Rules) -> list[str]:
@@ -284,11 +287,7 @@ def ids_to_wake(rules: Rules) -> list[str]:
     Those have to end that can never start because of a predecessor.
     """
     look = _peek(rules)
-    return [
-        entry.id
-        for entry in look.live
-        if look.obstacles.get(entry.id, entry) is None or entry.id in look.turns.starting or entry.prospect.is_lost
-    ]
+    return [entry.id for entry in look.live if look.may_start(entry) or entry.prospect.is_lost]
 
 
 def sessions_ahead(session_id: str) -> list[str]:

@@ -25,7 +25,7 @@ class BudgetWait(NamedTuple):
         return amount if self.group is None else f"{amount} of group {self.group}"
 
     @property
-    def taken(self) -> str:
+    def state_text(self) -> str:
         """What has happened to it, after its name."""
         return "is spent" if self.is_spent else "is spent or reserved"
 

@@ -73,18 +73,18 @@ def test_settings_of_a_group_are_set_and_removed_one_by_one(sandbox: Sandbox) ->
     sandbox.configure(GROUPS)
     file = sandbox.home / ".config" / "hldctl" / "config.toml"
 
-    def after(*arguments: str) -> str:
+    def text_after(*arguments: str) -> str:
         sandbox.ok("config", *arguments)
         return file.read_text()
 
     inline = "review = {max_running = 2, daily_usd = 10}"
-    assert after("set", "groups.review.daily_usd", "10") == GROUPS.replace("review = 2", inline)
-    assert after("set", "groups.review", "3") == GROUPS.replace("review = 2", inline.replace("2,", "3,"))
+    assert text_after("set", "groups.review.daily_usd", "10") == GROUPS.replace("review = 2", inline)
+    assert text_after("set", "groups.review", "3") == GROUPS.replace("review = 2", inline.replace("2,", "3,"))
     assert sandbox.ok("config", "get", "groups.review") == "max_running = 3\ndaily_usd = 10\n"
     assert sandbox.ok("config", "get", "groups.review.daily_usd") == "10\n"
     assert sandbox.ok("config", "get", "groups.review.weekly_usd") == ""
-    assert "daily_usd" not in after("unset", "groups.review.daily_usd")
-    assert "review" not in after("unset", "groups.review.max_running")
+    assert "daily_usd" not in text_after("unset", "groups.review.daily_usd")
+    assert "review" not in text_after("unset", "groups.review.max_running")
     refused = sandbox.run("config", "set", "budgets.daily_usd", "0")
     assert (refused.returncode, "budgets.daily_usd is 0" in refused.stderr) == (2, True)
     assert "daily_usd" not in file.read_text()
