@@ -214,11 +214,14 @@ class ProcessMonitor:
 
     def _wait_timeout(self) -> float:
         """Return the seconds to wait for an event."""
+        if self._interrupt is not None:
+            # First: nobody answers a request or writes a message any more, so waiting for that would never end.
+            return min(self._stop.advance(), _POLL_SECONDS)
         if self._sender.is_writing:
             return _WRITE_SECONDS
         if self._orphaned_requests.is_checking:
             return _HOOK_SECONDS
-        seconds_left = self._timeouts.seconds_left() if self._interrupt is None else self._stop.advance()
+        seconds_left = self._timeouts.seconds_left()
         return _POLL_SECONDS if seconds_left is None else min(seconds_left, _POLL_SECONDS)
 
     def _expire_hooks(self) -> None:

@@ -90,6 +90,15 @@ def test_disabled_hooks_allow_nothing(sandbox: Sandbox, location: str) -> None:
     assert not (sandbox.work / "made").exists()
 
 
+def test_interrupt_stops_a_session_whose_request_has_no_hook_yet(sandbox: Sandbox) -> None:
+    more = configure(sandbox, "--settings", {"disableAllHooks": True})
+    sandbox.serve_script(SCRIPT)
+    session_id = sandbox.launch("Hi", *OPTIONS, "--approvals", *more)
+    sandbox.wait_for_journal(session_id, "can_use_tool")
+    sandbox.ok("interrupt", session_id)
+    assert sandbox.show(session_id)["end_reason"] == "interrupted"
+
+
 def test_variables_cannot_give_the_hook_other_modules(sandbox: Sandbox) -> None:
     modules = sandbox.work / "modules"
     modules.mkdir()
