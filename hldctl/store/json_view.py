@@ -26,7 +26,10 @@ MESSAGE_FIELDS = (
     *("answered_at", "answer"),
 )
 
-WORKTREE_FIELDS = ("path", "branch", "base", "base_commit", "ahead", "dirty", "files", "insertions", "deletions")
+WORKTREE_FIELDS = (
+    *("path", "branch", "base", "base_commit", "ahead", "dirty", "files", "insertions", "deletions"),
+    *("landed", "kept"),
+)
 
 # The database stores them as numbers.
 _BOOLEANS = frozenset({"is_error", "is_completed"})
@@ -90,7 +93,12 @@ def task_objects(tasks: list[dict[str, Any]] | None) -> list[dict[str, Any]] | N
 
 def worktree_object(worktree: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the worktree of a session; a number is null as long as nobody has counted."""
-    return None if worktree is None else {name: worktree.get(name) for name in WORKTREE_FIELDS}
+    if worktree is None:
+        return None
+    shown = {name: worktree.get(name) for name in WORKTREE_FIELDS}
+    if landed := worktree.get("landed"):
+        shown["landed"] = {name: landed.get(name) for name in ("branch", "commit")}
+    return shown
 
 
 def event_object(event: Event) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hldctl.worktrees import carry
 from hldctl.worktrees.git import Git
 from hldctl.worktrees.record import Worktree
-from hldctl.worktrees.status import session_status
+from hldctl.worktrees.status import hidden_changes, read_status
 
 # Ignored files up to this size are kept without a word; more needs a decision.
 _QUIETLY_KEPT_BYTES = 32 << 20
@@ -104,17 +104,22 @@ def find_contents(worktree: Worktree) -> Contents:
         tips = tuple(tip for tip in (branch_tip,) if tip)
         return Contents(tips=tips, commits=_unreachable(worktree, tips))
     git = worktree.git
-    status = session_status(worktree)
+    status = read_status(git, ignored=True)
     repositories = [path.rstrip("/") for path in status.untracked if path.endswith("/")]
     repositories += _submodules(git, worktree)
     ignored, ignored_bytes = [], 0
+    prepared = frozenset(worktree.prepared)
     for path in _expanded(worktree, status.ignored, repositories):
+        details = os.lstat(os.path.join(worktree.path, path))
+        is_older = details.st_ctime_ns <= worktree.prepared_at_ns
+        if path in worktree.copied or (is_older and _is_within(path, prepared)):
+            continue
         ignored.append(path)
-        ignored_bytes += os.lstat(os.path.join(worktree.path, path)).st_size
+        ignored_bytes += details.st_size
     heads = [tip for tip in (git.commit("HEAD"), branch_tip) if tip]
     tips = tuple(dict.fromkeys(heads))
     return Contents(
-        tuple(status.changed),
+        tuple(dict.fromkeys((*status.changed, *hidden_changes(git)))),
         tuple(path for path in status.untracked if not path.endswith("/") and path not in worktree.copied),
         tuple(ignored),
         ignored_bytes,
@@ -155,8 +160,12 @@ def _expanded(worktree: Worktree, paths: Iterable[str], repositories: list[str])
                 continue
             links = [name for name in directories if Path(parent, name).is_symlink()]
             for name in (*names, *links):
-                if (file := os.path.join(below, name)) not in worktree.copied:
-                    yield file
+                yield os.path.join(below, name)
+
+
+def _is_within(path: str, places: frozenset[str]) -> bool:
+    """Return whether a file, or a directory that it is in, is one of these; directories end with a slash."""
+    return path in places or any(f"{directory}/" in places for directory in Path(path).parents)
 
 
 def _unreachable(worktree: Worktree, tips: Iterable[str]) -> int:

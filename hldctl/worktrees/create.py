@@ -81,7 +81,7 @@ def create(state_directory: Path, working_dir: str, plan: Plan) -> NewWorktree:
         worktree = worktree._replace(copied=carry.copy_files(checkout, worktree, plan.copy))
         if plan.setup is not None:
             _set_up(worktree, checkout, plan.setup)
-            worktree = worktree._replace(prepared=_prepared(worktree))
+            worktree = _with_prepared(worktree)
         return NewWorktree(worktree, own_dir, left_behind)
 
 
@@ -124,8 +124,9 @@ def _claim(worktree: Worktree) -> None:
         if worktree.repository_git.commit(worktree.branch_ref) is not None:
             message = f"The branch {worktree.branch} exists already; choose another name for the worktree."
             raise WrongState(message) from None
-        reason = error.output if isinstance(error, GitError) else error
-        raise WrongState(f"git could not make the branch {worktree.branch}: {reason}.") from None
+        if isinstance(error, GitError):
+            raise WrongState(f"git could not make the branch {worktree.branch}: {error.output}.") from None
+        raise
 
 
 def _add(worktree: Worktree, checkout: Checkout, plan: Plan) -> LeftBehind:
@@ -197,8 +198,13 @@ def _set_up(worktree: Worktree, checkout: Checkout, command: str) -> None:
         raise SetupFailed(command, done.returncode, done.stdout.decode(errors="replace"))
 
 
-def _prepared(worktree: Worktree) -> tuple[str, ...]:
-    return tuple(path for path in read_status(worktree.git, ignored=True).ignored if path not in worktree.copied)
+def _with_prepared(worktree: Worktree) -> Worktree:
+    ignored = read_status(worktree.git, ignored=True).ignored
+    # Sets the time of the change to now, by the clock of the file system.
+    os.utime(worktree.path)
+    now = os.stat(worktree.path).st_ctime_ns
+    prepared = tuple(path for path in ignored if path not in worktree.copied)
+    return worktree._replace(prepared=prepared, prepared_at_ns=now)
 
 
 @contextlib.contextmanager

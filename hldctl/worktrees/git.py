@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,10 @@ _SETTINGS = {
     # Looking at a checkout does not change its index.
     "GIT_OPTIONAL_LOCKS": "0",
 }
+# What git says of a full disk.
+_FULL = re.compile("No space left on device|Out of diskspace|Disk quota exceeded")
+# With less, a failure of git is put down to the disk.
+_SCARCE_BYTES = 64 << 10
 # Lines of git's output that an error shows.
 _MAX_LINES = 5
 
@@ -66,11 +71,16 @@ class GitError(WrongState):
         super().__init__(f"`git {name}` failed: {self.output or f'exit code {code}'}")
 
 
+class DiskFull(UnfitEnvironment):
+    """A git command that failed since it could not write."""
+
+
 class Git:
     """Runs git in one place: a checkout, or the git directory of a repository."""
 
     def __init__(self, directory: str | Path, *, is_git_dir: bool = False) -> None:
         # With --git-dir git looks at no checkout; with -C alone it would find one above a missing directory.
+        self._directory = str(directory)
         self._options = ("--git-dir", str(directory)) if is_git_dir else ("-C", str(directory))
 
     def command(self, *arguments: str) -> list[str]:
@@ -95,11 +105,18 @@ class Git:
             raise UnfitEnvironment(f"git cannot be run: {error.strerror or error}.") from None
 
     def read(self, *arguments: str, input: bytes | None = None, variables: Mapping[str, str] | None = None) -> str:
-        """Return what git printed, without the last newline; raise GitError if it failed."""
+        """Return what git printed, without the last newline; raise GitError if it failed, DiskFull on a full disk."""
         done = self.run(*arguments, input=input, variables=variables)
         if done.returncode != 0:
-            raise GitError(arguments, done.returncode, text(done.stderr or done.stdout))
+            raise self.failure(arguments, done)
         return text(done.stdout).removesuffix("\n")
+
+    def failure(self, arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitError | DiskFull:
+        """Return the error for a command that has failed."""
+        error = GitError(arguments, done.returncode, text(done.stderr or done.stdout))
+        if _FULL.search(error.output) or _is_full(self._directory):
+            return DiskFull(f"{str(error).rstrip('.')}; the disk of {self._directory} is full. Free some space.")
+        return error
 
     def paths(self, *arguments: str, variables: Mapping[str, str] | None = None) -> list[str]:
         """Return the paths that git printed with -z; raise GitError if it failed."""
@@ -113,6 +130,15 @@ class Git:
     def commit(self, name: str) -> str | None:
         """Return the hash of the commit that a name means; None if there is none."""
         return self.find("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+
+
+def _is_full(directory: str) -> bool:
+    """Return whether the file system is full: for some files that git cannot write, it does not say why."""
+    try:
+        disk = os.statvfs(directory)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _SCARCE_BYTES
 
 
 def environment() -> dict[str, str]:

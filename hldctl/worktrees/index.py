@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from hldctl.errors import UnfitEnvironment
 from hldctl.worktrees.git import Git
 
 Variables = dict[str, str]
@@ -16,22 +17,30 @@ Variables = dict[str, str]
 
 
 @contextlib.contextmanager
-def empty_index(git: Git) -> Iterator[Variables]:
+def empty_index() -> Iterator[Variables]:
     """Yield the variables for an empty index, which is deleted after the block."""
-    with tempfile.TemporaryDirectory(prefix="hldctl-", dir=_git_dir(git)) as directory:
+    # Not in the repository, whose disk may be full.
+    with tempfile.TemporaryDirectory(prefix="hldctl-") as directory:
         yield {"GIT_INDEX_FILE": os.path.join(directory, "index")}
+
+
+@contextlib.contextmanager
+def copied_index(git: Git) -> Iterator[Variables]:
+    """Yield the variables for a copy of the index, which is deleted after the block."""
+    with empty_index() as variables:
+        own = Path(git.read("rev-parse", "--absolute-git-dir"), "index")
+        if own.exists():
+            try:
+                # With its time, by which git knows which entries it must compare.
+                shutil.copy2(own, variables["GIT_INDEX_FILE"])
+            except OSError as error:
+                raise UnfitEnvironment(f"Cannot copy {own}: {error.strerror or error}.") from None
+        yield variables
 
 
 @contextlib.contextmanager
 def index_with_untracked(git: Git) -> Iterator[Variables]:
     """Yield the variables for a copy of the index in which untracked files count as new, without their content."""
-    with empty_index(git) as variables:
-        own = Path(_git_dir(git), "index")
-        if own.exists():
-            shutil.copy2(own, variables["GIT_INDEX_FILE"])
+    with copied_index(git) as variables:
         git.read("add", "--intent-to-add", "--", ".", variables=variables)
         yield variables
-
-
-def _git_dir(git: Git) -> str:
-    return git.read("rev-parse", "--absolute-git-dir")

@@ -15,9 +15,9 @@ from hldctl.system import file_lock
 from hldctl.worktrees import remove
 from hldctl.worktrees.contents import find_contents, is_present
 from hldctl.worktrees.git import Git, GitError, text
-from hldctl.worktrees.index import empty_index
+from hldctl.worktrees.index import copied_index
 from hldctl.worktrees.record import Worktree
-from hldctl.worktrees.status import session_status
+from hldctl.worktrees.status import read_status
 
 # The longest time that other landings in the repository may take.
 _LOCK_SECONDS = 600.0
@@ -41,7 +41,9 @@ class Landing(NamedTuple):
     branch: str
     commit: str
     files: int
-    """How many files of the branch have changed."""
+    """How many files of the branch have changed; 0 if it had everything already."""
+    source: str
+    """A commit of everything in the worktree."""
 
 
 def land(worktree: Worktree, method: Method, into: str | None, message: str) -> Landing:
@@ -62,7 +64,7 @@ def land(worktree: Worktree, method: Method, into: str | None, message: str) -> 
         commit = _combined(worktree, method, target, source, message, branch)
         _advance(worktree, branch, target, commit, checkout)
         changed = worktree.repository_git.paths("diff", "--name-only", "-z", "--no-renames", target, commit)
-        return Landing(branch, commit, len(changed))
+        return Landing(branch, commit, len(changed), source)
 
 
 def remove_landed(worktree: Worktree, session_id: str, kept_files: Path) -> str | None:
@@ -131,15 +133,14 @@ def _source(worktree: Worktree, message: str) -> str:
         raise WrongState(
             f"{worktree.path} is in the middle of a merge; these files have conflicts: {_names(unmerged)}."
         )
-    status = session_status(worktree)
+    status = read_status(git)
     if nested := [path for path in status.untracked if path.endswith("/")]:
         raise WrongState(f"{os.path.join(worktree.path, nested[0])} is another repository, which cannot land.")
     if not status.changed and not status.untracked:
         return head
-    with empty_index(git) as variables:
-        git.read("read-tree", "HEAD", variables=variables)
-        # As the user would do, with the filters that attributes ask for.
-        git.read("add", "--all", "--", ".", variables=variables)
+    with copied_index(git) as variables:
+        # As the user would do, with the filters that attributes ask for. What a sparse checkout leaves out stays.
+        git.read("add", "--all", "--sparse", "--", ".", variables=variables)
         tree = git.read("write-tree", variables=variables)
     if tree == git.read("rev-parse", f"{head}^{{tree}}"):
         return head
@@ -147,25 +148,49 @@ def _source(worktree: Worktree, message: str) -> str:
 
 
 def _combined(worktree: Worktree, method: Method, target: str, source: str, message: str, branch: str) -> str:
+    """Return the commit that the branch is to be at: the one where it is if it has everything already."""
     git = worktree.repository_git
+    if source == worktree.base_commit:
+        raise WrongState(f"There is nothing to land: the session changed nothing in {worktree.path}.")
     if git.read("rev-list", "--count", source, "--not", target) == "0":
-        raise WrongState(f"{branch} has everything that is in the worktree {worktree.path}; there is nothing to land.")
+        return target
+    landed = _landed_source(worktree, target)
     if method is Method.REBASE:
-        return _rebased(worktree, target, source, branch)
-    tree = _merged_tree(git, target, source, branch)
+        return _rebased(worktree, target, source, branch, landed)
+    tree = _merged_tree(git, target, source, branch, landed)
     if tree == git.read("rev-parse", f"{target}^{{tree}}"):
-        raise WrongState(f"{branch} has everything that is in the worktree {worktree.path}; there is nothing to land.")
+        return target
     return _new_commit(git, tree, [target, *([source] if method is Method.MERGE else [])], message)
 
 
-def _merged_tree(git: Git, target: str, source: str, branch: str) -> str:
-    """Merge without a checkout; raise WrongState with the files that have conflicts."""
+def _landed_source(worktree: Worktree, target: str) -> str | None:
+    """Return the commit of the worktree up to which the branch has everything; None before the first landing."""
+    if worktree.landed is None:
+        return None
+    git = worktree.repository_git
+    source, commit = worktree.landed["source"], worktree.landed["commit"]
+    if git.commit(source) is None or git.run("merge-base", "--is-ancestor", commit, target).returncode != 0:
+        return None
+    return source
+
+
+def _merged_tree(git: Git, target: str, source: str, branch: str, landed: str | None) -> str:
+    """Merge without a checkout, and return the tree; raise WrongState with the files that have conflicts.
+
+    `landed` is a commit of the worktree that the branch has, though not as an ancestor.
+    """
+    if landed is not None:
+        # Git 2.40 has an option for the base of a merge; before, both sides need a common ancestor.
+        base = git.read("commit-tree", f"{landed}^{{tree}}", "-m", "Landed")
+        target, source = (
+            git.read("commit-tree", f"{side}^{{tree}}", "-p", base, "-m", "Side") for side in (target, source)
+        )
     done = git.run("merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", target, source)
     tree, *conflicts = [part for part in text(done.stdout).split("\0") if part] or [""]
     if done.returncode == 1:
         raise _conflict(branch, conflicts)
     if done.returncode != 0:
-        raise GitError(("merge-tree",), done.returncode, text(done.stderr))
+        raise git.failure(("merge-tree",), done)
     return tree
 
 
@@ -181,31 +206,37 @@ def _names(paths: list[str]) -> str:
     return ", ".join(paths[:_MAX_NAMED]) + more
 
 
-def _rebased(worktree: Worktree, target: str, source: str, branch: str) -> str:
+def _rebased(worktree: Worktree, target: str, source: str, branch: str, landed: str | None) -> str:
     """Rebase in a temporary worktree; the session's own and its branch stay as they are."""
     git = worktree.repository_git
     with tempfile.TemporaryDirectory(prefix="hldctl-rebase-") as directory:
         place = os.path.join(directory, "worktree")
         git.read("worktree", "add", "--quiet", "--detach", "--", place, source)
         try:
-            done = Git(place).run(*_REBASE, "--onto", target, worktree.base_commit)
+            is_older = landed and git.run("merge-base", "--is-ancestor", landed, source).returncode == 0
+            start = landed if landed and is_older else worktree.base_commit
+            done = Git(place).run(*_REBASE, "--onto", target, start)
             if done.returncode != 0:
                 if paths := Git(place).paths("diff", "--name-only", "--diff-filter=U", "-z"):
                     raise _conflict(branch, paths)
-                raise GitError(("rebase",), done.returncode, text(done.stderr))
+                raise Git(place).failure(("rebase",), done)
             return Git(place).read("rev-parse", "HEAD")
         finally:
             git.run("worktree", "remove", "--force", "--force", place)
 
 
 def _new_commit(git: Git, tree: str, parents: list[str], message: str) -> str:
-    """Make a commit as the user; git fails if the user has not configured a name."""
+    """Make a commit as the user, signed if so configured; git fails if the user has not configured a name."""
     options = [word for parent in parents for word in ("-p", parent)]
+    if git.find("config", "--type=bool", "commit.gpgSign") == "true":
+        options.append("-S")
     return git.read("commit-tree", tree, *options, "-F", "-", input=message.encode("utf-8", "surrogateescape"))
 
 
 def _advance(worktree: Worktree, branch: str, target: str, commit: str, checkout: Git | None) -> None:
     """Set the branch to the commit, in its checkout too, unless something has changed there since."""
+    if commit == target:
+        return
     if checkout is None:
         reason = f"hldctl land: {worktree.branch}"
         worktree.repository_git.read("update-ref", "-m", reason, f"refs/heads/{branch}", commit, target)

@@ -94,7 +94,7 @@ def _new_commit(git: Git, tree: str, parents: Iterable[str], message: str) -> st
 
 
 def _tree(git: Git, base: str | None, entries: Iterable[bytes]) -> str:
-    with empty_index(git) as variables:
+    with empty_index() as variables:
         git.read("read-tree", base or "--empty", variables=variables)
         return _write_tree(git, entries, variables)
 

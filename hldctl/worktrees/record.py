@@ -25,6 +25,10 @@ class Worktree(NamedTuple):
     """The files of `[worktree] copy`, each with a hash of its content."""
     prepared: tuple[str, ...] = ()
     """What git ignores and was there before the session began: files, and directories with a slash at the end."""
+    prepared_at_ns: int = 0
+    """When that was, by the clock of the worktree's file system, in nanoseconds since 1970."""
+    landed: Mapping[str, str] | None = None
+    """The last landing: the `branch`, the `commit` there, and the `source`, a commit of all that has landed."""
 
     @classmethod
     def from_column(cls, column: Mapping[str, Any]) -> Worktree:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from hldctl.worktrees.git import Git
-from hldctl.worktrees.record import Worktree
+from hldctl.worktrees.index import copied_index
 
 _OPTIONS = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
 
@@ -40,12 +41,20 @@ def read_status(git: Git, *, ignored: bool = False) -> Status:
     return parse_status(git.paths(*status_command(ignored=ignored)))
 
 
-def session_status(worktree: Worktree) -> Status:
-    """Return the status of a session's worktree, without what was made before the session began."""
-    changed, untracked, ignored = read_status(worktree.git, ignored=True)
-    return Status(changed, untracked, [path for path in ignored if not _was_made_before(worktree, path)])
+def hidden_changes(git: Git) -> list[str]:
+    """Return the changed files that `git status` leaves out since the index marks them so.
 
-
-def _was_made_before(worktree: Worktree, path: str) -> bool:
-    directories = [other for other in worktree.prepared if other.endswith("/")]
-    return path in worktree.copied or path in worktree.prepared or path.startswith(tuple(directories))
+    The marks are `--assume-unchanged` and `--skip-worktree` of `git update-index`.
+    """
+    entries = (entry.split(" ", 1) for entry in git.paths("ls-files", "-v", "-z"))
+    marked = [path for tag, path in entries if tag == "S" or tag.islower()]
+    root = git.read("rev-parse", "--show-toplevel")
+    # A sparse checkout marks what is not there.
+    present = [path for path in marked if os.path.lexists(os.path.join(root, path))]
+    if not present:
+        return []
+    with copied_index(git) as variables:
+        paths = b"\0".join(map(os.fsencode, present))
+        for option in ("--no-assume-unchanged", "--no-skip-worktree"):
+            git.read("update-index", option, "-z", "--stdin", input=paths, variables=variables)
+        return git.paths("diff-files", "--name-only", "-z", variables=variables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -31,11 +32,14 @@ say(type="result", subtype="success", is_error=False, result=(done.stdout + done
 class Repository:
     """A git repository with one commit, in which commands are run as the user would."""
 
-    def __init__(self, sandbox: Sandbox, path: Path | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, path: Path | None = None, *, files: Path | None = None) -> None:
+        """Make it at a path; `files` is where this process finds the same directory, if that is elsewhere."""
         self.path = path or sandbox.work
+        self._files = files or self.path
         self.path.mkdir(parents=True, exist_ok=True)
         sandbox.environment |= _IDENTITY
         self._environment = sandbox.environment
+        self._prefix = sandbox.prefix
         self.git("init", "--quiet", "--initial-branch", "main")
         self.write("README", "one\n")
         self.write("sub/part", "two\n")
@@ -44,8 +48,7 @@ class Repository:
 
     def git(self, *arguments: str, cwd: Path | str | None = None) -> str:
         done = subprocess.run(
-            ["git", *arguments],
-            cwd=cwd or self.path,
+            [*self._prefix, "git", "-C", str(cwd or self.path), *arguments],
             env=self._environment,
             capture_output=True,
             text=True,
@@ -55,7 +58,7 @@ class Repository:
         return done.stdout.strip()
 
     def write(self, path: str, text: str) -> None:
-        file = self.path / path
+        file = self._files / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
@@ -86,9 +89,8 @@ class Repository:
         """Return whether an object that a ref reaches contains the text: what git will never delete."""
         names = self.git("rev-list", "--objects", "--no-object-names", "--glob=refs/*")
         done = subprocess.run(
-            ["git", "cat-file", "--batch"],
+            [*self._prefix, "git", "-C", str(self.path), "cat-file", "--batch"],
             input=names.encode() + b"\n",
-            cwd=self.path,
             env=self._environment,
             capture_output=True,
             check=True,
@@ -112,3 +114,34 @@ def is_on_disk(directory: Path, text: str) -> bool:
         for name in names
         if (Path(parent) / name).is_file()
     )
+
+
+_GIT_THAT_KILLS = """#!/bin/sh
+# Kill the command that runs git when it reaches its Nth change, before or after the change.
+case " $* " in
+*" update-ref "*|*" worktree remove "*|*" write-tree "*|*" commit-tree "*|*" hash-object "*|*" merge"*)
+    count=$(($(cat "$COUNT_FILE" 2>/dev/null || echo 0) + 1)); echo $count > "$COUNT_FILE"
+    if [ $count = $KILL_AT ] && [ $WHEN = before ]; then kill -9 $PPID; exit 1; fi
+    "$REAL_GIT" "$@"; code=$?
+    if [ $count = $KILL_AT ]; then kill -9 $PPID; fi
+    exit $code;;
+esac
+exec "$REAL_GIT" "$@"
+"""
+
+
+def git_that_kills(sandbox: Sandbox, place: Path, step: int, when: str) -> dict[str, str]:
+    """Return the variables with which git kills the command that runs it, `before` or `after` its Nth change."""
+    real_git = shutil.which("git")
+    assert real_git is not None
+    (place / "bin").mkdir()
+    program = place / "bin" / "git"
+    program.write_text(_GIT_THAT_KILLS)
+    program.chmod(0o755)
+    return {
+        "PATH": f"{place}/bin:{sandbox.environment['PATH']}",
+        "REAL_GIT": real_git,
+        "WHEN": when,
+        "KILL_AT": str(step),
+        "COUNT_FILE": str(place / "count"),
+    }

@@ -144,6 +144,72 @@ def test_checkout_with_changes_is_left_alone(sandbox: Sandbox, repository: Repos
     assert repository.fingerprint() == before
 
 
+def test_sparse_worktree_lands_without_deleting_what_it_leaves_out(sandbox: Sandbox, repository: Repository) -> None:
+    repository.write("apart/file", "three\n")
+    repository.commit("Apart")
+    command = "git sparse-checkout set sub; echo x > sub/new; echo more >> sub/part; mkdir -p apart; echo y > apart/new"
+    session_id = work(sandbox, command)
+    assert not (path_of(sandbox, session_id) / "apart/file").exists()
+    sandbox.ok("land", session_id)
+    changed = repository.git("diff", "--name-status", "HEAD^", "HEAD").splitlines()
+    assert changed == ["A\tapart/new", "A\tsub/new", "M\tsub/part"]
+
+
+def test_filters_of_attributes_apply_both_ways(sandbox: Sandbox, repository: Repository) -> None:
+    """As with Git LFS, which is such a filter: what is stored is not what is in the file."""
+    repository.git("config", "filter.turn.clean", "rev")
+    repository.git("config", "filter.turn.smudge", "rev")
+    repository.write(".gitattributes", "*.big filter=turn\n")
+    repository.write("old.big", "abc\n")
+    repository.commit("Filtered")
+    assert repository.git("show", "HEAD:old.big") == "cba"
+    session_id = work(sandbox, "cat old.big; echo xyz > new.big; git status --porcelain old.big")
+    assert sandbox.show(session_id)["result_content"] == "abc"
+    sandbox.ok("land", session_id)
+    assert repository.git("show", "HEAD:new.big") == "zyx"
+    assert (repository.path / "new.big").read_text() == "xyz\n"
+
+
+def test_commit_is_signed_if_the_user_signs(sandbox: Sandbox, repository: Repository, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    for name, value in {"gpg.format": "ssh", "user.signingKey": str(key), "commit.gpgSign": "true"}.items():
+        repository.git("config", name, value)
+    sandbox.ok("land", work(sandbox, "echo x > new"))
+    assert "BEGIN SSH SIGNATURE" in repository.git("cat-file", "commit", "HEAD")
+
+
+@pytest.mark.parametrize("option", ["--squash", "--merge", "--rebase"])
+def test_more_work_lands_after_a_landing_that_kept_the_worktree(
+    sandbox: Sandbox, repository: Repository, option: str
+) -> None:
+    session_id = work(sandbox, f"echo second > README; {COMMIT} One")
+    sandbox.ok("land", session_id, option, "--keep")
+    landed = sandbox.show(session_id)["worktree"]["landed"]
+    assert landed == {"branch": "main", "commit": repository.git("rev-parse", "main")}
+    assert "landed in main" in sandbox.ok("show", session_id)
+    repository.write("other", "x\n")
+    repository.commit("Other")
+    path = path_of(sandbox, session_id)
+    (path / "README").write_text("third\n")
+    repository.git("commit", "--quiet", "--all", "--message", "Two", cwd=path)
+    (path / "new").write_text("x\n")
+    sandbox.ok("land", session_id, option, "--message", "Rest")
+    assert (repository.path / "README").read_text() == "third\n"
+    assert {"new", "other"} <= {path.name for path in repository.path.iterdir()}
+    assert (repository.worktrees(), repository.branches()) == ([], ["main"])
+
+
+def test_landing_again_without_more_work_only_removes_the_worktree(sandbox: Sandbox, repository: Repository) -> None:
+    session_id = work(sandbox, f"echo x > new; {COMMIT} One")
+    sandbox.ok("land", session_id, "--keep")
+    commit = repository.git("rev-parse", "main")
+    again = sandbox.run("land", session_id)
+    assert (again.returncode, again.stdout.strip()) == (0, commit)
+    assert f"main had everything of {session_id[:8]} already" in again.stderr
+    assert (repository.worktrees(), repository.git("rev-parse", "main")) == ([], commit)
+
+
 def test_worktree_can_be_kept(sandbox: Sandbox, repository: Repository) -> None:
     session_id = work(sandbox, "echo x > new")
     sandbox.ok("land", session_id, "--keep", "--merge")
@@ -163,7 +229,7 @@ def test_impossible_landings_are_refused(sandbox: Sandbox, repository: Repositor
     apart = sandbox.wait_for_end(sandbox.launch("true"))["id"]
     assert "has no worktree" in sandbox.run("land", apart).stderr
     idle = work(sandbox, "true")
-    assert "there is nothing to land" in sandbox.run("land", idle).stderr
+    assert "There is nothing to land" in sandbox.run("land", idle).stderr
     repository.git("checkout", "--quiet", "--detach")
     detached = work(sandbox, "echo x > new")
     refused = sandbox.run("land", detached)

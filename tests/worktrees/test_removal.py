@@ -5,38 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.git_repository import Repository, is_on_disk, work
+from tests.helpers.git_repository import Repository, git_that_kills, is_on_disk, work
 from tests.helpers.sandbox import Completed, Sandbox, eventually
-
-COMMIT = "git add --all; git commit --quiet --message Work"
-WORK = {
-    "changed": "echo PRECIOUS >> README",
-    "untracked": "mkdir -p 'a b'; echo PRECIOUS > 'a b/ü'",
-    "newline in the name": 'echo PRECIOUS > "$(printf \'a\\nb"\\\\c\')"',
-    "staged, then changed": "echo PRECIOUS > README; git add README; echo other > README",
-    "staged, then deleted": "echo PRECIOUS > new; git add new; rm new",
-    "committed": f"echo PRECIOUS > new; {COMMIT}",
-    "committed elsewhere": f"git switch --quiet --detach; echo PRECIOUS > new; {COMMIT}",
-    "conflict": f"echo PRECIOUS > README; {COMMIT}; git switch --quiet --create x main; echo y > README; {COMMIT};"
-    " git merge hldctl/work",
-    "file instead of a directory": "rm -r sub; echo PRECIOUS > sub",
-    "directory instead of a file": "rm README; mkdir README; echo PRECIOUS > README/x",
-    "link": "ln -s PRECIOUS link",
-    "hidden by attributes": "echo '* text=auto eol=lf' > .gitattributes; printf 'PRECIOUS\\r\\n' > new",
-}
-"""What a session may leave that needs a decision."""
-QUIET = {
-    "nothing": "true",
-    "ignored": "mkdir build; echo PRECIOUS > build/x",
-    "amended": f"echo PRECIOUS > new; {COMMIT}; git reset --quiet --hard main",
-    "merged": f"echo PRECIOUS > new; {COMMIT}; git push --quiet . HEAD:refs/heads/merged",
-}
-"""What does not need one."""
+from tests.worktrees.kinds_of_work import COMMIT, QUIET, WORK
 
 
 def remove(sandbox: Sandbox, how: str, session_id: str) -> Completed:
@@ -115,6 +90,17 @@ def test_what_the_setup_made_is_not_kept(sandbox: Sandbox, repository: Repositor
     session_id = work(sandbox, "true")
     assert sandbox.run("rm", session_id).stderr == ""
     assert not repository.has_text("MADE")
+
+
+def test_what_the_session_adds_to_what_the_setup_made_is_kept(sandbox: Sandbox, repository: Repository) -> None:
+    sandbox.configure('[worktree]\nsetup = "mkdir build; echo MADE > build/big; echo MADE > build/old"\n')
+    session_id = work(sandbox, "echo PRECIOUS-1 > build/new; echo PRECIOUS-2 > build/old")
+    sandbox.ok("rm", session_id)
+    assert repository.has_text("PRECIOUS-1")
+    assert repository.has_text("PRECIOUS-2")
+    assert repository.git("ls-tree", "-r", "--name-only", f"refs/hldctl/{session_id}", "build").split() == [
+        *("build/new", "build/old")
+    ]
 
 
 def test_many_ignored_files_need_a_decision(sandbox: Sandbox, repository: Repository) -> None:
@@ -204,49 +190,6 @@ def test_worktree_without_its_repository_stays(sandbox: Sandbox, repository: Rep
     assert (path / "new").read_text() == "PRECIOUS\n"
 
 
-def test_full_disk_removes_nothing(sandbox: Sandbox, repository: Repository) -> None:
-    session_id = work(sandbox, "head -c 3000000 /dev/urandom > big; echo PRECIOUS > new")
-    path = path_of(sandbox, session_id)
-    # A limit on the size of files acts as a disk without room: the object cannot be written.
-    limited = subprocess.run(
-        [
-            "/bin/sh",
-            "-c",
-            'ulimit -f 2000; exec "$@"',
-            "sh",
-            sys.executable,
-            "-m",
-            "hldctl",
-            "rm",
-            "--force",
-            session_id,
-        ],
-        env=sandbox.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert limited.returncode != 0
-    assert (path / "new").read_text() == "PRECIOUS\n"
-    assert sandbox.show(session_id)["id"] == session_id
-    sandbox.ok("rm", "--force", session_id)
-    assert repository.has_text("PRECIOUS")
-
-
-GIT_THAT_DIES = """#!/bin/sh
-# Kill the command that runs git when it reaches its Nth change, before or after the change.
-case " $* " in
-*" update-ref "*|*" worktree remove "*|*" write-tree "*|*" commit-tree "*|*" hash-object "*)
-    count=$(($(cat "$COUNT_FILE" 2>/dev/null || echo 0) + 1)); echo $count > "$COUNT_FILE"
-    if [ $count = $KILL_AT ] && [ $WHEN = before ]; then kill -9 $PPID; exit 1; fi
-    "$REAL_GIT" "$@"; code=$?
-    if [ $count = $KILL_AT ]; then kill -9 $PPID; fi
-    exit $code;;
-esac
-exec "$REAL_GIT" "$@"
-"""
-
-
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", range(1, 8))
 def test_removal_that_is_killed_loses_nothing(
@@ -256,13 +199,7 @@ def test_removal_that_is_killed_loses_nothing(
         sandbox, f"echo PRECIOUS-1 > new; {COMMIT}; echo PRECIOUS-2 > README; git add README; echo PRECIOUS-3 > README"
     )
     places = [repository.path, path_of(sandbox, session_id)]
-    real_git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "git"
-    program.write_text(GIT_THAT_DIES)
-    program.chmod(0o755)
-    deadly = {"PATH": f"{tmp_path}/bin:{sandbox.environment['PATH']}", "REAL_GIT": real_git, "WHEN": when}
-    deadly |= {"COUNT_FILE": str(tmp_path / "count"), "KILL_AT": str(step)}
+    deadly = git_that_kills(sandbox, tmp_path, step, when)
     killed = sandbox.run("rm", "--force", session_id, environment=deadly)
     assert killed.returncode == -9
     for content in ("PRECIOUS-1", "PRECIOUS-2", "PRECIOUS-3"):

@@ -57,6 +57,8 @@ def worktree_text(session: Session) -> str:
             f"{files} file{'' if files == 1 else 's'} changed, +{worktree['insertions']} -{worktree['deletions']}",
             *(["uncommitted changes"] if worktree["dirty"] else []),
         ]
+    if worktree.get("landed"):
+        parts.append(f"landed in {worktree['landed']['branch']}")
     if worktree.get("kept"):
         parts.append(f"kept in {worktree['kept']}")
     return one_line(", ".join(parts))

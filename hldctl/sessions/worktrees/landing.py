@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from hldctl.errors import WrongState
@@ -42,11 +43,18 @@ def land(
     if not keep:
         landing.require_movable(worktree)
     landed = landing.land(worktree, method, into, message or default_message(session))
+    # First: a landing that is killed here is repeated, and then removes the worktree.
+    record = {"branch": landed.branch, "commit": landed.commit, "source": landed.source}
+    _record(state, users, {"landed": record})
     kept_ref = None if keep else landing.remove_landed(worktree, session_id, state.kept / session_id)
     if kept_ref is not None:
-        with open_database(state):
-            worktrees.add(users, {"kept": kept_ref})
+        _record(state, users, {"kept": kept_ref})
     return Landed(session_id, landed, kept_ref)
+
+
+def _record(state: StateDirectory, session_ids: Sequence[str], values: dict[str, Any]) -> None:
+    with open_database(state):
+        worktrees.add(session_ids, values)
 
 
 def require_worktree(session: Session) -> Worktree:

@@ -46,7 +46,10 @@ def command(
         landed = landing.land(state, session, method, into=into, message=message, keep=keep)
     result = landed.landing
     output.print_data(result.commit)
-    files = f"{result.files} file{'' if result.files == 1 else 's'}"
-    output.print_note(f"landed {landed.session_id[:8]} in {result.branch}: {files} changed")
+    if result.files:
+        files = f"{result.files} file{'' if result.files == 1 else 's'}"
+        output.print_note(f"landed {landed.session_id[:8]} in {result.branch}: {files} changed")
+    else:
+        output.print_note(f"{result.branch} had everything of {landed.session_id[:8]} already")
     if landed.kept_ref is not None:
         output.print_note(f"what only its worktree had is kept in {landed.kept_ref}")
