@@ -76,9 +76,21 @@ class CommandWithRest(Command):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         split = args.index("--") if "--" in args else len(args)
         ctx.meta["rest"] = tuple(args[split + 1 :])
-        # An option with an optional value takes it only as --option=VALUE, as git's do.
-        optional = {f"{each.opts[0]}" for each in self.get_params(ctx) if (each.metavar or "").startswith("[=")}
-        return super().parse_args(ctx, [f"{word}=" if word in optional else word for word in args[:split]])
+        return super().parse_args(ctx, self._with_optional_values(ctx, args[:split]))
+
+    def _with_optional_values(self, ctx: Any, words: list[str]) -> list[str]:
+        """Return the words with `--option=VALUE` for each option whose value is optional.
+
+        As with git's, the word after the option is its value only if it was given so; or if the command would have one
+        argument too many otherwise.
+        """
+        optional = {each.opts[0] for each in self.get_params(ctx) if (each.metavar or "").startswith("[=")}
+        marked = [f"{word}=" if word in optional else word for word in words]
+        places = [index for index, word in enumerate(words[:-1]) if word in optional and words[index + 1][:1] != "-"]
+        if len(places) == 1 and len(self.make_parser(ctx).parse_args(list(marked))[1]) == 1:
+            index = places[0]
+            return [*marked[:index], f"{words[index]}={words[index + 1]}", *marked[index + 2 :]]
+        return marked
 
 
 def option_sections(parameters: Iterable[Any]) -> dict[str, list[Any]]:

@@ -148,7 +148,7 @@ def _source(worktree: Worktree, message: str) -> str:
 
 
 def _combined(worktree: Worktree, method: Method, target: str, source: str, message: str, branch: str) -> str:
-    """Return the commit that the branch is to be at: the one where it is if it has everything already."""
+    """Return the commit for the branch: the one where it is already if it has everything."""
     git = worktree.repository_git
     if source == worktree.base_commit:
         raise WrongState(f"There is nothing to land: the session changed nothing in {worktree.path}.")

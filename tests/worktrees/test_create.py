@@ -78,6 +78,22 @@ def test_query_is_never_taken_for_a_name(sandbox: Sandbox, repository: Repositor
     assert session["worktree"]["branch"] == f"hldctl/nightly-{session_id[:8]}"
 
 
+@pytest.mark.parametrize(
+    "words", [["--worktree=parser", "pwd"], ["--worktree", "parser", "pwd"], ["pwd", "--worktree", "parser"]]
+)
+def test_name_is_given_with_or_without_an_equals_sign(
+    sandbox: Sandbox, repository: Repository, words: list[str]
+) -> None:
+    session = sandbox.wait_for_end(sandbox.launch(*words))
+    assert (session["query"], session["worktree"]["branch"]) == ("pwd", "hldctl/parser")
+
+
+def test_query_of_several_words_is_refused_with_a_worktree(sandbox: Sandbox, repository: Repository) -> None:
+    refused = sandbox.run("launch", "--worktree", "fix", "the", "test")
+    assert refused.returncode == 2
+    assert "'fix the test' is more than one argument; quote the query" in refused.stderr
+
+
 def test_base_is_any_commit(sandbox: Sandbox, repository: Repository) -> None:
     first = repository.git("rev-parse", "HEAD")
     repository.write("README", "changed\n")

@@ -23,7 +23,7 @@ from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(
-    removal_order=("WORKTREE", "TIME", "TURNS", "CTX", "COST", "AGE", "ACTIVITY", "STATUS"),
+    removal_order=("TIME", "TURNS", "CTX", "WORKTREE", "COST", "AGE", "ACTIVITY", "STATUS"),
     shown_if_empty=frozenset({"ID", "TITLE", "TIME", "AGE"}),
     numbers=frozenset({"COST", "TURNS", "CTX", "TIME", "AGE"}),
 )

@@ -41,7 +41,8 @@ def worktree_numbers(session: Session) -> str:
     if worktree.get("ahead") is None:
         return ""
     ahead = f"↑{worktree['ahead']} " if worktree["ahead"] else ""
-    return f"{ahead}+{worktree['insertions']} -{worktree['deletions']}{'*' if worktree['dirty'] else ''}"
+    changes = f"~{worktree['files']} +{worktree['insertions']} -{worktree['deletions']}"
+    return f"{ahead}{changes}{'*' if worktree['dirty'] else ''}"
 
 
 def worktree_text(session: Session) -> str:

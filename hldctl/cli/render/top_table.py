@@ -15,7 +15,7 @@ from hldctl.sessions.inspect.process_usage import ProcessUsage
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(
-    removal_order=("WORKTREE", "TOKENS", "TURNS", "CTX", "TIME", "COST", "MEM", "CPU", "ACTIVITY", "STATUS"),
+    removal_order=("TOKENS", "TURNS", "CTX", "WORKTREE", "TIME", "COST", "MEM", "CPU", "ACTIVITY", "STATUS"),
     shown_if_empty=frozenset({"ID", "TITLE", "CPU", "MEM", "TIME"}),
     numbers=frozenset({"CPU", "MEM", "TURNS", "CTX", "TOKENS", "COST", "TIME"}),
 )
