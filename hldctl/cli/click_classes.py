@@ -76,9 +76,9 @@ class CommandWithRest(Command):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         split = args.index("--") if "--" in args else len(args)
         ctx.meta["rest"] = tuple(args[split + 1 :])
-        return super().parse_args(ctx, self._with_optional_values(ctx, args[:split]))
+        return super().parse_args(ctx, self._assign_optional_values(ctx, args[:split]))
 
-    def _with_optional_values(self, ctx: Any, words: list[str]) -> list[str]:
+    def _assign_optional_values(self, ctx: Any, words: list[str]) -> list[str]:
         """Return the words with `--option=VALUE` for each option whose value is optional.
 
         As with git's, the word after the option is its value only if it was given so; or if the command would have one

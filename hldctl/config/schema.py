@@ -118,7 +118,7 @@ KEYS = {
         "/bin/sh that runs in the new worktree, and ends the launch if it fails.",
         "a table with directory, a text, copy, a list of texts, and setup, a text, or some of them",
         _is_worktree_table,
-        'copy = [".env", ".claude/settings.local.json"]\nsetup = "npm ci"',
+        'copy = [".env", "**/local.toml"]\nsetup = "npm ci"',
     ),
 }
 TABLES = ("budgets", "groups", "limits", "profiles", "prune", "worktree")

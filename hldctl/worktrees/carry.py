@@ -16,6 +16,8 @@ from hldctl.worktrees.record import Worktree
 from hldctl.worktrees.repository import Checkout
 from hldctl.worktrees.status import read_status
 
+_INCLUDE_FILE = ".worktreeinclude"
+
 Result = TypeVar("Result")
 Count = Callable[[], Result]
 
@@ -36,23 +38,36 @@ def take_changes_along(checkout: Checkout, worktree: Worktree) -> None:
 
 
 def copy_files(checkout: Checkout, worktree: Worktree, patterns: Iterable[str]) -> dict[str, str]:
-    """Copy the files that match the patterns and git ignores; return each with a hash of its content."""
+    """Copy the files that match the patterns and git ignores; return each with a hash of its content.
+
+    The patterns are those of the configuration and of the file `.worktreeinclude`, which Claude Code knows, too.
+    """
     if checkout.root is None:
         return {}
     root, target = Path(checkout.root), Path(worktree.path)
-    found = sorted({path for pattern in patterns for path in _matching(root, pattern)})
+    configured = {path for pattern in patterns for path in _matching(root, pattern)}
+    found = sorted(configured | _included(checkout))
     paths = [path for path in found if not os.path.lexists(target / path)]
     if not paths:
         return {}
     done = worktree.git.run("check-ignore", "-z", "--stdin", input=b"\0".join(map(os.fsencode, paths)))
     ignored = set(os.fsdecode(done.stdout).split("\0"))
-    if seen := [path for path in paths if path not in ignored]:
+    if seen := [path for path in paths if path in configured and path not in ignored]:
         raise WrongState(
             f"[worktree] copy: git does not ignore {seen[0]}, so the session could commit it; add it to .gitignore."
         )
-    for path in paths:
+    copied = [path for path in paths if path in ignored]
+    for path in copied:
         _copy(root, target, path)
-    return {path: content_hash(target / path) for path in paths}
+    return {path: content_hash(target / path) for path in copied}
+
+
+def _included(checkout: Checkout) -> set[str]:
+    """Return the files outside of git that match the patterns in `.worktreeinclude`, which git itself reads."""
+    assert checkout.root is not None
+    if not os.path.isfile(os.path.join(checkout.root, _INCLUDE_FILE)):
+        return set()
+    return set(checkout.git.paths("ls-files", "-z", "--others", "--ignored", f"--exclude-from={_INCLUDE_FILE}"))
 
 
 def _matching(root: Path, pattern: str) -> Iterator[str]:

@@ -81,7 +81,7 @@ def create(state_directory: Path, working_dir: str, plan: Plan) -> NewWorktree:
         worktree = worktree._replace(copied=carry.copy_files(checkout, worktree, plan.copy))
         if plan.setup is not None:
             _set_up(worktree, checkout, plan.setup)
-            worktree = _with_prepared(worktree)
+            worktree = _note_prepared(worktree)
         return NewWorktree(worktree, own_dir, left_behind)
 
 
@@ -198,7 +198,7 @@ def _set_up(worktree: Worktree, checkout: Checkout, command: str) -> None:
         raise SetupFailed(command, done.returncode, done.stdout.decode(errors="replace"))
 
 
-def _with_prepared(worktree: Worktree) -> Worktree:
+def _note_prepared(worktree: Worktree) -> Worktree:
     ignored = read_status(worktree.git, ignored=True).ignored
     # Sets the time of the change to now, by the clock of the file system.
     os.utime(worktree.path)

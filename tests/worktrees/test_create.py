@@ -145,6 +145,17 @@ def test_configured_files_are_copied_and_set_up(sandbox: Sandbox, repository: Re
     assert sandbox.show(session_id)["result_content"] == "hush\nhush"
 
 
+def test_files_of_a_worktreeinclude_are_copied_if_git_ignores_them(sandbox: Sandbox, repository: Repository) -> None:
+    repository.write(".worktreeinclude", "# as in .gitignore\n*.secret\n!b.secret\nplain\n")
+    repository.commit("Include")
+    for name in ("a.secret", "sub/c.secret", "b.secret", "plain"):
+        repository.write(name, "x\n")
+    session_id = work(sandbox, "find . -name '*.secret' -o -name plain | sort")
+    assert sandbox.show(session_id)["result_content"].split() == ["./a.secret", "./sub/c.secret"]
+    sandbox.ok("rm", session_id)
+    assert repository.worktrees() == []
+
+
 def test_file_that_git_would_commit_is_not_copied(sandbox: Sandbox, repository: Repository) -> None:
     repository.write("visible", "x")
     sandbox.configure('[worktree]\ncopy = ["visible"]\n')
