@@ -58,7 +58,8 @@ def _show_edits(state: StateDirectory, session_id: str, *, stat: bool, name_only
     edits = load_edits(state, session_id)
     if as_json:
         files = recorded_edits.files(edits)
-        output.print_json({"session_id": session_id, "branch": None, "base": None, "commits": [], "files": files})
+        nothing = dict.fromkeys(("branch", "base", "base_commit", "dirty"))
+        output.print_json({"session_id": session_id, **nothing, "commits": [], "files": files})
         return
     output.print_note("this session has no worktree; these are its recorded edits, without what its commands changed")
     lines = recorded_edits.stat_lines(edits) if stat else recorded_edits.diff_lines(edits)
