@@ -12,10 +12,16 @@ from hldctl.errors import ExitCode
 from hldctl.system import interpreter
 
 _LAUNCH_COMMANDS = ("launch", "continue")
+# Of a container whose command is hldctl.
+_FIRST_PID = 1
 _EXHAUSTION_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def main() -> NoReturn:
+    if os.getpid() == _FIRST_PID:
+        from hldctl.system import first_process
+
+        first_process.fork_command()
     interpreter.reduce_garbage_collection()
     interpreter.limit_interrupts()
     standard_streams.replace_streams()
