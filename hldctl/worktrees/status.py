@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hldctl.worktrees.git import Git
+from hldctl.worktrees.index import copied_index, find_hidden
 from hldctl.worktrees.record import Worktree
 
 _OPTIONS = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
@@ -40,9 +41,17 @@ def read_status(git: Git, *, ignored: bool = False) -> Status:
     return parse_status(git.paths(*status_command(ignored=ignored)))
 
 
+def _full_status(git: Git) -> Status:
+    """Return the status with ignored files, and with changed ones that the index hides."""
+    if hidden := find_hidden(git):
+        with copied_index(git, hidden) as variables:
+            return parse_status(git.paths(*status_command(ignored=True), variables=variables))
+    return read_status(git, ignored=True)
+
+
 def session_status(worktree: Worktree) -> Status:
     """Return the status of a session's worktree, without what was made before the session began."""
-    changed, untracked, ignored = read_status(worktree.git, ignored=True)
+    changed, untracked, ignored = _full_status(worktree.git)
     return Status(changed, untracked, [path for path in ignored if not _was_made_before(worktree, path)])
 
 

@@ -27,6 +27,8 @@ WORK = {
     "file instead of a directory": "rm -r sub; echo PRECIOUS > sub",
     "directory instead of a file": "rm README; mkdir README; echo PRECIOUS > README/x",
     "link": "ln -s PRECIOUS link",
+    "assumed to be unchanged": "git update-index --assume-unchanged README; echo PRECIOUS > README",
+    "skipped in the index": "git update-index --skip-worktree README; echo PRECIOUS > README",
     "hidden by attributes": "echo '* text=auto eol=lf' > .gitattributes; printf 'PRECIOUS\\r\\n' > new",
 }
 """What a session may leave that needs a decision."""
