@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hldctl.worktrees import carry
 from hldctl.worktrees.git import Git
 from hldctl.worktrees.record import Worktree
-from hldctl.worktrees.status import session_status
+from hldctl.worktrees.status import Status, session_status
 
 # Ignored files up to this size are kept without a word; more needs a decision.
 _QUIETLY_KEPT_BYTES = 32 << 20
@@ -105,12 +105,8 @@ def find_contents(worktree: Worktree) -> Contents:
         return Contents(tips=tips, commits=_unreachable(worktree, tips))
     git = worktree.git
     status = session_status(worktree)
-    repositories = [path.rstrip("/") for path in status.untracked if path.endswith("/")]
-    repositories += _submodules(git, worktree)
-    ignored, ignored_bytes = [], 0
-    for path in _expanded(worktree, status.ignored, repositories):
-        ignored.append(path)
-        ignored_bytes += os.lstat(os.path.join(worktree.path, path)).st_size
+    ignored, repositories = _ignored_and_repositories(worktree, status)
+    ignored_bytes = sum(os.lstat(os.path.join(worktree.path, path)).st_size for path in ignored)
     heads = [tip for tip in (git.commit("HEAD"), branch_tip) if tip]
     tips = tuple(dict.fromkeys(heads))
     return Contents(
@@ -124,6 +120,18 @@ def find_contents(worktree: Worktree) -> Contents:
         _unreachable(worktree, tips),
         _former_tips(worktree, tips),
     )
+
+
+def find_repositories(worktree: Worktree, status: Status) -> list[str]:
+    """Return the directories in the worktree that are repositories of their own."""
+    return _ignored_and_repositories(worktree, status)[1]
+
+
+def _ignored_and_repositories(worktree: Worktree, status: Status) -> tuple[list[str], list[str]]:
+    repositories = [path.rstrip("/") for path in status.untracked if path.endswith("/")]
+    repositories += _submodules(worktree.git, worktree)
+    ignored = list(_expanded(worktree, status.ignored, repositories))
+    return ignored, repositories
 
 
 def _changed_copies(worktree: Worktree) -> Iterator[str]:

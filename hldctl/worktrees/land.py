@@ -13,9 +13,9 @@ from typing import NamedTuple
 from hldctl.errors import BadUsage, WrongState
 from hldctl.system import file_lock
 from hldctl.worktrees import remove
-from hldctl.worktrees.contents import find_contents, is_present
+from hldctl.worktrees.contents import find_repositories, is_present
 from hldctl.worktrees.git import Git, GitError, text
-from hldctl.worktrees.index import empty_index
+from hldctl.worktrees.index import copied_index
 from hldctl.worktrees.record import Worktree
 from hldctl.worktrees.status import session_status
 
@@ -44,8 +44,8 @@ class Landing(NamedTuple):
     """How many files of the branch have changed."""
 
 
-def land(worktree: Worktree, method: Method, into: str | None, message: str) -> Landing:
-    """Bring everything in the worktree, committed or not, into a branch.
+def land(worktree: Worktree, method: Method, into: str | None, message: str, *, keep: bool) -> Landing:
+    """Bring everything in the worktree, committed or not, into a branch; `keep` says that the worktree stays after it.
 
     Raise WrongState, and change neither the branch nor the worktree, if that is not possible: conflicts are named.
     """
@@ -58,7 +58,7 @@ def land(worktree: Worktree, method: Method, into: str | None, message: str) -> 
         checkout = _checkout_of(worktree, branch)
         if checkout is not None:
             _require_clean(checkout, branch)
-        source = _source(worktree, message)
+        source = _source(worktree, message, keep=keep)
         commit = _combined(worktree, method, target, source, message, branch)
         _advance(worktree, branch, target, commit, checkout)
         changed = worktree.repository_git.paths("diff", "--name-only", "-z", "--no-renames", target, commit)
@@ -69,14 +69,6 @@ def remove_landed(worktree: Worktree, session_id: str, kept_files: Path) -> str 
     """Remove a worktree that has landed; return the ref that keeps its single commits, if nothing else does."""
     with _alone_in(worktree):
         return remove.remove(worktree, session_id, kept_files, force=True)
-
-
-def require_movable(worktree: Worktree) -> None:
-    """Raise WrongState if the worktree could not be removed after the landing."""
-    if repositories := find_contents(worktree).repositories:
-        raise WrongState(
-            f"{os.path.join(worktree.path, repositories[0])} is another repository, which cannot land; move it away."
-        )
 
 
 @contextlib.contextmanager
@@ -120,24 +112,27 @@ def _require_clean(checkout: Git, branch: str) -> None:
         )
 
 
-def _source(worktree: Worktree, message: str) -> str:
+def _source(worktree: Worktree, message: str, *, keep: bool) -> str:
     """Return a commit of all that is in the worktree: its HEAD, or one after it that has the uncommitted work, too."""
     git = worktree.git
     head = git.commit("HEAD")
     if head is None:
         raise WrongState(f"{worktree.path} has no commit checked out; there is nothing to land.")
-    unmerged = git.paths("diff", "--name-only", "--diff-filter=U", "-z")
-    if unmerged:
-        raise WrongState(
-            f"{worktree.path} is in the middle of a merge; these files have conflicts: {_names(unmerged)}."
-        )
+    if unmerged := git.paths("ls-files", "--unmerged", "-z"):
+        names = list(dict.fromkeys(entry.partition("\t")[2] for entry in unmerged))
+        raise WrongState(f"{worktree.path} is in the middle of a merge; these files have conflicts: {_names(names)}.")
     status = session_status(worktree)
-    if nested := [path for path in status.untracked if path.endswith("/")]:
-        raise WrongState(f"{os.path.join(worktree.path, nested[0])} is another repository, which cannot land.")
+    nested = [path.rstrip("/") for path in status.untracked if path.endswith("/")]
+    # One that git ignores is only in the way of the removal.
+    if repositories := nested if keep else find_repositories(worktree, status):
+        raise WrongState(
+            f"{os.path.join(worktree.path, repositories[0])} is another repository, which cannot land; move it away."
+        )
     if not status.changed and not status.untracked:
         return head
-    with empty_index(git) as variables:
-        git.read("read-tree", "HEAD", variables=variables)
+    # A copy of the index, so that git reads only the files that have changed.
+    with copied_index(git) as variables:
+        git.read("read-tree", "--reset", "HEAD", variables=variables)
         # As the user would do, with the filters that attributes ask for.
         git.read("add", "--all", "--", ".", variables=variables)
         tree = git.read("write-tree", variables=variables)

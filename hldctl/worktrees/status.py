@@ -41,17 +41,17 @@ def read_status(git: Git, *, ignored: bool = False) -> Status:
     return parse_status(git.paths(*status_command(ignored=ignored)))
 
 
-def _full_status(git: Git) -> Status:
-    """Return the status with ignored files, and with changed ones that the index hides."""
+def full_status(git: Git, *, ignored: bool = False) -> Status:
+    """Return the status of a checkout, also of files that its index hides from git."""
     if hidden := find_hidden(git):
         with copied_index(git, hidden) as variables:
-            return parse_status(git.paths(*status_command(ignored=True), variables=variables))
-    return read_status(git, ignored=True)
+            return parse_status(git.paths(*status_command(ignored=ignored), variables=variables))
+    return read_status(git, ignored=ignored)
 
 
 def session_status(worktree: Worktree) -> Status:
     """Return the status of a session's worktree, without what was made before the session began."""
-    changed, untracked, ignored = _full_status(worktree.git)
+    changed, untracked, ignored = full_status(worktree.git, ignored=True)
     return Status(changed, untracked, [path for path in ignored if not _was_made_before(worktree, path)])
 
 

@@ -39,9 +39,7 @@ def land(
         running = [other.id for other in sessions.live_sessions(users)]
     if running:
         raise WrongState(f"{running[0]}: has not ended, and works in {worktree.path}; wait for it, or interrupt it.")
-    if not keep:
-        landing.require_movable(worktree)
-    landed = landing.land(worktree, method, into, message or default_message(session))
+    landed = landing.land(worktree, method, into, message or default_message(session), keep=keep)
     kept_ref = None if keep else landing.remove_landed(worktree, session_id, state.kept / session_id)
     if kept_ref is not None:
         with open_database(state):
