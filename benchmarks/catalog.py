@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import baselines, commands, completing, following, growth, launching, peers, recording, supervising
+from benchmarks import (
+    baselines,
+    commands,
+    completing,
+    following,
+    growth,
+    launching,
+    peers,
+    recording,
+    supervising,
+    worktrees,
+)
 from benchmarks.metric import Metric
 from benchmarks.workspace import Workspace
 
@@ -16,6 +27,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "completing": completing.measure,
     "peers": peers.measure,
     "launching": launching.measure,
+    "worktrees": worktrees.measure,
     "following": following.measure,
     "supervising": supervising.measure,
     "growth": growth.measure,

@@ -64,6 +64,9 @@ GOALS: dict[str, dict[str, tuple[Goal, ...]]] = {
         "launch, beside claude --bg": (ratio(0.7),),
         "launch, beside ls": (ratio(1.6),),
     },
+    "worktrees": {
+        "launch --worktree, 50,000 files": (ratio(1.3),),
+    },
     "completing": {
         "an id on TAB": (ratio(1.1),),
     },

@@ -14,7 +14,7 @@ from hldctl.worktrees.git import text, without_repository
 from hldctl.worktrees.index import Variables, index_with_untracked
 from hldctl.worktrees.preserve import kept_ref
 from hldctl.worktrees.record import Worktree
-from hldctl.worktrees.status import read_status
+from hldctl.worktrees.status import full_status
 
 _COMMIT_FORMAT = "%H%x00%an%x00%aI%x00%s"
 
@@ -67,14 +67,17 @@ def run(comparison: Comparison, options: Sequence[str], start: Callable[[list[st
 def as_object(comparison: Comparison) -> dict[str, Any]:
     """Return the commits and files that differ from the base, for JSON."""
     worktree, end = comparison.worktree, comparison.end
-    files = state.changed_files(worktree) if end is None else state.changed_files_of(worktree, end)
-    status = read_status(worktree.git) if end is None else None
+    if end is None:
+        status = full_status(worktree.git)
+        is_dirty, files = bool(status.changed or status.untracked), state.changed_files(worktree, status)
+    else:
+        is_dirty, files = False, state.changed_files_of(worktree, end)
     return {
         "branch": worktree.branch,
         "base": worktree.base,
         "base_commit": worktree.base_commit,
         "commits": _commits(comparison),
-        "dirty": bool(status and (status.changed or status.untracked)),
+        "dirty": is_dirty,
         "files": [change._asdict() for change in files],
     }
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hldctl.worktrees import carry
 from hldctl.worktrees.git import Git
 from hldctl.worktrees.record import Worktree
-from hldctl.worktrees.status import hidden_changes, read_status
+from hldctl.worktrees.status import Status, full_status
 
 # Ignored files up to this size are kept without a word; more needs a decision.
 _QUIETLY_KEPT_BYTES = 32 << 20
@@ -104,22 +104,13 @@ def find_contents(worktree: Worktree) -> Contents:
         tips = tuple(tip for tip in (branch_tip,) if tip)
         return Contents(tips=tips, commits=_unreachable(worktree, tips))
     git = worktree.git
-    status = read_status(git, ignored=True)
-    repositories = [path.rstrip("/") for path in status.untracked if path.endswith("/")]
-    repositories += _submodules(git, worktree)
-    ignored, ignored_bytes = [], 0
-    prepared = frozenset(worktree.prepared)
-    for path in _expanded(worktree, status.ignored, repositories):
-        details = os.lstat(os.path.join(worktree.path, path))
-        is_older = details.st_ctime_ns <= worktree.prepared_at_ns
-        if path in worktree.copied or (is_older and _is_within(path, prepared)):
-            continue
-        ignored.append(path)
-        ignored_bytes += details.st_size
+    status = full_status(git, ignored=True)
+    ignored, repositories = _ignored_and_repositories(worktree, status)
+    ignored_bytes = sum(os.lstat(os.path.join(worktree.path, path)).st_size for path in ignored)
     heads = [tip for tip in (git.commit("HEAD"), branch_tip) if tip]
     tips = tuple(dict.fromkeys(heads))
     return Contents(
-        tuple(dict.fromkeys((*status.changed, *hidden_changes(git)))),
+        tuple(status.changed),
         tuple(path for path in status.untracked if not path.endswith("/") and path not in worktree.copied),
         tuple(ignored),
         ignored_bytes,
@@ -128,6 +119,28 @@ def find_contents(worktree: Worktree) -> Contents:
         tips,
         _unreachable(worktree, tips),
         _former_tips(worktree, tips),
+    )
+
+
+def find_repositories(worktree: Worktree, status: Status) -> list[str]:
+    """Return the directories in the worktree that are repositories of their own; the status has ignored files."""
+    return _ignored_and_repositories(worktree, status)[1]
+
+
+def _ignored_and_repositories(worktree: Worktree, status: Status) -> tuple[list[str], list[str]]:
+    repositories = [path.rstrip("/") for path in status.untracked if path.endswith("/")]
+    repositories += _submodules(worktree.git, worktree)
+    paths = _expanded(worktree, status.ignored, repositories)
+    prepared = frozenset(worktree.prepared)
+    return [path for path in paths if not _was_made_before(worktree, path, prepared)], repositories
+
+
+def _was_made_before(worktree: Worktree, path: str, prepared: frozenset[str]) -> bool:
+    """Return whether an ignored file was copied, or made by the setup and left as it was."""
+    if path in worktree.copied:
+        return True
+    return _is_within(path, prepared) and (
+        os.lstat(os.path.join(worktree.path, path)).st_ctime_ns <= worktree.prepared_at_ns
     )
 
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from hldctl.errors import BadUsage, WrongState
 from hldctl.system import file_lock
 from hldctl.worktrees import remove
-from hldctl.worktrees.contents import find_contents, is_present
+from hldctl.worktrees.contents import find_repositories, is_present
 from hldctl.worktrees.git import Git, GitError, text
 from hldctl.worktrees.index import copied_index
 from hldctl.worktrees.record import Worktree
-from hldctl.worktrees.status import read_status
+from hldctl.worktrees.status import full_status
 
 # The longest time that other landings in the repository may take.
 _LOCK_SECONDS = 600.0
@@ -46,8 +46,8 @@ class Landing(NamedTuple):
     """A commit of everything in the worktree."""
 
 
-def land(worktree: Worktree, method: Method, into: str | None, message: str) -> Landing:
-    """Bring everything in the worktree, committed or not, into a branch.
+def land(worktree: Worktree, method: Method, into: str | None, message: str, *, keep: bool) -> Landing:
+    """Bring everything in the worktree, committed or not, into a branch; `keep` says that the worktree stays after it.
 
     Raise WrongState, and change neither the branch nor the worktree, if that is not possible: conflicts are named.
     """
@@ -60,7 +60,7 @@ def land(worktree: Worktree, method: Method, into: str | None, message: str) -> 
         checkout = _checkout_of(worktree, branch)
         if checkout is not None:
             _require_clean(checkout, branch)
-        source = _source(worktree, message)
+        source = _source(worktree, message, keep=keep)
         commit = _combined(worktree, method, target, source, message, branch)
         _advance(worktree, branch, target, commit, checkout)
         changed = worktree.repository_git.paths("diff", "--name-only", "-z", "--no-renames", target, commit)
@@ -71,14 +71,6 @@ def remove_landed(worktree: Worktree, session_id: str, kept_files: Path) -> str 
     """Remove a worktree that has landed; return the ref that keeps its single commits, if nothing else does."""
     with _alone_in(worktree):
         return remove.remove(worktree, session_id, kept_files, force=True)
-
-
-def require_movable(worktree: Worktree) -> None:
-    """Raise WrongState if the worktree could not be removed after the landing."""
-    if repositories := find_contents(worktree).repositories:
-        raise WrongState(
-            f"{os.path.join(worktree.path, repositories[0])} is another repository, which cannot land; move it away."
-        )
 
 
 @contextlib.contextmanager
@@ -122,20 +114,22 @@ def _require_clean(checkout: Git, branch: str) -> None:
         )
 
 
-def _source(worktree: Worktree, message: str) -> str:
+def _source(worktree: Worktree, message: str, *, keep: bool) -> str:
     """Return a commit of all that is in the worktree: its HEAD, or one after it that has the uncommitted work, too."""
     git = worktree.git
     head = git.commit("HEAD")
     if head is None:
         raise WrongState(f"{worktree.path} has no commit checked out; there is nothing to land.")
-    unmerged = git.paths("diff", "--name-only", "--diff-filter=U", "-z")
-    if unmerged:
+    if unmerged := git.paths("ls-files", "--unmerged", "-z"):
+        names = list(dict.fromkeys(entry.partition("\t")[2] for entry in unmerged))
+        raise WrongState(f"{worktree.path} is in the middle of a merge; these files have conflicts: {_names(names)}.")
+    status = full_status(git, ignored=not keep)
+    nested = [path.rstrip("/") for path in status.untracked if path.endswith("/")]
+    # One that git ignores is only in the way of the removal.
+    if repositories := nested if keep else find_repositories(worktree, status):
         raise WrongState(
-            f"{worktree.path} is in the middle of a merge; these files have conflicts: {_names(unmerged)}."
+            f"{os.path.join(worktree.path, repositories[0])} is another repository, which cannot land; move it away."
         )
-    status = read_status(git)
-    if nested := [path for path in status.untracked if path.endswith("/")]:
-        raise WrongState(f"{os.path.join(worktree.path, nested[0])} is another repository, which cannot land.")
     if not status.changed and not status.untracked:
         return head
     with copied_index(git) as variables:

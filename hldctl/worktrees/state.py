@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from hldctl.worktrees.contents import is_present
-from hldctl.worktrees.index import index_with_untracked
+from hldctl.worktrees.index import copied_index, index_with_untracked
 from hldctl.worktrees.record import Worktree
-from hldctl.worktrees.status import read_status
+from hldctl.worktrees.status import Status, full_status
 
 _DIFF = ("diff", "--numstat", "-z", "--no-renames", "--no-ext-diff")
 
@@ -25,8 +25,8 @@ def read_state(worktree: Worktree) -> dict[str, Any] | None:
     if not is_present(worktree):
         return None
     git = worktree.git
-    status = read_status(git)
-    changes = changed_files(worktree)
+    status = full_status(git)
+    changes = changed_files(worktree, status)
     return {
         "ahead": int(git.read("rev-list", "--count", f"{worktree.base_commit}..HEAD")),
         "dirty": bool(status.changed or status.untracked),
@@ -36,10 +36,15 @@ def read_state(worktree: Worktree) -> dict[str, Any] | None:
     }
 
 
-def changed_files(worktree: Worktree) -> list[FileChange]:
+def changed_files(worktree: Worktree, status: Status) -> list[FileChange]:
     """Return the files on the disk that differ from the base, untracked ones included."""
-    with index_with_untracked(worktree.git) as variables:
-        return parse_numstat(worktree.git.paths(*_DIFF, worktree.base_commit, variables=variables))
+    git = worktree.git
+    if not status.changed and not status.untracked:
+        # Git need not look at the disk again.
+        return changed_files_of(worktree, git.read("rev-parse", "HEAD"))
+    index = index_with_untracked if status.untracked else copied_index
+    with index(git) as variables:
+        return parse_numstat(git.paths(*_DIFF, worktree.base_commit, variables=variables))
 
 
 def changed_files_of(worktree: Worktree, commit: str) -> list[FileChange]:

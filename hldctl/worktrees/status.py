@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from hldctl.worktrees.git import Git
-from hldctl.worktrees.index import copied_index
+from hldctl.worktrees.index import copied_index, find_hidden
 
 _OPTIONS = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all")
 
@@ -41,20 +40,9 @@ def read_status(git: Git, *, ignored: bool = False) -> Status:
     return parse_status(git.paths(*status_command(ignored=ignored)))
 
 
-def hidden_changes(git: Git) -> list[str]:
-    """Return the changed files that `git status` leaves out since the index marks them so.
-
-    The marks are `--assume-unchanged` and `--skip-worktree` of `git update-index`.
-    """
-    entries = (entry.split(" ", 1) for entry in git.paths("ls-files", "-v", "-z"))
-    marked = [path for tag, path in entries if tag == "S" or tag.islower()]
-    root = git.read("rev-parse", "--show-toplevel")
-    # A sparse checkout marks what is not there.
-    present = [path for path in marked if os.path.lexists(os.path.join(root, path))]
-    if not present:
-        return []
-    with copied_index(git) as variables:
-        paths = b"\0".join(map(os.fsencode, present))
-        for option in ("--no-assume-unchanged", "--no-skip-worktree"):
-            git.read("update-index", option, "-z", "--stdin", input=paths, variables=variables)
-        return git.paths("diff-files", "--name-only", "-z", variables=variables)
+def full_status(git: Git, *, ignored: bool = False) -> Status:
+    """Return the status of a checkout, also of files that its index hides from git."""
+    if hidden := find_hidden(git):
+        with copied_index(git, hidden) as variables:
+            return parse_status(git.paths(*status_command(ignored=ignored), variables=variables))
+    return read_status(git, ignored=ignored)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.helpers.sandbox import Sandbox, eventually
@@ -14,6 +17,8 @@ _IDENTITY = {
     for role in ("AUTHOR", "COMMITTER")
     for part, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))
 }
+
+_IN_MEMORY = Path("/dev/shm")
 
 DOING = """
 import subprocess
@@ -67,6 +72,16 @@ class Repository:
         self.git("commit", "--quiet", "--message", message)
         return self.git("rev-parse", "HEAD")
 
+    def commit_many_files(self, count: int) -> None:
+        """Commit and check out this many empty files, 200 in each directory."""
+        # Without `git add`, which would look at each file.
+        stream = "blob\nmark :1\ndata 0\n"
+        stream += "commit refs/heads/main\ncommitter Ada <ada@example.org> 1700000000 +0000\ndata 4\nMany"
+        stream += "\nfrom refs/heads/main^0\n"
+        stream += "".join(f"M 100644 :1 {many_file(number)}\n" for number in range(count))
+        subprocess.run(["git", "fast-import", "--quiet"], input=stream.encode(), cwd=self.path, check=True)
+        self.git("reset", "--quiet", "--hard", "main")
+
     def branches(self) -> list[str]:
         return self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
 
@@ -96,6 +111,27 @@ class Repository:
             check=True,
         )
         return text.encode() in done.stdout
+
+
+def many_file(number: int) -> str:
+    """Return the path of one of many files."""
+    return f"d{number // 200:03}/f{number % 200:03}"
+
+
+@contextlib.contextmanager
+def room_for_files(count: int, otherwise: Path) -> Iterator[Path]:
+    """Yield an empty directory in which this many files are made and removed quickly: in memory, if it has the room.
+
+    For a minute after many files were deleted, ext4 makes new ones up to twenty times slower.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            room = os.statvfs(_IN_MEMORY)
+            parent = _IN_MEMORY if room.f_favail > 2 * count and room.f_bavail * room.f_bsize > 1 << 30 else otherwise
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="hldctl-", dir=parent))
+        except OSError:
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="hldctl-", dir=otherwise))
+        yield Path(place)
 
 
 def work(sandbox: Sandbox, command: str, *options: str, cwd: Path | None = None) -> str:

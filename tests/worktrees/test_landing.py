@@ -251,3 +251,33 @@ def test_many_landings_at_once_follow_each_other(sandbox: Sandbox, repository: R
     assert sorted(log(repository)[1:]) == [str(n) for n in range(6)]
     assert repository.git("status", "--porcelain") == ""
     assert repository.worktrees() == []
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_files_that_the_index_hides_land(sandbox: Sandbox, repository: Repository, flag: str) -> None:
+    session_id = work(sandbox, f"git update-index {flag} README; echo three > README")
+    assert sandbox.show(session_id)["worktree"]["files"] == 1
+    assert "+three" in sandbox.ok("diff", session_id)
+    sandbox.ok("land", session_id)
+    assert (repository.path / "README").read_text() == "three\n"
+    assert repository.worktrees() == []
+
+
+def test_files_outside_a_sparse_checkout_stay_when_work_lands(sandbox: Sandbox, repository: Repository) -> None:
+    repository.write("other/part", "x\n")
+    repository.commit("Other")
+    repository.git("sparse-checkout", "set", "sub")
+    session_id = work(sandbox, "echo three > sub/part; echo new > sub/new")
+    sandbox.ok("land", session_id)
+    assert repository.git("diff", "--name-only", "main~1", "main").splitlines() == ["sub/new", "sub/part"]
+    assert repository.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("place", ["nested", "build/nested"])
+def test_another_repository_stops_a_landing(sandbox: Sandbox, repository: Repository, place: str) -> None:
+    session_id = work(sandbox, f"echo x > new; git init --quiet {place}; cd {place}; echo y > y; {COMMIT} Y")
+    refused = sandbox.run("land", session_id)
+    assert refused.returncode == 4
+    assert f"{place} is another repository, which cannot land" in refused.stderr
+    assert log(repository) == ["First"]
+    assert (path_of(sandbox, session_id) / place / "y").exists()

@@ -40,9 +40,7 @@ def land(
         running = [other.id for other in sessions.live_sessions(users)]
     if running:
         raise WrongState(f"{running[0]}: has not ended, and works in {worktree.path}; wait for it, or interrupt it.")
-    if not keep:
-        landing.require_movable(worktree)
-    landed = landing.land(worktree, method, into, message or default_message(session))
+    landed = landing.land(worktree, method, into, message or default_message(session), keep=keep)
     # First: a landing that is killed here is repeated, and then removes the worktree.
     record = {"branch": landed.branch, "commit": landed.commit, "source": landed.source}
     _record(state, users, {"landed": record})
