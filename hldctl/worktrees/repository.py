@@ -50,6 +50,8 @@ def find_checkout(directory: str) -> Checkout:
     """Return the repository of a directory; raise BadUsage if it is not in one."""
     if not os.path.isdir(directory):
         raise BadUsage(f"The working directory {directory} does not exist.")
+    if "\n" in directory:
+        raise BadUsage(f"--worktree works in no directory with a line break in its name, such as {directory!r}.")
     git = Git(directory)
     options = ("--path-format=absolute", "--git-common-dir", "--is-bare-repository", "--is-inside-work-tree")
     done = git.run("rev-parse", *options)

@@ -221,6 +221,19 @@ def test_sparse_checkout_works(sandbox: Sandbox, repository: Repository) -> None
     assert sandbox.show(work(sandbox, "cat part; git status --porcelain", "-C", "sub"))["result_content"] == "two"
 
 
+@pytest.mark.parametrize("name", ["two words", "Größe", "-dash", 'it\'s "quoted" $HOME'])
+def test_any_path_works_to_the_end(sandbox: Sandbox, repository: Repository, tmp_path: Path, name: str) -> None:
+    other = Repository(sandbox, tmp_path / name)
+    session_id = work(sandbox, "echo new > new; echo more >> README", "-C", str(other.path))
+    assert "+more" in sandbox.ok("diff", session_id)
+    sandbox.ok("land", session_id)
+    assert (other.path / "new").read_text() == "new\n"
+    kept = work(sandbox, "echo PRECIOUS > new", "-C", str(other.path))
+    sandbox.ok("rm", "--force", kept)
+    assert other.has_text("PRECIOUS")
+    assert (other.worktrees(), other.branches()) == ([], ["main"])
+
+
 def test_worktree_can_be_made_from_a_worktree(sandbox: Sandbox, repository: Repository) -> None:
     first = worktree_of(sandbox, work(sandbox, "echo more > README; git commit --quiet --all --message More"))
     second = sandbox.show(work(sandbox, "cat README", cwd=first))
@@ -235,6 +248,7 @@ REFUSED = {
     "taken branch": (["--worktree=taken"], 4, "The branch hldctl/taken exists already"),
     "absent directory": (["-C", "build"], 2, "build is not a directory in main"),
     "create": (["--create-dir", "-C", "x"], 2, "--create-dir and --worktree cannot be combined"),
+    "line break": (["-C", "line\nbreak"], 2, "a line break in its name"),
     "git directory": (["-C", ".git"], 2, "is inside the git directory"),
     "two worktrees": (["--", "-w"], 2, "leave one of them out"),
     "changes of another commit": (["--with-changes", "--base", "older"], 2, "leave --base out"),
@@ -247,6 +261,7 @@ def test_impossible_worktree_is_refused_and_leaves_nothing(
 ) -> None:
     options, code, message = REFUSED[case]
     (tmp_path / "outside").mkdir()
+    (repository.path / "line\nbreak").mkdir()
     repository.git("tag", "older")
     repository.write("README", "second\n")
     repository.commit("Second")
