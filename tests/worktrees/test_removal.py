@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.deadly_git import deadly_git
 from tests.helpers.git_repository import Repository, is_on_disk, work
 from tests.helpers.sandbox import Completed, Sandbox, eventually
 
@@ -235,20 +236,6 @@ def test_full_disk_removes_nothing(sandbox: Sandbox, repository: Repository) -> 
     assert repository.has_text("PRECIOUS")
 
 
-GIT_THAT_DIES = """#!/bin/sh
-# Kill the command that runs git when it reaches its Nth change, before or after the change.
-case " $* " in
-*" update-ref "*|*" worktree remove "*|*" write-tree "*|*" commit-tree "*|*" hash-object "*)
-    count=$(($(cat "$COUNT_FILE" 2>/dev/null || echo 0) + 1)); echo $count > "$COUNT_FILE"
-    if [ $count = $KILL_AT ] && [ $WHEN = before ]; then kill -9 $PPID; exit 1; fi
-    "$REAL_GIT" "$@"; code=$?
-    if [ $count = $KILL_AT ]; then kill -9 $PPID; fi
-    exit $code;;
-esac
-exec "$REAL_GIT" "$@"
-"""
-
-
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", range(1, 8))
 def test_removal_that_is_killed_loses_nothing(
@@ -258,13 +245,7 @@ def test_removal_that_is_killed_loses_nothing(
         sandbox, f"echo PRECIOUS-1 > new; {COMMIT}; echo PRECIOUS-2 > README; git add README; echo PRECIOUS-3 > README"
     )
     places = [repository.path, path_of(sandbox, session_id)]
-    real_git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "git"
-    program.write_text(GIT_THAT_DIES)
-    program.chmod(0o755)
-    deadly = {"PATH": f"{tmp_path}/bin:{sandbox.environment['PATH']}", "REAL_GIT": real_git, "WHEN": when}
-    deadly |= {"COUNT_FILE": str(tmp_path / "count"), "KILL_AT": str(step)}
+    deadly = deadly_git(sandbox, tmp_path, step, when)
     killed = sandbox.run("rm", "--force", session_id, environment=deadly)
     assert killed.returncode == -9
     for content in ("PRECIOUS-1", "PRECIOUS-2", "PRECIOUS-3"):
