@@ -134,7 +134,7 @@ def _source(worktree: Worktree, message: str, *, keep: bool) -> str:
     with copied_index(git) as variables:
         git.read("read-tree", "--reset", "HEAD", variables=variables)
         # As the user would do, with the filters that attributes ask for.
-        git.read("add", "--all", "--", ".", variables=variables)
+        git.read("add", "--all", "--sparse", "--", ".", variables=variables)
         tree = git.read("write-tree", variables=variables)
     if tree == git.read("rev-parse", f"{head}^{{tree}}"):
         return head

@@ -197,13 +197,16 @@ def test_files_that_the_index_hides_land(sandbox: Sandbox, repository: Repositor
     assert repository.worktrees() == []
 
 
-def test_files_outside_a_sparse_checkout_stay_when_work_lands(sandbox: Sandbox, repository: Repository) -> None:
+def test_work_inside_and_outside_a_sparse_checkout_lands(sandbox: Sandbox, repository: Repository) -> None:
     repository.write("other/part", "x\n")
+    repository.write("other/rest", "x\n")
     repository.commit("Other")
     repository.git("sparse-checkout", "set", "sub")
-    session_id = work(sandbox, "echo three > sub/part; echo new > sub/new")
+    session_id = work(sandbox, "mkdir other; for name in part new; do echo three | tee sub/$name > other/$name; done")
+    assert sandbox.show(session_id)["worktree"]["files"] == 4
     sandbox.ok("land", session_id)
-    assert repository.git("diff", "--name-only", "main~1", "main").splitlines() == ["sub/new", "sub/part"]
+    changed = repository.git("diff", "--name-only", "main~1", "main").splitlines()
+    assert changed == ["other/new", "other/part", "sub/new", "sub/part"]
     assert repository.git("status", "--porcelain") == ""
 
 
