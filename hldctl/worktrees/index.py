@@ -31,7 +31,7 @@ def empty_index() -> Iterator[Variables]:
 def index_with_untracked(git: Git) -> Iterator[Variables]:
     """Yield the variables for a copy of the index in which untracked files count as new, without their content."""
     with copied_index(git) as variables:
-        git.read("add", "--intent-to-add", "--", ".", variables=variables)
+        git.read("add", "--intent-to-add", "--sparse", "--", ".", variables=variables)
         yield variables
 
 

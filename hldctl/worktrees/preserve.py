@@ -11,8 +11,8 @@ from pathlib import Path
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE
 from hldctl.worktrees.contents import Contents
-from hldctl.worktrees.git import Git
-from hldctl.worktrees.index import Variables, empty_index
+from hldctl.worktrees.git import Git, text
+from hldctl.worktrees.index import Variables, copied_index, empty_index
 from hldctl.worktrees.record import Worktree
 
 _IDENTITY = {
@@ -74,7 +74,7 @@ def _commit(worktree: Worktree, contents: Contents, former: str | None) -> str:
     git = worktree.git if files else worktree.repository_git
     base_tree = git.read("rev-parse", f"{head}^{{tree}}") if head else None
     tree = _tree(git, base_tree, _entries(worktree, files)) if files or base_tree is None else base_tree
-    staged = _tree(git, None, _staged(git)) if contents.changed else tree
+    staged = _staged_tree(git) if contents.changed else tree
     if staged not in (tree, base_tree):
         # What was staged, and is different on the disk by now.
         tips.append(_new_commit(git, staged, tips[:1], "Staged"))
@@ -104,6 +104,13 @@ def _write_tree(git: Git, entries: Iterable[bytes], variables: Variables) -> str
         *("update-index", "--add", "--replace", "-z", "--index-info"), input=b"\0".join(entries), variables=variables
     )
     return git.read(*_DURABLE, "write-tree", variables=variables)
+
+
+def _staged_tree(git: Git) -> str:
+    with copied_index(git, hidden=()) as variables:
+        done = git.run(*_DURABLE, "write-tree", variables=variables)
+    # Git writes no tree of an index with conflicts.
+    return text(done.stdout).strip() if done.returncode == 0 else _tree(git, None, _staged(git))
 
 
 def _staged(git: Git) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -263,13 +264,16 @@ def test_files_that_the_index_hides_land(sandbox: Sandbox, repository: Repositor
     assert repository.worktrees() == []
 
 
-def test_files_outside_a_sparse_checkout_stay_when_work_lands(sandbox: Sandbox, repository: Repository) -> None:
+def test_work_inside_and_outside_a_sparse_checkout_lands(sandbox: Sandbox, repository: Repository) -> None:
     repository.write("other/part", "x\n")
+    repository.write("other/rest", "x\n")
     repository.commit("Other")
     repository.git("sparse-checkout", "set", "sub")
-    session_id = work(sandbox, "echo three > sub/part; echo new > sub/new")
+    session_id = work(sandbox, "mkdir other; for name in part new; do echo three | tee sub/$name > other/$name; done")
+    assert sandbox.show(session_id)["worktree"]["files"] == 4
     sandbox.ok("land", session_id)
-    assert repository.git("diff", "--name-only", "main~1", "main").splitlines() == ["sub/new", "sub/part"]
+    changed = repository.git("diff", "--name-only", "main~1", "main").splitlines()
+    assert changed == ["other/new", "other/part", "sub/new", "sub/part"]
     assert repository.git("status", "--porcelain") == ""
 
 
@@ -281,3 +285,15 @@ def test_another_repository_stops_a_landing(sandbox: Sandbox, repository: Reposi
     assert f"{place} is another repository, which cannot land" in refused.stderr
     assert log(repository) == ["First"]
     assert (path_of(sandbox, session_id) / place / "y").exists()
+
+
+def test_full_disk_changes_nothing(sandbox: Sandbox, repository: Repository) -> None:
+    session_id = work(sandbox, "head -c 3000000 /dev/urandom > big; echo more >> README")
+    before = repository.fingerprint(), repository.git("for-each-ref")
+    # A limit on the size of files acts as a disk without room: the object cannot be written.
+    limited = ["/bin/sh", "-c", 'ulimit -f 2000; exec "$@"', "sh", sys.executable, "-m", "hldctl", "land", session_id]
+    assert subprocess.run(limited, env=sandbox.environment, capture_output=True, check=False).returncode != 0
+    assert (repository.fingerprint(), repository.git("for-each-ref")) == before
+    sandbox.ok("land", session_id)
+    assert (repository.path / "big").stat().st_size == 3_000_000
+    assert (repository.path / "README").read_text() == "one\nmore\n"
