@@ -30,8 +30,9 @@ _SIGPIPE_EXIT_CODE = 141
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.5, 30.0
 # Arguments of a process are public, and limited to 128 KiB each.
 _MAX_ARGUMENT = 32_000
-# The end of everything that a command may have set: the alternate screen, a hidden cursor, no wrapping.
-_RESET = b"\x1b[?1049l\x1b[?25h\x1b[?7h\x1b[0m\r\n"
+# The end of what a command may have set: a hidden cursor, no wrapping, colours; and the alternate screen.
+_RESET = b"\x1b[?25h\x1b[?7h\x1b[0m\r\n"
+_ALTERNATE_SCREEN, _MAIN_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
 class _Ended(NamedTuple):
@@ -77,8 +78,8 @@ class _Client:
         self._request = Request(
             words,
             sent_files,
-            None if self._has_terminal and not sent_files else files.read_standard_input(line),
-            files.terminal_variables(),
+            files.read_standard_input(line) or None,
+            files.sent_variables(),
             is_attended(),
             self._conduct.ends_with_link,
             self._conduct.is_resumable,
@@ -86,6 +87,7 @@ class _Client:
         self._ssh = ssh.Ssh(host, asks=is_attended())
         self._signals = Signals()
         self._is_lost = False
+        self._is_on_alternate_screen = False
 
     def run(self) -> int:
         if self._conduct.keeps_exit_code:
@@ -119,7 +121,7 @@ class _Client:
 
     def _run_once(self, log: Path, asked: Request) -> _Ended:
         splitter = OutputSplitter(
-            self._write,
+            self._write_data,
             _write_noise,
             has_marks=asked.is_resumable,
             # A terminal shows lines that are redrawn, without a mark after each.
@@ -147,6 +149,12 @@ class _Client:
         if code != ssh.FAILURE:
             splitter.finish()
         return _Ended(code, splitter.is_started, splitter.position, ssh.reason(log))
+
+    def _write_data(self, data: bytes) -> None:
+        switch = max(data.rfind(_ALTERNATE_SCREEN), data.rfind(_MAIN_SCREEN))
+        if switch >= 0:
+            self._is_on_alternate_screen = data.startswith(_ALTERNATE_SCREEN, switch)
+        self._write(data)
 
     @property
     def _is_raw(self) -> bool:
@@ -187,7 +195,7 @@ class _Client:
         if not was_started and (self._conduct.is_reader or ssh.is_before_command(ended.reason)):
             raise UnfitEnvironment(f"{self._host} cannot be reached by ssh{_because(ended.reason)}.")
         if ended.is_started and self._has_terminal:
-            _write(_RESET)
+            self._write((_MAIN_SCREEN if self._is_on_alternate_screen else b"") + _RESET)
         lost = f"The connection to {self._host} was lost{_because(ended.reason)}"
         if not self._conduct.is_resumable or ssh.is_refusal(ended.reason):
             raise UnfitEnvironment(f"{lost}; {_advice(self._conduct, self._host)}")

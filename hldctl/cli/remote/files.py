@@ -95,7 +95,10 @@ def _variable(name: str, environment: Mapping[str, str]) -> str:
     return environment[name]
 
 
-def terminal_variables() -> dict[str, str]:
-    """Return the variables that say how output shall look."""
-    names = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+def sent_variables() -> dict[str, str]:
+    """Return the variables that say how output shall look, and from within which session the command is run.
+
+    A session must not get rights by the detour over another machine, or over this one.
+    """
+    names = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "HLDCTL_SESSION_ID")
     return {name: os.environ[name] for name in names if name in os.environ}

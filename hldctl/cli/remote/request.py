@@ -25,7 +25,7 @@ class Request(NamedTuple):
     standard_input: bytes | None = None
     """None for no input."""
     environment: Mapping[str, str] = {}
-    """Variables that describe the terminal."""
+    """Variables of the machine where the command was typed."""
     is_attended: bool = False
     """True if a person is at the terminal where the command was typed."""
     ends_with_link: bool = False
