@@ -1,4 +1,4 @@
-"""Another machine: a second home and state directory behind a real sshd on loopback."""
+"""Another machine: a second home and state directory, reached through a real sshd on loopback."""
 
 from __future__ import annotations
 

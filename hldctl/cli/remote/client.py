@@ -78,6 +78,7 @@ class _Client:
         self._request = Request(
             words,
             sent_files,
+            host,
             files.read_standard_input(line) or None,
             files.sent_variables(),
             is_attended(),
@@ -161,9 +162,9 @@ class _Client:
         return self._line.has("--raw")
 
     def _as_argument(self, data: bytes, log: Path) -> str | _Ended:
-        """Return what names the request on a command line; store it there first if it is secret or long."""
-        is_public = self._request.words == self._line.words and not self._request.files
-        if is_public and self._request.standard_input is None and len(data) <= _MAX_ARGUMENT:
+        """Return what names the request on a command line; store it there first if it is private or long."""
+        # Other commands may have a query, or variables.
+        if self._conduct.is_reader and len(data) <= _MAX_ARGUMENT:
             return data.decode()
         stored = bytearray()
         splitter = OutputSplitter(stored.extend, stored.extend, has_marks=False, holds=False)

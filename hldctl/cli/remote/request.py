@@ -22,6 +22,8 @@ class Request(NamedTuple):
     words: list[str]
     """The command line. A word that names a file of the request is FILE_WORD with its number."""
     files: Sequence[bytes] = ()
+    host: str = ""
+    """What the machine that runs the command is called where it was typed."""
     standard_input: bytes | None = None
     """None for no input."""
     environment: Mapping[str, str] = {}

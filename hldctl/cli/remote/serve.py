@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hldctl import __version__
-from hldctl.cli import resumption, standard_streams
+from hldctl.cli import output, resumption, standard_streams
+from hldctl.cli.completion.parser import load_commands
 from hldctl.cli.host_option import VARIABLE
 from hldctl.cli.remote.request import FILE_WORD, IN_FILE, ON_STANDARD_INPUT, Request, decode
 from hldctl.errors import ExitCode, UnfitEnvironment
@@ -39,6 +40,8 @@ def receive(argument: str) -> Request:
     os.environ.pop(VARIABLE, None)
     os.environ.update(request.environment)
     standard_streams.declare_attended(request.is_attended)
+    if request.host:
+        output.name_host(request.host, load_commands().commands)
     if request.is_resumable:
         resumption.enable(sys.stdout, request.position)
     return request._replace(words=[_resolved(word, request.files) for word in request.words])

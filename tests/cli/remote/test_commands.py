@@ -61,9 +61,16 @@ def test_exit_code_and_message_are_those_of_the_command(build: OtherMachine) -> 
     done = build.here.run("-H", "build", "show", "missing")
     assert (done.returncode, done.stderr) == (
         3,
-        "hldctl: No session 'missing'; `hldctl ls --all` lists all sessions.\n",
+        "hldctl: No session 'missing'; `hldctl -H build ls --all` lists all sessions.\n",
     )
     assert build.here.run("-H", "build", "ls", "--bogus").returncode == 2
+
+
+def test_messages_name_commands_with_the_machine(build: OtherMachine) -> None:
+    seed_sessions(build.there.state.root, 1, 1)
+    done = build.here.run("-H", "build", "send", "last", "More.")
+    assert done.returncode == 4
+    assert "hldctl -H build continue" in done.stderr
 
 
 def test_variables_and_settings_come_from_here(build: OtherMachine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import termios
+from pathlib import Path
 
 from tests.helpers.other_machine import OtherMachine
 from tests.helpers.sandbox import eventually
@@ -117,3 +118,17 @@ def test_query_that_is_too_long_for_a_command_line_reaches_a_terminal(build: Oth
         assert terminal.wait_for_exit()[0] == 0
     (session,) = json.loads(build.there.ok("ls", "--json"))
     assert session["query"].endswith("long end")
+
+
+def test_query_at_a_terminal_is_not_in_the_list_of_processes(build: OtherMachine) -> None:
+    (build.here.work / "script.txt").write_text(_GATED)
+    options = ("--rehearse", "script.txt", "-C", str(build.there.work), "--dangerously-skip-permissions")
+    with Terminal(build.here, "launch", "-H", "build", "go", "--follow", *options) as terminal:
+        terminal.wait_for_screen("One.")
+        (reader,) = build.readers()
+        stored = reader.cmdline()[-1]
+        assert stored.startswith("@")
+        assert not Path(stored[1:]).exists()
+        terminal.enter("\x03")
+        assert terminal.wait_for_exit()[0] == 130
+    assert json.loads(build.there.ok("ls", "--json"))[0]["status"] == "interrupted"
