@@ -7,6 +7,7 @@ are never repeated: nobody can know whether they were carried out.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -53,7 +54,25 @@ def run(line: CommandLine) -> int:
     assert line.host is not None
     if line.path == ("export",) and (path := line.value(files.OUTPUT_OPTION)) is not None:
         return _export_to_file(line, path)
-    return _Client(line, line.host, _write).run()
+    client = _Client(line, line.host, _write)
+    try:
+        code = client.run()
+    except OSError as error:
+        if error is not standard_streams.write_error():
+            raise
+        code = ExitCode.DONE
+    failure = standard_streams.flush()
+    return code if failure is None or code != ExitCode.DONE else _unwritable(failure)
+
+
+def _unwritable(failure: OSError) -> int:
+    """Return the exit code of a command whose output could not be written, as on this machine."""
+    if failure.errno == errno.EPIPE:
+        return _SIGPIPE_EXIT_CODE
+    if standard_streams.are_write_errors_tolerated():
+        return ExitCode.UNWRITABLE
+    output.print_write_error(failure)
+    return ExitCode.ENVIRONMENT
 
 
 def _write(data: bytes) -> None:

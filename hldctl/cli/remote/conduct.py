@@ -40,7 +40,7 @@ def conduct(line: CommandLine) -> Conduct:
         is_resumable=resumable,
         is_attached=attached,
         ends_with_link=resumable or attached or command == "send" or line.has("--watch"),
-        keeps_exit_code=command in (*_ATTACHED, "wait"),
+        keeps_exit_code=command == "wait" or (command in _ATTACHED and (line.has("--wait") or not follows)),
     )
 
 

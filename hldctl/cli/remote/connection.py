@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from hldctl.cli.remote import ssh
@@ -28,6 +29,7 @@ class Signals:
         self.reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         self.last: signal.Signals | None = None
+        self._is_unread = False
 
     @contextmanager
     def caught(self) -> Iterator[Signals]:
@@ -35,7 +37,7 @@ class Signals:
         wakeup = signal.set_wakeup_fd(self._writer)
         for number in _SIGNALS:
             if former[number] != signal.SIG_IGN:
-                signal.signal(number, lambda number, frame: None)
+                signal.signal(number, self._arrive)
         try:
             yield self
         finally:
@@ -43,8 +45,15 @@ class Signals:
             for number, handler in former.items():
                 signal.signal(number, handler)
 
+    def _arrive(self, number: int, frame: FrameType | None) -> None:
+        # The reader of the output may be stuck, and with it this process.
+        if self._is_unread:
+            raise KeyboardInterrupt
+        self._is_unread = True
+
     def read(self) -> bytes:
         """Return the numbers that have arrived, and remember the last."""
+        self._is_unread = False
         numbers = bytes(number for number in os.read(self.reader, 64) if number in _SIGNALS)
         if numbers:
             self.last = signal.Signals(numbers[-1])

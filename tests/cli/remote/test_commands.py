@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from hldctl.cli.remote import ssh
 from tests.helpers.other_machine import OtherMachine
 from tests.helpers.sandbox import Sandbox, eventually
 from tests.helpers.seed_database import seed_sessions
@@ -194,3 +197,34 @@ def test_arguments_after_dashes_are_those_of_the_command(build: OtherMachine) ->
     session_id = launch(build, "--title", "-H", "--", "-H nowhere", "--verbose")
     session = build.there.show(session_id)
     assert (session["query"], session["title"]) == ("-H nowhere", "-H")
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "fish", "zsh"])
+def test_every_login_shell_runs_the_script(build: OtherMachine, shell: str) -> None:
+    if (program := shutil.which(shell)) is None:
+        pytest.skip(f"needs {shell}")
+    environment = {"HOME": str(build.there.home), "PATH": f"{build.bin}:/usr/bin:/bin"}
+    command = [program, "-c", ssh.run_script("--version")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, build.here.ok("--version"))
+
+
+def test_reader_that_leaves_ends_the_command(build: OtherMachine) -> None:
+    seed_sessions(build.there.state.root, 1, 2000)
+    with build.here.popen("-H", "build", "tail", "last") as reading:
+        assert reading.stdout is not None
+        reading.stdout.readline()
+        reading.stdout.close()
+        assert reading.wait(30) == 141
+        assert reading.stderr is not None
+        assert reading.stderr.read() == ""
+    eventually(lambda: not build.readers(), "the command there to exit")
+
+
+def test_output_that_cannot_be_written_does_not_hide_a_launch(build: OtherMachine) -> None:
+    write(build.here, "script.txt", _SAY)
+    with open("/dev/full", "wb") as full:
+        options = ("go", "--rehearse", "script.txt", "-C", build.there.work)
+        launching = build.here.popen("-H", "build", "launch", *options, stdout=full)
+    assert launching.wait(30) == 6
+    assert len(build.there.ok("ls", "-q").split()) == 1
