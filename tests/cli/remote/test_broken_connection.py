@@ -183,3 +183,20 @@ def test_ctrl_c_interrupts_a_session_that_is_waited_for(build: OtherMachine) -> 
     assert follower.process.wait(TIMEOUT_SECONDS) == 130
     (session,) = json.loads(build.there.ok("ls", "--json"))
     assert session["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("command", [["launch", "go"], ["interrupt", "last"]], ids=lambda command: command[0])
+def test_outcome_that_is_unknown_is_said_and_the_command_not_repeated(build: OtherMachine, command: list[str]) -> None:
+    calls = build.there.root / "calls"
+    # The real one is too fast to be cut while it works.
+    greeting = r"""printf '\000{"hldctl": "0.1.0"}\n'"""
+    build.install(f"echo called >>{calls}; {greeting}; exec sleep 60")
+    follower = Follower(build, *command)
+    eventually(calls.exists, "the command to run there")
+    build.cut_connections()
+    assert follower.process.wait(TIMEOUT_SECONDS) == 5
+    assert follower.errors.read_text() == (
+        "hldctl: The connection to build was lost; whether the command was carried out is unknown, so look first: "
+        "hldctl -H build ls\n"
+    )
+    assert calls.read_text() == "called\n"

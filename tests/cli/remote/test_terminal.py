@@ -132,3 +132,25 @@ def test_query_at_a_terminal_is_not_in_the_list_of_processes(build: OtherMachine
         terminal.enter("\x03")
         assert terminal.wait_for_exit()[0] == 130
     assert json.loads(build.there.ok("ls", "--json"))[0]["status"] == "interrupted"
+
+
+def test_unknown_host_key_is_asked_about(build: OtherMachine) -> None:
+    seed_sessions(build.there.state.root, 1, 1)
+    (build.directory / "known").write_text("")
+    with Terminal(build.here, "ls", "-q", "-H", "build") as terminal:
+        terminal.wait_for_output("continue connecting")
+        terminal.enter("yes\n")
+        code, output = terminal.wait_for_exit()
+    assert code == 0
+    assert build.there.ok("ls", "-q").strip() in output
+    assert "build" in (build.directory / "known").read_text()
+
+
+def test_ctrl_c_at_a_question_of_ssh_stops_the_command(build: OtherMachine) -> None:
+    (build.directory / "known").write_text("")
+    with Terminal(build.here, "launch", "x", "-H", "build") as terminal:
+        terminal.wait_for_output("continue connecting")
+        terminal.enter("\x03")
+        assert terminal.wait_for_exit()[0] == 130
+        assert terminal.modes()[3] & termios.ECHO
+    assert build.there.ok("ls", "-q") == ""
