@@ -119,6 +119,10 @@ class _Client:
                 ended = self._connect(log, position)
                 position = ended.position
                 if self._signals.last is not None and (ended.is_broken or not ended.is_started):
+                    if ended.is_started and not self._conduct.is_reader:
+                        output.print_note(
+                            f"stopped before {self._host} had answered; {_advice(self._conduct, self._host)}"
+                        )
                     break
                 if not ended.is_broken and ended.is_started:
                     return ended.code

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import signal
 
+import psutil
 import pytest
 
 from tests.helpers.other_machine import OtherMachine
-from tests.helpers.sandbox import TIMEOUT_SECONDS, eventually
+from tests.helpers.sandbox import TIMEOUT_SECONDS, eventually, wait_until_asleep
 
 _AGAIN = "hldctl: connected to build again\n"
 _STEPS = 3
@@ -200,3 +201,18 @@ def test_outcome_that_is_unknown_is_said_and_the_command_not_repeated(build: Oth
         "hldctl -H build ls\n"
     )
     assert calls.read_text() == "called\n"
+
+
+def test_second_ctrl_c_stops_a_command_whose_machine_does_not_answer(build: OtherMachine) -> None:
+    (build.here.work / "script.txt").write_text(_SCRIPT)
+    options = ("--rehearse", "script.txt", "-C", str(build.there.work), "--dangerously-skip-permissions", "--wait")
+    follower = Follower(build, "launch", "go", *options)
+    eventually(lambda: "hldctl: session " in follower.errors.read_text(), "the launch")
+    for process in build.connections():
+        process.suspend()
+    follower.process.send_signal(signal.SIGINT)
+    # It has passed the first one on, to a machine that does not notice.
+    wait_until_asleep(psutil.Process(follower.process.pid))
+    follower.process.send_signal(signal.SIGINT)
+    assert follower.process.wait(TIMEOUT_SECONDS) == 130
+    assert "stopped before build had answered; a session that was launched continues" in follower.errors.read_text()
