@@ -7,7 +7,6 @@ import json
 import re
 from typing import Any
 
-import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from hldctl.cli import app
@@ -35,6 +34,7 @@ _OPTIONS: dict[str, Takes] = {
     "--group": Kind.GROUP,
     "--profile": Kind.PROFILE,
     "--tool": Kind.TOOL,
+    "--host": Kind.HOST,
     "--base": Kind.REF,
     "--into": Kind.REF,
     **{option.all_flags[0]: list(option.suggestions) for option in OPTIONS.values() if option.suggestions},
@@ -63,7 +63,7 @@ _METAVARS: dict[str, Takes | dict[str, Takes]] = {
 
 def render_table() -> str:
     commands = {name: _command(name, app.load_command(name)) for name in app.COMMANDS}
-    return _row("hldctl", typer.main.get_command(app.app), commands) + "\n"
+    return _row("hldctl", app.root_command(), commands) + "\n"
 
 
 def summary(help: str | None) -> str:

@@ -110,7 +110,7 @@ def _pages_below(root: Path) -> set[str]:
 
 
 def main_page() -> str:
-    context = make_context(typer.main.get_command(app.app), "hldctl")
+    context = make_context(app.root_command(), "hldctl")
     return _page(
         "hldctl",
         {

@@ -32,7 +32,7 @@ _GENERATED_NOTE = "<!-- Written by scripts/generate.py; change the help texts in
 
 
 def commands() -> str:
-    root = make_context(typer.main.get_command(app.app), "hldctl")
+    root = make_context(app.root_command(), "hldctl")
     return _page(
         "# Commands",
         "The same as `hldctl COMMAND --help`, which also explains the values that a command takes:",

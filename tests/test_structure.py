@@ -32,9 +32,21 @@ LAYERS = [
 ]
 """From the lowest up. claude and store do not import each other."""
 CLI_LAYERS = [
-    *("standard_streams", "output", "params", "help_text", "click_classes", "synonyms", "mistakes", "damaged_database"),
+    *(
+        "host_option",
+        "standard_streams",
+        "output",
+        "piped_text",
+        "resumption",
+        "params",
+        "help_text",
+        "click_classes",
+        "synonyms",
+        "mistakes",
+        "damaged_database",
+    ),
     *("terminal", "launch_params", "launch_options", "render", "export", "views", "completion", "commands", "app"),
-    "main",
+    *("remote", "main"),
 ]
 MAX_MODULES = 26
 """Modules in one folder."""

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from hldctl import __version__
-from hldctl.cli import click_classes, output, standard_streams
+from hldctl.cli import click_classes, host_option, output, standard_streams
 from hldctl.errors import ExitCode, HldctlError
 
 COMMANDS = {
@@ -93,7 +93,7 @@ def load_command(name: str) -> Any:
             loaded.command(subcommand, cls=click_classes.Command)(function)
     else:
         loaded.command(name, cls=getattr(module, "COMMAND_CLASS", click_classes.Command))(module.command)
-    return typer.main.get_command(loaded)
+    return host_option.add_to(typer.main.get_command(loaded))
 
 
 app = typer.Typer(
@@ -210,7 +210,7 @@ def _run(arguments: list[str], umask: int) -> int:
 
     try:
         given = _replace_help_words(arguments)
-        return int(app(args=given, prog_name="hldctl", obj={"umask": umask}, standalone_mode=False) or 0)
+        return int(root_command()(args=given, prog_name="hldctl", obj={"umask": umask}, standalone_mode=False) or 0)
     except SystemExit:
         # On EPIPE typer exits with 1, which would mean that a session failed.
         return _SIGPIPE_EXIT_CODE
@@ -228,6 +228,11 @@ def _run(arguments: list[str], umask: int) -> int:
         return error.exit_code
     except typer.Abort:
         return ExitCode.INTERRUPTED
+
+
+def root_command() -> Any:
+    """Return `hldctl` as a command that can be run or described."""
+    return host_option.add_to(typer.main.get_command(app))
 
 
 def _replace_help_words(arguments: list[str]) -> list[str]:

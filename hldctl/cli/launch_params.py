@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import piped_text
 from hldctl.errors import BadUsage
-from hldctl.system.piped_input import PATIENCE_SECONDS, read_piped_input
 
 Query = Annotated[
     str | None,
@@ -19,11 +17,6 @@ Query = Annotated[
         help="What Claude Code should do; piped input is added to it. `-` or nothing reads standard input.",
     ),
 ]
-
-
-def is_attended() -> bool:
-    """Return whether any standard stream is a terminal: the query may come from a pipe, the id go into a variable."""
-    return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def query_and_rest(
@@ -48,27 +41,17 @@ def read_text(text: str | None, file: Path | None, what: str, option: str, *, qu
         if text is not None:
             raise BadUsage(f"Give the {what} either as an argument or with {option}, not both.")
         return _with_piped_input(_read_file(file, option), what, quiet=quiet)
-    if text is None and sys.stdin is not None and sys.stdin.isatty():
-        raise BadUsage(f"A {what} is missing; give it as an argument, with {option}, or on standard input.")
+    if text is None:
+        piped_text.require_input(what, option)
     if text is None or text == "-":
-        return _read_standard_input(what, option)
+        return piped_text.all_bytes(what, option).decode("utf-8", "replace")
     return _with_piped_input(text, what, quiet=quiet)
 
 
 def _with_piped_input(first: str, what: str, *, quiet: bool) -> str:
     """Return a text with standard input on the lines after it, as `claude -p` does, if that is meant for it."""
-    piped = read_piped_input()
-    if piped.is_missing and not quiet:
-        output.print_note(
-            f"nothing has arrived on standard input within {PATIENCE_SECONDS:.0f} s; the {what} is used "
-            'without it; add the output of a slow program with "… $(program)"'
-        )
-    text = piped.data.decode("utf-8", "replace")
-    if not text.strip():
-        return first
-    if not piped.is_certain and not quiet:
-        output.print_note(f"{len(piped.data)} bytes of standard input were added to the {what}")
-    return f"{first}\n{text}"
+    text = piped_text.piped_bytes(what, quiet=quiet).decode("utf-8", "replace")
+    return f"{first}\n{text}" if text.strip() else first
 
 
 def _read_file(file: Path, option: str) -> str:
@@ -77,9 +60,3 @@ def _read_file(file: Path, option: str) -> str:
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadUsage(f"{option} {file} cannot be read: {reason}.") from None
-
-
-def _read_standard_input(what: str, option: str) -> str:
-    if sys.stdin is None:
-        raise BadUsage(f"A {what} is missing, and standard input is closed; give it as an argument or with {option}.")
-    return sys.stdin.buffer.read().decode("utf-8", "replace")

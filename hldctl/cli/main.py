@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
-from hldctl.cli import standard_streams
-from hldctl.errors import ExitCode
+from hldctl.cli import host_option, standard_streams
+from hldctl.errors import ExitCode, HldctlError
 from hldctl.system import interpreter
 
 _LAUNCH_COMMANDS = ("launch", "continue")
@@ -44,11 +46,12 @@ def main() -> NoReturn:
 
 def _run() -> NoReturn:
     arguments = sys.argv[1:]
+    if arguments[:1] == ["_serve"]:
+        arguments = _receive(arguments)
     if shell := os.environ.get("_HLDCTL_COMPLETE"):
-        from hldctl.cli.completion import main
-
-        main.main(shell, arguments)
-        sys.exit(ExitCode.DONE)
+        _complete(shell, arguments)
+    if host_option.may_name_host(arguments, os.environ):
+        _run_elsewhere(arguments)
     if (
         sys.platform != "win32"
         and arguments[:1]
@@ -61,3 +64,51 @@ def _run() -> NoReturn:
     from hldctl.cli import app
 
     app.main()
+
+
+def _receive(arguments: list[str]) -> list[str]:
+    """Return the command line that another machine sends; raise SystemExit if it cannot be used, or is done."""
+    from hldctl.cli.remote import serve
+
+    with _errors_printed():
+        request = serve.receive(arguments[-1])
+    if request.completes:
+        _complete("zsh", request.words)
+    sys.argv[1:] = request.words
+    return request.words
+
+
+def _complete(shell: str, words: list[str]) -> NoReturn:
+    from hldctl.cli.completion import main
+
+    # bash hands over the whole line.
+    if host_option.may_name_host([part for word in words for part in word.split()], os.environ):
+        from hldctl.cli.remote.completion import ask
+
+        main.main(shell, words, ask)
+    else:
+        main.main(shell, words)
+    sys.exit(ExitCode.DONE)
+
+
+def _run_elsewhere(arguments: list[str]) -> None:
+    """Run the command on the machine that it names, and exit as it does; return if it names none."""
+    from hldctl.cli.remote import command_line
+
+    with _errors_printed():
+        if (line := command_line.parse(arguments)).host is not None:
+            from hldctl.cli.remote import client
+
+            sys.exit(client.run(line))
+
+
+@contextmanager
+def _errors_printed() -> Iterator[None]:
+    """Print an error as the commands here do, and exit with its code."""
+    try:
+        yield
+    except HldctlError as error:
+        from hldctl.cli import output
+
+        output.print_note(str(error).replace("\n", "\\n"))
+        sys.exit(error.exit_code)

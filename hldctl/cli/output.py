@@ -121,8 +121,22 @@ def print_json_array(objects: Iterable[dict[str, Any]]) -> None:
     print("[]" if opening == "[" else "\n]")
 
 
+# The commands that messages name, and what to write for them if they are read on another machine than this.
+_elsewhere: list[tuple[re.Pattern[str], str]] = []
+
+
+def name_host(host: str, commands: Iterable[str]) -> None:
+    """Let messages name the commands with the option for this host: they are read on another machine."""
+    # Imported here: commands on their own machine do not need it.
+    import shlex
+
+    _elsewhere[:] = [(re.compile(rf"\bhldctl (?=(?:{'|'.join(commands)})\b)"), f"hldctl -H {shlex.quote(host)} ")]
+
+
 def note(text: str) -> str:
     """Return a message for standard error, with control characters escaped."""
+    for pattern, replacement in _elsewhere:
+        text = replacement.join(pattern.split(text))
     return f"hldctl: {escape_control_chars(text)}"
 
 

@@ -162,3 +162,19 @@ def _replace(stream: TextIO, stream_class: type[_Stream]) -> tuple[TextIO, _Stre
 def is_interactive() -> bool:
     """Return whether standard input and output are a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+# Whether a person is there, if that was decided on the machine where the command was typed.
+_declared: list[bool] = []
+
+
+def is_attended() -> bool:
+    """Return whether any standard stream is a terminal: the query may come from a pipe, the id go into a variable."""
+    if _declared:
+        return _declared[0]
+    return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
+def declare_attended(attended: bool) -> None:
+    """Let `is_attended` return this: the terminal is on another machine."""
+    _declared[:] = [attended]

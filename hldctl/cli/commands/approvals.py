@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import output, resumption
 from hldctl.cli.render.requests import request_table
+from hldctl.cli.resumption import Position
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.permission_hook.request_object import request_object
+from hldctl.sessions.inspect import feed
 from hldctl.sessions.permissions import answers, requests
 from hldctl.states import ApprovalKind, ApprovalStatus
 from hldctl.store.approvals import Approval
@@ -37,6 +39,9 @@ def command(
     Given the id of a request, show that request in full, answered or not.
     """
     state = StateDirectory.from_environment()
+    if (resumed := resumption.resumed_position()) is not None:
+        _follow(state, resumed.ids, as_json=as_json)
+        return
     named = requests.resolve_targets(state, refs or ())
     if follow:
         if named.requests:
@@ -59,12 +64,15 @@ def command(
 
 
 def _follow(state: StateDirectory, ids: Sequence[str], *, as_json: bool) -> None:
+    position = resumption.resumed_position() or Position(tuple(ids), feed=feed.last_id(state))
+    resumption.mark_start(position)
     with exit_on_signal():
-        for approval in answers.follow_requests(state, ids):
+        for approval in answers.follow_requests(state, ids, after=position.feed, seen=position.seen):
             if as_json:
                 output.print_json(request_object(approval), compact=True)
             else:
                 print("  ".join(request_table.cells(approval)), flush=True)
+            resumption.mark_item(approval)
 
 
 def _print_table(state: StateDirectory, approvals: Sequence[Approval], *, answered_too: bool) -> None:

@@ -8,7 +8,8 @@ import typer
 
 from hldctl.cli import launch_options
 from hldctl.cli.click_classes import CommandWithRest
-from hldctl.cli.launch_params import Query, is_attended, query_and_rest
+from hldctl.cli.launch_params import Query, query_and_rest
+from hldctl.cli.standard_streams import is_attended
 from hldctl.cli.views.attach import start_and_finish
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import output, resumption
 from hldctl.cli.params import bounded_int
+from hldctl.cli.resumption import Position
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
@@ -38,13 +39,18 @@ def command(
         raise BadUsage("--new works with -f and without --after.")
     state = StateDirectory.from_environment()
     session_id = None
-    if session is not None:
+    resumed = resumption.resumed_position()
+    if resumed is not None:
+        session_id = resumed.ids[0] if resumed.ids else None
+    elif session is not None:
         with open_for_reading(state):
             session_id = lookup.find_session(session).id
     with exit_on_signal():
-        start = feed.last_id(state) if new else after
+        start = resumed.feed if resumed is not None else feed.last_id(state) if new else after
+        resumption.mark_start(Position(() if session_id is None else (session_id,), feed=start))
         for event in feed.feed_events(state, after=start, types=types or (), session_id=session_id, follow=follow):
             _print(event, as_json=as_json, flush=follow)
+            resumption.mark_feed(event.id)
 
 
 def _print(event: FeedEvent, *, as_json: bool, flush: bool) -> None:

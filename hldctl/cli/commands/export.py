@@ -49,7 +49,7 @@ def command(
     The HTML page needs no network and contains no scripts; click a tool call to expand it.
     """
     state = StateDirectory.from_environment()
-    chosen = _choose_format(format, output)
+    chosen = choose_format(format, output)
     with open_for_reading(state):
         encoded = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, chosen))
         pieces = show_progress(encoded, _describe_progress, len, prints_items=output is None)
@@ -58,14 +58,14 @@ def command(
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
         else:
-            _write(output, pieces, ctx.obj["umask"])
+            write(output, pieces, ctx.obj["umask"])
 
 
 def _describe_progress(size: int) -> str:
     return f"exporting: {size / (1 << 20):.1f} MB"
 
 
-def _choose_format(given: Format | None, output: Path | None) -> Format:
+def choose_format(given: Format | None, output: Path | None) -> Format:
     """Return the format; raise BadUsage if the suffix of the file stands for another one than the given format."""
     implied = _SUFFIXES.get("" if output is None else output.suffix.lower())
     if given is not None and implied is not None and given is not implied:
@@ -73,7 +73,7 @@ def _choose_format(given: Format | None, output: Path | None) -> Format:
     return given or implied or Format.MARKDOWN
 
 
-def _write(output: Path, pieces: Iterator[bytes], umask: int) -> None:
+def write(output: Path, pieces: Iterator[bytes], umask: int) -> None:
     from hldctl.system import atomic_write
 
     try:

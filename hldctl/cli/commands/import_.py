@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hldctl.cli import output
-from hldctl.cli.launch_params import is_attended
+from hldctl.cli.standard_streams import is_attended
 from hldctl.paths import StateDirectory
 from hldctl.sessions import import_, lookup
 from hldctl.store.database import open_database

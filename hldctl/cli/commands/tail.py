@@ -10,9 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from hldctl.cli import resumption
 from hldctl.cli.click_classes import Command
 from hldctl.cli.params import bounded_int, seconds_parser
 from hldctl.cli.render.events.plain import Detail, DetailLevels
+from hldctl.cli.resumption import Position
 from hldctl.cli.terminal.rich_console import Colour
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.follow import print_events
@@ -20,7 +22,8 @@ from hldctl.errors import BadUsage, ExitCode
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup, supervisors, wait
 from hldctl.sessions.inspect import follow as session_events
-from hldctl.sessions.inspect.follow import EventRange
+from hldctl.sessions.inspect.follow import EventRange, Resumed
+from hldctl.store import feed
 from hldctl.store import sessions as stored_sessions
 from hldctl.store.database import open_for_reading
 
@@ -95,14 +98,15 @@ def command(
         raise BadUsage("--live only works with -f.")
     state = StateDirectory.from_environment()
     with open_for_reading(state):
-        ids = [lookup.find_session(ref).id for ref in sessions]
+        resumed = resumption.resumed_position()
+        ids = list(resumed.ids) if resumed is not None else [lookup.find_session(ref).id for ref in sessions]
         supervisors.adopt_lost(state, ids)
     with exit_on_signal():
         if raw:
             _print_journal(state, ids[0], last=count, follow=follow)
         else:
             since_ms = None if since is None else int((time.time() - since) * 1000)
-            wanted = EventRange(after, count, since_ms)
+            wanted = _resumable_range(state, ids, EventRange(after, count, since_ms))
             print_events(state, ids, wanted, follow=follow, as_json=as_json, shown=detail, colour=colour)
     if exit_status:
         raise typer.Exit(_exit_code(state, ids))
@@ -114,7 +118,23 @@ def _exit_code(state: StateDirectory, ids: Sequence[str]) -> ExitCode:
         return wait.worst_exit_code([session for each in ids if (session := stored_sessions.get(each)) is not None])
 
 
+def _resumable_range(state: StateDirectory, ids: Sequence[str], wanted: EventRange) -> EventRange:
+    """Return the same range, fixed for a command that may be resumed; or where the resumed command stopped."""
+    if not resumption.is_enabled():
+        return wanted
+    position = resumption.resumed_position()
+    if position is None:
+        with open_for_reading(state):
+            # Read before the requests that are pending: later ones have a greater id.
+            position = Position(tuple(ids), session_events.start_sequences(ids, wanted), feed.last_id())
+    resumption.mark_start(position)
+    return EventRange(resumed=Resumed(position.reached, position.feed, position.seen))
+
+
 def _print_journal(state: StateDirectory, session_id: str, *, last: int | None, follow: bool) -> None:
-    for block in session_events.journal_blocks(state, session_id, last=last, follow=follow):
+    position = resumption.resumed_position()
+    start = session_events.journal_start(state, session_id, last) if position is None else position.offset
+    resumption.mark_start(Position((session_id,), offset=start, is_last_mark=True))
+    for block in session_events.journal_blocks(state, session_id, start=start, follow=follow):
         sys.stdout.buffer.write(block)
         sys.stdout.buffer.flush()

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from hldctl import durations
-from hldctl.cli import output, standard_streams
+from hldctl.cli import output, resumption, standard_streams
 from hldctl.cli.params import StatusChoice, timeout_parser
 from hldctl.cli.render import ending
+from hldctl.cli.resumption import Position
 from hldctl.cli.views.progress import progress_line
 from hldctl.errors import BadUsage, ExitCode
 from hldctl.paths import StateDirectory
@@ -51,11 +52,14 @@ def command(
     # The exit code is that of the sessions, even if their results cannot be written.
     standard_streams.tolerate_write_errors(output.print_write_error)
     state = StateDirectory.from_environment()
+    resumed = resumption.resumed_position()
     with open_for_reading(state):
-        ids = [lookup.find_session(ref).id for ref in sessions]
+        ids = list(resumed.ids) if resumed is not None else [lookup.find_session(ref).id for ref in sessions]
+    resumption.mark_start(Position(tuple(ids), is_last_mark=True))
+    remaining = timeout if timeout is None or resumed is None else max(0.0, timeout - resumed.waited_seconds)
     with progress_line(ids) as progress:
         reached = wait.wait_for_sessions(
-            state, ids, until=until, any_of_them=any_of_them, timeout_seconds=timeout, on_look=progress.draw
+            state, ids, until=until, any_of_them=any_of_them, timeout_seconds=remaining, on_look=progress.draw
         )
     in_order = sorted(reached, key=lambda session: ids.index(session.id))
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,6 +45,8 @@ def _all_candidates(context: CompletionContext) -> Iterator[Candidate]:
             yield from _groups()
         case Kind.PROFILE:
             yield from _profiles()
+        case Kind.HOST:
+            yield from _hosts()
         case Kind.REF:
             yield from _refs()
         case Kind.NAME | Kind.REQUEST | Kind.TOOL:
@@ -66,6 +69,15 @@ def _profiles() -> Iterator[Candidate]:
 
     for name, profile in layers.find_profiles(schema.load(), ".").items():
         yield Candidate(name, ", ".join(profile.values))
+
+
+def _hosts() -> Iterator[Candidate]:
+    """Yield the machines that the user's ssh configuration names, without patterns."""
+    with open(os.path.expanduser("~/.ssh/config"), encoding="utf-8", errors="replace") as file:
+        for line in file:
+            keyword, *names = line.replace("=", " ").split() or [""]
+            if keyword.lower() == "host":
+                yield from (Candidate(name) for name in names if not set(name) & set("*?!"))
 
 
 def _refs() -> Iterator[Candidate]:

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     TOOL = "tool"
     REF = "branch or tag"
     FILE = "file"
+    HOST = "host"
     DIRECTORY = "directory"
     TEXT = "text"
 
@@ -91,6 +92,7 @@ class _ParsedWords(NamedTuple):
 
     used: list[Option]
     arguments: list[str]
+    argument_positions: list[int]
     # The option whose value comes next.
     open_option: Option | None
     has_dashes: bool
@@ -106,7 +108,7 @@ def parse(command: Command, words: Sequence[str]) -> CompletionContext | NamesCo
     if command.commands and parsed.arguments:
         name = parsed.arguments[0]
         subcommand = command.commands.get(name)
-        return None if subcommand is None else parse(subcommand, words[previous.index(name) + 1 :])
+        return None if subcommand is None else parse(subcommand, words[parsed.argument_positions[0] + 1 :])
     return _context(command, parsed, tuple(previous), typed)
 
 
@@ -133,8 +135,9 @@ def _context(
 def _parse_words(command: Command, previous: Sequence[str]) -> _ParsedWords:
     used: list[Option] = []
     arguments: list[str] = []
+    positions: list[int] = []
     open_option, has_dashes = None, False
-    for word in previous:
+    for position, word in enumerate(previous):
         if open_option is not None:
             open_option = None
         elif word == "--":
@@ -147,7 +150,8 @@ def _parse_words(command: Command, previous: Sequence[str]) -> _ParsedWords:
                 open_option = option if option.takes is not None and not equals else None
         else:
             arguments.append(word)
-    return _ParsedWords(used, arguments, open_option, has_dashes)
+            positions.append(position)
+    return _ParsedWords(used, arguments, positions, open_option, has_dashes)
 
 
 def _argument_takes(command: Command, previous: Sequence[str]) -> Takes | None:

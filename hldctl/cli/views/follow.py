@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from hldctl.cli import output
+from hldctl.cli import output, resumption
 from hldctl.cli.render import ending
 from hldctl.cli.render.events import tool_calls
 from hldctl.cli.render.events.plain import Detail, DetailLevels, approval_line, is_shown_with_result, lines
@@ -42,6 +42,7 @@ def print_events(
     if as_json:
         for event in session_events.conversation_events(state, ids, wanted, follow=follow):
             output.print_json(json_view.event_object(event), compact=True)
+            resumption.mark_item(event)
     elif can_draw() or colour is Colour.ALWAYS:
         # Imported here: rich is slow to import.
         from hldctl.cli.views import follow_rich
@@ -127,6 +128,7 @@ class _PlainView:
             output_lines = [approval_line(item, elsewhere=elsewhere)]
         if output_lines:
             print("\n".join(prefix + line for line in output_lines), flush=True)
+        resumption.mark_item(item)
 
     def _event_lines(self, event: Event) -> list[str]:
         """Return the event's lines. A denial by an answer is reported once, with the result of the call."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from hldctl.claude.partial_messages import PieceKind
-from hldctl.cli import output
+from hldctl.cli import output, resumption
 from hldctl.cli.render import markdown, status_line
 from hldctl.cli.render.events.plain import DetailLevels
 from hldctl.cli.render.events.rich import ConversationScreen
@@ -88,6 +88,7 @@ def _follow_without_terminal(state: StateDirectory, views: dict[str, _View], wan
         for item in update.events:
             screen = views[item.session_id].screen
             print(screen.render(item) if isinstance(item, Event) else screen.render_approval(item), end="", flush=True)
+            resumption.mark_item(item)
         for session_id, session in sessions.progress(list(update.ended_ids)).items():
             views[session_id].session = session
             print(views[session_id].render_end(), end="", flush=True)
@@ -145,6 +146,7 @@ def _follow(
                     live.write(view.screen.render(item))
                 elif not (item.status == ApprovalStatus.PENDING and can_ask and asker.enqueue(item)):
                     live.write(view.screen.render_approval(item, elsewhere=asker.drop(item.id)))
+                resumption.mark_item(item)
             for session_id, session in sessions.progress(list(alive)).items():
                 alive[session_id].session = session
             for session_id in update.ended_ids:

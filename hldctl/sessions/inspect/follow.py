@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -13,7 +13,6 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.permissions.changes import approval_changes
 from hldctl.sessions.supervisors import POLL_SECONDS
-from hldctl.states import ApprovalStatus
 from hldctl.store import approvals, feed, sessions
 from hldctl.store import events as stored_events
 from hldctl.store.approvals import Approval
@@ -25,6 +24,17 @@ from hldctl.system.watcher import Wakeup
 _BLOCK = 1 << 16
 
 
+class Resumed(NamedTuple):
+    """What was printed of some sessions before."""
+
+    reached: Mapping[str, int]
+    """The number of the last event of each session."""
+    feed_id: int
+    """Permission requests up to this event of the feed were printed, or had been answered."""
+    seen: Collection[tuple[str, str]]
+    """The id and status of the requests that were printed since."""
+
+
 class EventRange(NamedTuple):
     """The events of a session to begin with: all, those after a number or since a time, the last N, or a mix."""
 
@@ -32,6 +42,8 @@ class EventRange(NamedTuple):
     last: int | None = None
     since: int | None = None
     """Milliseconds since 1970."""
+    resumed: Resumed | None = None
+    """Where to continue, if these events were followed before; it takes precedence over the other fields."""
 
 
 ALL_EVENTS = EventRange()
@@ -73,21 +85,27 @@ def updates(
     `inputs` is called before each wait and returns file descriptors.
     """
     with open_for_reading(state):
-        reached = dict.fromkeys(ids, feed.last_id())
+        resumed = wanted.resumed
+        reached = dict.fromkeys(ids, feed.last_id() if resumed is None else resumed.feed_id)
+        seen = set() if resumed is None else set(resumed.seen)
         pending = [
-            approval for session_id in ids for approval in approvals.pending_approvals(current_connection(), session_id)
+            approval
+            for session_id in ids
+            for approval in approvals.pending_approvals(current_connection(), session_id)
+            if (approval.id, approval.status) not in seen
         ]
+        seen |= {(approval.id, approval.status) for approval in pending}
         for ended, page in _event_pages(state, ids, wanted, follow=True, inputs=inputs):
-            yield Update(chain(page, pending, _approvals_after(reached, {approval.id for approval in pending})), ended)
+            yield Update(chain(page, pending, _approvals_after(reached, seen)), ended)
             pending = []
 
 
-def _approvals_after(reached: dict[str, int], yielded: Collection[str]) -> Iterator[Approval]:
+def _approvals_after(reached: dict[str, int], yielded: Collection[tuple[str, str]]) -> Iterator[Approval]:
     for session_id in reached:
         for change in approval_changes(reached[session_id], session_id):
             reached[session_id] = change.feed_id
             # A request that came between the two queries at the start has been yielded already.
-            if change.approval.status != ApprovalStatus.PENDING or change.approval.id not in yielded:
+            if (change.approval.id, change.approval.status) not in yielded:
                 yield change.approval
 
 
@@ -101,7 +119,7 @@ def _event_pages(
 ) -> Iterator[tuple[Collection[str], Iterator[Event]]]:
     """Yield the sessions that have ended, and the new events: once at the start, then after each wake-up."""
     with open_for_reading(state):
-        reached = {session_id: _start_sequence(session_id, wanted) for session_id in ids}
+        reached = start_sequences(ids, wanted)
         watched: Sequence[int] = inputs()
         wakeup = Wakeup(_existing_signals(state, ids), descriptors=watched) if follow else None
         try:
@@ -136,14 +154,22 @@ def _new_events(reached: dict[str, int]) -> Iterator[Event]:
             reached[session_id] = event.sequence
 
 
-def journal_blocks(
-    state: StateDirectory, session_id: str, *, last: int | None = None, follow: bool = False
-) -> Iterator[bytes]:
-    """Yield the journal's bytes, all or the `last` N lines; with `follow`, until the session has ended."""
+def start_sequences(ids: Sequence[str], wanted: EventRange) -> dict[str, int]:
+    """Return the number after which each session's events begin. The database has to be open."""
+    return {session_id: _start_sequence(session_id, wanted) for session_id in ids}
+
+
+def journal_start(state: StateDirectory, session_id: str, last: int | None) -> int:
+    """Return the offset in the journal at which the `last` N lines begin; 0 for None."""
+    with _open_journal(state.session(session_id).journal) as file:
+        return 0 if last is None else _start_of_last_lines(file.fileno(), last)
+
+
+def journal_blocks(state: StateDirectory, session_id: str, *, start: int = 0, follow: bool = False) -> Iterator[bytes]:
+    """Yield the journal's bytes from an offset on; with `follow`, until the session has ended."""
     path = state.session(session_id).journal
     with open_for_reading(state), _open_journal(path) as file:
-        if last is not None:
-            file.seek(_start_of_last_lines(file.fileno(), last))
+        file.seek(start)
         wakeup = Wakeup([path, *_existing_signals(state, [session_id])]) if follow else None
         try:
             while True:
@@ -178,6 +204,8 @@ def _ended_ids(ids: Collection[str]) -> set[str]:
 
 def _start_sequence(session_id: str, wanted: EventRange) -> int:
     """Return the number after which a session's events begin."""
+    if wanted.resumed is not None:
+        return wanted.resumed.reached[session_id]
     after = wanted.after
     if wanted.since is not None:
         after = max(after, stored_events.last_sequence_before(session_id, wanted.since))

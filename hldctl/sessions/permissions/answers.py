@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from hldctl.sessions.permissions import caller, requests
 from hldctl.sessions.permissions.changes import approval_changes
 from hldctl.sessions.supervisors import POLL_SECONDS
 from hldctl.states import ApprovalKind, ApprovalStatus
-from hldctl.store import approvals, feed
+from hldctl.store import approvals
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection, transaction
 from hldctl.store.database import UNWRITABLE, files_to_watch, open_database, open_for_reading, refresh
@@ -75,22 +75,28 @@ def list_requests(state: StateDirectory, ids: Sequence[str] = (), *, answered_to
         return [approval for session_id in ids for approval in approvals.session_approvals(connection, session_id)]
 
 
-def follow_requests(state: StateDirectory, ids: Sequence[str] = ()) -> Iterator[Approval]:
-    """Yield the pending requests, then each request when it is made and when it is resolved, forever."""
+def follow_requests(
+    state: StateDirectory, ids: Sequence[str], *, after: int, seen: Collection[tuple[str, str]] = ()
+) -> Iterator[Approval]:
+    """Yield the pending requests, then each request when it is made and when it is resolved, forever.
+
+    `after` is the id of the newest event of the feed when the following started, and `seen` has the id and status of
+    the requests that were yielded since.
+    """
     with open_for_reading(state):
         wakeup = Wakeup(files_to_watch(state))
         try:
-            reached = feed.last_id()
-            yield from (
-                approval
-                for approval in approvals.pending_approvals(current_connection())
-                if _is_in_sessions(approval, ids)
-            )
+            reached, yielded = after, set(seen)
+            for approval in approvals.pending_approvals(current_connection()):
+                if _is_in_sessions(approval, ids) and (approval.id, approval.status) not in yielded:
+                    yielded.add((approval.id, approval.status))
+                    yield approval
             while True:
                 for change in approval_changes(reached):
                     reached = change.feed_id
-                    if _is_in_sessions(change.approval, ids):
-                        yield change.approval
+                    approval = change.approval
+                    if _is_in_sessions(approval, ids) and (approval.id, approval.status) not in yielded:
+                        yield approval
                 supervisors.adopt_all_lost(state)
                 wakeup.wait(POLL_SECONDS)
                 refresh(state)

@@ -132,9 +132,10 @@ def test_config_subcommands_keys_and_values_are_offered(sandbox: Sandbox) -> Non
     assert completions(sandbox, "config", "p") == [
         "path\tPrint the path of the configuration file, even if it does not exist"
     ]
-    assert values(sandbox, "config", "--") == ["--profile", "--working-dir", "--json", "--help"]
-    assert values(sandbox, "config", "get", "--") == ["--json", "--help"]
-    assert values(sandbox, "config", "get", "--json", "--") == values(sandbox, "config", "set", "--") == ["--help"]
+    assert values(sandbox, "config", "--") == ["--profile", "--working-dir", "--json", "--host", "--help"]
+    assert values(sandbox, "config", "get", "--") == ["--json", "--host", "--help"]
+    assert values(sandbox, "config", "get", "--json", "--") == ["--host", "--help"]
+    assert values(sandbox, "config", "set", "--") == ["--host", "--help"]
     for command in ("get", "set", "unset"):
         assert values(sandbox, "config", command, "") == list(schema.KEYS)
     assert values(sandbox, "config", "get", "--json", "max_r") == ["max_running"]

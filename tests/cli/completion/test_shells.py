@@ -54,7 +54,7 @@ def test_shells_complete_all_kinds_of_arguments(sandbox: Sandbox, ids: list[str]
         shell.complete("hldctl launch --query-file=a-script.t", "--query-file=a-script.txt")
         shell.complete("hldctl launch --query-file=", "--query-file=a-script.")
         shell.complete("hldctl launch --working-dir=a-s", "--working-dir=a-script.d")
-        shell.complete("hldctl config set --h", "hldctl config set --help")
+        shell.complete("hldctl config set --he", "hldctl config set --help")
         shell.complete("hldctl config set approvals tr", "hldctl config set approvals true")
         shell.complete("hldctl launch --if-running=qu", "--if-running=queue")
         assert "duration" in shell.complete("hldctl ls --sort ", "activity")
