@@ -21,7 +21,6 @@ from tests.helpers.sandbox import Sandbox, eventually, kill_and_wait
 
 NAME = "build"
 _SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-IS_MISSING = _SSHD is None or shutil.which("ssh") is None
 
 
 @dataclass
@@ -72,7 +71,7 @@ class OtherMachine:
 
     def start(self) -> None:
         """Start sshd, and wait until it accepts connections."""
-        assert _SSHD is not None
+        assert _SSHD is not None, "sshd is not installed; run scripts/system-packages"
         if os.geteuid() == 0:
             # Otherwise it refuses to start as root.
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
