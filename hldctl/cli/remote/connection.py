@@ -59,6 +59,11 @@ class Signals:
             self.last = signal.Signals(numbers[-1])
         return numbers
 
+    def collect(self) -> None:
+        """Remember a number that has arrived, if any."""
+        if select.select([self.reader], [], [], 0)[0]:
+            self.read()
+
     def sleep(self, seconds: float) -> bool:
         """Sleep; return False at once if a signal arrives."""
         deadline = time.monotonic() + seconds
@@ -101,6 +106,8 @@ def run(
                 closes_input=closes_input,
             )
             code = process.wait()
+            # Ctrl-C ends ssh while it asks a question, maybe before this process sees the signal.
+            signals.collect()
     finally:
         if process.returncode is None:
             process.kill()
