@@ -67,7 +67,7 @@ def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = 
         interrupt.interrupt_sessions(state, alive)
     if not force:
         worktree_removal.require_removable(state, ids)
-    yield from _delete_all(state, ids, force=force)
+    yield from _delete_all(state, ids, force=force, leaves_tombstone=state.fleet.has_joined)
 
 
 def _is_in_terminal(files: SessionFiles, *, force: bool) -> bool:
@@ -109,7 +109,9 @@ def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSession]
         maintenance.return_free_space()
 
 
-def _delete_all(state: StateDirectory, ids: Sequence[str], *, force: bool = False) -> Iterator[DeletedSession]:
+def _delete_all(
+    state: StateDirectory, ids: Sequence[str], *, force: bool = False, leaves_tombstone: bool = False
+) -> Iterator[DeletedSession]:
     """Delete one session after the other; on a full disk, all files before the first row.
 
     Deleting a row needs some room in the write-ahead log, which the files of this session may not have freed.
@@ -119,22 +121,22 @@ def _delete_all(state: StateDirectory, ids: Sequence[str], *, force: bool = Fals
         # First: while its row and its files exist, the removal of its worktree can be repeated.
         kept_ref = worktree_removal.remove_worktree(state, session_id, force=force)
         removed = DeletedSession(session_id, _delete_files(state, state.session(session_id)), kept_ref)
-        if not without_row_room and _delete_row(state, session_id):
+        if not without_row_room and _delete_row(state, session_id, leaves_tombstone=leaves_tombstone):
             yield removed
         else:
             without_row_room.append(removed)
     for removed in without_row_room:
         with open_database(state):
-            sessions.delete(removed.session_id, current_time_ms())
+            sessions.delete(removed.session_id, current_time_ms(), leaves_tombstone=leaves_tombstone)
             _end_dependants(state, removed.session_id)
         yield removed
 
 
-def _delete_row(state: StateDirectory, session_id: str) -> bool:
+def _delete_row(state: StateDirectory, session_id: str, *, leaves_tombstone: bool) -> bool:
     """Delete the row; return False if the disk has no room for that."""
     try:
         with open_database(state):
-            sessions.delete(session_id, current_time_ms())
+            sessions.delete(session_id, current_time_ms(), leaves_tombstone=leaves_tombstone)
             _end_dependants(state, session_id)
     except UnfitEnvironment as error:
         if isinstance(error.__cause__, UNWRITABLE):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError, UnfitEnvironment, error_from_exit_code
 from hldctl.paths import StateDirectory, is_session_id
+from hldctl.protocol.link import LINK_MODULE
 from hldctl.sessions import spawn
 from hldctl.store import sessions
 from hldctl.store.connection import is_read_only
@@ -122,7 +123,8 @@ def kill_all(state: StateDirectory) -> None:
     The next command starts new supervisors. Pending permission requests are denied: Claude Code treats a dead hook as
     a denial.
     """
-    _kill_holders({str(state.database.resolve())}, ("hldctl.supervisor", "hldctl/permission_hook/__main__.py"))
+    programs = ("hldctl.supervisor", "hldctl/permission_hook/__main__.py", LINK_MODULE)
+    _kill_holders({str(state.database.resolve())}, programs)
 
 
 def kill_supervisors(state: StateDirectory, ids: Iterable[str]) -> list[int]:

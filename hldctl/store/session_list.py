@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from peewee import SQL
-
 from hldctl.states import Status
 from hldctl.store.connection import require_order
 from hldctl.store.session import Session
 from hldctl.store.session_table import RUN_TIME, SessionTable
+from hldctl.system.orm import SQL
 
 _BATCH_SIZE = 200
 

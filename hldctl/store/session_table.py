@@ -6,11 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from peewee import BooleanField, Field, FloatField, IntegerField, Model, TextField, fn
-from playhouse.apsw_ext import APSWDatabase
-
 from hldctl.store import connection
 from hldctl.store.session import BOOLEAN_COLUMNS, JSON_COLUMNS, TYPES, decode_value
+from hldctl.system.orm import APSWDatabase, BooleanField, Field, FloatField, IntegerField, Model, TextField, fn
 
 
 class _OpenConnection(APSWDatabase):  # type: ignore[misc]  # playhouse has no stubs for it

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from peewee import SQL, fn
-
 from hldctl.states import Status
 from hldctl.store.session_table import RUN_TIME, SessionTable
+from hldctl.system.orm import SQL, fn
 
 
 class GroupBy(StrEnum):
