@@ -45,7 +45,18 @@ LAYERS = [
 """From the lowest up. claude and store do not import each other."""
 CLI_LAYERS = [
     *("standard_streams", "output", "params", "help_text", "click_classes", "synonyms", "mistakes", "damaged_database"),
-    *("terminal", "launch_params", "launch_options", "render", "export", "views", "completion", "commands", "app"),
+    *(
+        "terminal",
+        "launch_params",
+        "launch_options",
+        "render",
+        "elsewhere",
+        "export",
+        "views",
+        "completion",
+        "commands",
+        "app",
+    ),
     "main",
 ]
 MAX_MODULES = 26

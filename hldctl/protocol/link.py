@@ -12,6 +12,7 @@ import sys
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import COMMAND_TOKEN, StateDirectory
 from hldctl.private_files import PRIVATE_FILE
+from hldctl.store.connection import execute
 from hldctl.system import file_lock
 
 LINK_MODULE = "hldctl.fleet.link"
@@ -22,6 +23,15 @@ def start_if_missing(state: StateDirectory) -> None:
     with contextlib.suppress(OSError, UnfitEnvironment):
         if state.fleet.has_joined and file_lock.is_free(state.fleet.lock):
             _start(state)
+
+
+def start_if_late(state: StateDirectory) -> None:
+    """Start the link if the record does not have all changes of the open database, as after a reboot."""
+    if not state.is_replica and state.fleet.has_joined:
+        query = "SELECT seq FROM sqlite_sequence WHERE name = 'feed'"
+        rows = execute(query).fetchall()
+        if rows and rows[0][0] > reached_id(state):
+            start_if_missing(state)
 
 
 def reached_id(state: StateDirectory) -> int:

@@ -50,8 +50,10 @@ SessionTable: Any = type(
     "SessionTable", (BaseTable,), {**dict(_session_fields()), "Meta": type("Meta", (), {"table_name": "sessions"})}
 )
 
-RUN_TIME = SessionTable.completed_at - fn.COALESCE(SessionTable.started_at, SessionTable.created_at)
-"""The milliseconds from the start of a session to its end; NULL if it has not ended."""
+
+def run_time(table: Any = SessionTable) -> Any:
+    """Return the milliseconds from the start of a session to its end; NULL if it has not ended."""
+    return table.completed_at - fn.COALESCE(table.started_at, table.created_at)
 
 
 def sample_value(column: str) -> Any:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hldctl.states import Status
-from hldctl.store.session_table import RUN_TIME, SessionTable
+from hldctl.store.session_table import SessionTable, run_time
 from hldctl.system.orm import SQL, fn
 
 
@@ -72,7 +72,7 @@ def sums(by: GroupBy, *, created_since: int | None = None, archived: bool = Fals
     ]
     numbers = Sums._fields[Sums._fields.index("input_tokens") : Sums._fields.index("run_time_ms")]
     sums = [fn.SUM(getattr(SessionTable, name)) for name in numbers]
-    sums.append(fn.SUM(RUN_TIME))
+    sums.append(fn.SUM(run_time()))
     cost, count, key = fn.SUM(SessionTable.cost_usd), fn.COUNT(SQL("*")), _KEYS[by]
     running = fn.SUM(SessionTable.completed_at.is_null())
     query = SessionTable.select(key, count, *ends, running, fn.ROUND(cost, _COST_DECIMALS), *sums).group_by(SQL("1"))

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from hldctl.cli import elsewhere
 from hldctl.cli.click_classes import Command
 from hldctl.cli.params import bounded_int, seconds_parser
 from hldctl.cli.render.events.plain import Detail, DetailLevels
 from hldctl.cli.terminal.rich_console import Colour
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.follow import print_events
-from hldctl.errors import BadUsage, ExitCode
+from hldctl.errors import BadUsage, ExitCode, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup, supervisors, wait
 from hldctl.sessions.inspect import follow as session_events
@@ -93,19 +94,22 @@ def command(
         raise BadUsage("--json and --raw print everything; they do not work with --thinking, --tools, --live or -t.")
     if live and not follow:
         raise BadUsage("--live only works with -f.")
-    state = StateDirectory.from_environment()
-    with open_for_reading(state):
-        ids = [lookup.find_session(ref).id for ref in sessions]
-        supervisors.adopt_lost(state, ids)
-    with exit_on_signal():
+    with exit_on_signal(), elsewhere.find(sessions) as view:
+        state = view.state
+        with open_for_reading(state):
+            ids = [lookup.find_session(ref).id for ref in sessions]
+            supervisors.adopt_lost(state, ids)
+        if raw and (machine := view.machine(ids[0])) is not None:
+            raise UnfitEnvironment(f"The journal is on {elsewhere.describe(machine)}; --raw works only there.")
         if raw:
             _print_journal(state, ids[0], last=count, follow=follow)
         else:
             since_ms = None if since is None else int((time.time() - since) * 1000)
             wanted = EventRange(after, count, since_ms)
             print_events(state, ids, wanted, follow=follow, as_json=as_json, shown=detail, colour=colour)
-    if exit_status:
-        raise typer.Exit(_exit_code(state, ids))
+        code = _exit_code(state, ids) if exit_status else None
+    if code is not None:
+        raise typer.Exit(code)
 
 
 def _exit_code(state: StateDirectory, ids: Sequence[str]) -> ExitCode:
