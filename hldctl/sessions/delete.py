@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import touch
+from hldctl.protocol.link import reached_id
 from hldctl.sessions import interrupt, supervisors
 from hldctl.sessions.worktrees import removal as worktree_removal
-from hldctl.store import maintenance, sessions
+from hldctl.store import feed, maintenance, sessions
 from hldctl.store.admission.predecessors import waiting_dependants
 from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
 from hldctl.supervisor.processes import other_namespaces
@@ -79,17 +80,20 @@ def _is_in_terminal(files: SessionFiles, *, force: bool) -> bool:
 def prunable_ids(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:
     """Return the sessions that ended longer ago than `older_than_seconds`, except the newest `keep`; oldest first.
 
-    Sessions after which others are still to start, sessions that are open in a terminal, and those whose directory
-    belongs to another user are skipped.
+    Sessions after which others are still to start, sessions that are open in a terminal, those whose directory belongs
+    to another user, and those that the record of the fleet does not have yet are skipped.
     """
     before = current_time_ms() if older_than_seconds is None else current_time_ms() - int(older_than_seconds * 1000)
     with open_for_reading(state):
         ids = sessions.ids_ended_before(before, keep=keep or 0)
         awaited = waiting_dependants(ids)
+        # What the fleet's record does not have yet would never be there.
+        unsent = set[str]() if not state.fleet.has_joined else feed.sessions_after(reached_id(state))
     return [
         session_id
         for session_id in ids
         if session_id not in awaited
+        and session_id not in unsent
         and (files := state.session(session_id)).is_own_directory()
         and not _is_in_terminal(files, force=False)
     ]

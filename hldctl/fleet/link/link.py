@@ -32,7 +32,7 @@ _BEAT_SECONDS = 10.0
 # At most four transactions a second while only events come.
 _PAUSE_SECONDS = 0.25
 # After the last session has ended: what its supervisor writes afterwards, and the next one.
-_LINGER_SECONDS = 2.0
+_LINGER_SECONDS = 1.0
 _MAX_BACKOFF_SECONDS = 60.0
 # Without a session, the link does not wait longer for a server; the next command or session starts another one.
 _PATIENCE_SECONDS = 120.0
@@ -102,7 +102,7 @@ class _Link:
         """The sessions that may still change without a row in the feed."""
 
     def run(self) -> None:
-        with closing(connect(self._settings.url)) as connection:
+        with closing(connect(self._settings.url, "hldctl link")) as connection:
             require_current(connection)
             self._delivery = self._register(connection)
             self._connection = connection

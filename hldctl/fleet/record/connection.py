@@ -22,7 +22,6 @@ except ImportError:
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _DEFAULTS: dict[str, Any] = {
-    "application_name": "hldctl",
     "connect_timeout": 10,
     # A connection that is cut is noticed after 10 s.
     "tcp_user_timeout": 10_000,
@@ -36,12 +35,12 @@ class Unreachable(UnfitEnvironment):
     """A record that cannot be reached or used now."""
 
 
-def connect(url: str) -> Connection:
-    """Open a connection to the record; raise Unreachable if that fails.
+def connect(url: str, application: str = "hldctl") -> Connection:
+    """Open a connection to the record; raise Unreachable if that fails. The server lists it as `application`.
 
     The server has to prove who it is, unless it is reached by a socket of this machine or the address has an `sslmode`.
     """
-    parameters = _parameters(url)
+    parameters = {"application_name": application, **_parameters(url)}
     try:
         # Simple statements are sent more than once: prepared on the server, with a pooler in between, they would fail.
         connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
