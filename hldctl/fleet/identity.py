@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import uuid
-from contextlib import suppress
 from typing import NamedTuple
 
-from hldctl.paths import FleetFiles, StateDirectory
-from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE, replace_private, touch
+from hldctl.paths import StateDirectory
+from hldctl.private_files import touch
+from hldctl.protocol import link
 from hldctl.store.connection import execute, transaction
 from hldctl.system.processes import pid_scope
 
@@ -30,21 +29,10 @@ def load(state: StateDirectory) -> Identity:
     return Identity(machine_id, os.uname().nodename, _life(), _place(state))
 
 
-def join(state: StateDirectory, *, new_identity: bool = False) -> str:
-    """Mark this machine as a member of a fleet, and return its UUID, a new one if it has none or `new_identity`."""
-    files = state.fleet
-    files.directory.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
-    if new_identity or not files.machine_id.exists():
-        replace_private(files.machine_id, f"{uuid.uuid4()}\n".encode())
-        _forget_place(files)
-    os.close(os.open(files.joined, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
-    return files.machine_id.read_text().strip()
-
-
 def leave(state: StateDirectory) -> None:
     """Remove the mark of a member, and wake the link, which then ends."""
     state.fleet.joined.unlink(missing_ok=True)
-    _forget_place(state.fleet)
+    link.forget_progress(state)
     touch(state.fleet.directory)
 
 
@@ -53,12 +41,6 @@ def renew_life() -> str:
     with transaction():
         execute("UPDATE marks SET value = lower(hex(randomblob(16))) WHERE name = 'life'")
     return _life()
-
-
-def _forget_place(files: FleetFiles) -> None:
-    for file in (files.reached, files.problem):
-        with suppress(FileNotFoundError):
-            file.unlink()
 
 
 def _life() -> str:

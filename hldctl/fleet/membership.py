@@ -16,6 +16,7 @@ from hldctl.fleet.record.connection import open_record
 from hldctl.fleet.record.machines import Machine
 from hldctl.paths import StateDirectory
 from hldctl.protocol import link
+from hldctl.sessions.permissions import caller
 from hldctl.store.database import open_database
 
 
@@ -41,10 +42,11 @@ class Joined(NamedTuple):
 
 def join(state: StateDirectory, url: str, *, new_identity: bool) -> Joined:
     """Let this machine join the fleet: check the record, configure it, and start the link."""
+    caller.require_right(state, "Joining a fleet")
     with open_record(url) as connection:
         record_schema.require_current(connection)
     with open_database(state):
-        machine_id = identity.join(state, new_identity=new_identity)
+        machine_id = link.join(state, new_identity=new_identity)
     set_value("fleet.url", url)
     link.start_if_missing(state)
     return Joined(os.uname().nodename, machine_id)
@@ -52,6 +54,7 @@ def join(state: StateDirectory, url: str, *, new_identity: bool) -> Joined:
 
 def leave(state: StateDirectory) -> None:
     """Let this machine leave its fleet; what the record has of its sessions stays there."""
+    caller.require_right(state, "Leaving a fleet")
     if not state.fleet.has_joined:
         raise BadUsage("This machine is in no fleet.")
     url = configured_url()

@@ -11,7 +11,7 @@ import sys
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import COMMAND_TOKEN, StateDirectory
-from hldctl.private_files import PRIVATE_FILE
+from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE, ensure_exists, replace_private
 from hldctl.store.connection import execute
 from hldctl.system import file_lock
 
@@ -27,11 +27,34 @@ def start_if_missing(state: StateDirectory) -> None:
 
 def start_if_late(state: StateDirectory) -> None:
     """Start the link if the record does not have all changes of the open database, as after a reboot."""
-    if not state.is_replica and state.fleet.has_joined:
-        query = "SELECT seq FROM sqlite_sequence WHERE name = 'feed'"
-        rows = execute(query).fetchall()
-        if rows and rows[0][0] > reached_id(state):
-            start_if_missing(state)
+    if not state.is_replica and state.fleet.has_joined and count_late(state):
+        start_if_missing(state)
+
+
+def count_late(state: StateDirectory) -> int:
+    """Return how many changes of the open database the record does not have, as far as is known here."""
+    rows = execute("SELECT seq FROM sqlite_sequence WHERE name = 'feed'").fetchall()
+    return max(0, int(rows[0][0]) - reached_id(state)) if rows else 0
+
+
+def join(state: StateDirectory, *, new_identity: bool = False) -> str:
+    """Mark this machine as a member of a fleet, and return its UUID, a new one if it has none or `new_identity`."""
+    files = state.fleet
+    files.directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    if new_identity or not files.machine_id.exists():
+        # Imported here: a machine joins once.
+        import uuid
+
+        replace_private(files.machine_id, f"{uuid.uuid4()}\n".encode())
+        forget_progress(state)
+    ensure_exists(files.joined)
+    return files.machine_id.read_text().strip()
+
+
+def forget_progress(state: StateDirectory) -> None:
+    """Forget how far the link has come, and its problem."""
+    for file in (state.fleet.reached, state.fleet.problem):
+        file.unlink(missing_ok=True)
 
 
 def reached_id(state: StateDirectory) -> int:

@@ -64,3 +64,81 @@ def test_running_session_of_another_machine_is_followed(sandbox: Sandbox, joined
 def test_unknown_session_is_refused_also_in_a_fleet(joined: Sandbox) -> None:
     done = joined.run("show", "abcdef")
     assert (done.returncode, done.stderr) == (3, "hldctl: No session 'abcdef'; `hldctl ls --all` lists all sessions.\n")
+
+
+def test_silent_machine_is_unheard_and_its_session_is_not_guessed_failed(
+    sandbox: Sandbox, joined: Sandbox, record: Record
+) -> None:
+    sandbox.serve_script(GATED)
+    session_id = sandbox.launch("Go", *TOOLS)
+    eventually(lambda: joined.run("show", session_id).returncode == 0, "the session in the record")
+    sandbox.power_off()
+    record.rows("UPDATE hldctl.machines SET seen_at = seen_at - interval '5 min'")
+    line = joined.ok("ls", "--fleet").splitlines()[1]
+    assert "(unheard for 5m)" in line
+    assert "running" in line
+    session = joined.show(session_id)
+    assert (session["status"], session["machine"]["unheard_since"] is not None) == ("running", True)
+    done = joined.run("wait", session_id, "--lost-after", "4m")
+    assert (done.returncode, "may be lost" in done.stderr) == (5, True)
+    done = joined.run("wait", session_id, "--lost-after", "1h", "--timeout", "1s")
+    assert (done.returncode, "unheard for 5m" in done.stderr) == (7, True)
+    row = joined.ok("fleet").splitlines()
+    assert row[0].split() == ["MACHINE", "OWNER", "RUNNING", "ROOM", "HEARD", "BEHIND", "VERSION"]
+    assert any("unheard 5m" in each for each in row[1:])
+
+
+def test_requests_and_changes_of_all_machines_are_listed(sandbox: Sandbox, joined: Sandbox, record: Record) -> None:
+    sandbox.serve_script('call Bash {"command": "echo one > file"}\n\nsay Done.')
+    joined.serve_script("say Here.")
+    session_id = sandbox.launch("Go", "--approvals")
+    joined.ok("launch", "Go", "--wait")
+    eventually(lambda: json.loads(joined.ok("approvals", "--fleet", "--json")), "the request in the record")
+    (request,) = json.loads(joined.ok("approvals", "--fleet", "--json"))
+    (here,) = json.loads(sandbox.ok("approvals", "--json"))
+    assert {**request, "answered_from": None} == {**here, "answered_from": None}
+    assert json.loads(joined.ok("approvals", session_id, "--json")) == [request]
+    assert "echo one" in joined.ok("approvals", request["id"])
+    sandbox.ok("approve", request["id"])
+    sandbox.wait_for_end(session_id)
+    wait_until_equal(record, sandbox, joined)
+    assert json.loads(joined.ok("approvals", "--fleet", "--json")) == []
+    changes = [json.loads(line) for line in joined.ok("events", "--fleet", "--json").splitlines()]
+    ends = [each for each in changes if each["data"].get("new_status") == "completed"]
+    assert len({each["machine"]["id"] for each in ends}) == 2
+    own = [json.loads(line) for line in joined.ok("events", "--session", session_id, "--json").splitlines()]
+    assert [each["id"] for each in own] == [each["id"] for each in changes if each["session_id"] == session_id]
+    (sums,) = json.loads(joined.ok("stats", "--fleet", "--json"))
+    assert sums["sessions"] == 2
+
+
+def test_launch_joins_a_configured_fleet(sandbox: Sandbox, record: Record) -> None:
+    sandbox.configure(f'[fleet]\nurl = "{record.url}"\n')
+    sandbox.serve_script("say Done.")
+    sandbox.ok("launch", "Go", "--wait")
+    wait_until_equal(record, sandbox)
+
+
+def test_machine_leaves_and_joins_again_as_the_same(sandbox: Sandbox, joined: Sandbox, record: Record) -> None:
+    sandbox.serve_script("say Done.")
+    sandbox.ok("launch", "Go", "--wait")
+    wait_until_equal(record, sandbox)
+    sandbox.ok("fleet", "leave")
+    eventually(lambda: not sandbox.processes_with_argument("hldctl.fleet.link"), "the link to end")
+    assert sandbox.run("fleet").returncode == 5
+    assert len(json.loads(joined.ok("fleet", "--json"))) == 1
+    assert len(json.loads(joined.ok("ls", "--fleet", "--json"))) == 1
+    sandbox.ok("launch", "Go", "--wait")
+    sandbox.ok("fleet", "join", record.url)
+    wait_until_equal(record, sandbox)
+    assert len(json.loads(joined.ok("fleet", "--json"))) == 2
+
+
+def test_doctor_reports_why_the_link_waits(sandbox: Sandbox, record: Record) -> None:
+    sandbox.ok("fleet", "join", record.url)
+    assert "fleet: this machine has joined one" in sandbox.run("doctor").stdout
+    record.rows("DELETE FROM hldctl.migrations")
+    sandbox.serve_script("say Done.")
+    sandbox.ok("launch", "Go", "--wait")
+    eventually(sandbox.state.fleet.problem.exists, "the problem to be noted")
+    assert "hldctl fleet init" in sandbox.run("doctor").stdout

@@ -72,7 +72,7 @@ CREATE TABLE hldctl.events (
 """
 _APPROVALS = """
 CREATE TABLE hldctl.approvals (
-    id text PRIMARY KEY,
+    id text COLLATE "C" PRIMARY KEY,
     session_id uuid NOT NULL,
     owner name NOT NULL DEFAULT session_user,
     team name,

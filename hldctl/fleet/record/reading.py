@@ -154,6 +154,13 @@ def find_id(connection: Connection, ref: str) -> str | None:
     return ids[0] if ids else None
 
 
+def find_session_of_request(connection: Connection, ref: str) -> str | None:
+    """Return the session of the permission request with this id, or unique prefix of one; None if there is none."""
+    query = "SELECT session_id FROM hldctl.approvals WHERE id >= %s AND id < %s LIMIT 2"
+    rows = connection.execute(query, (ref.lower(), f"{ref.lower()}\x7f")).fetchall()
+    return str(rows[0][0]) if len(rows) == 1 else None
+
+
 def _bounds(prefix: str) -> tuple[str, str] | None:
     """Return the first and the last UUID with this prefix; None if no UUID begins like this."""
     digits = prefix.replace("-", "")

@@ -22,7 +22,7 @@ _MAX_REQUESTS = 200
 
 @contextmanager
 def replica_of(state: StateDirectory, refs: Sequence[str], missing: NoSuchSession) -> Iterator[Mirror]:
-    """Copy the sessions that these references name in the record, and follow them in the block.
+    """Copy the sessions that these references name in the record, or a request of, and follow them in the block.
 
     Raise `missing` if the record does not have one of them either.
     """
@@ -30,7 +30,7 @@ def replica_of(state: StateDirectory, refs: Sequence[str], missing: NoSuchSessio
     with open_replica(state) as replica:
         try:
             with _open_current(url) as record:
-                ids = [reading.find_id(record, ref) for ref in refs]
+                ids = [reading.find_id(record, ref) or reading.find_session_of_request(record, ref) for ref in refs]
                 if (found := [each for each in ids if each is not None]) != ids:
                     raise missing
                 mirror = Mirror(replica, url, list(dict.fromkeys(found)))
