@@ -9,29 +9,13 @@ import psutil
 import psycopg
 
 from tests.fleet.comparison import differences, recorded_rows
+from tests.fleet.talkative import TALKATIVE
 from tests.helpers.postgres import Record
 from tests.helpers.sandbox import Sandbox, eventually, kill
 from tests.helpers.seed_database import seed_sessions
 
 TOOLS = ("--allowed-tools", "Bash")
 GATED = 'call Bash {"command": "until [ -e go-on ]; do sleep 0.05; done"}\n\nsay Done.'
-TALKATIVE = """
-text = json.loads(sys.stdin.readline())["message"]["content"]
-def write(**line):
-    print(json.dumps({"session_id": "11111111-1111-4111-8111-111111111111", **line}), flush=True)
-write(type="system", subtype="init", cwd=os.getcwd(), tools=[], model="claude-opus-4-6")
-number = 0
-while not os.path.exists("go-on"):
-    number += 1
-    call = {"type": "tool_use", "id": f"toolu_{number}", "name": "Bash", "input": {"command": "make \\ud800 \\0"}}
-    write(type="assistant", message={"role": "assistant", "content": [{"type": "text", "text": f"{number} \\0"}, call]})
-    result = {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": "made"}
-    if number % 3:
-        write(type="user", message={"role": "user", "content": [result]})
-    time.sleep(0.02)
-numbers = {"num_turns": number, "duration_ms": 1, "total_cost_usd": 0.1}
-write(type="result", subtype="success", is_error=False, result="Done.", **numbers)
-"""
 WORK = 'call Bash {"command": "echo one"}\n\nsay Done.'
 
 
@@ -257,3 +241,30 @@ def test_forgotten_machine_loses_its_live_sessions_until_it_comes_back(
     sandbox.release()
     sandbox.wait_for_end(session_id)
     eventually(lambda: other.show(session_id)["status"] == "completed", "its own word")
+
+
+def test_interrupt_of_the_session_that_started_the_link_spares_it(sandbox: Sandbox, record: Record) -> None:
+    sandbox.ok("fleet", "join", record.url)
+    eventually(lambda: not links(sandbox), "the link that joined to end")
+    sandbox.serve_script(GATED)
+    session_id = sandbox.launch("Go", *TOOLS)
+    (link,) = eventually(lambda: links(sandbox), "a link")
+    sandbox.launch("Go", *TOOLS)
+    sandbox.ok("interrupt", session_id, "--timeout", "0s")
+    assert links(sandbox) == [link]
+    eventually(
+        lambda: record.rows("SELECT 1 FROM hldctl.sessions WHERE status = 'interrupted'"), "the end in the record"
+    )
+
+
+def test_fleet_of_a_newer_version_is_used_and_one_of_an_older_waits(sandbox: Sandbox, record: Record) -> None:
+    record.rows("INSERT INTO hldctl.migrations (number) SELECT max(number) + 1 FROM hldctl.migrations")
+    record.rows("ALTER TABLE hldctl.sessions ADD COLUMN mood text")
+    sandbox.ok("fleet", "join", record.url)
+    sandbox.serve_script("say Done.")
+    sandbox.ok("launch", "Go", "--wait")
+    wait_until_equal(record, sandbox)
+    eventually(lambda: not links(sandbox), "the link to end")
+    record.rows("DELETE FROM hldctl.migrations")
+    done = sandbox.run("ls", "--fleet")
+    assert (done.returncode, "hldctl fleet init" in done.stderr) == (5, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -86,6 +87,9 @@ def test_silent_machine_is_unheard_and_its_session_is_not_guessed_failed(
     row = joined.ok("fleet").splitlines()
     assert row[0].split() == ["MACHINE", "OWNER", "RUNNING", "ROOM", "HEARD", "BEHIND", "VERSION"]
     assert any("unheard 5m" in each for each in row[1:])
+    # Both have the name of this host.
+    machine_id = sandbox.state.fleet.machine_id.read_text()
+    assert any(each.startswith(f"{os.uname().nodename}~{machine_id[:4]} ") for each in row[1:])
 
 
 def test_requests_and_changes_of_all_machines_are_listed(sandbox: Sandbox, joined: Sandbox, record: Record) -> None:

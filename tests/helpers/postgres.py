@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -49,12 +50,28 @@ class Server:
     directory: Path
     process: subprocess.Popen[bytes] | None = None
     made: int = 0
+    port: int | None = None
+    """The port at 127.0.0.1 that is served with TLS; None if it only has a socket."""
 
     def url(self, database: str) -> str:
-        return f"host={self.directory} user={USER} dbname={database}"
+        port = "" if self.port is None else f" port={self.port}"
+        return f"host={self.directory} user={USER} dbname={database}{port}"
+
+    def make_certificate(self, host: str) -> None:
+        """Make a certificate for the host, signed by itself, in `server.crt`."""
+        command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout server.key"
+        names = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
+        command_line = [*command.split(), "-out", "server.crt", *names]
+        options = {**_as_other_user(), "cwd": self.directory}
+        subprocess.run(command_line, check=True, capture_output=True, **options)
 
     def start(self) -> None:
-        settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        given = _SETTINGS
+        if self.port is not None:
+            files = {"ssl_cert_file": "server.crt", "ssl_key_file": "server.key"}
+            paths = {name: str(self.directory / file) for name, file in files.items()}
+            given = {**given, **paths, "ssl": "on", "listen_addresses": "127.0.0.1", "port": str(self.port)}
+        settings = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
         log = (self.directory / "log").open("ab")
         with log:
             self.process = subprocess.Popen(
@@ -90,10 +107,16 @@ class Server:
         return name
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 @contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(*, tls_host: str | None = None) -> Iterator[Server]:
+    """Run a server; with `tls_host`, also at a port, with a certificate for that name."""
     directory = Path(tempfile.mkdtemp(prefix="hldctl-pg-", dir="/tmp"))
-    server = Server(directory)
+    server = Server(directory, port=None if tls_host is None else _free_port())
     try:
         user = _as_other_user()
         if user:
@@ -101,6 +124,8 @@ def running_server() -> Iterator[Server]:
         command = [_find_program("initdb"), "-D", str(directory / "data"), "-U", USER, "-A", "trust", "-E", "UTF8"]
         command += ["--locale=C", "--no-sync", "--no-instructions"]
         subprocess.run(command, check=True, capture_output=True, **user)
+        if tls_host is not None:
+            server.make_certificate(tls_host)
         server.start()
         server.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0")
         membership.init(server.url(_TEMPLATE))

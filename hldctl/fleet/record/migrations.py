@@ -149,6 +149,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX sessions_by_machine ON hldctl.sessions (machine_id, created_at DESC)",
         "CREATE INDEX sessions_by_name ON hldctl.sessions (name, created_at DESC) WHERE name IS NOT NULL",
         "CREATE INDEX sessions_alive ON hldctl.sessions (machine_id) WHERE completed_at IS NULL",
+        "CREATE INDEX sessions_alive_by_creation ON hldctl.sessions (created_at DESC, id DESC)"
+        " WHERE completed_at IS NULL",
         "CREATE INDEX sessions_waiting ON hldctl.sessions (created_at) WHERE pending_approvals > 0",
         _EVENTS,
         _APPROVALS,

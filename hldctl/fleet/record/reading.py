@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from hldctl.errors import NoSuchSession
 from hldctl.fleet.record.connection import Connection
 from hldctl.fleet.record.tables import RecordedSession
+from hldctl.states import ENDED
 from hldctl.store.session_list import Listing, filter_sessions
 from hldctl.store.session_table import run_time
 
@@ -43,6 +44,9 @@ def find_ids(connection: Connection, listing: Listing, where: Where, machine_ids
     """Return the ids of the sessions that match, newest or largest first; `machine_ids` are those of the machine."""
     table = RecordedSession
     query = filter_sessions(table.select(table.id), listing, table)
+    if listing.statuses and not ENDED.intersection(listing.statuses):
+        # The condition of an index of these few.
+        query = query.where(table.completed_at.is_null())
     if where.machine is not None:
         query = query.where(table.machine_id.in_(list(machine_ids)))
     if where.owner is not None:
