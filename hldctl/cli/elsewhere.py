@@ -55,7 +55,7 @@ def find(refs: Sequence[str]) -> Iterator[View]:
         return
     from hldctl.fleet.replica.view import replica_of
 
-    with replica_of(state, refs, missing) as mirror:
+    with replica_of(state, refs, missing, output.print_note) as mirror:
         yield View(mirror.state, mirror)
 
 
@@ -101,7 +101,7 @@ def request_view(whose: Where | None, refs: Sequence[str], *, answered_too: bool
         return
     from hldctl.fleet.replica.view import replica_of
 
-    with replica_of(state, refs, missing) as mirror:
+    with replica_of(state, refs, missing, output.print_note) as mirror:
         yield View(mirror.state, mirror)
 
 

@@ -33,29 +33,30 @@ _BEAT_SECONDS = 10.0
 _PAUSE_SECONDS = 0.25
 # After the last session has ended: what its supervisor writes afterwards, and the next one.
 _LINGER_SECONDS = 1.0
-_MAX_BACKOFF_SECONDS = 60.0
+_MIN_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 1.0, 60.0
 # Without a session, the link does not wait longer for a server; the next command or session starts another one.
 _PATIENCE_SECONDS = 120.0
 
 
 def run(state: StateDirectory, *, stays: bool = False) -> None:
     """Send what is new until nothing runs and nothing is left; with `stays`, forever. Needs the link's lock."""
-    backoff, failing_since = 1.0, None
+    backoff, failing_since = _MIN_BACKOFF_SECONDS, time.monotonic()
     while state.fleet.has_joined:
+        link = None
         try:
             with open_database(state):
-                _Link(state, _settings(), stays=stays).run()
+                link = _Link(state, _settings(), stays=stays)
+                link.run()
             return
         except Superseded as error:
             log(str(error))
             return
         except (psycopg.Error, UnfitEnvironment, BadUsage) as error:
-            failing_since = failing_since or time.monotonic()
             _note_problem(state, error)
-        if state.fleet.reached.exists() and not state.fleet.problem.exists():
-            failing_since = None
-        is_patient = stays or _has_live_session(state)
-        if not is_patient and failing_since is not None and time.monotonic() - failing_since > _PATIENCE_SECONDS:
+        now = time.monotonic()
+        if link is not None and link.is_registered:
+            backoff, failing_since = _MIN_BACKOFF_SECONDS, now
+        if not stays and now - failing_since > _PATIENCE_SECONDS and not _has_live_session(state):
             return
         with closing(Wakeup([state.fleet.directory])) as wakeup:
             wakeup.wait(backoff)
@@ -98,6 +99,8 @@ class _Link:
         self._settings = settings
         self._stays = stays
         self._identity = identity.load(state)
+        self.is_registered = False
+        """True if the record could be used."""
         self._sent: dict[str, SessionRow] = {}
         """The sessions that may still change without a row in the feed."""
 
@@ -124,9 +127,11 @@ class _Link:
         with suppress(FileNotFoundError):
             self._state.fleet.problem.unlink()
         self._note_reached(registration.reached)
+        self.is_registered = True
         return Delivery(connection, self._identity.machine_id, registration.epoch, registration.reached)
 
     def _follow(self) -> None:
+        self._send_live()
         # The log of the database exists as long as this process has it open.
         wal = [path for path in files_to_watch(self._state) if path != self._state.root]
         watched = [*wal, self._state.fleet.directory]
@@ -164,6 +169,12 @@ class _Link:
         if batch.removed:
             outbox.bury_tombstones(batch.removed)
         self._sent |= {session.id: session for session in batch.sessions}
+
+    def _send_live(self) -> None:
+        """Send the live sessions as they are: they may have been declared lost, or have changed without a feed row."""
+        if live := outbox.read_sessions(outbox.live_ids(), self._settings.share):
+            self._delivery.send_sessions(live)
+            self._sent |= {session.id: session for session in live}
 
     def _beat(self) -> None:
         counts = outbox.live_counts()

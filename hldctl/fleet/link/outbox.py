@@ -118,6 +118,11 @@ def has_live_session() -> bool:
     return bool(execute("SELECT 1 FROM sessions WHERE completed_at IS NULL LIMIT 1").fetchall())
 
 
+def live_ids() -> list[str]:
+    """Return the ids of the sessions that have not ended."""
+    return [row[0] for row in execute("SELECT id FROM sessions WHERE completed_at IS NULL").fetchall()]
+
+
 def live_counts() -> dict[str, int]:
     """Return how many sessions have each status, of those that have not ended."""
     return dict(execute("SELECT status, count(*) FROM sessions WHERE completed_at IS NULL GROUP BY status").fetchall())
@@ -185,15 +190,21 @@ def _events(session_id: str, changes: list[FeedEvent], tool_ids: set[str], share
     if tool_ids:
         calls = f"{select} AND event_type = 'tool_call' AND tool_id IN (SELECT value FROM json_each(?))"
         found += execute(calls, (session_id, json.dumps(list(tool_ids))))
-    if any(each.data.get("new_status") in _CLOSING for each in changes):
+    if any(map(_closes_calls, changes)):
         found += execute(
-            f"{select} AND event_type = 'tool_call' AND tool_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM"
-            " conversation_events AS results WHERE results.session_id = conversation_events.session_id"
-            " AND results.tool_result_for_id = conversation_events.tool_id)",
-            (session_id,),
+            f"{select} AND event_type = 'tool_call' AND tool_id IS NOT NULL AND tool_id NOT IN (SELECT"
+            # Read once; for each call, it would take the square of the time.
+            " tool_result_for_id FROM conversation_events WHERE session_id = ? AND tool_result_for_id IS NOT NULL)",
+            (session_id, session_id),
         )
     rows = {row[1]: row for row in found}
     return [EventRow(session_id, sequence, _event_json(rows[sequence], share)) for sequence in sorted(rows)]
+
+
+def _closes_calls(change: FeedEvent) -> bool:
+    """Return whether the tool calls without a result count as completed since this change."""
+    is_first_start = change.data.get("old_status") in (None, str(Status.QUEUED))
+    return change.data.get("new_status") in _CLOSING and not is_first_start
 
 
 def _event_json(row: tuple[Any, ...], share: Share) -> str:

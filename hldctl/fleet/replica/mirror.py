@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import psycopg
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.fleet.record import machines, reading
-from hldctl.fleet.record.connection import Connection, connect
+from hldctl.fleet.record.connection import Connection, connect, one_sentence
 from hldctl.fleet.record.machines import Machine
 from hldctl.fleet.replica import directory, rows
 from hldctl.paths import StateDirectory
@@ -22,6 +22,8 @@ from hldctl.private_files import ensure_exists, touch
 _POLL_SECONDS = 0.2
 _MACHINES_SECONDS = 2.0
 _MAX_BACKOFF_SECONDS = 10.0
+# A thread that waits for the server is left to itself.
+_STOP_SECONDS = 1.0
 _PAGE_EVENTS = 1000
 # Events of a session that is only listed: enough to see what it is doing.
 OUTLINE_EVENTS = 30
@@ -30,13 +32,17 @@ OUTLINE_EVENTS = 30
 class Mirror:
     """The sessions with these ids, in a replica."""
 
-    def __init__(self, state: StateDirectory, url: str, ids: Sequence[str]) -> None:
+    def __init__(
+        self, state: StateDirectory, url: str, ids: Sequence[str], report: Callable[[str], None] = lambda text: None
+    ) -> None:
+        """`report` gets a sentence when the record cannot be reached while it is followed."""
         self.state = state
         self.ids = list(ids)
         self.machine_of: dict[str, Machine] = {}
         """The machine of each session."""
         self.owner_of: dict[str, str] = {}
         self._url = url
+        self._report = report
         self._revisions: dict[str, int] = {}
         self._machine_ids: dict[str, str] = {}
         self._is_over = threading.Event()
@@ -77,7 +83,7 @@ class Mirror:
     def stop(self) -> None:
         self._is_over.set()
         if self._thread is not None:
-            self._thread.join(_MAX_BACKOFF_SECONDS)
+            self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
         backoff = _POLL_SECONDS
@@ -87,7 +93,9 @@ class Mirror:
                 record = record or connect(self._url)
                 self._poll(record)
                 backoff = _POLL_SECONDS
-            except (psycopg.Error, UnfitEnvironment, apsw.Error):
+            except (psycopg.Error, UnfitEnvironment, apsw.Error) as error:
+                if backoff == _POLL_SECONDS:
+                    self._report(f"the fleet's record cannot be read, trying again: {one_sentence(error)}")
                 if record is not None:
                     record.close()
                 record, backoff = None, min(2 * backoff, _MAX_BACKOFF_SECONDS)

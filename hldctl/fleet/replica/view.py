@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from hldctl.errors import NoSuchSession
@@ -21,10 +21,13 @@ _MAX_REQUESTS = 200
 
 
 @contextmanager
-def replica_of(state: StateDirectory, refs: Sequence[str], missing: NoSuchSession) -> Iterator[Mirror]:
+def replica_of(
+    state: StateDirectory, refs: Sequence[str], missing: NoSuchSession, report: Callable[[str], None]
+) -> Iterator[Mirror]:
     """Copy the sessions that these references name in the record, or a request of, and follow them in the block.
 
-    Raise `missing` if the record does not have one of them either.
+    `report` gets a sentence when the record cannot be reached later. Raise `missing` if the record does not have one of
+    them either.
     """
     url = membership.configured_url()
     with open_replica(state) as replica:
@@ -33,7 +36,7 @@ def replica_of(state: StateDirectory, refs: Sequence[str], missing: NoSuchSessio
                 ids = [reading.find_id(record, ref) or reading.find_session_of_request(record, ref) for ref in refs]
                 if (found := [each for each in ids if each is not None]) != ids:
                     raise missing
-                mirror = Mirror(replica, url, list(dict.fromkeys(found)))
+                mirror = Mirror(replica, url, list(dict.fromkeys(found)), report)
                 mirror.load(record)
         except Unreachable as error:
             raise Unreachable(f"{missing} If it is a session of another machine: {error}") from None
