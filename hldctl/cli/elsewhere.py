@@ -86,6 +86,19 @@ def list_view(whose: Where | None, listing: Listing, *, with_texts: bool) -> Ite
 
 
 @contextmanager
+def live_view(whose: Where | None) -> Iterator[View]:
+    """Yield where to watch the sessions that have not ended: here, or, with `whose`, in a replica that follows them."""
+    state = StateDirectory.from_environment()
+    if whose is None:
+        yield View(state)
+        return
+    from hldctl.fleet.replica.view import replica_of_live
+
+    with replica_of_live(state, whose) as mirror:
+        yield View(mirror.state, mirror)
+
+
+@contextmanager
 def request_view(whose: Where | None, refs: Sequence[str], *, answered_too: bool) -> Iterator[View]:
     """Yield where to list permission requests: here, or in a replica of the sessions that have or are named."""
     state = StateDirectory.from_environment()
@@ -146,6 +159,12 @@ def _unheard_since(machine: Machine) -> str | None:
 def describe(machine: Machine) -> str:
     """Return the machine's name, and for how long it has been silent if it should not be."""
     return output.one_line(machine.name) + silence(machine)
+
+
+def machine_name(view: View, session_id: str) -> str:
+    """Return the name of a session's machine, as `describe` does; an empty text for a session of this machine."""
+    machine = view.machine(session_id)
+    return "" if machine is None else describe(machine)
 
 
 def silence(machine: Machine | None) -> str:

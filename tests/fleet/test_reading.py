@@ -10,6 +10,7 @@ import pytest
 from tests.fleet.comparison import differences
 from tests.helpers.postgres import Record
 from tests.helpers.sandbox import Sandbox, eventually
+from tests.helpers.terminal import Terminal
 
 WORK = 'call Bash {"command": "echo one"}\n\nsay Done.'
 GATED = 'call Bash {"command": "until [ -e go-on ]; do sleep 0.05; done"}\n\nsay Done.'
@@ -146,3 +147,20 @@ def test_doctor_reports_why_the_link_waits(sandbox: Sandbox, record: Record) -> 
     sandbox.ok("launch", "Go", "--wait")
     eventually(sandbox.state.fleet.problem.exists, "the problem to be noted")
     assert "hldctl fleet init" in sandbox.run("doctor").stdout
+
+
+def test_top_shows_the_sessions_of_all_machines_as_they_come(sandbox: Sandbox, joined: Sandbox, record: Record) -> None:
+    sandbox.serve_script(GATED)
+    first = sandbox.launch("first", *TOOLS)
+    eventually(lambda: joined.run("show", first).returncode == 0, "the session in the record")
+    with Terminal(joined, "top", "--fleet", columns=140, lines=20) as terminal:
+        terminal.wait_for_screen(first[:8])
+        second = sandbox.launch("second", *TOOLS)
+        screen = terminal.wait_for_screen(second[:8])
+        assert any("MACHINE" in line and "ACTIVITY" in line for line in screen)
+        assert any(second[:8] in line and os.uname().nodename in line for line in screen)
+        terminal.enter("i")
+        terminal.wait_for_screen("on its machine")
+        sandbox.release()
+        eventually(lambda: not any(first[:8] in line for line in terminal.screen()), "it to leave the screen")
+    assert {sandbox.wait_for_end(each)["status"] for each in (first, second)} == {"completed"}

@@ -25,6 +25,7 @@ _MAX_BACKOFF_SECONDS = 10.0
 # A thread that waits for the server is left to itself.
 _STOP_SECONDS = 1.0
 _PAGE_EVENTS = 1000
+_BATCH_SESSIONS = 500
 # Events of a session that is only listed: enough to see what it is doing.
 OUTLINE_EVENTS = 30
 
@@ -33,9 +34,17 @@ class Mirror:
     """The sessions with these ids, in a replica."""
 
     def __init__(
-        self, state: StateDirectory, url: str, ids: Sequence[str], report: Callable[[str], None] = lambda text: None
+        self,
+        state: StateDirectory,
+        url: str,
+        ids: Sequence[str],
+        report: Callable[[str], None] = lambda text: None,
+        find: Callable[[Connection], list[str]] | None = None,
     ) -> None:
-        """`report` gets a sentence when the record cannot be reached while it is followed."""
+        """`report` gets a sentence when the record cannot be reached while it is followed.
+
+        `find` returns the ids of sessions, of which new ones are added while it is followed.
+        """
         self.state = state
         self.ids = list(ids)
         self.machine_of: dict[str, Machine] = {}
@@ -43,6 +52,7 @@ class Mirror:
         self.owner_of: dict[str, str] = {}
         self._url = url
         self._report = report
+        self._find = find
         self._revisions: dict[str, int] = {}
         self._machine_ids: dict[str, str] = {}
         self._is_over = threading.Event()
@@ -52,26 +62,33 @@ class Mirror:
     def load(self, record: Connection, *, with_texts: bool = True, with_events: bool = True) -> None:
         """Copy the sessions; without `with_events`, only the last events of those that have not ended."""
         with _open(self.state) as database:
-            found = reading.read_sessions(record, self.ids, with_texts=with_texts)
-            self._machine_ids = {row.id: row.machine_id for row in found if row.machine_id is not None}
-            self.owner_of = {row.id: row.owner for row in found}
-            self._look_at_machines(record)
-            with database:
-                # The oldest first, so that the newest has the highest number.
-                rows.write_sessions(database, reversed(found), self._names())
-                live = [row.id for row in found if row.row.get("completed_at") is None]
-                listed = [row.id for row in found] if with_events else live
-                rows.write_approvals(database, reading.session_approvals(record, listed))
-                for row in found:
-                    self._revisions[row.id] = row.revision
-                    if with_events:
-                        self._copy_events(database, record, row.id)
-                        rows.write_changes(database, reading.session_changes(record, row.id, 0))
-                    elif row.id in live:
-                        rows.write_events(database, reading.last_events(record, row.id, OUTLINE_EVENTS))
+            # The oldest first, so that the newest has the highest number.
+            for start in range(0, len(self.ids), _BATCH_SESSIONS):
+                batch = self.ids[::-1][start : start + _BATCH_SESSIONS]
+                self._add(database, record, batch, with_texts=with_texts, with_events=with_events)
+        self._look_at_machines(record)
+
+    def _add(
+        self, database: apsw.Connection, record: Connection, ids: Sequence[str], *, with_texts: bool, with_events: bool
+    ) -> None:
+        found = reading.read_sessions(record, ids, with_texts=with_texts)
+        self._machine_ids |= {row.id: row.machine_id for row in found if row.machine_id is not None}
+        self.owner_of |= {row.id: row.owner for row in found}
+        live = [row.id for row in found if row.row.get("completed_at") is None]
+        with database:
+            rows.write_sessions(database, found)
+            listed = [row.id for row in found] if with_events else live
+            rows.write_approvals(database, reading.session_approvals(record, listed))
+            for row in found:
+                self._revisions[row.id] = row.revision
+                if with_events:
+                    self._copy_events(database, record, row.id)
+                    rows.write_changes(database, reading.session_changes(record, row.id, 0))
+                elif row.id in live:
+                    rows.write_events(database, reading.last_events(record, row.id, OUTLINE_EVENTS))
         if with_events:
-            for session_id in self._revisions:
-                files = self.state.session(session_id)
+            for row in found:
+                files = self.state.session(row.id)
                 files.directory.mkdir(mode=0o700)
                 ensure_exists(files.change_signal)
 
@@ -103,6 +120,10 @@ class Mirror:
             record.close()
 
     def _poll(self, record: Connection) -> None:
+        if self._find is not None and (new := [each for each in self._find(record) if each not in self._revisions]):
+            with _open(self.state) as database:
+                self._add(database, record, new[::-1], with_texts=False, with_events=False)
+            self._looked_at = 0.0
         if time.monotonic() - self._looked_at > _MACHINES_SECONDS:
             self._look_at_machines(record)
         current = reading.revisions(record, self._revisions)
@@ -130,7 +151,7 @@ class Mirror:
             last = _number(database, "SELECT max(id) FROM feed WHERE session_id = ?", session_id)
             rows.write_changes(database, reading.session_changes(record, session_id, last))
             # Last, so that a session that has ended has all its events.
-            rows.write_sessions(database, found, self._names())
+            rows.write_sessions(database, found)
         touch(self.state.session(session_id).change_signal)
 
     def _copy_events(self, database: apsw.Connection, record: Connection, session_id: str) -> None:
@@ -156,9 +177,6 @@ class Mirror:
         self.machine_of = {
             session_id: found[machine_id] for session_id, machine_id in self._machine_ids.items() if machine_id in found
         }
-
-    def _names(self) -> dict[str, str]:
-        return {machine.id: machine.name for machine in self.machine_of.values()}
 
 
 def _number(database: apsw.Connection, query: str, session_id: str) -> int:

@@ -28,11 +28,11 @@ _INSERT_CHANGE = "INSERT OR IGNORE INTO feed (id, type, session_id, run_id, time
 _FOLD_STATE = json.dumps({"unknown_lines": {}, "unreadable_lines": 0})
 
 
-def write_sessions(connection: apsw.Connection, rows: Iterable[RecordedRow], machine_names: dict[str, str]) -> None:
+def write_sessions(connection: apsw.Connection, rows: Iterable[RecordedRow]) -> None:
     defaults = _defaults(connection)
     for row in rows:
         # No process of this machine is meant by a pid of another one.
-        place = {"host": f"fleet:{machine_names.get(row.machine_id or '', '')}", "boot_id": None}
+        place = {"host": f"machine {row.machine_id}", "boot_id": None}
         values = {**defaults, **{name: encode_value(name, row.row[name]) for name in COLUMNS if name in row.row}}
         values |= place
         connection.execute(_UPSERT, [values[name] for name in COLUMNS])

@@ -14,10 +14,12 @@ from hldctl.fleet.record.reading import Where
 from hldctl.fleet.replica.directory import open_replica
 from hldctl.fleet.replica.mirror import Mirror
 from hldctl.paths import StateDirectory
+from hldctl.states import ENDED, Status
 from hldctl.store.session_list import Listing
 
 # Sessions whose requests are listed.
 _MAX_REQUESTS = 200
+_LIVE = Listing(archived=True, statuses=tuple(status for status in Status if status not in ENDED))
 
 
 @contextmanager
@@ -56,6 +58,26 @@ def replica_of_list(state: StateDirectory, listing: Listing, where: Where, *, wi
             mirror = Mirror(replica, url, reading.find_ids(record, listing, where, _machine_ids(record, where)))
             mirror.load(record, with_texts=with_texts, with_events=False)
         yield mirror
+
+
+@contextmanager
+def replica_of_live(state: StateDirectory, where: Where) -> Iterator[Mirror]:
+    """Copy the sessions that have not ended to a replica, and follow them, and new ones, in the block."""
+    url = membership.configured_url()
+    with open_replica(state) as replica:
+        with _open_current(url) as record:
+            machine_ids = _machine_ids(record, where)
+
+            def find(connection: Connection) -> list[str]:
+                return reading.find_ids(connection, _LIVE, where, machine_ids)
+
+            mirror = Mirror(replica, url, find(record), find=find)
+            mirror.load(record, with_texts=False, with_events=False)
+        mirror.follow()
+        try:
+            yield mirror
+        finally:
+            mirror.stop()
 
 
 @contextmanager
