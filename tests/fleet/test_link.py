@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from random import Random
 
 import psutil
 import psycopg
 
+from hldctl.fleet.identity import Identity
+from hldctl.fleet.record import machines
+from hldctl.fleet.record.connection import open_record
+from hldctl.system.clock import current_time_ms
 from tests.fleet.comparison import differences, recorded_rows
 from tests.fleet.talkative import TALKATIVE
 from tests.helpers.postgres import Record
@@ -268,3 +275,36 @@ def test_fleet_of_a_newer_version_is_used_and_one_of_an_older_waits(sandbox: San
     record.rows("DELETE FROM hldctl.migrations")
     done = sandbox.run("ls", "--fleet")
     assert (done.returncode, "hldctl fleet init" in done.stderr) == (5, True)
+
+
+def test_link_in_the_foreground_stays_while_nothing_runs(sandbox: Sandbox, record: Record) -> None:
+    assert sandbox.run("fleet", "link").returncode == 4
+    sandbox.ok("fleet", "join", record.url)
+    eventually(lambda: not links(sandbox), "the link that joined to end")
+    link = sandbox.popen("fleet", "link")
+    resting = "SELECT lease = interval '0' FROM hldctl.machines"
+    eventually(lambda: record.rows(resting) == [(False,)], "the link to be heard")
+    seed_sessions(sandbox.state.root, 1, 5)
+    wait_until_equal(record, sandbox)
+    assert links(sandbox) == []
+    sandbox.ok("fleet", "leave")
+    assert link.wait(20) == 0
+
+
+def test_clock_of_a_machine_is_compared_with_the_servers(sandbox: Sandbox, record: Record) -> None:
+    sandbox.ok("fleet", "join", record.url)
+    (machine,) = eventually(lambda: json.loads(sandbox.ok("fleet", "--json")), "the machine in the record")
+    assert abs(machine["clock_offset_ms"]) < 5000
+    identity = Identity(machine["id"], "build", "another life", "another place")
+    eventually(lambda: not links(sandbox), "the link to end")
+    with open_record(record.url) as connection:
+        assert machines.register(connection, identity, current_time_ms() - 3_600_000)
+    assert "the clock of build is 1h slow" in sandbox.run("fleet").stderr
+
+
+def test_missing_driver_is_named(sandbox: Sandbox, record: Record) -> None:
+    sandbox.ok("fleet", "join", record.url)
+    program = "import sys; sys.modules['psycopg'] = None; from hldctl.cli.app import main; main(['fleet'])"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=sandbox.environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "pipx install 'hldctl[fleet]'" in done.stderr) == (5, True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
+from hldctl.errors import UnfitEnvironment
 from hldctl.paths import StateDirectory
+from hldctl.private_files import replace_private
 from hldctl.system import file_lock
-from hldctl.system.error_log import log_uncaught_exceptions
+from hldctl.system.error_log import log, log_uncaught_exceptions
 
 # Longer than a probe holds the lock.
 _LOCK_SECONDS = 0.2
@@ -22,8 +24,13 @@ def main() -> None:
     # Before the driver is loaded: of several links that start at once, one has to.
     if (lock := file_lock.acquire_quickly(state.fleet.lock, _LOCK_SECONDS)) is None:
         return
-    from hldctl.fleet.link import link
-
+    try:
+        from hldctl.fleet.link import link
+    except UnfitEnvironment as error:
+        # Without the driver.
+        log(str(error))
+        replace_private(state.fleet.problem, f"{error}\n".encode())
+        return
     while True:
         link.run(state)
         os.close(lock)

@@ -25,6 +25,8 @@ class Machine(NamedTuple):
     """True if its link should write and does not: what its live sessions do is unknown."""
     has_left: bool
     reached: int
+    clock_offset_ms: int | None
+    """How much later the server's clock was than the machine's when its link connected."""
     about: dict[str, Any]
 
 
@@ -32,7 +34,7 @@ _SELECT = """
 SELECT id, name, owner,
     (SELECT count(*) FROM hldctl.sessions s WHERE s.machine_id = m.id AND s.completed_at IS NULL),
     extract(epoch FROM clock_timestamp() - seen_at)::float8,
-    lease > interval '0' AND seen_at + lease < clock_timestamp(), left_at IS NOT NULL, reached, about
+    lease > interval '0' AND seen_at + lease < clock_timestamp(), left_at IS NOT NULL, reached, clock_offset_ms, about
 FROM hldctl.machines m
 """
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from hldctl.fleet.record.machines import Machine
 
 _SHORT_ID = 4
+# A difference between two clocks that people notice.
+_MAX_OFFSET_MS = 5000
 
 Url = Annotated[
     str, typer.Argument(metavar="URL", help="The PostgreSQL database, such as 'host=db.example.org dbname=hldctl'.")
@@ -41,6 +43,9 @@ def command(
         output.print_note("no machines; `hldctl fleet join URL` lets this one join")
     else:
         output.print_table(("MACHINE", "OWNER", "RUNNING", "ROOM", "HEARD", "BEHIND", "VERSION"), _rows(machines))
+    for machine in machines:
+        if abs(machine.clock_offset_ms or 0) > _MAX_OFFSET_MS:
+            _note_clock(machine)
     _note_problem()
 
 
@@ -113,6 +118,7 @@ def machine_object(machine: Machine) -> dict[str, Any]:
         "heard_seconds": round(machine.heard_seconds, 3),
         "unheard": machine.is_unheard,
         "behind": _missing(machine),
+        "clock_offset_ms": machine.clock_offset_ms,
         "version": machine.about.get("version"),
     }
 
@@ -148,6 +154,15 @@ def _room(machine: Machine) -> int | None:
 def _missing(machine: Machine) -> int:
     """Return how many changes the record did not have when the machine was last heard."""
     return max(0, int(machine.about.get("last_id", 0)) - machine.reached)
+
+
+def _note_clock(machine: Machine) -> None:
+    offset_ms = machine.clock_offset_ms or 0
+    direction = "slow" if offset_ms > 0 else "fast"
+    output.print_note(
+        f"the clock of {output.one_line(machine.name)} is {age(abs(offset_ms) / 1000)} {direction}, compared with the "
+        "server's; so the times of its sessions are"
+    )
 
 
 def _note_problem() -> None:
