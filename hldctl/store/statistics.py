@@ -21,6 +21,7 @@ class GroupBy(StrEnum):
     STATUS = "status"
     NAME = "name"
     GROUP = "group"
+    MACHINE = "machine"
 
 
 _KEYS = {
@@ -32,6 +33,7 @@ _KEYS = {
     GroupBy.STATUS: SessionTable.status,
     GroupBy.NAME: SessionTable.name,
     GroupBy.GROUP: SessionTable.group_name,
+    GroupBy.MACHINE: SessionTable.host,
 }
 
 # Decimals of a sum of dollars; any later digits are floating-point errors.

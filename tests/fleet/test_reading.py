@@ -115,6 +115,8 @@ def test_requests_and_changes_of_all_machines_are_listed(sandbox: Sandbox, joine
     assert [each["id"] for each in own] == [each["id"] for each in changes if each["session_id"] == session_id]
     (sums,) = json.loads(joined.ok("stats", "--fleet", "--json"))
     assert sums["sessions"] == 2
+    by_machine = json.loads(joined.ok("stats", "--fleet", "--by", "machine", "--json"))
+    assert [(each["key"], each["sessions"]) for each in by_machine] == [(os.uname().nodename, 1)] * 2
 
 
 def test_launch_joins_a_configured_fleet(sandbox: Sandbox, record: Record) -> None:

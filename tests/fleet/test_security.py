@@ -18,6 +18,8 @@ def test_server_has_to_prove_its_name(sandbox: Sandbox) -> None:
         url = f"user={USER} dbname={record.name} port={server.port}"
         done = sandbox.run("fleet", "join", f"host=localhost {url}")
         assert (done.returncode, "certificate verify failed" in done.stderr) == (5, True), done.stderr
+        done = sandbox.run("fleet", "join", url, environment={"PGHOST": "localhost"})
+        assert (done.returncode, "certificate verify failed" in done.stderr) == (5, True), done.stderr
         trusted = sandbox.home / ".postgresql" / "root.crt"
         trusted.parent.mkdir()
         shutil.copy(server.directory / "server.crt", trusted)

@@ -91,6 +91,9 @@ def _print(view: View, by: GroupBy, form: _Form) -> None:
             _print_budgets(states, as_json=as_json, as_csv=as_csv)
             return
         sums_by_group = statistics.sums(by, created_since=created_since, archived=archived)
+        if by is GroupBy.MACHINE and view.mirror is not None:
+            names = view.mirror.names_by_host()
+            sums_by_group = [sums._replace(key=names.get(sums.key or "", sums.key)) for sums in sums_by_group]
     if as_json:
         output.print_json([_object(sums) for sums in sums_by_group])
         return

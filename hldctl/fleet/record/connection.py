@@ -52,16 +52,19 @@ def connect(url: str, application: str = "hldctl") -> Connection:
 
 
 def _parameters(url: str) -> dict[str, Any]:
+    refusal = "The address must not contain a password; put it into ~/.pgpass, or use a certificate."
     if has_password(url):
-        raise BadUsage("The address must not contain a password; put it into ~/.pgpass, or use a certificate.")
+        raise BadUsage(refusal)
     try:
         given = conninfo.conninfo_to_dict(url)
     except psycopg.Error as error:
         raise BadUsage(f"{url!r} is not an address of PostgreSQL: {one_sentence(error)}") from None
+    if {"password", "sslpassword"} & given.keys():
+        raise BadUsage(refusal)
     parameters = {**_DEFAULTS, **given}
-    host = str(given.get("host") or "")
-    if host and not host.startswith(("/", "@")):
-        parameters.setdefault("sslmode", "verify-full")
+    # Also without a host, which may come from the environment or a service file; libpq ignores it for a local socket.
+    if "sslmode" not in given and "PGSSLMODE" not in os.environ:
+        parameters["sslmode"] = "verify-full"
         if "PGSSLROOTCERT" not in os.environ and not os.path.exists(os.path.expanduser("~/.postgresql/root.crt")):
             parameters.setdefault("sslrootcert", "system")
     return parameters

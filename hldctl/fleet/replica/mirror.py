@@ -92,6 +92,10 @@ class Mirror:
                 files.directory.mkdir(mode=0o700)
                 ensure_exists(files.change_signal)
 
+    def names_by_host(self) -> dict[str, str]:
+        """Return the name of each machine by the host that the sessions in the replica have."""
+        return {rows.host(machine.id): machine.name for machine in self.machine_of.values()}
+
     def follow(self) -> None:
         """Start to copy what changes, until `stop`."""
         self._thread = threading.Thread(target=self._run, daemon=True)

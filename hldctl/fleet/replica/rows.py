@@ -32,10 +32,15 @@ def write_sessions(connection: apsw.Connection, rows: Iterable[RecordedRow]) -> 
     defaults = _defaults(connection)
     for row in rows:
         # No process of this machine is meant by a pid of another one.
-        place = {"host": f"machine {row.machine_id}", "boot_id": None}
+        place = {"host": host(row.machine_id), "boot_id": None}
         values = {**defaults, **{name: encode_value(name, row.row[name]) for name in COLUMNS if name in row.row}}
         values |= place
         connection.execute(_UPSERT, [values[name] for name in COLUMNS])
+
+
+def host(machine_id: str | None) -> str:
+    """Return the host of the sessions of another machine, which is never the name of this one."""
+    return f"machine {machine_id}"
 
 
 def _defaults(connection: apsw.Connection) -> dict[str, Any]:
