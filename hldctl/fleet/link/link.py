@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from contextlib import closing, suppress
 
 import psycopg
@@ -101,8 +102,8 @@ class _Link:
         self._identity = identity.load(state)
         self.is_registered = False
         """True if the record could be used."""
-        self._sent: dict[str, SessionRow] = {}
-        """The sessions that may still change without a row in the feed."""
+        self._sent: dict[str, int] = {}
+        """The sessions that may still change without a row in the feed, each with the hash of what was sent."""
 
     def run(self) -> None:
         with closing(connect(self._settings.url, "hldctl link")) as connection:
@@ -168,13 +169,14 @@ class _Link:
         self._note_reached(batch.last_id)
         if batch.removed:
             outbox.bury_tombstones(batch.removed)
-        self._sent |= {session.id: session for session in batch.sessions}
+        # While it catches up, those that have ended are complete, and there may be many.
+        self._note_sent(session for session in batch.sessions if not (batch.is_full and session.has_ended))
 
     def _send_live(self) -> None:
         """Send the live sessions as they are: they may have been declared lost, or have changed without a feed row."""
         if live := outbox.read_sessions(outbox.live_ids(), self._settings.share):
             self._delivery.send_sessions(live)
-            self._sent |= {session.id: session for session in live}
+            self._note_sent(live)
 
     def _beat(self) -> None:
         counts = outbox.live_counts()
@@ -191,15 +193,15 @@ class _Link:
 
     def _send_late_columns(self) -> None:
         """Send the sessions whose columns have changed since they were sent, such as tokens; drop those that ended."""
-        current = {session.id: session for session in outbox.read_sessions(self._sent, self._settings.share)}
-        if changed := [session for session_id, session in current.items() if session != self._sent[session_id]]:
+        current = outbox.read_sessions(self._sent, self._settings.share)
+        changed = [session for session in current if hash(session) != self._sent[session.id]]
+        if changed:
             self._delivery.send_sessions(changed)
-        unchanged = {session.id for session in current.values()} - {session.id for session in changed}
-        self._sent = {
-            session_id: session
-            for session_id, session in current.items()
-            if not (session.has_ended and session_id in unchanged)
-        }
+        self._sent = {}
+        self._note_sent(session for session in current if not session.has_ended or session in changed)
+
+    def _note_sent(self, sessions: Iterable[SessionRow]) -> None:
+        self._sent |= {session.id: hash(session) for session in sessions}
 
     def _note_reached(self, reached: int) -> None:
         with suppress(OSError):
