@@ -308,3 +308,15 @@ def test_missing_driver_is_named(sandbox: Sandbox, record: Record) -> None:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, env=sandbox.environment, capture_output=True, text=True, check=False)
     assert (done.returncode, "pipx install 'hldctl[fleet]'" in done.stderr) == (5, True)
+
+
+def test_live_session_that_its_machine_does_not_know_any_more_is_lost(sandbox: Sandbox, record: Record) -> None:
+    sandbox.ok("fleet", "join", record.url)
+    sandbox.serve_script("say Done.")
+    sandbox.ok("launch", "Go", "--wait")
+    wait_until_equal(record, sandbox)
+    eventually(lambda: not links(sandbox), "the link to end")
+    record.rows("UPDATE hldctl.sessions SET id = gen_random_uuid(), status = 'running', completed_at = NULL")
+    sandbox.ok("fleet", "join", record.url)
+    lost = "SELECT status, end_reason FROM hldctl.sessions WHERE declared_lost_at IS NOT NULL"
+    eventually(lambda: record.rows(lost) == [("failed", "lost")], "the session to be lost")

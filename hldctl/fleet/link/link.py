@@ -174,6 +174,10 @@ class _Link:
 
     def _send_live(self) -> None:
         """Send the live sessions as they are: they may have been declared lost, or have changed without a feed row."""
+        machine_id = self._identity.machine_id
+        if gone := outbox.missing_ids(machines.live_session_ids(self._connection, machine_id)):
+            # They were lost with a database that could not be rebuilt completely.
+            machines.declare_lost(self._connection, machine_id, gone)
         if live := outbox.read_sessions(outbox.live_ids(), self._settings.share):
             self._delivery.send_sessions(live)
             self._note_sent(live)

@@ -123,6 +123,12 @@ def live_ids() -> list[str]:
     return [row[0] for row in execute("SELECT id FROM sessions WHERE completed_at IS NULL").fetchall()]
 
 
+def missing_ids(session_ids: list[str]) -> list[str]:
+    """Return those of these sessions that the local database does not have."""
+    query = "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM sessions WHERE id = value)"
+    return [row[0] for row in execute(query, (json.dumps(session_ids),)).fetchall()]
+
+
 def live_counts() -> dict[str, int]:
     """Return how many sessions have each status, of those that have not ended."""
     return dict(execute("SELECT status, count(*) FROM sessions WHERE completed_at IS NULL GROUP BY status").fetchall())

@@ -125,13 +125,24 @@ UPDATE hldctl.sessions SET declared_lost_by = session_user, status = 'failed', e
     declared_lost_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
     completed_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint, pending_approvals = 0,
     revision = revision + 1
-WHERE machine_id = %s AND completed_at IS NULL
+WHERE machine_id = %(machine)s AND completed_at IS NULL AND (%(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s::uuid[]))
 """
 
 
 def forget(connection: Connection, machine_id: str) -> int:
     """Record that a machine will not come back; return how many of its sessions are lost with it."""
     with connection.transaction():
-        lost = connection.execute(_DECLARE_LOST, (machine_id,)).rowcount
+        lost = declare_lost(connection, machine_id, None)
         leave(connection, machine_id)
     return lost
+
+
+def declare_lost(connection: Connection, machine_id: str, session_ids: list[str] | None) -> int:
+    """Record that these live sessions of a machine, or all with None, are lost; return how many that are."""
+    return connection.execute(_DECLARE_LOST, {"machine": machine_id, "ids": session_ids}).rowcount
+
+
+def live_session_ids(connection: Connection, machine_id: str) -> list[str]:
+    """Return the ids of the sessions of a machine that have not ended, as far as the record knows."""
+    query = "SELECT id FROM hldctl.sessions WHERE machine_id = %s AND completed_at IS NULL"
+    return [row[0] for row in connection.execute(query, (machine_id,)).fetchall()]
