@@ -158,7 +158,7 @@ def _unheard_since(machine: Machine) -> str | None:
 
 def describe(machine: Machine) -> str:
     """Return the machine's name, and for how long it has been silent if it should not be."""
-    return output.one_line(machine.name) + silence(machine)
+    return output.one_line(machine.label) + silence(machine)
 
 
 def machine_name(view: View, session_id: str) -> str:

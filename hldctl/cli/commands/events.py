@@ -67,12 +67,13 @@ def _print_fleet(
     from hldctl.fleet.record.feed import changes
 
     for change in changes(where, types, after=after, only_new=only_new, follow=follow):
-        name = output.one_line(change.machine.name)
         if as_json:
-            values = json_view.feed_object(change.event) | {"machine": {"id": change.machine.id, "name": name}}
+            values = json_view.feed_object(change.event) | {
+                "machine": {"id": change.machine.id, "name": change.machine.name}
+            }
             output.print_json(values, compact=True)
         else:
-            print(f"{name}  {_line(change.event)}", flush=follow)
+            print(f"{output.one_line(change.machine.label)}  {_line(change.event)}", flush=follow)
 
 
 def _print(event: FeedEvent, *, as_json: bool, flush: bool) -> None:

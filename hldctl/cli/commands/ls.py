@@ -357,7 +357,7 @@ def _machine_text(view: View, session: Session) -> str:
     """Return the name of a session's machine, and for how long it has been silent if the session has not ended."""
     if (machine := view.machine(session.id)) is None:
         return ""
-    return elsewhere.describe(machine) if session.status not in ENDED else output.one_line(machine.name)
+    return elsewhere.describe(machine) if session.status not in ENDED else output.one_line(machine.label)
 
 
 def _label(session: Session) -> str:

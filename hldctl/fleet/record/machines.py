@@ -9,6 +9,7 @@ from hldctl.fleet.identity import Identity
 from hldctl.fleet.record.connection import Connection
 
 LEASE_SECONDS = 30
+_SHORT_ID = 4
 
 
 class Machine(NamedTuple):
@@ -27,14 +28,22 @@ class Machine(NamedTuple):
     reached: int
     clock_offset_ms: int | None
     """How much later the server's clock was than the machine's when its link connected."""
+    has_namesake: bool
+    """True if another machine of the fleet has the same name."""
     about: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The name, with the beginning of the id if another machine has the same name."""
+        return f"{self.name}~{self.id[:_SHORT_ID]}" if self.has_namesake else self.name
 
 
 _SELECT = """
 SELECT id, name, owner,
     (SELECT count(*) FROM hldctl.sessions s WHERE s.machine_id = m.id AND s.completed_at IS NULL),
     extract(epoch FROM clock_timestamp() - seen_at)::float8,
-    lease > interval '0' AND seen_at + lease < clock_timestamp(), left_at IS NOT NULL, reached, clock_offset_ms, about
+    lease > interval '0' AND seen_at + lease < clock_timestamp(), left_at IS NOT NULL, reached, clock_offset_ms,
+    EXISTS (SELECT 1 FROM hldctl.machines o WHERE o.name = m.name AND o.id <> m.id AND o.left_at IS NULL), about
 FROM hldctl.machines m
 """
 

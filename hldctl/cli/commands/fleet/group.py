@@ -14,7 +14,6 @@ from hldctl.paths import StateDirectory
 if TYPE_CHECKING:
     from hldctl.fleet.record.machines import Machine
 
-_SHORT_ID = 4
 # A difference between two clocks that people notice.
 _MAX_OFFSET_MS = 5000
 
@@ -124,10 +123,9 @@ def machine_object(machine: Machine) -> dict[str, Any]:
 
 
 def _rows(machines: Sequence[Machine]) -> list[tuple[str, ...]]:
-    names = [machine.name for machine in machines]
     return [
         (
-            label(machine, is_unique=names.count(machine.name) == 1),
+            output.one_line(machine.label),
             output.one_line(machine.owner),
             str(machine.running),
             "" if (room := _room(machine)) is None else str(room),
@@ -137,12 +135,6 @@ def _rows(machines: Sequence[Machine]) -> list[tuple[str, ...]]:
         )
         for machine in machines
     ]
-
-
-def label(machine: Machine, *, is_unique: bool) -> str:
-    """Return the machine's name, with the beginning of its id if another one has the same name."""
-    name = output.one_line(machine.name)
-    return name if is_unique else f"{name}~{machine.id[:_SHORT_ID]}"
 
 
 def _room(machine: Machine) -> int | None:
@@ -160,7 +152,7 @@ def _note_clock(machine: Machine) -> None:
     offset_ms = machine.clock_offset_ms or 0
     direction = "slow" if offset_ms > 0 else "fast"
     output.print_note(
-        f"the clock of {output.one_line(machine.name)} is {age(abs(offset_ms) / 1000)} {direction}, compared with the "
+        f"the clock of {output.one_line(machine.label)} is {age(abs(offset_ms) / 1000)} {direction}, compared with the "
         "server's; so the times of its sessions are"
     )
 
