@@ -29,7 +29,7 @@ _SESSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The contents of the state directory: file names, and prefixes of file names.
 _NAMES = (
     *("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal", "trusted-projects.json"),
-    *("budget-alerts", "worktrees", "kept"),
+    *("budget-alerts", "worktrees", "kept", "fleet"),
 )
 _PREFIXES = ("hldctl.db", "lock-trial-")
 
@@ -264,12 +264,58 @@ class SessionFiles(NamedTuple):
             return False
 
 
+class FleetFiles(NamedTuple):
+    """The files of this machine's part in a fleet: who it is, and how far its link has come."""
+
+    directory: Path
+
+    @property
+    def machine_id(self) -> Path:
+        """The machine's UUID, which stays the same when it leaves the fleet and joins again."""
+        return self.directory / "machine-id"
+
+    @property
+    def joined(self) -> Path:
+        """Marker; exists while the machine is in a fleet."""
+        return self.directory / "joined"
+
+    @property
+    def lock(self) -> Path:
+        """Lock file, locked by the link while it runs."""
+        return self.directory / "link.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "link.log"
+
+    @property
+    def reached(self) -> Path:
+        """The id of the last row of the feed that is in the record."""
+        return self.directory / "reached"
+
+    @property
+    def problem(self) -> Path:
+        """Why the link cannot write to the record, in a sentence; it exists as long as that is so."""
+        return self.directory / "problem"
+
+    @property
+    def replicas(self) -> Path:
+        """Copies of sessions of other machines, each while a command shows it."""
+        return self.directory / "replicas"
+
+    @property
+    def has_joined(self) -> bool:
+        return os.path.exists(self.joined)
+
+
 class StateDirectory(NamedTuple):
     """The directory of hldctl's state: `$HLDCTL_HOME` or its default."""
 
     root: Path
     is_known_to_exist: bool = False
     """True if the directory is known to exist: neither it nor its database is created again."""
+    is_replica: bool = False
+    """True if it holds copies of other machines' sessions, which are supervised there."""
 
     @property
     def database(self) -> Path:
@@ -312,6 +358,10 @@ class StateDirectory(NamedTuple):
     def kept(self) -> Path:
         """Directory of files that were in a worktree, exist nowhere else, and must not be in a git repository."""
         return self.root / "kept"
+
+    @property
+    def fleet(self) -> FleetFiles:
+        return FleetFiles(self.root / "fleet")
 
     def session(self, session_id: str) -> SessionFiles:
         return SessionFiles(self.sessions / session_id)

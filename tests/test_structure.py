@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,18 @@ LAYERS = [
         "claude",
         "store",
     ),
-    *("protocol", "config", "user_commands", "permission_hook", "ingest", "supervisor", "sessions", "doctor", "cli"),
+    *(
+        "protocol",
+        "config",
+        "user_commands",
+        "permission_hook",
+        "ingest",
+        "supervisor",
+        "sessions",
+        "fleet",
+        "doctor",
+        "cli",
+    ),
 ]
 """From the lowest up. claude and store do not import each other."""
 CLI_LAYERS = [
@@ -45,7 +57,18 @@ CLI_LAYERS = [
         "mistakes",
         "damaged_database",
     ),
-    *("terminal", "launch_params", "launch_options", "render", "export", "views", "completion", "commands", "app"),
+    *(
+        "terminal",
+        "launch_params",
+        "launch_options",
+        "render",
+        "elsewhere",
+        "export",
+        "views",
+        "completion",
+        "commands",
+        "app",
+    ),
     *("remote", "main"),
 ]
 MAX_MODULES = 26
@@ -167,7 +190,7 @@ def _import_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
-HEAVY = {"rich", "pydantic", "filelock", "psutil", "asyncio", "click", "http.server", "tomllib", "tomlkit"}
+HEAVY = {"psycopg", "rich", "pydantic", "filelock", "psutil", "asyncio", "click", "http.server", "tomllib", "tomlkit"}
 
 
 def test_completion_imports_less_than_ls(tmp_path: Path) -> None:
@@ -191,9 +214,42 @@ def test_read_commands_import_nothing_heavy(command: list[str], tmp_path: Path) 
     assert "hldctl.ingest.reducer" not in ours
 
 
+def test_only_the_fleet_imports_the_driver_of_postgresql() -> None:
+    importing = [
+        module for module, path in MODULES.items() if re.search(r"^\s*(?:import|from) psycopg", path.read_text(), re.M)
+    ]
+    assert importing
+    assert [module for module in importing if not module.startswith("hldctl.fleet.")] == []
+
+
+def test_peewee_is_imported_without_the_driver_of_postgresql() -> None:
+    """With psycopg installed, peewee alone would load it, which takes as long as a whole command."""
+    code = "import sys, hldctl.store.session_table; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=True)
+    assert {"peewee"} == {"peewee", "psycopg"} & set(done.stdout.split())
+    importing = [
+        module
+        for module, path in MODULES.items()
+        if re.search(r"^\s*(?:import|from) (?:peewee|playhouse)", path.read_text(), re.M)
+    ]
+    assert importing == ["hldctl.system.orm"]
+
+
 def test_supervisor_imports_nothing_optional() -> None:
     """Each session has a supervisor, and each launch waits for its start."""
     code = "import sys, hldctl.supervisor.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, text=True, check=True)
-    heavy = {"psutil", "typer", "peewee", "rich", "hashlib", "shutil", "tempfile", "random", "tomllib", "http.server"}
+    heavy = {
+        "psycopg",
+        "psutil",
+        "typer",
+        "peewee",
+        "rich",
+        "hashlib",
+        "shutil",
+        "tempfile",
+        "random",
+        "tomllib",
+        "http.server",
+    }
     assert not heavy & set(done.stdout.split())

@@ -41,6 +41,7 @@ COMMANDS = {
     "land": "worktrees.land",
     "rm": "rm",
     "prune": "prune",
+    "fleet": "fleet.group",
     "config": "config",
     "doctor": "doctor",
 }

@@ -10,7 +10,7 @@ SECTIONS = {
     "Sessions": ("launch", "continue", "send", "close", "open", "import", "wait", "interrupt", "set", "land"),
     "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats", "diff"),
     "Permissions": ("approvals", "approve", "deny", "answer"),
-    "Maintenance": ("rm", "prune", "config", "doctor"),
+    "Maintenance": ("rm", "prune", "fleet", "config", "doctor"),
 }
 
 
@@ -139,6 +139,11 @@ EXAMPLES = {
         Example("Keep the 100 most recent; at a terminal, after a question", "hldctl prune --keep 100"),
         Example("Delete old sessions without a question", "hldctl prune --older-than 30d --force"),
     ),
+    "fleet": (
+        Example("Make a record, once", "hldctl fleet init 'host=db.example.org dbname=hldctl'"),
+        Example("On each machine", "hldctl fleet join 'host=db.example.org dbname=hldctl'"),
+        Example("The machines, and when each was heard", "hldctl fleet"),
+    ),
     "config": (
         Example("Set a default for new sessions", "hldctl config set timeout 2h"),
         Example("Run at most two sessions of a group at once", "hldctl config set groups.review 2"),
@@ -196,6 +201,7 @@ _MORE_EXIT_CODES = {
     "events": (_SESSION,),
     "export": (_SESSION,),
     "diff": (_SESSION, _STATE),
+    "fleet": (_SESSION, _STATE),
     "land": (_SESSION, _STATE),
 }
 

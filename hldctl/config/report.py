@@ -195,6 +195,7 @@ def split_key(key: str) -> tuple[str, str | None]:
         raise BadUsage(f"{key} is set by the environment variable {_FROM_ENVIRONMENT[key][0]}, not in a file.")
     names = {
         "budgets": ", ".join(f"budgets.{name}" for name in BUDGET_KEYS),
+        "fleet": "fleet.url, fleet.share",
         "groups": f"groups.NAME, {', '.join(f'groups.NAME.{name}' for name in GROUP_KEYS)}",
         "limits": "limits.spread",
         TABLE: f"{TABLE}.NAME.KEY",

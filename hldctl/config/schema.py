@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hldctl import durations
-from hldctl.config import budgets
+from hldctl.config import budgets, fleet
 from hldctl.config.budgets import Fault
+from hldctl.config.fleet import FleetSettings
 from hldctl.errors import BadUsage
 from hldctl.settings.claude import ClaudeOptions
 from hldctl.settings.option import options
@@ -83,6 +84,15 @@ KEYS = {
         'daily_usd = 20\nmonthly_usd = 300\nreserve_usd = 2.50\non_budget = "mail"',
         budgets.find_budget_fault,
     ),
+    "fleet": Key(
+        "The record that this machine shares with others, see `hldctl fleet`: `url` is the PostgreSQL database, in a "
+        "form that libpq understands, without a password. The server's certificate is verified unless `sslmode` says "
+        "otherwise. `share` is what the record gets: `all`, `outline`, without texts, or `status`, without events.",
+        "a table with url, a text, and share, which may be left out",
+        lambda value: type(value) is dict and fleet.find_fault(value) is None,
+        'url = "host=db.example.org dbname=hldctl"\nshare = "all"',
+        fleet.find_fault,
+    ),
     "groups": Key(
         "For each group that `--group` may name, how many of its sessions may run at once; or a table with that, as "
         "`max_running`, and what they may spend: `daily_usd`, `weekly_usd`, `monthly_usd`.",
@@ -121,7 +131,7 @@ KEYS = {
         'copy = [".env", "**/local.toml"]\nsetup = "npm ci"',
     ),
 }
-TABLES = ("budgets", "groups", "limits", "profiles", "prune", "worktree")
+TABLES = ("budgets", "fleet", "groups", "limits", "profiles", "prune", "worktree")
 
 _DEFAULT_SPREAD_MS = 30_000
 
@@ -169,6 +179,11 @@ class Configuration:
         """The command that runs when a budget is nearly or completely spent; None without one."""
         command: str = self.values.get("budgets", {}).get(budgets.ON_BUDGET, "")
         return command if command.strip() else None
+
+    @property
+    def fleet(self) -> FleetSettings | None:
+        """The fleet that this machine belongs to; None without one."""
+        return fleet.fleet_settings(self.values.get("fleet"))
 
     @property
     def prune(self) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from hldctl.doctor import claude_code, database, file_modes, limits, machine, sessions, worktrees
+from hldctl.doctor import claude_code, database, file_modes, fleet, limits, machine, sessions, worktrees
 from hldctl.doctor.check import Finding, Findings, Level
 from hldctl.errors import HldctlError
 from hldctl.paths import StateDirectory
@@ -27,6 +27,7 @@ def _parts(state: StateDirectory) -> Iterator[tuple[str, Callable[[], Findings]]
         yield "sessions", lambda: sessions.examine(state)
         yield "limits", lambda: limits.examine(state)
         yield "worktrees", lambda: worktrees.examine(state)
+        yield "fleet", lambda: fleet.examine(state)
     yield "Claude Code", claude_code.examine
 
 

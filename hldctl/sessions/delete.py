@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import touch
+from hldctl.protocol.link import reached_id
 from hldctl.sessions import interrupt, supervisors
 from hldctl.sessions.worktrees import removal as worktree_removal
-from hldctl.store import maintenance, sessions
+from hldctl.store import feed, maintenance, sessions
 from hldctl.store.admission.predecessors import waiting_dependants
 from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
 from hldctl.supervisor.processes import other_namespaces
@@ -67,7 +68,7 @@ def delete_sessions(state: StateDirectory, ids: Sequence[str], *, force: bool = 
         interrupt.interrupt_sessions(state, alive)
     if not force:
         worktree_removal.require_removable(state, ids)
-    yield from _delete_all(state, ids, force=force)
+    yield from _delete_all(state, ids, force=force, leaves_tombstone=state.fleet.has_joined)
 
 
 def _is_in_terminal(files: SessionFiles, *, force: bool) -> bool:
@@ -79,17 +80,20 @@ def _is_in_terminal(files: SessionFiles, *, force: bool) -> bool:
 def prunable_ids(state: StateDirectory, *, older_than_seconds: float | None, keep: int | None) -> list[str]:
     """Return the sessions that ended longer ago than `older_than_seconds`, except the newest `keep`; oldest first.
 
-    Sessions after which others are still to start, sessions that are open in a terminal, and those whose directory
-    belongs to another user are skipped.
+    Sessions after which others are still to start, sessions that are open in a terminal, those whose directory belongs
+    to another user, and those that the record of the fleet does not have yet are skipped.
     """
     before = current_time_ms() if older_than_seconds is None else current_time_ms() - int(older_than_seconds * 1000)
     with open_for_reading(state):
         ids = sessions.ids_ended_before(before, keep=keep or 0)
         awaited = waiting_dependants(ids)
+        # What the fleet's record does not have yet would never be there.
+        unsent = set[str]() if not state.fleet.has_joined else feed.sessions_after(reached_id(state))
     return [
         session_id
         for session_id in ids
         if session_id not in awaited
+        and session_id not in unsent
         and (files := state.session(session_id)).is_own_directory()
         and not _is_in_terminal(files, force=False)
     ]
@@ -109,7 +113,9 @@ def prune(state: StateDirectory, ids: Sequence[str]) -> Iterator[DeletedSession]
         maintenance.return_free_space()
 
 
-def _delete_all(state: StateDirectory, ids: Sequence[str], *, force: bool = False) -> Iterator[DeletedSession]:
+def _delete_all(
+    state: StateDirectory, ids: Sequence[str], *, force: bool = False, leaves_tombstone: bool = False
+) -> Iterator[DeletedSession]:
     """Delete one session after the other; on a full disk, all files before the first row.
 
     Deleting a row needs some room in the write-ahead log, which the files of this session may not have freed.
@@ -119,22 +125,22 @@ def _delete_all(state: StateDirectory, ids: Sequence[str], *, force: bool = Fals
         # First: while its row and its files exist, the removal of its worktree can be repeated.
         kept_ref = worktree_removal.remove_worktree(state, session_id, force=force)
         removed = DeletedSession(session_id, _delete_files(state, state.session(session_id)), kept_ref)
-        if not without_row_room and _delete_row(state, session_id):
+        if not without_row_room and _delete_row(state, session_id, leaves_tombstone=leaves_tombstone):
             yield removed
         else:
             without_row_room.append(removed)
     for removed in without_row_room:
         with open_database(state):
-            sessions.delete(removed.session_id, current_time_ms())
+            sessions.delete(removed.session_id, current_time_ms(), leaves_tombstone=leaves_tombstone)
             _end_dependants(state, removed.session_id)
         yield removed
 
 
-def _delete_row(state: StateDirectory, session_id: str) -> bool:
+def _delete_row(state: StateDirectory, session_id: str, *, leaves_tombstone: bool) -> bool:
     """Delete the row; return False if the disk has no room for that."""
     try:
         with open_database(state):
-            sessions.delete(session_id, current_time_ms())
+            sessions.delete(session_id, current_time_ms(), leaves_tombstone=leaves_tombstone)
             _end_dependants(state, session_id)
     except UnfitEnvironment as error:
         if isinstance(error.__cause__, UNWRITABLE):

@@ -18,6 +18,7 @@ from hldctl.config import load
 from hldctl.config.layers import Ignored, find_layers
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
+from hldctl.protocol import link
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.sessions import auto_prune, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
@@ -86,6 +87,10 @@ def launch(
     # First, because the next steps run programs, such as the user's login shell.
     state.require_own()
     configuration = load.load()
+    if configuration.fleet is not None and not state.fleet.has_joined:
+        # A container or a job that is configured, in which nobody types `fleet join`.
+        state.prepare()
+        link.join(state)
     layers = find_layers(state, configuration, options.working_dir or ".", options.given.get("profile"))
     # The caller chose the profile and the project, but not the user's own defaults.
     widens = policies.has_wide_options(add_defaults(options, layers.chosen))

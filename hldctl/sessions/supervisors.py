@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError, UnfitEnvironment, error_from_exit_code
 from hldctl.paths import StateDirectory, is_session_id
+from hldctl.protocol import link
 from hldctl.sessions import spawn
 from hldctl.store import sessions
 from hldctl.store.connection import is_read_only
@@ -53,8 +54,9 @@ def adopt_lost(state: StateDirectory, ids: Iterable[str]) -> None:
     for session_id in ids:
         state.session(session_id).require_own_directory()
     _record_left_terminals(state, ids)
-    if is_read_only():
-        # A supervisor could not record anything; the next command that can write starts it.
+    if state.is_replica or is_read_only():
+        # In the first case it is supervised elsewhere. In the second, a supervisor could not record anything; the next
+        # command that can write starts it.
         return
     orphans = [session_id for session_id in ids if file_lock.is_free(state.session(session_id).lock)]
     if not orphans:
@@ -106,6 +108,7 @@ def adopt_all_lost(state: StateDirectory) -> None:
     """
     ids = sessions.ids_needing_supervisor()
     adopt_lost(state, [session_id for session_id in ids if state.session(session_id).is_own_directory()])
+    link.start_if_late(state)
 
 
 def ids_with_files(state: StateDirectory) -> list[str]:
@@ -122,7 +125,8 @@ def kill_all(state: StateDirectory) -> None:
     The next command starts new supervisors. Pending permission requests are denied: Claude Code treats a dead hook as
     a denial.
     """
-    _kill_holders({str(state.database.resolve())}, ("hldctl.supervisor", "hldctl/permission_hook/__main__.py"))
+    programs = ("hldctl.supervisor", "hldctl/permission_hook/__main__.py", link.LINK_MODULE)
+    _kill_holders({str(state.database.resolve())}, programs)
 
 
 def kill_supervisors(state: StateDirectory, ids: Iterable[str]) -> list[int]:

@@ -60,6 +60,11 @@ def last_id() -> int:
     return int(execute(query).fetchone()[0])
 
 
+def sessions_after(feed_id: int) -> set[str]:
+    """Return the ids of the sessions with events after `feed_id`."""
+    return {row[0] for row in execute("SELECT DISTINCT session_id FROM feed WHERE id > ?", (feed_id,)).fetchall()}
+
+
 def feed_after(
     feed_id: int, limit: int, *, types: Sequence[FeedType] = (), session_id: str | None = None
 ) -> list[FeedEvent]:

@@ -241,6 +241,22 @@ CREATE TABLE account_limits (
 ) WITHOUT ROWID
 """
 
+# Sessions that were deleted by `rm`, until the fleet's record has forgotten them, too.
+_TOMBSTONES = """
+CREATE TABLE tombstones (
+    session_id TEXT PRIMARY KEY,
+    deleted_at INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+
+# `life` identifies this database: after it was rebuilt, the fleet's record starts again at its first change.
+_MARKS = """
+CREATE TABLE marks (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID
+"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         _SESSIONS,
@@ -362,6 +378,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "ALTER TABLE sessions ADD COLUMN worktree TEXT",
         "CREATE INDEX sessions_with_worktree ON sessions (created_at) WHERE worktree IS NOT NULL",
+    ),
+    (
+        _TOMBSTONES,
+        _MARKS,
+        "INSERT INTO marks VALUES ('life', lower(hex(randomblob(16))))",
     ),
 )
 

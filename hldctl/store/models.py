@@ -6,9 +6,8 @@ test compares these models with the queries on the other tables.
 
 from __future__ import annotations
 
-from peewee import BooleanField, CompositeKey, FloatField, IntegerField, TextField
-
 from hldctl.store.session_table import BaseTable, SessionTable
+from hldctl.system.orm import BooleanField, CompositeKey, FloatField, IntegerField, TextField
 
 
 class EventTable(BaseTable):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from peewee import SQL
-
 from hldctl.states import Status
 from hldctl.store.connection import require_order
 from hldctl.store.session import Session
-from hldctl.store.session_table import RUN_TIME, SessionTable
+from hldctl.store.session_table import SessionTable, run_time
+from hldctl.system.orm import SQL
 
 _BATCH_SIZE = 200
 
@@ -42,28 +41,32 @@ class Listing(NamedTuple):
 def find_sessions(listing: Listing) -> list[Session]:
     """Return the sessions that match, newest or largest first."""
     query = SessionTable.select(*(getattr(SessionTable, name) for name in listing.columns or ()))
+    query = filter_sessions(query, listing)
+    sort_key = run_time(SessionTable) if listing.sort == "run_time" else getattr(SessionTable, listing.sort)
+    query = query.order_by(sort_key.desc(), SQL("rowid").desc())
+    return _fetch_sessions(query.limit(listing.limit) if listing.limit is not None else query)
+
+
+def filter_sessions(query: Any, listing: Listing, table: Any = SessionTable) -> Any:
+    """Return the query with the conditions of the listing; `table` is the local one, or that of the fleet's record."""
     if not listing.archived:
-        query = query.where(SessionTable.archived == False)  # noqa: E712  peewee builds SQL of it
+        query = query.where(table.archived == False)  # noqa: E712  peewee builds SQL of it
     if listing.statuses:
-        query = query.where(SessionTable.status.in_([str(status) for status in listing.statuses]))
+        query = query.where(table.status.in_([str(status) for status in listing.statuses]))
     if listing.created_since is not None:
-        query = query.where(SessionTable.created_at >= listing.created_since)
+        query = query.where(table.created_at >= listing.created_since)
     for word in (listing.search or "").split():
-        query = query.where(
-            SessionTable.title.contains(word) | SessionTable.summary.contains(word) | SessionTable.query.contains(word)
-        )
+        query = query.where(table.title.contains(word) | table.summary.contains(word) | table.query.contains(word))
     if listing.directory is not None:
         root = listing.directory.rstrip("/")
         # "0" is the character after "/".
-        is_below = (SessionTable.working_dir >= f"{root}/") & (SessionTable.working_dir < f"{root}0")
-        query = query.where((SessionTable.working_dir == listing.directory) | is_below)
+        is_below = (table.working_dir >= f"{root}/") & (table.working_dir < f"{root}0")
+        query = query.where((table.working_dir == listing.directory) | is_below)
     if listing.name is not None:
-        query = query.where(SessionTable.name == listing.name)
+        query = query.where(table.name == listing.name)
     if listing.group is not None:
-        query = query.where(SessionTable.group_name == listing.group)
-    sort_key = RUN_TIME if listing.sort == "run_time" else getattr(SessionTable, listing.sort)
-    query = query.order_by(sort_key.desc(), SQL("rowid").desc())
-    return _fetch_sessions(query.limit(listing.limit) if listing.limit is not None else query)
+        query = query.where(table.group_name == listing.group)
+    return query
 
 
 def read_sessions(ids: Sequence[str], columns: Sequence[str]) -> Iterator[Session]:

@@ -6,11 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from peewee import BooleanField, Field, FloatField, IntegerField, Model, TextField, fn
-from playhouse.apsw_ext import APSWDatabase
-
 from hldctl.store import connection
 from hldctl.store.session import BOOLEAN_COLUMNS, JSON_COLUMNS, TYPES, decode_value
+from hldctl.system.orm import APSWDatabase, BooleanField, Field, FloatField, IntegerField, Model, TextField, fn
 
 
 class _OpenConnection(APSWDatabase):  # type: ignore[misc]  # playhouse has no stubs for it
@@ -52,8 +50,10 @@ SessionTable: Any = type(
     "SessionTable", (BaseTable,), {**dict(_session_fields()), "Meta": type("Meta", (), {"table_name": "sessions"})}
 )
 
-RUN_TIME = SessionTable.completed_at - fn.COALESCE(SessionTable.started_at, SessionTable.created_at)
-"""The milliseconds from the start of a session to its end; NULL if it has not ended."""
+
+def run_time(table: Any = SessionTable) -> Any:
+    """Return the milliseconds from the start of a session to its end; NULL if it has not ended."""
+    return table.completed_at - fn.COALESCE(table.started_at, table.created_at)
 
 
 def sample_value(column: str) -> Any:

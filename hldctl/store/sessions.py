@@ -446,10 +446,11 @@ def ids_ended_before(end_ms: int, *, keep: int) -> list[str]:
     )
 
 
-def delete(session_id: str, now: int | None = None) -> None:
+def delete(session_id: str, now: int | None = None, *, leaves_tombstone: bool = False) -> None:
     """Delete a session and all its rows, in batches so that other writers do not wait long.
 
     `now` is the time of the event in the feed, in milliseconds since 1970; None for a deletion without an event.
+    `leaves_tombstone` records that the fleet's record has to forget the session as well.
     """
     for table in ("conversation_events", "feed"):
         query = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE session_id = ? LIMIT ?)"
@@ -462,6 +463,8 @@ def delete(session_id: str, now: int | None = None) -> None:
         row = execute("SELECT run_id, status, name FROM sessions WHERE id = ?", (session_id,)).fetchone()
         if row is not None and now is not None:
             event = (FeedType.SESSION_DELETED, session_id, row[0], now, {"status": row[1], "name": row[2]})
+            if leaves_tombstone:
+                execute("INSERT OR REPLACE INTO tombstones VALUES (?, ?)", (session_id, now))
             feed.publish_deletion(event)
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from peewee import SQL, fn
-
 from hldctl.states import Status
-from hldctl.store.session_table import RUN_TIME, SessionTable
+from hldctl.store.session_table import SessionTable, run_time
+from hldctl.system.orm import SQL, fn
 
 
 class GroupBy(StrEnum):
@@ -22,6 +21,7 @@ class GroupBy(StrEnum):
     STATUS = "status"
     NAME = "name"
     GROUP = "group"
+    MACHINE = "machine"
 
 
 _KEYS = {
@@ -33,6 +33,7 @@ _KEYS = {
     GroupBy.STATUS: SessionTable.status,
     GroupBy.NAME: SessionTable.name,
     GroupBy.GROUP: SessionTable.group_name,
+    GroupBy.MACHINE: SessionTable.host,
 }
 
 # Decimals of a sum of dollars; any later digits are floating-point errors.
@@ -73,7 +74,7 @@ def sums(by: GroupBy, *, created_since: int | None = None, archived: bool = Fals
     ]
     numbers = Sums._fields[Sums._fields.index("input_tokens") : Sums._fields.index("run_time_ms")]
     sums = [fn.SUM(getattr(SessionTable, name)) for name in numbers]
-    sums.append(fn.SUM(RUN_TIME))
+    sums.append(fn.SUM(run_time()))
     cost, count, key = fn.SUM(SessionTable.cost_usd), fn.COUNT(SQL("*")), _KEYS[by]
     running = fn.SUM(SessionTable.completed_at.is_null())
     query = SessionTable.select(key, count, *ends, running, fn.ROUND(cost, _COST_DECIMALS), *sums).group_by(SQL("1"))

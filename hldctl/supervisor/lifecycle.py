@@ -7,6 +7,7 @@ import os
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import touch
+from hldctl.protocol import link
 from hldctl.states import EndReason, Status
 from hldctl.store import sessions
 from hldctl.store.admission import entries
@@ -48,6 +49,7 @@ class SessionLifecycle:
         """Run the session to its end, starting with `process`, or with a new one if it is None."""
         # After the reply to the launch: both take some milliseconds.
         cgroup.leave_foreign_cgroup()
+        link.start_if_missing(self._state)
         guard = self._start_guard()
         try:
             self._run(process)
@@ -77,6 +79,7 @@ class SessionLifecycle:
             self._handshake.accept()
             process = None
         retry_until_success(self._files, self._finish, self._handshake.accept)
+        link.start_if_missing(self._state)
 
     def _next_process(self) -> ClaudeProcess | None:
         """Wait until Claude Code may start, start it and return its process; None if the session has ended."""

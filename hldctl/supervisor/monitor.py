@@ -12,6 +12,7 @@ from hldctl.ingest.ingester import Ingester
 from hldctl.ingest.state import ReducerState
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import ensure_exists, touch
+from hldctl.protocol import link
 from hldctl.protocol.interrupt import GRACE_SECONDS
 from hldctl.protocol.restart import Restart, load_restarts
 from hldctl.states import EndReason, GateKind, Status
@@ -55,6 +56,8 @@ _ABNORMAL_REASONS = frozenset(
 )
 # Interval of looking for requests without a wake-up: a command may be killed between its commit and its touch.
 _POLL_SECONDS = 5.0
+# Interval of looking whether the link to the fleet's record was killed.
+_LINK_SECONDS = 30.0
 # Interval of writing more of a message that is longer than the pipe.
 _WRITE_SECONDS = 0.01
 # Interval of checking whether a request has a hook.
@@ -77,6 +80,8 @@ class ProcessMonitor:
         self._wake_answer = str(self._files.wake_answer)
         self._woken_at_ns = -1
         self._next_poll = 0.0
+        # The start of this process has looked already.
+        self._next_link_look = time.monotonic() + _LINK_SECONDS
 
     def run(self, on_caught_up: Callable[[], None] = lambda: None) -> None:
         """Monitor the process until it has exited; then end the session, or record that it restarts.
@@ -177,7 +182,11 @@ class ProcessMonitor:
         is_exact = woken_at_ns % _NS_PER_SECOND != 0
         if woken_at_ns == self._woken_at_ns and is_exact and time.monotonic() < self._next_poll:
             return
-        self._next_poll = time.monotonic() + _POLL_SECONDS
+        now = time.monotonic()
+        if now >= self._next_link_look:
+            self._next_link_look = now + _LINK_SECONDS
+            link.start_if_missing(self._state)
+        self._next_poll = now + _POLL_SECONDS
         self._update_hooks()
         self._update_interrupt()
         if woken_at_ns != self._woken_at_ns:

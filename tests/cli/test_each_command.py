@@ -21,8 +21,8 @@ CLAUDE = read_program("each_command.py")
 OTHER_SNAPSHOTS = {"ls": "ls-80", "show": "show-completed-80", "tail": "tail_80", "top": "top-80"}
 """Commands with more kinds of sessions, in test_screens.py, views/test_follow.py and views/test_top.py."""
 
-WITHOUT_SNAPSHOTS = {"send", "answer", "close", "open", "import", "diff", "land"}
-"""Commands that print an id at most, or hand the terminal over to Claude Code or git; other tests run them."""
+WITHOUT_SNAPSHOTS = {"send", "answer", "close", "open", "import", "diff", "land", "fleet"}
+"""Commands that print an id at most, hand the terminal over to another program, or need a server."""
 
 # Parts that differ between machines or runs, and what they are replaced with.
 _REPLACEMENTS = {

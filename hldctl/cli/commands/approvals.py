@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hldctl.cli import output, resumption
+from hldctl.cli import elsewhere, output, resumption
 from hldctl.cli.render.requests import request_table
 from hldctl.cli.resumption import Position
 from hldctl.cli.terminal import rich_console
@@ -32,17 +32,27 @@ def command(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Then print each new or answered request, until Ctrl-C.")
     ] = False,
+    fleet: elsewhere.InFleet = False,
+    machine: elsewhere.OfMachine = None,
+    owner: elsewhere.OfOwner = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array; with -f, one object per line.")] = False,
 ) -> None:
     """List pending permission requests, the oldest first.
 
     Given the id of a request, show that request in full, answered or not.
     """
-    state = StateDirectory.from_environment()
-    if (resumed := resumption.resumed_position()) is not None:
-        _follow(state, resumed.ids, as_json=as_json)
-        return
-    named = requests.resolve_targets(state, refs or ())
+    where = elsewhere.where(fleet, machine, owner)
+    if where is not None and (follow or refs):
+        raise BadUsage("--fleet, --machine and --owner list requests; they work neither with an ID nor with -f.")
+    resumed = resumption.resumed_position()
+    if resumed is not None:
+        refs = list(resumed.ids)
+    with elsewhere.request_view(where, refs or (), answered_too=answered_too) as view:
+        _list(view.state, refs or [], answered_too=answered_too, follow=follow, as_json=as_json)
+
+
+def _list(state: StateDirectory, refs: list[str], *, answered_too: bool, follow: bool, as_json: bool) -> None:
+    named = requests.resolve_targets(state, refs)
     if follow:
         if named.requests:
             raise BadUsage("-f follows sessions; omit it to show a request.")

@@ -29,6 +29,7 @@ _TEXT_IF_UNSET = {
     "model": "Claude Code's own",
     "permission_mode": "Claude Code's own",
     "prune": "never",
+    "fleet": "none",
     "limits": "spread = 30s",
     "budgets": "no limit",
     "worktree": "in the state directory",
@@ -48,6 +49,8 @@ _PERMISSION_KEYS = frozenset(
         "profiles",
         # A session must not raise what it may spend, either; `groups` may hold budgets.
         *("budgets", "groups"),
+        # It decides who can read what sessions say.
+        "fleet",
     }
 )
 

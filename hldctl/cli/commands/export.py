@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from hldctl.cli import elsewhere
 from hldctl.cli.terminal.progress import show_progress
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
@@ -48,10 +49,9 @@ def command(
 
     The HTML page needs no network and contains no scripts; click a tool call to expand it.
     """
-    state = StateDirectory.from_environment()
     chosen = choose_format(format, output)
-    with open_for_reading(state):
-        encoded = (text.encode("utf-8", errors="replace") for text in _pieces(state, session, chosen))
+    with elsewhere.find([session]) as view, open_for_reading(view.state):
+        encoded = (text.encode("utf-8", errors="replace") for text in _pieces(view.state, session, chosen))
         pieces = show_progress(encoded, _describe_progress, len, prints_items=output is None)
         if output is None:
             # Bytes, since the page declares UTF-8, whatever the locale is.

@@ -6,11 +6,12 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import elsewhere, output
+from hldctl.cli.elsewhere import View
 from hldctl.cli.params import StatusChoice, bounded_int, seconds_parser
 from hldctl.cli.render.format import age
 from hldctl.cli.terminal import rich_console
@@ -19,7 +20,7 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.inspect import continuation_tree
 from hldctl.sessions.inspect.terminals import Opened, find_opened
-from hldctl.states import ApprovalKind, Status
+from hldctl.states import ENDED, ApprovalKind, Status
 from hldctl.store import approvals, json_view
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import current_connection
@@ -119,6 +120,9 @@ def command(
     watch: Annotated[
         bool, typer.Option("--watch", help="At a terminal: update the table with each change, until Ctrl-C.")
     ] = False,
+    fleet: elsewhere.InFleet = False,
+    machine: elsewhere.OfMachine = None,
+    owner: elsewhere.OfOwner = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of sessions.")] = False,
 ) -> None:
     """List sessions, newest first, with their activity at a terminal."""
@@ -144,16 +148,38 @@ def command(
         columns=_RICH_COLUMNS if is_drawn else _PLAIN_COLUMNS if is_table else _TREE_COLUMNS if tree else ("id",),
     )
     parsed_template = None if template is None else _parse_template(template)
-    state = StateDirectory.from_environment()
-    if is_drawn:
-        _draw(state, listing, max_rows, tree=tree, watch=watch, is_default_limit=limit is None)
+    form = _Form(max_rows, tree, watch, quiet, parsed_template, is_drawn, is_table, is_default_limit=limit is None)
+    where = elsewhere.where(fleet, machine, owner)
+    if watch and where is not None:
+        raise BadUsage("--watch shows the sessions of this machine only; leave out --fleet, --machine and --owner.")
+    with elsewhere.list_view(where, listing, with_texts=not quiet) as view:
+        _list(view, listing, form)
+
+
+class _Form(NamedTuple):
+    """How the list is printed."""
+
+    max_rows: int
+    tree: bool
+    watch: bool
+    quiet: bool
+    template: Template | None
+    is_drawn: bool
+    is_table: bool
+    is_default_limit: bool
+
+
+def _list(view: View, listing: Listing, form: _Form) -> None:
+    state, max_rows, tree = view.state, form.max_rows, form.tree
+    if form.is_drawn:
+        _draw(view, listing, max_rows, tree=tree, watch=form.watch, is_default_limit=form.is_default_limit)
         return
     with open_for_reading(state):
         supervisors.adopt_all_lost(state)
         sessions = find_sessions(listing)
         rows = _arrange(sessions, max_rows, tree=tree)
-        if not is_table:
-            _print_each(state, [session.id for _, session in rows], quiet=quiet, template=parsed_template)
+        if not form.is_table:
+            _print_each(view, [session.id for _, session in rows], quiet=form.quiet, template=form.template)
             return
         if not sessions:
             output.print_note(_reason_for_none(listing))
@@ -161,11 +187,11 @@ def command(
         if any(session.status in (Status.QUEUED, Status.STARTING) for session in sessions):
             _note_gates()
     if rows:
-        _print_table(rows, requests | _terminal_texts(state, [session.id for _, session in rows]))
-        _note_more(sessions, max_rows, is_default=limit is None)
+        _print_table(rows, requests | _terminal_texts(state, [session.id for _, session in rows]), view)
+        _note_more(sessions, max_rows, is_default=form.is_default_limit)
 
 
-def _print_each(state: StateDirectory, ids: Sequence[str], *, quiet: bool, template: Template | None) -> None:
+def _print_each(view: View, ids: Sequence[str], *, quiet: bool, template: Template | None) -> None:
     """Print the sessions for a script: only ids, a line per session, or JSON."""
     if quiet:
         for session_id in ids:
@@ -173,13 +199,13 @@ def _print_each(state: StateDirectory, ids: Sequence[str], *, quiet: bool, templ
         return
     objects = (json_view.session_object(session) for session in read_sessions(ids, json_view.SESSION_COLUMNS))
     if template is None:
-        _print_json(objects, find_opened(state, ids))
+        _print_json(objects, find_opened(view.state, ids), view)
         return
     for values in objects:
         output.print_data(template.line(values))
 
 
-def _print_json(objects: Iterator[dict[str, Any]], opened: Mapping[str, Opened]) -> None:
+def _print_json(objects: Iterator[dict[str, Any]], opened: Mapping[str, Opened], view: View) -> None:
     # Imported here: only JSON and a terminal need it.
     from hldctl.sessions.inspect import activity
 
@@ -190,6 +216,7 @@ def _print_json(objects: Iterator[dict[str, Any]], opened: Mapping[str, Opened])
         | {
             "activity": activity.activity_object(activities.get(values["id"])),
             "open_in_terminal": terminals.get(values["id"]),
+            "machine": elsewhere.session_machine(view, values["id"]),
         }
         for values in objects
     )
@@ -201,19 +228,21 @@ def _parse_template(text: str) -> Template:
     return Template(text, json_view.session_samples())
 
 
-def _draw(
-    state: StateDirectory, listing: Listing, max_rows: int, *, tree: bool, watch: bool, is_default_limit: bool
-) -> None:
+def _draw(view: View, listing: Listing, max_rows: int, *, tree: bool, watch: bool, is_default_limit: bool) -> None:
     # Imported here: only a terminal needs them.
     from hldctl.cli.render import session_table
     from hldctl.sessions.inspect import overview
+
+    state = view.state
 
     def rows(current_overview: overview.Overview) -> list[session_table.Row]:
         outcomes = current_overview.outcomes
         arranged = _arrange(current_overview.sessions, max_rows, tree=tree)
         opened = find_opened(state, [session.id for _, session in arranged])
         return [
-            session_table.Row(session, outcomes.get(session.id, ""), depth, opened.get(session.id))
+            session_table.Row(
+                session, outcomes.get(session.id, ""), depth, opened.get(session.id), _machine_text(view, session)
+            )
             for depth, session in arranged
         ]
 
@@ -306,10 +335,11 @@ def _request_text(approval: Approval) -> str:
     return f"waiting for approval: {output.one_line(approval.tool_name)}"
 
 
-def _print_table(arranged: list[tuple[int, Session]], notes: dict[str, str]) -> None:
+def _print_table(arranged: list[tuple[int, Session]], notes: dict[str, str], view: View) -> None:
     now = time.time()
     rows = [
         (
+            *([] if view.mirror is None else [_machine_text(view, session)]),
             session.id[:8],
             session.status,
             age(now - session.created_at / 1000),
@@ -319,7 +349,15 @@ def _print_table(arranged: list[tuple[int, Session]], notes: dict[str, str]) -> 
         )
         for depth, session in arranged
     ]
-    output.print_table(("ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
+    machine_heading = [] if view.mirror is None else ["MACHINE"]
+    output.print_table((*machine_heading, "ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
+
+
+def _machine_text(view: View, session: Session) -> str:
+    """Return the name of a session's machine, and for how long it has been silent if the session has not ended."""
+    if (machine := view.machine(session.id)) is None:
+        return ""
+    return elsewhere.describe(machine) if session.status not in ENDED else output.one_line(machine.label)
 
 
 def _label(session: Session) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import elsewhere, output
+from hldctl.cli.elsewhere import View
 from hldctl.cli.render.events.plain import Detail, DetailLevels, lines, pending_request
 from hldctl.cli.render.format import age
 from hldctl.cli.render.session_text import (
@@ -34,6 +35,9 @@ from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
 
+if TYPE_CHECKING:
+    from hldctl.fleet.record.machines import Machine
+
 # Of a rule or a message, in characters; --json has the full text.
 _MAX_LENGTH = 500
 # Fields that are printed separately, or that are only useful to scripts.
@@ -57,8 +61,14 @@ def command(
     """
     if events and snapshots:
         raise BadUsage("Use either --events or --snapshots, not both.")
-    state = StateDirectory.from_environment()
-    inspection = details.load_details(state, session)
+    with elsewhere.find([session]) as view:
+        _show(view, session, events=events, snapshots=snapshots, as_json=as_json)
+
+
+def _show(view: View, ref: str, *, events: bool, snapshots: bool, as_json: bool) -> None:
+    state = view.state
+    inspection = details.load_details(state, ref)
+    machine = view.machine(inspection.session.id)
     if events:
         # Before the pager takes the output.
         is_drawn = rich_console.can_draw() and not as_json
@@ -71,11 +81,12 @@ def command(
         with _pager(as_json):
             _print_snapshots(details.load_file_snapshots(state, inspection.session.id), as_json=as_json)
     elif as_json:
-        output.print_json(_json_object(inspection) | {"activity": _activity(state, inspection.session.id)})
+        values = _json_object(inspection) | {"activity": _activity(state, inspection.session.id)}
+        output.print_json(values | {"machine": elsewhere.session_machine(view, inspection.session.id)})
     elif rich_console.can_draw():
-        _draw(inspection, state)
+        _draw(inspection, state, machine)
     else:
-        _print(inspection, state)
+        _print(inspection, state, machine)
 
 
 def _pager(as_json: bool) -> AbstractContextManager[None]:
@@ -87,7 +98,7 @@ def _pager(as_json: bool) -> AbstractContextManager[None]:
     return open_pager()
 
 
-def _draw(inspection: SessionDetails, state: StateDirectory) -> None:
+def _draw(inspection: SessionDetails, state: StateDirectory, machine: Machine | None) -> None:
     # Imported here: only a terminal needs them.
     from hldctl.cli.render import session_page
     from hldctl.sessions.inspect import activity
@@ -96,7 +107,8 @@ def _draw(inspection: SessionDetails, state: StateDirectory) -> None:
     with open_for_reading(state):
         doing = activity.load_activities().get(session.id)
         last_words = None if doing is None else activity.latest_reply(session.id)
-    page = session_page.Page(inspection, str(state.session(session.id).directory), doing, last_words)
+    files = f"on {elsewhere.describe(machine)}" if machine is not None else str(state.session(session.id).directory)
+    page = session_page.Page(inspection, files, doing, last_words)
     session_page.draw(page, rich_console.console())
 
 
@@ -149,7 +161,7 @@ def _print_snapshots(snapshots: list[SnapshotRow], *, as_json: bool) -> None:
         output.print_data(output.escape_control_chars(snapshot.content))
 
 
-def _print(inspection: SessionDetails, state: StateDirectory) -> None:
+def _print(inspection: SessionDetails, state: StateDirectory, machine: Machine | None) -> None:
     fields = json_view.session_object(inspection.session)
     for name, value in fields.items():
         if value not in (None, [], False, "") and name not in _SEPARATE_FIELDS:
@@ -196,7 +208,10 @@ def _print(inspection: SessionDetails, state: StateDirectory) -> None:
         _print_line("still running", output.one_line(f"{process.pid} {process.command}"))
     for name, count in _skipped_lines(inspection.session).items():
         _print_line(name, str(count))
-    _print_line("files", str(state.session(inspection.session.id).directory))
+    if machine is None:
+        _print_line("files", str(state.session(inspection.session.id).directory))
+    else:
+        _print_line("machine", elsewhere.describe(machine))
     texts = {
         "query": fields["query"],
         "sent query": inspection.sent_query,

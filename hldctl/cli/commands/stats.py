@@ -5,20 +5,21 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import elsewhere, output
+from hldctl.cli.elsewhere import View
 from hldctl.cli.params import seconds_parser
 from hldctl.cli.render import stats_plain
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
-from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.inspect.budgets import BudgetState, budget_object, load_budgets
 from hldctl.store import statistics
 from hldctl.store.database import open_for_reading
+from hldctl.store.session_list import Listing
 from hldctl.store.statistics import GroupBy, Sums
 
 _FIELDS = (
@@ -41,6 +42,9 @@ def command(
         bool, typer.Option("--budgets", help="Show only the budgets: what is spent, reserved and left.")
     ] = False,
     archived: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
+    fleet: elsewhere.InFleet = False,
+    machine: elsewhere.OfMachine = None,
+    owner: elsewhere.OfOwner = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of objects.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header row, for a spreadsheet.")] = False,
 ) -> None:
@@ -61,15 +65,35 @@ def command(
     """
     if as_json and as_csv:
         raise BadUsage("Use either --json or --csv, not both.")
-    state = StateDirectory.from_environment()
+    created_since = None if since is None else int((time.time() - since) * 1000)
+    where = elsewhere.where(fleet, machine, owner)
+    if where is not None and only_budgets:
+        raise BadUsage("--budgets shows the budgets of this machine.")
+    with elsewhere.list_view(where, Listing(archived=archived, created_since=created_since), with_texts=False) as view:
+        _print(view, by, _Form(only_budgets, archived, created_since, as_json, as_csv))
+
+
+class _Form(NamedTuple):
+    only_budgets: bool
+    archived: bool
+    created_since: int | None
+    as_json: bool
+    as_csv: bool
+
+
+def _print(view: View, by: GroupBy, form: _Form) -> None:
+    state, (only_budgets, archived, created_since, as_json, as_csv) = view.state, form
     with open_for_reading(state):
         supervisors.adopt_all_lost(state)
-        states = load_budgets() if only_budgets or not (as_json or as_csv) else []
+        has_budgets = view.mirror is None and (only_budgets or not (as_json or as_csv))
+        states = load_budgets() if has_budgets else []
         if only_budgets:
             _print_budgets(states, as_json=as_json, as_csv=as_csv)
             return
-        created_since = None if since is None else int((time.time() - since) * 1000)
         sums_by_group = statistics.sums(by, created_since=created_since, archived=archived)
+        if by is GroupBy.MACHINE and view.mirror is not None:
+            names = view.mirror.names_by_host()
+            sums_by_group = [sums._replace(key=names.get(sums.key or "", sums.key)) for sums in sums_by_group]
     if as_json:
         output.print_json([_object(sums) for sums in sums_by_group])
         return
@@ -77,7 +101,9 @@ def command(
         _print_csv(_FIELDS, map(_object, sums_by_group), "key")
         return
     if not sums_by_group:
-        output.print_note("no sessions" + (" in this period" if since is not None else "; `hldctl launch` starts one"))
+        output.print_note(
+            "no sessions" + (" in this period" if created_since is not None else "; `hldctl launch` starts one")
+        )
     elif rich_console.can_draw():
         from hldctl.cli.render import stats_rich
 

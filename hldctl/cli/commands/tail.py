@@ -10,15 +10,16 @@ from typing import Annotated, Any
 
 import typer
 
-from hldctl.cli import resumption
+from hldctl.cli import elsewhere, resumption
 from hldctl.cli.click_classes import Command
+from hldctl.cli.elsewhere import View
 from hldctl.cli.params import bounded_int, seconds_parser
 from hldctl.cli.render.events.plain import Detail, DetailLevels
 from hldctl.cli.resumption import Position
 from hldctl.cli.terminal.rich_console import Colour
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.follow import print_events
-from hldctl.errors import BadUsage, ExitCode
+from hldctl.errors import BadUsage, ExitCode, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup, supervisors, wait
 from hldctl.sessions.inspect import follow as session_events
@@ -96,20 +97,24 @@ def command(
         raise BadUsage("--json and --raw print everything; they do not work with --thinking, --tools, --live or -t.")
     if live and not follow:
         raise BadUsage("--live only works with -f.")
-    state = StateDirectory.from_environment()
-    with open_for_reading(state):
-        resumed = resumption.resumed_position()
-        ids = list(resumed.ids) if resumed is not None else [lookup.find_session(ref).id for ref in sessions]
-        supervisors.adopt_lost(state, ids)
-    with exit_on_signal():
+    resumed = resumption.resumed_position()
+    refs = sessions if resumed is None else list(resumed.ids)
+    with exit_on_signal(), elsewhere.find(refs) as view:
+        state = view.state
+        with open_for_reading(state):
+            ids = [lookup.find_session(ref).id for ref in refs]
+            supervisors.adopt_lost(state, ids)
+        if raw and (machine := view.machine(ids[0])) is not None:
+            raise UnfitEnvironment(f"The journal is on {elsewhere.describe(machine)}; --raw works only there.")
         if raw:
             _print_journal(state, ids[0], last=count, follow=follow)
         else:
             since_ms = None if since is None else int((time.time() - since) * 1000)
-            wanted = _resumable_range(state, ids, EventRange(after, count, since_ms))
+            wanted = _resumable_range(view, ids, EventRange(after, count, since_ms))
             print_events(state, ids, wanted, follow=follow, as_json=as_json, shown=detail, colour=colour)
-    if exit_status:
-        raise typer.Exit(_exit_code(state, ids))
+        code = _exit_code(state, ids) if exit_status else None
+    if code is not None:
+        raise typer.Exit(code)
 
 
 def _exit_code(state: StateDirectory, ids: Sequence[str]) -> ExitCode:
@@ -118,15 +123,18 @@ def _exit_code(state: StateDirectory, ids: Sequence[str]) -> ExitCode:
         return wait.worst_exit_code([session for each in ids if (session := stored_sessions.get(each)) is not None])
 
 
-def _resumable_range(state: StateDirectory, ids: Sequence[str], wanted: EventRange) -> EventRange:
+def _resumable_range(view: View, ids: Sequence[str], wanted: EventRange) -> EventRange:
     """Return the same range, fixed for a command that may be resumed; or where the resumed command stopped."""
     if not resumption.is_enabled():
         return wanted
     position = resumption.resumed_position()
-    if position is None:
-        with open_for_reading(state):
+    with open_for_reading(view.state):
+        if position is None:
             # Read before the requests that are pending: later ones have a greater id.
             position = Position(tuple(ids), session_events.start_sequences(ids, wanted), feed.last_id())
+        elif view.mirror is not None:
+            # The feed of a replica has its own numbers.
+            position = position._replace(feed=feed.last_id())
     resumption.mark_start(position)
     return EventRange(resumed=Resumed(position.reached, position.feed, position.seen))
 

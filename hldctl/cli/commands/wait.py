@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from hldctl import durations
-from hldctl.cli import output, resumption, standard_streams
+from hldctl.cli import elsewhere, output, resumption, standard_streams
+from hldctl.cli.elsewhere import View
 from hldctl.cli.params import StatusChoice, timeout_parser
 from hldctl.cli.render import ending
 from hldctl.cli.resumption import Position
@@ -37,6 +38,14 @@ def command(
         float | None,
         typer.Option(metavar="DURATION", parser=timeout_parser, help="Stop waiting after this long, with exit code 7."),
     ] = None,
+    lost_after: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DURATION",
+            parser=timeout_parser,
+            help="Stop waiting, with exit code 5, when the session's machine in the fleet has been silent this long.",
+        ),
+    ] = None,
     results: Annotated[bool, typer.Option("--results", help="Print the results, in the order of the IDs.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the sessions as JSON, in the order of the IDs.")
@@ -51,15 +60,42 @@ def command(
         raise BadUsage("Use either --results or --json, not both.")
     # The exit code is that of the sessions, even if their results cannot be written.
     standard_streams.tolerate_write_errors(output.print_write_error)
-    state = StateDirectory.from_environment()
     resumed = resumption.resumed_position()
+    if resumed is not None:
+        sessions = list(resumed.ids)
+        timeout = None if timeout is None else max(0.0, timeout - resumed.waited_seconds)
+    with elsewhere.find(sessions) as view:
+        code = _wait(
+            view,
+            sessions,
+            _Options(until, any_of_them, timeout, lost_after, results, as_json),
+        )
+    raise typer.Exit(code)
+
+
+class _Options(NamedTuple):
+    until: Status | None
+    any_of_them: bool
+    timeout: float | None
+    lost_after: float | None
+    results: bool
+    as_json: bool
+
+
+def _wait(view: View, refs: list[str], options: _Options) -> ExitCode:
+    state, (until, any_of_them, timeout, lost_after, results, as_json) = view.state, options
     with open_for_reading(state):
-        ids = list(resumed.ids) if resumed is not None else [lookup.find_session(ref).id for ref in sessions]
+        ids = [lookup.find_session(ref).id for ref in refs]
     resumption.mark_start(Position(tuple(ids), is_last_mark=True))
-    remaining = timeout if timeout is None or resumed is None else max(0.0, timeout - resumed.waited_seconds)
     with progress_line(ids) as progress:
+        look_for_loss = elsewhere.watch_for_loss(view, ids, lost_after)
+
+        def look() -> None:
+            look_for_loss()
+            progress.draw()
+
         reached = wait.wait_for_sessions(
-            state, ids, until=until, any_of_them=any_of_them, timeout_seconds=remaining, on_look=progress.draw
+            state, ids, until=until, any_of_them=any_of_them, timeout_seconds=timeout, on_look=look
         )
     in_order = sorted(reached, key=lambda session: ids.index(session.id))
     if as_json:
@@ -75,8 +111,8 @@ def command(
     late_ids = set(ids) - {session.id for session in reached}
     if timeout is not None and late_ids and not (any_of_them and reached):
         _print_late(state, [session_id for session_id in ids if session_id in late_ids], timeout)
-        raise typer.Exit(ExitCode.STILL_RUNNING)
-    raise typer.Exit(wait.worst_exit_code(reached, until))
+        return ExitCode.STILL_RUNNING
+    return wait.worst_exit_code(reached, until)
 
 
 def _print_late(state: StateDirectory, ids: list[str], timeout_seconds: float) -> None:

@@ -23,7 +23,7 @@ from hldctl.states import EndReason, Status
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(
-    removal_order=("TIME", "TURNS", "CTX", "WORKTREE", "COST", "AGE", "ACTIVITY", "STATUS"),
+    removal_order=("TIME", "TURNS", "CTX", "WORKTREE", "COST", "AGE", "ACTIVITY", "MACHINE", "STATUS"),
     shown_if_empty=frozenset({"ID", "TITLE", "TIME", "AGE"}),
     numbers=frozenset({"COST", "TURNS", "CTX", "TIME", "AGE"}),
 )
@@ -43,12 +43,15 @@ class Row:
     depth: int = 0
     opened: Opened | None = None
     """The `hldctl open` that has it open in a terminal."""
+    machine: str = ""
+    """Its machine, in a list of several machines."""
 
 
 def lines(rows: Sequence[Row], doing: Mapping[str, Activity], *, width: int, now: float) -> list[Text]:
     """Return the header, and a line for each session; none is wider than the terminal."""
     cells = {
         "ID": [Cell(Text(row.session.id[:8], _style(row))) for row in rows],
+        "MACHINE": [Cell(Text(row.machine, _style(row))) for row in rows],
         "STATUS": [Cell(status(row.session.status)) for row in rows],
         "TITLE": [title(row) for row in rows],
         "ACTIVITY": [activity(row, doing.get(row.session.id), now) for row in rows],

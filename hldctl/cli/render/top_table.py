@@ -15,7 +15,7 @@ from hldctl.sessions.inspect.process_usage import ProcessUsage
 from hldctl.store.session import Session
 
 _LAYOUT = Layout(
-    removal_order=("TOKENS", "TURNS", "CTX", "WORKTREE", "TIME", "COST", "MEM", "CPU", "ACTIVITY", "STATUS"),
+    removal_order=("TOKENS", "TURNS", "CTX", "WORKTREE", "TIME", "COST", "MEM", "CPU", "ACTIVITY", "MACHINE", "STATUS"),
     shown_if_empty=frozenset({"ID", "TITLE", "CPU", "MEM", "TIME"}),
     numbers=frozenset({"CPU", "MEM", "TURNS", "CTX", "TOKENS", "COST", "TIME"}),
 )
@@ -29,13 +29,18 @@ def lines(
     selected: str | None,
     width: int,
     now: float,
+    machines: Sequence[str] = (),
 ) -> list[Text]:
-    """Return the header, and a line for each session; none is wider than the terminal."""
+    """Return the header, and a line for each session; none is wider than the terminal.
+
+    `machines` are the names of the sessions' machines, if there are several.
+    """
     rows = [Row(session, "") for session in sessions]
     usages = [uses.get(session.id, ProcessUsage()) for session in sessions]
     # Numbers that change all the time have a fixed width.
     cells = {
         "ID": [Cell(Text(session.id[:8])) for session in sessions],
+        "MACHINE": [_cell(name) for name in machines or [""] * len(sessions)],
         "STATUS": [Cell(session_table.status(session.status)) for session in sessions],
         "TITLE": [session_table.title(row) for row in rows],
         "ACTIVITY": [session_table.activity(row, doing.get(row.session.id), now) for row in rows],

@@ -100,8 +100,10 @@ class _Question:
 class TopScreen:
     """The running sessions with their activity and resource use, a selection, and at most one question."""
 
-    def __init__(self, state: StateDirectory) -> None:
+    def __init__(self, state: StateDirectory, machine_name: Callable[[str], str] = lambda session_id: "") -> None:
+        """`machine_name` returns the name of a session's machine; an empty text for this machine."""
         self._state = state
+        self._machine_name = machine_name
         self._console = console()
         self._meter = UsageSampler()
         self._sessions: Sequence[Session] = []
@@ -149,6 +151,9 @@ class TopScreen:
                         return None
                     if key in ("f", "\n") and self._question is None and self._selected is not None:
                         return ("tail", "-f", self._selected)
+                    if key in ("a", "d", "i") and self._question is None and self._state.is_replica:
+                        self._message = "answer and interrupt it on its machine"
+                        continue
                     if key == "a" and self._question is None and (asked := self._asked_question()) is not None:
                         return ("answer", asked)
                     self._handle_key(key)
@@ -266,7 +271,13 @@ class TopScreen:
         self._top = max(index - room + 1, min(self._top, index, len(self._sessions) - room), 0)
         # Lay out all sessions, so that columns keep their widths while scrolling.
         header, *rows = top_table.lines(
-            self._sessions, self._doing, self._uses, selected=self._selected, width=width, now=now
+            self._sessions,
+            self._doing,
+            self._uses,
+            selected=self._selected,
+            width=width,
+            now=now,
+            machines=[self._machine_name(session.id) for session in self._sessions],
         )
         visible = rows[self._top : self._top + room]
         if height < _MIN_FULL_HEIGHT:

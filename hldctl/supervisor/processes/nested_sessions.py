@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from hldctl.errors import HldctlError
 from hldctl.paths import StateDirectory, is_session_id
+from hldctl.protocol.link import LINK_MODULE
 from hldctl.store import process_claims
 from hldctl.system import file_lock
 from hldctl.system.processes import is_running, recorded_identity
@@ -33,7 +34,7 @@ class OtherSessions:
         self._known: dict[tuple[str, str], bool] = {}
 
     def is_foreign(self, process: psutil.Process, environment: Mapping[str, str]) -> bool:
-        """Return whether a process with a marker other than this session's is another session's, or a supervisor."""
+        """Return whether a process with another marker than this session has is another session, supervisor or link."""
         marker, home = environment["HLDCTL_SESSION_ID"], environment.get("HLDCTL_HOME", "")
         if marker == "supervisor":
             return _is_supervisor(process)
@@ -43,8 +44,7 @@ class OtherSessions:
 
 
 def _is_supervisor(process: psutil.Process) -> bool:
-    arguments = process.cmdline()
-    if ("-m", "hldctl.supervisor") not in pairwise(arguments):
+    if {("-m", "hldctl.supervisor"), ("-m", LINK_MODULE)}.isdisjoint(pairwise(process.cmdline())):
         return False
     if time.time() - process.create_time() < _STARTING_SECONDS:
         return True
@@ -53,7 +53,8 @@ def _is_supervisor(process: psutil.Process) -> bool:
 
 def _is_held_lock(path: Path) -> bool:
     with contextlib.suppress(HldctlError):
-        return path.name == "lock" and path.parent.parent.name == "sessions" and not file_lock.is_free(path)
+        is_lock = path.name == "lock" and path.parent.parent.name == "sessions"
+        return (is_lock or path.match("fleet/link.lock")) and not file_lock.is_free(path)
     return False
 
 

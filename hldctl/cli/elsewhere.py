@@ -1,0 +1,196 @@
+"""Sessions of other machines, for commands that show sessions: options, and the state directory to read.
+
+Nothing of the fleet is loaded unless this machine is in one and a session is not here, or an option asks for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from hldctl.cli import output
+from hldctl.cli.render.format import age
+from hldctl.errors import NoSuchSession, UnfitEnvironment
+from hldctl.paths import StateDirectory
+from hldctl.store.database import open_for_reading
+from hldctl.store.session_list import Listing
+from hldctl.system.clock import format_rfc3339
+
+if TYPE_CHECKING:
+    from hldctl.fleet.record.machines import Machine
+    from hldctl.fleet.record.reading import Where
+    from hldctl.fleet.replica.mirror import Mirror
+
+InFleet = Annotated[bool, typer.Option("--fleet", help="Those of all machines of the fleet, see `hldctl fleet`.")]
+OfMachine = Annotated[
+    str | None, typer.Option("--machine", metavar="MACHINE", help="Those of this machine of the fleet.")
+]
+OfOwner = Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Those of this owner in the fleet.")]
+
+
+class View(NamedTuple):
+    """What a command reads."""
+
+    state: StateDirectory
+    """The state directory, or a replica of sessions of other machines."""
+    mirror: Mirror | None = None
+    """Writes the replica; None for sessions of this machine."""
+
+    def machine(self, session_id: str) -> Machine | None:
+        """Return the machine of a session; None for one of this machine."""
+        return None if self.mirror is None else self.mirror.machine_of.get(session_id)
+
+
+@contextmanager
+def find(refs: Sequence[str]) -> Iterator[View]:
+    """Yield where to read the sessions that these references name: here, or else in the record of the fleet."""
+    state = StateDirectory.from_environment()
+    missing = _find_missing(state, refs) if state.fleet.has_joined else None
+    if missing is None:
+        yield View(state)
+        return
+    from hldctl.fleet.replica.view import replica_of
+
+    with replica_of(state, refs, missing, output.print_note) as mirror:
+        yield View(mirror.state, mirror)
+
+
+def _find_missing(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession | None:
+    """Return the error for the first reference that names no session here; None if all do."""
+    from hldctl.sessions import lookup
+
+    with open_for_reading(state):
+        for ref in refs:
+            try:
+                lookup.find_session(ref)
+            except NoSuchSession as error:
+                return None if ref == "last" else error
+    return None
+
+
+@contextmanager
+def list_view(whose: Where | None, listing: Listing, *, with_texts: bool) -> Iterator[View]:
+    """Yield where to list sessions: here, or, with `whose`, in a replica of those that match."""
+    state = StateDirectory.from_environment()
+    if whose is None:
+        yield View(state)
+        return
+    from hldctl.fleet.replica.view import replica_of_list
+
+    with replica_of_list(state, listing, whose, with_texts=with_texts) as mirror:
+        yield View(mirror.state, mirror)
+
+
+@contextmanager
+def live_view(whose: Where | None) -> Iterator[View]:
+    """Yield where to watch the sessions that have not ended: here, or, with `whose`, in a replica that follows them."""
+    state = StateDirectory.from_environment()
+    if whose is None:
+        yield View(state)
+        return
+    from hldctl.fleet.replica.view import replica_of_live
+
+    with replica_of_live(state, whose) as mirror:
+        yield View(mirror.state, mirror)
+
+
+@contextmanager
+def request_view(whose: Where | None, refs: Sequence[str], *, answered_too: bool) -> Iterator[View]:
+    """Yield where to list permission requests: here, or in a replica of the sessions that have or are named."""
+    state = StateDirectory.from_environment()
+    if whose is not None:
+        from hldctl.fleet.replica.view import replica_of_requests
+
+        with replica_of_requests(state, whose, answered_too=answered_too) as mirror:
+            yield View(mirror.state, mirror)
+        return
+    missing = _missing_request(state, refs) if refs and state.fleet.has_joined else None
+    if missing is None:
+        yield View(state)
+        return
+    from hldctl.fleet.replica.view import replica_of
+
+    with replica_of(state, refs, missing, output.print_note) as mirror:
+        yield View(mirror.state, mirror)
+
+
+def _missing_request(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession | None:
+    # Imported here: only the list of requests needs it.
+    from hldctl.sessions.permissions import requests
+
+    try:
+        requests.resolve_targets(state, refs)
+    except NoSuchSession as error:
+        return error
+    return None
+
+
+def where(fleet: bool, machine: str | None, owner: str | None) -> Where | None:
+    """Return whose sessions the options ask for; None for those of this machine."""
+    if not fleet and machine is None and owner is None:
+        return None
+    from hldctl.fleet.record.reading import Where
+
+    return Where(machine, owner)
+
+
+def session_machine(view: View, session_id: str) -> dict[str, Any] | None:
+    """Return the JSON object of the machine of a session in a view."""
+    owner = None if view.mirror is None else view.mirror.owner_of.get(session_id)
+    return machine_object(view.machine(session_id), owner)
+
+
+def machine_object(machine: Machine | None, owner: str | None) -> dict[str, Any] | None:
+    """Return the JSON object of a session's machine; None for a session of this machine."""
+    if machine is None:
+        return None
+    return {"id": machine.id, "name": machine.name, "owner": owner, "unheard_since": _unheard_since(machine)}
+
+
+def _unheard_since(machine: Machine) -> str | None:
+    """Return when a machine was last heard that should be heard; None for one that is heard, or rests."""
+    return format_rfc3339(int((time.time() - machine.heard_seconds) * 1000)) if machine.is_unheard else None
+
+
+def describe(machine: Machine) -> str:
+    """Return the machine's name, and for how long it has been silent if it should not be."""
+    return output.one_line(machine.label) + silence(machine)
+
+
+def machine_name(view: View, session_id: str) -> str:
+    """Return the name of a session's machine, as `describe` does; an empty text for a session of this machine."""
+    machine = view.machine(session_id)
+    return "" if machine is None else describe(machine)
+
+
+def silence(machine: Machine | None) -> str:
+    """Return for how long a machine has been silent, in parentheses; an empty text if it is heard."""
+    if machine is None or not machine.is_unheard:
+        return ""
+    return f" (unheard for {age(machine.heard_seconds)})"
+
+
+def watch_for_loss(view: View, ids: Sequence[str], lost_after: float | None) -> Callable[[], None]:
+    """Return a function that prints a note when a machine falls silent, and raises UnfitEnvironment if for too long."""
+    noted: set[str] = set()
+
+    def look() -> None:
+        for session_id in ids:
+            machine = view.machine(session_id)
+            if machine is None or not machine.is_unheard:
+                noted.discard(session_id)
+                continue
+            if lost_after is not None and machine.heard_seconds >= lost_after:
+                raise UnfitEnvironment(
+                    f"Session {session_id} may be lost: its machine {output.one_line(machine.name)} has been unheard "
+                    f"for {age(machine.heard_seconds)}."
+                )
+            if session_id not in noted:
+                noted.add(session_id)
+                output.print_note(f"{session_id[:8]} is on {describe(machine)}; what it does now is unknown")
+
+    return look

@@ -1,0 +1,1 @@
+"""What several machines share: the record on PostgreSQL, the link that writes it, and reading from it."""

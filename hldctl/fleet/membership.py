@@ -1,0 +1,84 @@
+"""Making a record, and joining and leaving a fleet."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import NamedTuple
+
+from hldctl.config import schema
+from hldctl.config.edit import remove_value, set_value
+from hldctl.errors import BadUsage, NoSuchSession, UnfitEnvironment
+from hldctl.fleet import identity
+from hldctl.fleet.record import machines
+from hldctl.fleet.record import schema as record_schema
+from hldctl.fleet.record.connection import open_record
+from hldctl.fleet.record.machines import Machine
+from hldctl.paths import StateDirectory
+from hldctl.protocol import link
+from hldctl.sessions.permissions import caller
+from hldctl.store.database import open_database
+
+
+def configured_url() -> str:
+    """Return the address of the record; raise UnfitEnvironment if none is configured."""
+    if (settings := schema.load().fleet) is None:
+        raise UnfitEnvironment("This machine is in no fleet; `hldctl fleet join URL` lets it join one.")
+    return settings.url
+
+
+def init(url: str) -> int:
+    """Make or update the record's tables; return how many migrations that took."""
+    with open_record(url) as connection:
+        return record_schema.init(connection)
+
+
+class Joined(NamedTuple):
+    """A machine that has joined a fleet."""
+
+    name: str
+    machine_id: str
+
+
+def join(state: StateDirectory, url: str, *, new_identity: bool) -> Joined:
+    """Let this machine join the fleet: check the record, configure it, and start the link."""
+    caller.require_right(state, "Joining a fleet")
+    with open_record(url) as connection:
+        record_schema.require_current(connection)
+    with open_database(state):
+        machine_id = link.join(state, new_identity=new_identity)
+    set_value("fleet.url", url)
+    link.start_if_missing(state)
+    return Joined(os.uname().nodename, machine_id)
+
+
+def leave(state: StateDirectory) -> None:
+    """Let this machine leave its fleet; what the record has of its sessions stays there."""
+    caller.require_right(state, "Leaving a fleet")
+    if not state.fleet.has_joined:
+        raise BadUsage("This machine is in no fleet.")
+    url = configured_url()
+    machine_id = state.fleet.machine_id.read_text().strip()
+    identity.leave(state)
+    remove_value("fleet")
+    with open_record(url) as connection:
+        machines.leave(connection, machine_id)
+
+
+def list_machines() -> list[Machine]:
+    with open_record(configured_url()) as connection:
+        record_schema.require_current(connection)
+        return machines.list_machines(connection)
+
+
+def forget(ref: str) -> tuple[Machine, int]:
+    """Declare a machine and its live sessions lost; return it and how many these are."""
+    with open_record(configured_url()) as connection:
+        found = machines.named(connection, ref)
+        if not found:
+            raise NoSuchSession(f"No machine {ref!r} in the fleet; `hldctl fleet` lists the machines.")
+        if len(found) > 1:
+            names = " and ".join(machine.id for machine in found)
+            raise NoSuchSession(f"{ref!r} is ambiguous: it matches {names}; give the id.")
+        (machine,) = found
+        return machine, machines.forget(connection, str(uuid.UUID(machine.id)))

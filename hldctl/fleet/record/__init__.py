@@ -1,0 +1,1 @@
+"""The record on PostgreSQL: its schema, and queries."""

@@ -1,0 +1,157 @@
+"""The machines of a fleet in the record."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from hldctl.fleet.identity import Identity
+from hldctl.fleet.record.connection import Connection
+
+LEASE_SECONDS = 30
+_SHORT_ID = 4
+
+
+class Machine(NamedTuple):
+    """A machine, as the record knows it. Ages are by the server's clock."""
+
+    id: str
+    name: str
+    owner: str
+    running: int
+    """How many of its sessions have not ended."""
+    heard_seconds: float
+    """How long ago its link last wrote."""
+    is_unheard: bool
+    """True if its link should write and does not: what its live sessions do is unknown."""
+    has_left: bool
+    reached: int
+    clock_offset_ms: int | None
+    """How much later the server's clock was than the machine's when its link connected."""
+    has_namesake: bool
+    """True if another machine of the fleet has the same name."""
+    about: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The name, with the beginning of the id if another machine has the same name."""
+        return f"{self.name}~{self.id[:_SHORT_ID]}" if self.has_namesake else self.name
+
+
+_SELECT = """
+SELECT id, name, owner,
+    (SELECT count(*) FROM hldctl.sessions s WHERE s.machine_id = m.id AND s.completed_at IS NULL),
+    extract(epoch FROM clock_timestamp() - seen_at)::float8,
+    lease > interval '0' AND seen_at + lease < clock_timestamp(), left_at IS NOT NULL, reached, clock_offset_ms,
+    EXISTS (SELECT 1 FROM hldctl.machines o WHERE o.name = m.name AND o.id <> m.id AND o.left_at IS NULL), about
+FROM hldctl.machines m
+"""
+
+
+def list_machines(connection: Connection) -> list[Machine]:
+    """Return all machines that have not left, by name."""
+    return _machines(connection, f"{_SELECT} WHERE left_at IS NULL ORDER BY name, id")
+
+
+def find_machines(connection: Connection, ids: list[str]) -> dict[str, Machine]:
+    """Return these machines by id."""
+    return {machine.id: machine for machine in _machines(connection, f"{_SELECT} WHERE id = ANY(%s::uuid[])", ids)}
+
+
+def named(connection: Connection, ref: str) -> list[Machine]:
+    """Return the machines with this name, or with an id that begins like this."""
+    return _machines(
+        connection, f"{_SELECT} WHERE name = %s OR starts_with(id::text, %s) ORDER BY id", ref, ref.lower()
+    )
+
+
+def _machines(connection: Connection, query: str, *values: Any) -> list[Machine]:
+    rows = connection.execute(query, values).fetchall()
+    return [Machine._make((*row[:-1], json.loads(row[-1] or "{}"))) for row in rows]
+
+
+class Registration(NamedTuple):
+    """What a link gets when it connects."""
+
+    epoch: int
+    reached: int
+    is_new_life: bool
+
+
+# A copy of the state directory, while the original writes, is refused: no row is returned.
+_REGISTER = """
+INSERT INTO hldctl.machines AS m (id, name, life, place, epoch, lease, clock_offset_ms)
+VALUES (%(machine_id)s, %(name)s, %(life)s, %(place)s, 1, make_interval(secs => %(lease)s),
+    extract(epoch FROM clock_timestamp()) * 1000 - %(now)s)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, epoch = m.epoch + 1, life = excluded.life, place = excluded.place,
+    reached = CASE WHEN m.life = excluded.life THEN m.reached ELSE 0 END, seen_at = clock_timestamp(),
+    lease = excluded.lease, left_at = NULL, clock_offset_ms = excluded.clock_offset_ms
+WHERE m.place = excluded.place OR m.place IS NULL OR m.seen_at + m.lease < clock_timestamp()
+RETURNING epoch, reached
+"""
+
+
+def register(connection: Connection, identity: Identity, now_ms: int) -> Registration | None:
+    """Register a link as the one that writes for its machine; return None if another machine has its UUID.
+
+    If the local database is not the one that was written before, the record's changes of this machine are removed:
+    their ids were those of the former database.
+    """
+    with connection.transaction():
+        known = connection.execute(
+            "SELECT life FROM hldctl.machines WHERE id = %s FOR UPDATE", (identity.machine_id,)
+        ).fetchone()
+        values = {**identity._asdict(), "now": now_ms, "lease": LEASE_SECONDS}
+        row = connection.execute(_REGISTER, values).fetchone()
+        if row is None:
+            return None
+        is_new_life = known is not None and known[0] != identity.life
+        if is_new_life:
+            connection.execute("DELETE FROM hldctl.changes WHERE machine_id = %s", (identity.machine_id,))
+    return Registration(row[0], row[1], is_new_life)
+
+
+def beat(connection: Connection, machine_id: str, epoch: int, about: dict[str, Any]) -> bool:
+    """Record that the machine is heard; return False if another link writes for it."""
+    query = "UPDATE hldctl.machines SET seen_at = clock_timestamp(), about = %s WHERE id = %s AND epoch = %s"
+    return connection.execute(query, (json.dumps(about), machine_id, epoch)).rowcount == 1
+
+
+def rest(connection: Connection, machine_id: str, epoch: int) -> None:
+    """Record that the link ends since nothing runs on the machine: nobody has to hear of it."""
+    query = "UPDATE hldctl.machines SET seen_at = clock_timestamp(), lease = '0' WHERE id = %s AND epoch = %s"
+    connection.execute(query, (machine_id, epoch))
+
+
+def leave(connection: Connection, machine_id: str) -> None:
+    """Record that a machine has left the fleet; its sessions stay."""
+    query = "UPDATE hldctl.machines SET left_at = clock_timestamp(), lease = '0' WHERE id = %s"
+    connection.execute(query, (machine_id,))
+
+
+_DECLARE_LOST = """
+UPDATE hldctl.sessions SET declared_lost_by = session_user, status = 'failed', end_reason = 'lost',
+    declared_lost_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+    completed_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint, pending_approvals = 0,
+    revision = revision + 1
+WHERE machine_id = %(machine)s AND completed_at IS NULL AND (%(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s::uuid[]))
+"""
+
+
+def forget(connection: Connection, machine_id: str) -> int:
+    """Record that a machine will not come back; return how many of its sessions are lost with it."""
+    with connection.transaction():
+        lost = declare_lost(connection, machine_id, None)
+        leave(connection, machine_id)
+    return lost
+
+
+def declare_lost(connection: Connection, machine_id: str, session_ids: list[str] | None) -> int:
+    """Record that these live sessions of a machine, or all with None, are lost; return how many that are."""
+    return connection.execute(_DECLARE_LOST, {"machine": machine_id, "ids": session_ids}).rowcount
+
+
+def live_session_ids(connection: Connection, machine_id: str) -> list[str]:
+    """Return the ids of the sessions of a machine that have not ended, as far as the record knows."""
+    query = "SELECT id FROM hldctl.sessions WHERE machine_id = %s AND completed_at IS NULL"
+    return [row[0] for row in connection.execute(query, (machine_id,)).fetchall()]

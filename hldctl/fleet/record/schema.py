@@ -1,0 +1,59 @@
+"""The making and the check of the record's schema."""
+
+from __future__ import annotations
+
+import psycopg
+
+from hldctl.errors import UnfitEnvironment
+from hldctl.fleet.record.connection import Connection, Unreachable, one_sentence
+from hldctl.fleet.record.migrations import MIGRATIONS
+
+_MIN_SERVER = 130_000
+# One `fleet init` at a time; any number that nobody else uses.
+_LOCK = 0x686C64
+
+
+def init(connection: Connection) -> int:
+    """Bring the schema up to date, and return how many migrations that took; raise UnfitEnvironment if it cannot."""
+    if connection.info.server_version < _MIN_SERVER:
+        raise UnfitEnvironment(
+            f"The server is PostgreSQL {connection.info.server_version // 10_000}; a fleet needs version 13 or newer."
+        )
+    try:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            connection.execute("CREATE SCHEMA IF NOT EXISTS hldctl")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS hldctl.migrations"
+                " (number integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+            )
+            applied = version(connection)
+            for number, statements in enumerate(MIGRATIONS[applied:], applied + 1):
+                for statement in statements:
+                    connection.execute(statement)
+                connection.execute("INSERT INTO hldctl.migrations (number) VALUES (%s)", (number,))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise UnfitEnvironment(
+            f"The tables cannot be made: {one_sentence(error)} Run it as the database's owner."
+        ) from None
+    return max(0, len(MIGRATIONS) - applied)
+
+
+def version(connection: Connection) -> int:
+    """Return the number of the last migration; 0 without any."""
+    row = connection.execute("SELECT coalesce(max(number), 0) FROM hldctl.migrations").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def require_current(connection: Connection) -> None:
+    """Raise Unreachable if the schema is missing, or older than this version of hldctl needs. A newer one only adds."""
+    try:
+        found = version(connection)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        raise Unreachable("The database is not a fleet's record yet; run `hldctl fleet init` as its owner.") from None
+    if found < len(MIGRATIONS):
+        raise Unreachable(
+            f"The record's schema has version {found}, and this hldctl needs {len(MIGRATIONS)}; run `hldctl fleet init`"
+            " as the database's owner."
+        )

@@ -1,0 +1,84 @@
+"""The start of the link, the process that copies this machine's changes to the fleet's record.
+
+Supervisors and commands look whether one runs: two system calls, without loading anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from hldctl.errors import UnfitEnvironment
+from hldctl.paths import COMMAND_TOKEN, StateDirectory
+from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE, ensure_exists, replace_private
+from hldctl.store.connection import execute
+from hldctl.system import file_lock
+
+LINK_MODULE = "hldctl.fleet.link"
+
+
+def start_if_missing(state: StateDirectory) -> None:
+    """Start the link if this machine is in a fleet and no link runs. Errors are ignored: the next look repeats it."""
+    with contextlib.suppress(OSError, UnfitEnvironment):
+        if state.fleet.has_joined and file_lock.is_free(state.fleet.lock):
+            _start(state)
+
+
+def start_if_late(state: StateDirectory) -> None:
+    """Start the link if the record does not have all changes of the open database, as after a reboot."""
+    if not state.is_replica and state.fleet.has_joined and count_late(state):
+        start_if_missing(state)
+
+
+def count_late(state: StateDirectory) -> int:
+    """Return how many changes of the open database the record does not have, as far as is known here."""
+    rows = execute("SELECT seq FROM sqlite_sequence WHERE name = 'feed'").fetchall()
+    return max(0, int(rows[0][0]) - reached_id(state)) if rows else 0
+
+
+def join(state: StateDirectory, *, new_identity: bool = False) -> str:
+    """Mark this machine as a member of a fleet, and return its UUID, a new one if it has none or `new_identity`."""
+    files = state.fleet
+    files.directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    if new_identity or not files.machine_id.exists():
+        # Imported here: a machine joins once.
+        import uuid
+
+        replace_private(files.machine_id, f"{uuid.uuid4()}\n".encode())
+        forget_progress(state)
+    ensure_exists(files.joined)
+    return files.machine_id.read_text().strip()
+
+
+def forget_progress(state: StateDirectory) -> None:
+    """Forget how far the link has come, and its problem."""
+    for file in (state.fleet.reached, state.fleet.problem):
+        file.unlink(missing_ok=True)
+
+
+def reached_id(state: StateDirectory) -> int:
+    """Return the id of the last row of the feed that is known to be in the record; 0 if none is."""
+    try:
+        return int(state.fleet.reached.read_text() or 0)
+    except (OSError, ValueError):
+        return 0
+
+
+def _start(state: StateDirectory) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != COMMAND_TOKEN}
+    # The marker of supervisors, which belong to no session.
+    environment |= {"HLDCTL_SESSION_ID": "supervisor", "HLDCTL_HOME": str(state.root)}
+    log = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    os.posix_spawn(
+        sys.executable,
+        # -P: the working directory may hold a module of any name.
+        [sys.executable, "-P", "-m", LINK_MODULE],
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 2, str(state.fleet.log), log, PRIVATE_FILE),
+        ],
+        setsid=True,
+    )
