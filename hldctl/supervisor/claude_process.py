@@ -25,6 +25,8 @@ class Exit:
     """The exit of a process. A negative `code` is a signal; None if no supervisor saw the exit."""
 
     code: int | None
+    is_of_adopted: bool = False
+    """True if the process was started by another supervisor, after whose death it may have found its input closed."""
 
     @property
     def signal(self) -> int | None:
@@ -76,7 +78,7 @@ class AdoptedProcess:
         self.identity = identity
 
     def poll(self) -> Exit | None:
-        return None if is_running(self.identity) else Exit(exit_code_of_zombie(self.identity))
+        return None if is_running(self.identity) else Exit(exit_code_of_zombie(self.identity), is_of_adopted=True)
 
 
 def spawn(

@@ -67,8 +67,12 @@ def next_restart(
 
 
 def _has_vanished(session: Session, ending: Ending, exit: Exit) -> bool:
-    """Return whether Claude Code has ended although the session is kept open, and nobody saw whether it was killed."""
-    return session.keep_open and not session.is_closing and ending.status is Status.COMPLETED and exit.code is None
+    """Return whether Claude Code has ended although the session is kept open, and its own supervisor was dead.
+
+    It was killed, or has ended by itself: without a supervisor and its guard, its input is closed.
+    """
+    is_unseen = exit.code is None or exit.is_of_adopted
+    return session.keep_open and not session.is_closing and ending.status is Status.COMPLETED and is_unseen
 
 
 def is_budget_spent(session: Session) -> bool:
