@@ -48,7 +48,6 @@ COMMANDS = {
 """The module of each command; imported only to run the command or to print its help."""
 
 _CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
-_SIGPIPE_EXIT_CODE = 141
 _WRITE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -190,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if code == ExitCode.DONE:
         _note_old_data()
     if (failure := standard_streams.flush()) is not None and code == ExitCode.DONE:
-        code = _exit_code(failure)
+        code = output.exit_code_of_failure(failure)
     sys.exit(code)
 
 
@@ -214,10 +213,9 @@ def _run(arguments: list[str], umask: int) -> int:
         return int(root_command()(args=given, prog_name="hldctl", obj={"umask": umask}, standalone_mode=False) or 0)
     except SystemExit:
         # On EPIPE typer exits with 1, which would mean that a session failed.
-        return _SIGPIPE_EXIT_CODE
+        return output.SIGPIPE_EXIT_CODE
     except HldctlError as error:
-        # Keep the message on one line: text after a newline could pass for another message.
-        output.print_note(str(error).replace("\n", "\\n"))
+        output.print_error(error)
         return error.exit_code
     except NoArgsIsHelpError as error:
         error.show()
@@ -244,16 +242,6 @@ def _replace_help_words(arguments: list[str]) -> list[str]:
         case ["version"]:
             return ["--version"]
     return arguments
-
-
-def _exit_code(failure: OSError) -> int:
-    """Return the exit code of a command that succeeded, but whose output could not be written."""
-    if failure.errno == errno.EPIPE:
-        return _SIGPIPE_EXIT_CODE
-    if standard_streams.are_write_errors_tolerated():
-        return ExitCode.UNWRITABLE
-    output.print_write_error(failure)
-    return ExitCode.ENVIRONMENT
 
 
 def _replace_invalid_utf8(arguments: Sequence[str] | None) -> list[str]:

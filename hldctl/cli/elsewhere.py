@@ -50,6 +50,13 @@ def find(refs: Sequence[str]) -> Iterator[View]:
     """Yield where to read the sessions that these references name: here, or else in the record of the fleet."""
     state = StateDirectory.from_environment()
     missing = _find_missing(state, refs) if state.fleet.has_joined else None
+    with _here_or_replica(state, refs, missing) as view:
+        yield view
+
+
+@contextmanager
+def _here_or_replica(state: StateDirectory, refs: Sequence[str], missing: NoSuchSession | None) -> Iterator[View]:
+    """Yield this machine's state directory; with `missing`, a replica of the sessions that these references name."""
     if missing is None:
         yield View(state)
         return
@@ -109,13 +116,8 @@ def request_view(whose: Where | None, refs: Sequence[str], *, answered_too: bool
             yield View(mirror.state, mirror)
         return
     missing = _missing_request(state, refs) if refs and state.fleet.has_joined else None
-    if missing is None:
-        yield View(state)
-        return
-    from hldctl.fleet.replica.view import replica_of
-
-    with replica_of(state, refs, missing, output.print_note) as mirror:
-        yield View(mirror.state, mirror)
+    with _here_or_replica(state, refs, missing) as view:
+        yield view
 
 
 def _missing_request(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession | None:

@@ -110,5 +110,5 @@ def _errors_printed() -> Iterator[None]:
     except HldctlError as error:
         from hldctl.cli import output
 
-        output.print_note(str(error).replace("\n", "\\n"))
+        output.print_error(error)
         sys.exit(error.exit_code)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from hldctl.cli import standard_streams
+from hldctl.errors import ExitCode, HldctlError
+
+SIGPIPE_EXIT_CODE = 141
+"""The exit code of a command whose reader has left, as shells report a death by SIGPIPE."""
 
 # C0 and C1 except tab and newline, marks that change the direction of text, zero-width characters, and tags. Two kinds
 # stay: the tags in the flags of England, Scotland and Wales, and the joiners of emoji and letters.
@@ -148,6 +155,21 @@ def print_note(text: str) -> None:
 def print_write_error(failure: OSError) -> None:
     """Print the error message for output that cannot be written."""
     print_note(f"Cannot write output: {failure.strerror}.")
+
+
+def exit_code_of_failure(failure: OSError) -> int:
+    """Return the exit code of a command that succeeded, but whose output could not be written; print the reason."""
+    if failure.errno == errno.EPIPE:
+        return SIGPIPE_EXIT_CODE
+    if standard_streams.are_write_errors_tolerated():
+        return ExitCode.UNWRITABLE
+    print_write_error(failure)
+    return ExitCode.ENVIRONMENT
+
+
+def print_error(error: HldctlError) -> None:
+    """Print the error on one line: text after a newline could pass for another message."""
+    print_note(str(error).replace("\n", "\\n"))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

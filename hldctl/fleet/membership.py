@@ -43,8 +43,9 @@ class Joined(NamedTuple):
 def join(state: StateDirectory, url: str, *, new_identity: bool) -> Joined:
     """Let this machine join the fleet: check the record, configure it, and start the link."""
     caller.require_right(state, "Joining a fleet")
-    with open_record(url) as connection:
-        record_schema.require_current(connection)
+    with record_schema.open_current(url):
+        # It can be used.
+        pass
     with open_database(state):
         machine_id = link.join(state, new_identity=new_identity)
     set_value("fleet.url", url)
@@ -66,17 +67,14 @@ def leave(state: StateDirectory) -> None:
 
 
 def list_machines() -> list[Machine]:
-    with open_record(configured_url()) as connection:
-        record_schema.require_current(connection)
+    with record_schema.open_current(configured_url()) as connection:
         return machines.list_machines(connection)
 
 
 def forget(ref: str) -> tuple[Machine, int]:
     """Declare a machine and its live sessions lost; return it and how many these are."""
     with open_record(configured_url()) as connection:
-        found = machines.named(connection, ref)
-        if not found:
-            raise NoSuchSession(f"No machine {ref!r} in the fleet; `hldctl fleet` lists the machines.")
+        found = machines.find_named(connection, ref)
         if len(found) > 1:
             names = " and ".join(machine.id for machine in found)
             raise NoSuchSession(f"{ref!r} is ambiguous: it matches {names}; give the id.")

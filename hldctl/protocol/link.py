@@ -12,7 +12,7 @@ import sys
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import COMMAND_TOKEN, StateDirectory
 from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE, ensure_exists, replace_private
-from hldctl.store.connection import execute
+from hldctl.store import feed
 from hldctl.system import file_lock
 
 LINK_MODULE = "hldctl.fleet.link"
@@ -33,8 +33,7 @@ def start_if_late(state: StateDirectory) -> None:
 
 def count_late(state: StateDirectory) -> int:
     """Return how many changes of the open database the record does not have, as far as is known here."""
-    rows = execute("SELECT seq FROM sqlite_sequence WHERE name = 'feed'").fetchall()
-    return max(0, int(rows[0][0]) - reached_id(state)) if rows else 0
+    return max(0, feed.last_given_id() - reached_id(state))
 
 
 def join(state: StateDirectory, *, new_identity: bool = False) -> str:

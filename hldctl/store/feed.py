@@ -60,6 +60,12 @@ def last_id() -> int:
     return int(execute(query).fetchone()[0])
 
 
+def last_given_id() -> int:
+    """Return the highest id that the feed has given, also to a row that is gone; 0 if it has given none."""
+    rows = execute("SELECT seq FROM sqlite_sequence WHERE name = 'feed'").fetchall()
+    return int(rows[0][0]) if rows else 0
+
+
 def sessions_after(feed_id: int) -> set[str]:
     """Return the ids of the sessions with events after `feed_id`."""
     return {row[0] for row in execute("SELECT DISTINCT session_id FROM feed WHERE id > ?", (feed_id,)).fetchall()}

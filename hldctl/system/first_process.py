@@ -10,13 +10,13 @@ import signal
 import time
 from types import FrameType
 
+from hldctl.system.processes import shell_exit_code
+
 _FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 # The kernel kills all processes of the container together with the first one. Supervisors have time to exit by
 # themselves; a process that a session has left running delays the end by no more.
 _EXIT_SECONDS = 2.0
 _EXIT_POLL_SECONDS = 0.02
-# As shells report a death by signal.
-_SIGNAL_EXIT_CODE = 128
 
 
 def fork_command() -> None:
@@ -43,8 +43,7 @@ def _serve(pid: int) -> None:
         if ended == pid:
             break
     _reap_others()
-    code = os.waitstatus_to_exitcode(status)
-    os._exit(code if code >= 0 else _SIGNAL_EXIT_CODE - code)
+    os._exit(shell_exit_code(status))
 
 
 def _reap_others() -> None:

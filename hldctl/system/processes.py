@@ -65,6 +65,12 @@ def command_line(pid: int) -> str:
         return ""
 
 
+def shell_exit_code(wait_status: int) -> int:
+    """Return the exit code that a shell would report for a child: 128 and the signal's number for a death by signal."""
+    code = os.waitstatus_to_exitcode(wait_status)
+    return code if code >= 0 else 128 - code
+
+
 def exit_code_of_zombie(process: ProcessIdentity) -> int | None:
     """Return the exit code of a process that has not been reaped yet, in subprocess's form; None if it is unknown."""
     if sys.platform != "linux" or identify(process.pid) != process:

@@ -7,7 +7,6 @@ are never repeated: nobody can know whether they were carried out.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import sys
@@ -27,7 +26,6 @@ from hldctl.cli.resumption import Position
 from hldctl.cli.standard_streams import is_attended
 from hldctl.errors import ExitCode, UnfitEnvironment
 
-_SIGPIPE_EXIT_CODE = 141
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.5, 30.0
 # Arguments of a process are public, and limited to 128 KiB each.
 _MAX_ARGUMENT = 32_000
@@ -62,17 +60,7 @@ def run(line: CommandLine) -> int:
             raise
         code = ExitCode.DONE
     failure = standard_streams.flush()
-    return code if failure is None or code != ExitCode.DONE else _unwritable(failure)
-
-
-def _unwritable(failure: OSError) -> int:
-    """Return the exit code of a command whose output could not be written, as on this machine."""
-    if failure.errno == errno.EPIPE:
-        return _SIGPIPE_EXIT_CODE
-    if standard_streams.are_write_errors_tolerated():
-        return ExitCode.UNWRITABLE
-    output.print_write_error(failure)
-    return ExitCode.ENVIRONMENT
+    return code if failure is None or code != ExitCode.DONE else output.exit_code_of_failure(failure)
 
 
 def _write(data: bytes) -> None:

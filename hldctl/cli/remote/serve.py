@@ -21,6 +21,7 @@ from hldctl.cli.completion.parser import load_commands
 from hldctl.cli.host_option import VARIABLE
 from hldctl.cli.remote.request import FILE_WORD, IN_FILE, ON_STANDARD_INPUT, Request, decode
 from hldctl.errors import ExitCode, UnfitEnvironment
+from hldctl.system.processes import shell_exit_code
 
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 _READ_SIZE = 1 << 16
@@ -96,8 +97,7 @@ def _watch(child: int, reader: int, *, ends_with_link: bool) -> NoReturn:
             arrived = os.read(reader, _READ_SIZE)
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
-                code = os.waitstatus_to_exitcode(status)
-                os._exit(code if code >= 0 else 128 - code)
+                os._exit(shell_exit_code(status))
             _pass_on(child, arrived, {signal.SIGTERM, signal.SIGHUP})
         if 0 in ready:
             try:

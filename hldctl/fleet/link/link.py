@@ -23,6 +23,7 @@ from hldctl.fleet.record.schema import require_current
 from hldctl.paths import StateDirectory
 from hldctl.private_files import replace_private
 from hldctl.protocol.link import reached_id
+from hldctl.store import feed
 from hldctl.store.database import files_to_watch, open_database
 from hldctl.system import malloc
 from hldctl.system.clock import current_time_ms
@@ -69,7 +70,7 @@ def has_work(state: StateDirectory) -> bool:
     if not state.fleet.has_joined or state.fleet.problem.exists():
         return False
     with suppress(UnfitEnvironment), open_database(state):
-        return outbox.has_live_session() or outbox.last_id() > reached_id(state)
+        return outbox.has_live_session() or feed.last_given_id() > reached_id(state)
     return False
 
 
@@ -121,7 +122,7 @@ class _Link:
                 f"{self._identity.machine_id}: one state directory is a copy of the other. Run "
                 "`hldctl fleet join --new-identity` on one of them."
             )
-        if outbox.last_id() < registration.reached:
+        if feed.last_given_id() < registration.reached:
             # The database was replaced by an older copy.
             self._identity = self._identity._replace(life=identity.renew_life())
             registration = machines.register(connection, self._identity, current_time_ms()) or registration
@@ -188,7 +189,7 @@ class _Link:
             "version": __version__,
             "statuses": counts,
             "max_running": schema.load().max_running,
-            "last_id": outbox.last_id(),
+            "last_id": feed.last_given_id(),
             "pid": os.getpid(),
         }
         if not machines.beat(self._connection, self._identity.machine_id, self._delivery.epoch, about):

@@ -108,12 +108,6 @@ def read_batch(after: int, share: Share) -> Batch | None:
     return Batch(page[-1].id, found, events, approvals, changes, _tombstones(deleted), is_full)
 
 
-def last_id() -> int:
-    """Return the highest id that the feed has given, also to a row that is gone; 0 if it has given none."""
-    row = execute("SELECT seq FROM sqlite_sequence WHERE name = 'feed'").fetchall()
-    return int(row[0][0]) if row else 0
-
-
 def has_live_session() -> bool:
     return bool(execute("SELECT 1 FROM sessions WHERE completed_at IS NULL LIMIT 1").fetchall())
 
@@ -236,7 +230,7 @@ def _approvals(session_id: str, changes: list[FeedEvent], tool_ids: set[str]) ->
 def _approval_row(approval: Approval, share: Share) -> ApprovalRow:
     values = {name: getattr(approval, name) for name in columns.APPROVAL}
     if share is not Share.ALL:
-        values |= {"tool_input": "{}", "suggested_rule": None, "comment": None, "answer": None}
+        values |= {**dict.fromkeys(columns.APPROVAL_TEXTS), "tool_input": "{}"}
     digest = hashlib.sha256(approval.tool_input.encode("utf-8", "surrogatepass")).hexdigest()
     return ApprovalRow(
         approval.id, approval.session_id, approval.status, approval.created_at, digest, json.dumps(values)

@@ -11,10 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hldctl.errors import NoSuchSession
 from hldctl.fleet.membership import configured_url
 from hldctl.fleet.record import machines, schema
-from hldctl.fleet.record.connection import Connection, open_record
+from hldctl.fleet.record.connection import Connection
 from hldctl.fleet.record.machines import Machine
 from hldctl.fleet.record.reading import Where
 from hldctl.states import FeedType
@@ -40,8 +39,7 @@ def changes(
 ) -> Iterator[MachineChange]:
     """Yield the changes of these machines in the order of their times; with `follow`, then new ones, forever."""
     wanted = [str(kind) for kind in types] or None
-    with open_record(configured_url()) as record:
-        schema.require_current(record)
+    with schema.open_current(configured_url()) as record:
         places: dict[str, int] = {}
         for machine in _select(record, where):
             places[machine.id] = _last_id(record, machine) if only_new else after
@@ -64,10 +62,7 @@ def _stream(
 
 
 def _select(record: Connection, where: Where) -> list[Machine]:
-    if where.machine is None:
-        found = machines.list_machines(record)
-    elif not (found := machines.named(record, where.machine)):
-        raise NoSuchSession(f"No machine {where.machine!r} in the fleet; `hldctl fleet` lists the machines.")
+    found = machines.list_machines(record) if where.machine is None else machines.find_named(record, where.machine)
     return [machine for machine in found if where.owner in (None, machine.owner)]
 
 

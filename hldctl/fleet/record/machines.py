@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from hldctl.errors import NoSuchSession
 from hldctl.fleet.identity import Identity
 from hldctl.fleet.record.connection import Connection
 
@@ -58,11 +59,12 @@ def find_machines(connection: Connection, ids: list[str]) -> dict[str, Machine]:
     return {machine.id: machine for machine in _machines(connection, f"{_SELECT} WHERE id = ANY(%s::uuid[])", ids)}
 
 
-def named(connection: Connection, ref: str) -> list[Machine]:
-    """Return the machines with this name, or with an id that begins like this."""
-    return _machines(
-        connection, f"{_SELECT} WHERE name = %s OR starts_with(id::text, %s) ORDER BY id", ref, ref.lower()
-    )
+def find_named(connection: Connection, ref: str) -> list[Machine]:
+    """Return the machines with this name, or with an id that begins like this; raise NoSuchSession if there is none."""
+    query = f"{_SELECT} WHERE name = %s OR starts_with(id::text, %s) ORDER BY id"
+    if not (found := _machines(connection, query, ref, ref.lower())):
+        raise NoSuchSession(f"No machine {ref!r} in the fleet; `hldctl fleet` lists the machines.")
+    return found
 
 
 def _machines(connection: Connection, query: str, *values: Any) -> list[Machine]:

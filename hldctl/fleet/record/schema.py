@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.fleet.record.connection import Connection, Unreachable, one_sentence
+from hldctl.fleet.record.connection import Connection, Unreachable, one_sentence, open_record
 from hldctl.fleet.record.migrations import MIGRATIONS
 
 _MIN_SERVER = 130_000
@@ -57,3 +60,11 @@ def require_current(connection: Connection) -> None:
             f"The record's schema has version {found}, and this hldctl needs {len(MIGRATIONS)}; run `hldctl fleet init`"
             " as the database's owner."
         )
+
+
+@contextmanager
+def open_current(url: str) -> Iterator[Connection]:
+    """Open a connection to a record for the block; raise Unreachable also if its schema is not current."""
+    with open_record(url) as connection:
+        require_current(connection)
+        yield connection

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 from hldctl.errors import NoSuchSession
 from hldctl.fleet import membership
-from hldctl.fleet.record import machines, reading, schema
-from hldctl.fleet.record.connection import Connection, Unreachable, open_record
-from hldctl.fleet.record.machines import Machine
+from hldctl.fleet.record import machines, reading
+from hldctl.fleet.record.connection import Connection, Unreachable
 from hldctl.fleet.record.reading import Where
+from hldctl.fleet.record.schema import open_current
 from hldctl.fleet.replica.directory import open_replica
 from hldctl.fleet.replica.mirror import Mirror
 from hldctl.paths import StateDirectory
@@ -34,7 +34,7 @@ def replica_of(
     url = membership.configured_url()
     with open_replica(state) as replica:
         try:
-            with _open_current(url) as record:
+            with open_current(url) as record:
                 ids = [reading.find_id(record, ref) or reading.find_session_of_request(record, ref) for ref in refs]
                 if (found := [each for each in ids if each is not None]) != ids:
                     raise missing
@@ -54,7 +54,7 @@ def replica_of_list(state: StateDirectory, listing: Listing, where: Where, *, wi
     """Copy the sessions that match to a replica, without their conversations."""
     url = membership.configured_url()
     with open_replica(state) as replica:
-        with _open_current(url) as record:
+        with open_current(url) as record:
             mirror = Mirror(replica, url, reading.find_ids(record, listing, where, _machine_ids(record, where)))
             mirror.load(record, with_texts=with_texts, with_events=False)
         yield mirror
@@ -65,7 +65,7 @@ def replica_of_live(state: StateDirectory, where: Where) -> Iterator[Mirror]:
     """Copy the sessions that have not ended to a replica, and follow them, and new ones, in the block."""
     url = membership.configured_url()
     with open_replica(state) as replica:
-        with _open_current(url) as record:
+        with open_current(url) as record:
             machine_ids = _machine_ids(record, where)
 
             def find(connection: Connection) -> list[str]:
@@ -85,7 +85,7 @@ def replica_of_requests(state: StateDirectory, where: Where, *, answered_too: bo
     """Copy the sessions with requests, pending or all, to a replica."""
     url = membership.configured_url()
     with open_replica(state) as replica:
-        with _open_current(url) as record:
+        with open_current(url) as record:
             machine_ids = _machine_ids(record, where)
             ids = reading.sessions_with_requests(
                 record, where, machine_ids, answered_too=answered_too, limit=_MAX_REQUESTS
@@ -95,17 +95,7 @@ def replica_of_requests(state: StateDirectory, where: Where, *, answered_too: bo
         yield mirror
 
 
-@contextmanager
-def _open_current(url: str) -> Iterator[Connection]:
-    with open_record(url) as record:
-        schema.require_current(record)
-        yield record
-
-
 def _machine_ids(record: Connection, where: Where) -> list[str]:
     if where.machine is None:
         return []
-    found: list[Machine] = machines.named(record, where.machine)
-    if not found:
-        raise NoSuchSession(f"No machine {where.machine!r} in the fleet; `hldctl fleet` lists the machines.")
-    return [machine.id for machine in found]
+    return [machine.id for machine in machines.find_named(record, where.machine)]
