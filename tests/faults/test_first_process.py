@@ -27,8 +27,15 @@ UNSHARE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-p
 def container(sandbox: Sandbox, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
     """Run a command as the first process of a PID namespace; yield `unshare`, and that process as seen from outside."""
     command = [*UNSHARE, sys.executable, "-m", "hldctl", *arguments]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=sandbox.work, env=sandbox.environment, text=True, **pipes) as running:  # type: ignore[call-overload]
+    with subprocess.Popen(
+        command,
+        cwd=sandbox.work,
+        env=sandbox.environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
         (first,) = eventually(psutil.Process(running.pid).children, "the first process")
         try:
             yield running, first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import psycopg
 from hldctl.fleet.identity import Identity
 from hldctl.fleet.record import machines
 from hldctl.fleet.record.connection import open_record
+from hldctl.system import file_lock
 from hldctl.system.clock import current_time_ms
 from tests.fleet.comparison import differences, recorded_rows
 from tests.fleet.talkative import TALKATIVE
@@ -128,10 +130,15 @@ def test_emptied_record_is_filled_again(sandbox: Sandbox, record: Record) -> Non
     assert len(recorded_rows(record)["sessions"]) == 6
 
 
-def test_rebuilt_database_is_sent_again(sandbox: Sandbox, record: Record) -> None:
+def join_and_work(sandbox: Sandbox, record: Record) -> None:
+    """Run a session on a machine that has joined."""
     sandbox.ok("fleet", "join", record.url)
     sandbox.serve_script(WORK)
     sandbox.ok("launch", "Go", "--wait", *TOOLS)
+
+
+def test_rebuilt_database_is_sent_again(sandbox: Sandbox, record: Record) -> None:
+    join_and_work(sandbox, record)
     wait_until_equal(record, sandbox)
     with sandbox.state.database.open("r+b") as database:
         database.seek(100)
@@ -143,9 +150,7 @@ def test_rebuilt_database_is_sent_again(sandbox: Sandbox, record: Record) -> Non
 
 
 def test_older_copy_of_the_database_is_sent_again(sandbox: Sandbox, record: Record) -> None:
-    sandbox.ok("fleet", "join", record.url)
-    sandbox.serve_script(WORK)
-    sandbox.ok("launch", "Go", "--wait", *TOOLS)
+    join_and_work(sandbox, record)
     eventually(lambda: not links(sandbox), "the link to end")
     sandbox.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     copy = sandbox.state.database.read_bytes()
@@ -241,11 +246,15 @@ def test_forgotten_machine_loses_its_live_sessions_until_it_comes_back(
     session_id = sandbox.launch("Go", *TOOLS)
     eventually(lambda: other.run("show", session_id).returncode == 0, "the session in the record")
     machine_id = sandbox.state.fleet.machine_id.read_text().strip()
+    kill(links(sandbox))
+    # As on a machine that is gone, no other link starts.
+    lock = file_lock.acquire(sandbox.state.fleet.lock, 10)
+    assert lock is not None
     assert "1 of its sessions" in other.run("fleet", "forget", machine_id).stderr
     session = other.show(session_id)
     assert (session["status"], session["end_reason"]) == ("failed", "lost")
     assert other.run("wait", session_id).returncode == 1
-    kill(links(sandbox))
+    os.close(lock)
     sandbox.ok("fleet", "join", record.url)
     eventually(lambda: other.show(session_id)["status"] == "running", "its own word")
 

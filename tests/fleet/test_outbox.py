@@ -19,7 +19,7 @@ from tests.helpers.seed_database import seed_sessions
 
 def end_with_open_calls(session_id: str) -> int:
     """Let a session end whose tool calls have no result; return the id of the feed before that."""
-    before = outbox.last_id()
+    before = feed.last_given_id()
     with transaction():
         execute("DELETE FROM conversation_events WHERE event_type = 'tool_result'").fetchall()
         data = {"old_status": "running", "new_status": "completed"}

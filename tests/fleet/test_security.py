@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import shutil
 
-import pytest
-
 from hldctl.fleet import membership
 from tests.fleet.comparison import differences
 from tests.helpers.postgres import USER, Record, fresh_record, running_server
 from tests.helpers.sandbox import Sandbox, eventually
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
 def test_server_has_to_prove_its_name(sandbox: Sandbox) -> None:
     with running_server(tls_host="localhost") as server, fresh_record(server) as record:
         url = f"user={USER} dbname={record.name} port={server.port}"

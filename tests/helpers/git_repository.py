@@ -180,4 +180,6 @@ def git_that_kills(sandbox: Sandbox, place: Path, step: int, when: str) -> dict[
         "WHEN": when,
         "KILL_AT": str(step),
         "COUNT_FILE": str(place / "count"),
+        # A command that is killed leaves its temporary files.
+        "TMPDIR": str(place),
     }

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 from hldctl.fleet import membership
 from hldctl.fleet.record.connection import connect
@@ -38,8 +37,7 @@ _SETTINGS = {
 def _find_program(name: str) -> str:
     places = [*sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)]
     program = shutil.which(name, path=os.pathsep.join([*places, os.environ["PATH"]]))
-    if program is None:
-        pytest.skip(f"{name} of PostgreSQL is missing")
+    assert program is not None, f"{name} of PostgreSQL is not installed; run scripts/system-packages"
     return program
 
 
