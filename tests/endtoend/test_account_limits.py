@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from tests.helpers.account_limits import end_limit, gates, held, limit_script, requests
+from tests.helpers.account_limits import end_limit, end_limit_of_api, gates, held, limit_script, open_gate, requests
 from tests.helpers.restarts import wait_for_restart
 from tests.helpers.sandbox import Json, Sandbox, count_wakeups, eventually, kill_and_wait, wait_until_asleep
 
@@ -67,7 +67,7 @@ def test_limit_of_a_session_that_does_not_wait_holds_the_next_one(sandbox: Sandb
 
 
 def test_launch_after_the_reset_does_not_wait(sandbox: Sandbox) -> None:
-    sandbox.serve_script(limit_script("10ms"))
+    sandbox.serve_script("limit 10ms\n\nsay Done.")
     sandbox.wait_for_end(sandbox.launch("First"))
     sandbox.sql("UPDATE account_limits SET until = 0")
     assert [sandbox.show(sandbox.launch("Go"))["waiting_for"] for _ in range(2)] == [None, None]
@@ -75,11 +75,11 @@ def test_launch_after_the_reset_does_not_wait(sandbox: Sandbox) -> None:
 
 
 def test_probe_that_is_refused_closes_the_gate_again(sandbox: Sandbox) -> None:
-    sandbox.serve_script(limit_script("60m"))
+    sandbox.serve_script(limit_script())
     reach_limit(sandbox)
     sandbox.launch("Second")
     (before,) = gates(sandbox)
-    end_limit(sandbox)
+    open_gate(sandbox)
     eventually(lambda: gates(sandbox)[0][1] > before[1] - 1000, "the gate to close again")
     eventually(lambda: len(held(sandbox)) == 2, "both to wait")
     assert requests(sandbox) == 2
@@ -88,10 +88,10 @@ def test_probe_that_is_refused_closes_the_gate_again(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("killed", ["supervisor", "supervisor and guard"])
 def test_death_of_the_probe_does_not_hold_up_the_others(sandbox: Sandbox, killed: str) -> None:
     sandbox.configure('[limits]\nspread = "0s"')
-    sandbox.serve_script("limit 10ms\n\nhang\n\n[Second]\nsay Done.")
+    sandbox.serve_script(limit_script())
     first = reach_limit(sandbox)
     second = sandbox.launch("Second")
-    end_limit(sandbox)
+    end_limit(sandbox, "hang\n\n[Second]\nsay Done.")
     eventually(lambda: sandbox.show(first)["pid"], "the probe to start")
     if killed == "supervisor and guard":
         for guard in sandbox.guards():
@@ -136,8 +136,9 @@ def test_clock_that_was_set_back_does_not_block_for_longer(sandbox: Sandbox) -> 
 
 
 def test_doctor_lifts_a_limit(sandbox: Sandbox) -> None:
-    sandbox.serve_script(limit_script("10ms"))
+    sandbox.serve_script(limit_script())
     first = reach_limit(sandbox)
+    end_limit_of_api(sandbox)
     assert "usage limit" in sandbox.run("doctor").stdout
     assert "fixed    limits" in sandbox.run("doctor", "--fix").stdout
     assert sandbox.wait_for_end(first)["status"] == "completed"

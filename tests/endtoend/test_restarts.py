@@ -144,7 +144,7 @@ def test_session_continues_after_a_limit_is_reset(sandbox: Sandbox) -> None:
 
 
 def test_limit_ends_the_session_without_the_option(sandbox: Sandbox) -> None:
-    sandbox.serve_script("limit 1s\n\nsay Done.")
+    sandbox.serve_script("limit 60m\n\nsay Done.")
     session = sandbox.wait_for_end(sandbox.launch("Go"))
     assert (session["end_reason"], "limit" in session["error_message"]) == ("api_error", True)
 
