@@ -139,6 +139,14 @@ BEGIN
     END IF;
 END $$
 """
+# The links alone listen: each NOTIFY wakes all listeners of a database, up to PostgreSQL 18 at least.
+_ANNOUNCE = """
+CREATE FUNCTION hldctl.announce_intent() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('hldctl_' || replace(NEW.machine_id::text, '-', ''), '');
+    RETURN NULL;
+END $$
+"""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -162,5 +170,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX intents_open ON hldctl.intents (machine_id, id) WHERE done_at IS NULL",
         _ADVANCE,
         _MONTH,
+    ),
+    (
+        # The asker's own number of an intent, which makes each one happen once; and when the machine began.
+        "ALTER TABLE hldctl.intents ADD COLUMN request uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),"
+        " ADD COLUMN taken_at timestamptz",
+        _ANNOUNCE,
+        "CREATE TRIGGER announce AFTER INSERT ON hldctl.intents FOR EACH ROW EXECUTE FUNCTION hldctl.announce_intent()",
     ),
 )
