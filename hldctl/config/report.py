@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from hldctl.claude import binary
 from hldctl.config import load, schema
 from hldctl.config.budgets import BUDGET_KEYS, GROUP_KEYS
+from hldctl.config.fleet import KEYS as FLEET_KEYS
 from hldctl.config.layers import Ignored, Layers, Profile, find_layers, find_profiles
 from hldctl.config.profiles import TABLE
 from hldctl.config.schema import Configuration
@@ -195,7 +196,7 @@ def split_key(key: str) -> tuple[str, str | None]:
         raise BadUsage(f"{key} is set by the environment variable {_FROM_ENVIRONMENT[key][0]}, not in a file.")
     names = {
         "budgets": ", ".join(f"budgets.{name}" for name in BUDGET_KEYS),
-        "fleet": "fleet.url, fleet.share",
+        "fleet": ", ".join(f"fleet.{name}" for name in FLEET_KEYS),
         "groups": f"groups.NAME, {', '.join(f'groups.NAME.{name}' for name in GROUP_KEYS)}",
         "limits": "limits.spread",
         TABLE: f"{TABLE}.NAME.KEY",

@@ -87,10 +87,17 @@ KEYS = {
     "fleet": Key(
         "The record that this machine shares with others, see `hldctl fleet`: `url` is the PostgreSQL database, in a "
         "form that libpq understands, without a password. The server's certificate is verified unless `sslmode` says "
-        "otherwise. `share` is what the record gets: `all`, `outline`, without texts, or `status`, without events.",
-        "a table with url, a text, and share, which may be left out",
-        lambda value: type(value) is dict and fleet.find_fault(value) is None,
-        'url = "host=db.example.org dbname=hldctl"\nshare = "all"',
+        "otherwise. `share` is what the record gets: `all`, `outline`, without texts, or `status`, without events. "
+        "`team` is a PostgreSQL role whose members see the sessions of this machine, too. `accept` lists what the "
+        "roles in `accept_from`, and their members, may ask of this machine: `interrupt`, `answer`, `send`, `set`, "
+        "`continue`, by default `interrupt`, `answer` and `set`; `accept_from` is empty by default, and its owner may "
+        "ask for all. With `signers`, an allowed signers file of ssh-keygen, only signed requests are accepted; "
+        "`signing_key` is the ssh key that signs those made here. With `listing = true`, `ls`, `top` and `approvals` "
+        "show the whole fleet, unless `--no-fleet` is given.",
+        "a table with url, a text, and others, which may be left out",
+        fleet.is_part,
+        'url = "host=db.example.org dbname=hldctl"\nshare = "all"\nteam = "web"\naccept = ["interrupt", "answer"]\n'
+        'accept_from = ["web"]\nsigners = "~/.ssh/allowed_signers"\nsigning_key = "~/.ssh/id_ed25519"\nlisting = true',
         fleet.find_fault,
     ),
     "groups": Key(
