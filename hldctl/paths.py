@@ -304,6 +304,15 @@ class FleetFiles(NamedTuple):
         return self.directory / "replicas"
 
     @property
+    def intents(self) -> Path:
+        """What other machines have asked of this one, a directory each."""
+        return self.directory / "intents"
+
+    def intent_lock(self, request: str) -> Path:
+        """Lock file with the pid of the process that carries an intent out, locked by it."""
+        return self.intents / request / "lock"
+
+    @property
     def has_joined(self) -> bool:
         return os.path.exists(self.joined)
 

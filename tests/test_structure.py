@@ -69,7 +69,7 @@ CLI_LAYERS = [
         "commands",
         "app",
     ),
-    *("remote", "main"),
+    *("remote", "intents", "main"),
 ]
 MAX_MODULES = 26
 """Modules in one folder."""

@@ -14,6 +14,7 @@ from hldctl.errors import ExitCode, HldctlError
 from hldctl.system import interpreter
 
 _LAUNCH_COMMANDS = ("launch", "continue")
+_INTENT_COMMANDS = ("approve", "deny", "answer", "send", "interrupt", "close", "set", "continue")
 # Of a container whose command is hldctl.
 _FIRST_PID = 1
 _EXHAUSTION_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -48,10 +49,14 @@ def _run() -> NoReturn:
     arguments = sys.argv[1:]
     if arguments[:1] == ["_serve"]:
         arguments = _receive(arguments)
+    elif arguments[:1] == ["_perform"]:
+        arguments = _perform(arguments)
     if shell := os.environ.get("_HLDCTL_COMPLETE"):
         _complete(shell, arguments)
     if host_option.may_name_host(arguments, os.environ):
         _run_elsewhere(arguments)
+    if arguments[:1] and arguments[0] in _INTENT_COMMANDS and _is_in_fleet():
+        _ask_elsewhere(arguments)
     if (
         sys.platform != "win32"
         and arguments[:1]
@@ -100,6 +105,30 @@ def _run_elsewhere(arguments: list[str]) -> None:
             from hldctl.cli.remote import client
 
             sys.exit(client.run(line))
+
+
+def _perform(arguments: list[str]) -> list[str]:
+    """Return the command line that another machine asks for through the record; raise SystemExit if it must not run."""
+    from hldctl.cli.intents import perform
+
+    sys.argv[1:] = perform.receive(arguments[-1])
+    return sys.argv[1:]
+
+
+def _is_in_fleet() -> bool:
+    from hldctl.paths import StateDirectory
+
+    return StateDirectory.from_environment().fleet.has_joined
+
+
+def _ask_elsewhere(arguments: list[str]) -> None:
+    """Ask other machines of the fleet for the command, and exit as it does; return if it is for sessions here."""
+    with _errors_printed():
+        from hldctl.cli.intents import dispatch
+
+        code = dispatch.run(arguments)
+    if code is not None:
+        sys.exit(code)
 
 
 @contextmanager

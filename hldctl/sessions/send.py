@@ -18,16 +18,23 @@ from hldctl.store.messages import Message
 from hldctl.system.clock import current_time_ms
 
 
-def send(state: StateDirectory, ref: str, text: str, *, interrupt: bool = False) -> Message:
+def send(
+    state: StateDirectory, ref: str, text: str, *, interrupt: bool = False, message_id: str | None = None
+) -> Message:
     """Record a message to a session that has not ended, and wake its supervisor; with `interrupt`, end its turn first.
 
-    Raise WrongState if the session has ended or accepts no further message.
+    If there is a message with this id, return it: the command was begun before. Raise WrongState if the session has
+    ended or accepts no further message.
     """
+    if message_id is not None:
+        with open_database(state):
+            if (recorded := messages.get(message_id)) is not None:
+                return recorded
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if not text.strip():
         raise BadUsage("The message is empty.")
     interrupts = [(InputKind.INTERRUPT, "")] if interrupt else []
-    return _record(state, ref, [*interrupts, (InputKind.MESSAGE, text)])
+    return _record(state, ref, [*interrupts, (InputKind.MESSAGE, text)], message_id)
 
 
 def request(state: StateDirectory, ref: str, kind: InputKind, value: str = "") -> Message:
@@ -35,7 +42,9 @@ def request(state: StateDirectory, ref: str, kind: InputKind, value: str = "") -
     return _record(state, ref, [(kind, value)])
 
 
-def _record(state: StateDirectory, ref: str, inputs: Sequence[tuple[InputKind, str]]) -> Message:
+def _record(
+    state: StateDirectory, ref: str, inputs: Sequence[tuple[InputKind, str]], last_id: str | None = None
+) -> Message:
     """Record what Claude Code is to get, in this order, wake the supervisor, and return the last of it."""
     with open_database(state):
         session = lookup.find_session(ref)
@@ -44,7 +53,8 @@ def _record(state: StateDirectory, ref: str, inputs: Sequence[tuple[InputKind, s
         if session.completed_at is None and session.check_state is not None and session.check_state["began_at"]:
             inputs = _without_interrupts(session.id, inputs)
         with transaction():
-            recorded = [_add(session.id, kind, text) for kind, text in inputs]
+            recorded = [_add(session.id, kind, text) for kind, text in inputs[:-1]]
+            recorded.append(_add(session.id, *inputs[-1], last_id))
         touch(state.session(session.id).wake_signal)
     return recorded[-1]
 
@@ -57,8 +67,8 @@ def _without_interrupts(session_id: str, inputs: Sequence[tuple[InputKind, str]]
     return others
 
 
-def _add(session_id: str, kind: InputKind, text: str) -> Message:
-    message_id = str(uuid.uuid4())
+def _add(session_id: str, kind: InputKind, text: str, message_id: str | None = None) -> Message:
+    message_id = message_id or str(uuid.uuid4())
     if not messages.add(message_id, session_id, kind, text, current_time_ms()):
         raise _refusal(session_id)
     message = messages.get(message_id)

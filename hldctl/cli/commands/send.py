@@ -37,6 +37,7 @@ def command(
         float | None,
         typer.Option(parser=seconds_parser, metavar="DURATION", help="How long to wait; the message is sent anyway."),
     ] = None,
+    message_id: Annotated[str | None, typer.Option("--as", hidden=True)] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the message as JSON, with --wait also its answer.")
     ] = False,
@@ -48,7 +49,7 @@ def command(
     text = read_text(message, file, "message", "--file", quiet=as_json)
     state = StateDirectory.from_environment()
     try:
-        sent = send.send(state, session, text, interrupt=now)
+        sent = send.send(state, session, text, interrupt=now, message_id=message_id)
     except WrongState:
         if not or_continue:
             raise

@@ -6,20 +6,19 @@ user sends, and ends a command that nobody reads any more. sshd itself would onl
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
 import signal
 import sys
-from collections.abc import Sequence
 from typing import NoReturn
 
 from hldctl import __version__
 from hldctl.cli import output, resumption, standard_streams
 from hldctl.cli.completion.parser import load_commands
 from hldctl.cli.host_option import VARIABLE
-from hldctl.cli.remote.request import FILE_WORD, IN_FILE, ON_STANDARD_INPUT, Request, decode
+from hldctl.cli.remote.received_files import replace_standard_input, resolve
+from hldctl.cli.remote.request import IN_FILE, ON_STANDARD_INPUT, Request, decode
 from hldctl.errors import ExitCode, UnfitEnvironment
 from hldctl.system.processes import shell_exit_code
 
@@ -37,7 +36,7 @@ def receive(argument: str) -> Request:
     os.write(1, resumption.MARK + json.dumps({"hldctl": __version__}).encode() + b"\n")
     if has_link:
         _leave_watcher(ends_with_link=request.ends_with_link)
-        _replace_standard_input(request.standard_input)
+        replace_standard_input(request.standard_input)
     os.environ.pop(VARIABLE, None)
     os.environ.update(request.environment)
     standard_streams.declare_attended(request.is_attended)
@@ -45,7 +44,7 @@ def receive(argument: str) -> Request:
         output.name_host(request.host, load_commands().commands)
     if request.is_resumable:
         resumption.enable(sys.stdout, request.position)
-    return request._replace(words=[_resolved(word, request.files) for word in request.words])
+    return request._replace(words=[resolve(word, request.files) for word in request.words])
 
 
 def _read(argument: str) -> bytes:
@@ -116,28 +115,3 @@ def _pass_on(child: int, numbers: bytes, allowed: frozenset[signal.Signals] | se
         if number in allowed:
             # The child exists at least as a zombie.
             os.kill(child, number)
-
-
-def _replace_standard_input(data: bytes | None) -> None:
-    descriptor = os.open(os.devnull, os.O_RDONLY) if data is None else _file(data)
-    os.dup2(descriptor, 0)
-    os.close(descriptor)
-
-
-def _resolved(word: str, files: Sequence[bytes]) -> str:
-    return f"/dev/fd/{_file(files[int(word.removeprefix(FILE_WORD))])}" if word.startswith(FILE_WORD) else word
-
-
-def _file(data: bytes) -> int:
-    """Return the descriptor of a new file without a name, which nobody has to delete."""
-    # Imported here: most requests have no files.
-    import tempfile
-
-    descriptor, path = tempfile.mkstemp()
-    with contextlib.suppress(OSError):
-        os.unlink(path)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor

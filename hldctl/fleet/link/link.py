@@ -16,6 +16,7 @@ from hldctl.errors import BadUsage, HldctlError, UnfitEnvironment
 from hldctl.fleet import identity
 from hldctl.fleet.link import outbox
 from hldctl.fleet.link.delivery import Delivery, Superseded
+from hldctl.fleet.link.intents import Intents
 from hldctl.fleet.link.outbox import SessionRow
 from hldctl.fleet.record import machines
 from hldctl.fleet.record.connection import Connection, connect, one_sentence
@@ -111,6 +112,7 @@ class _Link:
             require_current(connection)
             self._delivery = self._register(connection)
             self._connection = connection
+            self._intents = Intents(self._state, connection, self._identity.machine_id, self._settings)
             malloc.release_free_memory()
             self._follow()
 
@@ -153,7 +155,8 @@ class _Link:
                 if now >= next_beat:
                     self._beat()
                     next_beat = now + _BEAT_SECONDS
-                if self._stays or outbox.has_live_session():
+                self._intents.step(now)
+                if self._stays or self._intents.are_running or outbox.has_live_session():
                     active_at = now
                 elif now >= active_at + _LINGER_SECONDS:
                     self._send_late_columns()
@@ -164,6 +167,7 @@ class _Link:
                         max(0.0, min(next_beat, active_at + _LINGER_SECONDS if not self._stays else next_beat) - now)
                     )
                     _require_open(self._connection)
+                    self._intents.read_notifications()
 
     def _send(self, batch: outbox.Batch) -> None:
         self._delivery.send(batch)

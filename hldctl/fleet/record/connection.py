@@ -20,6 +20,8 @@ except ImportError:
     ) from None
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Disconnected = psycopg.OperationalError
+"""Raised when an open connection is lost."""
 
 _DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,

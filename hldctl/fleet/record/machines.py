@@ -25,6 +25,8 @@ class Machine(NamedTuple):
     """How long ago its link last wrote."""
     is_unheard: bool
     """True if its link should write and does not: what its live sessions do is unknown."""
+    is_resting: bool
+    """True if no link runs there since nothing does."""
     has_left: bool
     reached: int
     clock_offset_ms: int | None
@@ -43,7 +45,8 @@ _SELECT = """
 SELECT id, name, owner,
     (SELECT count(*) FROM hldctl.sessions s WHERE s.machine_id = m.id AND s.completed_at IS NULL),
     extract(epoch FROM clock_timestamp() - seen_at)::float8,
-    lease > interval '0' AND seen_at + lease < clock_timestamp(), left_at IS NOT NULL, reached, clock_offset_ms,
+    lease > interval '0' AND seen_at + lease < clock_timestamp(), lease = interval '0',
+    left_at IS NOT NULL, reached, clock_offset_ms,
     EXISTS (SELECT 1 FROM hldctl.machines o WHERE o.name = m.name AND o.id <> m.id AND o.left_at IS NULL), about
 FROM hldctl.machines m
 """

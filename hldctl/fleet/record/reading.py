@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -35,6 +36,22 @@ class RecordedRow(NamedTuple):
     declared_lost_at: int | None
     row: dict[str, Any]
     """Its columns by name, without texts that are not shared."""
+
+
+class RecordedRequest(NamedTuple):
+    """A permission request in the record."""
+
+    id: str
+    session_id: str
+    input_sha256: str | None
+    """The SHA-256 of its input on the session's machine."""
+    row: dict[str, Any]
+    """Its columns by name, without texts that are not shared."""
+
+    @property
+    def shown_sha256(self) -> str:
+        """The SHA-256 of the input that the record shows."""
+        return hashlib.sha256(str(self.row["tool_input"]).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _COLUMNS = 'id, machine_id, owner, revision, declared_lost_at, "row", texts'
@@ -160,9 +177,29 @@ def find_id(connection: Connection, ref: str) -> str | None:
 
 def find_session_of_request(connection: Connection, ref: str) -> str | None:
     """Return the session of the permission request with this id, or unique prefix of one; None if there is none."""
-    query = "SELECT session_id FROM hldctl.approvals WHERE id >= %s AND id < %s LIMIT 2"
-    rows = connection.execute(query, (ref.lower(), f"{ref.lower()}\x7f")).fetchall()
-    return str(rows[0][0]) if len(rows) == 1 else None
+    request = find_request(connection, ref)
+    return None if request is None else request.session_id
+
+
+def find_request(connection: Connection, ref: str) -> RecordedRequest | None:
+    """Return the permission request with this id, or unique prefix of one; None if there is none."""
+    query = f"{_SELECT_REQUEST} WHERE id >= %s AND id < %s LIMIT 2"
+    found = _requests(connection, query, ref.lower(), f"{ref.lower()}\x7f")
+    return found[0] if len(found) == 1 else None
+
+
+def pending_requests(connection: Connection, session_id: str) -> list[RecordedRequest]:
+    """Return the requests of a session that wait for an answer, oldest first."""
+    query = f"{_SELECT_REQUEST} WHERE session_id = %s AND status = 'pending' ORDER BY created_at, id"
+    return _requests(connection, query, session_id)
+
+
+_SELECT_REQUEST = 'SELECT id, session_id, input_sha256, "row" FROM hldctl.approvals'
+
+
+def _requests(connection: Connection, query: str, *values: Any) -> list[RecordedRequest]:
+    rows = connection.execute(query, values).fetchall()
+    return [RecordedRequest(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
 
 
 def _bounds(prefix: str) -> tuple[str, str] | None:

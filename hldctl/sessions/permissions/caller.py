@@ -21,6 +21,8 @@ from hldctl.system import file_lock
 from hldctl.system.processes import ProcessIdentity, ancestor_pids, is_running, is_this_machine
 
 _MARKER_VARIABLE = "HLDCTL_SESSION_ID"
+INTENT, ASKER = "HLDCTL_INTENT", "HLDCTL_ASKER"
+"""Variables of a command that was asked from another machine: the number of the intent, and the role that asked."""
 
 
 def require_right(state: StateDirectory, action: str) -> None:
@@ -70,12 +72,40 @@ def answer_origin(state: StateDirectory, command: str) -> dict[str, Any]:
         "session_id": enclosing[0] if enclosing else None,
         "command_of": owner,
         "ssh_client": ssh_connection[0] if ssh_connection else None,
+        "asked_by": _asker(state),
     }
 
 
-def current_user_name() -> str:
-    """Return the name of the user that this process runs as, whatever LOGNAME says."""
+def current_user_name(state: StateDirectory) -> str:
+    """Return who answers: the user that this process runs as, whatever LOGNAME says, or who asks for it elsewhere."""
+    if (asker := _asker(state)) is not None:
+        return asker
     return user_name(os.getuid()) or str(os.getuid())
+
+
+def _asker(state: StateDirectory) -> str | None:
+    """Return the role that asked for this command on another machine; None if it was typed here."""
+    return os.environ.get(ASKER) if _performer_pid(state) is not None else None
+
+
+def _performer_pid(state: StateDirectory) -> int | None:
+    """Return the pid of the parent process that carries out an intent by this command; None without one."""
+    if not (request := os.environ.get(INTENT)):
+        return None
+    lock = state.fleet.intent_lock(os.path.basename(request))
+    try:
+        pid = int(lock.read_text())
+    except (OSError, ValueError):
+        return None
+    return pid if pid in ancestor_pids() and not file_lock.is_free(lock) else None
+
+
+def _parents(state: StateDirectory) -> set[int]:
+    """Return the pids of the parent processes, up to one that carries out an intent: a session's supervisor may be
+    the parent of the link, which is not its part.
+    """
+    pids, performer = ancestor_pids(), _performer_pid(state)
+    return set(pids if performer is None else pids[: pids.index(performer)])
 
 
 def _user_command_session() -> str | None:
@@ -91,7 +121,7 @@ def _enclosing_sessions(state: StateDirectory) -> list[str]:
     processes, since a process may clear or change the marker.
     """
     marked_id = os.environ.get(_MARKER_VARIABLE)
-    parents = set(ancestor_pids())
+    parents = _parents(state)
     session_ids = [marked_id] if marked_id else []
     for session in sessions.live_sessions(sessions.live_ids()):
         if not is_this_machine(session.host, session.boot_id) or session.id in session_ids:
