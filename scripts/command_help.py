@@ -39,8 +39,8 @@ def arguments(context: typer.Context) -> list[TyperArgument]:
 
 
 def options(context: typer.Context) -> list[TyperOption]:
-    parameters = context.command.get_params(context)
-    return [parameter for parameter in parameters if isinstance(parameter, TyperOption) and not parameter.hidden]
+    """Return the options, also those that `--help` leaves out."""
+    return [parameter for parameter in context.command.get_params(context) if isinstance(parameter, TyperOption)]
 
 
 def names(option: TyperOption) -> list[str]:
@@ -55,7 +55,7 @@ def metavar(option: TyperOption, context: typer.Context) -> str:
 
 def option_help(option: TyperOption, context: typer.Context) -> str:
     """Return the option's help, with details that `--help` has no room for."""
-    _, text = option.get_help_record(context) or ("", "")
+    _, text = option.get_help_record(context) or ("", option.help or "")
     choices = getattr(option.type, "choices", ())
     if choices and option.metavar is not None:
         text += f" One of: {', '.join(f'`{choice}`' for choice in choices)}."

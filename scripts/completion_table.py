@@ -80,7 +80,7 @@ def _command(name: str, command: Any) -> str:
 def _row(name: str, command: Any, subcommands: dict[str, str]) -> str:
     """Return the command as JSON, with one line for each option and subcommand, so that diffs are readable."""
     parameters = command.get_params(command.make_context(name, [], resilient_parsing=True))
-    options = [_option(name, each) for each in parameters if isinstance(each, TyperOption) and not each.hidden]
+    options = [_option(name, each) for each in parameters if isinstance(each, TyperOption)]
     arguments = [_argument(name, each) for each in parameters if isinstance(each, TyperArgument) and not each.hidden]
     lines = ",\n".join(json.dumps(option, ensure_ascii=False) for option in options)
     commands = "{" + ",".join(f'\n"{part}": {row}' for part, row in subcommands.items()) + "}"

@@ -43,7 +43,8 @@ class _HelpMixin:
         if rows := [row for row in arguments if row is not None]:
             with formatter.section("Arguments"):
                 formatter.write_dl(rows)
-        for title, members in option_sections(parameters).items():
+        shown = [each for each in parameters if not each.hidden]
+        for title, members in option_sections(shown).items():
             with formatter.section(title):
                 formatter.write_dl([_option_row(option, ctx) for option in members])
         if isinstance(self, TyperGroup):
@@ -98,7 +99,7 @@ def option_sections(parameters: Iterable[Any]) -> dict[str, list[Any]]:
     # Imported here: only the help needs it.
     from hldctl.settings.option import Section
 
-    options = [each for each in parameters if each.param_type_name == "option" and not each.hidden]
+    options = [each for each in parameters if each.param_type_name == "option"]
     sections: dict[str, list[Any]] = {str(section): [] for section in Section}
     rest = [each for each in options if each.rich_help_panel is None]
     for option in options:

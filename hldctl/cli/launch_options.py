@@ -17,7 +17,7 @@ from hldctl.cli import output
 from hldctl.cli.params import parser
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
-from hldctl.sessions.options import SessionOptions
+from hldctl.sessions.options import SessionOptions, session_uuid
 from hldctl.settings.option import Option, Section, options
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
@@ -92,6 +92,17 @@ class AttachOptions:
 class _AttachParameters:
     """The other options of `launch` and `continue`, as typer declares them."""
 
+    session_id: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            parser=parser(session_uuid),
+            metavar="UUID",
+            help="The id of the new session. If there is such a session, print its id as if it had been launched now.",
+            rich_help_panel=Section.UNATTENDED,
+            hidden=True,
+        ),
+    ] = None
     query_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Read the query from a file.", rich_help_panel=Section.TASK)
     ] = None
@@ -129,6 +140,8 @@ class LaunchOptions:
 
     values: dict[str, Any]
     """Values of the session's options, by name; None if not given."""
+    session_id: str | None
+    """The id of the new session; None for any."""
     query_file: Path | None
     attach: AttachOptions
 
@@ -170,8 +183,8 @@ def add_session_options(function: Callable[..., None]) -> Callable[..., None]:
 
     def command(**values: Any) -> None:
         given = {parameter.name: values.pop(parameter.name) for parameter in session}
-        query_file, *rest = (values.pop(parameter.name) for parameter in attach)
-        options = LaunchOptions(given, query_file, AttachOptions(*rest))
+        session_id, query_file, *rest = (values.pop(parameter.name) for parameter in attach)
+        options = LaunchOptions(given, session_id, query_file, AttachOptions(*rest))
         if not options.attach.quiet:
             _warn_about_tools(given)
         function(**values, options=options)

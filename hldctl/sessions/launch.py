@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -29,12 +30,17 @@ from hldctl.sessions.worktrees import new as new_worktrees
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfOverBudget, IfRunning, WaitReason
+from hldctl.store import sessions
 from hldctl.store.admission import entries
 from hldctl.store.database import open_database
 from hldctl.system.clock import current_time_ms
 
 if TYPE_CHECKING:
     from hldctl.worktrees.create import NewWorktree
+
+
+# How often to look whether a session that is about to be recorded is.
+_RECORDED_POLL_SECONDS = 0.02
 
 
 class Doubt(StrEnum):
@@ -52,7 +58,7 @@ class LaunchResult:
 
     session_id: str
     is_new: bool = True
-    """False if it is a running session with the same name."""
+    """False if it is a running session with the same name, or one that had the chosen id before."""
     waiting_for: WaitReason | None = None
     """What it waits for if it is queued."""
     limit_until: int | None = None
@@ -67,6 +73,8 @@ class LaunchResult:
     """Settings of the project that are not used."""
     new_worktree: NewWorktree | None = None
     """The worktree that was made for it."""
+    is_repeat: bool = False
+    """True if the session with the chosen id was launched before."""
 
 
 def launch(
@@ -77,15 +85,19 @@ def launch(
     *,
     attended: bool,
     awaited: bool = False,
+    session_id: str | None = None,
 ) -> LaunchResult:
     """Launch a session, and return when Claude Code runs or the session is queued.
 
-    `attended` says whether a person can give permission, `awaited` whether the caller waits for the end. Raise BadUsage
-    or UnfitEnvironment before anything is created, or the error that the supervisor reports if Claude Code cannot run.
+    `attended` says whether a person can give permission, `awaited` whether the caller waits for the end. A session that
+    has the chosen id already is returned. Raise BadUsage or UnfitEnvironment before anything is created, or the error
+    that the supervisor reports if Claude Code cannot run.
     """
     query = validate_query(query)
     # First, because the next steps run programs, such as the user's login shell.
     state.require_own()
+    if (repeat := find_launched(state, session_id)) is not None:
+        return repeat
     configuration = load.load()
     if configuration.fleet is not None and not state.fleet.has_joined:
         # A container or a job that is configured, in which nobody types `fleet join`.
@@ -112,10 +124,11 @@ def launch(
     if rehearsal is not None:
         preflight.require_rehearsal_settings(settings)
     predecessors = find_predecessors(state, options, query)
-    if (running := find_running_session(state, name, if_running)) is not None:
+    if (running := find_running_session(state, name, if_running, exclude=session_id or "")) is not None:
         return LaunchResult(running, is_new=False)
     working_dir = working_directory(settings.working_dir, create_with=umask if options.create_dir else None)
-    request = new_request(query, claude_path, umask, replace(settings, working_dir=working_dir), title=options.title)
+    settings = replace(settings, working_dir=working_dir)
+    request = new_request(query, claude_path, umask, settings, options.title, session_id)
     request = replace(
         request,
         permissions=permissions,
@@ -138,6 +151,15 @@ def launch(
         new_worktrees.undo(made)
         return launched
     return replace(launched, new_worktree=made, ignored=layers.ignored)
+
+
+def find_launched(state: StateDirectory, session_id: str | None) -> LaunchResult | None:
+    """Return the session that was launched with this id; None if there is none, or without an id."""
+    if session_id is None:
+        return None
+    with open_database(state):
+        is_known = sessions.get(session_id) is not None
+    return LaunchResult(session_id, is_new=False, is_repeat=True) if is_known else None
 
 
 def name_and_if_running(options: SessionOptions) -> tuple[str | None, IfRunning]:
@@ -197,10 +219,12 @@ def read_rehearsal(options: SessionOptions) -> str | None:
     return text
 
 
-def new_request(query: str, claude_path: str, umask: int, chosen: ClaudeSettings, title: str | None) -> LaunchRequest:
-    """Return a launch request with new ids."""
+def new_request(
+    query: str, claude_path: str, umask: int, chosen: ClaudeSettings, title: str | None, session_id: str | None = None
+) -> LaunchRequest:
+    """Return a launch request with new ids, or with the chosen one."""
     return LaunchRequest(
-        session_id=str(uuid.uuid4()),
+        session_id=session_id or str(uuid.uuid4()),
         run_id=str(uuid.uuid4()),
         query=query,
         summary=summarize(query),
@@ -220,12 +244,24 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
     finally:
         # Also if a full disk prevents the launch: after pruning, the next one may have room.
         auto_prune.start_if_due(state, pruning)
+    if report.running == request.session_id:
+        return _await_repeated(state, request.session_id)
     if report.running is not None:
         return LaunchResult(report.running, is_new=False)
     replaces = report.waiting_for is WaitReason.NAME and request.if_running is IfRunning.REPLACE
     doubt = None if report.waiting_for is not None else _doubt(request)
     waiting = (report.waiting_for, report.limit_until)
     return LaunchResult(report.session_id, True, *waiting, replaces, tuple(report.sharing), doubt)
+
+
+def _await_repeated(state: StateDirectory, session_id: str) -> LaunchResult:
+    """Return the session that another command launches with this id at the same time, once it is recorded."""
+    directory = state.session(session_id).directory
+    while (repeat := find_launched(state, session_id)) is None:
+        if not directory.exists():
+            raise WrongState(f"Session {session_id} could not be started by another command; try again.")
+        time.sleep(_RECORDED_POLL_SECONDS)
+    return repeat
 
 
 def _account(state: StateDirectory, request: LaunchRequest) -> str:

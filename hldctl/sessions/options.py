@@ -12,6 +12,7 @@ from typing import Any
 from hldctl.claude import command_line, mcp
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage
+from hldctl.paths import is_session_id
 from hldctl.settings.option import FLAG, SESSIONS, TEXT, Kind, Option, Section, chosen_values, unstored_setting
 from hldctl.states import IfOverBudget, IfRunning
 
@@ -135,6 +136,13 @@ def validate(options: SessionOptions) -> dict[str, Any]:
     if "environment" in values:
         values["environment"] = _variables(values["environment"], os.environ)
     return values
+
+
+def session_uuid(text: str) -> str:
+    """Return the id that a new session shall have; raise BadUsage if it is not a UUID."""
+    if not is_session_id(text.lower()):
+        raise BadUsage(f"{text!r} is not a UUID; `uuidgen` prints one.")
+    return text.lower()
 
 
 def validate_query(query: str) -> str:

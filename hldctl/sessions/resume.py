@@ -23,6 +23,7 @@ from hldctl.sessions import (
 )
 from hldctl.sessions.launch import (
     LaunchResult,
+    find_launched,
     find_running_session,
     name_and_if_running,
     new_request,
@@ -43,15 +44,25 @@ _PROMPTS = ("system_prompt", "append_system_prompt", "custom_instructions")
 
 
 def resume(
-    state: StateDirectory, session_ref: str, query: str, options: SessionOptions, umask: int, *, awaited: bool
+    state: StateDirectory,
+    session_ref: str,
+    query: str,
+    options: SessionOptions,
+    umask: int,
+    *,
+    awaited: bool,
+    session_id: str | None = None,
 ) -> LaunchResult:
     """Launch a session that continues the conversation of another, with its settings except its name and those given.
 
     A session that is still running is interrupted first, unless the new one starts after it. `awaited` says whether
-    somebody waits for the new one. Raise WrongState if the old one never had a conversation.
+    somebody waits for the new one. A session that has the chosen id already is returned. Raise WrongState if the old
+    one never had a conversation.
     """
     query = validate_query(query)
     state.require_own()
+    if (repeat := find_launched(state, session_id)) is not None:
+        return repeat
     values = validate(options)
     new_worktrees.refuse_in_continuation(options)
     configuration = load.load()
@@ -107,7 +118,7 @@ def resume(
         interrupt.interrupt_sessions(state, [parent.id])
     if any(getattr(new_settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
         new_settings = replace(new_settings, fresh_system_prompt=True)
-    request = new_request(query, claude_path, umask, new_settings, title=options.title or parent.title)
+    request = new_request(query, claude_path, umask, new_settings, options.title or parent.title, session_id)
     continuation = replace(
         request,
         parent_session_id=parent.id,

@@ -36,18 +36,24 @@ from hldctl.worktrees.git import without_repository
 _MIN_BUDGET_USD = 0.0001
 
 
+class SessionExists(Exception):
+    """A session with the id of the request was launched before."""
+
+
 def prepare_files(
     request: LaunchRequest, row: session_record.Row, state: StateDirectory, *, may_wait: bool
 ) -> SessionFiles:
     """Create the session's directory, lock it, and write its inputs; remove it again if that fails.
 
-    `may_wait` is true if Claude Code may have to be started later, possibly by another supervisor. Raise
-    UnfitEnvironment if the files cannot be created.
+    `may_wait` is true if Claude Code may have to be started later, possibly by another supervisor. Raise SessionExists
+    if another supervisor has created them, and UnfitEnvironment if they cannot be created.
     """
     files = state.session(request.session_id)
     try:
         state.sessions.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
         files.directory.mkdir(mode=PRIVATE_DIRECTORY)
+    except FileExistsError:
+        raise SessionExists from None
     except OSError as error:
         raise unusable_path_error(state.root, error) from error
     try:

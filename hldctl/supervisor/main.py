@@ -65,6 +65,9 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     except scheduler.NameTaken as error:
         _report_name_taken(request, error.session_id, handshake)
         return
+    except launch.SessionExists:
+        handshake.defer(request.session_id)
+        return
     except PredecessorAtFault as error:
         handshake.refuse(WrongState(refusal_message(error.fault)))
         return
@@ -91,8 +94,8 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
 def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Handshake) -> ClaudeProcess | None:
     """Create the session; start Claude Code and return its process, or None if the session has to wait.
 
-    Raise NameTaken if a session of this name runs and the request does not replace it or wait for it, and
-    PredecessorAtFault if the session could never start.
+    Raise SessionExists if it was launched before, NameTaken if a session of this name runs and the request does not
+    replace it or wait for it, and PredecessorAtFault if the session could never start.
     """
     state.prepare()
     file_size_limit.require_room(state.database)

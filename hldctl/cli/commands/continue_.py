@@ -39,6 +39,8 @@ def command(
     awaited = is_attended() or options.attach.is_attached
     start_and_finish(
         state,
-        lambda: resume.resume(state, session, text, chosen, ctx.obj["umask"], awaited=awaited),
+        lambda: resume.resume(
+            state, session, text, chosen, ctx.obj["umask"], awaited=awaited, session_id=options.session_id
+        ),
         options.attach,
     )

@@ -35,7 +35,15 @@ def command(
 
     def start() -> launch.LaunchResult:
         try:
-            return launch.launch(state, text, chosen, ctx.obj["umask"], attended=attended, awaited=awaited)
+            return launch.launch(
+                state,
+                text,
+                chosen,
+                ctx.obj["umask"],
+                attended=attended,
+                awaited=awaited,
+                session_id=options.session_id,
+            )
         except HldctlError as error:
             for line in getattr(error, "setup_output", "").splitlines():
                 output.print_note(f"setup: {output.escape_control_chars(line)}")

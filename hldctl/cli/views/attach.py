@@ -89,7 +89,7 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
     session_id = launched.session_id
     if not options.quiet:
         _warn(state, launched)
-    if not launched.is_new:
+    if not launched.is_new and not launched.is_repeat:
         # Without a result. The id of another session must not pass for one; an object says what it is.
         if options.as_json:
             _print_launched(state, launched, options)
@@ -134,7 +134,9 @@ def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> Non
 
 
 def _warn(state: StateDirectory, launched: LaunchResult) -> None:
-    if not launched.is_new:
+    if launched.is_repeat:
+        output.print_note(f"session {launched.session_id} was launched before")
+    elif not launched.is_new:
         output.print_note(f"skipped: session {launched.session_id} is already running")
     if launched.waiting_for is WaitReason.BUDGET:
         _note_budget(state, launched)
@@ -233,7 +235,7 @@ def _print_launched(state: StateDirectory, launched: LaunchResult, options: Atta
     else:
         output.print_data(session_id)
     if failure := standard_streams.flush():
-        state_text = "was started" if launched.is_new else "is running"
+        state_text = "was started" if launched.is_new or launched.is_repeat else "is running"
         output.print_note(f"session {session_id} {state_text}, but its id could not be written: {failure.strerror}")
 
 
