@@ -78,3 +78,88 @@ def test_message_of_several_megabytes_is_sent_from_another_machine(
     assert message["content"].strip() == file.read_text().strip()
     done = asker.run("close", session_id)
     assert (done.returncode, done.stdout) == (0, f"{session_id} completed\n"), done.stderr
+
+
+def test_question_is_answered_from_another_machine(sandbox: Sandbox, asker: Sandbox) -> None:
+    sandbox.serve_script("ask Which one?\n  - Red: Warm\n  - Blue: Cold\n\nsay Done.")
+    session_id = sandbox.launch("Go", "--approvals")
+    request = pending_request(asker)
+    done = asker.run("answer", request["id"], "2")
+    assert (done.returncode, done.stdout) == (0, f"{request['id']}\n"), done.stderr
+    assert sandbox.wait_for_end(session_id)["status"] == "completed"
+    (result,) = [event for event in sandbox.events(session_id) if event["event_type"] == "tool_result"]
+    assert "Blue" in result["tool_result_content"]
+
+
+def test_session_is_changed_and_continued_from_another_machine(sandbox: Sandbox, asker: Sandbox) -> None:
+    sandbox.serve_script("say Done.")
+    session_id = sandbox.launch("Go")
+    sandbox.wait_for_end(session_id)
+    # The link stays as long as a session does.
+    sandbox.ok("launch", "Stay", "--keep-open")
+    wait_until_recorded(asker, session_id)
+    assert asker.ok("set", session_id, "--title", "From 'afar'", "--name", "parser") == ""
+    assert sandbox.show("parser")["title"] == "From 'afar'"
+    continued = asker.run("continue", session_id, "-", "--title", "Next", input="Go on with $HOME\n")
+    assert continued.returncode == 0, continued.stderr
+    new_id = continued.stdout.strip()
+    assert sandbox.wait_for_end(new_id)["parent_session_id"] == session_id
+    assert (sandbox.show(new_id)["query"], sandbox.show(new_id)["title"]) == ("Go on with $HOME\n", "Next")
+
+
+def test_continued_session_is_followed(sandbox: Sandbox, asker: Sandbox) -> None:
+    sandbox.serve_script("say Done.")
+    session_id = sandbox.launch("Go")
+    sandbox.wait_for_end(session_id)
+    sandbox.ok("launch", "Stay", "--keep-open")
+    wait_until_recorded(asker, session_id)
+    followed = asker.run("continue", session_id, "Again", "--follow")
+    assert (followed.returncode, "Done." in followed.stdout) == (0, True), followed.stderr
+    waited = asker.run("continue", session_id, "Again", "--wait")
+    assert (waited.returncode, waited.stdout) == (0, "Done.\n"), waited.stderr
+
+
+def test_sessions_here_and_elsewhere_are_interrupted_together(sandbox: Sandbox, asker: Sandbox) -> None:
+    ids = []
+    for machine in (sandbox, asker):
+        machine.serve_script(GATED)
+        ids.append(machine.launch("Go", *TOOLS))
+    wait_until_recorded(asker, ids[0])
+    done = asker.run("interrupt", *ids)
+    assert (done.returncode, sorted(done.stdout.splitlines())) == (0, sorted(f"{each} interrupted" for each in ids))
+    done = asker.run("interrupt", *ids)
+    assert done.returncode == 4
+
+
+def test_ended_session_of_another_machine_takes_no_message(sandbox: Sandbox, asker: Sandbox) -> None:
+    sandbox.serve_script("say Done.")
+    sandbox.ok("launch", "Go", "--wait")
+    session_id = sandbox.show("last")["id"]
+    eventually(lambda: asker.show(session_id)["status"] == "completed", "the end in the record")
+    done = asker.run("send", session_id, "Hello")
+    assert (done.returncode, "has ended on" in done.stderr) == (4, True)
+
+
+def test_unknown_reference_is_refused_as_without_a_fleet(asker: Sandbox) -> None:
+    done = asker.run("interrupt", "abcdef")
+    assert (done.returncode, done.stderr) == (3, "hldctl: No session 'abcdef'; `hldctl ls --all` lists all sessions.\n")
+    done = asker.run("approve", "abcdef")
+    assert (done.returncode, "No permission request 'abcdef'" in done.stderr) == (3, True)
+
+
+def test_record_that_cannot_be_reached_is_named(asker: Sandbox, record: Record) -> None:
+    record.server.stop()
+    try:
+        done = asker.run("interrupt", "abcdef")
+        assert (done.returncode, "If it is of another machine: The fleet's record" in done.stderr) == (5, True)
+    finally:
+        record.server.start()
+
+
+def test_secrets_do_not_travel_through_the_record(sandbox: Sandbox, asker: Sandbox, record: Record) -> None:
+    sandbox.serve_script(GATED)
+    session_id = sandbox.launch("Go", *TOOLS)
+    wait_until_recorded(asker, session_id)
+    done = asker.run("continue", session_id, "Go", "--env", "KEY=secret")
+    assert (done.returncode, "--env is not sent through the record" in done.stderr) == (2, True)
+    assert record.rows("SELECT 1 FROM hldctl.intents") == []
