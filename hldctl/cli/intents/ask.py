@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hldctl.cli import output
 from hldctl.cli.intents import rules
-from hldctl.cli.intents.awaiting import Pending
+from hldctl.cli.intents.awaiting import Pending, withdraw
 from hldctl.cli.remote import files
 from hldctl.cli.remote.command_line import CommandLine, Token
 from hldctl.config.fleet import FleetSettings
@@ -47,18 +47,27 @@ def ask(
 
     `refs` are all sessions or requests that the command names.
     """
+    pending: list[Pending] = []
     try:
         with open_current(settings.url) as record:
             targets = {ref: _find_targets(state, record, line, ref) for ref in missing}
             if any(found is None for found in targets.values()):
                 return None
             asker = _Asker(state, settings, record, line)
-            pending = [asker.ask(target) for found in targets.values() for target in found or ()]
+            for found in targets.values():
+                for target in found or ():
+                    pending.append(asker.ask(target))
+        here = [ref for ref in refs if ref not in missing]
+        outcomes = [_run_here(_line_for(line, here))] if here else []
+        outcomes += [each.wait() for each in pending]
     except Unreachable as error:
+        if pending:
+            raise
         raise Unreachable(f"{next(iter(missing.values()))} If it is of another machine: {error}") from None
-    here = [ref for ref in refs if ref not in missing]
-    outcomes = [_run_here(_line_for(line, here))] if here else []
-    return _report(line, outcomes + [each.wait() for each in pending])
+    except KeyboardInterrupt:
+        withdraw(settings.url, pending)
+        return ExitCode.INTERRUPTED
+    return _report(line, outcomes)
 
 
 def _find_targets(state: StateDirectory, record: Connection, line: CommandLine, ref: str) -> list[_Target] | None:

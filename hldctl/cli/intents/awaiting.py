@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Iterable
 from contextlib import closing
-from typing import NoReturn
 
 from hldctl.cli import elsewhere, output
 from hldctl.errors import ExitCode
@@ -26,43 +25,41 @@ class Pending:
     def __init__(self, url: str, intent: Intent, machine: Machine) -> None:
         self._url = url
         self._intent = intent
-        self._machine = machine
+        self.request = intent.request
+        self.machine = machine
         self._is_noted = False
 
     def wait(self) -> Outcome:
-        """Return what came of it; after Ctrl-C withdraw it, if the machine has not begun."""
-        self._note_silence(self._machine)
+        """Return what came of it."""
+        self._note_silence(self.machine)
         lost_at: float | None = None
         while True:
             try:
                 with closing(connect(self._url)) as record:
                     lost_at = None
-                    try:
-                        return self._poll(record)
-                    except KeyboardInterrupt:
-                        self._withdraw(record)
+                    return self._poll(record)
             except (Unreachable, Disconnected) as error:
                 now = time.monotonic()
                 lost_at = lost_at or now
                 if now - lost_at > _RECONNECT_SECONDS:
-                    name = output.one_line(self._machine.label)
+                    name = output.one_line(self.machine.label)
                     raise Unreachable(f"Whether {name} has carried this out is unknown: {error}") from None
                 time.sleep(1)
 
     def _poll(self, record: Connection) -> Outcome:
         pause, look_at = _FIRST_POLL_SECONDS, time.monotonic() + _LOOK_SECONDS
         while True:
-            found = intents.progress(record, self._intent.request)
+            found = intents.progress(record, self.request)
             if found.outcome is not None:
                 return found.outcome
-            name = output.one_line(self._machine.label)
+            name = output.one_line(self.machine.label)
             if found.is_expired:
                 text = f"hldctl: {name} did not take the command in time; nothing was done.\n"
                 return Outcome(ExitCode.ENVIRONMENT, stderr=text)
             if time.monotonic() >= look_at:
                 look_at = time.monotonic() + _LOOK_SECONDS
-                current = machines.find_machines(record, [self._machine.id])
-                self._note_silence(current.get(self._machine.id, self._machine))
+                current = machines.find_machines(record, [self.machine.id])
+                self._note_silence(current.get(self.machine.id, self.machine))
             time.sleep(pause)
             pause = min(2 * pause, _MAX_POLL_SECONDS)
 
@@ -79,10 +76,13 @@ class Pending:
             output.print_note(f"nothing runs on {name}; it will get this with the next session there, {limit}")
         output.print_note("Ctrl-C withdraws it")
 
-    def _withdraw(self, record: Connection) -> NoReturn:
-        name = output.one_line(self._machine.label)
-        if intents.withdraw(record, self._intent.request):
-            output.print_note(f"withdrawn; {name} will not carry it out")
-        else:
-            output.print_note(f"{name} carries it out already")
-        sys.exit(ExitCode.INTERRUPTED)
+
+def withdraw(url: str, pending: Iterable[Pending]) -> None:
+    """Take these intents back, as far as their machines have not begun, and print what that means."""
+    with closing(connect(url)) as record:
+        for each in pending:
+            name = output.one_line(each.machine.label)
+            if intents.withdraw(record, each.request):
+                output.print_note(f"withdrawn; {name} will not carry it out")
+            elif intents.progress(record, each.request).outcome is None:
+                output.print_note(f"{name} carries it out already")
