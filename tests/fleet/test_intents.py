@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers.postgres import Record
 from tests.helpers.sandbox import Json, Sandbox, eventually
+from tests.helpers.terminal import Terminal
 
 GATED = 'call Bash {"command": "until [ -e go-on ]; do sleep 0.05; done"}\n\nsay Done.'
 ASKING = 'call Bash {"command": "echo approved > answer"}\n\nsay Done.'
@@ -163,3 +164,47 @@ def test_secrets_do_not_travel_through_the_record(sandbox: Sandbox, asker: Sandb
     done = asker.run("continue", session_id, "Go", "--env", "KEY=secret")
     assert (done.returncode, "--env is not sent through the record" in done.stderr) == (2, True)
     assert record.rows("SELECT 1 FROM hldctl.intents") == []
+
+
+def test_request_is_answered_while_its_session_is_followed(sandbox: Sandbox, asker: Sandbox) -> None:
+    sandbox.serve_script(ASKING)
+    session_id = sandbox.launch("Go", "--approvals")
+    request = pending_request(asker)
+    with Terminal(asker, "tail", "-f", session_id) as terminal:
+        terminal.wait_for_screen("echo approved")
+        terminal.wait_for_screen("[y]es")
+        terminal.enter("y\r")
+        terminal.wait_for_screen("Done.")
+    assert sandbox.wait_for_end(session_id)["status"] == "completed"
+    (answered,) = json.loads(sandbox.ok("approvals", "--all", "--json"))
+    assert (answered["id"], answered["status"]) == (request["id"], "approved")
+
+
+def test_question_of_another_machine_is_asked_at_the_terminal(sandbox: Sandbox, asker: Sandbox) -> None:
+    sandbox.serve_script("ask Which one?\n  - Red: Warm\n  - Blue: Cold\n\nsay Done.")
+    session_id = sandbox.launch("Go", "--approvals")
+    request = pending_request(asker)
+    with Terminal(asker, "answer", request["id"]) as terminal:
+        terminal.wait_for_screen("Blue")
+        terminal.enter("2\r")
+        assert terminal.wait_for_exit()[0] == 0
+    assert sandbox.wait_for_end(session_id)["status"] == "completed"
+
+
+def test_top_answers_and_interrupts_sessions_of_other_machines(sandbox: Sandbox, asker: Sandbox) -> None:
+    sandbox.serve_script(f"{ASKING}\n\n[Wait]\n{GATED}")
+    asking_id = sandbox.launch("Go", "--approvals")
+    pending_request(asker)
+    with Terminal(asker, "top", "--fleet", columns=140, lines=30) as terminal:
+        terminal.wait_for_screen(asking_id[:8])
+        terminal.enter("a")
+        terminal.wait_for_screen("approve? y/n")
+        terminal.enter("y")
+        assert sandbox.wait_for_end(asking_id)["status"] == "completed"
+        waiting_id = sandbox.launch("Wait", *TOOLS)
+        terminal.wait_for_screen(waiting_id[:8])
+        terminal.enter("i")
+        terminal.wait_for_screen("interrupt")
+        terminal.enter("y")
+        assert sandbox.wait_for_end(waiting_id)["status"] == "interrupted"
+        terminal.enter("q")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import elsewhere, output
 from hldctl.cli.click_classes import command_name
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.cli.views import answer_requests
@@ -44,7 +44,8 @@ def command(
     if not choices and not by_number:
         if as_json or not is_interactive():
             raise BadUsage(f"Give a choice; `hldctl approvals {request}` shows the question.")
-        answer_requests.ask_in_place(state, request)
+        with elsewhere.request_view(None, [request], answered_too=False) as view:
+            answer_requests.ask_in_place(view.state, request)
         return
     answered = question_answers.answer_question(state, request, choices or (), by_number, command_name())
     if as_json:

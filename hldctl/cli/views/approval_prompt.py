@@ -14,16 +14,15 @@ from typing import Any, Protocol
 
 from hldctl.claude.questions import UnfitChoiceError
 from hldctl.cli import output
-from hldctl.cli.click_classes import command_name
 from hldctl.cli.render.events.plain import approval_line
 from hldctl.cli.render.requests import permission_request
 from hldctl.cli.render.requests.line import Line
 from hldctl.cli.terminal import keyboard, programs
+from hldctl.cli.views import session_commands
 from hldctl.cli.views.prompt_question import CHOICES_BY_INPUT, Choice, Question
 from hldctl.cli.views.question_dialog import QuestionDialog
-from hldctl.errors import UnfitEnvironment, WrongState
+from hldctl.errors import HldctlError, UnfitEnvironment
 from hldctl.paths import StateDirectory
-from hldctl.sessions.permissions import answers
 from hldctl.sessions.permissions.answers import Decision
 from hldctl.states import ApprovalKind, ApprovalStatus
 from hldctl.store import approvals, sessions
@@ -246,8 +245,8 @@ class Asker:
         request = question.request
         self._end_question(how or ("always" if decision.always else "yes" if decision.allows else "no"))
         try:
-            answers.answer_request(self._state, request.id, decision, command_name())
-        except WrongState as error:
+            session_commands.answer(self._state, request, decision)
+        except HldctlError as error:
             self._surface.write([Line(str(error), "yellow")])
             return
         if decision.always:

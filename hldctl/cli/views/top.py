@@ -21,14 +21,14 @@ from hldctl.cli.terminal import keyboard, programs
 from hldctl.cli.terminal.full_screen import full_screen
 from hldctl.cli.terminal.rich_console import STYLES, console
 from hldctl.cli.terminal.signals import exit_on_signal
+from hldctl.cli.views import session_commands
 from hldctl.cli.views.request_view import RequestView
 from hldctl.errors import ExitCode, HldctlError
 from hldctl.paths import StateDirectory
-from hldctl.sessions import interrupt, supervisors
+from hldctl.sessions import supervisors
 from hldctl.sessions.inspect import activity, overview
 from hldctl.sessions.inspect.activity import Activity
 from hldctl.sessions.inspect.process_usage import ProcessUsage, UsageSampler
-from hldctl.sessions.permissions import answers
 from hldctl.sessions.permissions.answers import Decision
 from hldctl.states import ENDED, ApprovalKind, ApprovalStatus, Status
 from hldctl.store import approvals, sessions
@@ -151,9 +151,6 @@ class TopScreen:
                         return None
                     if key in ("f", "\n") and self._question is None and self._selected is not None:
                         return ("tail", "-f", self._selected)
-                    if key in ("a", "d", "i") and self._question is None and self._state.is_replica:
-                        self._message = "answer and interrupt it on its machine"
-                        continue
                     if key == "a" and self._question is None and (asked := self._asked_question()) is not None:
                         return ("answer", asked)
                     self._handle_key(key)
@@ -232,7 +229,7 @@ class TopScreen:
         )
         return _Question(
             "approve? y/n" if allows else "deny? y/n",
-            lambda: self._try(lambda: answers.answer_request(self._state, request.id, Decision(allows), "top"), done),
+            lambda: self._try(lambda: session_commands.answer(self._state, request, Decision(allows)), done),
             RequestView(describe_request(request, sessions.get(request.session_id))),
             request.id,
         )
@@ -240,7 +237,7 @@ class TopScreen:
     def _interrupt_question(self, session_id: str) -> _Question:
         return _Question(
             f"interrupt {session_id[:8]}",
-            lambda: self._try(lambda: interrupt.interrupt_sessions(self._state, [session_id], await_end=False)),
+            lambda: self._try(lambda: session_commands.interrupt_session(self._state, session_id)),
         )
 
     def _try(self, act: Callable[[], object], success: str = "") -> str:
