@@ -124,6 +124,8 @@ def answerer(approval: Approval) -> str:
         "ssh from": origin.get("ssh_client"),
     }
     place = ", ".join(f"{name} {value}" for name, value in places.items() if value)
+    if origin.get("asked_by"):
+        place = "from another machine"
     return escape_invisible_line(
         f"{approval.answered_by or 'nobody'} ({place})" if place else approval.answered_by or "nobody"
     )
