@@ -20,6 +20,7 @@ except ImportError:
     ) from None
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+NotAllowed = psycopg.errors.InsufficientPrivilege
 
 _DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,
