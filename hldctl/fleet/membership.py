@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from typing import NamedTuple
 
 from hldctl.config import schema
@@ -14,6 +13,7 @@ from hldctl.fleet.record import machines
 from hldctl.fleet.record import schema as record_schema
 from hldctl.fleet.record.connection import open_record
 from hldctl.fleet.record.machines import Machine
+from hldctl.fleet.record.schema import Made
 from hldctl.paths import StateDirectory
 from hldctl.protocol import link
 from hldctl.sessions.permissions import caller
@@ -27,10 +27,10 @@ def configured_url() -> str:
     return settings.url
 
 
-def init(url: str) -> int:
-    """Make or update the record's tables; return how many migrations that took."""
+def init(url: str, members: str | None = None) -> Made:
+    """Make or update the record's tables, and decide which role may use them, if `members` is one or PUBLIC."""
     with open_record(url) as connection:
-        return record_schema.init(connection)
+        return record_schema.init(connection, members)
 
 
 class Joined(NamedTuple):
@@ -43,9 +43,9 @@ class Joined(NamedTuple):
 def join(state: StateDirectory, url: str, *, new_identity: bool) -> Joined:
     """Let this machine join the fleet: check the record, configure it, and start the link."""
     caller.require_right(state, "Joining a fleet")
-    with record_schema.open_current(url):
-        # It can be used.
-        pass
+    with record_schema.open_current(url) as connection:
+        if not new_identity and (known := link.known_machine_id(state)) is not None:
+            machines.require_own(connection, known)
     with open_database(state):
         machine_id = link.join(state, new_identity=new_identity)
     set_value("fleet.url", url)
@@ -73,10 +73,10 @@ def list_machines() -> list[Machine]:
 
 def forget(ref: str) -> tuple[Machine, int]:
     """Declare a machine and its live sessions lost; return it and how many these are."""
-    with open_record(configured_url()) as connection:
+    with record_schema.open_current(configured_url()) as connection:
         found = machines.find_named(connection, ref)
         if len(found) > 1:
             names = " and ".join(machine.id for machine in found)
             raise NoSuchSession(f"{ref!r} is ambiguous: it matches {names}; give the id.")
         (machine,) = found
-        return machine, machines.forget(connection, str(uuid.UUID(machine.id)))
+        return machine, machines.forget(connection, machine)

@@ -50,6 +50,14 @@ def join(state: StateDirectory, *, new_identity: bool = False) -> str:
     return files.machine_id.read_text().strip()
 
 
+def known_machine_id(state: StateDirectory) -> str | None:
+    """Return this machine's UUID; None if it has never joined a fleet."""
+    try:
+        return state.fleet.machine_id.read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
 def forget_progress(state: StateDirectory) -> None:
     """Forget how far the link has come, and its problem."""
     for file in (state.fleet.reached, state.fleet.problem):

@@ -50,4 +50,4 @@ def test_session_cannot_join_a_fleet(sandbox: Sandbox, record: Record) -> None:
 
 
 def test_init_is_repeatable(record: Record) -> None:
-    assert membership.init(record.url) == 0
+    assert membership.init(record.url).migrations == 0

@@ -111,8 +111,11 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running_server(*, tls_host: str | None = None) -> Iterator[Server]:
-    """Run a server; with `tls_host`, also at a port, with a certificate for that name."""
+def running_server(*, tls_host: str | None = None, template: bool = True) -> Iterator[Server]:
+    """Run a server; with `tls_host`, also at a port, with a certificate for that name.
+
+    Without `template`, it has no record yet, and no role of operators.
+    """
     directory = Path(tempfile.mkdtemp(prefix="hldctl-pg-", dir="/tmp"))
     server = Server(directory, port=None if tls_host is None else _free_port())
     try:
@@ -125,8 +128,9 @@ def running_server(*, tls_host: str | None = None) -> Iterator[Server]:
         if tls_host is not None:
             server.make_certificate(tls_host)
         server.start()
-        server.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0")
-        membership.init(server.url(_TEMPLATE))
+        if template:
+            server.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0")
+            membership.init(server.url(_TEMPLATE))
         yield server
     finally:
         if server.process is not None and server.process.poll() is None:

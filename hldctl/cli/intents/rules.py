@@ -58,5 +58,5 @@ def option_kept_from_others(line: CommandLine) -> str | None:
     allowed = (*_OPTIONS_OF_OTHERS[line.path[0]], *_OUTPUT)
     for token in line.tokens:
         if token.option is not None and not token.is_option(*allowed):
-            return token.option.names[-1]
+            return token.words[0].partition("=")[0]
     return "--" if line.rest and line.path[0] == "continue" else None

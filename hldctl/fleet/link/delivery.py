@@ -18,7 +18,7 @@ from hldctl.fleet.record.connection import Connection
 _MIN_COPIED = 50
 _SUPERSEDED = "HL001"
 
-_SESSION_COLUMNS = ("id", "machine_id", "revision", *columns.FILTERS, '"row"', "texts")
+_SESSION_COLUMNS = ("id", "machine_id", "revision", *columns.FILTERS, '"row"', "texts", "team")
 _SET = ", ".join(f"{name} = excluded.{name}" for name in _SESSION_COLUMNS[2:])
 _UPSERT_SESSION = f"""
 INSERT INTO hldctl.sessions AS s ({", ".join(_SESSION_COLUMNS)}) VALUES ({", ".join(["%s"] * len(_SESSION_COLUMNS))})
@@ -61,9 +61,10 @@ class Superseded(HldctlError):
 class Delivery:
     """Writes for one machine, on one connection."""
 
-    def __init__(self, connection: Connection, machine_id: str, epoch: int, reached: int) -> None:
+    def __init__(self, connection: Connection, machine_id: str, team: str | None, epoch: int, reached: int) -> None:
         self._connection = connection
         self._machine_id = machine_id
+        self._team = team
         self.epoch = epoch
         self.reached = reached
         self._months: set[str] = set()
@@ -126,7 +127,7 @@ class Delivery:
                 cursor.executemany(statement, rows)
 
     def _session(self, session: SessionRow, revision: int) -> tuple[Any, ...]:
-        return (session.id, self._machine_id, revision, *session.filters, session.row, session.texts)
+        return (session.id, self._machine_id, revision, *session.filters, session.row, session.texts, self._team)
 
     def _copy(self, events: list[tuple[str, str, int, str]]) -> None:
         with self._connection.cursor() as cursor:

@@ -7,7 +7,7 @@ import sys
 
 from psycopg import Notify, sql
 
-from hldctl.config.fleet import FleetSettings
+from hldctl.config import schema
 from hldctl.fleet.intents.intent import Asked, Outcome
 from hldctl.fleet.intents.spool import remove_old, spool
 from hldctl.fleet.record import intents
@@ -27,11 +27,10 @@ _MAX_STARTS = 3
 class Intents:
     """The intents of one machine, on one connection."""
 
-    def __init__(self, state: StateDirectory, connection: Connection, machine_id: str, settings: FleetSettings) -> None:
+    def __init__(self, state: StateDirectory, connection: Connection, machine_id: str) -> None:
         self._state = state
         self._connection = connection
         self._machine_id = machine_id
-        self._accept_from = sorted(settings.accept_from)
         self._children: dict[str, int] = {}
         self._starts: dict[str, int] = {}
         self._look_at = 0.0
@@ -57,7 +56,9 @@ class Intents:
         if now < self._look_at:
             return
         self._look_at = now + _LOOK_SECONDS
-        for asked in intents.open_intents(self._connection, self._machine_id, self._accept_from):
+        settings = schema.load().fleet
+        accept_from = sorted(settings.accept_from) if settings is not None else []
+        for asked in intents.open_intents(self._connection, self._machine_id, accept_from):
             self._advance(asked)
 
     def _advance(self, asked: Asked) -> None:

@@ -112,12 +112,13 @@ class _Link:
             require_current(connection)
             self._delivery = self._register(connection)
             self._connection = connection
-            self._intents = Intents(self._state, connection, self._identity.machine_id, self._settings)
+            self._intents = Intents(self._state, connection, self._identity.machine_id)
             malloc.release_free_memory()
             self._follow()
 
     def _register(self, connection: Connection) -> Delivery:
-        registration = machines.register(connection, self._identity, current_time_ms())
+        team = self._team(connection)
+        registration = machines.register(connection, self._identity, current_time_ms(), team)
         if registration is None:
             raise UnfitEnvironment(
                 f"Another machine writes to the fleet's record with the UUID of this one, "
@@ -127,12 +128,19 @@ class _Link:
         if feed.last_given_id() < registration.reached:
             # The database was replaced by an older copy.
             self._identity = self._identity._replace(life=identity.renew_life())
-            registration = machines.register(connection, self._identity, current_time_ms()) or registration
+            registration = machines.register(connection, self._identity, current_time_ms(), team) or registration
         with suppress(FileNotFoundError):
             self._state.fleet.problem.unlink()
         self._note_reached(registration.reached)
         self.is_registered = True
-        return Delivery(connection, self._identity.machine_id, registration.epoch, registration.reached)
+        return Delivery(connection, self._identity.machine_id, team, registration.epoch, registration.reached)
+
+    def _team(self, connection: Connection) -> str | None:
+        """Return the team of the machine; None if the role of the connection is not, or no longer, a member."""
+        if (team := self._settings.team) is None or machines.is_in_team(connection, team):
+            return team
+        log(f"{connection.info.user} is not a member of the team {team}, so the team does not see what is here")
+        return None
 
     def _follow(self) -> None:
         self._send_live()

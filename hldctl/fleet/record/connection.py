@@ -22,6 +22,7 @@ except ImportError:
 Connection = psycopg.Connection[tuple[Any, ...]]
 Disconnected = psycopg.OperationalError
 """Raised when an open connection is lost."""
+NotAllowed = psycopg.errors.InsufficientPrivilege
 
 _DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,

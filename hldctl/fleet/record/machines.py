@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from hldctl.errors import NoSuchSession
+from hldctl.errors import NoSuchSession, UnfitEnvironment
 from hldctl.fleet.identity import Identity
-from hldctl.fleet.record.connection import Connection
+from hldctl.fleet.record.connection import Connection, NotAllowed
+from hldctl.fleet.record.members import OPERATOR
 
 LEASE_SECONDS = 30
 _SHORT_ID = 4
@@ -85,35 +86,53 @@ class Registration(NamedTuple):
 
 # A copy of the state directory, while the original writes, is refused: no row is returned.
 _REGISTER = """
-INSERT INTO hldctl.machines AS m (id, name, life, place, epoch, lease, clock_offset_ms)
+INSERT INTO hldctl.machines AS m (id, name, life, place, epoch, lease, clock_offset_ms, team)
 VALUES (%(machine_id)s, %(name)s, %(life)s, %(place)s, 1, make_interval(secs => %(lease)s),
-    extract(epoch FROM clock_timestamp()) * 1000 - %(now)s)
+    extract(epoch FROM clock_timestamp()) * 1000 - %(now)s, %(team)s)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, epoch = m.epoch + 1, life = excluded.life, place = excluded.place,
     reached = CASE WHEN m.life = excluded.life THEN m.reached ELSE 0 END, seen_at = clock_timestamp(),
-    lease = excluded.lease, left_at = NULL, clock_offset_ms = excluded.clock_offset_ms
+    lease = excluded.lease, left_at = NULL, clock_offset_ms = excluded.clock_offset_ms, team = excluded.team
 WHERE m.place = excluded.place OR m.place IS NULL OR m.seen_at + m.lease < clock_timestamp()
 RETURNING epoch, reached
 """
 
 
-def register(connection: Connection, identity: Identity, now_ms: int) -> Registration | None:
+def register(connection: Connection, identity: Identity, now_ms: int, team: str | None = None) -> Registration | None:
     """Register a link as the one that writes for its machine; return None if another machine has its UUID.
 
     If the local database is not the one that was written before, the record's changes of this machine are removed:
-    their ids were those of the former database.
+    their ids were those of the former database. The sessions of the machine are of its team, also those that are there.
     """
+    require_own(connection, identity.machine_id)
     with connection.transaction():
         known = connection.execute(
-            "SELECT life FROM hldctl.machines WHERE id = %s FOR UPDATE", (identity.machine_id,)
+            "SELECT life, team FROM hldctl.machines WHERE id = %s FOR UPDATE", (identity.machine_id,)
         ).fetchone()
-        values = {**identity._asdict(), "now": now_ms, "lease": LEASE_SECONDS}
+        values = {**identity._asdict(), "now": now_ms, "lease": LEASE_SECONDS, "team": team}
         row = connection.execute(_REGISTER, values).fetchone()
         if row is None:
             return None
         is_new_life = known is not None and known[0] != identity.life
         if is_new_life:
             connection.execute("DELETE FROM hldctl.changes WHERE machine_id = %s", (identity.machine_id,))
+        if known is not None and known[1] != team:
+            query = "UPDATE hldctl.sessions SET team = %s WHERE machine_id = %s"
+            connection.execute(query, (team, identity.machine_id))
     return Registration(row[0], row[1], is_new_life)
+
+
+def require_own(connection: Connection, machine_id: str) -> None:
+    """Raise UnfitEnvironment if the record has this machine as one of another role."""
+    if connection.execute("SELECT hldctl.owns(%s)", (machine_id,)).fetchall()[0][0] is False:
+        raise UnfitEnvironment(
+            f"The record has this machine as one of another role than {connection.info.user}: connect as that role, or "
+            "join as a new machine with `hldctl fleet join --new-identity`."
+        )
+
+
+def is_in_team(connection: Connection, team: str) -> bool:
+    """Return whether the role of this connection is a member of a team."""
+    return bool(connection.execute("SELECT %s = ANY (hldctl.teams())", (team,)).fetchall()[0][0])
 
 
 def beat(connection: Connection, machine_id: str, epoch: int, about: dict[str, Any]) -> bool:
@@ -134,26 +153,23 @@ def leave(connection: Connection, machine_id: str) -> None:
     connection.execute(query, (machine_id,))
 
 
-_DECLARE_LOST = """
-UPDATE hldctl.sessions SET declared_lost_by = session_user, status = 'failed', end_reason = 'lost',
-    declared_lost_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
-    completed_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint, pending_approvals = 0,
-    revision = revision + 1
-WHERE machine_id = %(machine)s AND completed_at IS NULL AND (%(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s::uuid[]))
-"""
+def forget(connection: Connection, machine: Machine) -> int:
+    """Record that a machine will not come back; return how many of its sessions are lost with it.
+
+    Raise UnfitEnvironment if it is one of another role.
+    """
+    try:
+        return int(connection.execute("SELECT hldctl.forget(%s)", (machine.id,)).fetchall()[0][0])
+    except NotAllowed:
+        raise UnfitEnvironment(
+            f"The machine {machine.label} is one of {machine.owner}; only that role and members of {OPERATOR} can "
+            "forget it."
+        ) from None
 
 
-def forget(connection: Connection, machine_id: str) -> int:
-    """Record that a machine will not come back; return how many of its sessions are lost with it."""
-    with connection.transaction():
-        lost = declare_lost(connection, machine_id, None)
-        leave(connection, machine_id)
-    return lost
-
-
-def declare_lost(connection: Connection, machine_id: str, session_ids: list[str] | None) -> int:
-    """Record that these live sessions of a machine, or all with None, are lost; return how many that are."""
-    return connection.execute(_DECLARE_LOST, {"machine": machine_id, "ids": session_ids}).rowcount
+def declare_lost(connection: Connection, machine_id: str, session_ids: list[str]) -> None:
+    """Record that these sessions of a machine are lost, as far as they have not ended."""
+    connection.execute("SELECT hldctl.declare_lost(%s, %s::uuid[])", (machine_id, session_ids))
 
 
 def live_session_ids(connection: Connection, machine_id: str) -> list[str]:

@@ -8,6 +8,8 @@ of a row is JSON of type `json`, which keeps every character.
 
 from __future__ import annotations
 
+from hldctl.fleet.record import policies
+
 _MACHINES = """
 CREATE TABLE hldctl.machines (
     id uuid PRIMARY KEY,
@@ -178,4 +180,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         _ANNOUNCE,
         "CREATE TRIGGER announce AFTER INSERT ON hldctl.intents FOR EACH ROW EXECUTE FUNCTION hldctl.announce_intent()",
     ),
+    policies.STATEMENTS,
 )

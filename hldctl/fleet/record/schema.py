@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import psycopg
 
 from hldctl.errors import UnfitEnvironment
+from hldctl.fleet.record import members as record_members
 from hldctl.fleet.record.connection import Connection, Unreachable, one_sentence, open_record
 from hldctl.fleet.record.migrations import MIGRATIONS
 
@@ -16,8 +18,20 @@ _MIN_SERVER = 130_000
 _LOCK = 0x686C64
 
 
-def init(connection: Connection) -> int:
-    """Bring the schema up to date, and return how many migrations that took; raise UnfitEnvironment if it cannot."""
+class Made(NamedTuple):
+    """What `init` did."""
+
+    migrations: int
+    """How many migrations it took."""
+    has_operators: bool
+    """False if there is no role of operators, and it could not be made."""
+
+
+def init(connection: Connection, members: str | None = None) -> Made:
+    """Bring the schema up to date, and grant its rights; raise UnfitEnvironment if that is not possible.
+
+    `members` is the role that may use the record, or PUBLIC; None for those that may already, at first PUBLIC.
+    """
     if connection.info.server_version < _MIN_SERVER:
         raise UnfitEnvironment(
             f"The server is PostgreSQL {connection.info.server_version // 10_000}; a fleet needs version 13 or newer."
@@ -35,11 +49,12 @@ def init(connection: Connection) -> int:
                 for statement in statements:
                     connection.execute(statement)
                 connection.execute("INSERT INTO hldctl.migrations (number) VALUES (%s)", (number,))
+            has_operators = record_members.grant(connection, members)
     except psycopg.errors.InsufficientPrivilege as error:
         raise UnfitEnvironment(
             f"The tables cannot be made: {one_sentence(error)} Run it as the database's owner."
         ) from None
-    return max(0, len(MIGRATIONS) - applied)
+    return Made(max(0, len(MIGRATIONS) - applied), has_operators)
 
 
 def version(connection: Connection) -> int:
@@ -55,6 +70,11 @@ def require_current(connection: Connection) -> None:
         found = version(connection)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         raise Unreachable("The database is not a fleet's record yet; run `hldctl fleet init` as its owner.") from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise Unreachable(
+            f"The role {connection.info.user} is not a member of this fleet; the record's owner says who is, with "
+            "`hldctl fleet init --members`."
+        ) from None
     if found < len(MIGRATIONS):
         raise Unreachable(
             f"The record's schema has version {found}, and this hldctl needs {len(MIGRATIONS)}; run `hldctl fleet init`"

@@ -48,12 +48,29 @@ def command(
     _note_problem()
 
 
-def init(url: Url) -> None:
-    """Make the tables of a record, or bring them up to date. Run it as the database's owner."""
+def init(
+    url: Url,
+    members: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROLE", help="Let only the members of this PostgreSQL role use the record; PUBLIC for all."
+        ),
+    ] = None,
+) -> None:
+    """Make the tables of a record, or bring them up to date. Run it as the database's owner.
+
+    All roles that may connect to the database are members of the fleet, unless --members is given; later calls without
+    it change nothing of that.
+    """
     from hldctl.fleet import membership
 
-    count = membership.init(url)
-    output.print_note("the record is ready" if count else "the record is up to date already")
+    made = membership.init(url, members)
+    output.print_note("the record is ready" if made.migrations or members else "the record is up to date already")
+    if not made.has_operators:
+        output.print_note(
+            "there are no operators, who see everything: for that, let an administrator run `CREATE ROLE "
+            "hldctl_operator NOLOGIN`, then run this again, and grant the role"
+        )
 
 
 def join(
