@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from hldctl.cli import output
 from hldctl.cli.render.format import age
-from hldctl.errors import NoSuchSession, UnfitEnvironment
+from hldctl.errors import BadUsage, NoSuchSession, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.store.database import open_for_reading
 from hldctl.store.session_list import Listing
@@ -25,11 +25,40 @@ if TYPE_CHECKING:
     from hldctl.fleet.record.reading import Where
     from hldctl.fleet.replica.mirror import Mirror
 
+# A list that shows this machine instead does not wait longer for the server.
+_LIST_TIMEOUT_SECONDS = 3
+
 InFleet = Annotated[bool, typer.Option("--fleet", help="Those of all machines of the fleet, see `hldctl fleet`.")]
+InFleetOrNot = Annotated[
+    bool | None,
+    typer.Option(
+        "--fleet/--no-fleet",
+        help="Those of all machines of the fleet, see `hldctl fleet`, or of this one. Default: `fleet.listing`.",
+        show_default=False,
+    ),
+]
 OfMachine = Annotated[
     str | None, typer.Option("--machine", metavar="MACHINE", help="Those of this machine of the fleet.")
 ]
 OfOwner = Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Those of this owner in the fleet.")]
+
+
+class Whose(NamedTuple):
+    """Of which sessions of the fleet a list is."""
+
+    machine: str | None
+    owner: str | None
+    is_default: bool
+    """True if the configuration asks for the fleet: if the record cannot be read, the list is of this machine."""
+
+    @property
+    def timeout_seconds(self) -> int | None:
+        return _LIST_TIMEOUT_SECONDS if self.is_default else None
+
+    def where(self) -> Where:
+        from hldctl.fleet.record.reading import Where
+
+        return Where(self.machine, self.owner)
 
 
 class View(NamedTuple):
@@ -80,44 +109,67 @@ def _find_missing(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession |
 
 
 @contextmanager
-def list_view(whose: Where | None, listing: Listing, *, with_texts: bool) -> Iterator[View]:
+def list_view(whose: Whose | None, listing: Listing, *, with_texts: bool) -> Iterator[View]:
     """Yield where to list sessions: here, or, with `whose`, in a replica of those that match."""
     state = StateDirectory.from_environment()
-    if whose is None:
-        yield View(state)
-        return
-    from hldctl.fleet.replica.view import replica_of_list
 
-    with replica_of_list(state, listing, whose, with_texts=with_texts) as mirror:
-        yield View(mirror.state, mirror)
+    def replica(asked: Whose) -> AbstractContextManager[Mirror]:
+        from hldctl.fleet.replica.view import replica_of_list
+
+        return replica_of_list(state, listing, asked.where(), asked.timeout_seconds, with_texts=with_texts)
+
+    with _fleet_or_here(state, whose, replica) as view:
+        yield view
 
 
 @contextmanager
-def live_view(whose: Where | None) -> Iterator[View]:
+def live_view(whose: Whose | None) -> Iterator[View]:
     """Yield where to watch the sessions that have not ended: here, or, with `whose`, in a replica that follows them."""
     state = StateDirectory.from_environment()
-    if whose is None:
-        yield View(state)
-        return
-    from hldctl.fleet.replica.view import replica_of_live
 
-    with replica_of_live(state, whose) as mirror:
-        yield View(mirror.state, mirror)
+    def replica(asked: Whose) -> AbstractContextManager[Mirror]:
+        from hldctl.fleet.replica.view import replica_of_live
+
+        return replica_of_live(state, asked.where(), asked.timeout_seconds)
+
+    with _fleet_or_here(state, whose, replica) as view:
+        yield view
 
 
 @contextmanager
-def request_view(whose: Where | None, refs: Sequence[str], *, answered_too: bool) -> Iterator[View]:
+def request_view(whose: Whose | None, refs: Sequence[str], *, answered_too: bool) -> Iterator[View]:
     """Yield where to list permission requests: here, or in a replica of the sessions that have or are named."""
     state = StateDirectory.from_environment()
-    if whose is not None:
+
+    def replica(asked: Whose) -> AbstractContextManager[Mirror]:
         from hldctl.fleet.replica.view import replica_of_requests
 
-        with replica_of_requests(state, whose, answered_too=answered_too) as mirror:
-            yield View(mirror.state, mirror)
+        return replica_of_requests(state, asked.where(), asked.timeout_seconds, answered_too=answered_too)
+
+    if whose is not None:
+        with _fleet_or_here(state, whose, replica) as view:
+            yield view
         return
     missing = _missing_request(state, refs) if refs and state.fleet.has_joined else None
     with _here_or_replica(state, refs, missing) as view:
         yield view
+
+
+@contextmanager
+def _fleet_or_here(
+    state: StateDirectory, whose: Whose | None, replica: Callable[[Whose], AbstractContextManager[Mirror]]
+) -> Iterator[View]:
+    """Yield a replica; without `whose`, or if the fleet is only the default and cannot be read, what is here."""
+    mirror = None
+    with ExitStack() as stack:
+        if whose is not None:
+            try:
+                mirror = stack.enter_context(replica(whose))
+            except UnfitEnvironment as error:
+                if not whose.is_default:
+                    raise
+                output.print_note(f"only those of this machine: {error}")
+        yield View(state) if mirror is None else View(mirror.state, mirror)
 
 
 def _missing_request(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession | None:
@@ -129,6 +181,31 @@ def _missing_request(state: StateDirectory, refs: Sequence[str]) -> NoSuchSessio
     except NoSuchSession as error:
         return error
     return None
+
+
+def whose(fleet: bool | None, machine: str | None, owner: str | None, *, can_list: bool = True) -> Whose | None:
+    """Return of which sessions a list is, by its options and the configuration; None for those of this machine.
+
+    Without `can_list`, the list is of the fleet only if an option says so.
+    """
+    if machine is not None or owner is not None:
+        if fleet is False:
+            raise BadUsage("--no-fleet lists this machine; --machine and --owner are for the fleet.")
+        return Whose(machine, owner, is_default=False)
+    if fleet is not None:
+        return Whose(None, None, is_default=False) if fleet else None
+    return Whose(None, None, is_default=True) if can_list and _lists_fleet() else None
+
+
+def _lists_fleet() -> bool:
+    """Return whether lists show the fleet if no option says so."""
+    if not StateDirectory.from_environment().fleet.has_joined:
+        return False
+    # Imported here: only a machine of a fleet needs it.
+    from hldctl.config import schema
+
+    settings = schema.load().fleet
+    return settings is not None and settings.listing
 
 
 def where(fleet: bool, machine: str | None, owner: str | None) -> Where | None:

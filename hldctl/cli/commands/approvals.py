@@ -32,7 +32,7 @@ def command(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Then print each new or answered request, until Ctrl-C.")
     ] = False,
-    fleet: elsewhere.InFleet = False,
+    fleet: elsewhere.InFleetOrNot = None,
     machine: elsewhere.OfMachine = None,
     owner: elsewhere.OfOwner = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array; with -f, one object per line.")] = False,
@@ -41,13 +41,13 @@ def command(
 
     Given the id of a request, show that request in full, answered or not.
     """
-    where = elsewhere.where(fleet, machine, owner)
-    if where is not None and (follow or refs):
-        raise BadUsage("--fleet, --machine and --owner list requests; they work neither with an ID nor with -f.")
     resumed = resumption.resumed_position()
+    whose = elsewhere.whose(fleet, machine, owner, can_list=not (follow or refs or resumed))
+    if whose is not None and (follow or refs):
+        raise BadUsage("--fleet, --machine and --owner list requests; they work neither with an ID nor with -f.")
     if resumed is not None:
         refs = list(resumed.ids)
-    with elsewhere.request_view(where, refs or (), answered_too=answered_too) as view:
+    with elsewhere.request_view(whose, refs or (), answered_too=answered_too) as view:
         _list(view.state, refs or [], answered_too=answered_too, follow=follow, as_json=as_json)
 
 

@@ -120,7 +120,7 @@ def command(
     watch: Annotated[
         bool, typer.Option("--watch", help="At a terminal: update the table with each change, until Ctrl-C.")
     ] = False,
-    fleet: elsewhere.InFleet = False,
+    fleet: elsewhere.InFleetOrNot = None,
     machine: elsewhere.OfMachine = None,
     owner: elsewhere.OfOwner = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of sessions.")] = False,
@@ -149,10 +149,10 @@ def command(
     )
     parsed_template = None if template is None else _parse_template(template)
     form = _Form(max_rows, tree, watch, quiet, parsed_template, is_drawn, is_table, is_default_limit=limit is None)
-    where = elsewhere.where(fleet, machine, owner)
-    if watch and where is not None:
+    whose = elsewhere.whose(fleet, machine, owner, can_list=not watch)
+    if watch and whose is not None:
         raise BadUsage("--watch shows the sessions of this machine only; leave out --fleet, --machine and --owner.")
-    with elsewhere.list_view(where, listing, with_texts=not quiet) as view:
+    with elsewhere.list_view(whose, listing, with_texts=not quiet) as view:
         _list(view, listing, form)
 
 

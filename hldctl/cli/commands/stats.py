@@ -66,10 +66,10 @@ def command(
     if as_json and as_csv:
         raise BadUsage("Use either --json or --csv, not both.")
     created_since = None if since is None else int((time.time() - since) * 1000)
-    where = elsewhere.where(fleet, machine, owner)
-    if where is not None and only_budgets:
+    whose = elsewhere.whose(fleet or None, machine, owner, can_list=False)
+    if whose is not None and only_budgets:
         raise BadUsage("--budgets shows the budgets of this machine.")
-    with elsewhere.list_view(where, Listing(archived=archived, created_since=created_since), with_texts=False) as view:
+    with elsewhere.list_view(whose, Listing(archived=archived, created_since=created_since), with_texts=False) as view:
         _print(view, by, _Form(only_budgets, archived, created_since, as_json, as_csv))
 
 

@@ -10,7 +10,7 @@ from hldctl.errors import BadUsage
 
 
 def command(
-    fleet: elsewhere.InFleet = False, machine: elsewhere.OfMachine = None, owner: elsewhere.OfOwner = None
+    fleet: elsewhere.InFleetOrNot = None, machine: elsewhere.OfMachine = None, owner: elsewhere.OfOwner = None
 ) -> None:
     """Watch running sessions: activity, resources and cost. Keys to follow, answer and interrupt.
 
@@ -21,5 +21,5 @@ def command(
     # Imported here, since it loads rich and psutil, which the error above does not need.
     from hldctl.cli.views.top import TopScreen
 
-    with elsewhere.live_view(elsewhere.where(fleet, machine, owner)) as view:
+    with elsewhere.live_view(elsewhere.whose(fleet, machine, owner)) as view:
         TopScreen(view.state, lambda session_id: elsewhere.machine_name(view, session_id)).run()

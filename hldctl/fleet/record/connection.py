@@ -38,12 +38,15 @@ class Unreachable(UnfitEnvironment):
     """A record that cannot be reached or used now."""
 
 
-def connect(url: str, application: str = "hldctl") -> Connection:
+def connect(url: str, application: str = "hldctl", timeout_seconds: int | None = None) -> Connection:
     """Open a connection to the record; raise Unreachable if that fails. The server lists it as `application`.
 
     The server has to prove who it is, unless it is reached by a socket of this machine or the address has an `sslmode`.
+    `timeout_seconds` is for each address of the server, at least 2; None for that of the address, or else the default.
     """
     parameters = {"application_name": application, **_parameters(url)}
+    if timeout_seconds is not None:
+        parameters["connect_timeout"] = timeout_seconds
     try:
         # Simple statements are sent more than once: prepared on the server, with a pooler in between, they would fail.
         connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
@@ -74,9 +77,9 @@ def _parameters(url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def open_record(url: str) -> Iterator[Connection]:
+def open_record(url: str, timeout_seconds: int | None = None) -> Iterator[Connection]:
     """Open a connection for the block; raise Unreachable also if it is lost in the block, or a query is refused."""
-    connection = connect(url)
+    connection = connect(url, timeout_seconds=timeout_seconds)
     try:
         yield connection
     except psycopg.Error as error:

@@ -83,8 +83,8 @@ def require_current(connection: Connection) -> None:
 
 
 @contextmanager
-def open_current(url: str) -> Iterator[Connection]:
+def open_current(url: str, timeout_seconds: int | None = None) -> Iterator[Connection]:
     """Open a connection to a record for the block; raise Unreachable also if its schema is not current."""
-    with open_record(url) as connection:
+    with open_record(url, timeout_seconds) as connection:
         require_current(connection)
         yield connection

@@ -50,22 +50,24 @@ def replica_of(
 
 
 @contextmanager
-def replica_of_list(state: StateDirectory, listing: Listing, where: Where, *, with_texts: bool) -> Iterator[Mirror]:
+def replica_of_list(
+    state: StateDirectory, listing: Listing, where: Where, timeout_seconds: int | None, *, with_texts: bool
+) -> Iterator[Mirror]:
     """Copy the sessions that match to a replica, without their conversations."""
     url = membership.configured_url()
     with open_replica(state) as replica:
-        with open_current(url) as record:
+        with open_current(url, timeout_seconds) as record:
             mirror = Mirror(replica, url, reading.find_ids(record, listing, where, _machine_ids(record, where)))
             mirror.load(record, with_texts=with_texts, with_events=False)
         yield mirror
 
 
 @contextmanager
-def replica_of_live(state: StateDirectory, where: Where) -> Iterator[Mirror]:
+def replica_of_live(state: StateDirectory, where: Where, timeout_seconds: int | None) -> Iterator[Mirror]:
     """Copy the sessions that have not ended to a replica, and follow them, and new ones, in the block."""
     url = membership.configured_url()
     with open_replica(state) as replica:
-        with open_current(url) as record:
+        with open_current(url, timeout_seconds) as record:
             machine_ids = _machine_ids(record, where)
 
             def find(connection: Connection) -> list[str]:
@@ -81,11 +83,13 @@ def replica_of_live(state: StateDirectory, where: Where) -> Iterator[Mirror]:
 
 
 @contextmanager
-def replica_of_requests(state: StateDirectory, where: Where, *, answered_too: bool) -> Iterator[Mirror]:
+def replica_of_requests(
+    state: StateDirectory, where: Where, timeout_seconds: int | None, *, answered_too: bool
+) -> Iterator[Mirror]:
     """Copy the sessions with requests, pending or all, to a replica."""
     url = membership.configured_url()
     with open_replica(state) as replica:
-        with open_current(url) as record:
+        with open_current(url, timeout_seconds) as record:
             machine_ids = _machine_ids(record, where)
             ids = reading.sessions_with_requests(
                 record, where, machine_ids, answered_too=answered_too, limit=_MAX_REQUESTS
