@@ -109,14 +109,16 @@ def _find_missing(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession |
 
 
 @contextmanager
-def list_view(whose: Whose | None, listing: Listing, *, with_texts: bool) -> Iterator[View]:
-    """Yield where to list sessions: here, or, with `whose`, in a replica of those that match."""
+def list_view(whose: Whose | None, listing: Listing, *, with_texts: bool, follows: bool = False) -> Iterator[View]:
+    """Yield where to list sessions: here, or, with `whose`, in a replica of those that match; see `replica_of_list`."""
     state = StateDirectory.from_environment()
 
     def replica(asked: Whose) -> AbstractContextManager[Mirror]:
         from hldctl.fleet.replica.view import replica_of_list
 
-        return replica_of_list(state, listing, asked.where(), asked.timeout_seconds, with_texts=with_texts)
+        return replica_of_list(
+            state, listing, asked.where(), asked.timeout_seconds, with_texts=with_texts, follows=follows
+        )
 
     with _fleet_or_here(state, whose, replica) as view:
         yield view

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -167,3 +168,62 @@ def test_top_shows_the_sessions_of_all_machines_as_they_come(sandbox: Sandbox, j
         sandbox.release()
         eventually(lambda: not any(first[:8] in line for line in terminal.screen()), "it to leave the screen")
     assert {sandbox.wait_for_end(each)["status"] for each in (first, second)} == {"completed"}
+
+
+def test_list_of_all_machines_is_watched(sandbox: Sandbox, joined: Sandbox) -> None:
+    sandbox.serve_script(GATED)
+    first = sandbox.launch("first", *TOOLS)
+    eventually(lambda: joined.run("show", first).returncode == 0, "the session in the record")
+    with Terminal(joined, "ls", "--fleet", "--watch", columns=140, lines=20) as terminal:
+        terminal.wait_for_screen(first[:8])
+        second = sandbox.launch("second", *TOOLS)
+        terminal.wait_for_screen(second[:8])
+        sandbox.release()
+        terminal.wait_for_screen("completed")
+
+
+def test_requests_of_all_machines_are_followed(sandbox: Sandbox, joined: Sandbox) -> None:
+    script = 'call Bash {"command": "echo one > file"}\n\nsay Done.'
+    ids = []
+    for machine in (sandbox, joined):
+        machine.serve_script(script)
+        ids.append(machine.launch("Go", "--approvals"))
+    eventually(lambda: len(json.loads(joined.ok("approvals", "--fleet", "--json"))) == 2, "both requests")
+    follower = joined.popen("approvals", "-f", "--fleet", "--json")
+    assert follower.stdout is not None
+    pending = [json.loads(follower.stdout.readline()) for _ in ids]
+    assert {request["session_id"] for request in pending} == {*ids}
+    for machine in (sandbox, joined):
+        (request,) = json.loads(machine.ok("approvals", "--json"))
+        machine.ok("approve", request["id"])
+    answered = [json.loads(follower.stdout.readline()) for _ in ids]
+    assert [request["status"] for request in answered] == ["approved"] * 2
+    assert {request["session_id"] for request in answered} == {*ids}
+    third = sandbox.launch("Go", "--approvals")
+    assert json.loads(follower.stdout.readline())["session_id"] == third
+    follower.terminate()
+    follower.communicate()
+
+
+def test_sessions_of_several_machines_are_followed_together(
+    sandbox: Sandbox, joined: Sandbox, record: Record, tmp_path: Path
+) -> None:
+    """Their changes have the same numbers, each machine's own."""
+    reader = Sandbox(tmp_path / "reader")
+    try:
+        reader.ok("fleet", "join", record.url)
+        ids = []
+        for machine in (sandbox, joined):
+            machine.serve_script('call Bash {"command": "echo one > file"}\n\nsay Done.')
+            ids.append(machine.launch("Go", "--approvals"))
+        eventually(lambda: len(json.loads(reader.ok("approvals", "--fleet", "--json"))) == 2, "both requests")
+        follower = reader.popen("tail", "-f", *ids)
+        for machine in (sandbox, joined):
+            (request,) = json.loads(machine.ok("approvals", "--json"))
+            machine.ok("deny", request["id"], "--message", "No.")
+        output, _ = follower.communicate(timeout=60)
+        for session_id in ids:
+            assert [line for line in output.splitlines() if line.startswith(session_id[:8]) and "Done." in line]
+            assert [line for line in output.splitlines() if line.startswith(session_id[:8]) and "denied" in line]
+    finally:
+        reader.close()

@@ -42,11 +42,15 @@ def command(
     Given the id of a request, show that request in full, answered or not.
     """
     resumed = resumption.resumed_position()
-    whose = elsewhere.whose(fleet, machine, owner, can_list=not (follow or refs or resumed))
-    if whose is not None and (follow or refs):
-        raise BadUsage("--fleet, --machine and --owner list requests; they work neither with an ID nor with -f.")
+    whose = elsewhere.whose(fleet, machine, owner, can_list=not (refs or resumed))
+    if whose is not None and refs:
+        raise BadUsage("--fleet, --machine and --owner list requests; they do not work with an ID.")
     if resumed is not None:
         refs = list(resumed.ids)
+    if follow and whose is not None:
+        with elsewhere.live_view(whose) as view:
+            _follow(view.state, (), as_json=as_json)
+        return
     with elsewhere.request_view(whose, refs or (), answered_too=answered_too) as view:
         _list(view.state, refs or [], answered_too=answered_too, follow=follow, as_json=as_json)
 

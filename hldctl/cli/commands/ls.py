@@ -149,10 +149,8 @@ def command(
     )
     parsed_template = None if template is None else _parse_template(template)
     form = _Form(max_rows, tree, watch, quiet, parsed_template, is_drawn, is_table, is_default_limit=limit is None)
-    whose = elsewhere.whose(fleet, machine, owner, can_list=not watch)
-    if watch and whose is not None:
-        raise BadUsage("--watch shows the sessions of this machine only; leave out --fleet, --machine and --owner.")
-    with elsewhere.list_view(whose, listing, with_texts=not quiet) as view:
+    whose = elsewhere.whose(fleet, machine, owner)
+    with elsewhere.list_view(whose, listing, with_texts=not quiet, follows=watch) as view:
         _list(view, listing, form)
 
 

@@ -156,6 +156,12 @@ def session_changes(connection: Connection, session_id: str, after: int) -> list
     return connection.execute(query, (session_id, after)).fetchall()
 
 
+def last_change_ids(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    """Return the id of the last change of each of these sessions that has any."""
+    query = "SELECT session_id, max(id) FROM hldctl.changes WHERE session_id = ANY(%s::uuid[]) GROUP BY session_id"
+    return dict(connection.execute(query, (list(ids),)).fetchall())
+
+
 def find_id(connection: Connection, ref: str) -> str | None:
     """Return the id of the session with this id, unique prefix of an id, or name; None if there is none.
 

@@ -54,6 +54,8 @@ class Mirror:
         self._report = report
         self._find = find
         self._revisions: dict[str, int] = {}
+        self._reached: dict[str, int] = {}
+        """The id of the last change of each session that the replica has or need not have."""
         self._machine_ids: dict[str, str] = {}
         self._is_over = threading.Event()
         self._looked_at = 0.0
@@ -71,6 +73,9 @@ class Mirror:
     def _add(
         self, database: apsw.Connection, record: Connection, ids: Sequence[str], *, with_texts: bool, with_events: bool
     ) -> None:
+        if not with_events:
+            # Only what comes after the session itself.
+            self._reached |= reading.last_change_ids(record, ids)
         found = reading.read_sessions(record, ids, with_texts=with_texts)
         self._machine_ids |= {row.id: row.machine_id for row in found if row.machine_id is not None}
         self.owner_of |= {row.id: row.owner for row in found}
@@ -83,7 +88,7 @@ class Mirror:
                 self._revisions[row.id] = row.revision
                 if with_events:
                     self._copy_events(database, record, row.id)
-                    rows.write_changes(database, reading.session_changes(record, row.id, 0))
+                    self._copy_changes(database, record, row.id)
                 elif row.id in live:
                     rows.write_events(database, reading.last_events(record, row.id, OUTLINE_EVENTS))
         if with_events:
@@ -152,11 +157,17 @@ class Mirror:
                     database, reading.events_at(record, session_id, [int(str(row[0])) for row in open_calls])
                 )
             rows.write_approvals(database, reading.session_approvals(record, [session_id]))
-            last = _number(database, "SELECT max(id) FROM feed WHERE session_id = ?", session_id)
-            rows.write_changes(database, reading.session_changes(record, session_id, last))
+            self._copy_changes(database, record, session_id)
             # Last, so that a session that has ended has all its events.
             rows.write_sessions(database, found)
         touch(self.state.session(session_id).change_signal)
+
+    def _copy_changes(self, database: apsw.Connection, record: Connection, session_id: str) -> None:
+        changes = reading.session_changes(record, session_id, self._reached.get(session_id, 0))
+        if changes:
+            is_of_one_machine = self._find is None and len({*self._machine_ids.values()}) == 1
+            rows.write_changes(database, changes, keeps_ids=is_of_one_machine)
+            self._reached[session_id] = changes[-1][0]
 
     def _copy_events(self, database: apsw.Connection, record: Connection, session_id: str) -> None:
         after = _number(database, "SELECT max(sequence) FROM conversation_events WHERE session_id = ?", session_id)

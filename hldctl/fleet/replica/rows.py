@@ -68,5 +68,6 @@ def write_approvals(connection: apsw.Connection, approvals: Iterable[dict[str, A
     )
 
 
-def write_changes(connection: apsw.Connection, changes: Sequence[tuple[Any, ...]]) -> None:
-    connection.executemany(_INSERT_CHANGE, changes)
+def write_changes(connection: apsw.Connection, changes: Sequence[tuple[Any, ...]], *, keeps_ids: bool) -> None:
+    """Write changes; without `keeps_ids` with numbers of the replica, since each machine has its own."""
+    connection.executemany(_INSERT_CHANGE, [change if keeps_ids else (None, *change[1:]) for change in changes])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from hldctl.errors import NoSuchSession
 from hldctl.fleet import membership
@@ -51,35 +51,38 @@ def replica_of(
 
 @contextmanager
 def replica_of_list(
-    state: StateDirectory, listing: Listing, where: Where, timeout_seconds: int | None, *, with_texts: bool
+    state: StateDirectory,
+    listing: Listing,
+    where: Where,
+    timeout_seconds: int | None,
+    *,
+    with_texts: bool,
+    follows: bool = False,
 ) -> Iterator[Mirror]:
-    """Copy the sessions that match to a replica, without their conversations."""
-    url = membership.configured_url()
-    with open_replica(state) as replica:
-        with open_current(url, timeout_seconds) as record:
-            mirror = Mirror(replica, url, reading.find_ids(record, listing, where, _machine_ids(record, where)))
-            mirror.load(record, with_texts=with_texts, with_events=False)
-        yield mirror
-
-
-@contextmanager
-def replica_of_live(state: StateDirectory, where: Where, timeout_seconds: int | None) -> Iterator[Mirror]:
-    """Copy the sessions that have not ended to a replica, and follow them, and new ones, in the block."""
+    """Copy the sessions that match to a replica, without their conversations; with `follows`, follow them in the block,
+    and add new ones.
+    """
     url = membership.configured_url()
     with open_replica(state) as replica:
         with open_current(url, timeout_seconds) as record:
             machine_ids = _machine_ids(record, where)
 
             def find(connection: Connection) -> list[str]:
-                return reading.find_ids(connection, _LIVE, where, machine_ids)
+                return reading.find_ids(connection, listing, where, machine_ids)
 
-            mirror = Mirror(replica, url, find(record), find=find)
-            mirror.load(record, with_texts=False, with_events=False)
-        mirror.follow()
+            mirror = Mirror(replica, url, find(record), find=find if follows else None)
+            mirror.load(record, with_texts=with_texts, with_events=False)
+        if follows:
+            mirror.follow()
         try:
             yield mirror
         finally:
             mirror.stop()
+
+
+def replica_of_live(state: StateDirectory, where: Where, timeout_seconds: int | None) -> AbstractContextManager[Mirror]:
+    """Copy the sessions that have not ended to a replica, and follow them, and new ones, in the block."""
+    return replica_of_list(state, _LIVE, where, timeout_seconds, with_texts=False, follows=True)
 
 
 @contextmanager
