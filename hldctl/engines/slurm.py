@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 from hldctl.engines.engine import EngineFailed, EngineName, Job, JobState, JobStatus
 from hldctl.errors import BadUsage
+from hldctl.system.processes import shell_exit_code
 
 # A reader does not wait longer: the commands themselves try for a minute.
 _PATIENCE_SECONDS = 10
@@ -76,9 +78,20 @@ class Slurm:
         return _run("sbatch", *options, *job.options, input=job.script, patience_seconds=None).strip().partition(";")[0]
 
     def cancel(self, job: str) -> None:
-        _run("scancel", "--quiet", "--state=PENDING", job)
-        # To the script alone, which is hldctl by then.
-        _run("scancel", "--quiet", "--state=RUNNING", "--batch", "--signal=TERM", job)
+        try:
+            _run("scancel", "--state=PENDING", job)
+        except EngineFailed as error:
+            refusal = error
+        else:
+            refusal = EngineFailed(f"scancel of Slurm has not cancelled job {job}.")
+        status = self.jobs().get(job)
+        if status is not None and status.state is JobState.WAITING:
+            raise refusal
+        if status is not None and status.state is JobState.RUNNING:
+            # It may just have ended.
+            with contextlib.suppress(EngineFailed):
+                # To the script alone, which is hldctl by then.
+                _run("scancel", "--state=RUNNING", "--batch", "--signal=TERM", job)
 
     def jobs(self) -> dict[str, JobStatus]:
         lines = _run("squeue", "--all", "--noheader", "--states=all", f"--Format={_FORMAT}").splitlines()
@@ -100,7 +113,7 @@ def _status(line: str) -> JobStatus:
         word,
         reason if word in _WAITING and reason != "None" else None,
         node or None,
-        int(exit_code) if word in _ENDED and exit_code.isdecimal() else None,
+        shell_exit_code(int(exit_code)) if word in _ENDED and exit_code.isdecimal() else None,
     )
 
 

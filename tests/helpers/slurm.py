@@ -73,7 +73,7 @@ class Slurm:
         self._start("slurmctld", "-D", "-c", "-f", str(self.configuration))
         for node in NODES:
             self.start_node(node)
-        eventually(self._is_ready, "the nodes to be idle", 60)
+        eventually(self.is_ready, "the nodes to be idle", 60)
 
     def start_node(self, node: str) -> None:
         self._start("slurmd", "-D", "-N", node, "-f", str(self.configuration), name=node)
@@ -116,7 +116,7 @@ class Slurm:
                     self.run("scancel", "--quiet", job)
             eventually(lambda: not {"PENDING", "RUNNING", "COMPLETING"} & {*self.jobs().values()}, "all jobs to end")
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         for name, daemon in self.daemons.items():
             assert daemon.poll() is None, (self.directory / f"{name}.log").read_text()
         environment = {**os.environ, **self.environment}
@@ -169,6 +169,7 @@ class Slurm:
             "SchedulerParameters": "batch_sched_delay=0,sched_interval=1,sched_min_interval=0",
             "ReturnToService": "2",
             "SlurmdTimeout": "4",
+            "MessageTimeout": "2",
             "KillWait": "2",
         }
         lines = [f"{name}={value}" for name, value in settings.items()]
@@ -215,6 +216,12 @@ class Placing:
     slurm: Slurm
     here: Sandbox
     nodes: dict[str, Sandbox]
+    earlier_jobs: set[str]
+    """Of other tests."""
+
+    def jobs(self) -> dict[str, str]:
+        """Return the state of each job of the test."""
+        return {job: state for job, state in self.slurm.jobs().items() if job not in self.earlier_jobs}
 
     def serve_script(self, script: str) -> None:
         self.here.serve_script(script)
@@ -238,7 +245,7 @@ def placing(slurm: Slurm, here: Sandbox, root: Path, url: str) -> Iterator[Placi
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m hldctl "$@"\n')
     program.chmod(0o755)
     nodes = {name: Sandbox(root / name) for name in NODES}
-    made = Placing(slurm, here, nodes)
+    made = Placing(slurm, here, nodes, {*slurm.jobs()})
     try:
         for name, node in nodes.items():
             node.configure(f'[fleet]\nurl = "{url}"\n')
