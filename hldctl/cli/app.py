@@ -210,7 +210,10 @@ def _run(arguments: list[str], umask: int) -> int:
 
     try:
         given = _replace_help_words(arguments)
-        return int(root_command()(args=given, prog_name="hldctl", obj={"umask": umask}, standalone_mode=False) or 0)
+        return int(
+            root_command()(args=given, prog_name="hldctl", obj={"umask": umask, "words": given}, standalone_mode=False)
+            or 0
+        )
     except SystemExit:
         # On EPIPE typer exits with 1, which would mean that a session failed.
         return output.SIGPIPE_EXIT_CODE

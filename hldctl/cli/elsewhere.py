@@ -21,7 +21,9 @@ from hldctl.store.session_list import Listing
 from hldctl.system.clock import format_rfc3339
 
 if TYPE_CHECKING:
+    from hldctl.engines.engine import JobStatus
     from hldctl.fleet.record.machines import Machine
+    from hldctl.fleet.record.placed import Place
     from hldctl.fleet.record.reading import Where
     from hldctl.fleet.replica.mirror import Mirror
 
@@ -70,8 +72,16 @@ class View(NamedTuple):
     """Writes the replica; None for sessions of this machine."""
 
     def machine(self, session_id: str) -> Machine | None:
-        """Return the machine of a session; None for one of this machine."""
+        """Return the machine of a session; None for one of this machine, and for one that no machine has yet."""
         return None if self.mirror is None else self.mirror.machine_of.get(session_id)
+
+    def place(self, session_id: str) -> Place | None:
+        """Return where an engine has a session; None if none has placed it."""
+        return None if self.mirror is None else self.mirror.place_of.get(session_id)
+
+    def job(self, session_id: str) -> JobStatus | None:
+        """Return what the engine says of a session's job; None if it is not asked, or does not know it."""
+        return None if self.mirror is None else self.mirror.job_of.get(session_id)
 
 
 @contextmanager
@@ -93,6 +103,11 @@ def _here_or_replica(state: StateDirectory, refs: Sequence[str], missing: NoSuch
 
     with replica_of(state, refs, missing, output.print_note) as mirror:
         yield View(mirror.state, mirror)
+
+
+def missing(state: StateDirectory, refs: Sequence[str]) -> list[str]:
+    """Return those of these references that name no session here."""
+    return [ref for ref in refs if _find_missing(state, [ref]) is not None]
 
 
 def _find_missing(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession | None:
@@ -225,6 +240,32 @@ def session_machine(view: View, session_id: str) -> dict[str, Any] | None:
     return machine_object(view.machine(session_id), owner)
 
 
+def place_object(view: View, session_id: str) -> dict[str, Any] | None:
+    """Return the JSON object of where an engine has a session; None if none has placed it."""
+    if (place := view.place(session_id)) is None:
+        return None
+    job = view.job(session_id)
+    known = (None, None, None) if job is None else (job.word, job.reason, job.node)
+    return {
+        "engine": place.engine,
+        "job": place.job,
+        "cluster": place.cluster,
+        "user": place.user,
+        **dict(zip(("state", "reason", "node"), known, strict=True)),
+    }
+
+
+def place_text(view: View, session_id: str) -> str:
+    """Return where an engine has a session, and what it says of the job; an empty text if none has placed it."""
+    if (place := view.place(session_id)) is None:
+        return ""
+    text = f"{place.engine} {place.job or '?'}"
+    if (job := view.job(session_id)) is not None:
+        node = f" on {job.node}" if job.node else ""
+        text += f" ({job.word.lower()}{f': {job.reason}' if job.reason else ''}{node})"
+    return output.one_line(text)
+
+
 def machine_object(machine: Machine | None, owner: str | None) -> dict[str, Any] | None:
     """Return the JSON object of a session's machine; None for a session of this machine."""
     if machine is None:
@@ -243,9 +284,12 @@ def describe(machine: Machine) -> str:
 
 
 def machine_name(view: View, session_id: str) -> str:
-    """Return the name of a session's machine, as `describe` does; an empty text for a session of this machine."""
+    """Return the name of a session's machine, as `describe` does, or else where an engine has it.
+
+    The text is empty for a session of this machine.
+    """
     machine = view.machine(session_id)
-    return "" if machine is None else describe(machine)
+    return place_text(view, session_id) if machine is None else describe(machine)
 
 
 def silence(machine: Machine | None) -> str:

@@ -62,6 +62,7 @@ def _run() -> NoReturn:
         and arguments[:1]
         and arguments[0] in _LAUNCH_COMMANDS
         and not {"-h", "--help"} & set(arguments)
+        and not any(word.startswith("--on=") or word == "--on" for word in arguments)
     ):
         from hldctl.sessions import spawn
 
@@ -98,7 +99,7 @@ def _complete(shell: str, words: list[str]) -> NoReturn:
 
 def _run_elsewhere(arguments: list[str]) -> None:
     """Run the command on the machine that it names, and exit as it does; return if it names none."""
-    from hldctl.cli.remote import command_line
+    from hldctl.cli import command_line
 
     with _errors_printed():
         if (line := command_line.parse(arguments)).host is not None:

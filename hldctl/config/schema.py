@@ -49,6 +49,10 @@ def _is_prune_table(value: Any) -> bool:
     return type(value.get("older_than", "")) is str and type(keep) is int and keep >= 0
 
 
+def _are_texts(value: Any) -> bool:
+    return type(value) is list and all(type(text) is str for text in value)
+
+
 def _is_limits_table(value: Any) -> bool:
     return type(value) is dict and value.keys() == {"spread"} and type(value["spread"]) is str
 
@@ -129,6 +133,13 @@ KEYS = {
         _is_prune_table,
         'older_than = "30d"\nkeep = 100',
     ),
+    "slurm": Key(
+        "`launch --on slurm`: `options` are options of sbatch for all sessions, such as a partition and a time limit. "
+        "Those of --engine-option take precedence.",
+        "a table with options, a list of texts",
+        lambda value: type(value) is dict and value.keys() == {"options"} and _are_texts(value["options"]),
+        'options = ["--partition=agents", "--time=8:00:00"]',
+    ),
     "worktree": Key(
         "What `launch --worktree` does: `directory` is where worktrees are made, instead of the state directory; "
         "`copy` lists files that git ignores and a session needs, as paths or patterns; `setup` is a command for "
@@ -138,7 +149,7 @@ KEYS = {
         'copy = [".env", "**/local.toml"]\nsetup = "npm ci"',
     ),
 }
-TABLES = ("budgets", "fleet", "groups", "limits", "profiles", "prune", "worktree")
+TABLES = ("budgets", "fleet", "groups", "limits", "profiles", "prune", "slurm", "worktree")
 
 _DEFAULT_SPREAD_MS = 30_000
 
@@ -191,6 +202,10 @@ class Configuration:
     def fleet(self) -> FleetSettings | None:
         """The fleet that this machine belongs to; None without one."""
         return fleet.fleet_settings(self.values.get("fleet"))
+
+    def engine_options(self, engine: str) -> list[str]:
+        """Return the options for all jobs of an engine."""
+        return list(self.values.get(engine, {}).get("options", []))
 
     @property
     def prune(self) -> dict[str, Any] | None:

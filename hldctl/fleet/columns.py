@@ -30,6 +30,9 @@ FILTERS = (
 )
 """The columns of a session that are columns of the record, too, so that lists can filter and sort by them."""
 
+SEARCHED_CHARACTERS = 1000
+"""How much of a query lists can search."""
+
 EVENT = Event._fields
 EVENT_TEXTS = ("content", "tool_input", "tool_result_content")
 

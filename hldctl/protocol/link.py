@@ -8,12 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.paths import COMMAND_TOKEN, StateDirectory
 from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE, ensure_exists, replace_private
 from hldctl.store import feed
 from hldctl.system import file_lock
+
+# How often to look how far the link has come: it notes that in a file.
+_REACHED_POLL_SECONDS = 0.05
 
 LINK_MODULE = "hldctl.fleet.link"
 
@@ -34,6 +38,18 @@ def start_if_late(state: StateDirectory) -> None:
 def count_late(state: StateDirectory) -> int:
     """Return how many changes of the open database the record does not have, as far as is known here."""
     return max(0, feed.last_given_id() - reached_id(state))
+
+
+def await_delivery(state: StateDirectory, timeout_seconds: float) -> bool:
+    """Wait until the record has all changes that the open database has now; return False if that takes too long."""
+    last = feed.last_given_id()
+    deadline = time.monotonic() + timeout_seconds
+    while reached_id(state) < last:
+        start_if_missing(state)
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_REACHED_POLL_SECONDS)
+    return True
 
 
 def join(state: StateDirectory, *, new_identity: bool = False) -> str:

@@ -17,6 +17,7 @@ from hldctl.claude.login import has_login_traces
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import load
 from hldctl.config.layers import Ignored, find_layers
+from hldctl.config.schema import Configuration
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol import link
@@ -99,10 +100,7 @@ def launch(
     if (repeat := find_launched(state, session_id)) is not None:
         return repeat
     configuration = load.load()
-    if configuration.fleet is not None and not state.fleet.has_joined:
-        # A container or a job that is configured, in which nobody types `fleet join`.
-        state.prepare()
-        link.join(state)
+    join_configured_fleet(state, configuration)
     layers = find_layers(state, configuration, options.working_dir or ".", options.given.get("profile"))
     # The caller chose the profile and the project, but not the user's own defaults.
     widens = policies.has_wide_options(add_defaults(options, layers.chosen))
@@ -151,6 +149,13 @@ def launch(
         new_worktrees.undo(made)
         return launched
     return replace(launched, new_worktree=made, ignored=layers.ignored)
+
+
+def join_configured_fleet(state: StateDirectory, configuration: Configuration) -> None:
+    """Let this machine join the fleet that is configured: in a container or a job, nobody types `fleet join`."""
+    if configuration.fleet is not None and not state.fleet.has_joined:
+        state.prepare()
+        link.join(state)
 
 
 def find_launched(state: StateDirectory, session_id: str | None) -> LaunchResult | None:

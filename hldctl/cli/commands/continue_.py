@@ -43,4 +43,5 @@ def command(
             state, session, text, chosen, ctx.obj["umask"], awaited=awaited, session_id=options.session_id
         ),
         options.attach,
+        delivers=options.session_id is not None,
     )

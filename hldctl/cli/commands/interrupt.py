@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import elsewhere, output
 from hldctl.cli.params import seconds_parser
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
@@ -38,11 +38,16 @@ def command(
             else "Give the ids of the sessions to stop, or --all."
         )
     state = StateDirectory.from_environment()
+    refs = sessions or []
+    if state.fleet.has_joined and not turn:
+        refs = _interrupt_waiting(state, refs, await_end=not no_wait)
+        if not refs and not all_of_them:
+            return
     with open_database(state):
         if all_of_them:
             ids = supervisors.in_turn_here_ids() if turn else supervisors.running_here_ids()
         else:
-            ids = [lookup.find_session(ref).id for ref in sessions or []]
+            ids = [lookup.find_session(ref).id for ref in refs]
     if turn:
         _interrupt_turns(state, list(dict.fromkeys(ids)), skip_refused=all_of_them, await_each=not no_wait)
         return
@@ -52,6 +57,19 @@ def command(
     already_ended = set(ids) - {session.id for session in stopped}
     if already_ended and not all_of_them:
         raise WrongState(f"{' and '.join(sorted(already_ended))}: already ended; nothing to interrupt.")
+
+
+def _interrupt_waiting(state: StateDirectory, refs: list[str], *, await_end: bool) -> list[str]:
+    """Interrupt the sessions that no machine has yet; return the other references."""
+    missing = elsewhere.missing(state, refs)
+    for ref in missing:
+        # Imported here: most sessions run where they were launched.
+        from hldctl.cli.placing.interrupt import interrupt_waiting
+
+        if (session_id := interrupt_waiting(ref, await_end=await_end)) is not None:
+            output.print_data(f"{session_id} {Status.INTERRUPTED}")
+            refs = [each for each in refs if each != ref]
+    return refs
 
 
 def _interrupt_turns(state: StateDirectory, ids: list[str], *, skip_refused: bool, await_each: bool) -> None:

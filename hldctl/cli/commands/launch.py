@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from hldctl.cli import launch_options, output
@@ -9,9 +11,11 @@ from hldctl.cli.click_classes import CommandWithRest
 from hldctl.cli.launch_params import Query, query_and_rest
 from hldctl.cli.standard_streams import is_attended
 from hldctl.cli.views.attach import start_and_finish
-from hldctl.errors import HldctlError
+from hldctl.engines.engine import EngineName
+from hldctl.errors import BadUsage, HldctlError
 from hldctl.paths import StateDirectory
 from hldctl.sessions import launch
+from hldctl.settings.option import Section
 
 COMMAND_CLASS = CommandWithRest
 
@@ -20,6 +24,23 @@ COMMAND_CLASS = CommandWithRest
 def command(
     ctx: typer.Context,
     query: Query = None,
+    on: Annotated[
+        EngineName | None,
+        typer.Option(
+            "--on",
+            metavar="ENGINE",
+            help="Let this engine choose the machine: slurm. Needs a fleet, see `hldctl fleet`.",
+            rich_help_panel=Section.UNATTENDED,
+        ),
+    ] = None,
+    engine_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION",
+            help="Option for the engine's own command, written after an equals sign.",
+            rich_help_panel=Section.UNATTENDED,
+        ),
+    ] = None,
     *,
     options: launch_options.LaunchOptions,
 ) -> None:
@@ -28,6 +49,14 @@ def command(
     Arguments after `--` are passed to Claude Code unchanged.
     """
     text, rest = query_and_rest(ctx, query, options.query_file, quiet=options.attach.quiet)
+    if on is not None:
+        # Imported here: most sessions run where they are launched.
+        from hldctl.cli.placing import launch as placing
+
+        placing.run(ctx.obj["words"], text, rest, options, on, engine_option or ())
+        return
+    if engine_option:
+        raise BadUsage("--engine-option is for the engine of --on, which is missing.")
     chosen = options.session_options(rest)
     state = StateDirectory.from_environment()
     attended = is_attended()
@@ -49,4 +78,4 @@ def command(
                 output.print_note(f"setup: {output.escape_control_chars(line)}")
             raise
 
-    start_and_finish(state, start, options.attach)
+    start_and_finish(state, start, options.attach, delivers=options.session_id is not None)

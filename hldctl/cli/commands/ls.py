@@ -215,6 +215,7 @@ def _print_json(objects: Iterator[dict[str, Any]], opened: Mapping[str, Opened],
             "activity": activity.activity_object(activities.get(values["id"])),
             "open_in_terminal": terminals.get(values["id"]),
             "machine": elsewhere.session_machine(view, values["id"]),
+            "place": elsewhere.place_object(view, values["id"]),
         }
         for values in objects
     )
@@ -352,9 +353,12 @@ def _print_table(arranged: list[tuple[int, Session]], notes: dict[str, str], vie
 
 
 def _machine_text(view: View, session: Session) -> str:
-    """Return the name of a session's machine, and for how long it has been silent if the session has not ended."""
+    """Return the name of a session's machine, and for how long it has been silent if the session has not ended.
+
+    Of a session that no machine has yet, return where an engine has it.
+    """
     if (machine := view.machine(session.id)) is None:
-        return ""
+        return elsewhere.place_text(view, session.id)
     return elsewhere.describe(machine) if session.status not in ENDED else output.one_line(machine.label)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -34,9 +34,6 @@ from hldctl.store.database import open_for_reading
 from hldctl.store.file_snapshots import SnapshotRow
 from hldctl.store.mcp_servers import McpServerRow
 from hldctl.store.session import Session
-
-if TYPE_CHECKING:
-    from hldctl.fleet.record.machines import Machine
 
 # Of a rule or a message, in characters; --json has the full text.
 _MAX_LENGTH = 500
@@ -68,7 +65,6 @@ def command(
 def _show(view: View, ref: str, *, events: bool, snapshots: bool, as_json: bool) -> None:
     state = view.state
     inspection = details.load_details(state, ref)
-    machine = view.machine(inspection.session.id)
     if events:
         # Before the pager takes the output.
         is_drawn = rich_console.can_draw() and not as_json
@@ -82,11 +78,13 @@ def _show(view: View, ref: str, *, events: bool, snapshots: bool, as_json: bool)
             _print_snapshots(details.load_file_snapshots(state, inspection.session.id), as_json=as_json)
     elif as_json:
         values = _json_object(inspection) | {"activity": _activity(state, inspection.session.id)}
-        output.print_json(values | {"machine": elsewhere.session_machine(view, inspection.session.id)})
+        session_id = inspection.session.id
+        machine, place = elsewhere.session_machine(view, session_id), elsewhere.place_object(view, session_id)
+        output.print_json(values | {"machine": machine, "place": place})
     elif rich_console.can_draw():
-        _draw(inspection, state, machine)
+        _draw(inspection, view)
     else:
-        _print(inspection, state, machine)
+        _print(inspection, view)
 
 
 def _pager(as_json: bool) -> AbstractContextManager[None]:
@@ -98,18 +96,27 @@ def _pager(as_json: bool) -> AbstractContextManager[None]:
     return open_pager()
 
 
-def _draw(inspection: SessionDetails, state: StateDirectory, machine: Machine | None) -> None:
+def _draw(inspection: SessionDetails, view: View) -> None:
     # Imported here: only a terminal needs them.
     from hldctl.cli.render import session_page
     from hldctl.sessions.inspect import activity
 
-    session = inspection.session
+    session, state = inspection.session, view.state
     with open_for_reading(state):
         doing = activity.load_activities().get(session.id)
         last_words = None if doing is None else activity.latest_reply(session.id)
-    files = f"on {elsewhere.describe(machine)}" if machine is not None else str(state.session(session.id).directory)
-    page = session_page.Page(inspection, files, doing, last_words)
+    page = session_page.Page(inspection, _location(view, session.id), doing, last_words)
     session_page.draw(page, rich_console.console())
+
+
+def _location(view: View, session_id: str) -> str:
+    """Return where a session's files are."""
+    if view.mirror is None:
+        return str(view.state.session(session_id).directory)
+    machine, place = view.machine(session_id), elsewhere.place_text(view, session_id)
+    if machine is None:
+        return f"waits in {place}" if place else "on an unknown machine"
+    return f"on {elsewhere.describe(machine)}{f', {place}' if place else ''}"
 
 
 def _activity(state: StateDirectory, session_id: str) -> dict[str, Any] | None:
@@ -161,7 +168,7 @@ def _print_snapshots(snapshots: list[SnapshotRow], *, as_json: bool) -> None:
         output.print_data(output.escape_control_chars(snapshot.content))
 
 
-def _print(inspection: SessionDetails, state: StateDirectory, machine: Machine | None) -> None:
+def _print(inspection: SessionDetails, view: View) -> None:
     fields = json_view.session_object(inspection.session)
     for name, value in fields.items():
         if value not in (None, [], False, "") and name not in _SEPARATE_FIELDS:
@@ -208,10 +215,13 @@ def _print(inspection: SessionDetails, state: StateDirectory, machine: Machine |
         _print_line("still running", output.one_line(f"{process.pid} {process.command}"))
     for name, count in _skipped_lines(inspection.session).items():
         _print_line(name, str(count))
-    if machine is None:
-        _print_line("files", str(state.session(inspection.session.id).directory))
-    else:
+    session_id = inspection.session.id
+    if view.mirror is None:
+        _print_line("files", str(view.state.session(session_id).directory))
+    if (machine := view.machine(session_id)) is not None:
         _print_line("machine", elsewhere.describe(machine))
+    if place := elsewhere.place_text(view, session_id):
+        _print_line("place", place)
     texts = {
         "query": fields["query"],
         "sent query": inspection.sent_query,

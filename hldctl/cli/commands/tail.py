@@ -104,8 +104,9 @@ def command(
         with open_for_reading(state):
             ids = [lookup.find_session(ref).id for ref in refs]
             supervisors.adopt_lost(state, ids)
-        if raw and (machine := view.machine(ids[0])) is not None:
-            raise UnfitEnvironment(f"The journal is on {elsewhere.describe(machine)}; --raw works only there.")
+        if raw and view.mirror is not None:
+            place = elsewhere.machine_name(view, ids[0]) or "another machine"
+            raise UnfitEnvironment(f"The journal is on {place}; --raw works only there.")
         if raw:
             _print_journal(state, ids[0], last=count, follow=follow)
         else:

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hldctl.cli import output
+from hldctl.cli.command_line import CommandLine, Token
 from hldctl.cli.intents import rules
 from hldctl.cli.intents.awaiting import Pending, withdraw
 from hldctl.cli.remote import files
-from hldctl.cli.remote.command_line import CommandLine, Token
 from hldctl.cli.views.session_commands import SHOWN
 from hldctl.config.fleet import FleetSettings
 from hldctl.errors import BadUsage, ExitCode, UnfitEnvironment, WrongState
@@ -87,6 +87,9 @@ def _find_targets(state: StateDirectory, record: Connection, line: CommandLine, 
     if session_id is None:
         return None
     (session,) = reading.read_sessions(record, [session_id], with_texts=False)
+    if session.machine_id is None and line.path[0] == "interrupt":
+        # The command removes it from where it waits.
+        return None
     if session.machine_id is None:
         raise WrongState(f"Session {session.id} has not started on a machine yet.")
     if session.machine_id == state.fleet.machine_id.read_text().strip():

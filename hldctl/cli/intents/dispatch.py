@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hldctl.cli import command_line
+from hldctl.cli.command_line import CommandLine
 from hldctl.cli.intents import rules
-from hldctl.cli.remote import command_line
-from hldctl.cli.remote.command_line import CommandLine
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.config import schema
 from hldctl.errors import NoSuchSession

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from hldctl import __version__
-from hldctl.cli import standard_streams
+from hldctl.cli import command_line, standard_streams
+from hldctl.cli.command_line import CommandLine
 from hldctl.cli.intents import rules
-from hldctl.cli.remote import command_line
-from hldctl.cli.remote.command_line import CommandLine
 from hldctl.cli.remote.received_files import replace_standard_input, resolve
 from hldctl.config import schema
 from hldctl.config.fleet import FleetSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hldctl.cli.remote.command_line import CommandLine
+from hldctl.cli.command_line import CommandLine
 from hldctl.config.fleet import Accepted
 from hldctl.errors import NoSuchSession
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hldctl.cli import output, standard_streams
+from hldctl.cli.command_line import CommandLine
 from hldctl.cli.remote import connection, files, request, ssh
-from hldctl.cli.remote.command_line import CommandLine
 from hldctl.cli.remote.conduct import Conduct, conduct
 from hldctl.cli.remote.connection import Signals
 from hldctl.cli.remote.output_splitter import OutputSplitter

@@ -6,8 +6,9 @@ import contextlib
 import subprocess
 from collections.abc import Sequence
 
+from hldctl.cli import command_line
 from hldctl.cli.completion.candidates import Candidate
-from hldctl.cli.remote import command_line, request, ssh
+from hldctl.cli.remote import request, ssh
 from hldctl.cli.remote.request import Request
 from hldctl.cli.resumption import MARK
 

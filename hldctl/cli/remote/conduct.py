@@ -6,7 +6,7 @@ import os
 import sys
 from typing import NamedTuple
 
-from hldctl.cli.remote.command_line import CommandLine
+from hldctl.cli.command_line import CommandLine
 
 _RESUMABLE = frozenset({"tail", "events", "approvals"})
 _READERS = frozenset({"ls", "show", "tail", "wait", "approvals", "events", "export", "top", "stats", "diff"})

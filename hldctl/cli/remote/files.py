@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hldctl.cli import piped_text
-from hldctl.cli.remote.command_line import CommandLine, Token
+from hldctl.cli.command_line import CommandLine, Token
 from hldctl.cli.remote.request import FILE_WORD
 from hldctl.errors import BadUsage
 

@@ -17,6 +17,7 @@ from hldctl.cli.launch_options import AttachOptions
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
+from hldctl.protocol import link
 from hldctl.sessions.launch import Doubt, LaunchResult
 from hldctl.states import WaitReason
 from hldctl.store.database import open_for_reading
@@ -24,6 +25,8 @@ from hldctl.store.database import open_for_reading
 if TYPE_CHECKING:
     from hldctl.worktrees.create import NewWorktree
 
+# A job should not keep its slot for a server that cannot be reached.
+_DELIVERY_SECONDS = 30.0
 # Greater than any event id.
 _AFTER_ALL_EVENTS = 2**53
 
@@ -63,8 +66,14 @@ class _Signals:
             raise _Stopped
 
 
-def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], options: AttachOptions) -> None:
-    """Start a session. With `--wait` or `--follow`, end the command with the session's exit code."""
+def start_and_finish(
+    state: StateDirectory, start: Callable[[], LaunchResult], options: AttachOptions, *, delivers: bool = False
+) -> None:
+    """Start a session. With `--wait` or `--follow`, end the command with the session's exit code.
+
+    If the command `delivers`, it first waits until the fleet's record has the end, too: what is left of a job, for
+    example, is killed when the command ends.
+    """
     # A failure to write does not change the session's result. With a terminal that is gone, though, the command ends.
     if not options.is_drawn:
         standard_streams.tolerate_write_errors(
@@ -77,11 +86,11 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
             _await_start(state, launched)
         elif launched.doubt is not None:
             _require_first_sign(state, launched)
-        _print_launched(state, launched, options)
+        print_launched(state, launched, options)
         if not options.quiet:
             _warn(state, launched)
             _warn_about_ci_runner()
-            _print_next_command(launched, options)
+            print_next_command(launched, options)
         return
     signals = _Signals()
     signals.catch()
@@ -92,8 +101,41 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
     if not launched.is_new and not launched.is_repeat:
         # Without a result. The id of another session must not pass for one; an object says what it is.
         if options.as_json:
-            _print_launched(state, launched, options)
+            print_launched(state, launched, options)
         return
+    code = _finish(state, session_id, options, signals, lambda: _stop(state, session_id, options))
+    if delivers and state.fleet.has_joined:
+        _deliver(state, session_id)
+    raise typer.Exit(code)
+
+
+def _deliver(state: StateDirectory, session_id: str) -> None:
+    with contextlib.suppress(_Stopped), open_for_reading(state):
+        if not link.await_delivery(state, _DELIVERY_SECONDS):
+            output.print_note(
+                f"warning: the fleet's record does not have the end of {session_id} yet; the next session or command "
+                "on this machine delivers it"
+            )
+
+
+def finish_elsewhere(state: StateDirectory, session_id: str, options: AttachOptions, stop: Callable[[], None]) -> None:
+    """Wait for a session of another machine, in a replica, and end the command with its exit code.
+
+    `stop` is called after Ctrl-C; it interrupts the session, or raises typer.Exit.
+    """
+    if not options.is_drawn:
+        standard_streams.tolerate_write_errors(
+            output.print_write_error, reader_may_leave=options.follow and not options.wait
+        )
+    signals = _Signals()
+    signals.catch()
+    raise typer.Exit(_finish(state, session_id, options, signals, stop))
+
+
+def _finish(
+    state: StateDirectory, session_id: str, options: AttachOptions, signals: _Signals, stop: Callable[[], None]
+) -> ExitCode:
+    """Wait for the end of a session, print its result, and return its exit code."""
     with contextlib.ExitStack() as stack:
         try:
             signals.deliver()
@@ -107,12 +149,12 @@ def start_and_finish(state: StateDirectory, start: Callable[[], LaunchResult], o
             raise
         except _Stopped:
             stack.close()
-            _stop(state, session_id, options)
-        _print_result(state, session_id, options)
+            stop()
+        return _print_result(state, session_id, options)
 
 
 def _ignore(failure: OSError) -> None:
-    """Do nothing: `_print_launched` reports the failure together with the id."""
+    """Do nothing: `print_launched` reports the failure together with the id."""
 
 
 def _stop(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
@@ -218,13 +260,14 @@ def _warn_about_ci_runner() -> None:
         output.print_note("hint: CI runners kill background processes when the job ends; add --wait")
 
 
-def _print_next_command(launched: LaunchResult, options: AttachOptions) -> None:
+def print_next_command(launched: LaunchResult, options: AttachOptions) -> None:
     """Print how to follow the session, if a person sees it together with the id."""
     if sys.stdout.isatty() and sys.stderr.isatty() and not options.as_json:
         output.print_note(f"next: hldctl tail -f {launched.session_id[:8]}")
 
 
-def _print_launched(state: StateDirectory, launched: LaunchResult, options: AttachOptions) -> None:
+def print_launched(state: StateDirectory, launched: LaunchResult, options: AttachOptions) -> None:
+    """Print the id of the session, or with --json the session."""
     session_id = launched.session_id
     if options.as_json:
         from hldctl.sessions import lookup
@@ -281,7 +324,7 @@ def _await_end(state: StateDirectory, session_id: str) -> None:
             progress.draw()
 
 
-def _print_result(state: StateDirectory, session_id: str, options: AttachOptions) -> None:
+def _print_result(state: StateDirectory, session_id: str, options: AttachOptions) -> ExitCode:
     from hldctl.cli.render import ending
     from hldctl.sessions import wait
     from hldctl.store.json_view import session_object
@@ -300,4 +343,4 @@ def _print_result(state: StateDirectory, session_id: str, options: AttachOptions
         output.print_note(message)
     if not options.quiet and (message := ending.denials(session)):
         output.print_note(message)
-    raise typer.Exit(wait.worst_exit_code([session]))
+    return wait.worst_exit_code([session])

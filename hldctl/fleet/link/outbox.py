@@ -24,8 +24,6 @@ from hldctl.store.session import decode_row
 BATCH_ROWS = 1000
 # Characters of events in one batch, as far as one row of the feed allows.
 _MAX_CHARACTERS = 8 << 20
-# Characters of a query that lists can search.
-_SEARCHED_CHARACTERS = 1000
 
 # After these, tool calls without a result count as completed.
 _CLOSING = frozenset({*map(str, ENDED), str(Status.STARTING), str(Status.INTERRUPTING)})
@@ -144,7 +142,7 @@ def read_sessions(session_ids: Collection[str], share: Share) -> list[SessionRow
 
 def _session_row(values: dict[str, Any], share: Share) -> SessionRow:
     filters = {name: values[name] for name in columns.FILTERS}
-    filters["query"] = values["query"][:_SEARCHED_CHARACTERS]
+    filters["query"] = values["query"][: columns.SEARCHED_CHARACTERS]
     texts = None
     if share is Share.ALL:
         texts = json.dumps({name: values[name] for name in columns.TEXTS})

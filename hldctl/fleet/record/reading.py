@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hldctl.errors import NoSuchSession
 from hldctl.fleet.record.connection import Connection
+from hldctl.fleet.record.placed import Place
 from hldctl.fleet.record.tables import RecordedSession
 from hldctl.states import ENDED
 from hldctl.store.session_list import Listing, filter_sessions
@@ -36,6 +37,8 @@ class RecordedRow(NamedTuple):
     declared_lost_at: int | None
     row: dict[str, Any]
     """Its columns by name, without texts that are not shared."""
+    place: Place | None = None
+    """Where an engine has it; None if it was launched on its machine."""
 
 
 class RecordedRequest(NamedTuple):
@@ -54,7 +57,7 @@ class RecordedRequest(NamedTuple):
         return hashlib.sha256(str(self.row["tool_input"]).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_COLUMNS = 'id, machine_id, owner, revision, declared_lost_at, "row", texts'
+_COLUMNS = 'id, machine_id, owner, revision, declared_lost_at, "row", texts, place, status, end_reason, completed_at'
 
 
 def find_ids(connection: Connection, listing: Listing, where: Where, machine_ids: Sequence[str]) -> list[str]:
@@ -88,9 +91,15 @@ def read_sessions(connection: Connection, ids: Sequence[str], *, with_texts: boo
 
 def _recorded_row(row: tuple[Any, ...]) -> RecordedRow:
     columns = json.loads(row[5]) | json.loads(row[6] or "{}")
+    place = Place.from_json(row[7])
+    if row[1] is None:
+        # No machine has written its row.
+        columns |= dict(zip(("status", "end_reason", "completed_at"), row[8:], strict=True))
     if (lost_at := row[4]) is not None:
         columns |= {"status": "failed", "end_reason": "lost", "completed_at": lost_at, "pending_approvals": 0}
-    return RecordedRow._make((*row[:5], columns))
+        if row[1] is None and place is not None:
+            columns["error_message"] = place.loss
+    return RecordedRow._make((*row[:5], columns, place))
 
 
 def revisions(connection: Connection, ids: Collection[str]) -> dict[str, int]:

@@ -11,16 +11,20 @@ from typing import Any
 import apsw
 import psycopg
 
+from hldctl.engines.engine import JobStatus
 from hldctl.errors import UnfitEnvironment
-from hldctl.fleet.record import machines, reading
+from hldctl.fleet.record import machines, placed, reading
 from hldctl.fleet.record.connection import Connection, connect, one_sentence
 from hldctl.fleet.record.machines import Machine
+from hldctl.fleet.record.placed import Place
+from hldctl.fleet.record.reading import RecordedRow
 from hldctl.fleet.replica import directory, rows
 from hldctl.paths import StateDirectory
 from hldctl.private_files import ensure_exists, touch
 
 _POLL_SECONDS = 0.2
 _MACHINES_SECONDS = 2.0
+_JOBS_SECONDS = 5.0
 _MAX_BACKOFF_SECONDS = 10.0
 # A thread that waits for the server is left to itself.
 _STOP_SECONDS = 1.0
@@ -50,6 +54,10 @@ class Mirror:
         self.machine_of: dict[str, Machine] = {}
         """The machine of each session."""
         self.owner_of: dict[str, str] = {}
+        self.place_of: dict[str, Place] = {}
+        """Where an engine has a session."""
+        self.job_of: dict[str, JobStatus] = {}
+        """What an engine of this machine says of the job of a session that has not ended."""
         self._url = url
         self._report = report
         self._find = find
@@ -59,10 +67,13 @@ class Mirror:
         self._machine_ids: dict[str, str] = {}
         self._is_over = threading.Event()
         self._looked_at = 0.0
+        self._looked_at_jobs = 0.0
         self._thread: threading.Thread | None = None
 
     def load(self, record: Connection, *, with_texts: bool = True, with_events: bool = True) -> None:
         """Copy the sessions; without `with_events`, only the last events of those that have not ended."""
+        # First, since a session may be lost.
+        self._look_at_jobs(record, self.ids)
         with _open(self.state) as database:
             # The oldest first, so that the newest has the highest number.
             for start in range(0, len(self.ids), _BATCH_SESSIONS):
@@ -77,8 +88,7 @@ class Mirror:
             # Only what comes after the session itself.
             self._reached |= reading.last_change_ids(record, ids)
         found = reading.read_sessions(record, ids, with_texts=with_texts)
-        self._machine_ids |= {row.id: row.machine_id for row in found if row.machine_id is not None}
-        self.owner_of |= {row.id: row.owner for row in found}
+        self._note(found)
         live = [row.id for row in found if row.row.get("completed_at") is None]
         with database:
             rows.write_sessions(database, found)
@@ -96,6 +106,24 @@ class Mirror:
                 files = self.state.session(row.id)
                 files.directory.mkdir(mode=0o700)
                 ensure_exists(files.change_signal)
+
+    def _note(self, found: Sequence[RecordedRow]) -> None:
+        """Note whose these sessions are, and where."""
+        machine_ids = {row.id: row.machine_id for row in found if row.machine_id is not None}
+        if not machine_ids.items() <= self._machine_ids.items():
+            # Also for a session that an engine has given a machine since.
+            self._machine_ids |= machine_ids
+            self._looked_at = 0.0
+        self.owner_of |= {row.id: row.owner for row in found}
+        self.place_of |= {row.id: row.place for row in found if row.place is not None}
+
+    def _look_at_jobs(self, record: Connection, ids: Sequence[str]) -> None:
+        self._looked_at_jobs = time.monotonic()
+        if places := placed.unfinished(record, ids):
+            # Imported here: few sessions are placed by an engine.
+            from hldctl.fleet.placing import jobs
+
+            self.job_of = jobs.look(record, places)
 
     def names_by_host(self) -> dict[str, str]:
         """Return the name of each machine by the host that the sessions in the replica have."""
@@ -133,6 +161,8 @@ class Mirror:
             with _open(self.state) as database:
                 self._add(database, record, new[::-1], with_texts=False, with_events=False)
             self._looked_at = 0.0
+        if time.monotonic() - self._looked_at_jobs > _JOBS_SECONDS:
+            self._look_at_jobs(record, list(self._revisions))
         if time.monotonic() - self._looked_at > _MACHINES_SECONDS:
             self._look_at_machines(record)
         current = reading.revisions(record, self._revisions)
@@ -145,6 +175,7 @@ class Mirror:
 
     def _update(self, record: Connection, session_id: str) -> None:
         found = reading.read_sessions(record, [session_id])
+        self._note(found)
         with _open(self.state) as database, database:
             open_calls = database.execute(
                 "SELECT sequence FROM conversation_events WHERE session_id = ? AND event_type = 'tool_call'"

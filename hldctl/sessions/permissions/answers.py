@@ -205,7 +205,7 @@ def _resolve(state: StateDirectory, approval: Approval, decision: Decision, orig
             approval.id,
             decision.status,
             now=current_time_ms(),
-            answered_by=caller.current_user_name(state),
+            answered_by=caller.answerer_name(state),
             answered_from=json.dumps(origin),
             answer=json.dumps(decision.hook_output(approval)),
             comment=decision.comment,

@@ -76,10 +76,13 @@ def answer_origin(state: StateDirectory, command: str) -> dict[str, Any]:
     }
 
 
-def current_user_name(state: StateDirectory) -> str:
-    """Return who answers: the user that this process runs as, whatever LOGNAME says, or who asks for it elsewhere."""
-    if (asker := _asker(state)) is not None:
-        return asker
+def answerer_name(state: StateDirectory) -> str:
+    """Return who answers: the user that this process runs as, or who asks for it on another machine."""
+    return _asker(state) or current_user_name()
+
+
+def current_user_name() -> str:
+    """Return the name of the user that this process runs as, whatever LOGNAME says."""
     return user_name(os.getuid()) or str(os.getuid())
 
 

@@ -1,0 +1,1 @@
+"""Engines: programs that decide on which machine, and when, a session runs."""
