@@ -253,6 +253,7 @@ def test_record_has_who_answered_and_from_where(sandbox: Sandbox) -> None:
         "session_id": None,
         "command_of": None,
         "ssh_client": "192.0.2.7",
+        "asked_by": None,
     }
     assert feed_events(sandbox, "approval_resolved")[-1]["data"]["answered_from"] == origin
     exported = json.loads(sandbox.ok("export", session_id, "--format", "json"))

@@ -37,7 +37,15 @@ def command(
         float | None,
         typer.Option(parser=seconds_parser, metavar="DURATION", help="How long to wait; the message is sent anyway."),
     ] = None,
-    message_id: Annotated[str | None, typer.Option("--as", hidden=True)] = None,
+    message_id: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            hidden=True,
+            metavar="ID",
+            help="The id of the message. If there is such a message, it is not sent again.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the message as JSON, with --wait also its answer.")
     ] = False,
