@@ -63,13 +63,16 @@ def test_session_on_a_node_that_is_cut_off_is_not_guessed_failed(cluster: Placin
     eventually(lambda: here.show(session_id)["status"] == "running", "the session to run")
     node = here.show(session_id)["place"]["node"]
     assert node in NODES
+    # Its slurmd does not answer, so Slurm cannot end the job there.
     cluster.slurm.daemons[node].send_signal(signal.SIGSTOP)
+    cluster.slurm.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
     try:
-        eventually(lambda: here.show(session_id)["place"]["state"] == "NODE_FAIL", "Slurm to notice")
+        assert here.show(session_id)["place"]["state"] == "NODE_FAIL"
         assert here.show(session_id)["status"] == "running"
         assert "(node_fail" in here.ok("show", session_id)
         here.release()
         assert here.run("wait", session_id, "--results").stdout == "Done.\n"
     finally:
         cluster.slurm.daemons[node].send_signal(signal.SIGCONT)
+        cluster.slurm.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
         eventually(cluster.slurm.is_ready, "the node to be idle again")
