@@ -22,8 +22,8 @@ from tests.helpers.sandbox import Sandbox, eventually, is_dead, kill_and_wait
 
 NODES = ("n1", "n2")
 CLUSTER = "trial"
-# More than jobs at once in any test.
-_CPUS = 24
+# Sessions at once on a node.
+_CPUS = 8
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _STOP_SECONDS = 20
 
@@ -168,8 +168,9 @@ class Slurm:
             "SelectTypeParameters": "CR_CPU",
             "SchedulerParameters": "batch_sched_delay=0,sched_interval=1,sched_min_interval=0",
             "ReturnToService": "2",
-            "SlurmdTimeout": "4",
-            "MessageTimeout": "2",
+            # A busy machine is not a lost node.
+            "SlurmdTimeout": "600",
+            "MessageTimeout": "60",
             "KillWait": "2",
         }
         lines = [f"{name}={value}" for name, value in settings.items()]

@@ -60,19 +60,17 @@ def insert(
     `values` are its columns without texts; `texts` are None if they are not shared.
     """
     filters = {name: values.get(name, (texts or {}).get(name)) for name in columns.FILTERS}
-    filters |= {
-        "archived": False,
-        "pending_approvals": 0,
-        "query": (filters["query"] or "")[: columns.SEARCHED_CHARACTERS],
-    }
+    query, summary = (filters[name] or "" for name in ("query", "summary"))
+    filters |= {"query": query[: columns.SEARCHED_CHARACTERS], "summary": summary}
+    filters |= {"archived": False, "pending_approvals": 0}
     row = json.dumps({name: value for name, value in values.items() if value is not None})
     names = ("id", *filters, "place", '"row"', "texts")
-    query = (
+    statement = (
         f"INSERT INTO hldctl.sessions ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})"
         " ON CONFLICT (id) DO NOTHING"
     )
     written = None if texts is None else json.dumps(dict(texts))
-    return connection.execute(query, (session_id, *filters.values(), place.to_json(), row, written)).rowcount == 1
+    return connection.execute(statement, (session_id, *filters.values(), place.to_json(), row, written)).rowcount == 1
 
 
 def set_place(connection: Connection, session_id: str, place: Place) -> None:

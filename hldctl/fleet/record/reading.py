@@ -176,7 +176,10 @@ def find_id(connection: Connection, ref: str) -> str | None:
 
     Raise NoSuchSession if the prefix is ambiguous.
     """
-    query = "SELECT id FROM hldctl.sessions WHERE name = %s ORDER BY completed_at IS NOT NULL, created_at DESC LIMIT 1"
+    query = (
+        "SELECT id FROM hldctl.sessions WHERE name = %s"
+        " ORDER BY completed_at IS NOT NULL, status = 'queued', created_at DESC LIMIT 1"
+    )
     if (row := connection.execute(query, (ref,)).fetchone()) is not None:
         return str(row[0])
     if (bounds := _bounds(ref.lower())) is None:

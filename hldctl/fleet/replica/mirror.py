@@ -127,7 +127,8 @@ class Mirror:
 
     def names_by_host(self) -> dict[str, str]:
         """Return the name of each machine by the host that the sessions in the replica have."""
-        return {rows.host(machine.id): machine.label for machine in self.machine_of.values()}
+        names = {rows.host(machine.id): machine.label for machine in self.machine_of.values()}
+        return {rows.host(None): "no machine yet", **names}
 
     def follow(self) -> None:
         """Start to copy what changes, until `stop`."""

@@ -35,6 +35,19 @@ def test_session_whose_job_slurm_does_not_know_is_lost(cluster: Placing, record:
     assert cluster.here.show(held)["status"] == "queued"
 
 
+def test_word_of_a_session_counts_after_it_was_declared_lost(cluster: Placing, record: Record) -> None:
+    cluster.serve_script("say Done.")
+    session_id = cluster.here.launch("Go", "--on", "slurm", "-q", "--engine-option=--hold")
+    (job,) = cluster.jobs()
+    record.rows(
+        'UPDATE hldctl.sessions SET place = (place::jsonb || \'{"job": "999999"}\')::json WHERE id = %s', session_id
+    )
+    assert cluster.here.show(session_id)["end_reason"] == "lost"
+    cluster.slurm.run("scontrol", "release", job)
+    eventually(lambda: cluster.here.show(session_id)["status"] == "completed", "its own word")
+    assert cluster.here.run("wait", session_id, "--results").stdout == "Done.\n"
+
+
 def test_session_without_a_number_is_found_by_its_comment(cluster: Placing, record: Record) -> None:
     """The command that submitted the job was killed before it could record the number."""
     session_id = cluster.here.launch("Go", "--on", "slurm", "-q", "--engine-option=--hold")
@@ -63,13 +76,16 @@ def test_session_on_a_node_that_is_cut_off_is_not_guessed_failed(cluster: Placin
     eventually(lambda: here.show(session_id)["status"] == "running", "the session to run")
     node = here.show(session_id)["place"]["node"]
     assert node in NODES
+    # Its slurmd does not answer, so Slurm cannot end the job there.
     cluster.slurm.daemons[node].send_signal(signal.SIGSTOP)
+    cluster.slurm.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
     try:
-        eventually(lambda: here.show(session_id)["place"]["state"] == "NODE_FAIL", "Slurm to notice")
+        assert here.show(session_id)["place"]["state"] == "NODE_FAIL"
         assert here.show(session_id)["status"] == "running"
         assert "(node_fail" in here.ok("show", session_id)
         here.release()
         assert here.run("wait", session_id, "--results").stdout == "Done.\n"
     finally:
         cluster.slurm.daemons[node].send_signal(signal.SIGCONT)
+        cluster.slurm.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
         eventually(cluster.slurm.is_ready, "the node to be idle again")

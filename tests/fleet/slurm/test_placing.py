@@ -102,11 +102,13 @@ def test_long_query_travels(cluster: Placing) -> None:
     assert cluster.node_of(session_id).show(session_id)["query"] == query
 
 
-def test_one_session_with_a_name_runs_in_the_cluster(cluster: Placing) -> None:
+def test_one_session_with_a_name_runs_in_the_cluster(cluster: Placing, record: Record) -> None:
     cluster.serve_script(GATED)
     here = cluster.here
     first, second = (here.launch("Go", "--on", "slurm", "-q", "--name", "nightly", *TOOLS) for _ in range(2))
     eventually(lambda: here.show(first)["status"] == "running", "the first to run")
+    # A name means the session that runs.
+    record.rows("UPDATE hldctl.sessions SET created_at = created_at + 3600000 WHERE id = %s", second)
     eventually(lambda: here.show(second)["place"]["reason"] == "Dependency", "the second to wait for it")
     assert here.show("nightly")["id"] == first
     assert "(pending: Dependency)" in here.ok("ls", "--fleet")
@@ -166,6 +168,23 @@ def test_nul_in_a_query_is_refused(cluster: Placing, record: Record) -> None:
     done = cluster.here.run("launch", "--on", "slurm", "-", input="a\0b")
     assert (done.returncode, "NUL" in done.stderr) == (2, True)
     assert record.rows("SELECT id FROM hldctl.sessions") == []
+
+
+def test_session_without_right_cannot_place_another(cluster: Placing, record: Record) -> None:
+    environment = {"HLDCTL_SESSION_ID": str(uuid.uuid4())}
+    done = cluster.here.run("launch", "--on", "slurm", "Go", environment=environment)
+    assert (done.returncode, "from within session" in done.stderr) == (4, True), done.stderr
+    assert record.rows("SELECT id FROM hldctl.sessions") == []
+
+
+def test_machine_that_shares_no_texts_places_without_them(cluster: Placing, record: Record) -> None:
+    cluster.here.ok("config", "set", "fleet.share", "outline")
+    session_id = cluster.here.launch("Secret words", "--on", "slurm", "-q", "--engine-option=--hold")
+    ((row,),) = record.rows("SELECT row_to_json(s)::text FROM hldctl.sessions s WHERE id = %s", session_id)
+    assert "Secret" not in row
+    cluster.here.ok("interrupt", session_id)
+    keys = json.loads(cluster.here.ok("stats", "--fleet", "--by", "machine", "--json"))
+    assert [each["key"] for each in keys] == ["no machine yet"]
 
 
 def test_placing_needs_a_fleet(sandbox: Sandbox) -> None:
