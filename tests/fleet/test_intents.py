@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,3 +210,15 @@ def test_top_answers_and_interrupts_sessions_of_other_machines(sandbox: Sandbox,
         terminal.enter("y")
         assert sandbox.wait_for_end(waiting_id)["status"] == "interrupted"
         terminal.enter("q")
+
+
+@pytest.mark.parametrize("words", [("interrupt", "{id}"), ("set", "{id}", "--title", "New"), ("ls",), ("show", "{id}")])
+def test_commands_for_sessions_here_do_not_load_the_driver(asker: Sandbox, words: tuple[str, ...]) -> None:
+    asker.serve_script(GATED)
+    session_id = asker.launch("Go", *TOOLS)
+    arguments = [word.format(id=session_id) for word in words]
+    command = [sys.executable, "-X", "importtime", "-m", "hldctl", *arguments]
+    done = subprocess.run(command, env=asker.environment, capture_output=True, text=True, check=True)
+    loaded = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")]
+    assert "hldctl.store.database" in loaded
+    assert [name for name in loaded if name.startswith(("psycopg.", "hldctl.fleet."))] == []
