@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ class GroupBy(StrEnum):
     NAME = "name"
     GROUP = "group"
     MACHINE = "machine"
+    OWNER = "owner"
 
 
 _KEYS = {
@@ -34,6 +35,8 @@ _KEYS = {
     GroupBy.NAME: SessionTable.name,
     GroupBy.GROUP: SessionTable.group_name,
     GroupBy.MACHINE: SessionTable.host,
+    # The owner of a machine, whom the caller knows.
+    GroupBy.OWNER: SessionTable.host,
 }
 
 # Decimals of a sum of dollars; any later digits are floating-point errors.
@@ -84,6 +87,15 @@ def sums(by: GroupBy, *, created_since: int | None = None, archived: bool = Fals
         query = query.where(SessionTable.created_at >= created_since)
     order = [SQL("1")] if by is GroupBy.DAY else [cost.desc(), count.desc(), SQL("1 NULLS LAST")]
     return [Sums(*row) for row in query.order_by(*order).tuples()]
+
+
+def merge(groups: Sequence[Sums], key_of: Callable[[str | None], str | None]) -> list[Sums]:
+    """Return the groups with other keys, those with the same one added up; highest cost first."""
+    parts: dict[str | None, list[Sums]] = {}
+    for group in groups:
+        parts.setdefault(key_of(group.key), []).append(group)
+    merged = [total(of_key)._replace(key=key) for key, of_key in parts.items()]
+    return sorted(merged, key=lambda group: (-(group.cost_usd or 0.0), -group.sessions))
 
 
 def total(parts: Sequence[Sums]) -> Sums:

@@ -94,3 +94,17 @@ def test_operator_sees_all_and_is_accepted_like_others(anns: Sandbox, other: San
     assert "accepts nothing from op" in other.run("interrupt", session_id).stderr
     anns.ok("config", "set", "fleet.accept_from", '["hldctl_operator"]')
     assert other.ok("interrupt", session_id) == f"{session_id} interrupted\n"
+
+
+def test_costs_are_summed_by_owner(anns: Sandbox, other: Sandbox, shared: Record) -> None:
+    join(other, shared, "tom")
+    for machine, count in ((anns, 2), (other, 1)):
+        machine.serve_script("say Done.")
+        for _ in range(count):
+            machine.ok("launch", "Go", "--wait")
+    query = "SELECT count(*) FROM hldctl.sessions WHERE completed_at IS NOT NULL"
+    eventually(lambda: shared.rows(query) == [(3,)], "the ends in the record")
+    sums = json.loads(other.ok("stats", "--fleet", "--by", "owner", "--json"))
+    assert {group["key"]: group["sessions"] for group in sums} == {"ann": 2, "tom": 1}
+    (own,) = json.loads(other.ok("stats", "--by", "owner", "--json"))
+    assert own["sessions"] == 1

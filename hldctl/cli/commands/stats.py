@@ -17,6 +17,7 @@ from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
 from hldctl.sessions import supervisors
 from hldctl.sessions.inspect.budgets import BudgetState, budget_object, load_budgets
+from hldctl.sessions.permissions.caller import current_user_name
 from hldctl.store import statistics
 from hldctl.store.database import open_for_reading
 from hldctl.store.session_list import Listing
@@ -91,9 +92,8 @@ def _print(view: View, by: GroupBy, form: _Form) -> None:
             _print_budgets(states, as_json=as_json, as_csv=as_csv)
             return
         sums_by_group = statistics.sums(by, created_since=created_since, archived=archived)
-        if by is GroupBy.MACHINE and view.mirror is not None:
-            names = view.mirror.names_by_host()
-            sums_by_group = [sums._replace(key=names.get(sums.key or "", sums.key)) for sums in sums_by_group]
+        if by in (GroupBy.MACHINE, GroupBy.OWNER):
+            sums_by_group = statistics.merge(sums_by_group, lambda host: _machine_or_owner(view, by, host))
     if as_json:
         output.print_json([_object(sums) for sums in sums_by_group])
         return
@@ -113,6 +113,14 @@ def _print(view: View, by: GroupBy, form: _Form) -> None:
     if states:
         output.print_data("")
         _print_budgets(states)
+
+
+def _machine_or_owner(view: View, by: GroupBy, host: str | None) -> str | None:
+    """Return the machine's name, or its owner, by the host of its sessions."""
+    if view.mirror is None:
+        return host if by is GroupBy.MACHINE else current_user_name()
+    names = view.mirror.names_by_host() if by is GroupBy.MACHINE else view.mirror.owners_by_host()
+    return names.get(host or "", host)
 
 
 def _print_budgets(states: list[BudgetState], *, as_json: bool = False, as_csv: bool = False) -> None:

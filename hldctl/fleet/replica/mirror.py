@@ -130,6 +130,11 @@ class Mirror:
         names = {rows.host(machine.id): machine.label for machine in self.machine_of.values()}
         return {rows.host(None): "no machine yet", **names}
 
+    def owners_by_host(self) -> dict[str, str]:
+        """Return the owner of each machine by the host that the sessions in the replica have."""
+        owners = {rows.host(machine.id): machine.owner for machine in self.machine_of.values()}
+        return {rows.host(None): "no machine yet", **owners}
+
     def follow(self) -> None:
         """Start to copy what changes, until `stop`."""
         self._thread = threading.Thread(target=self._run, daemon=True)

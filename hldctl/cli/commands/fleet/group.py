@@ -9,6 +9,8 @@ import typer
 
 from hldctl.cli import output
 from hldctl.cli.render.format import age
+from hldctl.config import schema
+from hldctl.errors import UnfitEnvironment
 from hldctl.paths import StateDirectory
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ def command(
     """
     if ctx.invoked_subcommand is not None:
         return
+    if schema.load().fleet is None:
+        # Said without the driver, which may not be installed.
+        raise UnfitEnvironment("This machine is in no fleet; `hldctl fleet join URL` lets it join one.")
     from hldctl.fleet import membership
 
     machines = membership.list_machines()
