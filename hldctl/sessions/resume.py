@@ -107,7 +107,9 @@ def resume(
         interrupt.interrupt_sessions(state, [parent.id])
     if any(getattr(new_settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
         new_settings = replace(new_settings, fresh_system_prompt=True)
-    request = new_request(query, claude_path, umask, new_settings, title=options.title or parent.title)
+    # What was private stays so in one that is not.
+    inherited_title = parent.title if run_policy.private or not parent.private else None
+    request = new_request(query, claude_path, umask, new_settings, title=options.title or inherited_title)
     continuation = replace(
         request,
         parent_session_id=parent.id,
