@@ -87,6 +87,15 @@ class Batch(NamedTuple):
         """True if there is more than new events."""
         return bool(self.changes)
 
+    def without(self, session_ids: Collection[str]) -> Batch:
+        """Return the batch without these sessions."""
+        return self._replace(
+            sessions=[session for session in self.sessions if session.id not in session_ids],
+            events=[event for event in self.events if event.session_id not in session_ids],
+            approvals=[approval for approval in self.approvals if approval.session_id not in session_ids],
+            changes=[change for change in self.changes if change.session_id not in session_ids],
+        )
+
 
 def read_batch(after: int, share: Share) -> Batch | None:
     """Return what comes after this row of the feed; None if nothing does."""
