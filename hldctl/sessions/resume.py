@@ -118,7 +118,10 @@ def resume(
         interrupt.interrupt_sessions(state, [parent.id])
     if any(getattr(new_settings, prompt) != getattr(parent, prompt) for prompt in _PROMPTS):
         new_settings = replace(new_settings, fresh_system_prompt=True)
-    request = new_request(query, claude_path, umask, new_settings, options.title or parent.title, session_id)
+    # What was private stays so in one that is not.
+    inherited_title = parent.title if run_policy.private or not parent.private else None
+    title = options.title or inherited_title
+    request = new_request(query, claude_path, umask, new_settings, title, session_id)
     continuation = replace(
         request,
         parent_session_id=parent.id,

@@ -164,6 +164,15 @@ class RunPolicy:
             is_inherited=False,
         ),
     )
+    private: bool = setting(
+        False,
+        Option(
+            "private",
+            FLAG,
+            "Keep the session out of the record of the fleet: nothing of it leaves this machine.",
+        ),
+        trusted=True,
+    )
     on_end: str | None = setting(
         None,
         Option(

@@ -384,6 +384,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         _MARKS,
         "INSERT INTO marks VALUES ('life', lower(hex(randomblob(16))))",
     ),
+    ("ALTER TABLE sessions ADD COLUMN private INTEGER NOT NULL DEFAULT 0",),
 )
 
 

@@ -460,10 +460,13 @@ def delete(session_id: str, now: int | None = None, *, leaves_tombstone: bool = 
                 execute(query, (session_id, _DELETE_BATCH_ROWS))
                 deleted = int(execute("SELECT changes()").fetchone()[0])
     with transaction():
-        row = execute("SELECT run_id, status, name FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        row = execute("SELECT run_id, status, name, private FROM sessions WHERE id = ?", (session_id,)).fetchone()
         if row is not None and now is not None:
-            event = (FeedType.SESSION_DELETED, session_id, row[0], now, {"status": row[1], "name": row[2]})
-            if leaves_tombstone:
+            is_private = bool(row[3])
+            # So that the link to the fleet's record does not send this event either.
+            data = {"status": row[1], "name": row[2]} | ({"private": True} if is_private else {})
+            event = (FeedType.SESSION_DELETED, session_id, row[0], now, data)
+            if leaves_tombstone and not is_private:
                 execute("INSERT OR REPLACE INTO tombstones VALUES (?, ?)", (session_id, now))
             feed.publish_deletion(event)
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))

@@ -39,7 +39,7 @@ def _difference(here: Any, there: Any) -> str:
 def local_rows(machine: Sandbox) -> dict[str, Rows]:
     machine_id = machine.state.fleet.machine_id.read_text().strip()
     names = (*columns.ROW, *columns.TEXTS)
-    sessions = machine.sql(f"SELECT {', '.join(names)} FROM sessions")
+    sessions = machine.sql(f"SELECT {', '.join(names)} FROM sessions WHERE NOT private")
     decoded = [{name: decode_value(name, value) for name, value in zip(names, row, strict=True)} for row in sessions]
     events = machine.sql(f"SELECT {', '.join(columns.EVENT)} FROM conversation_events")
     approvals = machine.sql(f"SELECT {', '.join(columns.APPROVAL)} FROM approvals")

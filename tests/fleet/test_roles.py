@@ -11,6 +11,7 @@ import pytest
 
 from hldctl.fleet import membership
 from hldctl.fleet.record.members import OPERATOR
+from hldctl.fleet.record.migrations import MIGRATIONS
 from tests.fleet.comparison import differences
 from tests.fleet.conftest import ROLES
 from tests.helpers.postgres import Record, running_server
@@ -317,6 +318,7 @@ def test_machine_of_another_role_joins_as_that_role_or_as_a_new_one(sandbox: San
     sandbox.serve_script("say Done.")
     sandbox.ok("fleet", "join", f"{shared.url} user=ann")
     sandbox.ok("launch", "Go", "--wait")
+    first = sandbox.show("last")["id"]
     eventually(lambda: not differences(shared, sandbox), "the record to be equal")
     for role in ("bob", "hldctl"):
         done = sandbox.run("fleet", "join", f"{shared.url} user={role}")
@@ -329,3 +331,33 @@ def test_machine_of_another_role_joins_as_that_role_or_as_a_new_one(sandbox: San
     assert "as one of another role than bob" in sandbox.run("fleet").stderr
     sandbox.ok("fleet", "join", f"{shared.url} user=bob", "--new-identity")
     eventually(lambda: run(shared, "bob", "SELECT count(*) FROM hldctl.machines") == [(1,)], "the new machine")
+    # What was recorded before belongs to the other role.
+    third = sandbox.launch("Go", "--wait", "-q") and sandbox.show("last")["id"]
+    second = json.loads(sandbox.ok("ls", "--json"))[1]["id"]
+    query = "SELECT id::text FROM hldctl.sessions WHERE status = 'completed'"
+    eventually(lambda: {row[0] for row in run(shared, "bob", query)} == {second, third}, "the new sessions")
+    assert [row[0] for row in run(shared, "ann", query)] == [first]
+    assert not sandbox.state.fleet.problem.exists()
+
+
+def test_record_that_was_made_without_roles_gets_them(roles: Server) -> None:
+    name = roles.make_database("template0")
+    url = roles.url(name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA hldctl")
+        connection.execute("CREATE TABLE hldctl.migrations (number integer PRIMARY KEY)")
+        for number in (1, 2):
+            for statement in MIGRATIONS[number - 1]:
+                connection.execute(statement)
+            connection.execute("INSERT INTO hldctl.migrations VALUES (%s)", (number,))
+        connection.execute("SELECT hldctl.make_month('2026-10-01')")
+        connection.execute("INSERT INTO hldctl.machines (id, name) VALUES (%s, 'build')", (str(uuid4()),))
+    assert membership.init(url).migrations == len(MIGRATIONS) - 2
+    record = Record(roles, url, name)
+    ann = write_rows(record, "ann")
+    assert run(record, "ann", "SELECT id::text FROM hldctl.machines") == [(ann.machine,)]
+    assert run(record, "hldctl", "SELECT count(*) FROM hldctl.machines") == [(2,)]
+    record.rows("GRANT SELECT ON hldctl.events_2026_10 TO ann")
+    record.rows("INSERT INTO hldctl.events VALUES ('2026-10-01', %s, 1, '{}')", str(uuid4()))
+    assert run(record, "ann", "SELECT * FROM hldctl.events_2026_10") == []
+    roles.execute(f"DROP DATABASE {name} WITH (FORCE)")

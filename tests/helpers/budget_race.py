@@ -49,6 +49,7 @@ def new_session(**columns: Any) -> NewSession:
         "wait_for_reset",
         "fail_on_denial",
         "keep_open",
+        "private",
     )
     flags += ("was_queued", "from_session", "approvals")
     zeros = dict.fromkeys(("retries", "pending_approvals", "pending_messages"), 0) | {"check_tries": 3}

@@ -89,6 +89,7 @@ def _unattended(session: Session) -> list[str]:
         *(["fails on denial"] if session.fail_on_denial else []),
         *([f"check: {truncate(session.check_command, _MAX_LENGTH)}"] if session.check_command else []),
         *([f"on end: {truncate(session.on_end, _MAX_LENGTH)}"] if session.on_end else []),
+        *(["private: not in the fleet's record"] if session.private else []),
         *(["rehearsed"] if session.rehearsed else []),
         *(["archived"] if session.archived else []),
     ]

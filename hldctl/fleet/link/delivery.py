@@ -12,7 +12,7 @@ import psycopg
 from hldctl.errors import HldctlError
 from hldctl.fleet import columns
 from hldctl.fleet.link.outbox import Batch, SessionRow
-from hldctl.fleet.record.connection import Connection
+from hldctl.fleet.record.connection import Connection, NotAllowed
 
 # Fewer are inserted without COPY, which needs two more round trips.
 _MIN_COPIED = 50
@@ -71,7 +71,19 @@ class Delivery:
         self._has_incoming = False
 
     def send(self, batch: Batch) -> None:
-        """Write a batch and advance the cursor in one transaction; raise Superseded if another link writes."""
+        """Write a batch and advance the cursor in one transaction; raise Superseded if another link writes.
+
+        Sessions that were recorded as those of another role stay as they are.
+        """
+        try:
+            self._send(batch)
+        except NotAllowed:
+            if not (others := self._ids_of_others(batch.sessions)):
+                raise
+            self._send(batch.without(others))
+        self.reached = batch.last_id
+
+    def _send(self, batch: Batch) -> None:
         month_of = {session.id: _month(session.created_at) for session in batch.sessions}
         self._prepare(month_of.values(), is_copied := len(batch.events) >= _MIN_COPIED)
         events = [(month_of[event.session_id], *event) for event in batch.events]
@@ -88,13 +100,25 @@ class Delivery:
             if error.sqlstate == _SUPERSEDED:
                 raise Superseded(f"Another link writes for the machine {self._machine_id}.") from None
             raise
-        self.reached = batch.last_id
 
-    def send_sessions(self, sessions: Iterable[SessionRow]) -> None:
-        """Write sessions whose columns have changed without a row in the feed."""
+    def send_sessions(self, sessions: list[SessionRow]) -> None:
+        """Write sessions whose columns have changed without a row in the feed, as `send` does."""
+        try:
+            self._send_sessions(sessions)
+        except NotAllowed:
+            if not (others := self._ids_of_others(sessions)):
+                raise
+            self._send_sessions([session for session in sessions if session.id not in others])
+
+    def _send_sessions(self, sessions: list[SessionRow]) -> None:
         with self._connection.pipeline(), self._connection.transaction():
             self._advance(self.reached)
             self._many(_UPSERT_SESSION, [self._session(session, self.reached) for session in sessions])
+
+    def _ids_of_others(self, sessions: list[SessionRow]) -> set[str]:
+        """Return the ids of those of these sessions that the record has as those of another role."""
+        query = "SELECT hldctl.of_others(%s::uuid[])"
+        return {row[0] for row in self._connection.execute(query, ([session.id for session in sessions],)).fetchall()}
 
     def _prepare(self, months: Iterable[str], is_copied: bool) -> None:
         for month in {*months} - self._months:

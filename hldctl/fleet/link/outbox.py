@@ -3,6 +3,8 @@
 SQLite has one writer, so the ids of the feed are in the order of the commits: the feed is a list of what to send. What
 its rows name is read as it is now. Each transaction that changes an event or a request also writes such a row; the
 columns of a session that change without one are read again at intervals.
+
+Of private sessions nothing is read, and others do not name them.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any, NamedTuple
 
 from hldctl.config.fleet import Share
 from hldctl.fleet import columns
-from hldctl.states import ENDED, FeedType, Status
+from hldctl.states import ENDED, EndReason, FeedType, Status
 from hldctl.store import feed
 from hldctl.store.approvals import Approval
 from hldctl.store.connection import execute, transaction
@@ -30,6 +32,11 @@ _CLOSING = frozenset({*map(str, ENDED), str(Status.STARTING), str(Status.INTERRU
 _APPROVAL_TYPES = frozenset({FeedType.NEW_APPROVAL, FeedType.APPROVAL_RESOLVED})
 _EVENT_COLUMNS = ", ".join(columns.EVENT)
 _SESSION_COLUMNS = (*columns.ROW, *columns.TEXTS)
+# Of these sessions, private ones; those that were deleted are known for a month.
+_PRIVATE = """
+SELECT id FROM sessions WHERE private AND id IN (SELECT value FROM json_each(?1))
+UNION SELECT session_id FROM deletions WHERE data ->> 'private' AND session_id IN (SELECT value FROM json_each(?1))
+"""
 
 
 class EventRow(NamedTuple):
@@ -78,6 +85,15 @@ class Batch(NamedTuple):
         """True if there is more than new events."""
         return bool(self.changes)
 
+    def without(self, session_ids: Collection[str]) -> Batch:
+        """Return the batch without these sessions."""
+        return self._replace(
+            sessions=[session for session in self.sessions if session.id not in session_ids],
+            events=[event for event in self.events if event.session_id not in session_ids],
+            approvals=[approval for approval in self.approvals if approval.session_id not in session_ids],
+            changes=[change for change in self.changes if change.session_id not in session_ids],
+        )
+
 
 def read_batch(after: int, share: Share) -> Batch | None:
     """Return what comes after this row of the feed; None if nothing does."""
@@ -87,10 +103,12 @@ def read_batch(after: int, share: Share) -> Batch | None:
     is_full = len(page) == BATCH_ROWS
     while len(page) > 1 and _characters(page) > _MAX_CHARACTERS:
         page, is_full = page[: len(page) // 2], True
-    changes = [change for change in page if change.type != FeedType.CONVERSATION_UPDATED]
+    private = _private_ids({change.session_id for change in page})
+    shown = [change for change in page if change.session_id not in private]
+    changes = [change for change in shown if change.type != FeedType.CONVERSATION_UPDATED]
     deleted = [change.session_id for change in changes if change.type == FeedType.SESSION_DELETED]
     by_session: dict[str, list[FeedEvent]] = {}
-    for change in page:
+    for change in shown:
         by_session.setdefault(change.session_id, []).append(change)
     found = read_sessions(by_session, share)
     alive = {session.id for session in found}
@@ -111,8 +129,8 @@ def has_live_session() -> bool:
 
 
 def live_ids() -> list[str]:
-    """Return the ids of the sessions that have not ended."""
-    return [row[0] for row in execute("SELECT id FROM sessions WHERE completed_at IS NULL").fetchall()]
+    """Return the ids of the sessions that have not ended, without private ones."""
+    return [row[0] for row in execute("SELECT id FROM sessions WHERE completed_at IS NULL AND NOT private").fetchall()]
 
 
 def missing_ids(session_ids: list[str]) -> list[str]:
@@ -122,8 +140,9 @@ def missing_ids(session_ids: list[str]) -> list[str]:
 
 
 def live_counts() -> dict[str, int]:
-    """Return how many sessions have each status, of those that have not ended."""
-    return dict(execute("SELECT status, count(*) FROM sessions WHERE completed_at IS NULL GROUP BY status").fetchall())
+    """Return how many sessions have each status, of those that have not ended and are not private."""
+    query = "SELECT status, count(*) FROM sessions WHERE completed_at IS NULL AND NOT private GROUP BY status"
+    return dict(execute(query).fetchall())
 
 
 def bury_tombstones(session_ids: Iterable[str]) -> None:
@@ -134,10 +153,40 @@ def bury_tombstones(session_ids: Iterable[str]) -> None:
 
 
 def read_sessions(session_ids: Collection[str], share: Share) -> list[SessionRow]:
-    """Return these sessions as the record has them, without those that do not exist."""
-    query = f"SELECT {', '.join(_SESSION_COLUMNS)} FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
+    """Return these sessions as the record has them, without those that do not exist, and private ones."""
+    query = (
+        f"SELECT {', '.join(_SESSION_COLUMNS)} FROM sessions"
+        " WHERE NOT private AND id IN (SELECT value FROM json_each(?))"
+    )
     rows = execute(query, (json.dumps(list(session_ids)),)).fetchall()
-    return [_session_row(decode_row(_SESSION_COLUMNS, row), share) for row in rows]
+    found = [decode_row(_SESSION_COLUMNS, row) for row in rows]
+    _remove_private_names(found)
+    return [_session_row(values, share) for values in found]
+
+
+def _private_ids(session_ids: Collection[str]) -> set[str]:
+    """Return those of these sessions that are private."""
+    return {row[0] for row in execute(_PRIVATE, (json.dumps(list(session_ids)),)).fetchall()}
+
+
+def _remove_private_names(sessions: list[dict[str, Any]]) -> None:
+    """Remove the private sessions that these were continued from, or started after."""
+    named = {values["parent_session_id"] for values in sessions} - {None}
+    named |= {each["id"] for values in sessions for each in values["after"] or ()}
+    private = _private_ids(named) if named else set[str]()
+    for values in sessions:
+        if values["parent_session_id"] in private:
+            values["parent_session_id"] = None
+        if values["after"]:
+            values["after"] = [each for each in values["after"] if each["id"] not in private]
+        # The message names the session at fault, which may be one before those.
+        if values["end_reason"] == EndReason.DEPENDENCY_FAILED and _has_private():
+            values["error_message"] = "A session that this one was to start after did not complete."
+
+
+def _has_private() -> bool:
+    query = "SELECT 1 FROM sessions WHERE private UNION ALL SELECT 1 FROM deletions WHERE data ->> 'private' LIMIT 1"
+    return bool(execute(query).fetchall())
 
 
 def _session_row(values: dict[str, Any], share: Share) -> SessionRow:

@@ -123,11 +123,17 @@ def register(connection: Connection, identity: Identity, now_ms: int, team: str 
 
 def require_own(connection: Connection, machine_id: str) -> None:
     """Raise UnfitEnvironment if the record has this machine as one of another role."""
-    if connection.execute("SELECT hldctl.owns(%s)", (machine_id,)).fetchall()[0][0] is False:
+    if owns(connection, machine_id) is False:
         raise UnfitEnvironment(
             f"The record has this machine as one of another role than {connection.info.user}: connect as that role, or "
             "join as a new machine with `hldctl fleet join --new-identity`."
         )
+
+
+def owns(connection: Connection, machine_id: str) -> bool | None:
+    """Return whether a machine is one of the role of this connection; None if the record does not have it."""
+    owned: bool | None = connection.execute("SELECT hldctl.owns(%s)", (machine_id,)).fetchall()[0][0]
+    return owned
 
 
 def is_in_team(connection: Connection, team: str) -> bool:

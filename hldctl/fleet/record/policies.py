@@ -35,6 +35,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT owner = session_user FROM hldctl.machines WHERE id = machine
 $$
 """
+# What a machine recorded before it joined as another role, which it cannot see any more.
+_OF_OTHERS = """
+CREATE FUNCTION hldctl.of_others(ids uuid[]) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT id FROM hldctl.sessions WHERE id = ANY (ids) AND owner <> session_user
+$$
+"""
 _DECLARE_LOST = """
 CREATE FUNCTION hldctl.declare_lost(machine uuid, ids uuid[]) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -191,7 +198,18 @@ def _policy(table: str, command: str, using: str | None, check: str | None) -> s
 STATEMENTS = (
     _TEAM_COLUMN,
     _TEAM_INDEX,
-    *(_TEAMS, _IS_OPERATOR, _OWNS, _DECLARE_LOST, _FORGET, _REQUIRE_TEAM, _GUARD_INTENT, _MONTH, _CLOSE_PARTITIONS),
+    *(
+        _TEAMS,
+        _IS_OPERATOR,
+        _OWNS,
+        _OF_OTHERS,
+        _DECLARE_LOST,
+        _FORGET,
+        _REQUIRE_TEAM,
+        _GUARD_INTENT,
+        _MONTH,
+        _CLOSE_PARTITIONS,
+    ),
     *(
         f"CREATE TRIGGER require_team_{event} BEFORE {event} ON hldctl.{table} FOR EACH ROW WHEN ({condition})"
         " EXECUTE FUNCTION hldctl.require_team()"
