@@ -35,8 +35,10 @@ _SETTINGS = {
 
 
 def _find_program(name: str) -> str:
-    places = [*sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)]
-    program = shutil.which(name, path=os.pathsep.join([*places, os.environ["PATH"]]))
+    """Return the path of a program of PostgreSQL: in $HLDCTL_TEST_POSTGRES, or else of the newest version."""
+    places = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    usual = os.pathsep.join([*places, os.environ["PATH"]])
+    program = shutil.which(name, path=os.environ.get("HLDCTL_TEST_POSTGRES", usual))
     assert program is not None, f"{name} of PostgreSQL is not installed; run scripts/system-packages"
     return program
 
@@ -120,7 +122,7 @@ def running_server(*, tls_host: str | None = None) -> Iterator[Server]:
         if user:
             os.chown(directory, user["user"], user["group"])
         command = [_find_program("initdb"), "-D", str(directory / "data"), "-U", USER, "-A", "trust", "-E", "UTF8"]
-        command += ["--locale=C", "--no-sync", "--no-instructions"]
+        command += ["--locale=C", "--no-sync"]
         subprocess.run(command, check=True, capture_output=True, **user)
         if tls_host is not None:
             server.make_certificate(tls_host)

@@ -133,6 +133,7 @@ class _Link:
         return Delivery(connection, self._identity.machine_id, registration.epoch, registration.reached)
 
     def _follow(self) -> None:
+        self._send_removals()
         self._send_live()
         # The log of the database exists as long as this process has it open.
         wal = [path for path in files_to_watch(self._state) if path != self._state.root]
@@ -168,8 +169,6 @@ class _Link:
     def _send(self, batch: outbox.Batch) -> None:
         self._delivery.send(batch)
         self._note_reached(batch.last_id)
-        if batch.removed:
-            outbox.bury_tombstones(batch.removed)
         # While it catches up, those that have ended are complete, and there may be many.
         self._note_sent(session for session in batch.sessions if not (batch.is_full and session.has_ended))
 
@@ -182,6 +181,12 @@ class _Link:
         if live := outbox.read_sessions(outbox.live_ids(), self._settings.share):
             self._delivery.send_sessions(live)
             self._note_sent(live)
+
+    def _send_removals(self) -> None:
+        """Let the record forget what was removed: it may be an older copy of itself, which has it again."""
+        if removed := outbox.removed_ids():
+            self._delivery.forget(removed)
+            outbox.delete_old_tombstones(current_time_ms())
 
     def _beat(self) -> None:
         counts = outbox.live_counts()

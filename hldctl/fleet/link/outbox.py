@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from hldctl.config.fleet import Share
@@ -24,6 +24,8 @@ from hldctl.store.session import decode_row
 BATCH_ROWS = 1000
 # Characters of events in one batch, as far as one row of the feed allows.
 _MAX_CHARACTERS = 8 << 20
+# A record that is restored from a copy of this age does not get removed sessions back.
+_TOMBSTONES_KEPT_MS = 30 * 86_400_000
 # Characters of a query that lists can search.
 _SEARCHED_CHARACTERS = 1000
 
@@ -128,11 +130,16 @@ def live_counts() -> dict[str, int]:
     return dict(execute("SELECT status, count(*) FROM sessions WHERE completed_at IS NULL GROUP BY status").fetchall())
 
 
-def bury_tombstones(session_ids: Iterable[str]) -> None:
-    """Remove the tombstones of sessions that the record has forgotten."""
+def removed_ids() -> list[str]:
+    """Return the ids of the sessions that have a tombstone."""
+    query = "SELECT session_id FROM tombstones WHERE session_id NOT IN (SELECT id FROM sessions WHERE id = session_id)"
+    return [row[0] for row in execute(query).fetchall()]
+
+
+def delete_old_tombstones(now: int) -> None:
+    """Delete the tombstones that no copy of the record needs any more; call it after they were sent."""
     with transaction():
-        for session_id in session_ids:
-            execute("DELETE FROM tombstones WHERE session_id = ?", (session_id,)).fetchall()
+        execute("DELETE FROM tombstones WHERE deleted_at < ?", (now - _TOMBSTONES_KEPT_MS,)).fetchall()
 
 
 def read_sessions(session_ids: Collection[str], share: Share) -> list[SessionRow]:
