@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hldctl.fleet.membership import configured_url
+from hldctl.fleet.address import configured_url
 from hldctl.fleet.record import pruning
 from hldctl.fleet.record import schema as record_schema
 from hldctl.fleet.record.pruning import Removal

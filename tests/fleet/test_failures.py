@@ -17,6 +17,7 @@ import pytest
 
 import hldctl
 from tests.fleet.comparison import differences, recorded_rows
+from tests.fleet.storm import running_fleet
 from tests.fleet.talkative import TALKATIVE
 from tests.helpers.postgres import USER, Record, fresh_record, running_server
 from tests.helpers.sandbox import Sandbox, eventually
@@ -241,3 +242,23 @@ def test_older_record_is_refused_with_advice(sandbox: Sandbox, record: Record) -
         record.rows("INSERT INTO hldctl.migrations (number) VALUES (%s)", *row)
     sandbox.ok("ls")
     wait_until_equal(record, sandbox)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make networks")
+def test_network_that_vanishes_for_a_while_loses_nothing(tmp_path: Path) -> None:
+    """Nothing says that the connection is gone: the link has to notice."""
+    with running_fleet(tmp_path, namespaces=True) as fleet:
+        assert fleet.network is not None
+        machine = fleet.machines["one"]
+        session_id = machine.launch("Go")
+        eventually(lambda: recorded_rows(fleet.record)["events"], "its events")
+        fleet.network.pull_cable("one")
+        eventually(machine.state.fleet.problem.exists, "the link to notice")
+        assert machine.show(session_id)["status"] == "running"
+        fleet.network.plug_in("one")
+        eventually(lambda: not machine.state.fleet.problem.exists(), "the link to be back")
+        machine.release()
+        machine.wait_for_end(session_id)
+        wait_until_equal(fleet.record, *fleet.machines.values())
+        names = {row[0] for row in fleet.record.rows("SELECT name FROM hldctl.machines")}
+        assert names == {"one", "two", "three"}

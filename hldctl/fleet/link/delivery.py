@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
-
 from hldctl.errors import HldctlError
 from hldctl.fleet import columns
 from hldctl.fleet.link.outbox import Batch, SessionRow
 from hldctl.fleet.record.connection import Connection
+from hldctl.fleet.record.driver import psycopg
 from hldctl.states import FeedType
 
 # Fewer are inserted without COPY, which needs two more round trips.
@@ -133,7 +132,11 @@ class Delivery:
         self._connection.execute(query, (self._machine_id, self.epoch, self.reached, new))
 
     def _many(self, statement: str, rows: list[Any]) -> None:
-        if rows:
+        if rows and self._connection.pgconn.pipeline_status != psycopg.pq.PipelineStatus.OFF:
+            # Without waiting for answers: `executemany` ends a pipeline of its own, and waits for it.
+            for row in rows:
+                self._connection.execute(statement, row)
+        elif rows:
             with self._connection.cursor() as cursor:
                 cursor.executemany(statement, rows)
 

@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
 
-import psycopg
-
 from hldctl import __version__
 from hldctl.config import schema
 from hldctl.config.fleet import FleetSettings
@@ -19,6 +17,7 @@ from hldctl.fleet.link.delivery import Delivery, Superseded
 from hldctl.fleet.link.outbox import SessionRow
 from hldctl.fleet.record import machines
 from hldctl.fleet.record.connection import Connection, connect, one_sentence
+from hldctl.fleet.record.driver import psycopg
 from hldctl.fleet.record.schema import require_current
 from hldctl.paths import StateDirectory
 from hldctl.private_files import replace_private
@@ -141,11 +140,10 @@ class _Link:
         next_beat = sent_at = active_at = 0.0
         with closing(Wakeup(watched, descriptors=[self._connection.fileno()])) as wakeup:
             while self._state.fleet.has_joined:
+                pause = sent_at + _PAUSE_SECONDS - time.monotonic()
+                if pause > 0 and outbox.can_wait(self._delivery.reached):
+                    time.sleep(pause)
                 if (batch := outbox.read_batch(self._delivery.reached, self._settings.share)) is not None:
-                    pause = sent_at + _PAUSE_SECONDS - time.monotonic()
-                    if pause > 0 and not batch.is_urgent and not batch.is_full:
-                        time.sleep(pause)
-                        batch = outbox.read_batch(self._delivery.reached, self._settings.share) or batch
                     self._send(batch)
                     sent_at = active_at = time.monotonic()
                     if batch.is_full:

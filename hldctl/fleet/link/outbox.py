@@ -77,10 +77,15 @@ class Batch(NamedTuple):
     is_full: bool
     """True if more follows."""
 
-    @property
-    def is_urgent(self) -> bool:
-        """True if there is more than new events."""
-        return bool(self.changes)
+
+def can_wait(after: int) -> bool:
+    """Return whether there is something after this row of the feed, but only events, and few of them."""
+    query = (
+        "SELECT count(*) BETWEEN 1 AND ? AND total(type <> ?) = 0 AND NOT EXISTS (SELECT 1 FROM deletions WHERE id > ?)"
+        " FROM (SELECT type FROM feed WHERE id > ? ORDER BY id LIMIT ?)"
+    )
+    values = (BATCH_ROWS - 1, str(FeedType.CONVERSATION_UPDATED), after, after, BATCH_ROWS)
+    return bool(execute(query, values).fetchall()[0][0])
 
 
 def read_batch(after: int, share: Share) -> Batch | None:

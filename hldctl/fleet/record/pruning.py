@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-import psycopg
-
 from hldctl.errors import UnfitEnvironment
 from hldctl.fleet.record.connection import Connection
+from hldctl.fleet.record.driver import psycopg
 
 _BATCH_SESSIONS = 100
 _BATCH_ROWS = 10_000

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
-
 from hldctl.errors import UnfitEnvironment
 from hldctl.fleet.record.connection import Connection, Unreachable, one_sentence, open_record
+from hldctl.fleet.record.driver import psycopg
 from hldctl.fleet.record.migrations import MIGRATIONS
 
 _MIN_SERVER = 130_000

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import apsw
-import psycopg
 
 from hldctl.errors import UnfitEnvironment
 from hldctl.fleet.record import machines, reading
 from hldctl.fleet.record.connection import Connection, connect, one_sentence
+from hldctl.fleet.record.driver import psycopg
 from hldctl.fleet.record.machines import Machine
 from hldctl.fleet.replica import directory, rows
 from hldctl.paths import StateDirectory

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from hldctl.errors import NoSuchSession
-from hldctl.fleet import membership
+from hldctl.fleet.address import configured_url
 from hldctl.fleet.record import machines, reading
 from hldctl.fleet.record.connection import Connection, Unreachable
 from hldctl.fleet.record.reading import Where
@@ -31,7 +31,7 @@ def replica_of(
     `report` gets a sentence when the record cannot be reached later. Raise `missing` if the record does not have one of
     them either.
     """
-    url = membership.configured_url()
+    url = configured_url()
     with open_replica(state) as replica:
         try:
             with open_current(url) as record:
@@ -52,7 +52,7 @@ def replica_of(
 @contextmanager
 def replica_of_list(state: StateDirectory, listing: Listing, where: Where, *, with_texts: bool) -> Iterator[Mirror]:
     """Copy the sessions that match to a replica, without their conversations."""
-    url = membership.configured_url()
+    url = configured_url()
     with open_replica(state) as replica:
         with open_current(url) as record:
             mirror = Mirror(replica, url, reading.find_ids(record, listing, where, _machine_ids(record, where)))
@@ -63,7 +63,7 @@ def replica_of_list(state: StateDirectory, listing: Listing, where: Where, *, wi
 @contextmanager
 def replica_of_live(state: StateDirectory, where: Where) -> Iterator[Mirror]:
     """Copy the sessions that have not ended to a replica, and follow them, and new ones, in the block."""
-    url = membership.configured_url()
+    url = configured_url()
     with open_replica(state) as replica:
         with open_current(url) as record:
             machine_ids = _machine_ids(record, where)
@@ -83,7 +83,7 @@ def replica_of_live(state: StateDirectory, where: Where) -> Iterator[Mirror]:
 @contextmanager
 def replica_of_requests(state: StateDirectory, where: Where, *, answered_too: bool) -> Iterator[Mirror]:
     """Copy the sessions with requests, pending or all, to a replica."""
-    url = membership.configured_url()
+    url = configured_url()
     with open_replica(state) as replica:
         with open_current(url) as record:
             machine_ids = _machine_ids(record, where)
