@@ -15,6 +15,7 @@ from tests.fleet.talkative import TALKATIVE
 from tests.helpers.postgres import Record
 from tests.helpers.sandbox import Sandbox, eventually
 from tests.helpers.seed_database import seed_sessions
+from tests.helpers.terminal import Terminal
 
 DAY_MS = 86_400_000
 
@@ -199,6 +200,21 @@ def test_month_in_use_is_left_to_the_next_time(sandbox: Sandbox, record: Record)
     assert (done.returncode, f"the events of {month} are in use" in done.stderr) == (0, True)
     assert prune(sandbox, "--older-than", "90d")["months"] == [month]
     assert recorded_rows(record)["events"] == {}
+
+
+def test_somebody_at_a_terminal_is_asked(sandbox: Sandbox, record: Record) -> None:
+    (old,) = seed_sessions(sandbox.state.root, 1, 1)
+    make_older(sandbox, old, 200)
+    send(sandbox, record)
+    question = (
+        "this removes 1 session, 1 whole month of events, 0 intents and 0 machines from the record for all machines"
+    )
+    for answer, left in (("n", {old}), ("y", set())):
+        with Terminal(sandbox, "fleet", "prune", "--older-than", "90d", columns=160) as terminal:
+            terminal.wait_for_output(f"{question}. Remove? [y/N]")
+            terminal.enter(f"{answer}\r")
+            code, _ = terminal.wait_for_exit()
+        assert (code, session_ids(record)) == (0, left)
 
 
 @pytest.fixture

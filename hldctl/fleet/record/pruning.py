@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from hldctl.errors import UnfitEnvironment
@@ -18,9 +18,10 @@ from hldctl.fleet.record.driver import psycopg
 
 _BATCH_SESSIONS = 100
 _BATCH_ROWS = 10_000
-# Links and readers wait while this waits for them, so it gives up early, and lets them work before it tries again.
-_LOCK_TIMEOUT = "500ms"
-_LOCK_TRIES = 6
+# Links and readers wait while this waits for them, so it gives up early, and lets them work before it tries again. Not
+# before an autovacuum gives way, which PostgreSQL asks of it after a second (`deadlock_timeout`).
+_LOCK_TIMEOUT = "1500ms"
+_LOCK_TRIES = 4
 _LOCK_PAUSE_SECONDS = 0.5
 _FIRST_ID = "00000000-0000-0000-0000-000000000000"
 
@@ -82,8 +83,13 @@ SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'hldctl.events'::regclass AND c.relname ~ '^events_[0-9]{4}_[0-9]{2}$' ORDER BY 1
 """
 _NEEDED_MONTHS = f"SELECT DISTINCT {_MONTH} FROM hldctl.sessions s WHERE created_at < %(before)s AND NOT {_ENDED}"
+# By the index of machines and creation: a session of none is one that has not started.
 _STAYS = f"""
-SELECT EXISTS (SELECT 1 FROM hldctl.sessions s WHERE {_MONTH} = %(month)s AND NOT (%(only_events)s AND {_ENDED}))
+SELECT EXISTS (SELECT 1 FROM hldctl.machines m, LATERAL (
+        SELECT 1 FROM hldctl.sessions s WHERE s.machine_id = m.id AND s.created_at >= %(start)s
+            AND s.created_at < %(end)s AND NOT (%(only_events)s AND {_ENDED}) LIMIT 1) AS found)
+    OR EXISTS (SELECT 1 FROM hldctl.sessions s WHERE s.machine_id IS NULL AND s.created_at >= %(start)s
+        AND s.created_at < %(end)s AND NOT (%(only_events)s AND {_ENDED}))
 """
 # One step in the index for each session.
 _STRAYS = """
@@ -208,7 +214,8 @@ def _try_to_drop(connection: Connection, limit: Limit, month: date) -> bool:
         connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
         # No link adds a session between the look and the end; readers continue.
         connection.execute("LOCK TABLE hldctl.sessions IN SHARE MODE")
-        if _rows(connection, _STAYS, month=month, **limit._asdict())[0][0]:
+        bounds = {"start": _milliseconds(month), "end": _milliseconds(_next_month(month))}
+        if _rows(connection, _STAYS, **bounds, **limit._asdict())[0][0]:
             return False
         connection.execute(f"ALTER TABLE hldctl.events DETACH PARTITION {part}")
         connection.execute(f"DROP TABLE {part}")
@@ -247,6 +254,14 @@ def _remove_machines(connection: Connection, limit: Limit) -> Iterator[str]:
                 connection.execute(f"DELETE FROM hldctl.{table} WHERE machine_id = %s", (machine_id,))
             connection.execute("DELETE FROM hldctl.machines WHERE id = %s", (machine_id,))
         yield name
+
+
+def _next_month(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)
+
+
+def _milliseconds(month: date) -> int:
+    return int(datetime(month.year, month.month, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 def _part(month: date) -> str:
