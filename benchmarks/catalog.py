@@ -8,6 +8,7 @@ from benchmarks import (
     baselines,
     commands,
     completing,
+    fleet,
     following,
     growth,
     launching,
@@ -32,4 +33,5 @@ BENCHMARKS: dict[str, Benchmark] = {
     "supervising": supervising.measure,
     "growth": growth.measure,
     "recording": recording.measure,
+    "fleet": fleet.measure,
 }

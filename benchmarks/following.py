@@ -51,7 +51,7 @@ def _measure_hldctl(workspace: Workspace, sessions: int, arguments: Sequence[str
             for number in range(sessions)
         ]
         commands = [[str(word) for word in hldctl_command(sandbox, *arguments, session_id).argv] for session_id in ids]
-        with _start_followers(sandbox, commands) as followers:
+        with start_followers(sandbox, commands) as followers:
             followers.wait_until_ready()
             go.touch()
             latencies = followers.latencies(lines)
@@ -66,7 +66,7 @@ def _measure_coreutils(workspace: Workspace, files: int) -> tuple[float, ...]:
         writer, go = stream.install_steady_writer(sandbox, lines)
         paths = [sandbox.work / f"{number}" for number in range(files)]
         writers = [_start_writer([str(writer)], path, sandbox) for path in paths]
-        with _start_followers(sandbox, [["tail", "-n", "+1", "-f", str(path)] for path in paths]) as followers:
+        with start_followers(sandbox, [["tail", "-n", "+1", "-f", str(path)] for path in paths]) as followers:
             followers.wait_until_ready()
             go.touch()
             latencies = followers.latencies(lines)
@@ -101,7 +101,7 @@ def _directory(sandbox: Sandbox, number: int) -> Path:
 
 
 @dataclass
-class _Followers:
+class Followers:
     """Several followers, with their output and the time at which each line of it arrives."""
 
     processes: Sequence[subprocess.Popen[bytes]]
@@ -157,14 +157,14 @@ class _Followers:
 
 
 @contextmanager
-def _start_followers(sandbox: Sandbox, commands: Sequence[Sequence[str]]) -> Iterator[_Followers]:
+def start_followers(sandbox: Sandbox, commands: Sequence[Sequence[str]]) -> Iterator[Followers]:
     processes = [
         subprocess.Popen(
             command, env=sandbox.environment, cwd=sandbox.work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
         )
         for command in commands
     ]
-    followers = _Followers(processes)
+    followers = Followers(processes)
     try:
         yield followers
     finally:

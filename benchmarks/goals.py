@@ -91,4 +91,14 @@ GOALS: dict[str, dict[str, tuple[Goal, ...]]] = {
         "tail -f of a silent session, processor": (median(1),),
         "processor, a line at 20/s": (median(1),),
     },
+    "fleet": {
+        "a line, from A to B": (median(250),),
+        "link, an event at 10/s": (median(1.5),),
+        "link, an event at 100/s": (median(0.5),),
+        "link, memory": (median(40),),
+        "catching up": (median_at_least(5000),),
+        "ls --fleet": (ratio(1.25),),
+        "launch, joined": (ratio(1.1),),
+        "supervisor's memory, joined": (ratio(1.05),),
+    },
 }

@@ -54,14 +54,14 @@ def burst_bytes() -> int:
     return len(json.dumps(INIT)) + 1 + BURST * LINE_BYTES
 
 
-def install_steady_writer(sandbox: Sandbox, lines: int) -> tuple[Path, Path]:
-    """Install `steady_writer.py`, with LINES_PER_SECOND, as a fake Claude Code.
+def install_steady_writer(sandbox: Sandbox, lines: int, rate: int = LINES_PER_SECOND) -> tuple[Path, Path]:
+    """Install `steady_writer.py`, with `rate` lines a second, as a fake Claude Code.
 
     Return the program, and the file whose creation makes it start to write.
     """
     go = sandbox.root / "go"
     path = sandbox.root / "steady-writer"
-    command = shlex.join([sys.executable, steady_writer.__file__, str(go), str(lines), str(LINES_PER_SECOND)])
+    command = shlex.join([sys.executable, steady_writer.__file__, str(go), str(lines), str(rate)])
     path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     path.chmod(0o755)
     sandbox.environment |= {"HLDCTL_CLAUDE": str(path), "ANTHROPIC_API_KEY": "unused"}

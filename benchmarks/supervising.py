@@ -26,7 +26,7 @@ def measure(workspace: Workspace) -> Iterator[Metric]:
         for name, imports in _BASELINES.items():
             yield Metric(f"memory, {name}", Samples("alone", "MB", (_python_memory_mb(sandbox, imports),)))
     with workspace.empty_home() as sandbox:
-        idle = Samples("supervisor", "MB", (memory_mb(_silent_supervisor(sandbox)),))
+        idle = Samples("supervisor", "MB", (memory_mb(silent_supervisor(sandbox)),))
         yield Metric("memory, idle", idle)
     with workspace.empty_home() as sandbox:
         later = Samples("supervisor", "MB", (memory_mb(_supervisor_after_bursts(sandbox)),))
@@ -49,7 +49,7 @@ def _python_memory_mb(sandbox: Sandbox, imports: str) -> float:
     return megabytes
 
 
-def _silent_supervisor(sandbox: Sandbox) -> int:
+def silent_supervisor(sandbox: Sandbox) -> int:
     sandbox.fake_claude(_SILENT)
     session_id = sandbox.launch("Be silent")
     sandbox.wait_for_journal(session_id, "init")

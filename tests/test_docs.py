@@ -106,8 +106,11 @@ def test_commands_in_listings_exist(document: Path) -> None:
         for line in re.findall(r"^(?:\$ )?hldctl ([a-z].*)$", listing, re.MULTILINE):
             name, *words = _split_arguments(line)
             assert name in known, line
+            command = known[name]
+            if words and words[0] in command.commands:
+                command = command.commands[words.pop(0)]
             for word in words:
-                assert not re.match("--?[a-z]", word, re.IGNORECASE) or known[name].option(word.partition("=")[0]), line
+                assert not re.match("--?[a-z]", word, re.IGNORECASE) or command.option(word.partition("=")[0]), line
 
 
 def test_first_steps_quote_the_current_help(sandbox: Sandbox) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from hldctl.config import schema
 from hldctl.config.edit import remove_value, set_value
-from hldctl.errors import BadUsage, NoSuchSession, UnfitEnvironment
+from hldctl.errors import BadUsage, NoSuchSession
 from hldctl.fleet import identity
+from hldctl.fleet.address import configured_url
 from hldctl.fleet.record import machines
 from hldctl.fleet.record import schema as record_schema
 from hldctl.fleet.record.connection import open_record
@@ -18,13 +18,6 @@ from hldctl.paths import StateDirectory
 from hldctl.protocol import link
 from hldctl.sessions.permissions import caller
 from hldctl.store.database import open_database
-
-
-def configured_url() -> str:
-    """Return the address of the record; raise UnfitEnvironment if none is configured."""
-    if (settings := schema.load().fleet) is None:
-        raise UnfitEnvironment("This machine is in no fleet; `hldctl fleet join URL` lets it join one.")
-    return settings.url
 
 
 def init(url: str, members: str | None = None) -> Made:

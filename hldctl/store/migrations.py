@@ -241,7 +241,7 @@ CREATE TABLE account_limits (
 ) WITHOUT ROWID
 """
 
-# Sessions that were deleted by `rm`, until the fleet's record has forgotten them, too.
+# Sessions that were deleted by `rm`, so that the fleet's record forgets them, too.
 _TOMBSTONES = """
 CREATE TABLE tombstones (
     session_id TEXT PRIMARY KEY,

@@ -14,7 +14,7 @@ from hldctl.fleet.record.members import OPERATOR
 from hldctl.fleet.record.migrations import MIGRATIONS
 from tests.fleet.comparison import differences
 from tests.fleet.conftest import ROLES
-from tests.helpers.postgres import Record, running_server
+from tests.helpers.postgres import Record, Server, running_server
 from tests.helpers.sandbox import Sandbox, eventually
 
 TABLES = ("machines", "sessions", "events", "approvals", "changes")

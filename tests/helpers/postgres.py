@@ -35,8 +35,10 @@ _SETTINGS = {
 
 
 def _find_program(name: str) -> str:
-    places = [*sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)]
-    program = shutil.which(name, path=os.pathsep.join([*places, os.environ["PATH"]]))
+    """Return the path of a program of PostgreSQL: in $HLDCTL_TEST_POSTGRES, or else of the newest version."""
+    places = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    usual = os.pathsep.join([*places, os.environ["PATH"]])
+    program = shutil.which(name, path=os.environ.get("HLDCTL_TEST_POSTGRES", usual))
     assert program is not None, f"{name} of PostgreSQL is not installed; run scripts/system-packages"
     return program
 
@@ -49,7 +51,11 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
     made: int = 0
     port: int | None = None
-    """The port at 127.0.0.1 that is served with TLS; None if it only has a socket."""
+    """The port that is served with TLS; None if it only has a socket."""
+    address: str = "127.0.0.1"
+    """The address of that port."""
+    entrance: tuple[str, ...] = ()
+    """What it is run by, if that is another network; needs root."""
 
     def url(self, database: str) -> str:
         port = "" if self.port is None else f" port={self.port}"
@@ -68,16 +74,17 @@ class Server:
         if self.port is not None:
             files = {"ssl_cert_file": "server.crt", "ssl_key_file": "server.key"}
             paths = {name: str(self.directory / file) for name, file in files.items()}
-            given = {**given, **paths, "ssl": "on", "listen_addresses": "127.0.0.1", "port": str(self.port)}
+            given = {**given, **paths, "ssl": "on", "listen_addresses": self.address, "port": str(self.port)}
         settings = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
+        command = [_find_program("postgres"), "-D", str(self.directory / "data"), "-k", str(self.directory), *settings]
+        options = _as_other_user()
+        if self.entrance:
+            # Only root may enter; nsenter becomes the other user then.
+            user = (f"--setuid={options.pop('user')}", f"--setgid={options.pop('group')}")
+            command = [*self.entrance, *user, *command]
         log = (self.directory / "log").open("ab")
         with log:
-            self.process = subprocess.Popen(
-                [_find_program("postgres"), "-D", self.directory / "data", "-k", self.directory, *settings],
-                stdout=log,
-                stderr=log,
-                **_as_other_user(),
-            )
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, **options)
         eventually(self._is_ready, "the server to accept connections")
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
@@ -111,22 +118,26 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running_server(*, tls_host: str | None = None, template: bool = True) -> Iterator[Server]:
+def running_server(
+    *, tls_host: str | None = None, address: str = "127.0.0.1", entrance: tuple[str, ...] = (), template: bool = True
+) -> Iterator[Server]:
     """Run a server; with `tls_host`, also at a port, with a certificate for that name.
 
     Without `template`, it has no record yet, and no role of operators.
     """
     directory = Path(tempfile.mkdtemp(prefix="hldctl-pg-", dir="/tmp"))
-    server = Server(directory, port=None if tls_host is None else _free_port())
+    server = Server(directory, port=None if tls_host is None else _free_port(), address=address, entrance=entrance)
     try:
         user = _as_other_user()
         if user:
             os.chown(directory, user["user"], user["group"])
         command = [_find_program("initdb"), "-D", str(directory / "data"), "-U", USER, "-A", "trust", "-E", "UTF8"]
-        command += ["--locale=C", "--no-sync", "--no-instructions"]
+        command += ["--locale=C", "--no-sync"]
         subprocess.run(command, check=True, capture_output=True, **user)
         if tls_host is not None:
             server.make_certificate(tls_host)
+            with (directory / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("hostssl all all all trust\n")
         server.start()
         if template:
             server.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0")

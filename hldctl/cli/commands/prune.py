@@ -48,7 +48,8 @@ def command(
             output.print_data(session_id)
         output.print_note(f"would delete {amount}")
         return
-    if ids and not force and _can_ask() and not _confirm(amount):
+    question = f"this deletes {amount}, with everything recorded about them. Delete?"
+    if ids and not force and can_ask() and not confirm(question):
         output.print_note("nothing was deleted")
         return
     freed = 0
@@ -61,12 +62,13 @@ def command(
     output.print_note(f"deleted {amount}, {freed / (1 << 20):.1f} MB of files")
 
 
-def _can_ask() -> bool:
+def can_ask() -> bool:
+    """Return whether somebody is at the terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _confirm(amount: str) -> bool:
-    """Ask on standard error, because standard output has the ids; only `y` or `yes` confirms."""
-    sys.stderr.write(f"hldctl: this deletes {amount}, with everything recorded about them. Delete? [y/N] ")
+def confirm(question: str) -> bool:
+    """Ask on standard error, because standard output has the data; only `y` or `yes` confirms."""
+    sys.stderr.write(f"hldctl: {question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

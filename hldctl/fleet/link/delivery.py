@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
-
 from hldctl.errors import HldctlError
 from hldctl.fleet import columns
 from hldctl.fleet.link.outbox import Batch, SessionRow
 from hldctl.fleet.record.connection import Connection, NotAllowed
+from hldctl.fleet.record.driver import psycopg
+from hldctl.states import FeedType
 
 # Fewer are inserted without COPY, which needs two more round trips.
 _MIN_COPIED = 50
@@ -47,10 +47,12 @@ _INSERT_CHANGE = """
 INSERT INTO hldctl.changes (machine_id, id, type, session_id, run_id, "timestamp", data)
 VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
+# Sessions first, in the order in which batches are written.
 _FORGET = (
+    "DELETE FROM hldctl.sessions WHERE id = ANY(%s::uuid[])",
     "DELETE FROM hldctl.events WHERE session_id = ANY(%s::uuid[])",
     "DELETE FROM hldctl.approvals WHERE session_id = ANY(%s::uuid[])",
-    "DELETE FROM hldctl.sessions WHERE id = ANY(%s::uuid[])",
+    f"DELETE FROM hldctl.changes WHERE session_id = ANY(%s::uuid[]) AND type <> '{FeedType.SESSION_DELETED}'",
 )
 
 
@@ -120,6 +122,12 @@ class Delivery:
         query = "SELECT hldctl.of_others(%s::uuid[])"
         return {row[0] for row in self._connection.execute(query, ([session.id for session in sessions],)).fetchall()}
 
+    def forget(self, session_ids: list[str]) -> None:
+        """Remove sessions that were removed on the machine."""
+        with self._connection.pipeline(), self._connection.transaction():
+            self._advance(self.reached)
+            self._forget(session_ids)
+
     def _prepare(self, months: Iterable[str], is_copied: bool) -> None:
         for month in {*months} - self._months:
             self._connection.execute("SELECT hldctl.make_month(%s)", (month,))
@@ -138,15 +146,22 @@ class Delivery:
             [(self._machine_id, *change[:-1], json.dumps(change.data)) for change in batch.changes],
         )
         if batch.removed:
-            for statement in _FORGET:
-                self._connection.execute(statement, (batch.removed,))
+            self._forget(batch.removed)
+
+    def _forget(self, session_ids: list[str]) -> None:
+        for statement in _FORGET:
+            self._connection.execute(statement, (session_ids,))
 
     def _advance(self, new: int) -> None:
         query = "SELECT hldctl.advance(%s, %s, %s, %s)"
         self._connection.execute(query, (self._machine_id, self.epoch, self.reached, new))
 
     def _many(self, statement: str, rows: list[Any]) -> None:
-        if rows:
+        if rows and self._connection.pgconn.pipeline_status != psycopg.pq.PipelineStatus.OFF:
+            # Without waiting for answers: `executemany` ends a pipeline of its own, and waits for it.
+            for row in rows:
+                self._connection.execute(statement, row)
+        elif rows:
             with self._connection.cursor() as cursor:
                 cursor.executemany(statement, rows)
 

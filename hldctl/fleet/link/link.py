@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
 
-import psycopg
-
 from hldctl import __version__
 from hldctl.config import schema
 from hldctl.config.fleet import FleetSettings
@@ -20,6 +18,7 @@ from hldctl.fleet.link.intents import Intents
 from hldctl.fleet.link.outbox import SessionRow
 from hldctl.fleet.record import machines
 from hldctl.fleet.record.connection import Connection, connect, one_sentence
+from hldctl.fleet.record.driver import psycopg
 from hldctl.fleet.record.schema import require_current
 from hldctl.paths import StateDirectory
 from hldctl.private_files import replace_private
@@ -143,6 +142,7 @@ class _Link:
         return None
 
     def _follow(self) -> None:
+        self._send_removals()
         self._send_live()
         # The log of the database exists as long as this process has it open.
         wal = [path for path in files_to_watch(self._state) if path != self._state.root]
@@ -150,11 +150,10 @@ class _Link:
         next_beat = sent_at = active_at = 0.0
         with closing(Wakeup(watched, descriptors=[self._connection.fileno()])) as wakeup:
             while self._state.fleet.has_joined:
+                pause = sent_at + _PAUSE_SECONDS - time.monotonic()
+                if pause > 0 and outbox.can_wait(self._delivery.reached):
+                    time.sleep(pause)
                 if (batch := outbox.read_batch(self._delivery.reached, self._settings.share)) is not None:
-                    pause = sent_at + _PAUSE_SECONDS - time.monotonic()
-                    if pause > 0 and not batch.is_urgent and not batch.is_full:
-                        time.sleep(pause)
-                        batch = outbox.read_batch(self._delivery.reached, self._settings.share) or batch
                     self._send(batch)
                     sent_at = active_at = time.monotonic()
                     if batch.is_full:
@@ -180,8 +179,6 @@ class _Link:
     def _send(self, batch: outbox.Batch) -> None:
         self._delivery.send(batch)
         self._note_reached(batch.last_id)
-        if batch.removed:
-            outbox.bury_tombstones(batch.removed)
         # While it catches up, those that have ended are complete, and there may be many.
         self._note_sent(session for session in batch.sessions if not (batch.is_full and session.has_ended))
 
@@ -194,6 +191,12 @@ class _Link:
         if live := outbox.read_sessions(outbox.live_ids(), self._settings.share):
             self._delivery.send_sessions(live)
             self._note_sent(live)
+
+    def _send_removals(self) -> None:
+        """Let the record forget what was removed: it may be an older copy of itself, which has it again."""
+        if removed := outbox.removed_ids():
+            self._delivery.forget(removed)
+            outbox.delete_old_tombstones(current_time_ms())
 
     def _beat(self) -> None:
         counts = outbox.live_counts()

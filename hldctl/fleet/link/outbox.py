@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from hldctl.config.fleet import Share
@@ -26,6 +26,8 @@ from hldctl.store.session import decode_row
 BATCH_ROWS = 1000
 # Characters of events in one batch, as far as one row of the feed allows.
 _MAX_CHARACTERS = 8 << 20
+# A record that is restored from a copy of this age does not get removed sessions back.
+_TOMBSTONES_KEPT_MS = 30 * 86_400_000
 
 # After these, tool calls without a result count as completed.
 _CLOSING = frozenset({*map(str, ENDED), str(Status.STARTING), str(Status.INTERRUPTING)})
@@ -80,11 +82,6 @@ class Batch(NamedTuple):
     is_full: bool
     """True if more follows."""
 
-    @property
-    def is_urgent(self) -> bool:
-        """True if there is more than new events."""
-        return bool(self.changes)
-
     def without(self, session_ids: Collection[str]) -> Batch:
         """Return the batch without these sessions."""
         return self._replace(
@@ -93,6 +90,16 @@ class Batch(NamedTuple):
             approvals=[approval for approval in self.approvals if approval.session_id not in session_ids],
             changes=[change for change in self.changes if change.session_id not in session_ids],
         )
+
+
+def can_wait(after: int) -> bool:
+    """Return whether there is something after this row of the feed, but only events, and few of them."""
+    query = (
+        "SELECT count(*) BETWEEN 1 AND ? AND total(type <> ?) = 0 AND NOT EXISTS (SELECT 1 FROM deletions WHERE id > ?)"
+        " FROM (SELECT type FROM feed WHERE id > ? ORDER BY id LIMIT ?)"
+    )
+    values = (BATCH_ROWS - 1, str(FeedType.CONVERSATION_UPDATED), after, after, BATCH_ROWS)
+    return bool(execute(query, values).fetchall()[0][0])
 
 
 def read_batch(after: int, share: Share) -> Batch | None:
@@ -145,11 +152,16 @@ def live_counts() -> dict[str, int]:
     return dict(execute(query).fetchall())
 
 
-def bury_tombstones(session_ids: Iterable[str]) -> None:
-    """Remove the tombstones of sessions that the record has forgotten."""
+def removed_ids() -> list[str]:
+    """Return the ids of the sessions that have a tombstone."""
+    query = "SELECT session_id FROM tombstones WHERE session_id NOT IN (SELECT id FROM sessions WHERE id = session_id)"
+    return [row[0] for row in execute(query).fetchall()]
+
+
+def delete_old_tombstones(now: int) -> None:
+    """Delete the tombstones that no copy of the record needs any more; call it after they were sent."""
     with transaction():
-        for session_id in session_ids:
-            execute("DELETE FROM tombstones WHERE session_id = ?", (session_id,)).fetchall()
+        execute("DELETE FROM tombstones WHERE deleted_at < ?", (now - _TOMBSTONES_KEPT_MS,)).fetchall()
 
 
 def read_sessions(session_ids: Collection[str], share: Share) -> list[SessionRow]:

@@ -9,15 +9,7 @@ from typing import Any
 
 from hldctl.config.fleet import has_password
 from hldctl.errors import BadUsage, UnfitEnvironment
-
-try:
-    import psycopg
-    from psycopg import conninfo
-    from psycopg.types.string import TextLoader
-except ImportError:
-    raise UnfitEnvironment(
-        "A fleet needs psycopg, which is not installed; install it with: pipx install 'hldctl[fleet]'."
-    ) from None
+from hldctl.fleet.record.driver import TextLoader, conninfo, psycopg
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Disconnected = psycopg.OperationalError

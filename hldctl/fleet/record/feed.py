@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hldctl.fleet.membership import configured_url
+from hldctl.fleet.address import configured_url
 from hldctl.fleet.record import machines, schema
 from hldctl.fleet.record.connection import Connection
 from hldctl.fleet.record.machines import Machine

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import psycopg
-
 from hldctl.errors import UnfitEnvironment
 from hldctl.fleet.record import members as record_members
 from hldctl.fleet.record.connection import Connection, Unreachable, one_sentence, open_record
+from hldctl.fleet.record.driver import psycopg
 from hldctl.fleet.record.migrations import MIGRATIONS
 
 _MIN_SERVER = 130_000

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import apsw
-import psycopg
 
 from hldctl.engines.engine import JobStatus
 from hldctl.errors import UnfitEnvironment
 from hldctl.fleet.record import machines, placed, reading
 from hldctl.fleet.record.connection import Connection, connect, one_sentence
+from hldctl.fleet.record.driver import psycopg
 from hldctl.fleet.record.machines import Machine
 from hldctl.fleet.record.placed import Place
 from hldctl.fleet.record.reading import RecordedRow

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from hldctl.errors import NoSuchSession
-from hldctl.fleet import membership
+from hldctl.fleet.address import configured_url
 from hldctl.fleet.record import machines, reading
 from hldctl.fleet.record.connection import Connection, Unreachable
 from hldctl.fleet.record.reading import Where
@@ -31,7 +31,7 @@ def replica_of(
     `report` gets a sentence when the record cannot be reached later. Raise `missing` if the record does not have one of
     them either.
     """
-    url = membership.configured_url()
+    url = configured_url()
     with open_replica(state) as replica:
         try:
             with open_current(url) as record:
@@ -62,7 +62,7 @@ def replica_of_list(
     """Copy the sessions that match to a replica, without their conversations; with `follows`, follow them in the block,
     and add new ones.
     """
-    url = membership.configured_url()
+    url = configured_url()
     with open_replica(state) as replica:
         with open_current(url, timeout_seconds) as record:
             machine_ids = _machine_ids(record, where)
@@ -90,7 +90,7 @@ def replica_of_requests(
     state: StateDirectory, where: Where, timeout_seconds: int | None, *, answered_too: bool
 ) -> Iterator[Mirror]:
     """Copy the sessions with requests, pending or all, to a replica."""
-    url = membership.configured_url()
+    url = configured_url()
     with open_replica(state) as replica:
         with open_current(url, timeout_seconds) as record:
             machine_ids = _machine_ids(record, where)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hldctl.cli import output
+from hldctl.cli.commands.fleet import prune
 from hldctl.cli.render.format import age
 from hldctl.config import schema
 from hldctl.errors import UnfitEnvironment
@@ -125,7 +126,7 @@ def link() -> None:
     foreground.run(StateDirectory.from_environment())
 
 
-SUBCOMMANDS = {"init": init, "join": join, "leave": leave, "forget": forget, "link": link}
+SUBCOMMANDS = {"init": init, "join": join, "leave": leave, "forget": forget, "prune": prune.command, "link": link}
 
 
 def machine_object(machine: Machine) -> dict[str, Any]:
