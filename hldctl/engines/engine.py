@@ -74,4 +74,4 @@ class Engine(Protocol):
         """Remove a job that waits; of one that runs, ask the session to end. Does nothing if the job is gone."""
 
     def jobs(self) -> Mapping[str, JobStatus]:
-        """Return the jobs that wait, run, or have ended lately, by number."""
+        """Return this user's jobs that wait, run, or have ended lately, by number."""

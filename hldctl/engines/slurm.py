@@ -14,7 +14,8 @@ from hldctl.errors import BadUsage
 from hldctl.system.processes import shell_exit_code
 
 # A reader does not wait longer: the commands themselves try for a minute.
-_PATIENCE_SECONDS = 10
+_READ_SECONDS = 5
+_CANCEL_SECONDS = 60
 # Their values of the environment have no option that undoes them.
 _DROPPED_VARIABLES = ("SBATCH_ARRAY_INX", "SBATCH_WAIT")
 _REFUSED = {
@@ -53,7 +54,11 @@ class Slurm:
     name = EngineName.SLURM
 
     def cluster(self) -> str:
-        found = re.search(r"^ClusterName\s*=\s*(\S+)", _run("scontrol", "show", "config"), re.MULTILINE)
+        found = re.search(
+            r"^ClusterName\s*=\s*(\S+)",
+            _run("scontrol", "show", "config", patience_seconds=_READ_SECONDS),
+            re.MULTILINE,
+        )
         return "" if found is None else found[1]
 
     def check_options(self, options: Sequence[str]) -> None:
@@ -79,7 +84,7 @@ class Slurm:
 
     def cancel(self, job: str) -> None:
         try:
-            _run("scancel", "--state=PENDING", job)
+            _run("scancel", "--state=PENDING", job, patience_seconds=_CANCEL_SECONDS)
         except EngineFailed as error:
             refusal = error
         else:
@@ -91,10 +96,12 @@ class Slurm:
             # It may just have ended.
             with contextlib.suppress(EngineFailed):
                 # To the script alone, which is hldctl by then.
-                _run("scancel", "--state=RUNNING", "--batch", "--signal=TERM", job)
+                options = ("--state=RUNNING", "--batch", "--signal=TERM")
+                _run("scancel", *options, job, patience_seconds=_CANCEL_SECONDS)
 
     def jobs(self) -> dict[str, JobStatus]:
-        lines = _run("squeue", "--all", "--noheader", "--states=all", f"--Format={_FORMAT}").splitlines()
+        options = ("--me", "--all", "--noheader", "--states=all", f"--Format={_FORMAT}")
+        lines = _run("squeue", *options, patience_seconds=_READ_SECONDS).splitlines()
         found = [_status(line) for line in lines if line.strip()]
         return {status.job: status for status in found}
 
@@ -138,7 +145,7 @@ def _require_singleton(job: Job) -> None:
             )
 
 
-def _run(*command: str, input: str = "", patience_seconds: float | None = _PATIENCE_SECONDS) -> str:
+def _run(*command: str, input: str = "", patience_seconds: float | None) -> str:
     """Run a command and return its output; raise EngineFailed with its own reason."""
     environment = {name: value for name, value in os.environ.items() if name not in _DROPPED_VARIABLES}
     try:

@@ -86,7 +86,7 @@ class Slurm:
         for name in ("slurmctld", *NODES, "munged"):
             if name in self.daemons:
                 daemon = self.daemons.pop(name)
-                children = psutil.Process(daemon.pid).children(recursive=True)
+                children = [] if daemon.poll() is not None else psutil.Process(daemon.pid).children(recursive=True)
                 daemon.terminate()
                 try:
                     daemon.wait(_STOP_SECONDS)

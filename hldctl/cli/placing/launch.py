@@ -61,6 +61,10 @@ def run(
     engine.check_options(all_options)
     caller.require_right(state, f"Launching with --on {engine_name}")
     launch.join_configured_fleet(state, configuration)
+    if launch.find_launched(state, options.session_id) is not None:
+        _note_repeat(session_id, options.attach)
+        _finish(session_id, options.attach)
+        return
     # Imported here: the driver of PostgreSQL takes as long as the rest.
     from hldctl.fleet.placing import place as placing
     from hldctl.fleet.placing.script import write_script
@@ -73,12 +77,16 @@ def run(
         lambda: write_script(command, query, files),
         all_options,
     )
-    if not options.attach.quiet:
-        if placement.is_repeat:
-            output.print_note(f"session {session_id} was launched before")
-        else:
-            output.print_note(f"queued: {engine_name} has it as job {placement.place.job}")
+    if placement.is_repeat:
+        _note_repeat(session_id, options.attach)
+    elif not options.attach.quiet:
+        output.print_note(f"queued: {engine_name} has it as job {placement.place.job}")
     _finish(session_id, options.attach)
+
+
+def _note_repeat(session_id: str, options: AttachOptions) -> None:
+    if not options.quiet:
+        output.print_note(f"session {session_id} was launched before")
 
 
 def _require_valid(options: SessionOptions) -> None:

@@ -54,7 +54,8 @@ def place(
             return Placement(found or Place(engine.name), is_repeat=True)
         try:
             number = engine.submit(job)
-        except BaseException:
+        except Exception:
+            # Not if it was interrupted: the engine may have the job.
             placed.delete(record, session_id)
             raise
         place = place._replace(job=number)

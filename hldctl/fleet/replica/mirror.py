@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -117,13 +117,13 @@ class Mirror:
         self.owner_of |= {row.id: row.owner for row in found}
         self.place_of |= {row.id: row.place for row in found if row.place is not None}
 
-    def _look_at_jobs(self, record: Connection, ids: Sequence[str]) -> None:
-        self._looked_at_jobs = time.monotonic()
-        if places := placed.unfinished(record, ids):
+    def _look_at_jobs(self, record: Connection, ids: Collection[str]) -> None:
+        if ids and (places := placed.unfinished(record, ids)):
             # Imported here: few sessions are placed by an engine.
             from hldctl.fleet.placing import jobs
 
             self.job_of = jobs.look(record, places)
+        self._looked_at_jobs = time.monotonic()
 
     def names_by_host(self) -> dict[str, str]:
         """Return the name of each machine by the host that the sessions in the replica have."""
@@ -168,7 +168,8 @@ class Mirror:
                 self._add(database, record, new[::-1], with_texts=False, with_events=False)
             self._looked_at = 0.0
         if time.monotonic() - self._looked_at_jobs > _JOBS_SECONDS:
-            self._look_at_jobs(record, list(self._revisions))
+            # Not of those that run: an engine that does not answer would delay what they do.
+            self._look_at_jobs(record, self.place_of.keys() & self._revisions.keys() - self._machine_ids.keys())
         if time.monotonic() - self._looked_at > _MACHINES_SECONDS:
             self._look_at_machines(record)
         current = reading.revisions(record, self._revisions)

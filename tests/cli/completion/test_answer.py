@@ -221,3 +221,8 @@ def test_branches_and_tags_are_offered_for_a_base(sandbox: Sandbox) -> None:
     assert completions(sandbox, "land", "--into", "m") == ["main\tFirst"]
     # Its value, if any, is in the same word: what follows is the query, or another option.
     assert "--base" in values(sandbox, "launch", "--worktree", "--b")
+
+
+def test_engines_are_completed(sandbox: Sandbox) -> None:
+    assert values(sandbox, "launch", "--on", "") == ["slurm"]
+    assert values(sandbox, "launch", "--on=sl") == ["--on=slurm"]

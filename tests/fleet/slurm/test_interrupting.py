@@ -105,3 +105,19 @@ def test_job_cancelled_while_it_waits_is_lost(cluster: Placing) -> None:
     assert (waiting.returncode, f"slurm job {job} is gone (CANCELLED)" in notes) == (1, True), notes
     session = cluster.here.show(session_id)
     assert (session["status"], session["end_reason"]) == ("failed", "lost")
+
+
+def test_session_that_runs_unheard_is_asked_to_end(cluster: Placing) -> None:
+    """Its machine has not written it into the record, so nothing but its job is known."""
+    for node in cluster.nodes.values():
+        node.configure("")
+    cluster.serve_script(GATED)
+    session_id = cluster.here.launch("Go", "--on", "slurm", "-q", *TOOLS)
+    eventually(lambda: cluster.here.show(session_id)["place"]["state"] == "RUNNING", "the job to run")
+    eventually(lambda: any(each.files(session_id).directory.exists() for each in cluster.nodes.values()), "the session")
+    node = cluster.node_of(session_id)
+    node.wait_for_journal(session_id, "until")
+    assert cluster.here.show(session_id)["status"] == "queued"
+    assert cluster.here.ok("interrupt", session_id) == f"{session_id} interrupted\n"
+    assert cluster.here.show(session_id)["status"] == "interrupted"
+    assert node.show(session_id)["status"] == "interrupted"

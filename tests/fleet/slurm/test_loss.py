@@ -89,3 +89,16 @@ def test_session_on_a_node_that_is_cut_off_is_not_guessed_failed(cluster: Placin
         cluster.slurm.daemons[node].send_signal(signal.SIGCONT)
         cluster.slurm.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
         eventually(cluster.slurm.is_ready, "the node to be idle again")
+
+
+def test_controller_that_does_not_answer_decides_nothing(cluster: Placing) -> None:
+    session_id = cluster.here.launch("Go", "--on", "slurm", "-q", "--engine-option=--hold")
+    cluster.slurm.daemons["slurmctld"].send_signal(signal.SIGSTOP)
+    try:
+        session = cluster.here.show(session_id)
+        assert (session["status"], session["place"]["state"]) == ("queued", None)
+        done = cluster.here.run("interrupt", session_id)
+        assert (done.returncode, "has not answered within 5 s" in done.stderr) == (5, True), done.stderr
+    finally:
+        cluster.slurm.daemons["slurmctld"].send_signal(signal.SIGCONT)
+    assert cluster.here.show(session_id)["place"]["state"] == "PENDING"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.comparison import differences
+from tests.helpers.git_repository import Repository
 from tests.helpers.postgres import Record
 from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually
 from tests.helpers.slurm import NODES, Placing
@@ -75,19 +76,20 @@ def test_many_sessions_run_on_both_nodes_and_are_equal_in_the_record(cluster: Pl
 
 def test_options_query_and_arguments_travel(cluster: Placing, tmp_path: Path) -> None:
     query = 'it\'s $HOME `id` "x"\r\nEND\nEOF\n#SBATCH --partition=none\n\x1b[1mbold grüße 🙂'
+    Repository(cluster.here)
     script = tmp_path / "script"
     script.write_text("say Rehearsed.\r\n")
     given = {"--title": "it's $(id)", "--append-system-prompt": "one\r\ntwo 'three'", "--max-turns": "7"}
     options = [word for name, value in given.items() for word in (name, value)]
     session_id = cluster.here.launch(
         *("-", "--on", "slurm", "-q", "-C", ".", "--rehearse", str(script), "--approvals", *options),
-        *("--", "--verbose"),
+        *("--worktree", "side", "--", "--verbose"),
         input=query,
     )
     done = cluster.here.run("wait", session_id, "--results")
     assert (done.returncode, done.stdout) == (0, "Rehearsed.\n"), done.stderr
     session = cluster.node_of(session_id).show(session_id)
-    assert session["query"] == query
+    assert (session["query"], session["worktree"]["branch"]) == (query, "hldctl/side")
     assert cluster.here.show(session_id)["query"] == query
     assert [session[name] for name in ("title", "append_system_prompt", "max_turns")] == [
         *("it's $(id)", "one\r\ntwo 'three'", 7)
