@@ -79,6 +79,10 @@ def test_commands_of_the_tutorial_work_as_they_are_written(sandbox: Sandbox, bui
     assert "Say hello." in shown
     assert "Describe the parser." in exported
     assert not sandbox.ok("ls", "-q", "--all")
+    run_all(sandbox, "## Talk from here")
+    eventually(lambda: '"idle"' in run(sandbox, "hldctl show chat --json").stdout, "the session to be idle")
+    sent, closed = run_all(sandbox, "## Talk from here", 1)
+    assert (sent, closed.endswith(" completed\n")) == ("Hello.\n", True)
     run_all(sandbox, "## Leave")
     assert not sandbox.state.fleet.has_joined
     assert not build.there.state.fleet.has_joined
