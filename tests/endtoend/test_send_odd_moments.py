@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.messages import launch_gated, user_messages
 from tests.helpers.restarts import skip_delay, wait_for_restart
-from tests.helpers.sandbox import Sandbox, eventually, kill, kill_and_wait
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually, kill, kill_and_wait
 
 READS_NOTHING = 'open("started", "w").close()\nwhile True: time.sleep(0.05)\n'
 
@@ -140,7 +140,7 @@ def test_invalid_utf8_is_replaced(sandbox: Sandbox, way: str) -> None:
             capture_output=True,
             cwd=sandbox.work,
             env=sandbox.environment,
-            timeout=60,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
     assert (done.returncode, done.stderr) == (0, b"")

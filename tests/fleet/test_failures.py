@@ -20,7 +20,7 @@ from tests.fleet.comparison import differences, recorded_rows
 from tests.fleet.storm import running_fleet
 from tests.fleet.talkative import TALKATIVE
 from tests.helpers.postgres import USER, Record, fresh_record, running_server
-from tests.helpers.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually
 from tests.helpers.seed_database import seed_sessions
 
 DAY_MS = 86_400_000
@@ -162,7 +162,7 @@ def test_clock_of_a_machine_is_wrong(sandbox: Sandbox, other: Sandbox, record: R
     assert f"is {words}, compared" in other.run("fleet").stderr
     waiting = other.popen("wait", session_id, "--lost-after", "1h")
     sandbox.release()
-    assert waiting.wait(60) == 0
+    assert waiting.wait(TIMEOUT_SECONDS) == 0
     wait_until_equal(record, sandbox, other)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.fleet.test_intents import ASKING, GATED, TOOLS, asker, pending_request, wait_until_recorded
 from tests.helpers.postgres import Record
-from tests.helpers.sandbox import Sandbox, eventually, kill
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually, kill
 
 __all__ = ["asker"]
 
@@ -69,7 +69,7 @@ def test_intent_for_a_machine_at_rest_waits_for_its_next_session(sandbox: Sandbo
     assert "nothing runs on" in asking.stderr.readline()
     assert sandbox.show(session_id)["title"] != "Later"
     sandbox.ok("launch", "Go", "--wait")
-    assert asking.wait(30) == 0
+    assert asking.wait(TIMEOUT_SECONDS) == 0
     asking.communicate()
     assert sandbox.show(session_id)["title"] == "Later"
 
@@ -84,7 +84,7 @@ def test_intent_is_withdrawn_by_ctrl_c(sandbox: Sandbox, asker: Sandbox, record:
     assert asking.stderr is not None
     asking.stderr.readline()
     asking.send_signal(signal.SIGINT)
-    _, errors = asking.communicate(timeout=30)
+    _, errors = asking.communicate(timeout=TIMEOUT_SECONDS)
     assert (asking.returncode, "withdrawn" in errors) == (130, True)
     sandbox.ok("launch", "Go", "--wait")
     eventually(lambda: not links(sandbox), "the link to end")
@@ -100,7 +100,7 @@ def test_intent_expires(sandbox: Sandbox, asker: Sandbox, record: Record) -> Non
     asking = asker.popen("set", session_id, "--title", "Never")
     eventually(lambda: record.rows(INTENT), "the intent")
     record.rows("UPDATE hldctl.intents SET expires_at = clock_timestamp()")
-    _, errors = asking.communicate(timeout=30)
+    _, errors = asking.communicate(timeout=TIMEOUT_SECONDS)
     assert (asking.returncode, "did not take the command in time" in errors) == (5, True)
 
 
@@ -119,7 +119,7 @@ def test_message_is_sent_once_whatever_is_killed(sandbox: Sandbox, asker: Sandbo
         sandbox.ok("ls")
     eventually(lambda: links(sandbox), "a link")
     sandbox.release()
-    output, errors = asking.communicate(timeout=60)
+    output, errors = asking.communicate(timeout=TIMEOUT_SECONDS)
     assert (asking.returncode, output) == (0, "Done.\n"), errors
     assert sandbox.sql("SELECT count(*) FROM messages WHERE text = 'Hello'") == [(1,)]
 

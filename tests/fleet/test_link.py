@@ -20,7 +20,7 @@ from hldctl.system.clock import current_time_ms
 from tests.fleet.comparison import differences, recorded_rows
 from tests.fleet.talkative import TALKATIVE
 from tests.helpers.postgres import Record
-from tests.helpers.sandbox import Sandbox, eventually, kill
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually, kill
 from tests.helpers.seed_database import seed_sessions
 
 TOOLS = ("--allowed-tools", "Bash")
@@ -298,7 +298,7 @@ def test_link_in_the_foreground_stays_while_nothing_runs(sandbox: Sandbox, recor
     wait_until_equal(record, sandbox)
     assert links(sandbox) == []
     sandbox.ok("fleet", "leave")
-    assert link.wait(20) == 0
+    assert link.wait(TIMEOUT_SECONDS) == 0
 
 
 def test_clock_of_a_machine_is_compared_with_the_servers(sandbox: Sandbox, record: Record) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fleet.comparison import differences
 from tests.helpers.postgres import Record
-from tests.helpers.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually
 from tests.helpers.terminal import Terminal
 
 WORK = 'call Bash {"command": "echo one"}\n\nsay Done.'
@@ -59,8 +59,8 @@ def test_running_session_of_another_machine_is_followed(sandbox: Sandbox, joined
     follower = joined.popen("tail", "-f", "--exit-status", session_id)
     waiting = joined.popen("wait", session_id, "--results")
     sandbox.release()
-    assert waiting.communicate(timeout=30)[0] == "Done.\n"
-    output, _ = follower.communicate(timeout=30)
+    assert waiting.communicate(timeout=TIMEOUT_SECONDS)[0] == "Done.\n"
+    output, _ = follower.communicate(timeout=TIMEOUT_SECONDS)
     assert (follower.returncode, waiting.returncode) == (0, 0)
     assert output == sandbox.ok("tail", session_id)
 
@@ -222,7 +222,7 @@ def test_sessions_of_several_machines_are_followed_together(
         for machine in (sandbox, joined):
             (request,) = json.loads(machine.ok("approvals", "--json"))
             machine.ok("deny", request["id"], "--message", "No.")
-        output, _ = follower.communicate(timeout=60)
+        output, _ = follower.communicate(timeout=TIMEOUT_SECONDS)
         for session_id in ids:
             assert [line for line in output.splitlines() if line.startswith(session_id[:8]) and "Done." in line]
             assert [line for line in output.splitlines() if line.startswith(session_id[:8]) and "denied" in line]

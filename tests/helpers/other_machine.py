@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.helpers.sandbox import Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually, kill_and_wait
 
 NAME = "build"
 _SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
@@ -37,7 +37,9 @@ class OtherMachine:
         """Write the keys and the configuration of both sides."""
         for name in ("host", "id"):
             subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.directory / name], check=True, timeout=30
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.directory / name],
+                check=True,
+                timeout=TIMEOUT_SECONDS,
             )
         host_key = " ".join((self.directory / "host.pub").read_text().split()[:2])
         (self.directory / "known").write_text(f"{NAME} {host_key}\n")

@@ -19,7 +19,7 @@ import psycopg
 
 from hldctl.fleet import membership
 from hldctl.fleet.record.connection import connect
-from tests.helpers.sandbox import eventually
+from tests.helpers.sandbox import TIMEOUT_SECONDS, eventually
 
 USER = "hldctl"
 _TEMPLATE = "inited"
@@ -91,7 +91,7 @@ class Server:
         """Stop the server; by default as a crash would."""
         assert self.process is not None
         self.process.send_signal(how)
-        self.process.wait(30)
+        self.process.wait(TIMEOUT_SECONDS)
 
     def _is_ready(self) -> bool:
         assert self.process is not None

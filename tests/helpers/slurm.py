@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.helpers.sandbox import Sandbox, eventually, is_dead, kill_and_wait
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually, is_dead, kill_and_wait
 
 NODES = ("n1", "n2")
 CLUSTER = "trial"
@@ -51,7 +51,9 @@ class Slurm:
 
     def run(self, *command: str) -> str:
         environment = {**os.environ, **self.environment}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -121,7 +123,9 @@ class Slurm:
             assert daemon.poll() is None, (self.directory / f"{name}.log").read_text()
         environment = {**os.environ, **self.environment}
         command = ["sinfo", "--noheader", "--Node", "--format=%N %T"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        )
         return done.stdout.split() == [word for node in NODES for word in (node, "idle")]
 
     def _start(self, program: str, *arguments: str, name: str = "") -> None:

@@ -102,7 +102,7 @@ def test_wait_counts_its_timeout_over_all_connections(build: OtherMachine) -> No
     eventually(build.has_reader, "the wait there")
     build.cut_connections()
     follower.wait_until_connected_again(1)
-    assert follower.process.wait(20) == 7
+    assert follower.process.wait(TIMEOUT_SECONDS) == 7
 
 
 def test_feed_continues_after_the_last_event(build: OtherMachine) -> None:
@@ -161,7 +161,7 @@ def test_ctrl_c_stops_a_command_that_cannot_connect(build: OtherMachine) -> None
     build.stop()
     eventually(lambda: "connecting again" in follower.errors.read_text(), "the loss to be noticed")
     follower.process.send_signal(signal.SIGINT)
-    assert follower.process.wait(10) == 130
+    assert follower.process.wait(TIMEOUT_SECONDS) == 130
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

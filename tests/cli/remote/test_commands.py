@@ -11,7 +11,7 @@ import pytest
 
 from hldctl.cli.remote import ssh
 from tests.helpers.other_machine import OtherMachine
-from tests.helpers.sandbox import Sandbox, eventually
+from tests.helpers.sandbox import TIMEOUT_SECONDS, Sandbox, eventually
 from tests.helpers.seed_database import seed_sessions
 
 _SAY = "say Done there."
@@ -205,7 +205,9 @@ def test_every_login_shell_runs_the_script(build: OtherMachine, shell: str) -> N
     assert program is not None
     environment = {"HOME": str(build.there.home), "PATH": f"{build.bin}:/usr/bin:/bin"}
     command = [program, "-c", ssh.run_script("--version")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+    )
     assert (done.returncode, done.stdout) == (0, build.here.ok("--version"))
 
 
@@ -215,7 +217,7 @@ def test_reader_that_leaves_ends_the_command(build: OtherMachine) -> None:
         assert reading.stdout is not None
         reading.stdout.readline()
         reading.stdout.close()
-        assert reading.wait(30) == 141
+        assert reading.wait(TIMEOUT_SECONDS) == 141
         assert reading.stderr is not None
         assert reading.stderr.read() == ""
     eventually(lambda: not build.readers(), "the command there to exit")
@@ -226,5 +228,5 @@ def test_output_that_cannot_be_written_does_not_hide_a_launch(build: OtherMachin
     with open("/dev/full", "wb") as full:
         options = ("go", "--rehearse", "script.txt", "-C", build.there.work)
         launching = build.here.popen("-H", "build", "launch", *options, stdout=full)
-    assert launching.wait(30) == 6
+    assert launching.wait(TIMEOUT_SECONDS) == 6
     assert len(build.there.ok("ls", "-q").split()) == 1

@@ -8,7 +8,7 @@ import termios
 from pathlib import Path
 
 from tests.helpers.other_machine import OtherMachine
-from tests.helpers.sandbox import eventually
+from tests.helpers.sandbox import TIMEOUT_SECONDS, eventually
 from tests.helpers.seed_database import seed_sessions
 from tests.helpers.terminal import Terminal
 
@@ -82,7 +82,7 @@ def test_terminal_that_is_closed_leaves_no_reader(build: OtherMachine) -> None:
     with Terminal(build.here, "top", "-H", "build") as terminal:
         terminal.wait_for_screen("Gated")
         terminal.hang_up()
-        terminal.process.wait(30)
+        terminal.process.wait(TIMEOUT_SECONDS)
     eventually(lambda: not build.readers(), "the reader there to exit")
 
 

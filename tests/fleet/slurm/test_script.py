@@ -11,6 +11,7 @@ import pytest
 
 from hldctl.errors import BadUsage
 from hldctl.fleet.placing.script import write_script
+from tests.helpers.sandbox import TIMEOUT_SECONDS
 
 AWKWARD = [
     "Go",
@@ -44,7 +45,7 @@ def test_query_words_and_files_arrive_unchanged(text: str, tmp_path: Path) -> No
     script = write_script(["launch", word, f"--title={word}", "-"], text, [text, "other"])
     assert "\r" not in script
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
-    subprocess.run(["bash"], input=script.encode(), env=environment, check=True, timeout=60)
+    subprocess.run(["bash"], input=script.encode(), env=environment, check=True, timeout=TIMEOUT_SECONDS)
     found = [(tmp_path / name).read_bytes() for name in ("0", "3", "4")]
     assert found == [text.encode(), text.encode(), b"other"]
     assert (tmp_path / "words").read_bytes().split(b"\0") == [
