@@ -137,6 +137,8 @@ def list_view(whose: Whose | None, listing: Listing, *, with_texts: bool, follow
 
     with _fleet_or_here(state, whose, replica) as view:
         yield view
+        if view.mirror is not None:
+            _note_private(state, whose)
 
 
 @contextmanager
@@ -166,6 +168,8 @@ def request_view(whose: Whose | None, refs: Sequence[str], *, answered_too: bool
     if whose is not None:
         with _fleet_or_here(state, whose, replica) as view:
             yield view
+            if view.mirror is not None:
+                _note_private(state, whose)
         return
     missing = _missing_request(state, refs) if refs and state.fleet.has_joined else None
     with _here_or_replica(state, refs, missing) as view:
@@ -187,6 +191,21 @@ def _fleet_or_here(
                     raise
                 output.print_note(f"only those of this machine: {error}")
         yield View(state) if mirror is None else View(mirror.state, mirror)
+
+
+def _note_private(state: StateDirectory, whose: Whose | None) -> None:
+    """Print how many sessions of this machine are not in a list that was not asked for."""
+    if whose is None or not whose.is_default:
+        return
+    # Imported here: a list of this machine has them.
+    from hldctl.store import sessions
+
+    with open_for_reading(state):
+        count = sessions.count_live_private()
+    if count:
+        output.print_note(
+            f"without {count} private session{'' if count == 1 else 's'} of this machine; --no-fleet lists it"
+        )
 
 
 def _missing_request(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession | None:

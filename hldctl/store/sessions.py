@@ -477,6 +477,11 @@ def count() -> int:
     return int(execute("SELECT count(*) FROM sessions").fetchone()[0])
 
 
+def count_live_private() -> int:
+    """Return the number of private sessions that have not ended."""
+    return int(execute("SELECT count(*) FROM sessions WHERE completed_at IS NULL AND private").fetchone()[0])
+
+
 def run_ids() -> list[tuple[str, str]]:
     """Return the id and the run id of each session."""
     return [(row[0], row[1]) for row in execute("SELECT id, run_id FROM sessions")]

@@ -47,6 +47,18 @@ def test_lists_show_the_fleet_by_default(sandbox: Sandbox, lister: Sandbox, reco
     sandbox.wait_for_end(session_id)
 
 
+def test_lists_mention_private_sessions_of_this_machine(lister: Sandbox) -> None:
+    lister.serve_script(GATED)
+    session_id = lister.launch("Go", "--private", "--allowed-tools", "Bash")
+    for command in ("ls", "approvals"):
+        assert "without 1 private session of this machine; --no-fleet lists it" in lister.run(command).stderr
+        assert "private" not in lister.run(command, "--no-fleet").stderr
+    assert lister.ok("ls", "--no-fleet", "-q").split() == [session_id]
+    lister.release()
+    lister.wait_for_end(session_id)
+    assert "private" not in lister.run("ls").stderr
+
+
 def test_lists_show_this_machine_if_the_record_cannot_be_reached(lister: Sandbox, record: Record) -> None:
     lister.serve_script("say Done.")
     record.server.stop()

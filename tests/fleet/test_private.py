@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 from tests.fleet.comparison import differences
@@ -71,3 +72,20 @@ def test_private_session_is_marked_here(sandbox: Sandbox, record: Record) -> Non
     wait_until_all_is_sent(sandbox, record)
     assert sandbox.ok("ls", "--fleet", "-q") == ""
     assert differences(record, sandbox)
+
+
+def test_session_that_doctor_restores_stays_private(sandbox: Sandbox, record: Record) -> None:
+    sandbox.ok("fleet", "join", record.url)
+    sandbox.serve_script("say Done.")
+    sandbox.ok("launch", "Go", "--private", "--wait")
+    session_id = sandbox.show("last")["id"]
+    wait_until_all_is_sent(sandbox, record)
+    eventually(lambda: not sandbox.processes_with_argument("hldctl.fleet.link"), "the link to end")
+    for path in sandbox.state.root.glob("hldctl.db*"):
+        path.unlink()
+    # A younger one may be one of a launch that has not written its row yet.
+    os.utime(sandbox.files(session_id).directory, (0, 0))
+    sandbox.run("doctor", "--fix")
+    assert sandbox.show(session_id)["private"]
+    wait_until_all_is_sent(sandbox, record)
+    assert session_id not in recorded_text(record)
