@@ -64,8 +64,8 @@ class Engine(Protocol):
     def cluster(self) -> str:
         """Return the name of the cluster that this machine belongs to."""
 
-    def check_options(self, options: Sequence[str]) -> None:
-        """Raise BadUsage for an option that does not work with a session."""
+    def check_options(self, options: Sequence[str], *, is_exclusive: bool) -> None:
+        """Raise BadUsage for an option that does not work with a session, or with an exclusive job."""
 
     def submit(self, job: Job) -> str:
         """Submit a job and return its number."""

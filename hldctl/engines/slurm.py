@@ -17,10 +17,13 @@ from hldctl.system.processes import shell_exit_code
 _READ_SECONDS = 5
 _CANCEL_SECONDS = 60
 # Their values of the environment have no option that undoes them.
-_DROPPED_VARIABLES = ("SBATCH_ARRAY_INX", "SBATCH_WAIT")
+_DROPPED_VARIABLES = ("SBATCH_ARRAY_INX", "SBATCH_CLUSTERS", "SBATCH_WAIT", "SLURM_CLUSTERS")
 _REFUSED = {
     "--array": "each session is one job",
+    "--clusters": "hldctl asks only the cluster of this machine",
+    "--comment": "hldctl finds the job by its own",
     "--help": "it starts nothing",
+    "--job-name": "the job has the name of the session",
     "--parsable": "hldctl sets it",
     "--requeue": "a session must not run twice",
     "--test-only": "it starts nothing",
@@ -29,7 +32,15 @@ _REFUSED = {
     "--wait": "use --wait of hldctl",
     "--wrap": "hldctl writes the script",
 }
-_SHORT = {"-a": "--array", "-h": "--help", "-V": "--version", "-W": "--wait", "-d": "--dependency"}
+_SHORT = {
+    "-J": "--job-name",
+    "-M": "--clusters",
+    "-V": "--version",
+    "-W": "--wait",
+    "-a": "--array",
+    "-d": "--dependency",
+    "-h": "--help",
+}
 _FIELDS = ("JobID", "State", "exit_code", "Reason", "NodeList", "Comment")
 # Wider than any value; squeue would cut longer ones off.
 _FORMAT = ",".join(f"{name}:200|" for name in _FIELDS)
@@ -61,7 +72,7 @@ class Slurm:
         )
         return "" if found is None else found[1]
 
-    def check_options(self, options: Sequence[str]) -> None:
+    def check_options(self, options: Sequence[str], *, is_exclusive: bool) -> None:
         for option in options:
             name = _option_name(option)
             if not name.startswith("-") or name.strip("-") == "":
@@ -72,13 +83,14 @@ class Slurm:
                 raise BadUsage(f"{option!r} contains a NUL character.")
             if (reason := _REFUSED.get(name)) is not None:
                 raise BadUsage(f"{name} of sbatch does not work with --on slurm: {reason}.")
+            if is_exclusive and name == "--dependency" and "singleton" not in option:
+                raise BadUsage(f"{option} with --name needs singleton, too: one session with a name runs at a time.")
 
     def submit(self, job: Job) -> str:
         options = ["--parsable", "--no-requeue", "--export=NONE", "--output=/dev/null", "--signal=B:TERM@60"]
         options += [f"--job-name={job.name}", f"--comment={job.comment}"]
         if job.is_exclusive:
             options.append("--dependency=singleton")
-            _require_singleton(job)
         # The number, and maybe the cluster after a semicolon.
         return _run("sbatch", *options, *job.options, input=job.script, patience_seconds=None).strip().partition(";")[0]
 
@@ -135,14 +147,6 @@ def _state(word: str) -> JobState:
 def _option_name(option: str) -> str:
     name = option.partition("=")[0] if option.startswith("--") else option[:2]
     return _SHORT.get(name, name)
-
-
-def _require_singleton(job: Job) -> None:
-    for option in job.options:
-        if _option_name(option) == "--dependency" and "singleton" not in option:
-            raise BadUsage(
-                f"{option} with --name needs singleton as well: only one session with a name runs at a time."
-            )
 
 
 def _run(*command: str, input: str = "", patience_seconds: float | None) -> str:

@@ -52,13 +52,13 @@ def run(
     session_id = options.session_id or str(uuid.uuid4())
     files, command = _command(words, rest, chosen, session_id, engine_name)
     configuration = load.load()
+    engine = catalog.engine(engine_name)
+    all_options = [*configuration.engine_options(engine_name), *engine_options]
+    engine.check_options(all_options, is_exclusive=chosen.name is not None)
     if (fleet := configuration.fleet) is None:
         raise UnfitEnvironment(
             f"--on {engine_name} needs a fleet, whose record shows where a session is; see `hldctl fleet --help`."
         )
-    engine = catalog.engine(engine_name)
-    all_options = [*configuration.engine_options(engine_name), *engine_options]
-    engine.check_options(all_options)
     caller.require_right(state, f"Launching with --on {engine_name}")
     launch.join_configured_fleet(state, configuration)
     if launch.find_launched(state, options.session_id) is not None:
