@@ -143,7 +143,6 @@ EXAMPLES = {
         Example("Make a record, once", "hldctl fleet init 'host=db.example.org dbname=hldctl'"),
         Example("On each machine", "hldctl fleet join 'host=db.example.org dbname=hldctl'"),
         Example("The machines, and when each was heard", "hldctl fleet"),
-        Example("As its owner, remove from the record what is old", "hldctl fleet prune --older-than 90d"),
     ),
     "config": (
         Example("Set a default for new sessions", "hldctl config set timeout 2h"),
