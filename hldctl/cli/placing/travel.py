@@ -22,6 +22,7 @@ _SECRETS = ("--mcp-config", "--settings")
 _ADVICE = "batch scripts are not secret; put it into a file there, and name the file"
 _REFUSED = {
     "--env": "batch scripts are not secret, and the variables of this machine do not reach a job; set it there",
+    "--private": "the record is what shows where a placed session is",
     "--after": "the other session may be on another machine; use a dependency of the engine",
     "--after-any": "the other session may be on another machine; use a dependency of the engine",
 }

@@ -148,6 +148,7 @@ def test_refused_job_leaves_nothing(cluster: Placing, record: Record) -> None:
         (["--mcp-config", ' {"mcpServers": {}}'], "JSON in --mcp-config"),
         (["--after", "last"], "--after does not work"),
         (["--after-any=last"], "--after-any does not work"),
+        (["--private"], "--private does not work"),
         (["--name", "a", "--if-running", "skip"], "--if-running skip"),
         (["--name", "no name"], "not a valid name"),
         (["--rehearse", "missing"], "cannot be read"),
