@@ -35,7 +35,7 @@ _KEYS = {
     GroupBy.NAME: SessionTable.name,
     GroupBy.GROUP: SessionTable.group_name,
     GroupBy.MACHINE: SessionTable.host,
-    # The owner of a machine, whom the caller knows.
+    # The caller knows the owners of machines.
     GroupBy.OWNER: SessionTable.host,
 }
 

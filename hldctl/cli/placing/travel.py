@@ -43,8 +43,9 @@ def travelling_options(line: CommandLine, engine: str) -> Travelling:
         option, value = token.option, token.value
         if option is None or token.is_option(*_LOCAL):
             continue
-        name = option.names[-1]
-        if (reason := next((_REFUSED[each] for each in option.names if each in _REFUSED), None)) is not None:
+        name = option.names[-1] if value is not None else token.words[0]
+        names = option.names if value is not None else [name]
+        if (reason := next((_REFUSED[each] for each in names if each in _REFUSED), None)) is not None:
             raise BadUsage(f"{name} does not work with --on {engine}: {reason}.")
         if value is None:
             words += token.words

@@ -23,7 +23,7 @@ from hldctl.store.approvals import Approval
 
 SHOWN = "HLDCTL_SHOWN_SHA256"
 """The variable with the SHA-256 of the input that the person saw who answers."""
-# Nothing is drawn for so long. The command withdraws then what it has asked.
+# Nothing is drawn in this time. The command withdraws then what it has asked.
 _ANSWER_SECONDS = 20
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from psycopg import Notify, sql
-
 from hldctl.config import schema
 from hldctl.fleet.intents.intent import Asked, Outcome
 from hldctl.fleet.intents.spool import remove_old, spool
 from hldctl.fleet.record import intents
 from hldctl.fleet.record.connection import Connection
+from hldctl.fleet.record.driver import SQL, Identifier, Notify
 from hldctl.paths import COMMAND_TOKEN, StateDirectory
 from hldctl.system.error_log import log
 
@@ -35,7 +34,7 @@ class Intents:
         self._starts: dict[str, int] = {}
         self._look_at = 0.0
         connection.add_notify_handler(self._note_arrival)
-        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(intents.channel(machine_id))))
+        connection.execute(SQL("LISTEN {}").format(Identifier(intents.channel(machine_id))))
         remove_old(state)
 
     @property

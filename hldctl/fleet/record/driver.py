@@ -29,7 +29,8 @@ if _IS_HIDDEN:
     sys.modules[_NAME] = _STAND_IN
 try:
     import psycopg
-    from psycopg import conninfo
+    from psycopg import Notify, conninfo
+    from psycopg.sql import SQL, Composable, Identifier
     from psycopg.types.string import TextLoader
 except ImportError:
     raise UnfitEnvironment(
@@ -39,4 +40,4 @@ finally:
     if _IS_HIDDEN:
         del sys.modules[_NAME]
 
-__all__ = ["TextLoader", "conninfo", "psycopg"]
+__all__ = ["SQL", "Composable", "Identifier", "Notify", "TextLoader", "conninfo", "psycopg"]

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import LiteralString, NamedTuple
 
-import psycopg
-from psycopg.sql import SQL, Composable, Identifier
-
 from hldctl.errors import BadUsage
 from hldctl.fleet import columns
 from hldctl.fleet.record.connection import Connection
+from hldctl.fleet.record.driver import SQL, Composable, Identifier, psycopg
 
 OPERATOR = "hldctl_operator"
 """The role whose members see everything, and may forget machines."""
