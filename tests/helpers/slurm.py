@@ -175,6 +175,7 @@ class Slurm:
             # A busy machine is not a lost node.
             "SlurmdTimeout": "600",
             "MessageTimeout": "60",
+            "BatchStartTimeout": "600",
             "KillWait": "2",
         }
         lines = [f"{name}={value}" for name, value in settings.items()]

@@ -22,7 +22,7 @@ from hldctl.fleet.replica import directory, rows
 from hldctl.paths import StateDirectory
 from hldctl.private_files import ensure_exists, touch
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.1
 _MACHINES_SECONDS = 2.0
 _JOBS_SECONDS = 5.0
 _MAX_BACKOFF_SECONDS = 10.0
