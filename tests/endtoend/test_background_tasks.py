@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait, suspended
 from tests.helpers.terminal import Terminal
 
 BUILD = """
@@ -76,10 +76,13 @@ def wait_for_background(sandbox: Sandbox, session_id: str) -> Json:
 
 def let_the_idle_timeout_pass(sandbox: Sandbox, session_id: str) -> None:
     """Make the session silent for longer than its idle timeout, as its next supervisor sees it."""
-    kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
     past = time.time() - 2 * 3600
-    os.utime(sandbox.files(session_id).journal, (past, past))
-    sandbox.ok("ls")
+    # A guard could start the next supervisor too early.
+    with suspended(sandbox.guards()):
+        kill_and_wait(supervisor)
+        os.utime(sandbox.files(session_id).journal, (past, past))
+        sandbox.ok("ls")
     eventually(sandbox.supervisors, "the new supervisor")
 
 

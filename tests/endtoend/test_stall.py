@@ -10,18 +10,21 @@ import pytest
 
 from tests.crash.audit import faults
 from tests.helpers.restarts import skip_delay, wait_for_restart
-from tests.helpers.sandbox import Sandbox, eventually, kill_and_wait
+from tests.helpers.sandbox import Sandbox, eventually, kill_and_wait, suspended
 
 _TWO_HOURS_SECONDS = 7200
 
 
 def let_the_stall_pass(sandbox: Sandbox, session_id: str) -> None:
     """Make the session silent for two hours, as its next supervisor sees it."""
-    kill_and_wait(psutil.Process(sandbox.show(session_id)["supervisor_pid"]))
+    supervisor = psutil.Process(sandbox.show(session_id)["supervisor_pid"])
     before = time.time() - _TWO_HOURS_SECONDS
-    os.utime(sandbox.files(session_id).journal, (before, before))
-    sandbox.sql("UPDATE sessions SET last_activity_at = ? WHERE id = ?", int(before * 1000), session_id)
-    sandbox.ok("ls")
+    # A guard could start the next supervisor too early.
+    with suspended(sandbox.guards()):
+        kill_and_wait(supervisor)
+        os.utime(sandbox.files(session_id).journal, (before, before))
+        sandbox.sql("UPDATE sessions SET last_activity_at = ? WHERE id = ?", int(before * 1000), session_id)
+        sandbox.ok("ls")
 
 
 @pytest.mark.parametrize("script", ["hang", 'call Bash {"command": "true"}\n\nsay Well\nhang'])
