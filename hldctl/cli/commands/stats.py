@@ -15,6 +15,7 @@ from hldctl.cli.params import seconds_parser
 from hldctl.cli.render import stats_plain
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
+from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.inspect.budgets import BudgetState, budget_object, load_budgets
 from hldctl.sessions.permissions.caller import current_user_name
@@ -48,6 +49,9 @@ def command(
     owner: elsewhere.OfOwner = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of objects.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header row, for a spreadsheet.")] = False,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="Print metrics of all sessions here in the format of Prometheus.")
+    ] = False,
 ) -> None:
     """Sum cost, tokens and time of sessions.
 
@@ -63,15 +67,36 @@ def command(
     If budgets are configured, they follow in a table of their own. Fields of --budgets with --json and --csv: `budget`
     (the key that sets it), `group`, `period`, `limit_usd`, `spent_usd`, `estimated_usd` (the part of it that is an
     estimate), `reserved_usd` (what running sessions may still spend), `rest_usd`, `since`, `until`, `rehearsed`.
+
+    Metrics of --prometheus, all gauges: `hldctl_sessions` by `status`, `hldctl_cost_usd`, `hldctl_tokens` by `kind`,
+    `hldctl_waiting_requests` by `kind`, `hldctl_oldest_waiting_request_seconds`, `hldctl_oldest_live_session_seconds`.
     """
-    if as_json and as_csv:
-        raise BadUsage("Use either --json or --csv, not both.")
+    if as_json + as_csv + prometheus > 1:
+        raise BadUsage("Use only one of --json, --csv and --prometheus.")
     created_since = None if since is None else int((time.time() - since) * 1000)
     whose = elsewhere.whose(fleet or None, machine, owner, can_list=False)
+    if prometheus:
+        if whose is not None or only_budgets or since is not None:
+            raise BadUsage("--prometheus prints all sessions of this machine; it takes no other option.")
+        _print_metrics()
+        return
     if whose is not None and only_budgets:
         raise BadUsage("--budgets shows the budgets of this machine.")
     with elsewhere.list_view(whose, Listing(archived=archived, created_since=created_since), with_texts=False) as view:
         _print(view, by, _Form(only_budgets, archived, created_since, as_json, as_csv))
+
+
+def _print_metrics() -> None:
+    # Imported here: a table needs neither.
+    from hldctl.cli.render import prometheus
+    from hldctl.sessions.inspect.metrics import load_metrics
+
+    state = StateDirectory.from_environment()
+    with open_for_reading(state):
+        supervisors.adopt_all_lost(state)
+        metrics = load_metrics()
+    for line in prometheus.lines(metrics):
+        output.print_data(line)
 
 
 class _Form(NamedTuple):

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from hldctl.cli.render.format import compact_duration, count, percent
-from tests.helpers.sandbox import Sandbox
+from tests.helpers.sandbox import Sandbox, eventually
 from tests.helpers.terminal import Terminal
 
 FIELDS = """key sessions completed failed interrupted running success_rate cost_usd input_tokens output_tokens
@@ -197,3 +198,43 @@ def test_quantities_are_short() -> None:
     assert {number: compact_duration(number * 1000) for number in seconds} == seconds
     shares = {None: "", 0.0: "0%", 0.001: "1%", 0.999: "99%", 1.0: "100%"}
     assert {share: percent(share) for share in shares} == shares
+
+
+def metrics(sandbox: Sandbox) -> dict[tuple[str, str], float]:
+    """Return the metrics by name and label, as Prometheus itself reads them."""
+    families = text_string_to_metric_families(sandbox.ok("stats", "--prometheus"))
+    found = {}
+    for family in families:
+        assert (family.type, bool(family.documentation)) == ("gauge", True)
+        for sample in family.samples:
+            found[sample.name, "".join(sample.labels.values())] = sample.value
+    return found
+
+
+def test_metrics_of_no_session_are_zero(sandbox: Sandbox) -> None:
+    found = metrics(sandbox)
+    assert found["hldctl_sessions", "running"] == 0
+    assert set(found.values()) == {0}
+
+
+def test_metrics_count_sessions_tokens_and_requests(sandbox: Sandbox) -> None:
+    sandbox.serve_script('call Bash {"command": "echo one > file"}\n\nsay Done.')
+    sandbox.launch("Go", "--approvals")
+    eventually(lambda: json.loads(sandbox.ok("approvals", "--json")), "a request")
+    found = metrics(sandbox)
+    assert found["hldctl_sessions", "waiting_input"] == 1
+    assert found["hldctl_waiting_requests", "permission"] == 1
+    assert found["hldctl_waiting_requests", "question"] == 0
+    assert 0 < found["hldctl_oldest_waiting_request_seconds", ""] <= found["hldctl_oldest_live_session_seconds", ""]
+    sandbox.ok("approve", "--all")
+    session = sandbox.wait_for_end(sandbox.show("last")["id"])
+    found = metrics(sandbox)
+    assert (found["hldctl_sessions", "completed"], found["hldctl_oldest_live_session_seconds", ""]) == (1, 0)
+    assert found["hldctl_tokens", "output"] == session["output_tokens"] > 0
+    assert found["hldctl_cost_usd", ""] == pytest.approx(session["cost_usd"])
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv", "--budgets", "--since=1d", "--fleet"])
+def test_metrics_take_no_other_option(sandbox: Sandbox, option: str) -> None:
+    done = sandbox.run("stats", "--prometheus", option)
+    assert (done.returncode, "--prometheus" in done.stderr) == (2, True)
