@@ -156,7 +156,8 @@ def midnight_in(seconds: int) -> str:
 def test_spent_budget_is_full_again_after_midnight(sandbox: Sandbox) -> None:
     sandbox.configure("[budgets]\ndaily_usd = 1")
     sandbox.fake_claude(SPENDER)
-    sandbox.environment["TZ"] = midnight_in(4)
+    # Enough for a slow machine to get there.
+    sandbox.environment["TZ"] = midnight_in(25)
     spend(sandbox, "1", "--wait")
     waiting = spend(sandbox, "0.5")
     assert activity(sandbox, waiting)["budget"]["is_spent"]
