@@ -20,6 +20,8 @@ PERFORM_COMMAND = "_perform"
 _MAX_RUNNING = 20
 # Without a notification, as with a pooler of connections.
 _LOOK_SECONDS = 10.0
+# As long as something is open: a process that was killed may still hold its lock.
+_OPEN_LOOK_SECONDS = 1.0
 _MAX_STARTS = 3
 
 
@@ -33,13 +35,15 @@ class Intents:
         self._children: dict[str, int] = {}
         self._starts: dict[str, int] = {}
         self._look_at = 0.0
+        self._has_open = False
         connection.add_notify_handler(self._note_arrival)
         connection.execute(SQL("LISTEN {}").format(Identifier(intents.channel(machine_id))))
         remove_old(state)
 
     @property
-    def are_running(self) -> bool:
-        return bool(self._children)
+    def are_open(self) -> bool:
+        """True if the link is needed: something was asked, and has no outcome yet."""
+        return bool(self._children) or self._has_open
 
     def _note_arrival(self, notification: Notify) -> None:
         self._look_at = 0.0
@@ -54,27 +58,33 @@ class Intents:
         self._reap()
         if now < self._look_at:
             return
-        self._look_at = now + _LOOK_SECONDS
         settings = schema.load().fleet
         accept_from = sorted(settings.accept_from) if settings is not None else []
+        is_open: list[bool] = []
         for asked in intents.open_intents(self._connection, self._machine_id, accept_from):
-            self._advance(asked)
+            is_open.append(not self._advance(asked))
+        self._has_open = any(is_open)
+        self._look_at = now + (_OPEN_LOOK_SECONDS if self._has_open else _LOOK_SECONDS)
 
-    def _advance(self, asked: Asked) -> None:
+    def _advance(self, asked: Asked) -> bool:
+        """Take the next step for an intent; return whether it has its outcome."""
         files = spool(self._state, asked.request)
         if (outcome := files.outcome()) is not None:
             self._finish(asked.request, outcome)
-        elif asked.request in self._children or files.is_in_hand:
+            return True
+        if asked.request in self._children or files.is_in_hand:
             # In the second case by a process that a former link started.
-            return
-        elif self._starts.get(asked.request, 0) >= _MAX_STARTS:
+            return False
+        if self._starts.get(asked.request, 0) >= _MAX_STARTS:
             text = "hldctl: The machine could not carry this out; see fleet/link.log in its state directory.\n"
             files.write_outcome(Outcome(5, stderr=text))
             self._finish(asked.request, Outcome(5, stderr=text))
-        elif len(self._children) < _MAX_RUNNING and intents.take(self._connection, asked.request):
+            return True
+        if len(self._children) < _MAX_RUNNING and intents.take(self._connection, asked.request):
             files.write(asked)
             self._starts[asked.request] = self._starts.get(asked.request, 0) + 1
             self._children[asked.request] = _start(self._state, asked.request)
+        return False
 
     def _reap(self) -> None:
         for request, pid in [*self._children.items()]:

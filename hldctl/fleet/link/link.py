@@ -163,7 +163,7 @@ class _Link:
                     self._beat()
                     next_beat = now + _BEAT_SECONDS
                 self._intents.step(now)
-                if self._stays or self._intents.are_running or outbox.has_live_session():
+                if self._stays or self._intents.are_open or outbox.has_live_session():
                     active_at = now
                 elif now >= active_at + _LINGER_SECONDS:
                     self._send_late_columns()
