@@ -88,7 +88,7 @@ class View(NamedTuple):
 def find(refs: Sequence[str]) -> Iterator[View]:
     """Yield where to read the sessions that these references name: here, or else in the record of the fleet."""
     state = StateDirectory.from_environment()
-    missing = _find_missing(state, refs) if state.fleet.has_joined else None
+    missing = find_missing(state, refs) if state.fleet.has_joined else None
     with _here_or_replica(state, refs, missing) as view:
         yield view
 
@@ -107,10 +107,10 @@ def _here_or_replica(state: StateDirectory, refs: Sequence[str], missing: NoSuch
 
 def missing(state: StateDirectory, refs: Sequence[str]) -> list[str]:
     """Return those of these references that name no session here."""
-    return [ref for ref in refs if _find_missing(state, [ref]) is not None]
+    return [ref for ref in refs if find_missing(state, [ref]) is not None]
 
 
-def _find_missing(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession | None:
+def find_missing(state: StateDirectory, refs: Sequence[str]) -> NoSuchSession | None:
     """Return the error for the first reference that names no session here; None if all do."""
     from hldctl.sessions import lookup
 

@@ -143,6 +143,14 @@ def ids_with_prefix(connection: apsw.Connection, prefix: str) -> list[str]:
     return [row[0] for row in connection.execute(query, (prefix, prefix + "\x7f"))]
 
 
+def input_sha256(tool_input: str) -> str:
+    """Return the SHA-256 of a call's input in hexadecimal digits; an answer from elsewhere names its call by it."""
+    # Imported here: the permission hook has no time to load it.
+    import hashlib
+
+    return hashlib.sha256(tool_input.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def pending_approvals(connection: apsw.Connection, session_id: str | None = None) -> list[Approval]:
     """Return the pending requests of one session or of all, oldest first."""
     condition, parameters = ("AND session_id = ?", (session_id,)) if session_id is not None else ("", ())

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hldctl.cli import command_line
+from hldctl.cli import command_line, elsewhere
 from hldctl.cli.command_line import CommandLine
 from hldctl.cli.intents import rules
 from hldctl.cli.standard_streams import is_interactive
 from hldctl.config import schema
 from hldctl.errors import NoSuchSession
 from hldctl.paths import StateDirectory
-from hldctl.sessions import lookup
 from hldctl.sessions.permissions import requests
 from hldctl.store.database import open_for_reading
 
@@ -48,13 +47,8 @@ def _references(line: CommandLine) -> list[str]:
 
 def _find_missing(state: StateDirectory, line: CommandLine, ref: str) -> NoSuchSession | None:
     """Return the error for a reference that names nothing on this machine; None if it does."""
-    try:
-        with open_for_reading(state):
-            if line.path[0] in rules.ANSWERS and not line.has("--session"):
-                if not requests.request_ids_with_prefix(ref.lower()):
-                    return NoSuchSession(f"No permission request {ref!r}.")
-            else:
-                lookup.find_session(ref)
-    except NoSuchSession as error:
-        return None if ref == "last" else error
-    return None
+    if line.path[0] not in rules.ANSWERS or line.has("--session"):
+        return elsewhere.find_missing(state, [ref])
+    with open_for_reading(state):
+        is_here = bool(requests.request_ids_with_prefix(ref.lower()))
+    return None if is_here else NoSuchSession(f"No permission request {ref!r}.")

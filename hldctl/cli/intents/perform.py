@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import sys
@@ -160,6 +159,6 @@ def _require_target(state: StateDirectory, intent: Intent, line: CommandLine) ->
         request = approvals.get(current_connection(), arguments[0])
     if request is None or request.session_id != intent.session_id:
         raise NoSuchSession(f"No permission request {arguments[0]!r} of session {intent.session_id}.")
-    digest = hashlib.sha256(request.tool_input.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = approvals.input_sha256(request.tool_input)
     if not hmac.compare_digest(digest, intent.shown.get(request.id, "")):
         raise WrongState(f"The request {request.id} is not for the input that was shown; nothing was done.")

@@ -5,7 +5,6 @@ The command asks the other machine through the fleet's record.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ from hldctl.paths import StateDirectory
 from hldctl.sessions import interrupt
 from hldctl.sessions.permissions import answers
 from hldctl.sessions.permissions.answers import Decision
-from hldctl.store.approvals import Approval
+from hldctl.store.approvals import Approval, input_sha256
 
 SHOWN = "HLDCTL_SHOWN_SHA256"
 """The variable with the SHA-256 of the input that the person saw who answers."""
@@ -32,7 +31,7 @@ def answer(state: StateDirectory, request: Approval, decision: Decision) -> None
     if not state.is_replica:
         answers.answer_request(state, request.id, decision, command_name())
         return
-    digest = hashlib.sha256(request.tool_input.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = input_sha256(request.tool_input)
     _run(_words(request, decision), {SHOWN: digest})
 
 

@@ -29,7 +29,7 @@ class Spool(NamedTuple):
     directory: Path
 
     @property
-    def asked(self) -> Path:
+    def request_file(self) -> Path:
         return self.directory / "asked.json"
 
     @property
@@ -51,10 +51,10 @@ class Spool(NamedTuple):
 
     def write(self, asked: Asked) -> None:
         self.directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-        replace_private(self.asked, json.dumps(asdict(asked)).encode())
+        replace_private(self.request_file, json.dumps(asdict(asked)).encode())
 
     def read(self) -> Asked:
-        return Asked(**json.loads(self.asked.read_bytes()))
+        return Asked(**json.loads(self.request_file.read_bytes()))
 
     def outcome(self) -> Outcome | None:
         """Return what came of it; None as long as that is open."""
@@ -65,7 +65,7 @@ class Spool(NamedTuple):
 
     def write_outcome(self, outcome: Outcome) -> None:
         replace_private(self.outcome_file, outcome.to_json().encode())
-        for file in (self.asked, self.stdout, self.stderr):
+        for file in (self.request_file, self.stdout, self.stderr):
             file.unlink(missing_ok=True)
 
     @property

@@ -6,6 +6,7 @@ import os
 import sys
 
 from hldctl.config import schema
+from hldctl.errors import ExitCode
 from hldctl.fleet.intents.intent import Asked, Outcome
 from hldctl.fleet.intents.spool import remove_old, spool
 from hldctl.fleet.record import intents
@@ -77,8 +78,9 @@ class Intents:
             return False
         if self._starts.get(asked.request, 0) >= _MAX_STARTS:
             text = "hldctl: The machine could not carry this out; see fleet/link.log in its state directory.\n"
-            files.write_outcome(Outcome(5, stderr=text))
-            self._finish(asked.request, Outcome(5, stderr=text))
+            outcome = Outcome(ExitCode.ENVIRONMENT, stderr=text)
+            files.write_outcome(outcome)
+            self._finish(asked.request, outcome)
             return True
         if len(self._children) < _MAX_RUNNING and intents.take(self._connection, asked.request):
             files.write(asked)
@@ -92,10 +94,9 @@ class Intents:
             if not ended:
                 continue
             del self._children[request]
+            # Its outcome is reported by the look.
             self._look_at = 0.0
-            if (outcome := spool(self._state, request).outcome()) is not None:
-                self._finish(request, outcome)
-            else:
+            if spool(self._state, request).outcome() is None:
                 log(f"Intent {request} was not carried out: its process was ended.")
 
     def _finish(self, request: str, outcome: Outcome) -> None:

@@ -9,7 +9,6 @@ Of private sessions nothing is read, and others do not name them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from hldctl.config.fleet import Share
 from hldctl.fleet import columns
 from hldctl.states import ENDED, EndReason, FeedType, Status
 from hldctl.store import feed
-from hldctl.store.approvals import Approval
+from hldctl.store.approvals import Approval, input_sha256
 from hldctl.store.connection import execute, transaction
 from hldctl.store.feed import FeedEvent
 from hldctl.store.session import decode_row
@@ -290,7 +289,7 @@ def _approval_row(approval: Approval, share: Share) -> ApprovalRow:
     values = {name: getattr(approval, name) for name in columns.APPROVAL}
     if share is not Share.ALL:
         values |= {**dict.fromkeys(columns.APPROVAL_TEXTS), "tool_input": "{}"}
-    digest = hashlib.sha256(approval.tool_input.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = input_sha256(approval.tool_input)
     return ApprovalRow(
         approval.id, approval.session_id, approval.status, approval.created_at, digest, json.dumps(values)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from hldctl.fleet.record.connection import Connection
 from hldctl.fleet.record.placed import Place
 from hldctl.fleet.record.tables import RecordedSession
 from hldctl.states import ENDED
+from hldctl.store import approvals
 from hldctl.store.session_list import Listing, filter_sessions
 from hldctl.store.session_table import run_time
 
@@ -54,7 +54,7 @@ class RecordedRequest(NamedTuple):
     @property
     def shown_sha256(self) -> str:
         """The SHA-256 of the input that the record shows."""
-        return hashlib.sha256(str(self.row["tool_input"]).encode("utf-8", "surrogatepass")).hexdigest()
+        return approvals.input_sha256(str(self.row["tool_input"]))
 
 
 _COLUMNS = 'id, machine_id, owner, revision, declared_lost_at, "row", texts, place, status, end_reason, completed_at'

@@ -23,7 +23,7 @@ class Made(NamedTuple):
     migrations: int
     """How many migrations it took."""
     has_operators: bool
-    """False if there is no role of operators, and it could not be made."""
+    """False if the role of operators is missing, and could not be made."""
 
 
 def init(connection: Connection, members: str | None = None) -> Made:

@@ -10,8 +10,7 @@ import typer
 from hldctl.cli import output
 from hldctl.cli.commands.fleet import prune
 from hldctl.cli.render.format import age
-from hldctl.config import schema
-from hldctl.errors import UnfitEnvironment
+from hldctl.fleet.address import configured_url
 from hldctl.paths import StateDirectory
 
 if TYPE_CHECKING:
@@ -36,9 +35,8 @@ def command(
     """
     if ctx.invoked_subcommand is not None:
         return
-    if schema.load().fleet is None:
-        # Said without the driver, which may not be installed.
-        raise UnfitEnvironment("This machine is in no fleet; `hldctl fleet join URL` lets it join one.")
+    # First, and without the driver, which may not be installed.
+    configured_url()
     from hldctl.fleet import membership
 
     machines = membership.list_machines()
