@@ -212,3 +212,14 @@ class FeedType(StrEnum):
     APPROVAL_RESOLVED = "approval_resolved"
     MESSAGE_CHANGED = "message_changed"
     SESSION_DELETED = "session_deleted"
+
+
+class RestartKind(StrEnum):
+    """Why Claude Code is started once more within a session."""
+
+    CHECK = "check"
+    """The check has failed: Claude Code gets its output."""
+    MESSAGE = "message"
+    """The check has passed, but a message came while it ran."""
+    RETRY = "retry"
+    RESET = "reset"

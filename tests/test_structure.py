@@ -20,6 +20,7 @@ LAYERS = [
         "errors",
         "states",
         "durations",
+        "contract",
         "settings",
         "private_files",
         "paths",

@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from hldctl.cli import output
 from hldctl.cli.render.format import age
+from hldctl.contract.session import MachineRefObject, PlaceObject
 from hldctl.errors import BadUsage, NoSuchSession, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.store.database import open_for_reading
@@ -253,24 +254,26 @@ def where(fleet: bool, machine: str | None, owner: str | None) -> Where | None:
     return Where(machine, owner)
 
 
-def session_machine(view: View, session_id: str) -> dict[str, Any] | None:
+def session_machine(view: View, session_id: str) -> MachineRefObject | None:
     """Return the JSON object of the machine of a session in a view."""
     owner = None if view.mirror is None else view.mirror.owner_of.get(session_id)
     return machine_object(view.machine(session_id), owner)
 
 
-def place_object(view: View, session_id: str) -> dict[str, Any] | None:
+def place_object(view: View, session_id: str) -> PlaceObject | None:
     """Return the JSON object of where an engine has a session; None if none has placed it."""
     if (place := view.place(session_id)) is None:
         return None
     job = view.job(session_id)
-    known = (None, None, None) if job is None else (job.word, job.reason, job.node)
+    state, reason, node = (None, None, None) if job is None else (job.word, job.reason, job.node)
     return {
         "engine": place.engine,
         "job": place.job,
         "cluster": place.cluster,
         "user": place.user,
-        **dict(zip(("state", "reason", "node"), known, strict=True)),
+        "state": state,
+        "reason": reason,
+        "node": node,
     }
 
 
@@ -285,7 +288,7 @@ def place_text(view: View, session_id: str) -> str:
     return output.one_line(text)
 
 
-def machine_object(machine: Machine | None, owner: str | None) -> dict[str, Any] | None:
+def machine_object(machine: Machine | None, owner: str | None) -> MachineRefObject | None:
     """Return the JSON object of a session's machine; None for a session of this machine."""
     if machine is None:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,28 +15,16 @@ from hldctl.config.fleet import KEYS as FLEET_KEYS
 from hldctl.config.layers import Ignored, Layers, Profile, find_layers, find_profiles
 from hldctl.config.profiles import TABLE
 from hldctl.config.schema import Configuration
+from hldctl.contract.setting import SettingSource
 from hldctl.errors import BadUsage, HldctlError
 from hldctl.paths import StateDirectory
-
-
-class Source(StrEnum):
-    DEFAULT = "default"
-    FILE = "file"
-    PROJECT = "project"
-    """The project's file."""
-    PROFILE = "profile"
-    """The profile that was asked for."""
-    ENVIRONMENT = "environment"
-    FOUND = "found"
-    """In a standard location."""
-    MISSING = "missing"
 
 
 @dataclass(frozen=True)
 class Setting:
     key: str
     value: Any
-    source: Source
+    source: SettingSource
     location: str | None = None
     """The file, variable or directory that it comes from, or the reason why it is missing."""
     profile: str | None = None
@@ -76,9 +63,9 @@ def find_setting(key: str) -> Setting:
     if key in by_key:
         return by_key[key]
     if name is not None and not any(_is_in_table(key, each) for each in by_key.values()):
-        return Setting(key, None, Source.DEFAULT)
+        return Setting(key, None, SettingSource.DEFAULT)
     values = {each.key.removeprefix(f"{key}."): each.value for each in by_key.values() if _is_in_table(key, each)}
-    return Setting(key, values, Source.FILE, str(schema.path()))
+    return Setting(key, values, SettingSource.FILE, str(schema.path()))
 
 
 def _profile_setting(key: str, rest: str | None) -> Setting:
@@ -86,11 +73,11 @@ def _profile_setting(key: str, rest: str | None) -> Setting:
     profiles = find_profiles(load.load(), ".")
     if rest is None:
         values = {name: dict(profile.values) for name, profile in profiles.items()}
-        return Setting(key, values, Source.FILE, str(schema.path()))
+        return Setting(key, values, SettingSource.FILE, str(schema.path()))
     name, option = split_profile_key(rest)
     profile = profiles.get(name)
     if profile is None:
-        return Setting(key, None, Source.DEFAULT)
+        return Setting(key, None, SettingSource.DEFAULT)
     value = dict(profile.values) if option is None else profile.values.get(option)
     return Setting(key, value, _source(profile), str(profile.file))
 
@@ -117,19 +104,19 @@ def _state_directory_setting() -> Setting:
     try:
         root = str(StateDirectory.from_environment().root)
     except HldctlError as error:
-        return Setting("state_directory", None, Source.MISSING, str(error))
+        return Setting("state_directory", None, SettingSource.MISSING, str(error))
     variable = StateDirectory.variable_name()
     if variable is None:
-        return Setting("state_directory", root, Source.DEFAULT)
-    return Setting("state_directory", root, Source.ENVIRONMENT, variable)
+        return Setting("state_directory", root, SettingSource.DEFAULT)
+    return Setting("state_directory", root, SettingSource.ENVIRONMENT, variable)
 
 
 def _claude_setting() -> Setting:
     try:
         path, location = binary.locate_binary()
     except HldctlError as error:
-        return Setting("claude", None, Source.MISSING, str(error))
-    source = Source.ENVIRONMENT if location in ("HLDCTL_CLAUDE", "PATH") else Source.FOUND
+        return Setting("claude", None, SettingSource.MISSING, str(error))
+    source = SettingSource.ENVIRONMENT if location in ("HLDCTL_CLAUDE", "PATH") else SettingSource.FOUND
     return Setting("claude", str(path), source, location)
 
 
@@ -146,28 +133,28 @@ def _settings_of_files(configuration: Configuration, layers: Layers, profile: st
         if key == TABLE:
             continue
         if layers.profile is not None and key in layers.profile.raw:
-            yield Setting(key, layers.profile.raw[key], Source.PROFILE, str(layers.profile.file), profile)
+            yield Setting(key, layers.profile.raw[key], SettingSource.PROFILE, str(layers.profile.file), profile)
         elif layers.project is not None and key in layers.project.raw:
-            yield Setting(key, layers.project.raw[key], Source.PROJECT, str(layers.project.file))
+            yield Setting(key, layers.project.raw[key], SettingSource.PROJECT, str(layers.project.file))
         elif value is None:
-            yield Setting(key, schema.default_value(key), Source.DEFAULT)
+            yield Setting(key, schema.default_value(key), SettingSource.DEFAULT)
         elif key in schema.TABLES and value:
             for name, member in _members(key, value):
-                yield Setting(f"{key}.{name}", member, Source.FILE, str(schema.path()))
+                yield Setting(f"{key}.{name}", member, SettingSource.FILE, str(schema.path()))
         else:
-            yield Setting(key, value, Source.FILE, str(schema.path()))
+            yield Setting(key, value, SettingSource.FILE, str(schema.path()))
 
 
 def _settings_of_profiles(profiles: Mapping[str, Profile]) -> Iterator[Setting]:
     if not profiles:
-        yield Setting(TABLE, {}, Source.DEFAULT)
+        yield Setting(TABLE, {}, SettingSource.DEFAULT)
     for name, profile in profiles.items():
         for key, value in profile.values.items():
             yield Setting(f"{TABLE}.{name}.{key}", value, _source(profile), str(profile.file))
 
 
-def _source(profile: Profile) -> Source:
-    return Source.FILE if profile.file == schema.path() else Source.PROJECT
+def _source(profile: Profile) -> SettingSource:
+    return SettingSource.FILE if profile.file == schema.path() else SettingSource.PROJECT
 
 
 def _members(table: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class Level(StrEnum):
-    OK = "ok"
-    NOTE = "note"
-    """Not a problem, but possibly a surprise."""
-    WARNING = "warning"
-    ERROR = "error"
+from hldctl.contract.finding import Level
 
 
 @dataclass(frozen=True)

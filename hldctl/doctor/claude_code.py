@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hldctl.claude import binary
 from hldctl.claude.binary import OLDEST_WITH_APPROVALS, read_login_method, read_version
-from hldctl.doctor.check import Finding, Findings, Level, ok_finding
+from hldctl.contract.finding import Level
+from hldctl.doctor.check import Finding, Findings, ok_finding
 from hldctl.errors import HldctlError
 
 _CRON_PATH = "/usr/bin:/bin"

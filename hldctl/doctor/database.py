@@ -7,7 +7,8 @@ from pathlib import Path
 
 import apsw
 
-from hldctl.doctor.check import Finding, Findings, Level, ok_finding
+from hldctl.contract.finding import Level
+from hldctl.doctor.check import Finding, Findings, ok_finding
 from hldctl.errors import DamagedDatabase, HldctlError, UnfitEnvironment
 from hldctl.ingest.replay import recover
 from hldctl.paths import SessionFiles, StateDirectory

@@ -7,7 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from hldctl.doctor.check import Finding, Findings, Level, ok_finding
+from hldctl.contract.finding import Level
+from hldctl.doctor.check import Finding, Findings, ok_finding
 from hldctl.paths import StateDirectory
 from hldctl.private_files import MODE_BITS_OF_OTHERS
 from hldctl.sessions import supervisors

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from hldctl.config import schema
 from hldctl.config.fleet import FleetSettings
-from hldctl.doctor.check import Finding, Findings, Level, ok_finding
+from hldctl.contract.finding import Level
+from hldctl.doctor.check import Finding, Findings, ok_finding
 from hldctl.errors import BadUsage, HldctlError, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.protocol import link

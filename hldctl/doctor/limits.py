@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hldctl.doctor.check import Finding, Findings, Level, ok_finding
+from hldctl.contract.finding import Level
+from hldctl.doctor.check import Finding, Findings, ok_finding
 from hldctl.errors import HldctlError
 from hldctl.paths import StateDirectory
 from hldctl.states import GateKind

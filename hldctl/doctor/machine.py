@@ -11,7 +11,8 @@ import psutil
 
 from hldctl import __version__
 from hldctl.config import load, schema
-from hldctl.doctor.check import Finding, Findings, Level, ok_finding
+from hldctl.contract.finding import Level
+from hldctl.doctor.check import Finding, Findings, ok_finding
 from hldctl.errors import HldctlError
 from hldctl.paths import StateDirectory
 from hldctl.store.recovery import integrity

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from hldctl.contract.finding import Level
 from hldctl.doctor import claude_code, database, file_modes, fleet, limits, machine, sessions, worktrees
-from hldctl.doctor.check import Finding, Findings, Level
+from hldctl.doctor.check import Finding, Findings
 from hldctl.errors import HldctlError
 from hldctl.paths import StateDirectory
 

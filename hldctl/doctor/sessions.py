@@ -7,7 +7,8 @@ import shutil
 import time
 from collections.abc import Container
 
-from hldctl.doctor.check import Finding, Findings, Level, ok_finding
+from hldctl.contract.finding import Level
+from hldctl.doctor.check import Finding, Findings, ok_finding
 from hldctl.doctor.machine import is_network_file_system
 from hldctl.errors import HldctlError, UnfitEnvironment
 from hldctl.ingest import session_record

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hldctl.doctor.check import Finding, Findings, Level
+from hldctl.contract.finding import Level
+from hldctl.doctor.check import Finding, Findings
 from hldctl.errors import HldctlError, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.store import worktrees

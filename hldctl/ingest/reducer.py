@@ -15,8 +15,8 @@ from hldctl.claude.usage import Tokens
 from hldctl.ingest import background_work, joined_messages, spending
 from hldctl.ingest.spending import Spent
 from hldctl.ingest.state import ReducerState, model_family
-from hldctl.protocol.restart import FoundMessage, Restart, RestartKind
-from hldctl.states import EventType, NoteKind
+from hldctl.protocol.restart import FoundMessage, Restart
+from hldctl.states import EventType, NoteKind, RestartKind
 from hldctl.store.events import Row
 from hldctl.store.messages import Progress
 

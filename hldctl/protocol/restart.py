@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from typing import Any, NamedTuple
 
+from hldctl.states import RestartKind
 from hldctl.store.session import Session
-
-
-class RestartKind(StrEnum):
-    CHECK = "check"
-    """The check has failed: Claude Code gets its output."""
-    MESSAGE = "message"
-    """The check has passed, but a message came while it ran."""
-    RETRY = "retry"
-    RESET = "reset"
 
 
 @dataclass(frozen=True)

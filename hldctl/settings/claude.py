@@ -70,6 +70,7 @@ class ClaudeOptions:
         ),
         exposure=FIRST,
     )
+    """Other directories that tools may use, as absolute paths."""
     max_turns: int | None = setting(
         None,
         Option(
@@ -84,6 +85,7 @@ class ClaudeOptions:
         ),
         exposure=FIRST,
     )
+    """The number of turns after which it stops; None without a limit."""
     max_budget_usd: float | None = setting(
         None,
         Option(
@@ -97,6 +99,7 @@ class ClaudeOptions:
         ),
         exposure=FIRST,
     )
+    """The cost in US dollars at which it stops; None without a limit."""
     system_prompt: str | None = setting(
         None,
         Option(
@@ -108,6 +111,7 @@ class ClaudeOptions:
         ),
         exposure=FIRST,
     )
+    """The text that replaces Claude Code's system prompt; None without one."""
     append_system_prompt: str | None = setting(
         None,
         Option(
@@ -121,6 +125,7 @@ class ClaudeOptions:
         ),
         exposure=FIRST,
     )
+    """The text that is appended to the system prompt; None without one."""
     custom_instructions: str | None = setting(
         None,
         Option(
@@ -132,6 +137,7 @@ class ClaudeOptions:
         ),
         exposure=FIRST,
     )
+    """More instructions that are appended to the system prompt; None without any."""
     permission_mode: str | None = setting(
         None,
         Option(
@@ -150,6 +156,7 @@ class ClaudeOptions:
         trusted=True,
         exposure=FIRST,
     )
+    """Claude Code's permission mode; None for Claude Code's own default."""
     permission_prompt_tool: str | None = setting(
         None,
         Option(
@@ -161,6 +168,7 @@ class ClaudeOptions:
         ),
         exposure=FIRST,
     )
+    """The MCP tool of the user that answers permission requests; None without one."""
     allowed_tools: tuple[str, ...] = setting(
         (),
         Option(
@@ -175,6 +183,7 @@ class ClaudeOptions:
         trusted=True,
         exposure=FIRST,
     )
+    """The tools that are allowed without asking."""
     disallowed_tools: tuple[str, ...] = setting(
         (),
         Option(
@@ -190,6 +199,7 @@ class ClaudeOptions:
         trusted=True,
         exposure=FIRST,
     )
+    """The tools that are forbidden."""
     fresh_system_prompt: bool = setting(False, exposure=HIDDEN)
     """True if a resumed conversation gets a new system prompt; otherwise it keeps its first one (2.1.330)."""
     extra_arguments: tuple[str, ...] = setting((), exposure=HIDDEN, trusted=True)

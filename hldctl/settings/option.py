@@ -181,22 +181,42 @@ class Exposure(Enum):
 HIDDEN, FIRST, LAST = Exposure
 
 
-def setting(default: Any, option: Option | None = None, *, exposure: Exposure = LAST, trusted: bool = False) -> Any:
+def setting(
+    default: Any,
+    option: Option | None = None,
+    *,
+    exposure: Exposure = LAST,
+    trusted: bool = False,
+    shown_as: str | None = None,
+) -> Any:
     """Declare a field that is a column of the table of sessions too, and with `option` can be chosen for a session.
 
     A `trusted` field allows or runs something: the session's own files take precedence over a damaged database.
+    `shown_as` is its type in JSON, if that is not the field's own: an enum, `Timestamp`, or a type of
+    `contract.session_values`, as a text, because few commands need these types. A null stays one.
     """
     # A factory, because a default on the class would hide that a column was not read.
-    metadata = {"column": True, "option": option, "exposure": exposure, "trusted": trusted}
+    metadata = {"column": True, "option": option, "exposure": exposure, "trusted": trusted, "shown_as": shown_as}
     return field(default_factory=lambda: default, metadata=metadata)
 
 
-def column(*, exposure: Exposure = HIDDEN, trusted: bool = False, outcome: bool = False) -> Any:
+def column(
+    *, exposure: Exposure = HIDDEN, trusted: bool = False, outcome: bool = False, shown_as: str | None = None
+) -> Any:
     """Declare a field without a default that is a column of the table of sessions.
 
-    An `outcome` is set once, when a session ends, and from then on is in the session's own files.
+    An `outcome` is set once, when a session ends, and from then on is in the session's own files. `trusted` and
+    `shown_as` are as for `setting`.
     """
-    return field(metadata={"column": True, "exposure": exposure, "trusted": trusted, "outcome": outcome})
+    return field(
+        metadata={
+            "column": True,
+            "exposure": exposure,
+            "trusted": trusted,
+            "outcome": outcome,
+            "shown_as": shown_as,
+        }
+    )
 
 
 def unstored_setting(default: Any, option: Option) -> Any:

@@ -70,6 +70,7 @@ class Permissions:
         exposure=FIRST,
         trusted=True,
     )
+    """True if edits of the project's plain files are allowed without asking."""
     dangerously_skip_permissions: bool = setting(
         False,
         Option(
@@ -82,6 +83,7 @@ class Permissions:
         exposure=FIRST,
         trusted=True,
     )
+    """True if everything is allowed without asking."""
     dangerously_skip_permissions_expires_at: int | None = setting(
         None,
         Option(
@@ -93,7 +95,9 @@ class Permissions:
         ),
         exposure=FIRST,
         trusted=True,
+        shown_as="Timestamp",
     )
+    """Until when everything is allowed without asking; None if that has no end, or is off."""
     approval_timeout_ms: int | None = setting(
         None,
         Option(

@@ -78,7 +78,7 @@ class RunPolicy:
             metavar="NAME",
         ),
     )
-    """The profile whose options the session has; a continuation inherits the options themselves."""
+    """The profile whose options the session has; None without one. A continuation inherits the options themselves."""
     group_name: str | None = setting(
         None,
         Option(
@@ -91,6 +91,7 @@ class RunPolicy:
             section=Section.UNATTENDED,
         ),
     )
+    """The group whose slots and budgets it takes part in; None without one."""
     retries: int = setting(
         0,
         Option(
@@ -103,6 +104,7 @@ class RunPolicy:
             project=ANY_VALUE,
         ),
     )
+    """How often it may be retried after an API error or a crash."""
     wait_for_reset: bool = setting(
         False,
         Option(
@@ -115,6 +117,7 @@ class RunPolicy:
             project=ANY_VALUE,
         ),
     )
+    """True if it continues when a rate limit has been reset."""
     fail_on_denial: bool = setting(
         False,
         Option(
@@ -127,6 +130,7 @@ class RunPolicy:
             project=ANY_VALUE,
         ),
     )
+    """True if it counts as failed when a tool call was denied."""
     check_command: str | None = setting(
         None,
         Option(
@@ -164,6 +168,7 @@ class RunPolicy:
             is_inherited=False,
         ),
     )
+    """True if it waits for messages after its turn until it is closed."""
     private: bool = setting(
         False,
         Option(
@@ -173,6 +178,7 @@ class RunPolicy:
         ),
         trusted=True,
     )
+    """True if nothing of it leaves this machine: it is not in the record of the fleet."""
     on_end: str | None = setting(
         None,
         Option(
@@ -187,4 +193,4 @@ class RunPolicy:
         ),
         trusted=True,
     )
-    """A command for /bin/sh."""
+    """The command for /bin/sh, or the preset, that runs when it ends; None without one."""

@@ -64,23 +64,6 @@ class SessionSettings(NamedTuple):
     launched_within: str | None
 
 
-FIELDS = (
-    "id",
-    "session_id",
-    "run_id",
-    "tool_use_id",
-    "tool_name",
-    "tool_input",
-    "status",
-    "comment",
-    "created_at",
-    "responded_at",
-    # Not part of the contract.
-    "answered_by",
-    "answered_from",
-)
-"""The fields of an approval in its JSON object."""
-
 ANOTHER_HOOK = "another hook"
 """`answered_by` of a request that a hook of the user or of the project decided."""
 
@@ -91,10 +74,11 @@ _SETTINGS = f"SELECT {', '.join(SessionSettings._fields)} FROM sessions WHERE id
 
 def approval_object(approval: Approval) -> dict[str, Any]:
     """Return the JSON object that the contract specifies for an approval."""
-    # Imported here: a hook that answers by a rule does not need it.
+    # Imported here: a hook that answers by a rule does not need them.
+    from hldctl.contract.approval import StoredApprovalObject
     from hldctl.system.clock import format_rfc3339
 
-    columns = {name: getattr(approval, name) for name in FIELDS}
+    columns = {name: getattr(approval, name) for name in StoredApprovalObject.__annotations__}
     columns |= {name: format_rfc3339(columns[name]) for name in ("created_at", "responded_at")}
     return columns | {"tool_input": json.loads(approval.tool_input), "answered_from": origin(approval)}
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
+from hldctl.contract.event import EventObject, SnapshotObject
+from hldctl.contract.feed import FeedEventObject
+from hldctl.contract.message import MessageObject
+from hldctl.contract.session import McpServerObject, PredecessorObject
+from hldctl.contract.session_values import CheckObject, LandingObject, WorktreeObject
 from hldctl.store.admission.predecessors import PredecessorState
 from hldctl.store.events import Event
 from hldctl.store.feed import FeedEvent
@@ -13,41 +19,11 @@ from hldctl.store.messages import Message
 from hldctl.store.session import EXPOSED_COLUMNS, Session
 from hldctl.system.clock import format_rfc3339
 
-EVENT_FIELDS = tuple(name for name in Event._fields if name != "note_kind")
-
-FEED_FIELDS = ("id", "type", "session_id", "run_id", "timestamp", "data")
-
-SNAPSHOT_FIELDS = ("session_id", "tool_id", "file_path", "content", "created_at")
-
-MCP_SERVER_FIELDS = ("name", "transport", "command", "url", "env_names", "header_names", "status")
-
-MESSAGE_FIELDS = (
-    *("id", "session_id", "text", "status", "created_at", "delivered_at", "sequence"),
-    *("answered_at", "answer"),
-)
-
-WORKTREE_FIELDS = (
-    *("path", "branch", "base", "base_commit", "ahead", "dirty", "files", "insertions", "deletions"),
-    *("landed", "kept"),
-)
-
 # The database stores them as numbers.
 _BOOLEANS = frozenset({"is_error", "is_completed"})
-
-_TIMES = frozenset(
-    {
-        "created_at",
-        "last_activity_at",
-        "completed_at",
-        "dangerously_skip_permissions_expires_at",
-        "timestamp",
-        "started_at",
-        "delivered_at",
-        "limit_until",
-        "answered_at",
-    },
-)
-
+# Of an event, a snapshot, a message or an event of the feed; a session's are declared with its columns.
+_TIMES = frozenset({"created_at", "delivered_at", "answered_at", "timestamp"})
+_SHOWN_AS = {each.name: each.metadata["shown_as"] for each in fields(Session)}
 
 SESSION_COLUMNS = (*EXPOSED_COLUMNS, "check_command", "check_tries", "check_state")
 """The columns that `session_object` needs."""
@@ -57,10 +33,21 @@ _COMPUTED_SAMPLES = {"check": ""}
 
 
 def session_object(session: Session) -> dict[str, Any]:
-    return {name: _value(session, name) for name in EXPOSED_COLUMNS} | {"check": check_object(session)}
+    return {name: _session_value(session, name) for name in EXPOSED_COLUMNS} | {"check": check_object(session)}
 
 
-def check_object(session: Session) -> dict[str, Any] | None:
+def _session_value(session: Session, name: str) -> Any:
+    value, shown_as = getattr(session, name), _SHOWN_AS[name]
+    if shown_as == "Timestamp":
+        return format_rfc3339(value)
+    if shown_as == "WorktreeObject":
+        return worktree_object(value)
+    if shown_as == "list[TaskObject]":
+        return task_objects(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def check_object(session: Session) -> CheckObject | None:
     """Return the check of a session; None if it has none. `passed` is null before its first end, and while it runs."""
     if session.check_command is None:
         return None
@@ -80,7 +67,7 @@ def session_samples() -> dict[str, Any]:
     """Return a sample value of the right type for each field of a session."""
     from hldctl.store.session_table import sample_value
 
-    samples = {name: "" if name in _TIMES else sample_value(name) for name in EXPOSED_COLUMNS}
+    samples = {name: "" if _SHOWN_AS[name] == "Timestamp" else sample_value(name) for name in EXPOSED_COLUMNS}
     return samples | _COMPUTED_SAMPLES
 
 
@@ -95,48 +82,47 @@ def worktree_object(worktree: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the worktree of a session; a number is null as long as nobody has counted."""
     if worktree is None:
         return None
-    shown = {name: worktree.get(name) for name in WORKTREE_FIELDS}
+    shown = {name: worktree.get(name) for name in WorktreeObject.__annotations__}
     if landed := worktree.get("landed"):
-        shown["landed"] = {name: landed.get(name) for name in ("branch", "commit")}
+        shown["landed"] = {name: landed.get(name) for name in LandingObject.__annotations__}
     return shown
 
 
 def event_object(event: Event) -> dict[str, Any]:
-    return {name: _value(event, name) for name in EVENT_FIELDS}
+    return _row_object(event, EventObject)
 
 
 def feed_object(event: FeedEvent) -> dict[str, Any]:
-    return {name: _value(event, name) for name in FEED_FIELDS}
+    return _row_object(event, FeedEventObject)
 
 
 def snapshot_object(snapshot: SnapshotRow) -> dict[str, Any]:
-    return {name: _value(snapshot, name) for name in SNAPSHOT_FIELDS}
-
-
-def mcp_server_object(server: McpServerRow) -> dict[str, Any]:
-    return {name: getattr(server, name) for name in MCP_SERVER_FIELDS}
+    return _row_object(snapshot, SnapshotObject)
 
 
 def message_object(message: Message) -> dict[str, Any]:
-    return {name: _value(message, name) for name in MESSAGE_FIELDS}
+    return _row_object(message, MessageObject)
 
 
-def predecessor_object(predecessor: PredecessorState) -> dict[str, Any]:
-    return predecessor._asdict()
+def mcp_server_object(server: McpServerRow) -> McpServerObject:
+    return server._asdict()  # type: ignore[return-value]  # the fields are those of the row
 
 
-def _value(row: Session | Event | FeedEvent | SnapshotRow | Message, name: str) -> Any:
+def predecessor_object(predecessor: PredecessorState) -> PredecessorObject:
+    return predecessor._asdict()  # type: ignore[return-value]  # the fields are those of the row
+
+
+def _row_object(row: Event | FeedEvent | SnapshotRow | Message, declared: type) -> dict[str, Any]:
+    """Return the fields of the row that the object declares, in this order."""
+    return {name: _value(row, name) for name in declared.__annotations__}
+
+
+def _value(row: Event | FeedEvent | SnapshotRow | Message, name: str) -> Any:
     value = getattr(row, name)
     if name in _TIMES:
         return format_rfc3339(value)
     if name in _BOOLEANS:
         return bool(value)
-    if name == "background_tasks":
-        return task_objects(value)
-    if name == "worktree":
-        return worktree_object(value)
-    if isinstance(value, tuple):
-        return list(value)
     if name == "tool_input" and value is not None:
         import json
 

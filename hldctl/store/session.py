@@ -23,17 +23,29 @@ class _Identity:
     """The columns that come first in the JSON of a session."""
 
     id: str = column(exposure=FIRST)
+    """The session's id, a UUID."""
     run_id: str = column(exposure=FIRST)
+    """The id of the run, a UUID; its MCP servers have it in their environment."""
     name: str | None = column(exposure=FIRST)
+    """The name to use instead of the id; None without one."""
     claude_session_id: str | None = column(exposure=FIRST)
+    """The id of the conversation in Claude Code; None until Claude Code has reported it."""
     parent_session_id: str | None = column(exposure=FIRST)
-    status: str = column(exposure=FIRST, outcome=True)
-    end_reason: str | None = column(exposure=FIRST, outcome=True)
+    """The session that this one continues; None for a new conversation."""
+    status: str = column(exposure=FIRST, outcome=True, shown_as="Status")
+    """The state of the session."""
+    end_reason: str | None = column(exposure=FIRST, outcome=True, shown_as="EndReason")
+    """Why the session ended; None until it has."""
     query: str = column(exposure=FIRST)
+    """What Claude Code was asked to do."""
     summary: str = column(exposure=FIRST)
+    """The beginning of the query, in one line."""
     title: str | None = column(exposure=FIRST)
+    """The title in lists; None without one."""
     model: str | None = column(exposure=FIRST)
+    """The short name of the model, such as `opus`; None until it is known."""
     model_id: str | None = column(exposure=FIRST)
+    """The full id of the model; None until Claude Code has reported it."""
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -44,26 +56,44 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """
 
     archived: bool = column(exposure=FIRST)
-    created_at: int = column(exposure=FIRST)
-    last_activity_at: int = column(exposure=FIRST)
-    completed_at: int | None = column(exposure=FIRST, outcome=True)
+    """True if `ls` hides it without `--all`."""
+    created_at: int = column(exposure=FIRST, shown_as="Timestamp")
+    """When it was launched, or when an imported conversation began."""
+    last_activity_at: int = column(exposure=FIRST, shown_as="Timestamp")
+    """When something last happened in it."""
+    completed_at: int | None = column(exposure=FIRST, outcome=True, shown_as="Timestamp")
+    """When it ended; None until then."""
     duration_ms: int | None = column(exposure=FIRST)
+    """Claude Code's time at work, in milliseconds; None until it is known."""
     num_turns: int | None = column(exposure=FIRST)
+    """The number of the model's turns; None until Claude Code has reported it."""
     cost_usd: float | None = column(exposure=FIRST)
+    """The cost in US dollars; None until Claude Code has reported it."""
     input_tokens: int | None = column(exposure=FIRST)
+    """Tokens that the models read, without those of the cache; None until the first message."""
     output_tokens: int | None = column(exposure=FIRST)
+    """Tokens that the models wrote; None until the first message."""
     cache_creation_input_tokens: int | None = column(exposure=FIRST)
+    """Tokens that were written to the cache; None until the first message."""
     cache_read_input_tokens: int | None = column(exposure=FIRST)
+    """Tokens that were read from the cache; None until the first message."""
     effective_context_tokens: int | None = column(exposure=FIRST)
+    """Tokens in the context window of the main conversation; None until the first message."""
     context_window: int | None = column(exposure=FIRST)
+    """The size of the context window, in tokens; None until Claude Code has reported it."""
     result_content: str | None = column(exposure=FIRST)
+    """The text of the last result; None until there is one."""
     error_message: str | None = column(exposure=FIRST, outcome=True)
+    """What went wrong, in a sentence; None if nothing did."""
     exit_code: int | None = column(exposure=FIRST, outcome=True)
+    """The exit code of Claude Code, negative for a signal; None until it has exited."""
     host: str = column()
     claude_path: str = column()
     pid: int | None = column(exposure=FIRST)
+    """The process id of Claude Code; None unless it runs."""
     pid_started: int | None = column()
     supervisor_pid: int | None = column(exposure=FIRST)
+    """The process id of the supervisor; None unless it runs."""
     boot_id: str | None = column()
     journal_offset: int = column()
     fold_state: dict[str, Any] = column()
@@ -72,7 +102,9 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     left_running: list[list[int]] | None = column()
     """Pid and start time of each process that Claude Code left running when it exited normally; see ProcessIdentity."""
     pending_approvals: int = column(exposure=FIRST)
-    permission_denials: list[dict[str, Any]] = column(exposure=FIRST)
+    """How many requests wait for an answer."""
+    permission_denials: list[dict[str, Any]] = column(exposure=FIRST, shown_as="list[DenialObject]")
+    """The tool calls that were denied, as Claude Code reports them."""
     stop_reason: str | None = column()
     """Why the session has to stop, as an EndReason; set before it is signalled."""
     on_end_pending: bool = column()
@@ -82,32 +114,33 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     is_closing: bool = column()
     """True if Claude Code has been asked to end, or will be: no message is accepted any more."""
     rehearsed: bool = column(exposure=LAST)
+    """True if a script plays the model: no account, no cost."""
     was_queued: bool = column()
     """True if the session is or was queued."""
-    waiting_for: str | None = column(exposure=LAST)
-    """What a queued session waits for, as a WaitReason; also set while its account holds a restart."""
-    after: list[dict[str, str]] | None = column(exposure=LAST)
-    """Its predecessors, each an `id` and a Condition as an object; None without predecessors."""
-    limit_until: int | None = column(exposure=LAST)
-    """When the session may start, if its account has reached a usage limit."""
+    waiting_for: str | None = column(exposure=LAST, shown_as="WaitReason")
+    """What a queued session waits for, or one whose restart its account holds; None if it waits for nothing."""
+    after: list[dict[str, str]] | None = column(exposure=LAST, shown_as="list[PredecessorRefObject]")
+    """The sessions that it starts after; None without any."""
+    limit_until: int | None = column(exposure=LAST, shown_as="Timestamp")
+    """When the session may start, if its account has reached a usage limit; None otherwise."""
     account: str | None = column()
     """The account that pays for it, as `claude.account` names it; None for a session of an older version."""
     waiting_budget: dict[str, Any] | None = column()
     """The budget that it waits for if that is the reason; see `store.budgets.waits`."""
-    started_at: int | None = column(exposure=LAST)
-    """When Claude Code first started; a session may have been queued before."""
+    started_at: int | None = column(exposure=LAST, shown_as="Timestamp")
+    """When Claude Code first started; a session may have been queued before. None until then."""
     restarts: list[dict[str, Any]] | None = column()
     """Each a Restart, as an object."""
     check_state: dict[str, Any] | None = column()
     """A CheckRecord, as an object."""
-    background_tasks: list[dict[str, Any]] | None = column(exposure=LAST)
-    """The tasks that run in the background, as objects; see `ingest.background_work`."""
+    background_tasks: list[dict[str, Any]] | None = column(exposure=LAST, shown_as="list[TaskObject]")
+    """The tasks that run in the background, or that a stopped session left unfinished; None if there never were any."""
     turn_ended_at: int | None = column()
     """When the model ended its turn and left tasks running in the background; None while it works."""
-    source: str | None = column(exposure=LAST)
-    """A Source; None for a session that hldctl launched."""
-    worktree: dict[str, Any] | None = column(exposure=LAST, trusted=True)
-    """The worktree that hldctl made for it; see `worktrees.record`."""
+    source: str | None = column(exposure=LAST, shown_as="Source")
+    """Where the session comes from; None for one that hldctl launched."""
+    worktree: dict[str, Any] | None = column(exposure=LAST, trusted=True, shown_as="WorktreeObject")
+    """The worktree that hldctl made for it; None without one."""
     launched_within: str | None = column(trusted=True)
     """The session that launched it with its own commands, but had no right to answer: the commands get no token."""
 

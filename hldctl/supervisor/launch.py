@@ -16,8 +16,8 @@ from hldctl.ingest import session_record
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import PRIVATE_DIRECTORY, ensure_exists, touch, unusable_path_error
 from hldctl.protocol.launch_request import LaunchRequest
-from hldctl.protocol.restart import RestartKind, load_restarts
-from hldctl.states import EndReason, Status
+from hldctl.protocol.restart import load_restarts
+from hldctl.states import EndReason, RestartKind, Status
 from hldctl.store import messages, sessions
 from hldctl.store.connection import transaction
 from hldctl.store.sessions import Ending

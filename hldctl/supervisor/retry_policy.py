@@ -6,8 +6,8 @@ import signal
 
 from hldctl.claude import login
 from hldctl.ingest.state import ReducerState
-from hldctl.protocol.restart import Restart, RestartKind, load_restarts
-from hldctl.states import EndReason, Status
+from hldctl.protocol.restart import Restart, load_restarts
+from hldctl.states import EndReason, RestartKind, Status
 from hldctl.store.session import Session
 from hldctl.store.sessions import Ending
 from hldctl.supervisor.claude_process import Exit

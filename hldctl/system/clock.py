@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import overload
 
 
 def current_time_ms() -> int:
     """Return the current time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+@overload
+def format_rfc3339(milliseconds: int) -> str: ...
+
+
+@overload
+def format_rfc3339(milliseconds: None) -> None: ...
+
+
+@overload
+def format_rfc3339(milliseconds: int | None) -> str | None: ...
 
 
 def format_rfc3339(milliseconds: int | None) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hldctl.doctor import fleet
-from hldctl.doctor.check import Level
+from hldctl.contract.finding import Level
 from tests.helpers.postgres import USER, Record, fresh_record, running_server
 from tests.helpers.sandbox import Sandbox, eventually
 

@@ -10,7 +10,8 @@ import pytest
 from hldctl.ingest.reducer import Reducer
 from hldctl.ingest.spending import Spent
 from hldctl.ingest.state import ReducerState
-from hldctl.protocol.restart import Restart, RestartKind
+from hldctl.protocol.restart import Restart
+from hldctl.states import RestartKind
 
 QUARTER_MS = 900_000
 MIDNIGHT_MS = 1_790_208_000_000

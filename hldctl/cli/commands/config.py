@@ -15,7 +15,8 @@ from hldctl.config import edit as config_file
 from hldctl.config import load, project, report, schema
 from hldctl.config import trust as config_trust
 from hldctl.config.layers import Ignored
-from hldctl.config.report import Setting, Source
+from hldctl.config.report import Setting
+from hldctl.contract.setting import SettingObject, SettingSource
 from hldctl.errors import BadUsage, UnfitEnvironment
 from hldctl.paths import StateDirectory
 from hldctl.private_files import PRIVATE_DIRECTORY
@@ -171,11 +172,11 @@ def untrust(directory: Directory = ".") -> None:
 SUBCOMMANDS = {"get": get, "set": set_, "unset": unset, "edit": edit, "path": path, "trust": trust, "untrust": untrust}
 
 
-def _object(setting: Setting) -> dict[str, Any]:
+def _object(setting: Setting) -> SettingObject:
     return {
         "key": setting.key,
         "value": setting.value,
-        "source": str(setting.source),
+        "source": setting.source,
         "location": setting.location,
         "profile": setting.profile,
     }
@@ -183,7 +184,7 @@ def _object(setting: Setting) -> dict[str, Any]:
 
 def _cells(setting: Setting) -> tuple[str, str]:
     """Return the texts of the value and of its source."""
-    if setting.source is Source.MISSING:
+    if setting.source is SettingSource.MISSING:
         return "not found", output.one_line(setting.location or "")
     if setting.value is None or setting.value == {}:
         value = _TEXT_IF_UNSET.get(setting.key, "none")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hldctl.cli import output
 from hldctl.cli.terminal.progress import ElapsedTime
+from hldctl.contract.finding import FindingObject
 from hldctl.doctor.check import Finding
 from hldctl.doctor.run import examine
 from hldctl.errors import ExitCode
@@ -42,10 +43,10 @@ def _print(finding: Finding) -> None:
         output.print_data(f"{'':<8} → {output.one_line(finding.advice)}")
 
 
-def _object(finding: Finding) -> dict[str, Any]:
+def _object(finding: Finding) -> FindingObject:
     return {
         "subject": finding.subject,
-        "level": str(finding.level),
+        "level": finding.level,
         "message": finding.message,
         "advice": finding.advice,
         "fixable": finding.fix is not None,

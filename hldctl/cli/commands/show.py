@@ -23,6 +23,7 @@ from hldctl.cli.render.session_text import (
 )
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.rich_console import Colour
+from hldctl.contract.activity import ActivityObject
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.inspect import details, follow
@@ -119,7 +120,7 @@ def _location(view: View, session_id: str) -> str:
     return f"on {elsewhere.describe(machine)}{f', {place}' if place else ''}"
 
 
-def _activity(state: StateDirectory, session_id: str) -> dict[str, Any] | None:
+def _activity(state: StateDirectory, session_id: str) -> ActivityObject | None:
     # Imported here: only JSON and a terminal need it.
     from hldctl.sessions.inspect import activity
 

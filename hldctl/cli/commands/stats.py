@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -14,6 +14,7 @@ from hldctl.cli.elsewhere import View
 from hldctl.cli.params import seconds_parser
 from hldctl.cli.render import stats_plain
 from hldctl.cli.terminal import rich_console
+from hldctl.contract.statistics import StatisticsObject
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
@@ -24,11 +25,7 @@ from hldctl.store.database import open_for_reading
 from hldctl.store.session_list import Listing
 from hldctl.store.statistics import GroupBy, Sums
 
-_FIELDS = (
-    *("key", "sessions", "completed", "failed", "interrupted", "running", "success_rate", "cost_usd"),
-    *("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"),
-    *("num_turns", "duration_ms", "run_time_ms"),
-)
+_FIELDS = tuple(StatisticsObject.__annotations__)
 
 # Spreadsheets evaluate a cell that begins with one of these: https://owasp.org/www-community/attacks/CSV_Injection.
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
@@ -171,7 +168,7 @@ def _object(sums: Sums) -> dict[str, Any]:
     return {name: getattr(sums, name) for name in _FIELDS}
 
 
-def _print_csv(names: Sequence[str], objects: Iterable[dict[str, Any]], text: str) -> None:
+def _print_csv(names: Sequence[str], objects: Iterable[Mapping[str, Any]], text: str) -> None:
     """Print the objects as CSV; the column `text` is one that the user has chosen."""
     import csv
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from hldctl.cli.output import one_line
 from hldctl.cli.render.asking import asking_text
 from hldctl.cli.render.format import clock, time_of_day
-from hldctl.sessions.inspect.activity import Activity, ActivityKind, BackgroundTask
+from hldctl.contract.activity import ActivityKind
+from hldctl.sessions.inspect.activity import Activity, BackgroundTask
 from hldctl.states import TaskKind, WaitReason
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from rich.text import Text
 
 from hldctl.cli.render.format import abbreviate_home
 from hldctl.cli.terminal import rich_console
-from hldctl.config.report import Setting, Source
+from hldctl.config.report import Setting
+from hldctl.contract.setting import SettingSource
 
-_STYLES = {Source.DEFAULT: "dim", Source.MISSING: "bold red"}
+_STYLES = {SettingSource.DEFAULT: "dim", SettingSource.MISSING: "bold red"}
 
 
 def draw(rows: Sequence[tuple[Setting, str, str]]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hldctl.contract.activity import ActivityKind, ActivityObject, BudgetWaitObject, RunningTaskObject
 from hldctl.sessions.inspect.tool_calls import key_input
 from hldctl.states import EventType, NoteKind, Status, TaskKind, WaitReason
 from hldctl.store import activity, approvals
@@ -20,22 +20,6 @@ if TYPE_CHECKING:
 
 # The most informative inputs of a call, best first. Without any of them, the first text is shown.
 _LONGEST_ARGUMENT = 200
-
-
-class ActivityKind(StrEnum):
-    QUEUED = "queued"
-    STARTING = "starting"
-    RESTARTING = "restarting"
-    WAITING = "waiting"
-    TOOL = "tool"
-    RETRYING = "retrying"
-    THINKING = "thinking"
-    ANSWERING = "answering"
-    CHECKING = "checking"
-    """The check runs."""
-    BACKGROUND = "background"
-    """The model waits for tasks in the background."""
-    STOPPING = "stopping"
 
 
 class BackgroundTask(NamedTuple):
@@ -96,11 +80,14 @@ def load_activities() -> dict[str, Activity]:
     }
 
 
-def activity_object(activity: Activity | None) -> dict[str, Any] | None:
+def activity_object(activity: Activity | None) -> ActivityObject | None:
     """Return an activity as a JSON object; None for a session that has ended."""
     if activity is None:
         return None
-    tasks = [{**task._asdict(), "started_at": format_rfc3339(task.started_at)} for task in activity.tasks]
+    tasks: list[RunningTaskObject] = [
+        {"kind": task.kind, "description": task.description, "started_at": format_rfc3339(task.started_at)}
+        for task in activity.tasks
+    ]
     return {
         "kind": activity.kind,
         "since": format_rfc3339(activity.since_ms),
@@ -119,8 +106,16 @@ def activity_object(activity: Activity | None) -> dict[str, Any] | None:
     }
 
 
-def _budget_object(wait: BudgetWait | None) -> dict[str, Any] | None:
-    return None if wait is None else {**wait._asdict(), "until": format_rfc3339(wait.until)}
+def _budget_object(wait: BudgetWait | None) -> BudgetWaitObject | None:
+    if wait is None:
+        return None
+    return {
+        "group": wait.group,
+        "period": wait.period,
+        "limit_usd": wait.limit_usd,
+        "is_spent": wait.is_spent,
+        "until": format_rfc3339(wait.until),
+    }
 
 
 def latest_reply(session_id: str) -> str | None:

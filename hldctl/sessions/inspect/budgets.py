@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hldctl.config import schema
+from hldctl.contract.statistics import BudgetObject
 from hldctl.store.admission import entries
 from hldctl.store.admission.budget_room import BudgetRoom
 from hldctl.system.clock import current_time_ms, format_rfc3339
@@ -47,6 +48,7 @@ def load_budgets() -> list[BudgetState]:
     return states
 
 
-def budget_object(state: BudgetState) -> dict[str, Any]:
+def budget_object(state: BudgetState) -> BudgetObject:
     """Return a budget as a JSON object."""
-    return {**state._asdict(), "since": format_rfc3339(state.since), "until": format_rfc3339(state.until)}
+    times = {"since": format_rfc3339(state.since), "until": format_rfc3339(state.until)}
+    return {**state._asdict(), **times}  # type: ignore[typeddict-item]  # the other fields are those of the state

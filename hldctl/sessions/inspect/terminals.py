@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from hldctl.contract.session import OpenedObject
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.system import file_lock
 from hldctl.system.clock import format_rfc3339
@@ -19,7 +20,7 @@ class Opened(NamedTuple):
     since_ms: int
     """In milliseconds since 1970."""
 
-    def as_object(self) -> dict[str, Any]:
+    def as_object(self) -> OpenedObject:
         """Return the JSON object."""
         return {"pid": self.pid, "since": format_rfc3339(self.since_ms)}
 

@@ -17,8 +17,8 @@ from hldctl.ingest import session_record
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.private_files import touch
 from hldctl.protocol.check import CheckRecord, CheckTry, load_record, output_message_id
-from hldctl.protocol.restart import Restart, RestartKind, load_restarts
-from hldctl.states import EndReason, Status
+from hldctl.protocol.restart import Restart, load_restarts
+from hldctl.states import EndReason, RestartKind, Status
 from hldctl.store import checks, sessions
 from hldctl.store.json_view import session_object
 from hldctl.store.session import Session

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hldctl.cli import output
 from hldctl.cli.commands.fleet import prune
 from hldctl.cli.render.format import age
+from hldctl.contract.machine import MachineObject
 from hldctl.fleet.address import configured_url
 from hldctl.paths import StateDirectory
 
@@ -127,7 +128,7 @@ def link() -> None:
 SUBCOMMANDS = {"init": init, "join": join, "leave": leave, "forget": forget, "prune": prune.command, "link": link}
 
 
-def machine_object(machine: Machine) -> dict[str, Any]:
+def machine_object(machine: Machine) -> MachineObject:
     """Return the JSON object of a machine."""
     return {
         "id": machine.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,7 @@ from hldctl.cli import output
 from hldctl.cli.commands import prune as prune_command
 from hldctl.cli.params import age_parser
 from hldctl.cli.terminal.progress import show_progress
+from hldctl.contract.machine import RemovalObject
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 
@@ -58,7 +59,7 @@ def command(
             return
     removal = run(is_dry=dry_run)
     if as_json:
-        output.print_json({"dry_run": dry_run, **_object(removal)})
+        output.print_json(_object(removal, dry_run=dry_run))
     else:
         output.print_note(f"{'would remove' if dry_run else 'removed'} {_describe(removal, only_events=events)}")
     if busy := removal.busy_months:
@@ -66,8 +67,9 @@ def command(
         output.print_note(f"the events of {months} are in use and not removed yet; run it again")
 
 
-def _object(removal: Removal) -> dict[str, Any]:
+def _object(removal: Removal, *, dry_run: bool) -> RemovalObject:
     return {
+        "dry_run": dry_run,
         "sessions": removal.sessions,
         "months": [month.strftime(_MONTH) for month in removal.months],
         "intents": removal.intents,
