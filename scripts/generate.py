@@ -16,7 +16,7 @@ from hldctl.cli import app, click_classes
 from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, MAIN_EXAMPLES, SECTIONS, exit_codes
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
-from scripts import completion_table, configuration_page, reference, roff
+from scripts import completion_table, configuration_page, json_schemas, reference, roff
 from scripts.command_help import (
     arguments,
     has_rest,
@@ -95,6 +95,8 @@ def generated_files() -> dict[str, str]:
         | {f"man/man1/hldctl-{name}.1": command_page(name) for name in app.COMMANDS}
         | {"docs/reference/commands.md": reference.commands()}
         | {"docs/reference/configuration.md": reference.configuration()}
+        | {"docs/reference/json.md": json_schemas.render_page()}
+        | json_schemas.render_schemas()
     )
 
 

@@ -71,7 +71,7 @@ class StoredApprovalObject(TypedDict):
     status: ApprovalStatus
     """Whether it was answered, and how."""
     comment: str | None
-    """What the answer told the model; null without a comment."""
+    """What the answer said to the model; null without a comment."""
     created_at: Timestamp
     """When the request was made."""
     responded_at: Timestamp | None

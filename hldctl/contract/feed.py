@@ -12,8 +12,8 @@ from hldctl.contract.timestamp import Timestamp
 from hldctl.states import ApprovalStatus, EventType, FeedType, MessageStatus, Status
 
 
-class FeedEventObject(TypedDict):
-    """A change, as `events` prints it."""
+class FeedRowObject(TypedDict):
+    """The fields of an event of the feed that are columns."""
 
     id: int
     """The event's number; it only grows, with gaps. Of a fleet, each machine numbers its own events."""
@@ -29,19 +29,6 @@ class FeedEventObject(TypedDict):
     """What has changed; the fields depend on `type`."""
 
 
-class FeedContentFields(TypedDict):
-    """What an event of the feed is about, as it is when the event is printed."""
-
-    activity: ActivityObject | None
-    """What the session is doing; null if it has ended or was deleted."""
-    event: EventObject | None
-    """The new event of the conversation; null for any other type, and if the session was deleted."""
-    approval: ApprovalObject | None
-    """The request that is new or answered; null for any other type, and if the session was deleted."""
-    message: MessageObject | None
-    """The message that has changed; null for any other type, and if the session was deleted."""
-
-
 class FeedMachineObject(TypedDict):
     """The machine that a change of a fleet comes from."""
 
@@ -51,11 +38,19 @@ class FeedMachineObject(TypedDict):
     """The machine's name."""
 
 
-class FleetFeedFields(TypedDict):
-    """The field that a change has with `--fleet`."""
+class FeedEventObject(FeedRowObject):
+    """A change, as `events` prints it, with what it is about, as that is when the event is printed."""
 
-    machine: FeedMachineObject
-    """The machine that the change comes from."""
+    activity: ActivityObject | None
+    """What the session is doing; null if it has ended or was deleted, and with `--fleet`."""
+    event: EventObject | None
+    """The new event of the conversation; null for other types, for a deleted session, and with `--fleet`."""
+    approval: ApprovalObject | None
+    """The request that is new or answered; null for other types, for a deleted session, and with `--fleet`."""
+    message: MessageObject | None
+    """The message that has changed; null for other types, for a deleted session, and with `--fleet`."""
+    machine: NotRequired[FeedMachineObject]
+    """The machine that the change comes from; only with `--fleet`."""
 
 
 class StatusChangedData(TypedDict):
@@ -103,7 +98,7 @@ class ApprovalResolvedData(NewApprovalData):
     status: ApprovalStatus
     """How it was answered."""
     comment: str | None
-    """What the answer told the model; null without a comment."""
+    """What the answer said to the model; null without a comment."""
     answered_by: str | None
     """Who answered: a user, a rule, or another hook; null if it expired."""
     answered_from: OriginObject | None

@@ -95,3 +95,10 @@ class DenialObject(TypedDict):
     """The id of the tool call."""
     tool_input: dict[str, Any]
     """The input of the call."""
+
+
+class ComputedFields(TypedDict):
+    """The fields of a session that are computed from several columns."""
+
+    check: CheckObject | None
+    """The check that decides whether it completes; null without `--check`."""

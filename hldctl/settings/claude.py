@@ -59,6 +59,7 @@ class ClaudeOptions:
     )
     """The model that was requested; `model` is the one that the session has."""
     working_dir: str = column(exposure=FIRST)
+    """The directory in which Claude Code works, an absolute path."""
     additional_directories: tuple[str, ...] = setting(
         (),
         Option(

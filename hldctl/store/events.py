@@ -158,7 +158,14 @@ _PAGE_EVENTS = 500
 # A page ends after this many characters of text.
 _PAGE_CHARACTERS = 1 << 20
 
-_SELECT_NEXT = f"""SELECT {", ".join(Event._fields)} FROM conversation_events
+# A result names the tool of its call, which is recorded with the call alone.
+_TOOL_NAME = """CASE WHEN tool_name IS NULL AND event_type = 'tool_result' THEN
+(SELECT call.tool_name FROM conversation_events AS call
+ WHERE call.session_id = event.session_id AND call.tool_id = event.tool_result_for_id)
+ELSE tool_name END"""
+_SELECT = f"""SELECT {", ".join(_TOOL_NAME if name == "tool_name" else name for name in Event._fields)}
+FROM conversation_events AS event"""
+_SELECT_NEXT = f"""{_SELECT}
 WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
 
 
@@ -208,7 +215,7 @@ _SELECT_OUTLINE = f"""SELECT sequence, event_type, role,
 CASE WHEN event_type = 'message' AND role = 'user' THEN substr(content, 1, {_BEGINNING_CHARACTERS}) ELSE '' END,
 tool_id, tool_name, parent_tool_use_id, tool_result_for_id, is_error, note_kind
 FROM conversation_events WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
-_SELECT_ONE = f"SELECT {', '.join(Event._fields)} FROM conversation_events WHERE session_id = ? AND sequence = ?"
+_SELECT_ONE = f"{_SELECT} WHERE session_id = ? AND sequence = ?"
 
 
 def outline(session_id: str) -> Iterator[OutlineEntry]:

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from hldctl.contract.event import EventObject, SnapshotObject
-from hldctl.contract.feed import FeedEventObject
+from hldctl.contract.feed import FeedRowObject
 from hldctl.contract.message import MessageObject
 from hldctl.contract.session import McpServerObject, PredecessorObject
 from hldctl.contract.session_values import CheckObject, LandingObject, WorktreeObject
@@ -93,7 +93,7 @@ def event_object(event: Event) -> dict[str, Any]:
 
 
 def feed_object(event: FeedEvent) -> dict[str, Any]:
-    return _row_object(event, FeedEventObject)
+    return _row_object(event, FeedRowObject)
 
 
 def snapshot_object(snapshot: SnapshotRow) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     waiting_budget: dict[str, Any] | None = column()
     """The budget that it waits for if that is the reason; see `store.budgets.waits`."""
     started_at: int | None = column(exposure=LAST, shown_as="Timestamp")
-    """When Claude Code first started; a session may have been queued before. None until then."""
+    """When Claude Code first started, which may be long after the launch; None until then."""
     restarts: list[dict[str, Any]] | None = column()
     """Each a Restart, as an object."""
     check_state: dict[str, Any] | None = column()

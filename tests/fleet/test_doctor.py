@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hldctl.doctor import fleet
 from hldctl.contract.finding import Level
+from hldctl.doctor import fleet
 from tests.helpers.postgres import USER, Record, fresh_record, running_server
 from tests.helpers.sandbox import Sandbox, eventually
 

@@ -17,9 +17,9 @@ import apsw
 
 from hldctl.cli import app
 from hldctl.cli.completion import main
+from hldctl.contract.finding import Level
 from hldctl.doctor import database as doctor
 from hldctl.doctor import sessions as sessions_doctor
-from hldctl.contract.finding import Level
 from hldctl.errors import ExitCode
 from hldctl.ingest import session_record
 from hldctl.ingest.ingester import Ingester

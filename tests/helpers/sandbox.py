@@ -21,6 +21,7 @@ import psutil
 from hldctl.paths import SessionFiles, StateDirectory
 from hldctl.rehearsal.script import parse
 from hldctl.rehearsal.server import RehearsalServer
+from tests.helpers.json_contract import require_contract
 
 TIMEOUT_SECONDS = 180.0
 """How long a test waits for something before it fails."""
@@ -199,7 +200,7 @@ class Sandbox:
         environment: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> Completed:
-        return subprocess.run(
+        done = subprocess.run(
             [*self.prefix, sys.executable, "-m", "hldctl", *map(str, arguments)],
             input=input,
             stdin=subprocess.DEVNULL if input is None else None,
@@ -210,6 +211,8 @@ class Sandbox:
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
+        require_contract([str(argument) for argument in arguments], done.stdout)
+        return done
 
     def ok(self, *arguments: str | Path, **options: Any) -> str:
         """Run a command that must succeed, and return its standard output."""

@@ -12,6 +12,7 @@ from hldctl.cli import elsewhere, output, resumption
 from hldctl.cli.params import bounded_int
 from hldctl.cli.resumption import Position
 from hldctl.cli.terminal.signals import exit_on_signal
+from hldctl.contract.feed import FeedEventObject
 from hldctl.errors import BadUsage
 from hldctl.sessions import lookup
 from hldctl.sessions.inspect import feed
@@ -62,9 +63,15 @@ def command(
                 session_id = lookup.find_session(session).id
         start = resumed.feed if resumed is not None else feed.last_id(state) if new else after
         resumption.mark_start(Position(() if session_id is None else (session_id,), feed=start))
-        for event in feed.feed_events(state, after=start, types=types or (), session_id=session_id, follow=follow):
-            _print(event, as_json=as_json, flush=follow)
-            resumption.mark_feed(event.id)
+        wanted = feed.Wanted(start, tuple(types or ()), session_id)
+        if as_json:
+            for change in feed.changes(state, wanted, follow=follow):
+                output.print_json(_change_object(change), compact=True)
+                resumption.mark_feed(change.event.id)
+        else:
+            for event in feed.feed_events(state, wanted, follow=follow):
+                print(_line(event), flush=follow)
+                resumption.mark_feed(event.id)
 
 
 def _print_fleet(
@@ -74,19 +81,26 @@ def _print_fleet(
 
     for change in changes(where, types, after=after, only_new=only_new, follow=follow):
         if as_json:
-            values = json_view.feed_object(change.event) | {
-                "machine": {"id": change.machine.id, "name": change.machine.name}
-            }
+            machine = {"id": change.machine.id, "name": change.machine.name}
+            values = {**_change_object(feed.Change(change.event)), "machine": machine}
             output.print_json(values, compact=True)
         else:
             print(f"{output.one_line(change.machine.label)}  {_line(change.event)}", flush=follow)
 
 
-def _print(event: FeedEvent, *, as_json: bool, flush: bool) -> None:
-    if as_json:
-        output.print_json(json_view.feed_object(event), compact=True)
-        return
-    print(_line(event), flush=flush)
+def _change_object(change: feed.Change) -> FeedEventObject:
+    # Imported here: only JSON needs them.
+    from hldctl.permission_hook.request_object import request_object
+    from hldctl.sessions.inspect.activity import activity_object
+
+    event, approval, message = change.conversation_event, change.approval, change.message
+    return {
+        **json_view.feed_object(change.event),  # type: ignore[typeddict-item]  # mypy does not know these fields
+        "activity": activity_object(change.activity),
+        "event": None if event is None else json_view.event_object(event),
+        "approval": None if approval is None else request_object(approval),
+        "message": None if message is None else json_view.message_object(message),
+    }
 
 
 def _line(event: FeedEvent) -> str:

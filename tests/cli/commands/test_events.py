@@ -17,7 +17,8 @@ def test_feed_has_every_change_once_and_in_order(sandbox: Sandbox) -> None:
     session_id = sandbox.launch("Hi", "--allowed-tools", "Bash")
     session = sandbox.wait_for_end(session_id)
     events = feed_events(sandbox)
-    assert all(list(event) == ["id", "type", "session_id", "run_id", "timestamp", "data"] for event in events)
+    fields = ["id", "type", "session_id", "run_id", "timestamp", "data", "activity", "event", "approval", "message"]
+    assert all(list(event) == fields for event in events)
     assert {event["run_id"] for event in events} == {session["run_id"]}
     assert [event["id"] for event in events] == sorted({event["id"] for event in events})
     statuses = [event["data"] for event in events if event["type"] == "session_status_changed"]
@@ -31,6 +32,10 @@ def test_feed_has_every_change_once_and_in_order(sandbox: Sandbox) -> None:
     assert sequences == [event["sequence"] for event in sandbox.events(session_id)]
     call = next(event["data"] for event in events if event["data"].get("event_type") == "tool_call")
     assert call["tool_name"] == "Bash"
+    contents = [event["event"] for event in events if event["type"] == "conversation_updated"]
+    assert contents == sandbox.events(session_id)
+    assert [each["tool_name"] for each in contents if each["event_type"] == "tool_result"] == ["Bash"]
+    assert {str(event["activity"]) for event in events} == {"None"}
 
 
 def test_feed_announces_an_interrupt_before_it_happens(sandbox: Sandbox) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from hldctl.sessions.inspect import activity
 from hldctl.contract.activity import ActivityKind
+from hldctl.sessions.inspect import activity
 from hldctl.sessions.inspect.activity import Activity
 from hldctl.store.database import open_database
 from tests.helpers.sandbox import Sandbox, eventually
