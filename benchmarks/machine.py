@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 import psutil
 
-from hldctl import __version__
+from hldctl.version import __version__
 from tests.helpers.sandbox import claude_binary
 
 

@@ -21,6 +21,8 @@ from hldctl.private_files import (
     user_label,
 )
 
+STATE_VARIABLE = "HLDCTL_HOME"
+"""The variable that names the state directory."""
 COMMAND_TOKEN = "HLDCTL_COMMAND_TOKEN"  # noqa: S105  the name of a variable
 """Environment variable that holds the token of a user command run by hldctl; see `store.command_tokens`."""
 
@@ -452,7 +454,7 @@ class StateDirectory(NamedTuple):
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> StateDirectory:
         """Return the state directory. Raise UnfitEnvironment without HLDCTL_HOME, XDG_STATE_HOME and home directory."""
         variable = cls.variable_name(environment)
-        if variable == "HLDCTL_HOME":
+        if variable == STATE_VARIABLE:
             return cls(_absolute(environment[variable]))
         if variable == "XDG_STATE_HOME":
             return cls(Path(environment[variable]) / "hldctl")
@@ -464,8 +466,8 @@ class StateDirectory(NamedTuple):
     @staticmethod
     def variable_name(environment: Mapping[str, str] = os.environ) -> str | None:
         """Return the name of the environment variable that decides the location; None for the default."""
-        if environment.get("HLDCTL_HOME"):
-            return "HLDCTL_HOME"
+        if environment.get(STATE_VARIABLE):
+            return STATE_VARIABLE
         # The XDG specification says to ignore a relative path.
         return "XDG_STATE_HOME" if Path(environment.get("XDG_STATE_HOME", "")).is_absolute() else None
 

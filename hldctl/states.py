@@ -6,6 +6,8 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
+    """The state of a session."""
+
     QUEUED = "queued"
     STARTING = "starting"
     RUNNING = "running"
@@ -26,6 +28,8 @@ ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.INTERRUPTED})
 
 
 class EndReason(StrEnum):
+    """Why a session has ended."""
+
     SUCCESS = "success"
     API_ERROR = "api_error"
     ERROR = "error"
@@ -103,6 +107,8 @@ class Condition(StrEnum):
 
 
 class ApprovalStatus(StrEnum):
+    """The state of a request."""
+
     PENDING = "pending"
     APPROVED = "approved"
     DENIED = "denied"
@@ -143,6 +149,8 @@ class MessageStatus(StrEnum):
 
 
 class EventType(StrEnum):
+    """The kind of an event of a conversation."""
+
     MESSAGE = "message"
     THINKING = "thinking"
     TOOL_CALL = "tool_call"
@@ -205,6 +213,8 @@ _TROUBLE = frozenset(
 
 
 class FeedType(StrEnum):
+    """What an event of the feed is about."""
+
     SESSION_STATUS_CHANGED = "session_status_changed"
     CONVERSATION_UPDATED = "conversation_updated"
     SESSION_SETTINGS_CHANGED = "session_settings_changed"

@@ -11,8 +11,8 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from hldctl.cli import app
 from hldctl.cli.completion.parser import Kind, Takes
-from hldctl.cli.launch_options import OPTIONS
 from hldctl.config import schema
+from hldctl.sessions.options import OPTIONS
 from hldctl.store.completion import SessionFilter
 
 # The sessions that a command can be used with; any session for commands not listed here.

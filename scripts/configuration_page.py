@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hldctl import __version__
 from hldctl.config import schema
+from hldctl.version import __version__
 from scripts import roff
 
 EXAMPLE = "".join(

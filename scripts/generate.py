@@ -11,12 +11,12 @@ from pathlib import Path
 import typer
 from typer.core import TyperArgument, TyperOption
 
-from hldctl import __version__
 from hldctl.cli import app, click_classes
 from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, MAIN_EXAMPLES, SECTIONS, exit_codes
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
-from scripts import completion_table, configuration_page, json_schemas, reference, roff
+from hldctl.version import __version__
+from scripts import api_options, completion_table, configuration_page, json_schemas, reference, roff
 from scripts.command_help import (
     arguments,
     has_rest,
@@ -97,6 +97,7 @@ def generated_files() -> dict[str, str]:
         | {"docs/reference/configuration.md": reference.configuration()}
         | {"docs/reference/json.md": json_schemas.render_page()}
         | json_schemas.render_schemas()
+        | {api_options.PATH: api_options.render_module()}
     )
 
 

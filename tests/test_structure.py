@@ -17,6 +17,7 @@ import hldctl
 PACKAGE = Path(hldctl.__file__).parent
 LAYERS = [
     *(
+        "version",
         "errors",
         "states",
         "durations",
@@ -41,6 +42,7 @@ LAYERS = [
         "engines",
         "fleet",
         "doctor",
+        "client",
         "cli",
     ),
 ]

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hldctl import __version__
 from hldctl.cli.app import COMMANDS
+from hldctl.version import __version__
 
 ROOT = Path(__file__).parents[1]
 COMPLETIONS = {

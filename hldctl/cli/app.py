@@ -12,9 +12,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from hldctl import __version__
 from hldctl.cli import click_classes, host_option, output, standard_streams
 from hldctl.errors import ExitCode, HldctlError
+from hldctl.version import __version__
 
 COMMANDS = {
     "launch": "launch",

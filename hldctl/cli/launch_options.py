@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import Field, dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import EnumMeta
 from pathlib import Path
 from typing import Annotated, Any, TextIO, get_type_hints
 
 import typer
 
-from hldctl.claude.settings import ClaudeSettings
 from hldctl.cli import output
 from hldctl.cli.params import parser
 from hldctl.cli.terminal import rich_console
 from hldctl.errors import BadUsage
-from hldctl.sessions.options import SessionOptions, session_uuid
-from hldctl.settings.option import Option, Section, options
-from hldctl.settings.permissions import Permissions
-from hldctl.settings.run_policy import RunPolicy
-
-
-def _declared_options() -> Iterator[tuple[type, Field[Any], Option]]:
-    """Yield all options of a session with the dataclass and field that declare them, in the order of the help."""
-    for part in (SessionOptions, ClaudeSettings, Permissions, RunPolicy):
-        for field, option in options(part):
-            yield part, field, option
-
-
-OPTIONS = {option.name: option for _, _, option in _declared_options()}
+from hldctl.sessions.options import OPTIONS, SessionOptions, session_options, session_uuid
+from hldctl.settings.option import Option, Section
 
 
 def _annotation(name: str) -> Any:
@@ -147,16 +134,11 @@ class LaunchOptions:
 
     def session_options(self, extra_arguments: tuple[str, ...]) -> SessionOptions:
         """Return the options of the session; `extra_arguments` are passed to Claude Code unchanged."""
-        own, others = {}, {}
-        for part, field, option in _declared_options():
-            value = self.values[option.name]
+        values = dict(self.values)
+        for name, option in OPTIONS.items():
             if option.kind.is_list:
-                value = _listed_values(option, value) if value else None
-            if part is SessionOptions:
-                own[field.name] = value
-            elif value is not None:
-                others[option.name] = value
-        return SessionOptions(**own, extra_arguments=extra_arguments or None, given=others)
+                values[name] = _listed_values(option, values[name]) if values[name] else None
+        return session_options(values, extra_arguments or None)
 
 
 def _listed_values(option: Option, texts: list[str]) -> tuple[str, ...]:

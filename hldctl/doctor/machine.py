@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psutil
 
-from hldctl import __version__
 from hldctl.config import load, schema
 from hldctl.contract.finding import Level
 from hldctl.doctor.check import Finding, Findings, ok_finding
@@ -18,6 +17,7 @@ from hldctl.paths import StateDirectory
 from hldctl.store.recovery import integrity
 from hldctl.system import file_lock
 from hldctl.system.watcher import Wakeup
+from hldctl.version import __version__
 
 # Prefixes of the names of network file systems, whose locks and shared memory are not reliable.
 _NETWORK_TYPES = (

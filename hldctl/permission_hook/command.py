@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-import hldctl
+from hldctl import version
 
 
 def build_hook_command(session_id: str, state_directory: Path) -> str:
@@ -20,6 +20,6 @@ def build_hook_command(session_id: str, state_directory: Path) -> str:
     # Imported late: a supervisor without a hook would keep the module in memory for all of its life.
     import shlex
 
-    module_directories = dict.fromkeys(str(Path(str(module.__file__)).parent.parent) for module in (hldctl, apsw))
+    module_directories = dict.fromkeys(str(Path(str(module.__file__)).parent.parent) for module in (version, apsw))
     program = [sys.executable, "-I", str(Path(__file__).with_name("__main__.py"))]
     return shlex.join([*program, session_id, str(state_directory), *module_directories])

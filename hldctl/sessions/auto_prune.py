@@ -9,7 +9,7 @@ import sys
 import time
 
 from hldctl.config.schema import Configuration
-from hldctl.paths import StateDirectory
+from hldctl.paths import STATE_VARIABLE, StateDirectory
 from hldctl.private_files import PRIVATE_FILE
 
 _DAY_SECONDS = 86_400
@@ -38,7 +38,7 @@ def _start(state: StateDirectory, options: list[str]) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log_fd,
             stderr=log_fd,
-            env={**os.environ, "HLDCTL_SESSION_ID": "prune"},
+            env={**os.environ, "HLDCTL_SESSION_ID": "prune", STATE_VARIABLE: str(state.root)},
             start_new_session=True,
         )
     finally:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,19 @@ from hldctl.claude import command_line, mcp
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.errors import BadUsage
 from hldctl.paths import is_session_id
-from hldctl.settings.option import FLAG, SESSIONS, TEXT, Kind, Option, Section, chosen_values, unstored_setting
+from hldctl.settings.option import (
+    FLAG,
+    SESSIONS,
+    TEXT,
+    Kind,
+    Option,
+    Section,
+    chosen_values,
+    options,
+    unstored_setting,
+)
+from hldctl.settings.permissions import Permissions
+from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfOverBudget, IfRunning
 
 _IF_OVER_BUDGET = Kind("queue or fail", lambda value: value in tuple(IfOverBudget), IfOverBudget)
@@ -113,6 +125,29 @@ class SessionOptions:
     """Passed to Claude Code unchanged."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """The values of the other options, by name; see `hldctl.settings`."""
+
+
+def declared_options() -> Iterator[tuple[type, Field[Any], Option]]:
+    """Yield all options of a session with the dataclass and field that declare them, in the order of the help."""
+    for part in (SessionOptions, ClaudeSettings, Permissions, RunPolicy):
+        for each, option in options(part):
+            yield part, each, option
+
+
+OPTIONS = {option.name: option for _, _, option in declared_options()}
+"""All options of a session, by name."""
+
+
+def session_options(values: Mapping[str, Any], extra_arguments: tuple[str, ...] | None) -> SessionOptions:
+    """Return the options with these values, by name; one that is None or absent was not given."""
+    own, others = {}, {}
+    for part, each, option in declared_options():
+        value = values.get(option.name)
+        if part is SessionOptions:
+            own[each.name] = value
+        elif value is not None:
+            others[option.name] = value
+    return SessionOptions(**own, extra_arguments=extra_arguments, given=others)
 
 
 def add_defaults(options: SessionOptions, configured: Mapping[str, Any]) -> SessionOptions:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hldctl.errors import HldctlError, UnfitEnvironment, error_from_exit_code
 from hldctl.paths import StateDirectory, is_session_id
@@ -36,7 +36,7 @@ def launch(state: StateDirectory, request: LaunchRequest) -> LaunchReport:
 
     Raise the error that the supervisor reports if Claude Code cannot be started.
     """
-    process = _start(spawn.spawn_for_launch)
+    process = _start(spawn.spawn_for_launch, state)
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(request.to_bytes())
@@ -93,7 +93,7 @@ def restore_rows(state: StateDirectory, ids: Iterable[str]) -> None:
 
 
 def _adopt(state: StateDirectory, ids: Iterable[str]) -> None:
-    processes = [(session_id, _start(spawn.spawn_for_adoption, session_id)) for session_id in ids]
+    processes = [(session_id, _start(spawn.spawn_for_adoption, state, session_id)) for session_id in ids]
     for session_id, process in processes:
         if process.stdin is not None:
             process.stdin.close()
@@ -196,7 +196,7 @@ def is_running_here(session: Session) -> bool:
     return is_this_machine(session.host, session.boot_id)
 
 
-def _start(start: Callable[..., subprocess.Popen[bytes]], *arguments: str) -> subprocess.Popen[bytes]:
+def _start(start: Callable[..., subprocess.Popen[bytes]], *arguments: Any) -> subprocess.Popen[bytes]:
     try:
         return start(*arguments)
     except OSError as error:

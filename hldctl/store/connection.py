@@ -5,6 +5,7 @@ Queries that a command composes with peewee use the same connection: see `models
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,12 +17,20 @@ Parameters = tuple[Any, ...] | dict[str, Any]
 # Each supervisor has a cache. A small one is enough: each write is near the previous one.
 _CACHE_KB = 512
 
-# At most one connection.
-_open: list[apsw.Connection] = []
+
+class _Thread(threading.local):
+    """What a thread has open: a program may use the Python API in several threads."""
+
+    def __init__(self) -> None:
+        self.connections: list[apsw.Connection] = []
+        """At most one."""
+
+
+_thread = _Thread()
 
 
 def is_open() -> bool:
-    return bool(_open)
+    return bool(_thread.connections)
 
 
 def connect(
@@ -31,7 +40,7 @@ def connect(
 
     With `checkpoints_at_end`, the last connection to close moves the write-ahead log into the database.
     """
-    assert not _open, "one connection at a time"
+    assert not _thread.connections, "one connection at a time"
     create = apsw.SQLITE_OPEN_CREATE if may_create else 0
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | create)
     try:
@@ -44,13 +53,13 @@ def connect(
     except BaseException:
         connection.close(True)
         raise
-    _open.append(connection)
+    _thread.connections.append(connection)
 
 
 def use(connection: apsw.Connection) -> None:
     """Make a connection that was opened elsewhere the current one."""
-    assert not _open, "one connection at a time"
-    _open.append(connection)
+    assert not _thread.connections, "one connection at a time"
+    _thread.connections.append(connection)
 
 
 def is_read_only() -> bool:
@@ -60,13 +69,13 @@ def is_read_only() -> bool:
 
 def disconnect() -> None:
     """Close the connection; raise apsw.Error if SQLite cannot clean up its files, for example on a full disk."""
-    _open.pop().close(True)
+    _thread.connections.pop().close(True)
 
 
 def current_connection() -> apsw.Connection:
     """Return the open connection."""
-    assert _open, "no connection is open"
-    return _open[0]
+    assert _thread.connections, "no connection is open"
+    return _thread.connections[0]
 
 
 def execute(sql: str, parameters: Parameters = ()) -> Any:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-import hldctl
 from hldctl.cli.export import safe_html
 from hldctl.cli.export.document import Document
+from hldctl.version import __version__
 
 # Pieces of the template's output that are yielded as one: each piece is only a few characters.
 _BUFFERED_PIECES = 200
@@ -29,6 +29,6 @@ def page(document: Document) -> Iterator[str]:
         lstrip_blocks=True,
     )
     environment.filters["markdown"] = lambda text: Markup(safe_html.render_html(text))  # noqa: S704  escaped there
-    stream = environment.get_template("session.html").stream(document=document, version=hldctl.__version__)
+    stream = environment.get_template("session.html").stream(document=document, version=__version__)
     stream.enable_buffering(_BUFFERED_PIECES)
     yield from stream

@@ -9,7 +9,6 @@ import time
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from hldctl import __version__
 from hldctl.cli import command_line, standard_streams
 from hldctl.cli.command_line import CommandLine
 from hldctl.cli.intents import rules
@@ -30,6 +29,7 @@ from hldctl.store.database import open_for_reading
 from hldctl.system import file_lock
 from hldctl.system.error_log import log_uncaught_exceptions
 from hldctl.system.processes import shell_exit_code
+from hldctl.version import __version__
 
 # Of clocks that are not exact, where the server's is not trusted.
 _CLOCK_SECONDS = 300

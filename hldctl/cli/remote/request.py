@@ -67,7 +67,7 @@ def decode(data: bytes) -> Request:
     except (ValueError, KeyError, zlib.error):
         raise UnfitEnvironment("This command is for `hldctl --host` alone.") from None
     if protocol > PROTOCOL:
-        from hldctl import __version__
+        from hldctl.version import __version__
 
         raise UnfitEnvironment(f"hldctl {__version__} on this machine is too old for the one that asks; update it.")
     given = value["standard_input"]

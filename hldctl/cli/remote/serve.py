@@ -13,7 +13,6 @@ import signal
 import sys
 from typing import NoReturn
 
-from hldctl import __version__
 from hldctl.cli import output, resumption, standard_streams
 from hldctl.cli.completion.parser import load_commands
 from hldctl.cli.host_option import VARIABLE
@@ -21,6 +20,7 @@ from hldctl.cli.remote.received_files import replace_standard_input, resolve
 from hldctl.cli.remote.request import IN_FILE, ON_STANDARD_INPUT, Request, decode
 from hldctl.errors import ExitCode, UnfitEnvironment
 from hldctl.system.processes import shell_exit_code
+from hldctl.version import __version__
 
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 _READ_SIZE = 1 << 16

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
 
-from hldctl import __version__
 from hldctl.config import schema
 from hldctl.config.fleet import FleetSettings
 from hldctl.errors import BadUsage, HldctlError, UnfitEnvironment
@@ -29,6 +28,7 @@ from hldctl.system import malloc
 from hldctl.system.clock import current_time_ms
 from hldctl.system.error_log import log
 from hldctl.system.watcher import Wakeup
+from hldctl.version import __version__
 
 _BEAT_SECONDS = 10.0
 # At most four transactions a second while only events come.

@@ -1,0 +1,1 @@
+"""The Python API: `import hldctl` offers what is public of it."""

@@ -1,0 +1,3 @@
+"""The version of hldctl."""
+
+__version__ = "0.1.0"
