@@ -16,7 +16,7 @@ from hldctl.cli.help_text import EXAMPLES, EXIT_CODE_MEANINGS, MAIN_EXAMPLES, SE
 from hldctl.errors import ExitCode
 from hldctl.paths import StateDirectory
 from hldctl.version import __version__
-from scripts import api_options, completion_table, configuration_page, json_schemas, reference, roff
+from scripts import api_options, completion_table, configuration_page, json_schemas, python_page, reference, roff
 from scripts.command_help import (
     arguments,
     has_rest,
@@ -97,7 +97,7 @@ def generated_files() -> dict[str, str]:
         | {"docs/reference/configuration.md": reference.configuration()}
         | {"docs/reference/json.md": json_schemas.render_page()}
         | json_schemas.render_schemas()
-        | {api_options.PATH: api_options.render_module()}
+        | {api_options.PATH: api_options.render_module(), python_page.PATH: python_page.render_page()}
     )
 
 
