@@ -43,6 +43,7 @@ LAYERS = [
         "fleet",
         "doctor",
         "client",
+        "mcp_server",
         "cli",
     ),
 ]

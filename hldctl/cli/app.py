@@ -42,6 +42,7 @@ COMMANDS = {
     "rm": "rm",
     "prune": "prune",
     "fleet": "fleet.group",
+    "mcp": "mcp",
     "schema": "schema",
     "config": "config",
     "doctor": "doctor",

@@ -10,7 +10,7 @@ SECTIONS = {
     "Sessions": ("launch", "continue", "send", "close", "open", "import", "wait", "interrupt", "set", "land"),
     "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats", "diff"),
     "Permissions": ("approvals", "approve", "deny", "answer"),
-    "Maintenance": ("rm", "prune", "fleet", "schema", "config", "doctor"),
+    "Maintenance": ("rm", "prune", "fleet", "mcp", "schema", "config", "doctor"),
 }
 
 
@@ -68,6 +68,7 @@ EXAMPLES = {
         Example("The most expensive sessions of the last week", "hldctl ls --since 7d --sort cost --limit 10"),
         Example("For a script, one line per session", "hldctl ls --all --format '{id} {status} {cost_usd}'"),
     ),
+    "mcp": (Example("Let Claude Code drive sessions", "claude mcp add hldctl -- hldctl mcp"),),
     "schema": (Example("The fields of a session in JSON", "hldctl schema session"),),
     "top": (Example("Running sessions, with CPU and memory use", "hldctl top"),),
     "show": (

@@ -21,6 +21,7 @@ from hldctl.store.session import Session
 
 if TYPE_CHECKING:
     from hldctl.client.launch_options import LaunchOptions
+    from hldctl.contract.activity import ActivityObject
     from hldctl.store.approvals import Approval
     from hldctl.store.events import Event
     from hldctl.store.messages import Message
@@ -294,6 +295,18 @@ class Client:
         from hldctl.client.follow import follow_events
 
         return follow_events(self._state, self.session(session).id, after, follow=follow)
+
+    def activity(self, session: str) -> ActivityObject | None:
+        """Return what a session is doing, as the JSON of `hldctl ls` has it; None if it has ended.
+
+        >>> ended = client.wait(client.launch("Say hello.").id)
+        >>> client.activity(ended.id) is None
+        True
+        """
+        from hldctl.sessions.inspect.activity import activity_object, load_activities
+
+        with self._reading():
+            return activity_object(load_activities().get(lookup.find_session(session).id))
 
     def approvals(self, session: str | None = None, *, answered_too: bool = False) -> list[Approval]:
         """Return the requests that wait for an answer, of one session or of all; with `answered_too`, others as well.
