@@ -68,7 +68,7 @@ EXAMPLES = {
         Example("The most expensive sessions of the last week", "hldctl ls --since 7d --sort cost --limit 10"),
         Example("For a script, one line per session", "hldctl ls --all --format '{id} {status} {cost_usd}'"),
     ),
-    "mcp": (Example("Let Claude Code drive sessions", "claude mcp add hldctl -- hldctl mcp"),),
+    "mcp": (Example("For a client that should change nothing", "hldctl mcp --read-only"),),
     "schema": (Example("The fields of a session in JSON", "hldctl schema session"),),
     "top": (Example("Running sessions, with CPU and memory use", "hldctl top"),),
     "show": (

@@ -1,4 +1,4 @@
-"""The MCP server, with the client of the official SDK and the real Claude Code behind the tools."""
+"""The MCP server, with the client of the official SDK and the real Claude Code in the sessions."""
 
 from __future__ import annotations
 
