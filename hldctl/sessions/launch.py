@@ -21,10 +21,12 @@ from hldctl.config.schema import Configuration
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol import link
+from hldctl.protocol.enclosing import marked_session
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.sessions import auto_prune, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
+from hldctl.sessions.permissions import caller
 from hldctl.sessions.predecessors import find_predecessors
 from hldctl.sessions.summary import summarize
 from hldctl.sessions.worktrees import new as new_worktrees
@@ -245,7 +247,14 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
     try:
         # Without any login, this command waits for the first reply.
         is_attended = request.is_attended or _doubt(request) is Doubt.LOGIN
-        report = supervisors.launch(state, replace(request, account=_account(state, request), is_attended=is_attended))
+        request = replace(
+            request,
+            account=_account(state, request),
+            is_attended=is_attended,
+            marker=marked_session(),
+            is_users_command=caller.is_users_command(state),
+        )
+        report = supervisors.launch(state, request)
     finally:
         # Also if a full disk prevents the launch: after pruning, the next one may have room.
         auto_prune.start_if_due(state, pruning)

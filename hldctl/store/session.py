@@ -108,6 +108,10 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """A Source; None for a session that hldctl launched."""
     worktree: dict[str, Any] | None = column(exposure=LAST, trusted=True)
     """The worktree that hldctl made for it; see `worktrees.record`."""
+    launched_by: str | None = column(exposure=LAST, trusted=True)
+    """The session whose command launched or continued it; None if a person or a program outside sessions did."""
+    launchers: list[str] | None = column(trusted=True)
+    """The sessions above it, from the one that a person launched to `launched_by`; None without any."""
     launched_within: str | None = column(trusted=True)
     """The session that launched it with its own commands, but had no right to answer: the commands get no token."""
 

@@ -152,6 +152,16 @@ def live_sessions(session_ids: Iterable[str]) -> list[Session]:
     return _read_process_columns(session_ids, "completed_at IS NULL")
 
 
+def live_with_pids(pids: Iterable[int]) -> list[Session]:
+    """Return the sessions that have not ended, and whose Claude Code or supervisor has one of these pids."""
+    wanted = json.dumps(list(pids))
+    query = (
+        f"SELECT {', '.join(_RUN_STATE)} FROM sessions WHERE completed_at IS NULL"
+        " AND (pid IN (SELECT value FROM json_each(?)) OR supervisor_pid IN (SELECT value FROM json_each(?)))"
+    )
+    return [Session.from_columns(row) for row in _rows(query, (wanted, wanted))]
+
+
 def _read_process_columns(session_ids: Iterable[str], condition: str) -> list[Session]:
     query = f"SELECT {', '.join(_RUN_STATE)} FROM sessions WHERE id IN (SELECT value FROM json_each(?)) AND {condition}"
     return [Session.from_columns(row) for row in _rows(query, (json.dumps(list(session_ids)),))]
@@ -490,3 +500,8 @@ def run_ids() -> list[tuple[str, str]]:
 def children(session_id: str) -> list[str]:
     """Return the ids of the sessions that continue it, oldest first."""
     return _ids("SELECT id FROM sessions WHERE parent_session_id = ? ORDER BY created_at", session_id)
+
+
+def launched(session_id: str) -> list[str]:
+    """Return the ids of the sessions that its commands launched or continued, oldest first."""
+    return _ids("SELECT id FROM sessions WHERE launched_by = ? ORDER BY created_at", session_id)
