@@ -60,7 +60,7 @@ class LaunchRequest:
     launchers: list[str] | None = None
     """The sessions that it is launched within, as the column has them; the supervisor finds them."""
     launched_within: str | None = None
-    """The session that launches it with its own commands, but has no right to answer permission requests."""
+    """As the column has it: for a continuation at first that of its parent; the supervisor finds the launcher's."""
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     """The launcher's environment."""
 

@@ -115,9 +115,8 @@ def launch(
     settings = ClaudeSettings(working_dir=options.working_dir or ".", **values)
     run_policy = policies.new_run_policy(all_options, configuration)
     policies.require_affordable(configuration, settings.max_budget_usd, run_policy.group_name)
-    launcher_id = policies.launcher_without_right(
-        state, widens=widens or permissions.from_session, permissions=permissions, run_policy=run_policy
-    )
+    if widens or permissions.from_session:
+        policies.refuse_to_widen(state)
     rehearsal = read_rehearsal(options)
     require_commands(options, run_policy, permissions, settings.working_dir)
     preflight.require_hook(state, claude_path, permissions, settings)
@@ -139,7 +138,6 @@ def launch(
         after=predecessors.as_objects(),
         references=predecessors.references,
         if_over_budget=options.if_over_budget or IfOverBudget.QUEUE,
-        launched_within=launcher_id,
         is_attended=attended or awaited,
     )
     pruning = auto_prune.prune_options(configuration)

@@ -121,18 +121,6 @@ def _arguments_are_wide(arguments: Sequence[str]) -> bool:
     return bool({*modes} & {*_WIDE_MODES}) or any(argument in _WIDE_FLAGS for argument in arguments)
 
 
-def launcher_without_right(
-    state: StateDirectory, *, widens: bool, permissions: Permissions, run_policy: RunPolicy
-) -> str | None:
-    """Return the session that launches a new one but has no right to answer permission requests.
-
-    None without such a session, or if the new session has no commands that would get a token. Raise WrongState if
-    such a session widens permissions.
-    """
-    has_commands = permissions.on_approval is not None or run_policy.on_end is not None
-    if not widens and not has_commands:
-        return None
-    launcher_id = caller.session_without_right(state)
-    if widens:
-        caller.refuse(launcher_id, "Widening permissions")
-    return launcher_id
+def refuse_to_widen(state: StateDirectory) -> None:
+    """Raise WrongState if the command is run from within a session that may not widen permissions."""
+    caller.require_right(state, "Widening permissions")

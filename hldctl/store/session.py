@@ -113,7 +113,10 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     launchers: list[str] | None = column(trusted=True)
     """The sessions above it, from the one that a person launched to `launched_by`; None without any."""
     launched_within: str | None = column(trusted=True)
-    """The session that launched it with its own commands, but had no right to answer: the commands get no token."""
+    """The session without the right to answer that chose its commands, which get no token; None if none did.
+
+    A continuation inherits it: a person who continues what a session launched has not chosen the commands.
+    """
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> Session:

@@ -27,7 +27,7 @@ from hldctl.supervisor import launch, sharing
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.guard import GUARDED
 from hldctl.supervisor.handshake import Handshake
-from hldctl.supervisor.lineage import find_launchers
+from hldctl.supervisor.lineage.launchers import add_launchers
 from hldctl.supervisor.processes.orphans import adopt_orphans
 from hldctl.supervisor.queue.wake import load_rules
 from hldctl.system import file_lock, file_size_limit
@@ -102,7 +102,7 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
     file_size_limit.require_room(state.database)
     rules = load_rules()
     with open_database(state):
-        request = replace(request, launchers=find_launchers(request, state))
+        request = add_launchers(request, state)
         is_closed = scheduler.is_closed(request.account)
         has_rivals = request.name is not None or rules.has_limit_for(request.run_policy.group_name)
         may_wait = has_rivals or is_closed or request.after is not None
