@@ -53,6 +53,8 @@ class LaunchRequest:
     """The account that pays for it; see `claude.account`."""
     is_attended: bool = False
     """True if somebody waits for its start or end."""
+    requested_at: int = 0
+    """When the launching command began, in milliseconds since 1970."""
     marker: str | None = None
     """The session that the launching command says it runs in; None for none."""
     is_users_command: bool = False

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from hldctl.worktrees.create import NewWorktree
 
 
+# When this command, or a server that runs in a session, began. Whatever interrupts the session later ends it, too.
+_BEGAN_MS = current_time_ms()
 # How often to look whether a session that is about to be recorded is.
 _RECORDED_POLL_SECONDS = 0.02
 
@@ -249,6 +251,7 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
             request,
             account=_account(state, request),
             is_attended=is_attended,
+            requested_at=_BEGAN_MS,
             marker=marked_session(),
             is_users_command=caller.is_users_command(state),
         )

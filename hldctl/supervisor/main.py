@@ -20,6 +20,7 @@ from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.states import IfRunning, Status, WaitReason
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
+from hldctl.store.admission.lineage import LaunchRefused
 from hldctl.store.admission.predecessors import PredecessorAtFault
 from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.database import open_database
@@ -72,6 +73,12 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     except PredecessorAtFault as error:
         handshake.refuse(WrongState(refusal_message(error.fault)))
         return
+    except LaunchRefused as error:
+        # Imported here: few launches are refused.
+        from hldctl.supervisor.lineage.refusals import refusal_message as launch_refusal_message
+
+        handshake.refuse(WrongState(launch_refusal_message(error, load_rules())))
+        return
     except scheduler.OverBudget as error:
         handshake.refuse(WrongState(_budget_message(error.wait)))
         return
@@ -121,6 +128,7 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
                 request.if_over_budget,
                 may_be_held=may_wait,
                 is_attended=request.is_attended,
+                requested_at=request.requested_at,
             )
             is_recorded = True
             if entry.waiting_for is not WaitReason.PREDECESSORS:

@@ -1,11 +1,14 @@
-"""Sessions that launch sessions: who launched them is recorded, and shown."""
+"""Sessions that launch sessions: who launched them is recorded and shown, and how many they may launch."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 
-from tests.helpers.launching_sessions import CLEAN, results, run_within, script_of, serve, tool
+import pytest
+
+from tests.helpers.launching_sessions import CLEAN, STAY, results, run_within, script_of, serve, tool
 from tests.helpers.sandbox import Sandbox, eventually
 
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
@@ -92,3 +95,49 @@ def test_launcher_outlives_the_loss_of_the_database(sandbox: Sandbox) -> None:
     sandbox.ok("doctor", "--fix", "--json")
     assert launchers(sandbox) == {"outer": None, "inner": outer}
     assert sandbox.sql("SELECT launchers FROM sessions WHERE launched_by IS NOT NULL") == [(json.dumps([outer]),)]
+
+
+def test_depth_is_limited_below_the_session_of_a_person(sandbox: Sandbox) -> None:
+    sandbox.configure("max_launch_depth = 2")
+    launch = "hldctl launch {0} --wait -q --allowed-tools 'Bash(sh {0}.sh)'"
+    names = ("outer", "second", "third", "fourth")
+    sections = [script_of(sandbox, name, launch.format(after)) for name, after in itertools.pairwise(names)]
+    serve(sandbox, *sections)
+    sandbox.wait_for_end(sandbox.launch("outer", *tool("outer")))
+    assert set(launchers(sandbox)) == {"outer", "second", "third"}
+    ((code, message),) = results(sandbox, "third")
+    assert (code, message.count("\n")) == (4, 0)
+    assert "at most 2 levels below session" in message
+    assert "max_launch_depth in" in message
+    assert len(list(sandbox.state.sessions.iterdir())) == 3
+
+
+def test_launches_at_once_cannot_exceed_the_number(sandbox: Sandbox) -> None:
+    sandbox.configure("max_launched = 3")
+    at_once = "for each in 1 2 3 4 5 6 7 8 9 10 11 12; do (hldctl launch child$each -q; echo $?) & done; wait"
+    gate = STAY.format("go-on")
+    child = f'[child]\ncall Bash {{"command": "{gate}"}}\n\nsay Done.\n'
+    serve(sandbox, script_of(sandbox, "outer", at_once, "hldctl launch later"), child)
+    outer = sandbox.launch("outer", *tool("outer"))
+    assert sandbox.wait_for_end(outer)["status"] == "completed"
+    (_, printed), (code, message) = results(sandbox, "outer")
+    codes = [line for line in printed.splitlines() if line in ("0", "4")]
+    assert sorted(codes) == ["0"] * 3 + ["4"] * 9, printed
+    assert (code, "3 sessions launched within session" in message) == (4, True), message
+    assert len(list(sandbox.state.sessions.iterdir())) == 4
+    # Others are not limited by it, and an ended one makes room.
+    sandbox.launch("by a person")
+    marked = {"HLDCTL_SESSION_ID": outer}
+    assert sandbox.run("launch", "more", environment=marked).returncode == 4
+    sandbox.ok("interrupt", json.loads(sandbox.ok("ls", "--json", "--search", "child"))[0]["id"])
+    sandbox.ok("launch", "more", environment=marked)
+    sandbox.ok("interrupt", "--all")
+
+
+@pytest.mark.parametrize("key", ["max_launch_depth", "max_launched"])
+def test_session_cannot_raise_the_limits(sandbox: Sandbox, key: str) -> None:
+    _, found = run_within(sandbox, [f"hldctl config set {key} 100"])
+    assert [code for code, _ in found] == [4], found
+    (sandbox.work / ".hldctl.toml").write_text(f"{key} = 100\n")
+    refused = sandbox.run("launch", "with a project's file")
+    assert (refused.returncode, f"{key} is not an option of a session" in refused.stderr) == (2, True), refused.stderr

@@ -8,6 +8,8 @@ from tests.helpers.sandbox import Sandbox
 
 CLEAN = 'env -u HLDCTL_SESSION_ID -u CLAUDE_PID PATH="$PATH"'
 """Runs a command of a tool without the marker of its session."""
+STAY = "until [ -e {0} ]; do sleep 0.1; done"
+"""Waits for a file."""
 
 
 def script_of(sandbox: Sandbox, name: str, *commands: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from hldctl.states import EndReason, IfOverBudget, IfRunning, Status, WaitReason
 from hldctl.store import sessions
-from hldctl.store.admission import limits, predecessors
+from hldctl.store.admission import limits, lineage, predecessors
 from hldctl.store.admission.budget_room import BudgetRoom
 from hldctl.store.admission.entries import Entry, load_entries
 from hldctl.store.admission.obstacles import find_obstacles
@@ -73,17 +73,21 @@ def admit(
     *,
     may_be_held: bool = True,
     is_attended: bool = False,
+    requested_at: int = 0,
 ) -> Admission:
     """Insert a new session as starting or queued.
 
     Raise NameTaken if its name is taken, and OverBudget if a budget has no room for it, and it may not wait for that.
-    Raise PredecessorAtFault if it could never start because of a predecessor.
+    Raise PredecessorAtFault if it could never start because of a predecessor, and LaunchRefused if a session launches
+    it that may not.
     The sessions that it replaces are interrupted in the same transaction, so that no other session gets in between.
     `may_be_held` is False if a usage limit or a refused login cannot hold the session, because it could not be started
-    later; `is_attended` is True if somebody waits for the session, which then may try a refused login.
+    later; `is_attended` is True if somebody waits for the session, which then may try a refused login; `requested_at`
+    is when the launching command began, in milliseconds since 1970.
     """
     row, now = new.row, new.row["created_at"]
     with transaction():
+        lineage.require_room(row, rules, requested_at)
         prospect = _require_prospect(row)
         gates = limits.load(now) if may_be_held else {}
         has_rivals = row["name"] is not None or rules.has_limit_for(row["group_name"])
