@@ -53,6 +53,8 @@ class LaunchRequest:
     """The account that pays for it; see `claude.account`."""
     is_attended: bool = False
     """True if somebody waits for its start or end."""
+    chosen: list[str] = field(default_factory=list)
+    """The names of the options that were asked for, on the command line, by a profile or by the project."""
     requested_at: int = 0
     """When the launching command began, in milliseconds since 1970."""
     marker: str | None = None

@@ -70,6 +70,8 @@ class LaunchResult:
     """When its account reopens, in milliseconds since 1970; None if it is open or that is unknown."""
     replaces: bool = False
     """True if it is queued until the sessions with its name that it replaces have ended."""
+    reduced: tuple[str, ...] = ()
+    """What it has in place of settings that the session that launched it may not give."""
     sharing: tuple[str, ...] = ()
     """Ids of other sessions that work in the same directory."""
     doubt: Doubt | None = None
@@ -107,7 +109,8 @@ def launch(
     join_configured_fleet(state, configuration)
     layers = find_layers(state, configuration, options.working_dir or ".", options.given.get("profile"))
     # The caller chose the profile and the project, but not the user's own defaults.
-    widens = policies.has_wide_options(add_defaults(options, layers.chosen))
+    chosen = add_defaults(options, layers.chosen)
+    widens = policies.has_wide_options(chosen)
     permissions = policies.new_permissions(options, layers.options, attended=attended, now=current_time_ms())
     all_options = add_defaults(options, layers.options)
     values = validate(all_options)
@@ -141,6 +144,7 @@ def launch(
         references=predecessors.references,
         if_over_budget=options.if_over_budget or IfOverBudget.QUEUE,
         is_attended=attended or awaited,
+        chosen=chosen.names,
     )
     pruning = auto_prune.prune_options(configuration)
     if options.worktree is None:
@@ -266,7 +270,15 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
     replaces = report.waiting_for is WaitReason.NAME and request.if_running is IfRunning.REPLACE
     doubt = None if report.waiting_for is not None else _doubt(request)
     waiting = (report.waiting_for, report.limit_until)
-    return LaunchResult(report.session_id, True, *waiting, replaces, tuple(report.sharing), doubt)
+    return LaunchResult(
+        report.session_id,
+        True,
+        *waiting,
+        replaces=replaces,
+        reduced=tuple(report.reduced),
+        sharing=tuple(report.sharing),
+        doubt=doubt,
+    )
 
 
 def _await_repeated(state: StateDirectory, session_id: str) -> LaunchResult:

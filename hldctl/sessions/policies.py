@@ -6,16 +6,18 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import schema
 from hldctl.config.schema import Configuration
 from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions.options import SessionOptions
 from hldctl.sessions.permissions import caller
+from hldctl.settings.claude import ClaudeOptions
 from hldctl.settings.option import chosen_values, inherited_values
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
+from hldctl.store import sessions
+from hldctl.store.database import open_database
 from hldctl.store.session import Session
 
 
@@ -84,12 +86,12 @@ def _permissions(base: dict[str, Any], options: SessionOptions, now: int) -> Per
     return Permissions(**(base | chosen_values(Permissions, given, now)))
 
 
-_WIDE_MODES = ("acceptEdits", "bypassPermissions")
+_WIDE_MODES = ("acceptEdits", "auto", "bypassPermissions")
 _WIDE_FLAGS = ("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
 _MODE_OPTION = "--permission-mode"
 
 
-def are_wide(permissions: Permissions, settings: ClaudeSettings) -> bool:
+def are_wide(permissions: Permissions, settings: ClaudeOptions) -> bool:
     """Return whether calls are allowed without anybody seeing them, or the session may allow them itself."""
     return (
         permissions.auto_accept_edits
@@ -122,5 +124,14 @@ def _arguments_are_wide(arguments: Sequence[str]) -> bool:
 
 
 def refuse_to_widen(state: StateDirectory) -> None:
-    """Raise WrongState if the command is run from within a session that may not widen permissions."""
-    caller.require_right(state, "Widening permissions")
+    """Raise WrongState if the command is run from within a session that may not widen permissions.
+
+    What a session with wide permissions may give to another one is decided when that is recorded.
+    """
+    session_id = caller.session_without_right(state)
+    if session_id is None:
+        return
+    with open_database(state):
+        session = sessions.get(session_id)
+    if session is None or not are_wide(session, session):
+        caller.refuse(session_id, "Widening permissions")

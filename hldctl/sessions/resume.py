@@ -138,6 +138,7 @@ def resume(
         if_over_budget=options.if_over_budget or IfOverBudget.QUEUE,
         launched_within=parent.launched_within,
         is_attended=awaited,
+        chosen=all_options.names,
     )
     return start(
         state, _add_permissions(state, continuation, parent.id, all_options), auto_prune.prune_options(configuration)

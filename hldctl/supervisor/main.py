@@ -32,7 +32,7 @@ from hldctl.supervisor.lineage.launchers import add_launchers
 from hldctl.supervisor.processes.orphans import adopt_orphans
 from hldctl.supervisor.queue.wake import load_rules
 from hldctl.system import file_lock, file_size_limit
-from hldctl.system.clock import format_local_time
+from hldctl.system.clock import current_time_ms, format_local_time
 from hldctl.system.error_log import log, log_exception, log_uncaught_exceptions
 
 # Timeout for the lock: longer than any probe holds it, so that one of several adopters succeeds.
@@ -110,6 +110,11 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
     rules = load_rules()
     with open_database(state):
         request = add_launchers(request, state)
+        if request.launchers:
+            # Imported here: people launch most sessions.
+            from hldctl.supervisor.lineage.restrictions import restrict
+
+            request, handshake.reduced = restrict(request, state, current_time_ms())
         is_closed = scheduler.is_closed(request.account)
         has_rivals = request.name is not None or rules.has_limit_for(request.run_policy.group_name)
         may_wait = has_rivals or is_closed or request.after is not None

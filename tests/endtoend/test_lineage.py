@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shlex
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_tree_and_show_name_launcher_and_launched(sandbox: Sandbox) -> None:
         sandbox, "outer", "hldctl launch inner --wait -q --allowed-tools 'Bash(sh inner.sh)'", "hldctl launch second -q"
     )
     serve(sandbox, outer, inner)
-    outer_id = sandbox.launch("outer", *tool("outer"))
+    outer_id = sandbox.launch("outer", *tool("outer", "inner"))
     assert sandbox.wait_for_end(outer_id)["status"] == "completed"
     assert [code for code, _ in results(sandbox, "outer")] == [0, 0], results(sandbox, "outer")
     continued = sandbox.ok("continue", outer_id, "again", "--wait", "--json")
@@ -99,11 +100,11 @@ def test_launcher_outlives_the_loss_of_the_database(sandbox: Sandbox) -> None:
 
 def test_depth_is_limited_below_the_session_of_a_person(sandbox: Sandbox) -> None:
     sandbox.configure("max_launch_depth = 2")
-    launch = "hldctl launch {0} --wait -q --allowed-tools 'Bash(sh {0}.sh)'"
     names = ("outer", "second", "third", "fourth")
+    launch = f"hldctl launch {{}} --wait -q {shlex.join(tool(*names))}"
     sections = [script_of(sandbox, name, launch.format(after)) for name, after in itertools.pairwise(names)]
     serve(sandbox, *sections)
-    sandbox.wait_for_end(sandbox.launch("outer", *tool("outer")))
+    sandbox.wait_for_end(sandbox.launch("outer", *tool(*names)))
     assert set(launchers(sandbox)) == {"outer", "second", "third"}
     ((code, message),) = results(sandbox, "third")
     assert (code, message.count("\n")) == (4, 0)

@@ -30,9 +30,9 @@ def serve(sandbox: Sandbox, *sections: str) -> None:
     sandbox.serve_script("\n".join(["say Done.\n", *sections]))
 
 
-def tool(name: str) -> list[str]:
-    """Return the option that allows the commands of a session."""
-    return ["--allowed-tools", f"Bash(sh {name}.sh)"]
+def tool(*names: str) -> list[str]:
+    """Return the option that allows the commands of these sessions."""
+    return ["--allowed-tools", ",".join(f"Bash(sh {name}.sh)" for name in names)]
 
 
 def results(sandbox: Sandbox, name: str) -> list[tuple[int, str]]:
