@@ -388,6 +388,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "ALTER TABLE sessions ADD COLUMN launched_by TEXT",
         "ALTER TABLE sessions ADD COLUMN launchers TEXT",
+        "ALTER TABLE sessions ADD COLUMN deleted_launched_usd REAL",
         "CREATE INDEX sessions_by_launcher ON sessions (launched_by) WHERE launched_by IS NOT NULL",
     ),
 )

@@ -112,6 +112,8 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """The session whose command launched or continued it; None if a person or a program outside sessions did."""
     launchers: list[str] | None = column(trusted=True)
     """The sessions above it, from the one that a person launched to `launched_by`; None without any."""
+    deleted_launched_usd: float | None = column()
+    """What sessions that it launched, and that were deleted, had spent or given to others; None without any."""
     launched_within: str | None = column(trusted=True)
     """The session without the right to answer that chose its commands, which get no token; None if none did.
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hldctl.states import EndReason, FeedType, Status, WaitReason
 from hldctl.store import approvals, events, feed, mcp_servers, messages
+from hldctl.store.budgets import launched as launched_budgets
 from hldctl.store.connection import Parameters, current_connection, execute, insert, transaction
 from hldctl.store.feed_writer import Change
 from hldctl.store.session import Session, decode_row, encode_value
@@ -479,6 +480,7 @@ def delete(session_id: str, now: int | None = None, *, leaves_tombstone: bool = 
             if leaves_tombstone and not is_private:
                 execute("INSERT OR REPLACE INTO tombstones VALUES (?, ?)", (session_id, now))
             feed.publish_deletion(event)
+        launched_budgets.keep_spending(session_id)
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 

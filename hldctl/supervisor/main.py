@@ -20,7 +20,7 @@ from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.states import IfRunning, Status, WaitReason
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
-from hldctl.store.admission.lineage import LaunchRefused
+from hldctl.store.admission.lineage import Launching, LaunchRefused
 from hldctl.store.admission.predecessors import PredecessorAtFault
 from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.database import open_database
@@ -133,9 +133,11 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
                 request.if_over_budget,
                 may_be_held=may_wait,
                 is_attended=request.is_attended,
-                requested_at=request.requested_at,
+                launching=Launching(request.requested_at, "max_budget_usd" in request.chosen),
             )
             is_recorded = True
+            if entry.max_budget_usd != request.settings.max_budget_usd:
+                request = _with_budget(request, entry.max_budget_usd, files, handshake)
             if entry.waiting_for is not WaitReason.PREDECESSORS:
                 # What will run beside it when they have ended is not known yet.
                 handshake.sharing = sharing.sessions_beside(request)
@@ -154,6 +156,20 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
             raise
     handshake.queue(entry.waiting_for, entry.limit_until)
     return None
+
+
+def _with_budget(
+    request: LaunchRequest, max_budget_usd: float | None, files: SessionFiles, handshake: Handshake
+) -> LaunchRequest:
+    """Return the request with the limit that its launcher can pay, in the files, too."""
+    from hldctl.supervisor.input_files import save_request
+
+    request = replace(request, settings=replace(request.settings, max_budget_usd=max_budget_usd))
+    handshake.reduced = [*handshake.reduced, f"--max-budget-usd {max_budget_usd:.4g}"]
+    if files.request.exists():
+        save_request(request, files)
+    session_record.save_current(request.session_id, files)
+    return request
 
 
 def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Handshake) -> None:

@@ -21,6 +21,11 @@ def refusal_message(error: LaunchRefused, rules: Rules) -> str:
                 f"{_count(rules.max_launched, 'session')} launched within {session} have not ended; wait for one, or "
                 f"raise max_launched in {schema.path()}."
             )
+        case Refusal.BUDGET:
+            return (
+                f"{session.capitalize()}, which launches this one, has ${error.left_usd:.4g} left of its "
+                "--max-budget-usd; ask for less, or launch it from a shell outside the session."
+            )
         case Refusal.INTERRUPTED:
             return f"{session.capitalize()}, which launches this one, was interrupted; launch it from a shell outside."
 

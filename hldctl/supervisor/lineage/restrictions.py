@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -22,6 +23,9 @@ from hldctl.store.session import Session
 _RANKS = {"plan": 0, "dontAsk": 1, "default": 2, "manual": 2, "acceptEdits": 3, "auto": 3, "bypassPermissions": 4}
 _PLAIN_MODES = (None, "default", "manual")
 _WIDE_FLAGS = ("--dangerously-skip-permissions", "--permission-mode=bypassPermissions")
+_BUDGET_ARGUMENT = (
+    "--max-budget-usd after -- cannot be used by a session that has a budget itself; write it before the --."
+)
 
 
 class Restricted(NamedTuple):
@@ -44,6 +48,8 @@ def restrict(request: LaunchRequest, state: StateDirectory, now: int) -> Restric
         if launcher is None:
             continue
         request = _inherit(request, launcher)
+        if launcher.max_budget_usd is not None and _has_own_budget(request.settings.extra_arguments):
+            raise WrongState(_BUDGET_ARGUMENT)
         if not launcher.from_session:
             comparison = _Comparison(request, launcher, state, now)
             request = comparison.restricted()
@@ -217,6 +223,10 @@ class _Comparison:
 
     def _change_permissions(self, **values: Any) -> None:
         self._request = replace(self._request, permissions=replace(self._request.permissions, **values))
+
+
+def _has_own_budget(arguments: Sequence[str]) -> bool:
+    return any(argument.partition("=")[0] == "--max-budget-usd" for argument in arguments)
 
 
 def _rank(mode: str | None) -> int:
