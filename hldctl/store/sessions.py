@@ -504,6 +504,15 @@ def children(session_id: str) -> list[str]:
     return _ids("SELECT id FROM sessions WHERE parent_session_id = ? ORDER BY created_at", session_id)
 
 
+def live_descendants(session_ids: Iterable[str]) -> list[str]:
+    """Return the ids of the sessions launched within these, at all levels, that have not ended, oldest first."""
+    return _ids(
+        "SELECT id FROM sessions WHERE completed_at IS NULL AND EXISTS (SELECT 1 FROM json_each(launchers)"
+        " WHERE value IN (SELECT value FROM json_each(?))) ORDER BY created_at",
+        json.dumps(list(session_ids)),
+    )
+
+
 def launched(session_id: str) -> list[str]:
     """Return the ids of the sessions that its commands launched or continued, oldest first."""
     return _ids("SELECT id FROM sessions WHERE launched_by = ? ORDER BY created_at", session_id)
