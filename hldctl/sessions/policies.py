@@ -8,7 +8,7 @@ from typing import Any
 
 from hldctl.config import schema
 from hldctl.config.schema import Configuration
-from hldctl.errors import BadUsage
+from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions.options import SessionOptions
 from hldctl.sessions.permissions import caller
@@ -121,6 +121,26 @@ def _arguments_are_wide(arguments: Sequence[str]) -> bool:
     modes = [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{_MODE_OPTION}=")]
     modes += [mode for name, mode in itertools.pairwise(arguments) if name == _MODE_OPTION]
     return bool({*modes} & {*_WIDE_MODES}) or any(argument in _WIDE_FLAGS for argument in arguments)
+
+
+def refuse_to_launch_elsewhere(state: StateDirectory) -> None:
+    """Raise WrongState if the command is run from within a session with limits, which no other machine knows."""
+    if not state.database.exists():
+        return
+    with open_database(state):
+        launcher = caller.innermost_session(state)
+    if launcher is None:
+        return
+    has_restrictions = (
+        launcher.disallowed_tools
+        or launcher.permission_mode in ("plan", "dontAsk")
+        or state.session(launcher.id).claude_settings.exists()
+    )
+    if launcher.max_budget_usd is not None or (has_restrictions and not launcher.from_session):
+        raise WrongState(
+            f"Session {launcher.id[:8]} has a budget or restrictions, which another machine would not know; launch the "
+            "new session on this one, or from a shell outside the session."
+        )
 
 
 def refuse_to_widen(state: StateDirectory) -> None:

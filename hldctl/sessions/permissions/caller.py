@@ -18,6 +18,7 @@ from hldctl.protocol.enclosing import MARKER, enclosing_sessions, performer_pid
 from hldctl.store import command_tokens, sessions
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_database
+from hldctl.store.session import Session
 
 ASKER = "HLDCTL_ASKER"
 """Variable of a command that was asked from another machine: the role that asked."""
@@ -54,6 +55,12 @@ def session_without_right(state: StateDirectory) -> str | None:
         enclosing = enclosing_sessions(state, os.environ.get(MARKER))
         with_right = sessions.ids_with_right_to_answer(enclosing)
         return next((session_id for session_id in enclosing if session_id not in with_right), None)
+
+
+def innermost_session(state: StateDirectory) -> Session | None:
+    """Return the session that this command belongs to; None outside any known one. Needs an open database."""
+    enclosing = [] if _user_command_session() is not None else enclosing_sessions(state, os.environ.get(MARKER))
+    return sessions.get(enclosing[0]) if enclosing else None
 
 
 def answer_origin(state: StateDirectory, command: str) -> dict[str, Any]:

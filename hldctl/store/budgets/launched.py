@@ -48,7 +48,7 @@ def is_overspent(session_id: str) -> bool:
 
 
 def keep_spending(session_id: str) -> None:
-    """Add what a session that is to be deleted has spent, and given to others, to its launcher. Needs a transaction."""
+    """Add what a session that will be deleted has spent, and given to others, to its launcher. Needs a transaction."""
     row = execute(f"SELECT launched_by, {_SPENT} FROM sessions WHERE id = ?", (session_id,)).fetchone()
     if row is not None and row[0] is not None:
         execute(
