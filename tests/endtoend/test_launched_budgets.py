@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+import psutil
 import pytest
 
-from tests.helpers.launching_sessions import STAY, run_within, script_of, serve
-from tests.helpers.sandbox import Json, Sandbox, eventually
+from tests.helpers.launching_sessions import STAY, run_within, script_of, serve, tool
+from tests.helpers.sandbox import Json, Sandbox, eventually, kill_and_wait
 
 
 def sessions(sandbox: Sandbox) -> dict[str, Json]:
@@ -89,6 +90,25 @@ def test_spent_budget_of_the_launcher_stops_all_that_share_it(sandbox: Sandbox) 
         ended = sandbox.wait_for_end(session_id)
         assert (ended["status"], ended["end_reason"], ended["error_message"]) == ("failed", "budget", reason)
         (sandbox.work / "go-child").touch()
+
+
+def test_limit_holds_if_its_supervisor_is_killed_while_it_is_lowered(sandbox: Sandbox) -> None:
+    sandbox.configure("max_running = 1")
+    serve(sandbox, script_of(sandbox, "outer", "hldctl launch child -q --keep-open", STAY.format("go-on")))
+    sandbox.launch("outer", "--max-budget-usd", "5", *tool("outer"))
+    child = eventually(lambda: sessions(sandbox).get("child"), "the launch") or {}
+    assert child["status"] == "queued"
+    kill_and_wait(psutil.Process(child["supervisor_pid"]))
+    # As it is before the limit is saved with it.
+    file = sandbox.files(child["id"]).request
+    request = json.loads(file.read_text())
+    request["settings"]["max_budget_usd"] = None
+    file.write_text(json.dumps(request))
+    sandbox.release()
+    eventually(lambda: sandbox.show(child["id"])["status"] == "idle", "its answer")
+    arguments = psutil.Process(sandbox.show(child["id"])["pid"]).cmdline()
+    assert arguments[arguments.index("--max-budget-usd") + 1] == str(child["max_budget_usd"])
+    sandbox.ok("close", child["id"])
 
 
 def test_group_is_handed_on_and_the_launcher_shares_its_slot(sandbox: Sandbox) -> None:
