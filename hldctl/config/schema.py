@@ -17,6 +17,7 @@ from hldctl.settings.claude import ClaudeOptions
 from hldctl.settings.option import options
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
+from hldctl.store.admission.rules import DEFAULT_LAUNCH_DEPTH, DEFAULT_LAUNCHED
 from hldctl.store.budgets.limits import DEFAULT_RESERVE_USD, Budgets
 
 
@@ -75,6 +76,20 @@ KEYS = {
         "a whole number, 1 or more",
         budgets.is_count,
         "4",
+    ),
+    "max_launch_depth": Key(
+        "How many levels of sessions may be below one that you launched: those that it launches are the first level, "
+        f"those that they launch the second. Default: {DEFAULT_LAUNCH_DEPTH}; with 0, sessions launch none.",
+        "a whole number, 0 or more",
+        lambda value: type(value) is int and value >= 0,
+        "1",
+    ),
+    "max_launched": Key(
+        "How many sessions that were launched within one of yours, at all levels, may be alive at once, waiting ones "
+        f"included; more are refused. Default: {DEFAULT_LAUNCHED}.",
+        "a whole number, 1 or more",
+        budgets.is_count,
+        "5",
     ),
     "budgets": Key(
         "What all sessions may spend in a day, a week and a month: `daily_usd`, `weekly_usd`, `monthly_usd`. A launch "
@@ -152,6 +167,8 @@ KEYS = {
 TABLES = ("budgets", "fleet", "groups", "limits", "profiles", "prune", "slurm", "worktree")
 
 _DEFAULT_SPREAD_MS = 30_000
+# Of keys that are not options.
+_DEFAULTS = {"max_launch_depth": DEFAULT_LAUNCH_DEPTH, "max_launched": DEFAULT_LAUNCHED}
 
 
 @dataclass(frozen=True)
@@ -165,6 +182,16 @@ class Configuration:
     def max_running(self) -> int | None:
         """The number of sessions that may run at once; None for no limit."""
         return self.values.get("max_running")
+
+    @property
+    def max_launch_depth(self) -> int:
+        """How many levels of sessions may be below one that a person launched."""
+        return int(self.values.get("max_launch_depth", DEFAULT_LAUNCH_DEPTH))
+
+    @property
+    def max_launched(self) -> int:
+        """How many sessions launched within that one, at all levels, may not have ended."""
+        return int(self.values.get("max_launched", DEFAULT_LAUNCHED))
 
     @property
     def groups(self) -> dict[str, Any]:
@@ -220,6 +247,8 @@ class Configuration:
 
 def default_value(key: str) -> Any:
     """Return the value of a session if nothing sets the key; None if there is none."""
+    if key in _DEFAULTS:
+        return _DEFAULTS[key]
     part, option = OPTIONS.get(key, (None, None))
     if part is not RunPolicy or option is None:
         return {} if key in ("groups", "budgets", "profiles") else None

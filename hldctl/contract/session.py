@@ -135,6 +135,8 @@ class RelatedFields(TypedDict):
 class ShownFields(RelatedFields, ListedFields):
     """The fields that a session has in `show`, too."""
 
+    launched: list[str]
+    """The ids of the sessions that it launched with its own commands, oldest first."""
     left_running: list[ProcessObject]
     """The processes that Claude Code left running when it exited, and that still run."""
     rules: list[RuleObject]

@@ -50,6 +50,8 @@ def row_from_request(request: LaunchRequest) -> Row:
         "was_queued": False,
         "rehearsed": request.rehearsal is not None,
         "worktree": request.worktree,
+        "launched_by": request.launched_by,
+        "launchers": request.launchers,
         "launched_within": request.launched_within,
         "after": request.after,
         "account": request.account,

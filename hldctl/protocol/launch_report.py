@@ -27,6 +27,8 @@ class LaunchReport:
     """The running session of the same name because of which this one was not started."""
     sharing: Sequence[str] = ()
     """Other sessions that work in the same directory."""
+    reduced: Sequence[str] = ()
+    """What the session has in place of settings that its launcher may not give."""
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -50,6 +52,7 @@ class LaunchReport:
             and self.waiting_for in (None, *WaitReason)
             and (self.limit_until is None or type(self.limit_until) is int)
             and isinstance(self.sharing, list | tuple)
+            and isinstance(self.reduced, list | tuple)
             and (self.running is None or isinstance(self.running, str))
         )
 

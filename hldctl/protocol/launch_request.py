@@ -53,10 +53,25 @@ class LaunchRequest:
     """The account that pays for it; see `claude.account`."""
     is_attended: bool = False
     """True if somebody waits for its start or end."""
+    chosen: list[str] = field(default_factory=list)
+    """The names of the options that were asked for, on the command line, by a profile or by the project."""
+    requested_at: int = 0
+    """When the launching command began, in milliseconds since 1970."""
+    marker: str | None = None
+    """The session that the launching command says it runs in; None for none."""
+    is_users_command: bool = False
+    """True if a command of the user that hldctl runs for a session launches it: nobody but the user does, then."""
+    launchers: list[str] | None = None
+    """The sessions that it is launched within, as the column has them; the supervisor finds them."""
     launched_within: str | None = None
-    """The session that launches it with its own commands, but has no right to answer permission requests."""
+    """As the column has it: for a continuation at first that of its parent; the supervisor finds the launcher's."""
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     """The launcher's environment."""
+
+    @property
+    def launched_by(self) -> str | None:
+        """The session whose command launches it."""
+        return self.launchers[-1] if self.launchers else None
 
     @property
     def has_hook(self) -> bool:

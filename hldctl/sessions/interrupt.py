@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hldctl.errors import WrongState
 from hldctl.paths import StateDirectory
@@ -44,6 +44,34 @@ def interrupt_sessions(
         if not await_end:
             return [stored for session_id in requested if (stored := sessions.get(session_id)) is not None]
     return wait.wait_for_sessions(state, requested, attention=SupervisorMonitor(state)) if requested else []
+
+
+def interrupt_trees(
+    state: StateDirectory, ids: Sequence[str], *, grace_seconds: float = GRACE_SECONDS, await_end: bool = True
+) -> list[Session]:
+    """Stop the sessions and all that were launched within them; return those that had not ended before.
+
+    A session that is being interrupted launches no other one, so none is left at the end.
+    """
+    stopped: dict[str, Session] = {}
+    found = list(ids)
+    while found:
+        while found:
+            for session in interrupt_sessions(state, found, grace_seconds=grace_seconds, await_end=False):
+                stopped[session.id] = session
+            found = running_descendants(state, ids, except_for=stopped)
+        if await_end:
+            ended = wait.wait_for_sessions(state, list(stopped), attention=SupervisorMonitor(state)) if stopped else []
+            stopped |= {session.id: session for session in ended}
+            # A launch of one that has just ended may have been recorded before it was interrupted.
+            found = running_descendants(state, ids, except_for=stopped)
+    return list(stopped.values())
+
+
+def running_descendants(state: StateDirectory, ids: Sequence[str], *, except_for: Collection[str] = ()) -> list[str]:
+    """Return the sessions launched within these, at all levels, that have not ended."""
+    with open_database(state):
+        return [each for each in sessions.live_descendants(ids) if each not in except_for]
 
 
 def _refuse_unless_supervised(session: Session, state: StateDirectory) -> None:

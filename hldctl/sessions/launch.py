@@ -21,10 +21,12 @@ from hldctl.config.schema import Configuration
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol import link
+from hldctl.protocol.enclosing import marked_session
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.sessions import auto_prune, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
+from hldctl.sessions.permissions import caller
 from hldctl.sessions.predecessors import find_predecessors
 from hldctl.sessions.summary import summarize
 from hldctl.sessions.worktrees import new as new_worktrees
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from hldctl.worktrees.create import NewWorktree
 
 
+# When this command, or a server that runs in a session, began. Whatever interrupts the session later ends it, too.
+_BEGAN_MS = current_time_ms()
 # How often to look whether a session that is about to be recorded is.
 _RECORDED_POLL_SECONDS = 0.02
 
@@ -66,6 +70,8 @@ class LaunchResult:
     """When its account reopens, in milliseconds since 1970; None if it is open or that is unknown."""
     replaces: bool = False
     """True if it is queued until the sessions with its name that it replaces have ended."""
+    reduced: tuple[str, ...] = ()
+    """What it has in place of settings that the session that launched it may not give."""
     sharing: tuple[str, ...] = ()
     """Ids of other sessions that work in the same directory."""
     doubt: Doubt | None = None
@@ -103,7 +109,8 @@ def launch(
     join_configured_fleet(state, configuration)
     layers = find_layers(state, configuration, options.working_dir or ".", options.given.get("profile"))
     # The caller chose the profile and the project, but not the user's own defaults.
-    widens = policies.has_wide_options(add_defaults(options, layers.chosen))
+    chosen = add_defaults(options, layers.chosen)
+    widens = policies.has_wide_options(chosen)
     permissions = policies.new_permissions(options, layers.options, attended=attended, now=current_time_ms())
     all_options = add_defaults(options, layers.options)
     values = validate(all_options)
@@ -113,9 +120,8 @@ def launch(
     settings = ClaudeSettings(working_dir=options.working_dir or ".", **values)
     run_policy = policies.new_run_policy(all_options, configuration)
     policies.require_affordable(configuration, settings.max_budget_usd, run_policy.group_name)
-    launcher_id = policies.launcher_without_right(
-        state, widens=widens or permissions.from_session, permissions=permissions, run_policy=run_policy
-    )
+    if widens or permissions.from_session:
+        policies.refuse_to_widen(state)
     rehearsal = read_rehearsal(options)
     require_commands(options, run_policy, permissions, settings.working_dir)
     preflight.require_hook(state, claude_path, permissions, settings)
@@ -137,8 +143,8 @@ def launch(
         after=predecessors.as_objects(),
         references=predecessors.references,
         if_over_budget=options.if_over_budget or IfOverBudget.QUEUE,
-        launched_within=launcher_id,
         is_attended=attended or awaited,
+        chosen=chosen.names,
     )
     pruning = auto_prune.prune_options(configuration)
     if options.worktree is None:
@@ -245,7 +251,15 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
     try:
         # Without any login, this command waits for the first reply.
         is_attended = request.is_attended or _doubt(request) is Doubt.LOGIN
-        report = supervisors.launch(state, replace(request, account=_account(state, request), is_attended=is_attended))
+        request = replace(
+            request,
+            account=_account(state, request),
+            is_attended=is_attended,
+            requested_at=_BEGAN_MS,
+            marker=marked_session(),
+            is_users_command=caller.is_users_command(state),
+        )
+        report = supervisors.launch(state, request)
     finally:
         # Also if a full disk prevents the launch: after pruning, the next one may have room.
         auto_prune.start_if_due(state, pruning)
@@ -256,7 +270,15 @@ def start(state: StateDirectory, request: LaunchRequest, pruning: list[str]) -> 
     replaces = report.waiting_for is WaitReason.NAME and request.if_running is IfRunning.REPLACE
     doubt = None if report.waiting_for is not None else _doubt(request)
     waiting = (report.waiting_for, report.limit_until)
-    return LaunchResult(report.session_id, True, *waiting, replaces, tuple(report.sharing), doubt)
+    return LaunchResult(
+        report.session_id,
+        True,
+        *waiting,
+        replaces=replaces,
+        reduced=tuple(report.reduced),
+        sharing=tuple(report.sharing),
+        doubt=doubt,
+    )
 
 
 def _await_repeated(state: StateDirectory, session_id: str) -> LaunchResult:

@@ -126,6 +126,12 @@ class SessionOptions:
     given: Mapping[str, Any] = field(default_factory=dict)
     """The values of the other options, by name; see `hldctl.settings`."""
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the given options, those that are fields here left out except `extra_arguments`."""
+        rest = ["extra_arguments"] if self.extra_arguments else []
+        return [*(name for name, value in self.given.items() if value is not None), *rest]
+
 
 def declared_options() -> Iterator[tuple[type, Field[Any], Option]]:
     """Yield all options of a session with the dataclass and field that declare them, in the order of the help."""

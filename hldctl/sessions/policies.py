@@ -6,16 +6,18 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hldctl.claude.settings import ClaudeSettings
 from hldctl.config import schema
 from hldctl.config.schema import Configuration
-from hldctl.errors import BadUsage
+from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions.options import SessionOptions
 from hldctl.sessions.permissions import caller
+from hldctl.settings.claude import ClaudeOptions
 from hldctl.settings.option import chosen_values, inherited_values
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
+from hldctl.store import sessions
+from hldctl.store.database import open_database
 from hldctl.store.session import Session
 
 
@@ -84,12 +86,12 @@ def _permissions(base: dict[str, Any], options: SessionOptions, now: int) -> Per
     return Permissions(**(base | chosen_values(Permissions, given, now)))
 
 
-_WIDE_MODES = ("acceptEdits", "bypassPermissions")
+_WIDE_MODES = ("acceptEdits", "auto", "bypassPermissions")
 _WIDE_FLAGS = ("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
 _MODE_OPTION = "--permission-mode"
 
 
-def are_wide(permissions: Permissions, settings: ClaudeSettings) -> bool:
+def are_wide(permissions: Permissions, settings: ClaudeOptions) -> bool:
     """Return whether calls are allowed without anybody seeing them, or the session may allow them itself."""
     return (
         permissions.auto_accept_edits
@@ -121,18 +123,35 @@ def _arguments_are_wide(arguments: Sequence[str]) -> bool:
     return bool({*modes} & {*_WIDE_MODES}) or any(argument in _WIDE_FLAGS for argument in arguments)
 
 
-def launcher_without_right(
-    state: StateDirectory, *, widens: bool, permissions: Permissions, run_policy: RunPolicy
-) -> str | None:
-    """Return the session that launches a new one but has no right to answer permission requests.
+def refuse_to_launch_elsewhere(state: StateDirectory) -> None:
+    """Raise WrongState if the command is run from within a session with limits, which no other machine knows."""
+    if not state.database.exists():
+        return
+    with open_database(state):
+        launcher = caller.innermost_session(state)
+    if launcher is None:
+        return
+    has_restrictions = (
+        launcher.disallowed_tools
+        or launcher.permission_mode in ("plan", "dontAsk")
+        or state.session(launcher.id).claude_settings.exists()
+    )
+    if launcher.max_budget_usd is not None or (has_restrictions and not launcher.from_session):
+        raise WrongState(
+            f"Session {launcher.id[:8]} has a budget or restrictions, which another machine would not know; launch the "
+            "new session on this one, or from a shell outside the session."
+        )
 
-    None without such a session, or if the new session has no commands that would get a token. Raise WrongState if
-    such a session widens permissions.
+
+def refuse_to_widen(state: StateDirectory) -> None:
+    """Raise WrongState if the command is run from within a session that may not widen permissions.
+
+    What a session with wide permissions may give to another one is decided when that is recorded.
     """
-    has_commands = permissions.on_approval is not None or run_policy.on_end is not None
-    if not widens and not has_commands:
-        return None
-    launcher_id = caller.session_without_right(state)
-    if widens:
-        caller.refuse(launcher_id, "Widening permissions")
-    return launcher_id
+    session_id = caller.session_without_right(state)
+    if session_id is None:
+        return
+    with open_database(state):
+        session = sessions.get(session_id)
+    if session is None or not are_wide(session, session):
+        caller.refuse(session_id, "Widening permissions")

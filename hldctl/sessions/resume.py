@@ -107,7 +107,8 @@ def resume(
     widens = policies.has_wide_options(all_options) or (
         policies.are_wide(permissions, new_settings) and caller.session_without_right(state) != parent.id
     )
-    launcher_id = policies.launcher_without_right(state, widens=widens, permissions=permissions, run_policy=run_policy)
+    if widens:
+        policies.refuse_to_widen(state)
     preflight.require_hook(state, claude_path, permissions, new_settings)
     if rehearsal is not None:
         preflight.require_rehearsal_settings(new_settings)
@@ -135,9 +136,9 @@ def resume(
         name=name,
         if_running=if_running,
         if_over_budget=options.if_over_budget or IfOverBudget.QUEUE,
-        # The commands may be inherited from the parent, whose launcher chose them.
-        launched_within=launcher_id or parent.launched_within,
+        launched_within=parent.launched_within,
         is_attended=awaited,
+        chosen=all_options.names,
     )
     return start(
         state, _add_permissions(state, continuation, parent.id, all_options), auto_prune.prune_options(configuration)

@@ -385,6 +385,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO marks VALUES ('life', lower(hex(randomblob(16))))",
     ),
     ("ALTER TABLE sessions ADD COLUMN private INTEGER NOT NULL DEFAULT 0",),
+    (
+        "ALTER TABLE sessions ADD COLUMN launched_by TEXT",
+        "ALTER TABLE sessions ADD COLUMN launchers TEXT",
+        "ALTER TABLE sessions ADD COLUMN deleted_launched_usd REAL",
+        "CREATE INDEX sessions_by_launcher ON sessions (launched_by) WHERE launched_by IS NOT NULL",
+    ),
 )
 
 

@@ -141,8 +141,17 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """Where the session comes from; None for one that hldctl launched."""
     worktree: dict[str, Any] | None = column(exposure=LAST, trusted=True, shown_as="WorktreeObject")
     """The worktree that hldctl made for it; None without one."""
+    launched_by: str | None = column(exposure=LAST, trusted=True)
+    """The session whose command launched or continued it; None if a person or a program outside sessions did."""
+    launchers: list[str] | None = column(trusted=True)
+    """The sessions above it, from the one that a person launched to `launched_by`; None without any."""
+    deleted_launched_usd: float | None = column()
+    """What sessions that it launched, and that were deleted, had spent or given to others; None without any."""
     launched_within: str | None = column(trusted=True)
-    """The session that launched it with its own commands, but had no right to answer: the commands get no token."""
+    """The session without the right to answer that chose its commands, which get no token; None if none did.
+
+    A continuation inherits it: a person who continues what a session launched has not chosen the commands.
+    """
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> Session:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hldctl.states import EndReason, FeedType, Status, WaitReason
 from hldctl.store import approvals, events, feed, mcp_servers, messages
+from hldctl.store.budgets import launched as launched_budgets
 from hldctl.store.connection import Parameters, current_connection, execute, insert, transaction
 from hldctl.store.feed_writer import Change
 from hldctl.store.session import Session, decode_row, encode_value
@@ -150,6 +151,16 @@ def needing_supervisor(session_ids: Iterable[str]) -> list[Session]:
 def live_sessions(session_ids: Iterable[str]) -> list[Session]:
     """Return those of these sessions that have not ended, with the same columns as `unattended`."""
     return _read_process_columns(session_ids, "completed_at IS NULL")
+
+
+def live_with_pids(pids: Iterable[int]) -> list[Session]:
+    """Return the sessions that have not ended, and whose Claude Code or supervisor has one of these pids."""
+    wanted = json.dumps(list(pids))
+    query = (
+        f"SELECT {', '.join(_RUN_STATE)} FROM sessions WHERE completed_at IS NULL"
+        " AND (pid IN (SELECT value FROM json_each(?)) OR supervisor_pid IN (SELECT value FROM json_each(?)))"
+    )
+    return [Session.from_columns(row) for row in _rows(query, (wanted, wanted))]
 
 
 def _read_process_columns(session_ids: Iterable[str], condition: str) -> list[Session]:
@@ -469,6 +480,7 @@ def delete(session_id: str, now: int | None = None, *, leaves_tombstone: bool = 
             if leaves_tombstone and not is_private:
                 execute("INSERT OR REPLACE INTO tombstones VALUES (?, ?)", (session_id, now))
             feed.publish_deletion(event)
+        launched_budgets.keep_spending(session_id)
         execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 
@@ -490,3 +502,17 @@ def run_ids() -> list[tuple[str, str]]:
 def children(session_id: str) -> list[str]:
     """Return the ids of the sessions that continue it, oldest first."""
     return _ids("SELECT id FROM sessions WHERE parent_session_id = ? ORDER BY created_at", session_id)
+
+
+def live_descendants(session_ids: Iterable[str]) -> list[str]:
+    """Return the ids of the sessions launched within these, at all levels, that have not ended, oldest first."""
+    return _ids(
+        "SELECT id FROM sessions WHERE completed_at IS NULL AND EXISTS (SELECT 1 FROM json_each(launchers)"
+        " WHERE value IN (SELECT value FROM json_each(?))) ORDER BY created_at",
+        json.dumps(list(session_ids)),
+    )
+
+
+def launched(session_id: str) -> list[str]:
+    """Return the ids of the sessions that its commands launched or continued, oldest first."""
+    return _ids("SELECT id FROM sessions WHERE launched_by = ? ORDER BY created_at", session_id)

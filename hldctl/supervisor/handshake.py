@@ -19,15 +19,24 @@ class Handshake:
         self._is_sent = False
         self.sharing: Sequence[str] = ()
         """Other sessions that work in the same directory."""
+        self.reduced: Sequence[str] = ()
+        """What the session has in place of settings that its launcher may not give."""
 
     def accept(self) -> None:
         """Report success."""
-        self._reply(LaunchReport(self._session_id, sharing=self.sharing))
+        self._reply(LaunchReport(self._session_id, sharing=self.sharing, reduced=self.reduced))
 
     def queue(self, reason: WaitReason | None, limit_until: int | None = None) -> None:
         """Report that the session waits in the queue, for what, and until when if its account says so."""
-        report = LaunchReport(self._session_id, waiting_for=reason, limit_until=limit_until, sharing=self.sharing)
-        self._reply(report)
+        self._reply(
+            LaunchReport(
+                self._session_id,
+                waiting_for=reason,
+                limit_until=limit_until,
+                sharing=self.sharing,
+                reduced=self.reduced,
+            )
+        )
 
     def defer(self, running: str) -> None:
         """Report that the launch was skipped in favour of the running session of the same name."""

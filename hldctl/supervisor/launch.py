@@ -98,6 +98,9 @@ def start_claude(
     """
     request = _complete(request, state, files)
     settings = request.settings
+    if request.launchers and (recorded := sessions.get(request.session_id)) is not None:
+        # Admission lowers the limit; a supervisor that was killed may not have saved that with the request.
+        settings = replace(settings, max_budget_usd=recorded.max_budget_usd)
     claude_environment = environment.session_environment(
         # A git hook's variables would make git in the worktree use another repository.
         request.environment if request.worktree is None else without_repository(request.environment),

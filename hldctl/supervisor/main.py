@@ -20,6 +20,7 @@ from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
 from hldctl.states import IfRunning, Status, WaitReason
 from hldctl.store import sessions
 from hldctl.store.admission import scheduler
+from hldctl.store.admission.lineage import Launching, LaunchRefused
 from hldctl.store.admission.predecessors import PredecessorAtFault
 from hldctl.store.budgets.waits import BudgetWait
 from hldctl.store.database import open_database
@@ -27,10 +28,11 @@ from hldctl.supervisor import launch, sharing
 from hldctl.supervisor.claude_process import ClaudeProcess
 from hldctl.supervisor.guard import GUARDED
 from hldctl.supervisor.handshake import Handshake
+from hldctl.supervisor.lineage.launchers import add_launchers
 from hldctl.supervisor.processes.orphans import adopt_orphans
 from hldctl.supervisor.queue.wake import load_rules
 from hldctl.system import file_lock, file_size_limit
-from hldctl.system.clock import format_local_time
+from hldctl.system.clock import current_time_ms, format_local_time
 from hldctl.system.error_log import log, log_exception, log_uncaught_exceptions
 
 # Timeout for the lock: longer than any probe holds it, so that one of several adopters succeeds.
@@ -71,6 +73,12 @@ def _launch(state: StateDirectory, request: LaunchRequest) -> None:
     except PredecessorAtFault as error:
         handshake.refuse(WrongState(refusal_message(error.fault)))
         return
+    except LaunchRefused as error:
+        # Imported here: few launches are refused.
+        from hldctl.supervisor.lineage.refusals import refusal_message as launch_refusal_message
+
+        handshake.refuse(WrongState(launch_refusal_message(error, load_rules())))
+        return
     except scheduler.OverBudget as error:
         handshake.refuse(WrongState(_budget_message(error.wait)))
         return
@@ -101,6 +109,12 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
     file_size_limit.require_room(state.database)
     rules = load_rules()
     with open_database(state):
+        request = add_launchers(request, state)
+        if request.launchers:
+            # Imported here: people launch most sessions.
+            from hldctl.supervisor.lineage.restrictions import restrict
+
+            request, handshake.reduced = restrict(request, state, current_time_ms())
         is_closed = scheduler.is_closed(request.account)
         has_rivals = request.name is not None or rules.has_limit_for(request.run_policy.group_name)
         may_wait = has_rivals or is_closed or request.after is not None
@@ -119,8 +133,11 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
                 request.if_over_budget,
                 may_be_held=may_wait,
                 is_attended=request.is_attended,
+                launching=Launching(request.requested_at, "max_budget_usd" in request.chosen),
             )
             is_recorded = True
+            if entry.max_budget_usd != request.settings.max_budget_usd:
+                request = _with_budget(request, entry.max_budget_usd, files, handshake)
             if entry.waiting_for is not WaitReason.PREDECESSORS:
                 # What will run beside it when they have ended is not known yet.
                 handshake.sharing = sharing.sessions_beside(request)
@@ -139,6 +156,20 @@ def _create_session(state: StateDirectory, request: LaunchRequest, handshake: Ha
             raise
     handshake.queue(entry.waiting_for, entry.limit_until)
     return None
+
+
+def _with_budget(
+    request: LaunchRequest, max_budget_usd: float | None, files: SessionFiles, handshake: Handshake
+) -> LaunchRequest:
+    """Return the request with the limit that its launcher can pay, in the files, too."""
+    from hldctl.supervisor.input_files import save_request
+
+    request = replace(request, settings=replace(request.settings, max_budget_usd=max_budget_usd))
+    handshake.reduced = [*handshake.reduced, f"--max-budget-usd {max_budget_usd:.4g}"]
+    if files.request.exists():
+        save_request(request, files)
+    session_record.save_current(request.session_id, files)
+    return request
 
 
 def _report_name_taken(request: LaunchRequest, running_id: str, handshake: Handshake) -> None:

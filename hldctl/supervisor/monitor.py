@@ -24,6 +24,7 @@ from hldctl.store.database import open_database
 from hldctl.store.session import Session
 from hldctl.supervisor import retry_policy
 from hldctl.supervisor.budgets.alerts import BudgetAlerts
+from hldctl.supervisor.budgets.shared import SharedBudgets
 from hldctl.supervisor.claude_process import ClaudeProcess, Exit, SpawnedProcess
 from hldctl.supervisor.hooks.orphaned_requests import OrphanedRequests
 from hldctl.supervisor.hooks.pending_hooks import expire_abandoned, waiting_hooks
@@ -105,6 +106,7 @@ class ProcessMonitor:
         with closing(self._open_ingester()) as ingester, closing(self._take_pipe()) as pipe:
             self._sender = MessageSender(self._state, self._session(), pipe, is_new=self._is_pipe_new)
             self._alerts = BudgetAlerts(self._state, self._session())
+            self._budgets = SharedBudgets(self._session())
             self._orphaned_requests = OrphanedRequests(self._session_id, self._process)
             # Memory that only the start needed.
             malloc.release_free_memory()
@@ -142,7 +144,7 @@ class ProcessMonitor:
                 self._sender.advance(ingester.state)
             if self._hooks != watched_hooks:
                 return None
-            self._enforce_timeouts(ingester.state)
+            self._enforce_limits(ingester.state)
             wakeup.wait(self._wait_timeout())
 
     def _take_pipe(self) -> InputPipe:
@@ -207,11 +209,15 @@ class ProcessMonitor:
         if self._interrupt is not None:
             self._stop.grace_seconds = self._interrupt.grace_ms / 1000
 
-    def _enforce_timeouts(self, state: ReducerState) -> None:
-        """Stop the session if a timeout has expired, by recording a request to stop, as a command would."""
+    def _enforce_limits(self, state: ReducerState) -> None:
+        """Stop the session if a timeout has expired or a shared budget is spent, by recording a request to stop, as a
+        command would.
+        """
         if self._interrupt is not None:
             return
         reason = self._timeouts.find_expired() or self._timeouts.find_stall(state, is_kept_idle=self._sender.is_idle)
+        if reason is None and self._budgets.are_spent(state):
+            reason = EndReason.BUDGET
         if reason is not None:
             if reason is EndReason.IDLE_TIMEOUT and self._sender.is_idle:
                 # Its work is done, and nobody has anything to add.
@@ -258,7 +264,8 @@ class ProcessMonitor:
         limit_until = gate.until if gate is not None and state.refusal is GateKind.USAGE else None
         restart = retry_policy.next_restart(session, ending, state, exit, current_time_ms(), limit_until)
         # Processes that Claude Code left running belong to the user after a normal end; after another they are killed.
-        if restart is not None or ending.reason in _ABNORMAL_REASONS:
+        is_stopped = ending.reason is EndReason.BUDGET and session.stop_reason is not None
+        if restart is not None or is_stopped or ending.reason in _ABNORMAL_REASONS:
             end_descendants(self._process, self._session_id)
             left_running = []
         else:

@@ -82,6 +82,9 @@ def ending_for_stop(reason: EndReason, policy: RunPolicy, exit: Exit = _NO_EXIT)
     if reason is EndReason.STALLED:
         stall = durations.to_text(policy.stall_ms or 0)
         return _failure(reason, exit, f"Stopped: no output from Claude Code for --stall {stall}.")
+    if reason is EndReason.BUDGET:
+        message = "Stopped: the --max-budget-usd of this session, or of one that launched it, is spent."
+        return _failure(reason, exit, message)
     return Ending(Status.INTERRUPTED, EndReason.INTERRUPTED, exit_code=exit.code)
 
 

@@ -74,3 +74,16 @@ def test_lists_show_this_machine_if_the_record_cannot_be_reached(lister: Sandbox
         assert "only those" not in lister.run("ls", "--no-fleet").stderr
     finally:
         record.server.start()
+
+
+def test_tree_has_launched_sessions_of_other_machines(sandbox: Sandbox, lister: Sandbox, record: Record) -> None:
+    sandbox.serve_script("say Done.")
+    lister.serve_script("say Done.")
+    launcher = sandbox.wait_for_end(sandbox.launch("launcher"))["id"]
+    # As `launch -H` within it does.
+    lister.wait_for_end(lister.launch("launched", environment={"HLDCTL_SESSION_ID": launcher}))
+    eventually(lambda: not differences(record, lister, sandbox), "the record to be equal")
+    header, *rows = lister.ok("ls", "--tree").splitlines()
+    assert [row[header.index("TITLE") :] for row in rows] == ["launcher", "└▸ launched"]
+    launched_by = {each["query"]: each["launched_by"] for each in json.loads(sandbox.ok("ls", "--fleet", "--json"))}
+    assert launched_by == {"launcher": None, "launched": launcher}

@@ -50,6 +50,8 @@ _PERMISSION_KEYS = frozenset(
         "profiles",
         # A session must not raise what it may spend, either; `groups` may hold budgets.
         *("budgets", "groups"),
+        # Nor how many sessions it may launch.
+        *("max_launch_depth", "max_launched"),
         # It decides who can read what sessions say.
         "fleet",
     }

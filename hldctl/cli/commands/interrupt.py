@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -28,6 +29,9 @@ def command(
     turn: Annotated[
         bool, typer.Option("--turn", help="Stop only the current turn; the session continues with what is pending.")
     ] = False,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="Also all sessions that were launched within these and have not ended.")
+    ] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return without waiting for the end.")] = False,
 ) -> None:
     """Stop sessions and all processes they started."""
@@ -37,6 +41,8 @@ def command(
             if sessions
             else "Give the ids of the sessions to stop, or --all."
         )
+    if tree and turn:
+        raise BadUsage("Use either --tree or --turn, not both.")
     state = StateDirectory.from_environment()
     refs = sessions or []
     if state.fleet.has_joined and not turn:
@@ -51,12 +57,34 @@ def command(
     if turn:
         _interrupt_turns(state, list(dict.fromkeys(ids)), skip_refused=all_of_them, await_each=not no_wait)
         return
-    stopped = interrupt.interrupt_sessions(state, ids, grace_seconds=timeout, await_end=not no_wait)
+    stop = interrupt.interrupt_trees if tree else interrupt.interrupt_sessions
+    stopped = stop(state, ids, grace_seconds=timeout, await_end=not no_wait)
+    _print_stopped(stopped)
+    if not (tree or all_of_them):
+        _offer_launched(state, ids, timeout, await_end=not no_wait)
+    already_ended = set(ids) - {session.id for session in stopped}
+    # With --tree, the sessions that an ended one launched may have been meant.
+    if already_ended and not all_of_them and not (tree and stopped):
+        raise WrongState(f"{' and '.join(sorted(already_ended))}: already ended; nothing to interrupt.")
+
+
+def _print_stopped(stopped: Iterable[Session]) -> None:
     for session in stopped:
         output.print_data(f"{session.id} {session.status}{_force_suffix(session)}")
-    already_ended = set(ids) - {session.id for session in stopped}
-    if already_ended and not all_of_them:
-        raise WrongState(f"{' and '.join(sorted(already_ended))}: already ended; nothing to interrupt.")
+
+
+def _offer_launched(state: StateDirectory, ids: list[str], timeout: float, *, await_end: bool) -> None:
+    """Say how many sessions are left that these have launched; at a terminal, offer to stop them."""
+    if not (left := interrupt.running_descendants(state, ids, except_for=ids)):
+        return
+    # Imported here: few sessions launch others.
+    from hldctl.cli.commands.prune import can_ask, confirm
+
+    subject = "1 session launched within it is" if len(left) == 1 else f"{len(left)} sessions launched within it are"
+    if not can_ask():
+        output.print_note(f"{subject} still running; `hldctl interrupt --tree {' '.join(ids)}` stops all")
+    elif confirm(f"{subject} still running. Interrupt, too?"):
+        _print_stopped(interrupt.interrupt_trees(state, left, grace_seconds=timeout, await_end=await_end))
 
 
 def _interrupt_waiting(state: StateDirectory, refs: list[str], *, await_end: bool) -> list[str]:

@@ -19,6 +19,7 @@ from hldctl.errors import BadUsage
 from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.sessions.inspect import continuation_tree
+from hldctl.sessions.inspect.continuation_tree import Branch
 from hldctl.sessions.inspect.terminals import Opened, find_opened
 from hldctl.states import ENDED, ApprovalKind, Status
 from hldctl.store import approvals, json_view
@@ -48,6 +49,7 @@ class SortKey(StrEnum):
 _PLAIN_COLUMNS = (
     "id",
     "parent_session_id",
+    "launched_by",
     "after",
     "status",
     "created_at",
@@ -59,7 +61,7 @@ _PLAIN_COLUMNS = (
     "pending_approvals",
 )
 
-_TREE_COLUMNS = ("id", "parent_session_id", "after", "created_at")
+_TREE_COLUMNS = ("id", "parent_session_id", "launched_by", "after", "created_at")
 
 _RICH_COLUMNS = (
     *_PLAIN_COLUMNS,
@@ -115,7 +117,11 @@ def command(
         str | None, typer.Option("--format", metavar="TEMPLATE", help="Print a line per session, e.g. '{id} {status}'.")
     ] = None,
     tree: Annotated[
-        bool, typer.Option("--tree", help="Show continuations, and sessions launched with --after, below others.")
+        bool,
+        typer.Option(
+            "--tree",
+            help="Show continuations, sessions launched by others (▸), and those launched with --after, below them.",
+        ),
     ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="At a terminal: update the table with each change, until Ctrl-C.")
@@ -177,7 +183,7 @@ def _list(view: View, listing: Listing, form: _Form) -> None:
         sessions = find_sessions(listing)
         rows = _arrange(sessions, max_rows, tree=tree)
         if not form.is_table:
-            _print_each(view, [session.id for _, session in rows], quiet=form.quiet, template=form.template)
+            _print_each(view, [row.session.id for row in rows], quiet=form.quiet, template=form.template)
             return
         if not sessions:
             output.print_note(_reason_for_none(listing))
@@ -185,7 +191,7 @@ def _list(view: View, listing: Listing, form: _Form) -> None:
         if any(session.status in (Status.QUEUED, Status.STARTING) for session in sessions):
             _note_gates()
     if rows:
-        _print_table(rows, requests | _terminal_texts(state, [session.id for _, session in rows]), view)
+        _print_table(rows, requests | _terminal_texts(state, [row.session.id for row in rows]), view)
         _note_more(sessions, max_rows, is_default=form.is_default_limit)
 
 
@@ -237,12 +243,16 @@ def _draw(view: View, listing: Listing, max_rows: int, *, tree: bool, watch: boo
     def rows(current_overview: overview.Overview) -> list[session_table.Row]:
         outcomes = current_overview.outcomes
         arranged = _arrange(current_overview.sessions, max_rows, tree=tree)
-        opened = find_opened(state, [session.id for _, session in arranged])
+        opened = find_opened(state, [session.id for _, session, _ in arranged])
         return [
             session_table.Row(
-                session, outcomes.get(session.id, ""), depth, opened.get(session.id), _machine_text(view, session)
+                session,
+                outcomes.get(session.id, ""),
+                _branch(depth, is_launched=is_launched),
+                opened.get(session.id),
+                _machine_text(view, session),
             )
-            for depth, session in arranged
+            for depth, session, is_launched in arranged
         ]
 
     if watch:
@@ -269,10 +279,10 @@ def _draw(view: View, listing: Listing, max_rows: int, *, tree: bool, watch: boo
     _note_more(snapshot.sessions, max_rows, is_default=is_default_limit)
 
 
-def _arrange(sessions: Sequence[Session], max_rows: int, *, tree: bool) -> list[tuple[int, Session]]:
+def _arrange(sessions: Sequence[Session], max_rows: int, *, tree: bool) -> list[Branch]:
     """Return the sessions to show, each with its depth in the tree."""
     limited = sessions[:max_rows] if max_rows else sessions
-    return list(continuation_tree.walk_tree(limited)) if tree else [(0, session) for session in limited]
+    return list(continuation_tree.walk_tree(limited)) if tree else [Branch(0, session) for session in limited]
 
 
 def _reason_for_none(listing: Listing) -> str:
@@ -334,7 +344,7 @@ def _request_text(approval: Approval) -> str:
     return f"waiting for approval: {output.one_line(approval.tool_name)}"
 
 
-def _print_table(arranged: list[tuple[int, Session]], notes: dict[str, str], view: View) -> None:
+def _print_table(arranged: list[Branch], notes: dict[str, str], view: View) -> None:
     now = time.time()
     rows = [
         (
@@ -344,9 +354,9 @@ def _print_table(arranged: list[tuple[int, Session]], notes: dict[str, str], vie
             age(now - session.created_at / 1000),
             "" if session.num_turns is None else str(session.num_turns),
             "" if session.cost_usd is None else f"${session.cost_usd:.2f}",
-            _indent(depth) + _label(session) + notes.get(session.id, ""),
+            _branch(depth, is_launched=is_launched) + _label(session) + notes.get(session.id, ""),
         )
-        for depth, session in arranged
+        for depth, session, is_launched in arranged
     ]
     machine_heading = [] if view.mirror is None else ["MACHINE"]
     output.print_table((*machine_heading, "ID", "STATUS", "AGE", "TURNS", "COST", "TITLE"), rows)
@@ -367,5 +377,6 @@ def _label(session: Session) -> str:
     return name + output.one_line(session.title or session.summary)
 
 
-def _indent(depth: int) -> str:
-    return "  " * (depth - 1) + "└ " if depth else ""
+def _branch(depth: int, *, is_launched: bool) -> str:
+    """Return the branch of the tree before a title; it ends in ▸ if the session above launched this one."""
+    return "  " * (depth - 1) + ("└▸ " if is_launched else "└ ") if depth else ""

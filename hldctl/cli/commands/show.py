@@ -133,6 +133,7 @@ def _json_object(inspection: SessionDetails) -> dict[str, Any]:
     processes = [{"pid": process.pid, "command": process.command} for process in inspection.left_running]
     return json_view.session_object(inspection.session) | {
         "children": inspection.child_ids,
+        "launched": inspection.launched_ids,
         "predecessors": [json_view.predecessor_object(each) for each in inspection.predecessors],
         "sent_query": inspection.sent_query,
         "mcp_servers": servers,
@@ -210,6 +211,8 @@ def _print(inspection: SessionDetails, view: View) -> None:
         _print_line("after", predecessor_text(predecessor, predecessor.id))
     for child in inspection.child_ids:
         _print_line("continued by", child)
+    for launched in inspection.launched_ids:
+        _print_line("launched", launched)
     for server in inspection.mcp_servers:
         _print_line("mcp server", _server_text(server, ended=inspection.session.completed_at is not None))
     for process in inspection.left_running:

@@ -227,6 +227,8 @@ def _family(inspection: SessionDetails) -> Iterator[Fact]:
         yield Fact("After", predecessor_text(predecessor, predecessor.id))
     if inspection.session.parent_session_id:
         yield Fact("Continues", inspection.session.parent_session_id, is_code=True)
+    if inspection.session.launched_by:
+        yield Fact("Launched by", inspection.session.launched_by, is_code=True)
     for child in inspection.child_ids:
         yield Fact("Continued by", child, is_code=True)
 

@@ -22,7 +22,8 @@ from hldctl.fleet.intents.intent import Asked, Intent, Outcome
 from hldctl.fleet.intents.spool import Spool, spool
 from hldctl.paths import StateDirectory
 from hldctl.private_files import PRIVATE_FILE, touch
-from hldctl.sessions.permissions.caller import ASKER, INTENT
+from hldctl.protocol.enclosing import INTENT
+from hldctl.sessions.permissions.caller import ASKER
 from hldctl.store import approvals
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_for_reading

@@ -25,6 +25,7 @@ from hldctl.cli.remote.request import Request
 from hldctl.cli.resumption import Position
 from hldctl.cli.standard_streams import is_attended
 from hldctl.errors import ExitCode, UnfitEnvironment
+from hldctl.paths import StateDirectory
 
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.5, 30.0
 # Arguments of a process are public, and limited to 128 KiB each.
@@ -50,6 +51,11 @@ class _Ended(NamedTuple):
 def run(line: CommandLine) -> int:
     """Run the command there, and return its exit code; raise an HldctlError if it cannot be run."""
     assert line.host is not None
+    if line.path in (("launch",), ("continue",)):
+        # Imported here: other commands need no database here.
+        from hldctl.sessions import policies
+
+        policies.refuse_to_launch_elsewhere(StateDirectory.from_environment())
     if line.path == ("export",) and (path := line.value(files.OUTPUT_OPTION)) is not None:
         return _export_to_file(line, path)
     client = _Client(line, line.host, _write)

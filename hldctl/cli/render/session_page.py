@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, RenderableType
@@ -44,8 +44,8 @@ _MIN_RESULT_LINES = 6
 _INDENT = 2
 # Columns of the labels.
 _LABEL_WIDTH = 12
-# Continuations that are listed.
-_MAX_CONTINUATIONS = 5
+# Continuations, and launched sessions, that are listed.
+_MAX_IDS = 5
 
 
 @dataclass(frozen=True)
@@ -185,17 +185,18 @@ def _special_facts(inspection: SessionDetails, now: float) -> Iterator[tuple[str
     if session.parent_session_id:
         yield "continues", Text(session.parent_session_id[:8])
     if inspection.child_ids:
-        others = (
-            f" and {len(inspection.child_ids) - _MAX_CONTINUATIONS} more"
-            if len(inspection.child_ids) > _MAX_CONTINUATIONS
-            else ""
-        )
-        yield (
-            "continued",
-            Text("by " + ", ".join(child[:8] for child in inspection.child_ids[:_MAX_CONTINUATIONS]) + others),
-        )
+        yield "continued", Text(f"by {_short_ids(inspection.child_ids)}")
+    if session.launched_by:
+        yield "launched by", Text(session.launched_by[:8])
+    if inspection.launched_ids:
+        yield "launched", Text(_short_ids(inspection.launched_ids))
     for process in inspection.left_running:
         yield "left running", Text(one_line(f"{process.pid} {process.command}"), "yellow")
+
+
+def _short_ids(ids: Sequence[str]) -> str:
+    others = f" and {len(ids) - _MAX_IDS} more" if len(ids) > _MAX_IDS else ""
+    return ", ".join(each[:8] for each in ids[:_MAX_IDS]) + others
 
 
 def _body(page: Page, console: Console, width: int, room: int) -> Iterator[RenderableType]:

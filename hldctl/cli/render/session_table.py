@@ -35,12 +35,13 @@ _OUTCOME_STYLES = {Status.FAILED: "red"}
 
 @dataclass(frozen=True)
 class Row:
-    """A session, and its depth below the session that it continues."""
+    """A session, and what is shown beside it."""
 
     session: Session
     outcome: str
     """The start of the error or result of a session that has ended."""
-    depth: int = 0
+    branch: str = ""
+    """The branch of the tree before its title."""
     opened: Opened | None = None
     """The `hldctl open` that has it open in a terminal."""
     machine: str = ""
@@ -118,10 +119,9 @@ def _seconds(session: Session, now: float) -> float:
 
 def title(row: Row) -> Cell:
     session = row.session
-    branch = "  " * (row.depth - 1) + "└ " if row.depth else ""
     name = f"{one_line(session.name)}: " if session.name else ""
     title = one_line(session.title or session.summary)
-    return Cell(Text.assemble((branch, "dim"), (name, "cyan"), (title, "" if _has_ended(row) else "bold")))
+    return Cell(Text.assemble((row.branch, "dim"), (name, "cyan"), (title, "" if _has_ended(row) else "bold")))
 
 
 def activity(row: Row, doing: Activity | None, now: float) -> Cell:

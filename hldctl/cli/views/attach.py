@@ -189,6 +189,8 @@ def _warn(state: StateDirectory, launched: LaunchResult) -> None:
         from hldctl.cli.render import ignored_settings
 
         output.print_note(ignored_settings.note(launched.ignored))
+    if launched.reduced:
+        output.print_note(f"limited by the launching session: {', '.join(launched.reduced)}")
     if launched.new_worktree is not None:
         _note_worktree(launched.new_worktree)
     if launched.sharing:

@@ -33,6 +33,8 @@ _CLOSING = frozenset({*map(str, ENDED), str(Status.STARTING), str(Status.INTERRU
 _APPROVAL_TYPES = frozenset({FeedType.NEW_APPROVAL, FeedType.APPROVAL_RESOLVED})
 _EVENT_COLUMNS = ", ".join(columns.EVENT)
 _SESSION_COLUMNS = (*columns.ROW, *columns.TEXTS)
+# Columns that name another session.
+_RELATIVES = ("parent_session_id", "launched_by")
 # Of these sessions, private ones; those that were deleted are known for a month.
 _PRIVATE = """
 SELECT id FROM sessions WHERE private AND id IN (SELECT value FROM json_each(?1))
@@ -181,13 +183,14 @@ def _private_ids(session_ids: Collection[str]) -> set[str]:
 
 
 def _remove_private_names(sessions: list[dict[str, Any]]) -> None:
-    """Remove the private sessions that these were continued from, or started after."""
-    named = {values["parent_session_id"] for values in sessions} - {None}
+    """Remove the private sessions that these were continued from, launched by, or started after."""
+    named = {values[name] for values in sessions for name in _RELATIVES} - {None}
     named |= {each["id"] for values in sessions for each in values["after"] or ()}
     private = _private_ids(named) if named else set[str]()
     for values in sessions:
-        if values["parent_session_id"] in private:
-            values["parent_session_id"] = None
+        for name in _RELATIVES:
+            if values[name] in private:
+                values[name] = None
         if values["after"]:
             values["after"] = [each for each in values["after"] if each["id"] not in private]
         # The message names the session at fault, which may be one before those.

@@ -42,6 +42,8 @@ class SessionDetails(NamedTuple):
 
     session: Session
     child_ids: list[str]
+    launched_ids: list[str]
+    """The sessions that its commands launched or continued."""
     predecessors: list[PredecessorState]
     """The sessions that it starts after."""
     sent_query: str | None
@@ -70,6 +72,7 @@ def load_details(state: StateDirectory, ref: str) -> SessionDetails:
         return SessionDetails(
             session,
             sessions.children(session_id),
+            sessions.launched(session_id),
             load_states(parse(session.after)) if session.after else [],
             messages.replaced_query(session_id) if session.after else None,
             mcp_servers.session_servers(session_id),

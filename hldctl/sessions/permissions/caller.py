@@ -14,15 +14,14 @@ from typing import Any
 from hldctl.errors import UnfitEnvironment, WrongState
 from hldctl.paths import COMMAND_TOKEN, StateDirectory
 from hldctl.private_files import user_name
+from hldctl.protocol.enclosing import MARKER, enclosing_sessions, performer_pid
 from hldctl.store import command_tokens, sessions
 from hldctl.store.connection import current_connection
 from hldctl.store.database import open_database
-from hldctl.system import file_lock
-from hldctl.system.processes import ProcessIdentity, ancestor_pids, is_running, is_this_machine
+from hldctl.store.session import Session
 
-_MARKER_VARIABLE = "HLDCTL_SESSION_ID"
-INTENT, ASKER = "HLDCTL_INTENT", "HLDCTL_ASKER"
-"""Variables of a command that was asked from another machine: the number of the intent, and the role that asked."""
+ASKER = "HLDCTL_ASKER"
+"""Variable of a command that was asked from another machine: the role that asked."""
 
 
 def require_right(state: StateDirectory, action: str) -> None:
@@ -47,21 +46,27 @@ def session_without_right(state: StateDirectory) -> str | None:
     with contextlib.ExitStack() as stack:
         try:
             if not state.database.exists():
-                return os.environ.get(_MARKER_VARIABLE) or None
+                return os.environ.get(MARKER) or None
             stack.enter_context(open_database(state))
         except (UnfitEnvironment, OSError):
-            return os.environ.get(_MARKER_VARIABLE) or None
+            return os.environ.get(MARKER) or None
         if _user_command_session() is not None:
             return None
-        enclosing = _enclosing_sessions(state)
+        enclosing = enclosing_sessions(state, os.environ.get(MARKER))
         with_right = sessions.ids_with_right_to_answer(enclosing)
         return next((session_id for session_id in enclosing if session_id not in with_right), None)
+
+
+def innermost_session(state: StateDirectory) -> Session | None:
+    """Return the session that this command belongs to; None outside any known one. Needs an open database."""
+    enclosing = [] if _user_command_session() is not None else enclosing_sessions(state, os.environ.get(MARKER))
+    return sessions.get(enclosing[0]) if enclosing else None
 
 
 def answer_origin(state: StateDirectory, command: str) -> dict[str, Any]:
     """Return the origin of an answer, for the record; `command` is the hldctl command that answers."""
     owner = _user_command_session()
-    enclosing = [] if owner is not None else _enclosing_sessions(state)
+    enclosing = [] if owner is not None else enclosing_sessions(state, os.environ.get(MARKER))
     ssh_connection = os.environ.get("SSH_CONNECTION", "").split()
     return {
         "uid": os.getuid(),
@@ -88,54 +93,21 @@ def current_user_name() -> str:
 
 def _asker(state: StateDirectory) -> str | None:
     """Return the role that asked for this command on another machine; None if it was typed here."""
-    return os.environ.get(ASKER) if _performer_pid(state) is not None else None
+    return os.environ.get(ASKER) if performer_pid(state) is not None else None
 
 
-def _performer_pid(state: StateDirectory) -> int | None:
-    """Return the pid of the parent process that carries out an intent by this command; None without one."""
-    if not (request := os.environ.get(INTENT)):
-        return None
-    lock = state.fleet.intent_lock(os.path.basename(request))
-    try:
-        pid = int(lock.read_text())
-    except (OSError, ValueError):
-        return None
-    return pid if pid in ancestor_pids() and not file_lock.is_free(lock) else None
-
-
-def _parents(state: StateDirectory) -> set[int]:
-    """Return the pids of the parent processes, up to one that carries out an intent: a session's supervisor may be
-    the parent of the link, which is not its part.
-    """
-    pids, performer = ancestor_pids(), _performer_pid(state)
-    return set(pids if performer is None else pids[: pids.index(performer)])
+def is_users_command(state: StateDirectory) -> bool:
+    """Return whether this is a command of the user that hldctl runs for a session, or a part of one."""
+    if not os.environ.get(COMMAND_TOKEN) or not state.database.exists():
+        return False
+    with open_database(state):
+        return _user_command_session() is not None
 
 
 def _user_command_session() -> str | None:
     """Return the session whose user command, run by hldctl, this process belongs to; None if there is none."""
     token = os.environ.get(COMMAND_TOKEN)
     return command_tokens.token_session(current_connection(), token) if token else None
-
-
-def _enclosing_sessions(state: StateDirectory) -> list[str]:
-    """Return the sessions that this process runs in.
-
-    They are found by the marker in the environment, which may name an ended or unknown session; and by the parent
-    processes, since a process may clear or change the marker.
-    """
-    marked_id = os.environ.get(_MARKER_VARIABLE)
-    parents = _parents(state)
-    session_ids = [marked_id] if marked_id else []
-    for session in sessions.live_sessions(sessions.live_ids()):
-        if not is_this_machine(session.host, session.boot_id) or session.id in session_ids:
-            continue
-        claude = ProcessIdentity(session.pid or 0, session.boot_id or "", session.pid_started or 0)
-        is_descendant = claude.pid in parents and is_running(claude)
-        # A pid alone is not proof; a live supervisor also holds its lock.
-        is_supervised = session.supervisor_pid in parents and not file_lock.is_free(state.session(session.id).lock)
-        if is_descendant or is_supervised:
-            session_ids.append(session.id)
-    return session_ids
 
 
 def _terminal_name() -> str | None:

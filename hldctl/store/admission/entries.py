@@ -30,6 +30,7 @@ class Entry(NamedTuple):
     rehearsed: bool = False
     waiting_budget: str | None = None
     """What it waits for if that is a budget, as JSON."""
+    launched_by: str | None = None
     prospect: Prospect = NO_PREDECESSORS
     """What the predecessors of a queued session allow."""
 
@@ -49,7 +50,7 @@ def load_entries() -> list[Entry]:
         # An idle session with a message waits for a slot, as a queued one does.
         "SELECT id, name, group_name, iif(status = 'idle' AND pending_messages > 0, 'queued', status), host, boot_id,"
         f" waiting_for, account, {_LAST_RESTART.format('due')}, {_LAST_RESTART.format('kind')} IS 'reset',"
-        " max_budget_usd, cost_usd, rehearsed, waiting_budget,"
+        " max_budget_usd, cost_usd, rehearsed, waiting_budget, launched_by,"
         " iif(status = 'queued', after, NULL)"
         " FROM sessions WHERE completed_at IS NULL"
         " ORDER BY created_at, rowid"

@@ -54,6 +54,7 @@ class _InUse:
         self.names = {entry.name for entry in running if entry.name is not None}
         self.slots = 0
         self.group_slots = Counter[str | None]()
+        self._groups = {entry.id: entry.group for entry in running}
         for entry in running:
             # An idle session keeps its name, and has no slot.
             if entry.status != Status.IDLE and entry.is_here:
@@ -61,7 +62,13 @@ class _InUse:
 
     def add(self, entry: Entry) -> None:
         self.slots += 1
-        self.group_slots[entry.group] += 1
+        self._groups[entry.id] = entry.group
+        if self.needs_group_slot(entry):
+            self.group_slots[entry.group] += 1
+
+    def needs_group_slot(self, entry: Entry) -> bool:
+        """Return whether it needs a slot of its group: its launcher, which may wait for it, would keep the last one."""
+        return entry.group is not None and self._groups.get(entry.launched_by or "") != entry.group
 
 
 def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules, room: BudgetRoom) -> WaitReason | None:
@@ -72,6 +79,7 @@ def _find_obstacle(entry: Entry, in_use: _InUse, rules: Rules, room: BudgetRoom)
     if rules.max_running is not None and in_use.slots >= rules.max_running:
         return WaitReason.SLOT
     group_slots = None if entry.group is None else rules.groups.get(entry.group)
-    if group_slots is not None and in_use.group_slots[entry.group] >= group_slots:
+    is_full = group_slots is not None and in_use.group_slots[entry.group] >= group_slots
+    if is_full and in_use.needs_group_slot(entry):
         return WaitReason.SLOT
     return None if room.find_wait(entry) is None else WaitReason.BUDGET

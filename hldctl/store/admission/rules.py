@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from hldctl.store.budgets.limits import NO_BUDGETS, Budgets
 
+DEFAULT_LAUNCH_DEPTH = 3
+DEFAULT_LAUNCHED = 20
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -17,6 +20,10 @@ class Rules:
     """The number of sessions that may run at once, by group."""
     spread_ms: int = 30_000
     """The time between two starts after a usage limit."""
+    max_launch_depth: int = DEFAULT_LAUNCH_DEPTH
+    """How many levels of sessions may be below one that a person launched."""
+    max_launched: int = DEFAULT_LAUNCHED
+    """How many sessions launched within that one, at all levels, may not have ended."""
     budgets: Budgets | None = NO_BUDGETS
     """None if they are unknown: then a session that waits for a budget continues to wait."""
 

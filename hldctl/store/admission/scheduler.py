@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from hldctl.states import EndReason, IfOverBudget, IfRunning, Status, WaitReason
 from hldctl.store import sessions
-from hldctl.store.admission import limits, predecessors
+from hldctl.store.admission import limits, lineage, predecessors
 from hldctl.store.admission.budget_room import BudgetRoom
 from hldctl.store.admission.entries import Entry, load_entries
+from hldctl.store.admission.lineage import Launching
 from hldctl.store.admission.obstacles import find_obstacles
 from hldctl.store.admission.rules import Rules
 from hldctl.store.admission.turns import Turns
@@ -58,6 +59,8 @@ class Admission:
     """The sessions that this one interrupts."""
     limit_until: int | None = None
     """When its account may start it, in milliseconds since 1970; None if that is unknown or no limit holds it."""
+    max_budget_usd: float | None = None
+    """Its limit, which is lower than requested if its launcher has less left."""
 
 
 def is_closed(account: str | None) -> bool:
@@ -73,17 +76,20 @@ def admit(
     *,
     may_be_held: bool = True,
     is_attended: bool = False,
+    launching: Launching | None = None,
 ) -> Admission:
     """Insert a new session as starting or queued.
 
     Raise NameTaken if its name is taken, and OverBudget if a budget has no room for it, and it may not wait for that.
-    Raise PredecessorAtFault if it could never start because of a predecessor.
+    Raise PredecessorAtFault if it could never start because of a predecessor, and LaunchRefused if a session launches
+    it that may not.
     The sessions that it replaces are interrupted in the same transaction, so that no other session gets in between.
     `may_be_held` is False if a usage limit or a refused login cannot hold the session, because it could not be started
     later; `is_attended` is True if somebody waits for the session, which then may try a refused login.
     """
     row, now = new.row, new.row["created_at"]
     with transaction():
+        row = lineage.require_room(row, rules, launching or Launching())
         prospect = _require_prospect(row)
         gates = limits.load(now) if may_be_held else {}
         has_rivals = row["name"] is not None or rules.has_limit_for(row["group_name"])
@@ -106,6 +112,7 @@ def admit(
             max_budget_usd=row["max_budget_usd"],
             rehearsed=row["rehearsed"],
             prospect=prospect,
+            launched_by=row["launched_by"],
         )
         turns = Turns(gates, others, now)
         gate = turns.gate(entry)
@@ -129,7 +136,9 @@ def admit(
         sessions.create({**row, **admitted}, new.query_event, new.mcp_servers)
         if obstacle is None and gate is not None:
             _begin_turn(entry, gate, rules, now)
-    return Admission(status, obstacle, tuple(rivals) if if_running is IfRunning.REPLACE else (), until)
+    return Admission(
+        status, obstacle, tuple(rivals) if if_running is IfRunning.REPLACE else (), until, row["max_budget_usd"]
+    )
 
 
 def _is_over(gate: limits.Gate, turns: Turns, now: int) -> bool:

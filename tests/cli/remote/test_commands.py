@@ -193,6 +193,20 @@ def test_session_does_not_get_rights_by_another_machine(build: OtherMachine) -> 
     assert (done.returncode, build.there.ok("approvals").count("Bash")) == (4, 1)
 
 
+def test_launcher_is_known_there_and_its_limits_stay_here(build: OtherMachine) -> None:
+    build.here.serve_script(_SAY)
+    plain = build.here.wait_for_end(build.here.launch("plain"))["id"]
+    file = write(build.here, "script.txt", _SAY)
+    command = ("-H", "build", "launch", "go", "-q", "--rehearse", file, "-C", build.there.work)
+    launched = build.here.ok(*command, environment={"HLDCTL_SESSION_ID": plain}).strip()
+    assert build.there.wait_for_end(launched)["launched_by"] == plain
+    for limits in (["--max-budget-usd", "5"], ["--disallowed-tools", "Edit"], ["--permission-mode", "plan"]):
+        limited = build.here.wait_for_end(build.here.launch("limited", *limits))["id"]
+        refused = build.here.run(*command, environment={"HLDCTL_SESSION_ID": limited})
+        assert (refused.returncode, "which another machine would not know" in refused.stderr) == (4, True), limits
+    assert len(build.there.ok("ls", "-q").split()) == 1
+
+
 def test_arguments_after_dashes_are_those_of_the_command(build: OtherMachine) -> None:
     session_id = launch(build, "--title", "-H", "--", "-H nowhere", "--verbose")
     session = build.there.show(session_id)

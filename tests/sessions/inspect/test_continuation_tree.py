@@ -5,11 +5,12 @@ from hldctl.store.session import Session
 from tests.helpers.sandbox import Sandbox
 
 
-def session(name: str, created_at: int, parent: str | None = None, after: tuple[str, ...] = ()) -> Session:
+def session(
+    name: str, created_at: int, parent: str | None = None, after: tuple[str, ...] = (), launcher: str | None = None
+) -> Session:
     predecessors = [{"id": each, "condition": "completed"} for each in after] or None
-    return Session.from_columns(
-        {"id": name, "created_at": created_at, "parent_session_id": parent, "after": predecessors}
-    )
+    columns = {"parent_session_id": parent, "launched_by": launcher, "after": predecessors}
+    return Session.from_columns({"id": name, "created_at": created_at, **columns})
 
 
 def test_dependants_are_below_the_newest_of_their_predecessors() -> None:
@@ -19,11 +20,30 @@ def test_dependants_are_below_the_newest_of_their_predecessors() -> None:
         session("second", 7, None, ("first",)),
         session("first", 6),
     ]
-    assert [(depth, child.id) for depth, child in walk_tree(sessions)] == [
+    assert [(branch.depth, branch.session.id) for branch in walk_tree(sessions)] == [
         (0, "first"),
         (1, "second"),
         (2, "last"),
         (1, "continuation"),
+    ]
+
+
+def test_launched_sessions_are_below_their_launchers_unless_they_continue_another() -> None:
+    sessions = [
+        session("of-deleted", 9, launcher="deleted"),
+        session("own-continuation", 8, "root", launcher="root"),
+        session("continuation", 7, "child", launcher="root"),
+        session("child", 6, after=("other",), launcher="root"),
+        session("other", 5),
+        session("root", 4),
+    ]
+    assert [(branch.depth, branch.session.id, branch.is_launched) for branch in walk_tree(sessions)] == [
+        (0, "of-deleted", False),
+        (0, "other", False),
+        (0, "root", False),
+        (1, "child", True),
+        (2, "continuation", False),
+        (1, "own-continuation", False),
     ]
 
 
@@ -36,7 +56,7 @@ def test_children_are_below_their_parents() -> None:
         session("root", 5),
         session("orphan", 4, "deleted"),
     ]
-    assert [(depth, child.id) for depth, child in walk_tree(sessions)] == [
+    assert [(branch.depth, branch.session.id) for branch in walk_tree(sessions)] == [
         (0, "newest"),
         (0, "root"),
         (1, "older"),

@@ -1,0 +1,1 @@
+"""Sessions that sessions launch: who launches them, and what they may at most."""
