@@ -129,6 +129,7 @@ class InputKind(StrEnum):
     """End the current turn only."""
     MODEL = "model"
     PERMISSION_MODE = "permission_mode"
+    EFFORT = "effort"
 
 
 class MessageStatus(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hldctl.claude.settings import ClaudeSettings
+from hldctl.claude.stream import mapping
 from hldctl.config import schema
 from hldctl.config.schema import Configuration
 from hldctl.errors import BadUsage
@@ -97,6 +98,7 @@ def are_wide(permissions: Permissions, settings: ClaudeSettings) -> bool:
         or bool(permissions.approval_timeout_allows)
         or permissions.from_session
         or settings.permission_mode in _WIDE_MODES
+        or are_agents_wide(settings.agents)
         or _arguments_are_wide(settings.extra_arguments)
     )
 
@@ -112,6 +114,12 @@ def has_wide_options(options: SessionOptions) -> bool:
         or given.get("permission_mode") in _WIDE_MODES
         or _arguments_are_wide(options.extra_arguments or ())
     )
+
+
+def are_agents_wide(agents: Mapping[str, Any] | None) -> bool:
+    """Return whether one of the agents of --agents has wide permissions of its own."""
+    definitions = map(mapping, (agents or {}).values())
+    return any(definition.get("permissionMode") in _WIDE_MODES for definition in definitions)
 
 
 def _arguments_are_wide(arguments: Sequence[str]) -> bool:

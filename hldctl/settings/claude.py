@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hldctl.errors import BadUsage
 from hldctl.settings.option import (
+    ANY_VALUE,
     DOLLARS,
     FIRST,
     HIDDEN,
@@ -33,6 +34,22 @@ def _permission_mode(text: str) -> str:
     return text
 
 
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+"""The levels of effort of Claude Code 2.1.332, which ignores any other."""
+
+
+def _effort(text: str) -> str:
+    """Return the level; raise BadUsage for one that Claude Code would ignore. An empty text is the model's default."""
+    if text and text.lower() not in EFFORTS:
+        raise BadUsage(f"{text!r} is not a level of effort; write one of {', '.join(EFFORTS)}.")
+    return text.lower()
+
+
+def _is_no_option(value: str, own: str | None) -> bool:
+    return not value.startswith("-")
+
+
+_LEVEL = Kind(f"one of {', '.join(EFFORTS)}", lambda value: value in EFFORTS, _effort, "LEVEL")
 _MODE = Kind(f"one of {', '.join(PERMISSION_MODES)}", lambda value: value in PERMISSION_MODES, _permission_mode, "MODE")
 
 
@@ -53,11 +70,77 @@ class ClaudeOptions:
             suggestions=("opus", "sonnet", "haiku"),
             section=Section.CLAUDE,
             # It could be read as an option.
-            project=ProjectRule("yes", lambda value, own: not value.startswith("-")),
+            project=ProjectRule("yes", _is_no_option),
+            claude_flags=("--model",),
         ),
         exposure=HIDDEN,
     )
     """The model that was requested; `model` is the one that the session has."""
+    fallback_model: str | None = setting(
+        None,
+        Option(
+            "fallback_model",
+            TEXT,
+            "Model to use while the other one is overloaded; commas separate several, in their order.",
+            metavar="MODEL",
+            config="The model to use while the other one is overloaded, as with --fallback-model.",
+            example='"sonnet,haiku"',
+            suggestions=("opus", "sonnet", "haiku"),
+            section=Section.CLAUDE,
+            # It could be read as an option.
+            project=ProjectRule("yes", _is_no_option),
+            claude_flags=("--fallback-model",),
+        ),
+    )
+    """None if there is no other model."""
+    effort: str | None = setting(
+        None,
+        Option(
+            "effort",
+            _LEVEL,
+            f"How much the model thinks: {', '.join(EFFORTS[:-1])} or {EFFORTS[-1]}.",
+            config="How much the model thinks, as with --effort.",
+            example='"high"',
+            suggestions=EFFORTS,
+            section=Section.CLAUDE,
+            project=ANY_VALUE,
+            claude_flags=("--effort",),
+        ),
+    )
+    """None for the default of Claude Code, which depends on the model."""
+    agent: str | None = setting(
+        None,
+        Option(
+            "agent",
+            TEXT,
+            "Agent that does the work, one of --agents, of the project or of Claude Code.",
+            metavar="NAME",
+            config="The agent that does the work, as with --agent.",
+            example='"reviewer"',
+            suggestions=("Explore", "Plan", "general-purpose"),
+            section=Section.CLAUDE,
+            claude_flags=("--agent",),
+        ),
+        trusted=True,
+    )
+    """None for Claude Code itself, or the agent in its own settings."""
+    agent_names: tuple[str, ...] = setting(())
+    """The names of the agents given with --agents; their definitions are in a private file."""
+    tools: tuple[str, ...] | None = setting(
+        None,
+        Option(
+            "tools",
+            TOOLS,
+            "Built-in tool that the model has; commas separate several, an empty value is for none.",
+            config="The built-in tools that the model has, as with --tools; an empty list for none.",
+            example='["Read", "Grep", "Glob"]',
+            suggestions=("default", "Bash", "Edit", "Glob", "Grep", "Read", "WebFetch", "WebSearch", "Write"),
+            section=Section.PERMISSIONS,
+            claude_flags=("--tools",),
+        ),
+        trusted=True,
+    )
+    """None for the usual ones; empty for none."""
     working_dir: str = column(exposure=FIRST)
     additional_directories: tuple[str, ...] = setting(
         (),
@@ -81,6 +164,7 @@ class ClaudeOptions:
             is_inherited=False,
             section=Section.LIMITS,
             project=NO_HIGHER,
+            claude_flags=("--max-turns",),
         ),
         exposure=FIRST,
     )
@@ -94,6 +178,7 @@ class ClaudeOptions:
             example="2.50",
             section=Section.LIMITS,
             project=NO_HIGHER,
+            claude_flags=("--max-budget-usd",),
         ),
         exposure=FIRST,
     )
@@ -146,6 +231,7 @@ class ClaudeOptions:
                 "only `plan`, if yours is absent or `default`",
                 lambda value, own: value == "plan" and own in (None, "default", "manual"),
             ),
+            claude_flags=("--permission-mode",),
         ),
         trusted=True,
         exposure=FIRST,
@@ -158,6 +244,7 @@ class ClaudeOptions:
             "An MCP tool of yours that answers permission requests.",
             metavar="TOOL",
             section=Section.PERMISSIONS,
+            claude_flags=("--permission-prompt-tool",),
         ),
         exposure=FIRST,
     )

@@ -385,6 +385,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO marks VALUES ('life', lower(hex(randomblob(16))))",
     ),
     ("ALTER TABLE sessions ADD COLUMN private INTEGER NOT NULL DEFAULT 0",),
+    (
+        "ALTER TABLE sessions ADD COLUMN effort TEXT",
+        "ALTER TABLE sessions ADD COLUMN agent TEXT",
+        "ALTER TABLE sessions ADD COLUMN agent_names TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE sessions ADD COLUMN fallback_model TEXT",
+        "ALTER TABLE sessions ADD COLUMN tools TEXT",
+    ),
 )
 
 

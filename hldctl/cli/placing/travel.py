@@ -18,7 +18,7 @@ _LOCAL = (
 )
 # Their file is read here.
 _READ = ("--rehearse",)
-_SECRETS = ("--mcp-config", "--settings")
+_SECRETS = ("--mcp-config", "--settings", "--agents")
 _ADVICE = "batch scripts are not secret; put it into a file there, and name the file"
 _REFUSED = {
     "--env": "batch scripts are not secret, and the variables of this machine do not reach a job; set it there",
