@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from hldctl.claude import input_messages
 from hldctl.claude.settings import ClaudeSettings
 from hldctl.claude.stream import mapping
+from hldctl.errors import BadUsage
 from hldctl.paths import SessionFiles
 
-# The kernel's limit for one argument, which includes a NUL byte.
-_MAX_ARGUMENT_BYTES = 1 << 17
+MAX_ARGUMENT_BYTES = 1 << 17
+"""The kernel's limit for one argument, which includes a NUL byte."""
 # Claude Code's options that select the conversation, and whether a value may follow.
 _CONVERSATION_OPTIONS = {
     "--session-id": True,
@@ -71,6 +73,8 @@ def build_command(
     if settings.agents:
         # Not 2.1.257, but 2.1.332 reads a file; the check before the launch finds that out.
         arguments += ["--agents", str(files.agents)]
+    if settings.json_schema is not None:
+        arguments += ["--json-schema", json_argument(settings.json_schema)]
     if rehearsed:
         arguments += ["--settings", str(files.settings_for_rehearsal)]
     elif hooked:
@@ -114,6 +118,19 @@ def build_interactive_command(
     return [*arguments, *_remove_options(settings.extra_arguments, _CONVERSATION_OPTIONS | _PRINT_OPTIONS)]
 
 
+def json_argument(value: Mapping[str, Any]) -> str:
+    """Return the value as an argument of Claude Code; raise BadUsage if it is too long for one."""
+    text = json.dumps(value, separators=(",", ":"))
+    if len(text) >= MAX_ARGUMENT_BYTES:
+        raise BadUsage(f"--json-schema has {len(text)} bytes; shorten it to less than {MAX_ARGUMENT_BYTES}.")
+    return text
+
+
+def needs_structured_output(schema: Mapping[str, Any] | None, extra_arguments: Sequence[str]) -> bool:
+    """Return whether Claude Code gets a JSON Schema that the result has to fit."""
+    return schema is not None or has_option(extra_arguments, ("--json-schema",))
+
+
 def _interactive_agents(settings: ClaudeSettings) -> Iterator[str]:
     """Yield the agents as JSON, since only -p reads a file, and without their MCP servers, which may hold secrets."""
     definitions = {
@@ -121,7 +138,7 @@ def _interactive_agents(settings: ClaudeSettings) -> Iterator[str]:
         for name, definition in (settings.agents or {}).items()
     }
     text = json.dumps(definitions)
-    if definitions and len(text) < _MAX_ARGUMENT_BYTES:
+    if definitions and len(text) < MAX_ARGUMENT_BYTES:
         yield from ("--agents", text)
 
 

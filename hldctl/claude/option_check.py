@@ -7,8 +7,9 @@ import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from hldctl.claude.command_line import json_argument
 from hldctl.claude.settings import ClaudeSettings
 
 # Claude Code looks for the agent last: it exits before it runs a hook, starts an MCP server or asks the API (2.1.332).
@@ -20,16 +21,17 @@ _AGENTS_LISTED = re.compile(r"Available agents: (.*)")
 _TIMEOUT_SECONDS = 30
 
 
-class Verdict(NamedTuple):
-    """What Claude Code says about the options of a session; None if it says nothing."""
+class AgentVerdict(NamedTuple):
+    """What Claude Code says about agents; None if it says nothing."""
 
-    agents_error: str | None = None
-    schema_error: str | None = None
-    available_agents: tuple[str, ...] | None = None
+    error: str | None
+    """Why it refuses their definitions."""
+    available: tuple[str, ...] | None = None
+    """The names of all agents that it has."""
 
 
-def check_options(binary: str, settings: ClaudeSettings, environment: Mapping[str, str], directory: str) -> Verdict:
-    """Ask Claude Code about the options; `directory` is the one in which the session will work."""
+def check_agents(binary: str, settings: ClaudeSettings, environment: Mapping[str, str], directory: str) -> AgentVerdict:
+    """Ask Claude Code about the agents; `directory` is the one in which the session will work."""
     # Imported here: few sessions have such options.
     import tempfile
 
@@ -40,11 +42,17 @@ def check_options(binary: str, settings: ClaudeSettings, environment: Mapping[st
         arguments = ["--agents", agents_file.name] if settings.agents else []
         output = _errors([binary, "-p", *arguments, "--agent", _NO_AGENT], environment, directory)
     if match := _AGENTS_REFUSED.search(output):
-        return Verdict(agents_error=_sentence(match[1]))
-    if match := _SCHEMA_REFUSED.search(output):
-        return Verdict(schema_error=_sentence(match[1]))
+        return AgentVerdict(_sentence(match[1]))
     match = _AGENTS_LISTED.search(output)
-    return Verdict(available_agents=None if match is None else tuple(match[1].strip().split(", ")))
+    return AgentVerdict(None, None if match is None else tuple(match[1].strip().split(", ")))
+
+
+def find_schema_error(binary: str, schema: Mapping[str, Any], environment: Mapping[str, str]) -> str | None:
+    """Return what Claude Code says about a schema that it refuses, as words to follow "it"; None if it accepts it."""
+    # Without a prompt it exits after it has accepted the schema, and --bare leaves out the hooks before that (2.1.332).
+    command = [binary, "-p", "--bare", "--strict-mcp-config", "--json-schema", json_argument(schema)]
+    match = _SCHEMA_REFUSED.search(_errors(command, environment, "/"))
+    return None if match is None else _sentence(match[1])
 
 
 def _errors(command: list[str], environment: Mapping[str, str], directory: str) -> str:

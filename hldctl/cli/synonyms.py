@@ -113,7 +113,7 @@ OPTIONS: dict[str, dict[str, str]] = {
 """What to use instead of an unknown option, by command; those of `hldctl` itself are under the empty name."""
 
 _CLAUDE_OPTIONS_WITH_VALUE = (
-    "--autocompact --betas --debug-file --json-schema --permission-prompts --plugin-dir --plugin-url --setting-sources "
+    "--autocompact --betas --debug-file --permission-prompts --plugin-dir --plugin-url --setting-sources "
     "--system-prompt-snapshot"
 )
 _CLAUDE_FLAGS = (

@@ -12,9 +12,9 @@ from hldctl.paths import StateDirectory
 def require_accepted(state: StateDirectory, claude_path: str, settings: ClaudeSettings) -> None:
     """Raise BadUsage for an option that Claude Code refuses, or an agent that it does not have: it would ignore that.
 
-    Takes 0.3 s, in sessions with such options only.
+    Takes 0.3 s for agents and for a schema, and nothing without them.
     """
-    if settings.agents is None and settings.agent is None:
+    if settings.agents is None and settings.agent is None and settings.json_schema is None:
         return
     # Imported here: few sessions have such options.
     from hldctl.claude import option_check
@@ -23,13 +23,19 @@ def require_accepted(state: StateDirectory, claude_path: str, settings: ClaudeSe
     variables = session_environment(
         os.environ, settings.environment, session_id="", run_id="", state_directory=state.root
     )
-    verdict = option_check.check_options(claude_path, settings, variables, os.path.expanduser(settings.working_dir))
-    if verdict.agents_error is not None:
-        if verdict.agents_error.startswith("invalid JSON"):
+    if settings.json_schema is not None:
+        error = option_check.find_schema_error(claude_path, settings.json_schema, variables)
+        if error is not None:
+            raise BadUsage(f"--json-schema is refused by Claude Code: it {error}.")
+    if settings.agents is None and settings.agent is None:
+        return
+    verdict = option_check.check_agents(claude_path, settings, variables, os.path.expanduser(settings.working_dir))
+    if verdict.error is not None:
+        if verdict.error.startswith("invalid JSON"):
             raise UnfitEnvironment(f"Claude Code at {claude_path} cannot read --agents from a file; upgrade it.")
-        raise BadUsage(f"--agents is refused by Claude Code: {verdict.agents_error}.")
-    if settings.agent is not None and verdict.available_agents is not None:
-        _require_agent(settings, settings.agent, verdict.available_agents)
+        raise BadUsage(f"--agents is refused by Claude Code: {verdict.error}.")
+    if settings.agent is not None and verdict.available is not None:
+        _require_agent(settings, settings.agent, verdict.available)
 
 
 def _require_agent(settings: ClaudeSettings, agent: str, available: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hldctl.claude import command_line, mcp
 from hldctl.claude.settings import ClaudeSettings
-from hldctl.claude.stream import replace_surrogates
+from hldctl.claude.stream import is_deep, replace_surrogates
 from hldctl.errors import BadUsage
 from hldctl.paths import is_session_id
 from hldctl.settings.option import FLAG, SESSIONS, TEXT, Kind, Option, Section, chosen_values, unstored_setting
@@ -151,6 +151,8 @@ def validate(options: SessionOptions) -> dict[str, Any]:
     if "agents" in values:
         values["agents"] = _agents(values["agents"])
         values["agent_names"] = tuple(values["agents"] or ())
+    if "json_schema" in values:
+        values["json_schema"] = _json_schema(values["json_schema"])
     if "tools" in values:
         values["tools"] = _built_in_tools(values["tools"])
     if "environment" in values:
@@ -252,6 +254,24 @@ def _agents(source: str) -> dict[str, Any] | None:
         if not isinstance(definition, dict):
             raise BadUsage(f"--agents: the agent {name!r} must be an object, with a description and a prompt.")
     return agents or None
+
+
+def _json_schema(source: str) -> dict[str, Any] | None:
+    """Return the schema; None for an empty text. Claude Code judges the rest, before the launch."""
+    if not source.strip():
+        return None
+    schema: dict[str, Any] = replace_surrogates(_json_object("--json-schema", source))
+    if is_deep(schema):
+        raise BadUsage("--json-schema is nested too deeply; use a simpler one.")
+    types = schema.get("type", "object")
+    if "object" not in (types if isinstance(types, list) else [types]):
+        # The result is the input of a tool, and so Claude Code would accept the schema and find that nothing fits.
+        raise BadUsage(
+            f'--json-schema: the result is always an object, and nothing can fit "type": {json.dumps(types)}; describe '
+            "an object with the value as a property."
+        )
+    command_line.json_argument(schema)
+    return schema
 
 
 def _built_in_tools(names: tuple[str, ...]) -> tuple[str, ...] | None:

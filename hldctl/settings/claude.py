@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from hldctl.errors import BadUsage
 from hldctl.settings.option import (
@@ -126,12 +127,24 @@ class ClaudeOptions:
     """None for Claude Code itself, or the agent in its own settings."""
     agent_names: tuple[str, ...] = setting(())
     """The names of the agents given with --agents; their definitions are in a private file."""
+    json_schema: dict[str, Any] | None = setting(
+        None,
+        Option(
+            "json_schema",
+            TEXT,
+            "JSON Schema that the result has to fit; without such a result the session has failed.",
+            metavar="FILE|JSON",
+            section=Section.CLAUDE,
+            claude_flags=("--json-schema",),
+        ),
+    )
+    """None if the result is a text."""
     tools: tuple[str, ...] | None = setting(
         None,
         Option(
             "tools",
             TOOLS,
-            "Built-in tool that the model has; commas separate several, an empty value is for none.",
+            "Tool of Claude Code that the model has; commas separate several, an empty value is for none.",
             config="The built-in tools that the model has, as with --tools; an empty list for none.",
             example='["Read", "Grep", "Glob"]',
             suggestions=("default", "Bash", "Edit", "Glob", "Grep", "Read", "WebFetch", "WebSearch", "Write"),

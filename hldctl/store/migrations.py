@@ -392,6 +392,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN fallback_model TEXT",
         "ALTER TABLE sessions ADD COLUMN tools TEXT",
     ),
+    (
+        "ALTER TABLE sessions ADD COLUMN json_schema TEXT",
+        "ALTER TABLE sessions ADD COLUMN structured_output TEXT",
+    ),
 )
 
 

@@ -57,6 +57,8 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     effective_context_tokens: int | None = column(exposure=FIRST)
     context_window: int | None = column(exposure=FIRST)
     result_content: str | None = column(exposure=FIRST)
+    structured_output: dict[str, Any] | None = column(exposure=LAST)
+    """The last result that fits `json_schema`; None without one."""
     error_message: str | None = column(exposure=FIRST, outcome=True)
     exit_code: int | None = column(exposure=FIRST, outcome=True)
     host: str = column()

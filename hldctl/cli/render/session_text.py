@@ -125,6 +125,7 @@ def _prompts_and_arguments(session: Session) -> list[str]:
     extra = " ".join(session.extra_arguments)
     return [
         *(name for name, prompt in prompts.items() if prompt),
+        *(["JSON Schema"] if session.json_schema is not None else []),
         *(f"{name} {truncate(value, _MAX_LENGTH)}" for name, value in values.items() if value),
         *([f"-- {truncate(extra, _MAX_LENGTH)}"] if extra else []),
     ]
