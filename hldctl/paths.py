@@ -113,6 +113,10 @@ class SessionFiles(NamedTuple):
         return self.directory / "mcp.json"
 
     @property
+    def agents(self) -> Path:
+        return self.directory / "agents.json"
+
+    @property
     def claude_settings(self) -> Path:
         return self.directory / "settings.json"
 

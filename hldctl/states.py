@@ -46,6 +46,8 @@ class EndReason(StrEnum):
     """A session that it was to start after has failed, was interrupted, or was deleted."""
     CHECK_FAILED = "check_failed"
     STALLED = "stalled"
+    SCHEMA_MISMATCH = "schema_mismatch"
+    """There is no result that fits the schema."""
     AUTH = "auth"
     """The login was refused, or has no credit."""
 
@@ -135,6 +137,7 @@ class InputKind(StrEnum):
     """End the current turn only."""
     MODEL = "model"
     PERMISSION_MODE = "permission_mode"
+    EFFORT = "effort"
 
 
 class MessageStatus(StrEnum):

@@ -6,12 +6,18 @@ files.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from hldctl.claude import input_messages
 from hldctl.claude.settings import ClaudeSettings
+from hldctl.claude.stream import mapping
+from hldctl.errors import BadUsage
 from hldctl.paths import SessionFiles
 
+MAX_ARGUMENT_BYTES = 1 << 17
+"""The kernel's limit for one argument, which includes a NUL byte."""
 # Claude Code's options that select the conversation, and whether a value may follow.
 _CONVERSATION_OPTIONS = {
     "--session-id": True,
@@ -38,6 +44,9 @@ _PRINT_OPTIONS = {
     **dict.fromkeys(("--no-session-persistence", "--prompt-suggestions"), False),
 }
 
+# Those that can have several values, each in an argument of its own (2.1.332).
+_LISTS = frozenset({"--tools"})
+
 
 def build_command(
     binary: str,
@@ -61,6 +70,11 @@ def build_command(
         arguments += ["--system-prompt-snapshot", "off"]
     if settings.mcp_config is not None:
         arguments += ["--mcp-config", str(files.mcp_config)]
+    if settings.agents:
+        # Not 2.1.257, but 2.1.332 reads a file; the check before the launch finds that out.
+        arguments += ["--agents", str(files.agents)]
+    if settings.json_schema is not None:
+        arguments += ["--json-schema", json_argument(settings.json_schema)]
     if rehearsed:
         arguments += ["--settings", str(files.settings_for_rehearsal)]
     elif hooked:
@@ -87,14 +101,45 @@ def build_interactive_command(
     """
     arguments = [binary, *_list_options(settings), *resume_arguments(conversation_id)]
     mode = settings.permission_mode or ("default" if asks else None)
-    for flag, value in {"--model": settings.requested_model, "--permission-mode": mode}.items():
+    values = {
+        "--model": settings.requested_model,
+        "--permission-mode": mode,
+        "--effort": settings.effort,
+        "--agent": settings.agent,
+    }
+    for flag, value in values.items():
         if value is not None:
             arguments += [flag, value]
+    arguments += _interactive_agents(settings)
     arguments += _system_prompt_options(settings, files)
     if settings.mcp_config is not None:
         arguments += ["--mcp-config", str(files.mcp_config)]
     arguments += ["--settings", str(files.settings_for_open)]
     return [*arguments, *_remove_options(settings.extra_arguments, _CONVERSATION_OPTIONS | _PRINT_OPTIONS)]
+
+
+def json_argument(value: Mapping[str, Any]) -> str:
+    """Return the value as an argument of Claude Code; raise BadUsage if it is too long for one."""
+    text = json.dumps(value, separators=(",", ":"))
+    if len(text) >= MAX_ARGUMENT_BYTES:
+        raise BadUsage(f"--json-schema has {len(text)} bytes; shorten it to less than {MAX_ARGUMENT_BYTES}.")
+    return text
+
+
+def needs_structured_output(schema: Mapping[str, Any] | None, extra_arguments: Sequence[str]) -> bool:
+    """Return whether Claude Code gets a JSON Schema that the result has to fit."""
+    return schema is not None or has_option(extra_arguments, ("--json-schema",))
+
+
+def _interactive_agents(settings: ClaudeSettings) -> Iterator[str]:
+    """Yield the agents as JSON, since only -p reads a file, and without their MCP servers, which may hold secrets."""
+    definitions = {
+        name: {key: value for key, value in mapping(definition).items() if key != "mcpServers"}
+        for name, definition in (settings.agents or {}).items()
+    }
+    text = json.dumps(definitions)
+    if definitions and len(text) < MAX_ARGUMENT_BYTES:
+        yield from ("--agents", text)
 
 
 def _list_options(settings: ClaudeSettings) -> Iterator[str]:
@@ -107,6 +152,9 @@ def _list_options(settings: ClaudeSettings) -> Iterator[str]:
         if values:
             yield flag
             yield from values
+    if settings.tools is not None:
+        # An empty text is none of them.
+        yield from ("--tools", *(settings.tools or ("",)))
 
 
 def new_conversation_arguments(session_id: str, settings: ClaudeSettings) -> list[str]:
@@ -143,6 +191,16 @@ def has_worktree_option(arguments: Sequence[str]) -> bool:
     return any(argument.partition("=")[0] in ("--worktree", "-w") for argument in arguments)
 
 
+def has_option(arguments: Sequence[str], flags: Sequence[str]) -> bool:
+    """Return whether one of these options is among the user's own arguments."""
+    return any(argument.partition("=")[0] in flags for argument in arguments)
+
+
+def remove_options(arguments: Sequence[str], flags: Sequence[str]) -> tuple[str, ...]:
+    """Return the arguments without these options, which have a value, and without their values."""
+    return _remove_options(arguments, dict.fromkeys(flags, True))
+
+
 def remove_conversation_options(arguments: Sequence[str]) -> tuple[str, ...]:
     """Return the arguments without those that select the conversation.
 
@@ -154,16 +212,17 @@ def remove_conversation_options(arguments: Sequence[str]) -> tuple[str, ...]:
 def _remove_options(arguments: Sequence[str], removed: Mapping[str, bool]) -> tuple[str, ...]:
     """Return the arguments without these options and their values; the mapping says whether a value may follow."""
     inherited: list[str] = []
-    value_follows = False
+    value_follows = is_list = False
     for argument in arguments:
         name, has_value, _ = argument.partition("=")
         if name in removed:
             value_follows = removed[name] and not has_value
+            is_list = name in _LISTS
         elif not value_follows or argument.startswith("-"):
             inherited.append(argument)
             value_follows = False
         else:
-            value_follows = False
+            value_follows = is_list
     return tuple(inherited)
 
 
@@ -174,6 +233,9 @@ def _single_value_options(settings: ClaudeSettings) -> Iterator[str]:
         "--max-budget-usd": settings.max_budget_usd,
         "--permission-mode": settings.permission_mode,
         "--permission-prompt-tool": settings.permission_prompt_tool,
+        "--effort": settings.effort,
+        "--agent": settings.agent,
+        "--fallback-model": settings.fallback_model,
     }
     for flag, value in values.items():
         if value is not None:

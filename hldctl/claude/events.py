@@ -285,6 +285,12 @@ def parse_result(event: JsonObject) -> ResultMessage:
     )
 
 
+def structured_output(event: JsonObject) -> str | None:
+    """Return the object of a `result` line that fits the JSON Schema, as JSON; None if it has none."""
+    output = event.get("structured_output")
+    return json.dumps(output) if isinstance(output, dict) else None
+
+
 # 2.1.330 gives the model the first 2 KB of a long output and writes the complete output to a file.
 _TRUNCATED = "<persisted-output>"
 

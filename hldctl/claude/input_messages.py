@@ -25,6 +25,7 @@ def control_line(request_id: str, kind: InputKind, value: str) -> bytes:
         InputKind.INTERRUPT: {"subtype": "interrupt"},
         InputKind.MODEL: {"subtype": "set_model", "model": value},
         InputKind.PERMISSION_MODE: {"subtype": "set_permission_mode", "mode": value},
+        InputKind.EFFORT: {"subtype": "apply_flag_settings", "settings": {"effortLevel": value or None}},
     }
     return _line({"type": "control_request", "request_id": request_id, "request": requests[kind]})
 

@@ -11,7 +11,7 @@ from hldctl.errors import UnfitEnvironment
 from hldctl.settings.claude import ClaudeOptions
 from hldctl.settings.option import TEXT, TEXTS, Option, Section, unstored_setting
 
-IN_FILES = ("mcp_config", "claude_settings", "environment")
+IN_FILES = ("mcp_config", "claude_settings", "environment", "agents")
 """Settings that may hold secrets: they are in private files, never in the database."""
 
 
@@ -37,6 +37,18 @@ class ClaudeSettings(ClaudeOptions):
             section=Section.CLAUDE,
         ),
     )
+    agents: dict[str, Any] | None = unstored_setting(
+        None,
+        Option(
+            "agents",
+            TEXT,
+            "Agents that the model can use; with --agent, one of them does the work.",
+            metavar="FILE|JSON",
+            section=Section.CLAUDE,
+            claude_flags=("--agents",),
+        ),
+    )
+    """The definition of each, by its name; `agent_names` has the names."""
     environment: dict[str, str] = unstored_setting(
         {},
         Option(

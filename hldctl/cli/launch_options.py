@@ -41,6 +41,7 @@ def _annotation(name: str) -> Any:
     return Annotated[type_ | None, typer.Option(*option.all_flags, **attributes)]
 
 
+Effort = _annotation("effort")
 AutoAcceptEdits = _annotation("auto_accept_edits")
 Model = _annotation("model")
 PermissionMode = _annotation("permission_mode")
@@ -181,7 +182,7 @@ def add_session_options(function: Callable[..., None]) -> Callable[..., None]:
 
 def _warn_about_tools(given: dict[str, Any]) -> None:
     """Warn about names that are probably misspelled: Claude Code ignores rules for unknown tools."""
-    for option in (OPTIONS["allowed_tools"], OPTIONS["disallowed_tools"]):
+    for option in (OPTIONS["allowed_tools"], OPTIONS["disallowed_tools"], OPTIONS["tools"]):
         for rule in option.from_texts(given[option.name] or []):
             # Imported here: most sessions are launched without such options.
             from hldctl.claude.tool_names import similar_tool

@@ -64,6 +64,14 @@ _LAUNCH_OPTIONS = {
         "to allow everything without asking: --dangerously-skip-permissions",
     ),
     **dict.fromkeys(("--output-format", "--input-format"), "to print the session as JSON: --json"),
+    **dict.fromkeys(
+        ("--cloud", "--desktop", "--teleport", "--remote-control", "--remote-control-session-name-prefix"),
+        "hldctl could not record what Claude Code does there; start it yourself, with `claude`",
+    ),
+    "-w": "to work in a git worktree: --worktree",
+    "--tmux": "sessions need no terminal; to work in a git worktree: --worktree",
+    **dict.fromkeys(("--replay-user-messages", "--verbose"), "leave it out; Claude Code gets it from hldctl anyway"),
+    **dict.fromkeys(("-v", "--version"), "write hldctl --version, or claude --version for Claude Code's"),
 }
 
 OPTIONS: dict[str, dict[str, str]] = {
@@ -105,14 +113,14 @@ OPTIONS: dict[str, dict[str, str]] = {
 """What to use instead of an unknown option, by command; those of `hldctl` itself are under the empty name."""
 
 _CLAUDE_OPTIONS_WITH_VALUE = (
-    "--agent --agents --autocompact --betas --debug-file --effort --fallback-model --file --json-schema "
-    "--permission-prompts --plugin-dir --plugin-url --setting-sources --system-prompt-snapshot --tools"
+    "--autocompact --betas --debug-file --permission-prompts --plugin-dir --plugin-url --setting-sources "
+    "--system-prompt-snapshot"
 )
 _CLAUDE_FLAGS = (
-    "-d --debug -w --ax-screen-reader --bare --brief --chrome --no-chrome --disable-slash-commands "
+    "-d --debug --ax-screen-reader --bare --brief --chrome --no-chrome --disable-slash-commands "
     "--exclude-dynamic-system-prompt-sections --forward-subagent-text --ide --include-hook-events "
     "--include-partial-messages --no-session-persistence --prompt-suggestions --restricted --safe-mode "
-    "--strict-mcp-config --verbose"
+    "--strict-mcp-config"
 )
 CLAUDE_OPTIONS = dict.fromkeys(_CLAUDE_OPTIONS_WITH_VALUE.split(), True) | dict.fromkeys(_CLAUDE_FLAGS.split(), False)
-"""The options of Claude Code 2.1.331 that hldctl does not have; true for those that need a value."""
+"""The options of Claude Code 2.1.332 that hldctl does not have; true for those that need a value."""

@@ -37,6 +37,16 @@ class LaunchOptions(TypedDict, total=False):
     """Play a script in place of the model: no account, no cost."""
     model: str | None
     """Model: opus, sonnet, haiku, or a full id."""
+    fallback_model: str | None
+    """Model to use while the other one is overloaded; commas separate several, in their order."""
+    effort: str | None
+    """How much the model thinks: low, medium, high, xhigh or max."""
+    agent: str | None
+    """Agent that does the work, one of --agents, of the project or of Claude Code."""
+    json_schema: Mapping[str, Any] | str | os.PathLike[str] | None
+    """JSON Schema that the result has to fit; without such a result the session has failed."""
+    tools: str | Sequence[str] | None
+    """Tool of Claude Code that the model has; commas separate several, an empty value is for none."""
     add_dir: str | Sequence[str | os.PathLike[str]] | None
     """Additional directory that tools may use."""
     max_turns: int | None
@@ -61,6 +71,8 @@ class LaunchOptions(TypedDict, total=False):
     """MCP servers."""
     settings: Mapping[str, Any] | str | os.PathLike[str] | None
     """Claude Code settings."""
+    agents: Mapping[str, Any] | str | os.PathLike[str] | None
+    """Agents that the model can use; with --agent, one of them does the work."""
     env: Mapping[str, str] | Sequence[str] | None
     """Set a variable; continuations inherit it."""
     approvals: bool | None

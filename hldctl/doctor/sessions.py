@@ -280,6 +280,7 @@ def _is_empty(files: SessionFiles) -> bool:
     }
     launch_files |= {
         files.mcp_config,
+        files.agents,
         files.claude_settings,
         files.settings_with_hook,
         files.environment,

@@ -12,6 +12,7 @@ from hldctl.store.events import Event
 TEXTS = (
     *("query", "summary", "system_prompt", "append_system_prompt", "custom_instructions", "result_content"),
     *("error_message", "permission_denials", "background_tasks", "check_command", "check_state", "on_end"),
+    *("json_schema", "structured_output"),
 )
 """The columns of a session that hold what somebody wrote or said; the record gets them only if all is shared."""
 

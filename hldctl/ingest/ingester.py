@@ -40,7 +40,7 @@ class Ingester:
         self._change_signal = str(files.change_signal)
         self._reducer = Reducer(
             session.id,
-            ReducerState.from_json(session.fold_state, session.result_content),
+            ReducerState.from_json(session.fold_state, session.result_content, session.structured_output),
             lambda tool_id, tool_name: approvals.interrupting_denial(
                 current_connection(), session.id, tool_id, tool_name
             ),

@@ -212,6 +212,7 @@ class Reducer:
         self._append(Entry(_NOTE, "system", restart.note, note_kind=_NOTE_KINDS[restart.kind]), restart.at)
         state.restarts_told += 1
         state.last_result = None
+        state.forget_output()
         state.begin_turn()
         state.interrupted = state.spoken_since_result = state.is_idle = False
         state.turn_ended_at = None
@@ -368,6 +369,7 @@ class Reducer:
         state.interrupted = state.spoken_since_result = False
         joined_messages.end_turn(state)
         state.result_content = result.result if result.result is not None else state.result_content
+        state.structured_output = events.structured_output(event) or state.structured_output
         state.num_turns = (state.num_turns or 0) + result.num_turns
         state.duration_ms = (state.duration_ms or 0) + result.duration_ms
         self._apply_denials(result.permission_denials)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from hldctl.claude.events import ResultMessage
 
 _PADDING_BYTES = 256
+# What may be long has a column of its own.
+_IN_COLUMNS = frozenset({"result_content", "structured_output"})
+# Not NULL, which would leave the column as it is.
+_NO_OUTPUT = "null"
 _FAMILY = re.compile(r"claude-(?:[\d.]+-)*([a-z]+)")
 
 
@@ -91,11 +95,17 @@ class ReducerState:
     result_content: str | None = None
     """The text of the last result that had one; it is stored in a separate column."""
 
+    structured_output: str | None = None
+    """The last object that fits the JSON Schema, as JSON, or `null` if that was before a restart; stored likewise."""
+
     @classmethod
-    def from_json(cls, stored: dict[str, Any], result_content: str | None) -> ReducerState:
+    def from_json(
+        cls, stored: dict[str, Any], result_content: str | None, structured_output: dict[str, Any] | None = None
+    ) -> ReducerState:
         """Return a stored state, also from an older or newer hldctl: missing fields get their initial values."""
-        known = {member.name for member in fields(cls)} - {"result_content"}
+        known = {member.name for member in fields(cls)} - _IN_COLUMNS
         state = cls(**{name: stored[name] for name in known & stored.keys()}, result_content=result_content)
+        state.structured_output = None if structured_output is None else json.dumps(structured_output)
         state.tokens = None if state.tokens is None else Tokens(*state.tokens)
         state.inherited_tokens = Tokens(*state.inherited_tokens)
         state.last_usage = None if state.last_usage is None else Tokens(*state.last_usage)
@@ -111,7 +121,15 @@ class ReducerState:
         return state.ljust(-(-len(state) // _PADDING_BYTES) * _PADDING_BYTES)
 
     def as_json(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "result_content"}
+        return {name: value for name, value in self.__dict__.items() if name not in _IN_COLUMNS}
+
+    @property
+    def has_structured_output(self) -> bool:
+        return self.structured_output not in (None, _NO_OUTPUT)
+
+    def forget_output(self) -> None:
+        """Forget the object of the previous run: it does not count for this one."""
+        self.structured_output = _NO_OUTPUT if self.structured_output is not None else None
 
     @property
     def outcome(self) -> ResultMessage | None:
@@ -156,6 +174,7 @@ class ReducerState:
             "effective_context_tokens": self.last_usage and _clamp(self.last_usage.context),
             "context_window": self.context_window,
             "result_content": self.result_content,
+            "structured_output": self.structured_output,
             "permission_denials": json.dumps(self.permission_denials) if self.permission_denials else None,
             "last_activity_at": self.last_activity_at,
         }

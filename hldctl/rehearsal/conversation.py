@@ -19,6 +19,10 @@ _WHILE_WORKING = re.compile(
 )
 # After an interrupt, the next prompt is beside the tool's result (2.1.332).
 _INTERRUPTED = "[Request interrupted by user"
+# With --json-schema, this result ends the turn, and the next prompt is beside it (2.1.332).
+_OUTPUT_TAKEN = "Structured output provided successfully"
+# If the turn ends without that, Claude Code asks for it once (2.1.332).
+_OUTPUT_WANTED = "[structured-output-enforce]"
 
 
 class Kind(Enum):
@@ -48,15 +52,16 @@ def read_conversation(messages: list[dict[str, Any]]) -> Iterator[Entry]:
 
 def _user_entries(message: dict[str, Any], texts: list[str]) -> Iterator[Entry]:
     prompt = []
-    has_prompt = any(text.startswith(_INTERRUPTED) for text in texts) or not any(
-        block.get("type") == "tool_result" for block in _blocks(message)
-    )
+    results = [block.get("content") for block in _blocks(message) if block.get("type") == "tool_result"]
+    has_prompt = not results or _OUTPUT_TAKEN in results or any(text.startswith(_INTERRUPTED) for text in texts)
     for text in texts:
         if (sent := _WHILE_WORKING.fullmatch(text)) is not None:
             yield Entry(Kind.MESSAGE, sent["text"])
         elif text.startswith("<system-reminder>"):
             if _NOTIFICATION in text and has_prompt:
                 yield Entry(Kind.NOTIFICATION, text)
+        elif text.startswith(_OUTPUT_WANTED):
+            yield Entry(Kind.NOTIFICATION, text)
         elif has_prompt and text != _CONTINUE_PROMPT and not text.startswith(_INTERRUPTED):
             prompt.append(text)
     if any(prompt):

@@ -23,7 +23,7 @@ from hldctl.paths import StateDirectory
 from hldctl.protocol import link
 from hldctl.protocol.enclosing import marked_session
 from hldctl.protocol.launch_request import LaunchRequest, name_taken_message
-from hldctl.sessions import auto_prune, policies, preflight, supervisors
+from hldctl.sessions import auto_prune, option_check, policies, preflight, supervisors
 from hldctl.sessions.lookup import validate_name
 from hldctl.sessions.options import SessionOptions, add_defaults, validate, validate_query, working_directory
 from hldctl.sessions.permissions import caller
@@ -114,6 +114,7 @@ def launch(
     permissions = policies.new_permissions(options, layers.options, attended=attended, now=current_time_ms())
     all_options = add_defaults(options, layers.options)
     values = validate(all_options)
+    widens = widens or policies.are_agents_wide(values.get("agents"))
     new_worktrees.validate(options)
     name, if_running = name_and_if_running(options)
     claude_path = str(binary.find_binary())
@@ -127,6 +128,7 @@ def launch(
     preflight.require_hook(state, claude_path, permissions, settings)
     if rehearsal is not None:
         preflight.require_rehearsal_settings(settings)
+    option_check.require_accepted(state, claude_path, settings)
     predecessors = find_predecessors(state, options, query)
     if (running := find_running_session(state, name, if_running, exclude=session_id or "")) is not None:
         return LaunchResult(running, is_new=False)

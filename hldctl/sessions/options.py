@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from hldctl.claude import command_line, mcp
 from hldctl.claude.settings import ClaudeSettings
+from hldctl.claude.stream import is_deep, replace_surrogates
 from hldctl.errors import BadUsage
 from hldctl.paths import is_session_id
 from hldctl.settings.option import (
@@ -29,6 +31,10 @@ from hldctl.settings.run_policy import RunPolicy
 from hldctl.states import IfOverBudget, IfRunning
 
 _IF_OVER_BUDGET = Kind("queue or fail", lambda value: value in tuple(IfOverBudget), IfOverBudget)
+# Claude Code's own options for those of a session, by name.
+_CLAUDE_FLAGS = {option.name: option.claude_flags for _, option in options(ClaudeSettings)}
+# With an empty text, the one that is configured or inherited does not apply.
+_UNSET_IF_EMPTY = frozenset({"effort", "agent", "fallback_model"})
 _IF_RUNNING = Kind("one of fail, skip, queue and replace", lambda value: value in tuple(IfRunning), IfRunning)
 
 
@@ -157,8 +163,13 @@ def session_options(values: Mapping[str, Any], extra_arguments: tuple[str, ...] 
 
 
 def add_defaults(options: SessionOptions, configured: Mapping[str, Any]) -> SessionOptions:
-    """Return the options, completed by those of the configuration file."""
-    return replace(options, given={**configured, **options.given})
+    """Return the options, completed by those of the configuration file; those after `--` count more than the file."""
+    defaults = {name: value for name, value in configured.items() if not _is_after_dashes(options, name)}
+    return replace(options, given={**defaults, **options.given})
+
+
+def _is_after_dashes(options: SessionOptions, name: str) -> bool:
+    return command_line.has_option(options.extra_arguments or (), _CLAUDE_FLAGS.get(name, ()))
 
 
 def validate(options: SessionOptions) -> dict[str, Any]:
@@ -167,16 +178,33 @@ def validate(options: SessionOptions) -> dict[str, Any]:
     if options.extra_arguments is not None:
         if (option := command_line.find_incompatible_option(options.extra_arguments)) is not None:
             raise BadUsage(f"{option} after -- cannot be used: hldctl could not read Claude Code's output; remove it.")
+        _refuse_repeated(options)
         values["extra_arguments"] = options.extra_arguments
+    for name in _UNSET_IF_EMPTY & values.keys():
+        values[name] = values[name] or None
     if "additional_directories" in values:
         values["additional_directories"] = tuple(map(_existing_directory, values["additional_directories"]))
     if "mcp_config" in values:
         values["mcp_config"] = _mcp_config(values["mcp_config"])
     if "claude_settings" in values:
         values["claude_settings"] = _json_object("--settings", values["claude_settings"])
+    if "agents" in values:
+        values["agents"] = _agents(values["agents"])
+        values["agent_names"] = tuple(values["agents"] or ())
+    if "json_schema" in values:
+        values["json_schema"] = _json_schema(values["json_schema"])
+    if "tools" in values:
+        values["tools"] = _built_in_tools(values["tools"])
     if "environment" in values:
         values["environment"] = _variables(values["environment"], os.environ)
     return values
+
+
+def _refuse_repeated(options: SessionOptions) -> None:
+    for name in options.given:
+        if _is_after_dashes(options, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise BadUsage(f"{flag} is given both before and after --; write it once, before --.")
 
 
 def session_uuid(text: str) -> str:
@@ -257,6 +285,48 @@ def _mcp_config(source: str) -> dict[str, Any]:
             # Never show its values: they may be secrets.
             raise BadUsage(f"--mcp-config: the server {name!r} {problem}.")
     return config
+
+
+def _agents(source: str) -> dict[str, Any] | None:
+    """Return the definitions of agents; None if there are none. Claude Code judges their contents."""
+    agents = replace_surrogates(_json_object("--agents", source)) if source.strip() else {}
+    for name, definition in agents.items():
+        if not isinstance(definition, dict):
+            raise BadUsage(f"--agents: the agent {name!r} must be an object, with a description and a prompt.")
+    return agents or None
+
+
+def _json_schema(source: str) -> dict[str, Any] | None:
+    """Return the schema; None for an empty text. Claude Code judges the rest, before the launch."""
+    if not source.strip():
+        return None
+    schema: dict[str, Any] = replace_surrogates(_json_object("--json-schema", source))
+    if is_deep(schema):
+        raise BadUsage("--json-schema is nested too deeply; use a simpler one.")
+    types = schema.get("type", "object")
+    if "object" not in (types if isinstance(types, list) else [types]):
+        # The result is the input of a tool, and so Claude Code would accept the schema and find that nothing fits.
+        raise BadUsage(
+            f'--json-schema: the result is always an object, and nothing can fit "type": {json.dumps(types)}; describe '
+            "an object with the value as a property."
+        )
+    command_line.json_argument(schema)
+    return schema
+
+
+def _built_in_tools(names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the tools; None for the usual ones. Claude Code ignores what it does not know here (2.1.332)."""
+    for name in names:
+        if "(" in name:
+            tool = name.partition("(")[0]
+            raise BadUsage(f"--tools {name}: write --tools {tool} --allowed-tools {shlex.quote(name)}.")
+        if name.startswith("mcp__"):
+            raise BadUsage(
+                f"--tools {name}: the tools of MCP servers are there anyway; to forbid one: --disallowed-tools {name}."
+            )
+    if "default" in names and len(names) > 1:
+        raise BadUsage("--tools default stands for the usual tools; write it alone, or the names of all tools.")
+    return None if names == ("default",) else names
 
 
 def _json_object(option: str, source: str) -> dict[str, Any]:

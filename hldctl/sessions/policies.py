@@ -6,13 +6,14 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hldctl.claude.stream import mapping
 from hldctl.config import schema
 from hldctl.config.schema import Configuration
 from hldctl.errors import BadUsage, WrongState
 from hldctl.paths import StateDirectory
 from hldctl.sessions.options import SessionOptions
 from hldctl.sessions.permissions import caller
-from hldctl.settings.claude import ClaudeOptions
+from hldctl.settings.claude import WIDE_MODES, ClaudeOptions
 from hldctl.settings.option import chosen_values, inherited_values
 from hldctl.settings.permissions import Permissions
 from hldctl.settings.run_policy import RunPolicy
@@ -86,7 +87,6 @@ def _permissions(base: dict[str, Any], options: SessionOptions, now: int) -> Per
     return Permissions(**(base | chosen_values(Permissions, given, now)))
 
 
-_WIDE_MODES = ("acceptEdits", "auto", "bypassPermissions")
 _WIDE_FLAGS = ("--dangerously-skip-permissions", "--allow-dangerously-skip-permissions")
 _MODE_OPTION = "--permission-mode"
 
@@ -98,7 +98,7 @@ def are_wide(permissions: Permissions, settings: ClaudeOptions) -> bool:
         or permissions.dangerously_skip_permissions
         or bool(permissions.approval_timeout_allows)
         or permissions.from_session
-        or settings.permission_mode in _WIDE_MODES
+        or settings.permission_mode in WIDE_MODES
         or _arguments_are_wide(settings.extra_arguments)
     )
 
@@ -111,16 +111,22 @@ def has_wide_options(options: SessionOptions) -> bool:
         any(given.get(name) for name in ("auto_accept_edits", "dangerously_skip_permissions", "from_session"))
         or "dangerously_skip_permissions_timeout" in given
         or (timeout is not None and timeout.allows)
-        or given.get("permission_mode") in _WIDE_MODES
+        or given.get("permission_mode") in WIDE_MODES
         or _arguments_are_wide(options.extra_arguments or ())
     )
+
+
+def are_agents_wide(agents: Mapping[str, Any] | None) -> bool:
+    """Return whether one of the agents of --agents has wide permissions of its own."""
+    definitions = map(mapping, (agents or {}).values())
+    return any(definition.get("permissionMode") in WIDE_MODES for definition in definitions)
 
 
 def _arguments_are_wide(arguments: Sequence[str]) -> bool:
     """Return whether arguments for Claude Code request wide permissions."""
     modes = [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{_MODE_OPTION}=")]
     modes += [mode for name, mode in itertools.pairwise(arguments) if name == _MODE_OPTION]
-    return bool({*modes} & {*_WIDE_MODES}) or any(argument in _WIDE_FLAGS for argument in arguments)
+    return bool({*modes} & {*WIDE_MODES}) or any(argument in _WIDE_FLAGS for argument in arguments)
 
 
 def refuse_to_launch_elsewhere(state: StateDirectory) -> None:

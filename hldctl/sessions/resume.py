@@ -16,6 +16,7 @@ from hldctl.sessions import (
     interrupt,
     lookup,
     opened,
+    option_check,
     policies,
     preflight,
     settings,
@@ -101,15 +102,17 @@ def resume(
     )
     inherited_settings = inheritance.claude_settings(state, parent)
     values["environment"] = inherited_settings.environment | values.get("environment", {})
-    new_settings = replace(inherited_settings, working_dir=working_dir, **values)
+    new_settings = inheritance.merge(inherited_settings, {"working_dir": working_dir, **values})
     policies.require_affordable(configuration, new_settings.max_budget_usd, run_policy.group_name)
     # A session may pass the permissions that it has to its own continuation.
-    widens = policies.has_wide_options(all_options) or (
+    widens = policies.has_wide_options(all_options) or policies.are_agents_wide(values.get("agents"))
+    widens = widens or (
         policies.are_wide(permissions, new_settings) and caller.session_without_right(state) != parent.id
     )
     if widens:
         policies.refuse_to_widen(state)
     preflight.require_hook(state, claude_path, permissions, new_settings)
+    option_check.require_accepted(state, claude_path, new_settings)
     if rehearsal is not None:
         preflight.require_rehearsal_settings(new_settings)
     if (running := find_running_session(state, name, if_running, exclude=parent.id)) is not None:

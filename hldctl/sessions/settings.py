@@ -44,6 +44,8 @@ class SettingChanges:
     """The rules made by `--always` to remove: ids, prefixes of ids, or `all`."""
     model: str | None = None
     permission_mode: str | None = None
+    effort: str | None = None
+    """Empty for Claude Code's default."""
 
     @property
     def are_about_permissions(self) -> bool:
@@ -65,6 +67,8 @@ class SettingChanges:
             yield InputKind.MODEL, self.model
         if self.permission_mode is not None:
             yield InputKind.PERMISSION_MODE, self.permission_mode
+        if self.effort is not None:
+            yield InputKind.EFFORT, self.effort
 
     def columns(self, now: int) -> dict[str, Any]:
         named = {
@@ -74,10 +78,13 @@ class SettingChanges:
             "auto_accept_edits": self.auto_accept_edits,
             "requested_model": self.model,
             "permission_mode": self.permission_mode,
+            "effort": self.effort,
         }
         columns: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         if self.name == "":
             columns["name"] = None
+        if self.effort == "":
+            columns["effort"] = None
         if self.skip_permissions_for_ms is not None:
             expires_at = now + self.skip_permissions_for_ms
             columns |= {"dangerously_skip_permissions": True, "dangerously_skip_permissions_expires_at": expires_at}

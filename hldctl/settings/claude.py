@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from hldctl.errors import BadUsage
 from hldctl.settings.option import (
+    ANY_VALUE,
     DOLLARS,
     FIRST,
     HIDDEN,
@@ -26,6 +28,10 @@ PERMISSION_MODES = ("default", "acceptEdits", "plan", "auto", "dontAsk", "manual
 """The permission modes of Claude Code 2.1.330."""
 
 
+WIDE_MODES = ("acceptEdits", "auto", "bypassPermissions")
+"""The modes in which calls are allowed that nobody sees."""
+
+
 def _permission_mode(text: str) -> str:
     """Return the mode; raise BadUsage for one that Claude Code would refuse."""
     if text not in PERMISSION_MODES:
@@ -33,6 +39,22 @@ def _permission_mode(text: str) -> str:
     return text
 
 
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+"""The levels of effort of Claude Code 2.1.332, which ignores any other."""
+
+
+def _effort(text: str) -> str:
+    """Return the level; raise BadUsage for one that Claude Code would ignore. An empty text is the model's default."""
+    if text and text.lower() not in EFFORTS:
+        raise BadUsage(f"{text!r} is not a level of effort; write one of {', '.join(EFFORTS)}.")
+    return text.lower()
+
+
+def _is_no_option(value: str, own: str | None) -> bool:
+    return not value.startswith("-")
+
+
+_LEVEL = Kind(f"one of {', '.join(EFFORTS)}", lambda value: value in EFFORTS, _effort, "LEVEL")
 _MODE = Kind(f"one of {', '.join(PERMISSION_MODES)}", lambda value: value in PERMISSION_MODES, _permission_mode, "MODE")
 
 
@@ -53,11 +75,89 @@ class ClaudeOptions:
             suggestions=("opus", "sonnet", "haiku"),
             section=Section.CLAUDE,
             # It could be read as an option.
-            project=ProjectRule("yes", lambda value, own: not value.startswith("-")),
+            project=ProjectRule("yes", _is_no_option),
+            claude_flags=("--model",),
         ),
         exposure=HIDDEN,
     )
     """The model that was requested; `model` is the one that the session has."""
+    fallback_model: str | None = setting(
+        None,
+        Option(
+            "fallback_model",
+            TEXT,
+            "Model to use while the other one is overloaded; commas separate several, in their order.",
+            metavar="MODEL",
+            config="The model to use while the other one is overloaded, as with --fallback-model.",
+            example='"sonnet,haiku"',
+            suggestions=("opus", "sonnet", "haiku"),
+            section=Section.CLAUDE,
+            # It could be read as an option.
+            project=ProjectRule("yes", _is_no_option),
+            claude_flags=("--fallback-model",),
+        ),
+    )
+    """The models to use while the other one is overloaded, with commas; None without any."""
+    effort: str | None = setting(
+        None,
+        Option(
+            "effort",
+            _LEVEL,
+            f"How much the model thinks: {', '.join(EFFORTS[:-1])} or {EFFORTS[-1]}.",
+            config="How much the model thinks, as with --effort.",
+            example='"high"',
+            suggestions=EFFORTS,
+            section=Section.CLAUDE,
+            project=ANY_VALUE,
+            claude_flags=("--effort",),
+        ),
+    )
+    """How much the model thinks; None for the default of Claude Code, which depends on the model."""
+    agent: str | None = setting(
+        None,
+        Option(
+            "agent",
+            TEXT,
+            "Agent that does the work, one of --agents, of the project or of Claude Code.",
+            metavar="NAME",
+            config="The agent that does the work, as with --agent.",
+            example='"reviewer"',
+            suggestions=("Explore", "Plan", "general-purpose"),
+            section=Section.CLAUDE,
+            claude_flags=("--agent",),
+        ),
+        trusted=True,
+    )
+    """The agent that does the work; None for Claude Code itself, or the agent in its own settings."""
+    agent_names: tuple[str, ...] = setting(())
+    """The names of the agents given with --agents; their definitions are in a private file."""
+    json_schema: dict[str, Any] | None = setting(
+        None,
+        Option(
+            "json_schema",
+            TEXT,
+            "JSON Schema that the result has to fit; without such a result the session has failed.",
+            metavar="FILE|JSON",
+            section=Section.CLAUDE,
+            claude_flags=("--json-schema",),
+        ),
+    )
+    """The JSON Schema that the result has to fit; None if the result is a text."""
+    tools: tuple[str, ...] | None = setting(
+        None,
+        Option(
+            "tools",
+            TOOLS,
+            "Tool of Claude Code that the model has; commas separate several, an empty value is for none.",
+            config="The built-in tools that the model has, as with --tools; an empty list for none.",
+            example='["Read", "Grep", "Glob"]',
+            suggestions=("default", "Bash", "Edit", "Glob", "Grep", "Read", "WebFetch", "WebSearch", "Write"),
+            section=Section.PERMISSIONS,
+            claude_flags=("--tools",),
+        ),
+        trusted=True,
+    )
+    """The tools of Claude Code that the model has, empty for none; None for the usual ones."""
     working_dir: str = column(exposure=FIRST)
     """The directory in which Claude Code works, an absolute path."""
     additional_directories: tuple[str, ...] = setting(
@@ -83,6 +183,7 @@ class ClaudeOptions:
             is_inherited=False,
             section=Section.LIMITS,
             project=NO_HIGHER,
+            claude_flags=("--max-turns",),
         ),
         exposure=FIRST,
     )
@@ -97,6 +198,7 @@ class ClaudeOptions:
             example="2.50",
             section=Section.LIMITS,
             project=NO_HIGHER,
+            claude_flags=("--max-budget-usd",),
         ),
         exposure=FIRST,
     )
@@ -153,6 +255,7 @@ class ClaudeOptions:
                 "only `plan`, if yours is absent or `default`",
                 lambda value, own: value == "plan" and own in (None, "default", "manual"),
             ),
+            claude_flags=("--permission-mode",),
         ),
         trusted=True,
         exposure=FIRST,
@@ -166,6 +269,7 @@ class ClaudeOptions:
             "An MCP tool of yours that answers permission requests.",
             metavar="TOOL",
             section=Section.PERMISSIONS,
+            claude_flags=("--permission-prompt-tool",),
         ),
         exposure=FIRST,
     )

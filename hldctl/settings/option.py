@@ -136,6 +136,8 @@ class Option(NamedTuple):
 
     None for an option that can run a command, widen permissions, or replace the user's instructions.
     """
+    claude_flags: tuple[str, ...] = ()
+    """Claude Code's own options for it, if a second one would replace or change the first; empty for others."""
     resolve: Callable[[Any, int], dict[str, Any]] | None = None
     """Returns the fields that a value sets; called with the value and the time in milliseconds since 1970.
 

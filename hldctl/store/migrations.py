@@ -391,6 +391,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE sessions ADD COLUMN deleted_launched_usd REAL",
         "CREATE INDEX sessions_by_launcher ON sessions (launched_by) WHERE launched_by IS NOT NULL",
     ),
+    (
+        "ALTER TABLE sessions ADD COLUMN effort TEXT",
+        "ALTER TABLE sessions ADD COLUMN agent TEXT",
+        "ALTER TABLE sessions ADD COLUMN agent_names TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE sessions ADD COLUMN fallback_model TEXT",
+        "ALTER TABLE sessions ADD COLUMN tools TEXT",
+    ),
+    (
+        "ALTER TABLE sessions ADD COLUMN json_schema TEXT",
+        "ALTER TABLE sessions ADD COLUMN structured_output TEXT",
+    ),
 )
 
 

@@ -83,6 +83,8 @@ class Session(RunPolicy, Permissions, ClaudeOptions, _Identity):
     """The size of the context window, in tokens; None until Claude Code has reported it."""
     result_content: str | None = column(exposure=FIRST)
     """The text of the last result; None until there is one."""
+    structured_output: dict[str, Any] | None = column(exposure=LAST)
+    """The last result that fits `json_schema`; None without one."""
     error_message: str | None = column(exposure=FIRST, outcome=True)
     """What went wrong, in a sentence; None if nothing did."""
     exit_code: int | None = column(exposure=FIRST, outcome=True)

@@ -19,6 +19,7 @@ def write_inputs(request: LaunchRequest, files: SessionFiles, state: StateDirect
     for path, value in (
         (files.mcp_config, _mcp_config(request, state)),
         (files.claude_settings, settings.claude_settings),
+        (files.agents, settings.agents or None),
         (files.environment, settings.environment or None),
     ):
         if value is not None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
+from hldctl.claude import command_line
 from hldctl.ingest import session_record
 from hldctl.ingest.ingester import Ingester
 from hldctl.ingest.state import ReducerState
@@ -290,6 +291,7 @@ class ProcessMonitor:
             stop_reason=None if self._interrupt is None else self._interrupt.reason,
             signalled=self._stop.has_signalled,
             policy=session,
+            needs_output=command_line.needs_structured_output(session.json_schema, session.extra_arguments),
         )
 
     def _check_work(self, session: Session, ending: sessions.Ending, offset: int) -> None:

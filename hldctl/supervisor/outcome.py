@@ -20,9 +20,11 @@ from hldctl.supervisor.claude_process import Exit
 _REASON_BY_SUBTYPE = {
     "error_max_turns": EndReason.MAX_TURNS,
     "error_max_budget_usd": EndReason.BUDGET,
+    "error_max_structured_output_retries": EndReason.SCHEMA_MISMATCH,
 }
 _MAX_MESSAGE_LENGTH = 2000
 _NO_EXIT = Exit(None)
+_NO_OUTPUT = "The model ended its turn without a result that fits --json-schema."
 _NO_LIMITS = RunPolicy()
 _KILL_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 
@@ -35,15 +37,20 @@ def decide(
     stop_reason: EndReason | None,
     signalled: bool,
     policy: RunPolicy = _NO_LIMITS,
+    needs_output: bool = False,
 ) -> Ending:
     """Return how the session has ended.
 
     `errors` is the end of standard error, `stop_reason` the reason of a request to stop, `signalled` whether this
-    supervisor sent the process a signal, `policy` the session's own.
+    supervisor sent the process a signal, `policy` the session's own, `needs_output` whether the result has to fit a
+    JSON Schema.
     """
     if stop_reason is not None and (signalled or not _is_success(exit, state.outcome)):
         return ending_for_stop(stop_reason, policy, exit)
     ending = _decide(exit, state, errors)
+    if needs_output and ending.status is Status.COMPLETED and not state.has_structured_output:
+        # For Claude Code, that is a success (2.1.332).
+        return _failure(EndReason.SCHEMA_MISMATCH, exit, _NO_OUTPUT)
     if policy.fail_on_denial and ending.status is Status.COMPLETED and state.permission_denials:
         return _failure(EndReason.ERROR, exit, _denial_message(state))
     return ending

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import subprocess
 
 import pytest
 
 from hldctl.cli import synonyms
 from hldctl.cli.app import COMMANDS
-from tests.helpers.sandbox import Sandbox
+from hldctl.cli.command_line import parse
+from tests.helpers.sandbox import Sandbox, claude_binary
 
 MISTAKES = [
     ('run "fix it"', 2, 'to start a session: hldctl launch "fix it"'),
@@ -49,9 +52,26 @@ MISTAKES = [
     ("launch Hi --if-running skip", 2, "--name"),
     ("launch Hi --yolo", 2, "to allow everything without asking: --dangerously-skip-permissions"),
     ("launch Hi --allowedTools Bash", 2, "write --allowed-tools TOOL"),
-    ("launch Hi --effort high", 2, "Claude Code's own options go after --: hldctl launch … -- --effort high"),
+    ("launch Hi --betas b", 2, "Claude Code's own options go after --: hldctl launch … -- --betas b"),
+    ("launch Hi --effort huge", 2, "--effort: 'huge' is not a level of effort; write one of low, medium, high"),
+    ("launch Hi --effort low -- --effort high", 2, "--effort is given both before and after --; write it once"),
+    ("launch Hi --tools Read -- --tools Bash", 2, "--tools is given both before and after --; write it once"),
+    ("launch Hi --model opus -- --model=haiku", 2, "--model is given both before and after --; write it once"),
+    ("launch Hi --tools 'Bash(git *)'", 2, "write --tools Bash --allowed-tools 'Bash(git *)'"),
+    ("launch Hi --tools mcp__a__b", 2, "to forbid one: --disallowed-tools mcp__a__b"),
+    ("launch Hi --tools default,Read", 2, "--tools default stands for the usual tools; write it alone"),
+    ("launch Hi --agents '{bad'", 2, "--agents is not valid JSON"),
+    ("launch Hi --agents nosuch.json", 2, "--agents nosuch.json cannot be read: No such file"),
+    ("launch Hi --agents '{\"a\": 5}'", 2, "--agents: the agent 'a' must be an object"),
+    ("launch Hi --json-schema '{bad'", 2, "--json-schema is not valid JSON"),
+    ("launch Hi --json-schema '[]'", 2, "--json-schema must be a JSON object"),
+    ("launch Hi --json-schema nosuch.json", 2, "--json-schema nosuch.json cannot be read: No such file"),
+    ('launch Hi --json-schema \'{"type": "array"}\'', 2, "the result is always an object, and nothing can fit"),
+    ("launch Hi --json-schema {} -- --json-schema {}", 2, "--json-schema is given both before and after --"),
+    ("launch Hi --cloud", 2, "there is no option --cloud; hldctl could not record what Claude Code does there"),
+    ("launch Hi -w", 2, "there is no option -w; to work in a git worktree: --worktree"),
     ("launch Hi --debug", 2, "Claude Code's own options go after --: hldctl launch … -- --debug"),
-    ("continue last Hi --effort=high", 2, "Claude Code's own options go after --: hldctl continue … -- --effort=high"),
+    ("continue last Hi --betas=b", 2, "Claude Code's own options go after --: hldctl continue … -- --betas=b"),
     ("launch -p Hi", 2, "--wait prints the result, as `claude -p` does"),
     ("launch --resume 3f0c Hi", 2, 'to continue a session: hldctl continue ID "…"'),
     ("-p Hi", 2, 'to run a session and print its result: hldctl launch --wait "…"'),
@@ -92,6 +112,7 @@ def test_mistake_gets_one_line_with_the_way_out(sandbox: Sandbox, typed: str, ex
         ("--allowed-tools", "Bahs", "Bash"),
         ("--allowed-tools", "bash(make:*)", "Bash"),
         ("--disallowed-tools", "Read,WebFetsh", "WebFetch"),
+        ("--tools", "Read,Grepp", "Grep"),
     ],
 )
 def test_misspelled_tool_gets_a_warning(sandbox: Sandbox, option: str, rule: str, tool: str) -> None:
@@ -120,3 +141,28 @@ def test_synonyms_name_commands_that_exist() -> None:
     for hint in synonyms.COMMANDS.values():
         assert hint.line.split()[0] in {*COMMANDS, "--install-completion"}
     assert synonyms.OPTIONS.keys() - {""} <= COMMANDS.keys()
+
+
+def claude_options() -> list[str]:
+    """Return the options that the real Claude Code lists."""
+    text = subprocess.run([claude_binary(), "--help"], capture_output=True, text=True, check=True).stdout
+    listed = text.partition("\nOptions:\n")[2].partition("\nCommands:\n")[0]
+    heads = re.findall(r"^  (-.*?)(?:  |$)", listed, re.MULTILINE)
+    return [name for head in heads for name in re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", head)]
+
+
+def test_each_option_of_claude_code_works_or_gets_an_answer(sandbox: Sandbox) -> None:
+    options = claude_options()
+    assert len(options) > 60
+    assert synonyms.CLAUDE_OPTIONS.keys() <= {*options}
+    unanswered = []
+    for option in options:
+        if parse(["launch", option, "x"], {}).has(option):
+            continue
+        done = sandbox.run("launch", "Hi", option)
+        answer = done.stderr.removeprefix(f"hldctl: there is no option {option}; ")
+        is_answer = answer != done.stderr and answer.count("\n") == 1 and not answer.startswith("see hldctl")
+        if done.returncode != 2 or not is_answer:
+            unanswered.append((option, done.stderr))
+    assert unanswered == []
+    assert synonyms.OPTIONS["continue"] == synonyms.OPTIONS["launch"]

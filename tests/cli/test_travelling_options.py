@@ -21,6 +21,8 @@ from hldctl.cli.placing.travel import travelling_options
         (["--approvals", "--no-keep-open", "--max-turns", "3"], ["--approvals", "--no-keep-open", "--max-turns=3"]),
         (["--settings", "~/file", "--add-dir", "/dir"], ["--settings", "~/file", "--add-dir", "/dir"]),
         (["--query-file", "file", "--base", "main", "--with-changes"], ["--base=main", "--with-changes"]),
+        (["--json-schema", '{"type": "object"}', "Go"], ['--json-schema={"type": "object"}']),
+        (["--json-schema", "/schema.json", "Go"], ["--json-schema", "/schema.json"]),
         (["Go", "--create-dir", "--", "--env", "x"], ["--create-dir"]),
     ],
     ids=lambda words: " ".join(words),

@@ -85,6 +85,8 @@ def test_options_that_an_untrusted_project_may_set() -> None:
     assert {option.name for part in parts for _, option in options(part) if option.project is not None} == {
         *(
             "model",
+            "fallback_model",
+            "effort",
             "max_budget_usd",
             "max_turns",
             "timeout",
@@ -105,6 +107,11 @@ def test_options_that_an_untrusted_project_may_set() -> None:
     [
         ("", "model = 'opus'", True),
         ("", "model = '--mcp-config'", False),
+        ("", "fallback_model = 'haiku'", True),
+        ("", "fallback_model = '--mcp-config'", False),
+        ("", "effort = 'max'", True),
+        ("", "agent = 'Plan'", False),
+        ("", "tools = ['Bash']", False),
         ("", "max_budget_usd = 3", True),
         ("max_budget_usd = 4", "max_budget_usd = 3", True),
         ("max_budget_usd = 2", "max_budget_usd = 3", False),

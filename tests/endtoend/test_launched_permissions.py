@@ -42,6 +42,8 @@ def test_more_than_the_launcher_has_is_refused(sandbox: Sandbox) -> None:
         "--permission-prompt-tool mcp__a__b --mcp-config '{\"mcpServers\": {}}'",
         "--mcp-config '{\"mcpServers\": {}}'",
         "--settings '{}'",
+        "--agents '{\"helper\": {\"description\": \"d\", \"prompt\": \"p\"}}'",
+        "--agent Plan",
         f"-C {elsewhere}",
         f"--add-dir {elsewhere}",
         "-- --add-dir /",
@@ -108,6 +110,30 @@ def test_launcher_gives_what_it_has(sandbox: Sandbox) -> None:
     assert found == [(0, "Done."), (0, "Done.")]
     assert sessions(sandbox)["same"]["auto_accept_edits"] is True
     assert row(sandbox, "same", "approval_timeout_allows") == 1
+
+
+def test_tools_of_the_launcher_are_all_that_it_gives(sandbox: Sandbox) -> None:
+    commands = [
+        "hldctl launch none --wait",
+        "hldctl launch fewer -q --wait --tools Bash",
+        "hldctl launch more -q --tools Bash,Write",
+        "hldctl launch usual -q --tools default",
+    ]
+    _, found = run_within(sandbox, commands, "--tools", "Bash,Read")
+    assert [code for code, _ in found] == [0, 0, 4, 4], found
+    assert f"{LIMITED}--tools Bash,Read\n" in found[0][1]
+    tools = {query: each["tools"] for query, each in sessions(sandbox).items()}
+    assert tools == {"outer": ["Bash", "Read"], "none": ["Bash", "Read"], "fewer": ["Bash"]}
+
+
+def test_agents_of_a_continued_session_lose_their_wide_mode(sandbox: Sandbox) -> None:
+    agents = {"helper": {"description": "d", "prompt": "p", "permissionMode": "acceptEdits"}}
+    sandbox.run("launch", "wide", "--name", "wider", "--agents", json.dumps(agents))
+    _, ((code, printed),) = run_within(sandbox, ["hldctl continue wider again --wait"])
+    assert code == 0, printed
+    assert f"{LIMITED}without the permission mode of helper\n" in printed
+    written = json.loads(sandbox.files(sessions(sandbox)["again"]["id"]).agents.read_text())
+    assert written == {"helper": {"description": "d", "prompt": "p"}}
 
 
 def test_skipping_ends_with_that_of_the_launcher(sandbox: Sandbox) -> None:

@@ -58,6 +58,15 @@ def test_recipe_instead_of_claude_p(machine: Sandbox) -> None:
     assert (machine.work / "summary.md").read_text() == "Done.\n"
 
 
+def test_recipe_for_a_result_in_json(sandbox: Sandbox) -> None:
+    sandbox.serve_script('call StructuredOutput {"bugs": 3}')
+    section = "## A result that a program reads"
+    (sandbox.work / "schema.json").write_text(read_block(UNATTENDED, "json", section=section))
+    command = read_block(UNATTENDED, "sh", section=section).partition(" | ")[0]
+    done = run(sandbox, command)
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"bugs": 3})
+
+
 def test_recipe_without_overlap(machine: Sandbox) -> None:
     assert run(machine, read_block(MANY, "sh", section="## One at a time")).stdout == "Done.\n"
     assert machine.show("nightly")["result_content"] == "Done."

@@ -82,7 +82,7 @@ class Bench:
 
     @property
     def session(self) -> Session:
-        lists = ("additional_directories", "allowed_tools", "disallowed_tools", "extra_arguments")
+        lists = ("additional_directories", "allowed_tools", "disallowed_tools", "extra_arguments", "agent_names")
         unknown: dict[str, Any] = dict.fromkeys(SESSION_COLUMNS)
         return Session.from_columns(
             {**unknown, "id": "session", "working_dir": str(self.work), **dict.fromkeys(lists, ())}
@@ -286,7 +286,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
 def inherited(bench: Bench, data: bytes) -> None:
     """Load the private files that `continue` inherits: UnfitEnvironment, or a valid launch request."""
     files = bench.session_files
-    sources = (files.environment, files.mcp_config, files.claude_settings)
+    sources = (files.environment, files.mcp_config, files.claude_settings, files.agents)
     for path in sources:
         path.unlink(missing_ok=True)
     sources[zlib.crc32(data) % len(sources)].write_bytes(data)
@@ -307,6 +307,7 @@ def inherited(bench: Bench, data: bytes) -> None:
     command_line.build_command(
         "claude", received.settings, files, conversation=["--session-id", "session"], hooked=False
     )
+    command_line.build_interactive_command("claude", received.settings, files, "session", asks=False)
 
 
 def report(_: Bench, data: bytes) -> None:

@@ -125,6 +125,8 @@ class Sandbox:
     server: RehearsalServer | None = None
     prefix: tuple[str, ...] = ()
     """What commands are run by, such as `nsenter`."""
+    is_other_version: bool = False
+    """True if the commands are those of a changed copy, whose JSON the schemas do not describe."""
 
     def __post_init__(self) -> None:
         for directory in (self.home, self.work, self.temporary):
@@ -211,7 +213,8 @@ class Sandbox:
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
-        require_contract([str(argument) for argument in arguments], done.stdout)
+        if not self.is_other_version:
+            require_contract([str(argument) for argument in arguments], done.stdout)
         return done
 
     def ok(self, *arguments: str | Path, **options: Any) -> str:

@@ -68,6 +68,7 @@ def session_row(session_id: str, moment: int) -> dict[str, object]:
         "model_id": "claude-opus-4-6",
         "working_dir": "/home/someone/project",
         "additional_directories": [],
+        "agent_names": [],
         "allowed_tools": [],
         "disallowed_tools": [],
         "fresh_system_prompt": False,

@@ -44,7 +44,7 @@ def copy_with_new_option(place: Path) -> int:
 
 def test_new_option_takes_two_files_and_works_everywhere(sandbox: Sandbox, tmp_path: Path) -> None:
     assert copy_with_new_option(tmp_path) == 2
-    sandbox.environment["PYTHONPATH"] = str(tmp_path)
+    sandbox.environment["PYTHONPATH"], sandbox.is_other_version = str(tmp_path), True
     sandbox.serve_script("say Done.")
     for command in ("launch", "continue"):
         assert "--colour TEXT " in sandbox.ok(command, "--help")

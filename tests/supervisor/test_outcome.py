@@ -34,6 +34,11 @@ def decide_status(code: int | None, outcome: ResultMessage | None = None, **how:
         (1, SUCCESS._replace(subtype="error_max_turns", is_error=True), (Status.FAILED, EndReason.MAX_TURNS)),
         (1, SUCCESS._replace(subtype="error_max_budget_usd", is_error=True), (Status.FAILED, EndReason.BUDGET)),
         (1, SUCCESS._replace(subtype="error_during_execution", is_error=True), (Status.FAILED, EndReason.ERROR)),
+        (
+            1,
+            SUCCESS._replace(subtype="error_max_structured_output_retries", is_error=True),
+            (Status.FAILED, EndReason.SCHEMA_MISMATCH),
+        ),
         (0, ABORTED, (Status.INTERRUPTED, EndReason.INTERRUPTED)),
         (0, None, (Status.FAILED, EndReason.NO_RESULT)),
         (1, None, (Status.FAILED, EndReason.ERROR)),

@@ -13,7 +13,13 @@ from hldctl.states import InputKind, Status
 from hldctl.store import json_view
 from hldctl.store.session import Session
 
-_NAMES = {InputKind.MODEL: "model", InputKind.PERMISSION_MODE: "permission mode"}
+_NAMES = {InputKind.MODEL: "model", InputKind.PERMISSION_MODE: "permission mode", InputKind.EFFORT: "effort"}
+# When a running Claude Code uses it (2.1.332).
+_SINCE = {
+    InputKind.MODEL: "from the next request to the model on",
+    InputKind.PERMISSION_MODE: "from now on",
+    InputKind.EFFORT: "from its next turn on",
+}
 
 
 def command(
@@ -30,6 +36,7 @@ def command(
     skip_timeout: launch_options.SkipTimeout = None,
     model: launch_options.Model = None,
     permission_mode: launch_options.PermissionMode = None,
+    effort: launch_options.Effort = None,
     forget_rule: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,7 +49,16 @@ def command(
     """Change the settings of sessions, even while they are running. Continuations inherit them."""
     skip_ms: int | None = skip_timeout
     changes = settings.SettingChanges(
-        title, name, archived, auto_accept_edits, skip, skip_ms, tuple(forget_rule or ()), model, permission_mode
+        title,
+        name,
+        archived,
+        auto_accept_edits,
+        skip,
+        skip_ms,
+        tuple(forget_rule or ()),
+        model,
+        permission_mode,
+        effort,
     )
     state = StateDirectory.from_environment()
     changed = settings.change_settings(state, references, changes)
@@ -52,16 +68,20 @@ def command(
     for kind, value in changes.requests():
         for session in changed:
             if session.completed_at is None:
-                output.print_note(f"session {session.id[:8]} uses {_NAMES[kind]} {value} {_since(session, kind)}")
+                output.print_note(f"session {session.id[:8]} uses {_setting(kind, value)} {_since(session, kind)}")
     if as_json:
         objects = [json_view.session_object(session) for session in changed]
         output.print_json(objects[0] if len(references) == 1 else objects)
 
 
+def _setting(kind: InputKind, value: str) -> str:
+    return f"{_NAMES[kind]} {value}" if value else f"the model's own {_NAMES[kind]}"
+
+
 def _since(session: Session, kind: InputKind) -> str:
     if session.status in (Status.QUEUED, Status.STARTING):
         return "once it has started"
-    return "from the next request to the model on" if kind is InputKind.MODEL else "from now on"
+    return _SINCE[kind]
 
 
 def _note_missing_hook(state: StateDirectory, session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -41,7 +42,7 @@ _MAX_LENGTH = 500
 # Fields that are printed separately, or that are only useful to scripts.
 _SEPARATE_FIELDS = (
     *("query", "summary", "result_content", "run_id", "permission_denials", "background_tasks", "after", "check"),
-    "worktree",
+    *("worktree", "json_schema", "structured_output"),
 )
 
 
@@ -219,6 +220,8 @@ def _print(inspection: SessionDetails, view: View) -> None:
         _print_line("still running", output.one_line(f"{process.pid} {process.command}"))
     for name, count in _skipped_lines(inspection.session).items():
         _print_line(name, str(count))
+    if fields["json_schema"] is not None:
+        _print_line("json schema", output.truncate(json.dumps(fields["json_schema"]), _MAX_LENGTH))
     session_id = inspection.session.id
     if view.mirror is None:
         _print_line("files", str(view.state.session(session_id).directory))

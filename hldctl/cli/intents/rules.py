@@ -37,11 +37,13 @@ _OPTIONS_OF_OTHERS: Mapping[str, tuple[str, ...]] = {
     "deny": ("--message", "--comment", "--interrupt"),
     "answer": ("--question",),
     "send": ("--now", "--wait", "--timeout", "--file"),
-    "set": ("--title", "--name", "--archive", "--unarchive", "--model"),
+    "set": ("--title", "--name", "--archive", "--unarchive", "--model", "--effort"),
     "continue": (
         "--title",
         "--name",
         "--model",
+        "--effort",
+        "--fallback-model",
         "--max-turns",
         "--max-budget-usd",
         "--timeout",
@@ -49,7 +51,7 @@ _OPTIONS_OF_OTHERS: Mapping[str, tuple[str, ...]] = {
         "--query-file",
     ),
 }
-SECRETS = ("--env", "--settings", "--mcp-config")
+SECRETS = ("--env", "--settings", "--mcp-config", "--agents")
 """Options whose values stay on their machine."""
 
 

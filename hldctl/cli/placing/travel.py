@@ -18,7 +18,9 @@ _LOCAL = (
 )
 # Their file is read here.
 _READ = ("--rehearse",)
-_SECRETS = ("--mcp-config", "--settings")
+_SECRETS = ("--mcp-config", "--settings", "--agents")
+# They take JSON as well, which holds no secrets.
+_JSON = ("--json-schema",)
 _ADVICE = "batch scripts are not secret; put it into a file there, and name the file"
 _REFUSED = {
     "--env": "batch scripts are not secret, and the variables of this machine do not reach a job; set it there",
@@ -52,13 +54,17 @@ def travelling_options(line: CommandLine, engine: str) -> Travelling:
         elif token.is_option(*_READ):
             words += [name, f"/dev/fd/{_DESCRIPTORS + len(files)}"]
             files.append(_read(name, value))
-        elif token.is_option(*_SECRETS) and value.lstrip()[:1] in ("{", "[", '"'):
+        elif token.is_option(*_SECRETS) and _is_json(value):
             raise BadUsage(f"JSON in {name} does not work with --on {engine}: {_ADVICE}.")
-        elif option.takes in (Kind.FILE, Kind.DIRECTORY):
+        elif option.takes in (Kind.FILE, Kind.DIRECTORY) and not (token.is_option(*_JSON) and _is_json(value)):
             words += [name, absolute_path(value)]
         else:
             words += _words(token, name, value)
     return Travelling(words, files)
+
+
+def _is_json(value: str) -> bool:
+    return value.lstrip()[:1] in ("{", "[", '"')
 
 
 def absolute_path(path: str) -> str:

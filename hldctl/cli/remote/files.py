@@ -13,7 +13,7 @@ from hldctl.errors import BadUsage
 
 FILE_OPTIONS = ("--query-file", "--file", "--rehearse")
 """Their file is sent, and is a file there."""
-JSON_OPTIONS = ("--mcp-config", "--settings")
+JSON_OPTIONS = ("--mcp-config", "--settings", "--agents", "--json-schema")
 """They take JSON, or a file with JSON."""
 OUTPUT_OPTION = "--output"
 """Its file is written here."""

@@ -103,6 +103,7 @@ def _permissions(session: Session) -> list[str]:
         *(["may answer its own requests"] if session.from_session else []),
         *([f"permission mode {session.permission_mode}"] if session.permission_mode else []),
         *([f"permission tool {session.permission_prompt_tool}"] if session.permission_prompt_tool else []),
+        *([f"tools: {', '.join(session.tools) or 'none'}"] if session.tools is not None else []),
         *([f"allowed: {', '.join(session.allowed_tools)}"] if session.allowed_tools else []),
         *([f"disallowed: {', '.join(session.disallowed_tools)}"] if session.disallowed_tools else []),
         *([f"also in {', '.join(session.additional_directories)}"] if session.additional_directories else []),
@@ -115,10 +116,19 @@ def _prompts_and_arguments(session: Session) -> list[str]:
         "system prompt extended": session.append_system_prompt,
         "custom instructions": session.custom_instructions,
     }
+    values = {
+        "effort": session.effort,
+        "agent": session.agent,
+        "agents:": ", ".join(session.agent_names),
+        "fallback model": session.fallback_model,
+    }
     extra = " ".join(session.extra_arguments)
-    return [name for name, prompt in prompts.items() if prompt] + (
-        [f"-- {truncate(extra, _MAX_LENGTH)}"] if extra else []
-    )
+    return [
+        *(name for name, prompt in prompts.items() if prompt),
+        *(["JSON Schema"] if session.json_schema is not None else []),
+        *(f"{name} {truncate(value, _MAX_LENGTH)}" for name, value in values.items() if value),
+        *([f"-- {truncate(extra, _MAX_LENGTH)}"] if extra else []),
+    ]
 
 
 def denied_tools(denials: Sequence[Mapping[str, Any]]) -> str:

@@ -334,6 +334,11 @@ def _print_result(state: StateDirectory, session_id: str, options: AttachOptions
     (session,) = wait.wait_for_sessions(state, [session_id])
     if options.wait and options.as_json:
         output.print_json(session_object(session))
+    elif options.wait and session.structured_output is not None:
+        output.print_json(session.structured_output)
+    elif options.wait and session.json_schema is not None:
+        # A script that reads JSON must not get a text.
+        pass
     elif options.wait and session.result_content is not None and not (options.is_drawn and sys.stdout.isatty()):
         # Otherwise the conversation on the same terminal ends with it.
         output.print_data(output.escape_at_terminal(session.result_content))

@@ -74,6 +74,8 @@ def _is_worktree(value: Any) -> bool:
 _JSON_CHECKS: dict[tuple[str, str], Callable[[Any], bool]] = {
     **{("sessions", name): _is_list_of(str) for name in JSON_COLUMNS},
     ("sessions", "permission_denials"): _is_list_of(dict),
+    ("sessions", "json_schema"): _is_object,
+    ("sessions", "structured_output"): lambda value: value is None or isinstance(value, dict),
     ("sessions", "worktree"): _is_worktree,
     ("sessions", "fold_state"): _is_fold_state,
     ("sessions", "left_running"): _is_process_list,

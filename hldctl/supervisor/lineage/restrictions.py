@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from hldctl.errors import WrongState
 from hldctl.paths import StateDirectory
 from hldctl.protocol.launch_request import LaunchRequest
+from hldctl.settings.claude import WIDE_MODES
 from hldctl.store import sessions
 from hldctl.store.session import Session
 
@@ -85,6 +86,8 @@ class _Comparison:
         self._timeout()
         self._right()
         self._tools()
+        self._built_in_tools()
+        self._agents()
         self._requests()
         self._directories()
         self._claude_settings()
@@ -144,6 +147,41 @@ class _Comparison:
         if forbidden:
             self.reduced.append(f"--disallowed-tools {','.join(forbidden)}")
             self._change_settings(disallowed_tools=(*settings.disallowed_tools, *forbidden))
+
+    def _built_in_tools(self) -> None:
+        """Give none of Claude Code's tools that the launcher does not have."""
+        tools, own = self._request.settings.tools, self._launcher.tools
+        if own is None:
+            return
+        extra = own if tools is None else tuple(tool for tool in tools if tool not in own)
+        if not extra and tools is not None:
+            return
+        kept = own if tools is None else tuple(tool for tool in tools if tool in own)
+        option = "--tools default" if tools is None else f"--tools {','.join(extra)}"
+        self._reduce(option, "tools", f"--tools {','.join(kept)}")
+        self._change_settings(tools=kept)
+
+    def _agents(self) -> None:
+        """Give no agent that may do more: its definition can hold a permission mode, hooks and MCP servers."""
+        if self._may_all:
+            return
+        settings, own = self._request.settings, self._launcher
+        if "agents" in self._request.chosen:
+            self._refuse("--agents")
+        if "agent" in self._request.chosen and settings.agent not in (None, own.agent):
+            self._refuse(f"--agent {settings.agent}")
+        wide = {
+            name: definition
+            for name, definition in (settings.agents or {}).items()
+            if definition.get("permissionMode") in WIDE_MODES
+        }
+        if wide:
+            self.reduced.append(f"without the permission mode of {', '.join(wide)}")
+            narrow = {
+                name: {key: value for key, value in definition.items() if key != "permissionMode"}
+                for name, definition in wide.items()
+            }
+            self._change_settings(agents={**(settings.agents or {}), **narrow})
 
     def _requests(self) -> None:
         """Let the same person answer the requests."""
