@@ -29,6 +29,9 @@ _TEXT_IF_UNSET = {
     "question_timeout": "no limit",
     "model": "Claude Code's own",
     "permission_mode": "Claude Code's own",
+    "effort": "Claude Code's own",
+    "agent": "Claude Code's own",
+    "tools": "Claude Code's own",
     "prune": "never",
     "fleet": "none",
     "limits": "spread = 30s",
@@ -44,6 +47,7 @@ _TEXT_IF_UNSET = {
 _PERMISSION_KEYS = frozenset(
     {
         *("permission_mode", "allowed_tools", "disallowed_tools", "approvals", "approval_timeout", "from_session"),
+        *("tools", "agent"),
         # Commands that hldctl runs for the user, and that may answer permission requests.
         *("on_approval", "on_end", "worktree"),
         # They have these keys, too.
