@@ -51,7 +51,8 @@ def _defaults(connection: apsw.Connection) -> dict[str, Any]:
         if not is_required:
             defaults[name] = None
         elif default is not None:
-            defaults[name] = json.loads(default)
+            # As SQL has it.
+            defaults[name] = default[1:-1] if default.startswith("'") else json.loads(default)
         else:
             defaults[name] = 0 if kind == "INTEGER" else "[]" if name in JSON_COLUMNS else ""
     return defaults | {"fold_state": _FOLD_STATE}
