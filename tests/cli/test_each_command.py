@@ -21,8 +21,8 @@ CLAUDE = read_program("each_command.py")
 OTHER_SNAPSHOTS = {"ls": "ls-80", "show": "show-completed-80", "tail": "tail_80", "top": "top-80"}
 """Commands with more kinds of sessions, in test_screens.py, views/test_follow.py and views/test_top.py."""
 
-WITHOUT_SNAPSHOTS = {"send", "answer", "close", "open", "import", "diff", "land", "fleet"}
-"""Commands that print an id at most, hand the terminal over to another program, or need a server."""
+WITHOUT_SNAPSHOTS = {"send", "answer", "close", "open", "import", "diff", "land", "fleet", "mcp"}
+"""Commands that print an id at most, hand the terminal over to another program, need a server, or are one."""
 
 # Parts that differ between machines or runs, and what they are replaced with.
 _REPLACEMENTS = {
@@ -65,6 +65,7 @@ def test_output_of_each_command_matches_snapshot(short_sandbox: Sandbox) -> None
     terminal.run("events", columns=WIDE)
     terminal.run("config", columns=WIDE)
     terminal.run("doctor", columns=WIDE)
+    terminal.run("schema")
     pushing = short_sandbox.launch("Push it", "-q")
     terminal.add_id(pushing)
     short_sandbox.wait_for_journal(pushing, "git push")
