@@ -64,7 +64,11 @@ class Output(NamedTuple):
 
 
 OUTPUTS = (
+    Output("launch", "session", Form.ONE, ("--follow", "--wait")),
+    Output("launch", "event", Form.LINES, ("--follow",)),
     Output("launch", "session"),
+    Output("continue", "session", Form.ONE, ("--follow", "--wait")),
+    Output("continue", "event", Form.LINES, ("--follow",)),
     Output("continue", "session"),
     Output("import", "session"),
     Output("set", "session"),

@@ -62,7 +62,7 @@ def test_json_has_the_documented_fields(sandbox: Sandbox, three: list[str]) -> N
     listed = json.loads(sandbox.ok("ls", "--json"))
     assert [list(session)[: len(SESSION_FIELDS)] for session in listed] == [SESSION_FIELDS] * 3
     session = sandbox.show(three[2])
-    lists = ("children", "left_running", "mcp_servers", "predecessors", "rules", "undelivered_messages")
+    lists = ("children", "launched", "left_running", "mcp_servers", "predecessors", "rules", "undelivered_messages")
     assert session == listed[0] | {name: [] for name in lists} | {"sent_query": None}
 
 
