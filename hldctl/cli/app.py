@@ -33,6 +33,7 @@ COMMANDS = {
     "approve": "approve",
     "deny": "deny",
     "answer": "answer",
+    "search": "search",
     "events": "events",
     "export": "export",
     "top": "top",
