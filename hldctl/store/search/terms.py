@@ -32,7 +32,7 @@ def parse(text: str, tokenize: Tokenize) -> list[Term]:
     """
     terms = []
     for phrase, star, word in _TERM.findall(text):
-        is_prefix = bool(star) or word.endswith("*")
+        is_prefix = bool(star) or (word or phrase).endswith("*")
         if tokens := tokenize((word or phrase).replace("\0", " ")):
             terms.append(Term(tuple(tokens), is_prefix))
     return terms

@@ -23,6 +23,7 @@ WORDS = Tokenizer(TOKENIZER, apsw.FTS5_TOKENIZE_DOCUMENT).words
         ("src/parser.py", [Term(("src", "parser", "py"))]),
         ("parse_header", [Term(("parse", "header"))]),
         ("pars*", [Term(("pars",), is_prefix=True)]),
+        ('"fix the par*"', [Term(("fix", "the", "par"), is_prefix=True)]),
         ('"fix the par"*', [Term(("fix", "the", "par"), is_prefix=True)]),
         ("Café", [Term(("cafe",))]),
         ("a -- b && c", [Term(("a",)), Term(("b",)), Term(("c",))]),
