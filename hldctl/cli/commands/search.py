@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from hldctl.cli import output
+from hldctl.cli import elsewhere, output
 from hldctl.cli.params import bounded_int, seconds_parser
 from hldctl.cli.render.events import match as match_text
 from hldctl.cli.terminal import rich_console
@@ -19,10 +20,13 @@ from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.index_progress import index_progress
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup
-from hldctl.sessions.inspect.search import search
+from hldctl.sessions.inspect.search import Building, search
 from hldctl.store.database import open_for_reading
 from hldctl.store.search.matches import Filters, Match
 from hldctl.store.search.terms import as_text
+
+if TYPE_CHECKING:
+    from hldctl.fleet.record.reading import Where
 
 _DEFAULT_LIMIT = 20
 
@@ -56,6 +60,9 @@ def command(
             parser=bounded_int(0), metavar="N", help=f"At most N matches; 0 for all. Default: {_DEFAULT_LIMIT}."
         ),
     ] = None,
+    fleet: elsewhere.InFleet = False,
+    machine: elsewhere.OfMachine = None,
+    owner: elsewhere.OfOwner = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only the ids of the sessions, each once.")
     ] = False,
@@ -67,51 +74,79 @@ def command(
     do not matter, and punctuation separates words: parser.py also finds src/parser.py. Without a match the exit code is
     0, and nothing is printed to standard output.
 
+    With --fleet, what machines share is searched; accents matter then, and --tool finds calls only.
+
     The first search in a database without an index builds it in the background; Ctrl-C leaves that running.
     """
-    state = StateDirectory.from_environment()
-    filters = Filters(
-        session_id=None if session is None else _session_id(state, session),
-        role=role,
-        tool=tool,
-        since=None if since is None else int((time.time() - since) * 1000),
-    )
-    count = _DEFAULT_LIMIT if limit is None else limit
+    filters = Filters(role=role, tool=tool, since=None if since is None else int((time.time() - since) * 1000))
+    text = as_text(words)
     with exit_on_signal(), index_progress() as show:
-        matches = search(state, as_text(words), filters, on_progress=show, on_note=output.print_note)
+        if (where := elsewhere.where(fleet, machine, owner)) is not None:
+            matches = _search_fleet(text, where, filters, session)
+        else:
+            matches = _search_here(text, filters, session, show)
         with closing(matches):
-            found = iter(_newest_by_session(matches) if quiet else matches)
-            _print(itertools.islice(found, count) if count else found, quiet=quiet, as_json=as_json)
-            if limit is None and next(found, None) is not None:
-                output.print_note(f"only {count} shown; --limit 0 shows all")
+            _print_some(matches, limit, quiet=quiet, as_json=as_json)
 
 
-def _session_id(state: StateDirectory, ref: str) -> str:
-    with open_for_reading(state):
-        return lookup.find_session(ref).id
+class _Row(NamedTuple):
+    """A match, and its session's machine in a search of the fleet."""
+
+    match: Match
+    machine_label: str = ""
+    machine: dict[str, Any] | None = None
 
 
-def _newest_by_session(matches: Iterable[Match]) -> Iterator[Match]:
+def _search_here(
+    text: str, filters: Filters, session: str | None, show: Callable[[Building], None]
+) -> Generator[_Row, None, None]:
+    state = StateDirectory.from_environment()
+    if session is not None:
+        with open_for_reading(state):
+            filters = replace(filters, session_id=lookup.find_session(session).id)
+    with closing(search(state, text, filters, on_progress=show, on_note=output.print_note)) as matches:
+        yield from map(_Row, matches)
+
+
+def _search_fleet(text: str, where: Where, filters: Filters, session: str | None) -> Generator[_Row, None, None]:
+    # Imported here: only a search of the fleet needs it.
+    from hldctl.fleet import search as fleet_search
+
+    for found in fleet_search.search(text, where, filters, session):
+        label = "-" if found.machine is None else output.one_line(found.machine.label)
+        yield _Row(found.match, label, elsewhere.machine_object(found.machine, found.owner))
+
+
+def _print_some(rows: Iterator[_Row], limit: int | None, *, quiet: bool, as_json: bool) -> None:
+    """Print the first rows, and a note if there are more than the default limit."""
+    count = _DEFAULT_LIMIT if limit is None else limit
+    found = iter(_newest_by_session(rows) if quiet else rows)
+    _print(itertools.islice(found, count) if count else found, quiet=quiet, as_json=as_json)
+    if limit is None and next(found, None) is not None:
+        output.print_note(f"only {count} shown; --limit 0 shows all")
+
+
+def _newest_by_session(rows: Iterable[_Row]) -> Iterator[_Row]:
     """Yield the newest match of each session."""
     ids = set[str]()
-    for match in matches:
-        if match.session_id not in ids:
-            ids.add(match.session_id)
-            yield match
+    for row in rows:
+        if row.match.session_id not in ids:
+            ids.add(row.match.session_id)
+            yield row
 
 
-def _print(matches: Iterable[Match], *, quiet: bool, as_json: bool) -> None:
+def _print(rows: Iterable[_Row], *, quiet: bool, as_json: bool) -> None:
     if as_json:
-        output.print_json_array(match.as_object() for match in matches)
+        output.print_json_array(row.match.as_object() | {"machine": row.machine} for row in rows)
         return
-    is_drawn = not quiet and rich_console.can_draw()
-    terminal = rich_console.console() if is_drawn else None
+    terminal = rich_console.console() if not quiet and rich_console.can_draw() else None
     now, is_empty = time.time(), True
-    for match in matches:
+    for row in rows:
         is_empty = False
         if terminal is not None:
-            terminal.print(*match_text.rich_lines(match, now), sep="\n")
+            terminal.print(*match_text.rich_lines(row.match, now, row.machine_label), sep="\n")
         else:
-            output.print_data(match.session_id if quiet else match_text.plain_line(match, now))
+            line = row.match.session_id if quiet else match_text.plain_line(row.match, now, row.machine_label)
+            output.print_data(line)
     if is_empty:
         output.print_note("no event matches")

@@ -176,6 +176,13 @@ def empty(state: StateDirectory) -> None:
         integrity.empty_file(state.search_index)
 
 
+def new_tokenizer(*, keeps_accents: bool = False) -> Tokenizer:
+    """Return the tokenizer of the index without the index; with `keeps_accents`, one whose words differ by accents."""
+    options = ("unicode61", "remove_diacritics", "0") if keeps_accents else _TOKENIZER
+    tokenizer = apsw.Connection(":memory:").fts5_tokenizer(options[0], list(options[1:]))
+    return Tokenizer(tokenizer, apsw.FTS5_TOKENIZE_DOCUMENT)
+
+
 def session_facet(session_id: str) -> str:
     """Return the word that the entries of a session have."""
     return f"s{session_id.replace('-', '')}"

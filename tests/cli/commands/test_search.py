@@ -24,7 +24,7 @@ say Done.
 SESSIONS, EVENTS = 130, 100
 KEYS = [
     *("session_id", "name", "title", "summary", "status", "sequence", "event_type", "role", "tool_name", "is_error"),
-    *("created_at", "excerpt", "matches"),
+    *("created_at", "excerpt", "matches", "machine"),
 ]
 
 

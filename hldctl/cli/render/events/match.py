@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 _MATCH_STYLE = "bold yellow"
 
 
-def plain_line(match: Match, now: float) -> str:
-    """Return the match on one line: session, age, number and kind of the event, excerpt; `now` is in seconds."""
+def plain_line(match: Match, now: float, machine: str = "") -> str:
+    """Return the match on one line: session, age, number and kind of the event, excerpt; `now` is in seconds.
+
+    `machine` is the label of its session's machine, and comes first.
+    """
     fields = (match.session_id[:8], _age(match, now), str(match.sequence), kind(match), one_line(match.excerpt))
-    return "  ".join(fields)
+    return "  ".join([machine, *fields] if machine else fields)
 
 
-def rich_lines(match: Match, now: float) -> list[Text]:
+def rich_lines(match: Match, now: float, machine: str = "") -> list[Text]:
     """Return the match for a terminal: session and event on a line, and the excerpt with the words highlighted."""
     from rich.text import Text
 
     heading = Text("  ").join(
         [
+            *([Text(machine)] if machine else []),
             Text(match.session_id[:8], "bold"),
             Text(f"{_age(match, now):>4}", "dim"),
             Text(f"{match.sequence:>4}"),
