@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import apsw
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hldctl.paths import StateDirectory
-from hldctl.store.search.index import open_index
+from hldctl.store.search.index import SearchIndex, open_index
 from hldctl.store.search.matches import Filters, _expression
 from hldctl.store.search.terms import Term, as_text, parse
 from hldctl.store.search.text import Tokenizer
@@ -42,14 +44,15 @@ def test_argument_with_blanks_is_a_phrase() -> None:
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> StateDirectory:
-    return StateDirectory(tmp_path_factory.mktemp("state"))
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
+    made = open_index(StateDirectory(tmp_path_factory.mktemp("state")), 1, may_create=True)
+    assert made is not None
+    yield made
+    made.close()
 
 
+@settings(deadline=None)
 @given(text=st.text(), tool=st.none() | st.text(min_size=1))
-def test_no_input_is_a_syntax_error(state: StateDirectory, text: str, tool: str | None) -> None:
-    index = open_index(state, 1, may_create=True)
-    assert index is not None
+def test_no_input_is_a_syntax_error(index: SearchIndex, text: str, tool: str | None) -> None:
     if terms := parse(text, index.tokenizer.words):
         assert index.find(_expression(terms, Filters(tool=tool)), above=0, below=None, limit=1) == []
-    index.close()

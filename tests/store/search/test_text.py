@@ -4,7 +4,7 @@ import json
 
 import apsw
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hldctl.store.search.terms import Term, parse
@@ -65,6 +65,7 @@ def test_beginning_of_a_word_marks_the_word(search: str) -> None:
     assert words_at(found)[0].endswith("alphabet")
 
 
+@settings(deadline=None)
 @given(before=st.text(), after=st.text())
 def test_excerpt_of_any_text_marks_the_word(before: str, after: str) -> None:
     found = excerpt(f"{before} needle {after}", parse("needle", TOKENIZER.words), TOKENIZER)
