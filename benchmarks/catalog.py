@@ -14,6 +14,7 @@ from benchmarks import (
     launching,
     peers,
     recording,
+    searching,
     supervising,
     worktrees,
 )
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "following": following.measure,
     "supervising": supervising.measure,
     "growth": growth.measure,
+    "searching": searching.measure,
     "recording": recording.measure,
     "fleet": fleet.measure,
 }

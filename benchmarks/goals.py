@@ -75,6 +75,16 @@ GOALS: dict[str, dict[str, tuple[Goal, ...]]] = {
         "1 session, tail -f --json": (median(3), p99(15)),
         "20 sessions, tail -f": (median(10), p99(100)),
     },
+    "searching": {
+        "a rare word": (ratio(1.6),),
+        "a frequent word": (ratio(1.6),),
+        "two words": (ratio(1.6),),
+        "two words that never meet": (ratio(1.6),),
+        "a phrase": (ratio(1.6),),
+        "a frequent word of a session": (ratio(1.6),),
+        "a frequent word, role and tool": (ratio(1.6),),
+        "a frequent word since an hour": (ratio(1.6),),
+    },
     "recording": {
         "a burst, empty database": (median_at_least(30_000),),
         "a burst, 2,000,000 events there": (median_at_least(30_000), ratio_at_least(0.9)),

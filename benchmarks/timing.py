@@ -58,6 +58,9 @@ class Command:
     def wall_ms(self) -> float:
         return self.run().wall_ms
 
+    def cpu_ms(self) -> float:
+        return self.run().cpu_ms
+
 
 Timer = Callable[[], float]
 

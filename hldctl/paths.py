@@ -33,7 +33,7 @@ _NAMES = (
     *("migration.lock", "claude-version.json", "sessions", "prune.log", "queue.signal", "trusted-projects.json"),
     *("budget-alerts", "worktrees", "kept", "fleet"),
 )
-_PREFIXES = ("hldctl.db", "lock-trial-")
+_PREFIXES = ("hldctl.db", "search.", "lock-trial-")
 
 
 def is_session_id(text: str) -> bool:
@@ -335,6 +335,21 @@ class StateDirectory(NamedTuple):
     @property
     def database(self) -> Path:
         return self.root / "hldctl.db"
+
+    @property
+    def search_index(self) -> Path:
+        """The index of `hldctl search`, derived from the database."""
+        return self.root / "search.db"
+
+    @property
+    def search_lock(self) -> Path:
+        """Lock file, locked by the process that builds the index while it runs."""
+        return self.root / "search.lock"
+
+    @property
+    def search_log(self) -> Path:
+        """Errors of the last process that built the index."""
+        return self.root / "search.log"
 
     @property
     def migration_lock(self) -> Path:

@@ -8,7 +8,7 @@ import json
 import sys
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from enum import EnumMeta, StrEnum
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -22,6 +22,7 @@ from hldctl.contract import (
     feed,
     finding,
     machine,
+    match,
     message,
     session,
     session_values,
@@ -29,6 +30,7 @@ from hldctl.contract import (
     statistics,
 )
 from hldctl.contract.timestamp import Timestamp
+from hldctl.store.search.matches import Match
 from hldctl.store.session import EXPOSED_COLUMNS, Session
 
 FOLDER = "hldctl/contract/schemas"
@@ -85,6 +87,7 @@ OUTPUTS = (
     Output("answer", "approval"),
     Output("send", "session", Form.ONE, ("--or-continue",)),
     Output("send", "message"),
+    Output("search", "match", Form.ARRAY),
     Output("diff", "comparison"),
     Output("stats", "budget", Form.ARRAY, ("--budgets",)),
     Output("stats", "statistics", Form.ARRAY),
@@ -124,6 +127,7 @@ DEFINITIONS = {
     "approval": Definition(
         "A permission request, a question or a plan.", (approval.ApprovalObject,), also="the input of `--on-approval`"
     ),
+    "match": Definition("An event that a search has found.", (Match, match.FoundFields)),
     "message": Definition("A message to a session.", (message.MessageObject,)),
     "comparison": Definition("What a session changed.", (comparison.ComparisonObject,)),
     "statistics": Definition("Totals of sessions.", (statistics.StatisticsObject,)),
@@ -249,8 +253,10 @@ def _shown_type(type_: Any, shown_as: str | None) -> Any:
 
 
 def type_fields(declared: type) -> dict[str, Field]:
-    """Return the fields of a TypedDict."""
+    """Return the fields of a TypedDict, or of a dataclass of which JSON has all fields."""
     hints, texts = get_type_hints(declared, include_extras=True), field_texts(declared)
+    if is_dataclass(declared):
+        hints |= {each.name: _shown_type(hints[each.name], each.metadata.get("shown_as")) for each in fields(declared)}
     return {name: Field(hints[name], texts[name]) for name in declared.__annotations__}
 
 

@@ -120,6 +120,26 @@ def test_cost_of_a_command_does_not_grow_with_sessions(few: SeededHome, many: Se
         assert large.steps <= small.steps * 1.2 + 20, large
 
 
+@pytest.mark.parametrize(
+    "arguments", [["parser"], ["parser", "--role", "user", "--tool", "Bash"], ["absent"], ["ran the tests"]]
+)
+def test_cost_of_a_search_does_not_grow_with_sessions(few: SeededHome, many: SeededHome, arguments: list[str]) -> None:
+    costs = []
+    for home in (few, many):
+        # The first one builds the index.
+        home.statements("search", *arguments)
+        costs.append([each for each in home.statements("search", *arguments) if not is_within_the_index(each)])
+    assert [statement.sql for statement in costs[0]] == [statement.sql for statement in costs[1]]
+    for small, large in zip(*costs, strict=True):
+        assert large.scanned <= small.scanned, large
+        assert large.steps <= small.steps * 1.2 + 20, large
+
+
+def is_within_the_index(statement: Statement) -> bool:
+    """Return whether it is one of FTS5's own, whose number depends on the segments of the index."""
+    return ".'words_" in statement.sql
+
+
 MESSAGE = {"type": "assistant", "message": {"role": "assistant", "content": [{"type": "text", "text": "x" * 900}]}}
 TOOL_CALL = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "make"}}
 TOOL_RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "made"}

@@ -33,6 +33,7 @@ COMMANDS = {
     "approve": "permissions.approve",
     "deny": "permissions.deny",
     "answer": "permissions.answer",
+    "search": "search",
     "events": "events",
     "export": "export",
     "top": "top",

@@ -8,7 +8,7 @@ from hldctl.errors import ExitCode
 
 SECTIONS = {
     "Sessions": ("launch", "continue", "send", "close", "open", "import", "wait", "interrupt", "set", "land"),
-    "Inspect": ("ls", "show", "tail", "top", "events", "export", "stats", "diff"),
+    "Inspect": ("ls", "show", "tail", "search", "top", "events", "export", "stats", "diff"),
     "Permissions": ("approvals", "approve", "deny", "answer"),
     "Maintenance": ("rm", "prune", "fleet", "mcp", "schema", "config", "doctor"),
 }
@@ -111,6 +111,11 @@ EXAMPLES = {
             "Answer two questions, one in your own words", "hldctl answer 3f2a --question 1=2 --question 2='Both.'"
         ),
     ),
+    "search": (
+        Example("Who has changed this file, and why", "hldctl search parser.py --since 7d"),
+        Example("A phrase in the results of a tool", 'hldctl search "connection refused" --tool Bash'),
+        Example("Export each session in which a word occurs", "hldctl search -q deadlock | xargs -n1 hldctl export"),
+    ),
     "events": (
         Example("New events from now on", "hldctl events -f --new"),
         Example("Status changes, for a script", "hldctl events -f --new --type session_status_changed --json"),
@@ -200,6 +205,7 @@ _MORE_EXIT_CODES = {
     "show": (_SESSION,),
     "tail": (*_OUTCOMES, _SESSION),
     "approvals": (_SESSION,),
+    "search": (_SESSION,),
     "events": (_SESSION,),
     "export": (_SESSION,),
     "diff": (_SESSION, _STATE),

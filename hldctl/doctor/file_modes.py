@@ -45,6 +45,7 @@ def _own_paths(state: StateDirectory) -> Iterator[Path]:
     """Yield the paths that hldctl created: users may keep other files in the directory."""
     yield state.root
     yield from state.root.glob("hldctl.db*")
+    yield from state.root.glob("search.*")
     yield from (path for path in (state.sessions, state.migration_lock, state.claude_version) if path.exists())
     for session_id in supervisors.ids_with_files(state):
         directory = state.session(session_id).directory

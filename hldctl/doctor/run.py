@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from hldctl.contract.finding import Level
-from hldctl.doctor import claude_code, database, file_modes, fleet, limits, machine, sessions, worktrees
+from hldctl.doctor import claude_code, database, file_modes, fleet, limits, machine, search, sessions, worktrees
 from hldctl.doctor.check import Finding, Findings
 from hldctl.errors import HldctlError
 from hldctl.paths import StateDirectory
@@ -25,6 +25,7 @@ def _parts(state: StateDirectory) -> Iterator[tuple[str, Callable[[], Findings]]
     if machine.is_usable(state):
         yield "files", lambda: file_modes.examine(state)
         yield "database", lambda: database.examine(state)
+        yield "search", lambda: search.examine(state)
         yield "sessions", lambda: sessions.examine(state)
         yield "limits", lambda: limits.examine(state)
         yield "worktrees", lambda: worktrees.examine(state)

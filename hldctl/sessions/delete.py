@@ -17,6 +17,7 @@ from hldctl.sessions.worktrees import removal as worktree_removal
 from hldctl.store import feed, maintenance, sessions
 from hldctl.store.admission.predecessors import waiting_dependants
 from hldctl.store.database import UNWRITABLE, open_database, open_for_reading
+from hldctl.store.search.update import forget_session
 from hldctl.supervisor.processes import other_namespaces
 from hldctl.system import cgroup, file_lock
 from hldctl.system.clock import current_time_ms
@@ -132,6 +133,7 @@ def _delete_all(
     for removed in without_row_room:
         with open_database(state):
             sessions.delete(removed.session_id, current_time_ms(), leaves_tombstone=leaves_tombstone)
+            forget_session(state, removed.session_id)
             _end_dependants(state, removed.session_id)
         yield removed
 
@@ -141,6 +143,7 @@ def _delete_row(state: StateDirectory, session_id: str, *, leaves_tombstone: boo
     try:
         with open_database(state):
             sessions.delete(session_id, current_time_ms(), leaves_tombstone=leaves_tombstone)
+            forget_session(state, session_id)
             _end_dependants(state, session_id)
     except UnfitEnvironment as error:
         if isinstance(error.__cause__, UNWRITABLE):

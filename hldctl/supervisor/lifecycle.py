@@ -23,7 +23,7 @@ from hldctl.supervisor.queue.peers import QueuePeers
 from hldctl.supervisor.record_outcome import conclude
 from hldctl.supervisor.retry_loop import retry_until_success
 from hldctl.system import cgroup
-from hldctl.system.error_log import log_exception
+from hldctl.system.error_log import log, log_exception
 
 _LOST_REQUEST = sessions.Ending(
     Status.FAILED, EndReason.LOST, "The request to start Claude Code was lost with the session's files."
@@ -80,6 +80,18 @@ class SessionLifecycle:
             process = None
         retry_until_success(self._files, self._finish, self._handshake.accept)
         link.start_if_missing(self._state)
+        self._index()
+
+    def _index(self) -> None:
+        """Index for searches what was said. Here and not with each event, which would take five times as long."""
+        # Imported here: the memory is needed at the end only.
+        from hldctl.store.search.update import index_newest
+
+        try:
+            with open_database(self._state):
+                index_newest(self._state)
+        except UnfitEnvironment as error:
+            log(str(error))
 
     def _next_process(self) -> ClaudeProcess | None:
         """Wait until Claude Code may start, start it and return its process; None if the session has ended."""

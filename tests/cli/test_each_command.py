@@ -66,12 +66,15 @@ def test_output_of_each_command_matches_snapshot(short_sandbox: Sandbox) -> None
     terminal.run("config", columns=WIDE)
     terminal.run("doctor", columns=WIDE)
     terminal.run("schema")
+    three_hours_ago = time.time_ns() // 1_000_000 - 3 * HOUR_MS - PADDING_MS
+    short_sandbox.sql("UPDATE conversation_events SET created_at = ?", three_hours_ago)
+    terminal.run("search", "parser")
     pushing = short_sandbox.launch("Push it", "-q")
     terminal.add_id(pushing)
     short_sandbox.wait_for_journal(pushing, "git push")
     for approval in ("a0a0a0a0-0000", "b0b0b0b0-0000"):
         insert_request(short_sandbox, pushing, approval)
-    short_sandbox.sql("UPDATE approvals SET created_at = ?", time.time_ns() // 1_000_000 - 3 * HOUR_MS - PADDING_MS)
+    short_sandbox.sql("UPDATE approvals SET created_at = ?", three_hours_ago)
     terminal.run("approvals")
     terminal.run("approve", "a0a0", "--comment", "fine")
     terminal.run("deny", "b0b0", "--message", "Not with --force.")

@@ -42,7 +42,7 @@ def test_more_than_the_launcher_has_is_refused(sandbox: Sandbox) -> None:
         "--permission-prompt-tool mcp__a__b --mcp-config '{\"mcpServers\": {}}'",
         "--mcp-config '{\"mcpServers\": {}}'",
         "--settings '{}'",
-        "--agents '{\"helper\": {\"description\": \"d\", \"prompt\": \"p\"}}'",
+        '--agents \'{"helper": {"description": "d", "prompt": "p"}}\'',
         "--agent Plan",
         f"-C {elsewhere}",
         f"--add-dir {elsewhere}",

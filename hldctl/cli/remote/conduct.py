@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hldctl.cli.command_line import CommandLine
 
 _RESUMABLE = frozenset({"tail", "events", "approvals"})
-_READERS = frozenset({"ls", "show", "tail", "wait", "approvals", "events", "export", "top", "stats", "diff"})
+_READERS = frozenset({"ls", "show", "tail", "wait", "approvals", "search", "events", "export", "top", "stats", "diff"})
 # At a terminal they draw, ask, or show what they wait for.
 _DRAWN = _READERS | {"open", "approve", "deny", "answer", "prune", "config", "doctor", "interrupt", "land"}
 _ATTACHED = frozenset({"launch", "continue"})

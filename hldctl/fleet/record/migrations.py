@@ -8,7 +8,7 @@ of a row is JSON of type `json`, which keeps every character.
 
 from __future__ import annotations
 
-from hldctl.fleet.record import policies
+from hldctl.fleet.record import full_text, policies
 
 _MACHINES = """
 CREATE TABLE hldctl.machines (
@@ -181,4 +181,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TRIGGER announce AFTER INSERT ON hldctl.intents FOR EACH ROW EXECUTE FUNCTION hldctl.announce_intent()",
     ),
     policies.STATEMENTS,
+    full_text.STATEMENTS,
 )

@@ -99,16 +99,21 @@ def delete_copy(aside: Path) -> None:
 
 def make_empty(state: StateDirectory) -> None:
     """Empty the database in place, even if it is damaged; raise apsw.BusyError while another process has it open."""
+    empty_file(state.database)
+
+
+def empty_file(path: Path) -> None:
+    """Empty a file of SQLite in place, even if it is damaged; raise apsw.BusyError while another process has it."""
     try:
-        _reset(state)
+        _reset(path)
     except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError):
         # SQLite 3.54 fails, for example, if the header and the write-ahead log have different page sizes.
-        header.repair(state.database)
-        _reset(state)
+        header.repair(path)
+        _reset(path)
 
 
-def _reset(state: StateDirectory) -> None:
-    connection = apsw.Connection(str(state.database))
+def _reset(path: Path) -> None:
+    connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(_BUSY_TIMEOUT_SECONDS * 1000)
         # SQLite's documented way to do it: https://sqlite.org/c3ref/c_dbconfig_defensive.html
