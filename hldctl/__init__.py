@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hldctl.store.approvals import Approval
     from hldctl.store.events import Event
     from hldctl.store.messages import Message
+    from hldctl.store.search.matches import Match
     from hldctl.store.session import Session
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Event",
     "EventType",
     "HldctlError",
+    "Match",
     "Message",
     "MessageStatus",
     "NoSuchSession",
@@ -57,6 +59,7 @@ _MODULES = {
     "hldctl.store.approvals": ("Approval",),
     "hldctl.store.events": ("Event",),
     "hldctl.store.messages": ("Message",),
+    "hldctl.store.search.matches": ("Match",),
     "hldctl.store.session": ("Session",),
 }
 

@@ -29,10 +29,10 @@ session = client.session(session.id)
 print(session.status, session.cost_usd)
 ```
 
-**Results** are frozen: `Session`, `Event`, `Approval` and `Message`. Their attributes have the names and the meaning of
-the fields in [JSON](json.md), with three differences: times are whole milliseconds since 1970 (UTC), the inputs of
-tools are JSON texts, and a session has attributes that JSON leaves out. `hldctl.as_json` returns the object of JSON
-itself.
+**Results** are frozen: `Session`, `Event`, `Approval`, `Message` and `Match`. Their attributes have the names and the
+meaning of the fields in [JSON](json.md), with three differences: times are whole milliseconds since 1970 (UTC), the
+inputs of tools are JSON texts, and a session has attributes that JSON leaves out. `hldctl.as_json` returns the object
+of JSON itself.
 
 **Stability** is that of [JSON](json.md): within a major version, names, parameters and meanings stay; minor versions
 add some. What is not on this page is not public.

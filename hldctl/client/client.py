@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hldctl.store.approvals import Approval
     from hldctl.store.events import Event
     from hldctl.store.messages import Message
+    from hldctl.store.search.matches import Match
 
 _GRACE_SECONDS = 10.0
 _COMMAND = "python"
@@ -261,11 +262,14 @@ class Client:
         close_sessions(self._state, [session_id])
         return self.session(session_id)
 
-    def interrupt(self, session: str, *, turn: bool = False, grace: float = _GRACE_SECONDS) -> Session:
+    def interrupt(
+        self, session: str, *, turn: bool = False, tree: bool = False, grace: float = _GRACE_SECONDS
+    ) -> Session:
         """Stop a session and all processes that it started, and return it once it has ended.
 
         What does not stop within `grace` seconds is killed. With `turn`, end only the current turn: the session goes
-        to the next message. A session that has ended is returned as it is.
+        to the next message. With `tree`, stop all that were launched within it, too. A session that has ended is
+        returned as it is.
 
         >>> session = client.launch("Say hello.")
         >>> client.interrupt(session.id).completed_at is not None
@@ -280,7 +284,8 @@ class Client:
             request = send.request(self._state, session_id, InputKind.INTERRUPT)
             send.wait_until_acknowledged(self._state, request)
         else:
-            interrupt.interrupt_sessions(self._state, [session_id], grace_seconds=grace)
+            stop = interrupt.interrupt_trees if tree else interrupt.interrupt_sessions
+            stop(self._state, [session_id], grace_seconds=grace)
         return self.session(session_id)
 
     def events(self, session: str, *, after: int = 0, follow: bool = False) -> Iterator[Event]:
@@ -372,6 +377,38 @@ class Client:
         from hldctl.sessions.permissions.question_answers import answer_question
 
         return answer_question(self._state, approval, choices, dict(questions or {}), _COMMAND)
+
+    def search(
+        self,
+        text: str,
+        *,
+        session: str | None = None,
+        role: str | None = None,
+        tool: str | None = None,
+        since: int | None = None,
+        limit: int | None = None,
+    ) -> list[Match]:
+        """Return the events of all conversations that contain the words of a text, newest first.
+
+        Words in quotation marks are a phrase, `*` after a word stands for any continuation. `since` is in milliseconds
+        since 1970; `role` is `user`, `assistant` or `system`; `tool` finds calls of a tool and their results. Without
+        an index, the first search builds one and waits for it.
+
+        >>> ended = client.wait(client.launch("Say hello.").id)
+        >>> [match.excerpt for match in client.search("hello", role="assistant")]
+        ['Hello.']
+        """
+        from contextlib import closing
+        from itertools import islice
+
+        from hldctl.sessions.inspect import search
+        from hldctl.store.search.matches import Filters
+
+        with self._reading():
+            session_id = None if session is None else lookup.find_session(session).id
+            filters = Filters(session_id=session_id, role=role, tool=tool, since=since)
+            with closing(search.search(self._state, text, filters)) as matches:
+                return list(islice(matches, limit))
 
     def _reading(self) -> AbstractContextManager[None]:
         """Open the database, in a program that may have launched sessions that have ended."""

@@ -115,7 +115,8 @@ def _doing(client: Client, given: JsonObject) -> str:
 
 
 def _interrupt(client: Client, given: JsonObject, call: Call) -> JsonObject:
-    return as_json(client.interrupt(given["session"], turn=given.get("turn", False)))
+    stopped = client.interrupt(given["session"], turn=given.get("turn", False), tree=given.get("tree", False))
+    return as_json(stopped)
 
 
 def _close(client: Client, given: JsonObject, call: Call) -> JsonObject:
@@ -155,6 +156,17 @@ def _cut(text: str | None, length: int) -> str | None:
     if text is None or len(text) <= length:
         return text
     return f"{text[:length]}… ({len(text) - length} more characters)"
+
+
+def _search(client: Client, given: JsonObject, call: Call) -> JsonObject:
+    matches = client.search(
+        given["words"],
+        session=given.get("session"),
+        role=given.get("role"),
+        tool=given.get("tool"),
+        limit=given.get("limit", _MOST_SESSIONS),
+    )
+    return {"matches": [as_json(match) for match in matches]}
 
 
 def _approvals(client: Client, given: JsonObject, call: Call) -> JsonObject:
@@ -227,7 +239,11 @@ def all_tools() -> tuple[Tool, ...]:
         Tool(
             "interrupt",
             "Stop a session and all its processes. Its conversation can be continued.",
-            {"session": _SESSION, "turn": {"type": "boolean", "description": "End only its current turn."}},
+            {
+                "session": _SESSION,
+                "turn": {"type": "boolean", "description": "End only its current turn."},
+                "tree": {"type": "boolean", "description": "Stop all that were launched within it, too."},
+            },
             ("session",),
             _interrupt,
         ),
@@ -278,6 +294,20 @@ def all_tools() -> tuple[Tool, ...]:
             },
             ("session",),
             _events,
+            is_read_only=True,
+        ),
+        Tool(
+            "search",
+            "Find words in the conversations of all sessions, tool calls and results included; newest first.",
+            {
+                "words": {"type": "string", "description": 'Words, a "phrase", or the beginning of a word with *.'},
+                "session": _SESSION,
+                "role": {"type": "string", "enum": ["user", "assistant", "system"]},
+                "tool": {"type": "string", "description": "Only calls of this tool and their results."},
+                "limit": {"type": "integer", "minimum": 1, "default": _MOST_SESSIONS},
+            },
+            ("words",),
+            _search,
             is_read_only=True,
         ),
         Tool(

@@ -87,6 +87,8 @@ def test_client_launches_waits_sends_and_reads(sandbox: Sandbox) -> None:
         assert (ended["timed_out"], ended["sessions"][0]["parent_session_id"]) == (False, chat["id"])
         listed = await call(client, "list", statuses=["completed"])
         assert [session["id"] for session in listed["sessions"]] == [more["id"], chat["id"]]
+        found = await call(client, "search", words="hello", session=chat["id"], role="assistant")
+        assert [match["excerpt"] for match in found["matches"]] == ["Hello.", "Hello."]
         shown = await call(client, "show", session=chat["id"])
         assert shown.pop("activity") is None
         for session in (shown, *listed["sessions"]):
@@ -182,7 +184,7 @@ def test_error_is_a_sentence(sandbox: Sandbox, tool: str, arguments: Json, messa
 def test_read_only_server_offers_what_changes_nothing(sandbox: Sandbox) -> None:
     async def conversation(client: ClientSession) -> None:
         tools = (await client.list_tools()).tools
-        assert {tool.name for tool in tools} == {"wait", "show", "list", "events", "approvals"}
+        assert {tool.name for tool in tools} == {"wait", "show", "list", "events", "search", "approvals"}
         assert all(tool.annotations is not None and tool.annotations.read_only_hint for tool in tools)
         assert await failure(client, "launch", query="Hi") == "There is no tool 'launch'."
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -18,6 +18,7 @@ from hldctl.cli.render.events import match as match_text
 from hldctl.cli.terminal import rich_console
 from hldctl.cli.terminal.signals import exit_on_signal
 from hldctl.cli.views.index_progress import index_progress
+from hldctl.contract.session import MachineRefObject
 from hldctl.paths import StateDirectory
 from hldctl.sessions import lookup
 from hldctl.sessions.inspect.search import Building, search
@@ -94,7 +95,7 @@ class _Row(NamedTuple):
 
     match: Match
     machine_label: str = ""
-    machine: dict[str, Any] | None = None
+    machine: MachineRefObject | None = None
 
 
 def _search_here(
