@@ -52,7 +52,26 @@ def test_model_launches_waits_sends_and_reads(sandbox: Sandbox) -> None:
     said = [event["content"] for event in returned["events"]["events"] if event["role"] == "assistant"]
     assert said == ["Hello.", "Hello."]
     assert returned["close"]["status"] == "completed"
-    assert sandbox.show("child")["id"] == returned["launch"]["id"]
+    child = sandbox.show("child")
+    assert (child["id"], child["launched_by"]) == (returned["launch"]["id"], parent)
+
+
+def test_child_gets_no_more_than_the_session_of_the_model(sandbox: Sandbox) -> None:
+    sandbox.serve_script(
+        'call mcp__hldctl__launch {"query": "Say hello.", "allowed_tools": ["Bash"]}\n\n'
+        'call mcp__hldctl__launch {"query": "Say hello.", "max_budget_usd": 9}\n\nsay Refused.\n\n'
+        "[Say hello]\nsay Hello."
+    )
+    parent = sandbox.launch(
+        *("Launch another.", "--mcp-config", json.dumps(CONFIG), "--allowed-tools", "mcp__hldctl"),
+        *("--max-budget-usd", "1"),
+    )
+    sandbox.wait_for_end(parent)
+    refusals = [event for event in sandbox.events(parent) if event["event_type"] == "tool_result"]
+    assert [event["is_error"] for event in refusals] == [True, True]
+    assert "may not give --allowed-tools Bash" in refusals[0]["tool_result_content"]
+    assert "budget" in refusals[1]["tool_result_content"]
+    assert sandbox.ok("ls", "-q").split() == [parent]
 
 
 def run_claude(sandbox: Sandbox, *arguments: str) -> str:
