@@ -41,7 +41,7 @@ def test_bot_reviews_each_commit_once(sandbox: Sandbox) -> None:
         assert [each.returncode for each in outputs] == [0, 0, 0], outputs
         assert outputs[0].stdout == "1 accepted, 0 not\n"
         assert len(sandbox.ok("ls", "-q").splitlines()) == 1
-        assert "ACCEPT\nThe change does what its message says.\n" in outputs[2].stdout
+        assert "\n\nThe change does what its message says.\n" in outputs[2].stdout
     session = sandbox.show("last")
     assert session["title"].endswith(": Add a parser")
     assert session["permission_denials"] == []
@@ -49,9 +49,21 @@ def test_bot_reviews_each_commit_once(sandbox: Sandbox) -> None:
 
 def test_rejected_commit_is_the_exit_code(sandbox: Sandbox) -> None:
     prepare(sandbox)
-    (sandbox.work / "review.txt").write_text("say REJECT\n\n")
+    (sandbox.work / "review.txt").write_text(
+        'call StructuredOutput {"accepted": false, "reasons": "It loses a line."}\n\nsay Done.'
+    )
     done = run(sandbox, "python review_bot.py HEAD~1..HEAD", REHEARSE="review.txt")
     assert (done.returncode, done.stdout) == (1, "0 accepted, 1 not\n")
+    assert "It loses a line." in (sandbox.work / "review.md").read_text()
+
+
+def test_review_that_fails_is_not_accepted(sandbox: Sandbox) -> None:
+    prepare(sandbox)
+    (sandbox.work / "review.txt").write_text("say I forgot the form.")
+    done = run(sandbox, "python review_bot.py HEAD~1..HEAD", REHEARSE="review.txt")
+    assert (done.returncode, done.stdout) == (1, "0 accepted, 1 not\n")
+    assert sandbox.show("last")["end_reason"] == "schema_mismatch"
+    assert len((sandbox.work / "review.md").read_text().split()) > 5
 
 
 def test_bot_has_about_forty_lines_of_code() -> None:
