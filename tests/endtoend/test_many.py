@@ -20,7 +20,7 @@ def test_twenty_concurrent_launches_lose_and_duplicate_nothing(sandbox: Sandbox)
         events = sandbox.events(session_id)
         assert sandbox.show(session_id)["end_reason"] == "success"
         assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
-        assert [event["content"] or event["tool_name"] or event["tool_result_content"] for event in events] == [
+        assert [event["content"] or event["tool_result_content"] or event["tool_name"] for event in events] == [
             f"Task {number}",
             "Hm.",
             "First.",
