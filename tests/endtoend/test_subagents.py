@@ -40,7 +40,8 @@ def test_two_background_subagents_complete_in_one_session(sandbox: Sandbox) -> N
     assert session["num_turns"] == sum(result["num_turns"] for result in results)
     assert session["duration_ms"] == sum(result["duration_ms"] for result in results)
     assert session["cost_usd"] == results[-1]["total_cost_usd"]
-    calls = {event["tool_id"]: event for event in events if event["tool_name"] == "Agent"}
+    agents = [event for event in events if event["tool_name"] == "Agent"]
+    calls = {event["tool_id"]: event for event in agents if event["event_type"] == "tool_call"}
     spoken = {event["content"]: event for event in events if event["parent_tool_use_id"] in calls and event["content"]}
     assert {"Part one is done.", "Part two is done."} <= set(spoken)
     assert all(call["is_completed"] for call in calls.values())
