@@ -285,11 +285,9 @@ def _summary(declared: type) -> str:
 
 
 def _object(members: Mapping[str, Field], nested: _Nested) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {name: _property(field, nested) for name, field in members.items()},
-        "required": [name for name, field in members.items() if get_origin(field.type) is not NotRequired],
-    }
+    properties = {name: _property(field, nested) for name, field in members.items()}
+    required = [name for name, field in members.items() if get_origin(field.type) is not NotRequired]
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
 
 
 def _property(field: Field, nested: _Nested) -> dict[str, Any]:

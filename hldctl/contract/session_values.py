@@ -5,7 +5,7 @@ The fields of the session itself are declared with its columns, in `store.sessio
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from hldctl.contract.timestamp import Timestamp
 from hldctl.states import Condition, TaskKind
@@ -87,13 +87,13 @@ class WorktreeObject(TypedDict):
 
 
 class DenialObject(TypedDict):
-    """A tool call that was denied, as Claude Code reports it."""
+    """A tool call that was denied, as Claude Code reports it; it may have more fields."""
 
-    tool_name: str
+    tool_name: NotRequired[str]
     """The tool."""
-    tool_use_id: str
+    tool_use_id: NotRequired[str]
     """The id of the tool call."""
-    tool_input: dict[str, Any]
+    tool_input: NotRequired[dict[str, Any]]
     """The input of the call."""
 
 
