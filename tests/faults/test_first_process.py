@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -113,7 +114,12 @@ def test_killed_processes_are_reaped(sandbox: Sandbox) -> None:
             os.kill(supervisor.pid, signal.SIGKILL)
 
         def states() -> set[str]:
-            return {process.status() for process in first.children(recursive=True)}
+            found = set()
+            for process in first.children(recursive=True):
+                # It may be reaped at this moment.
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    found.add(process.status())
+            return found
 
         eventually(lambda: sandbox.supervisors() and psutil.STATUS_ZOMBIE not in states(), "another supervisor alone")
         sandbox.release()
