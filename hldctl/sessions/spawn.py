@@ -41,6 +41,8 @@ def reap() -> None:
 
 
 def _spawn(variables: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
+    # A command that waits replaces supervisors that were killed.
+    reap()
     child = subprocess.Popen(
         build_supervisor_command(*arguments),
         stdin=subprocess.PIPE,
