@@ -114,7 +114,7 @@ def test_killed_processes_are_reaped(sandbox: Sandbox) -> None:
             os.kill(supervisor.pid, signal.SIGKILL)
 
         def states() -> set[str]:
-            found = set()
+            found = set[str]()
             for process in first.children(recursive=True):
                 # It may be reaped at this moment.
                 with contextlib.suppress(psutil.NoSuchProcess):
