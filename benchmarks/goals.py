@@ -81,6 +81,7 @@ GOALS: dict[str, dict[str, tuple[Goal, ...]]] = {
         "two words": (ratio(1.6),),
         "two words that never meet": (ratio(1.6),),
         "a phrase": (ratio(1.6),),
+        "the beginning of a frequent word": (ratio(1.6),),
         "a frequent word of a session": (ratio(1.6),),
         "a frequent word, role and tool": (ratio(1.6),),
         "a frequent word since an hour": (ratio(1.6),),

@@ -25,6 +25,7 @@ _SEARCHES = {
     "two words": ("parser", "fixed"),
     "two words that never meet": ("parser", "make"),
     "a phrase": ("ran the tests",),
+    "the beginning of a frequent word": ("pars*",),
     "a frequent word of a session": ("parser", "--session", FIRST_ID),
     "a frequent word, role and tool": ("parser", "--role", "user", "--tool", "Bash"),
     "a frequent word since an hour": ("parser", "--since", "1h"),
