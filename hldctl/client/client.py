@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -398,9 +399,6 @@ class Client:
         >>> [match.excerpt for match in client.search("hello", role="assistant")]
         ['Hello.']
         """
-        from contextlib import closing
-        from itertools import islice
-
         from hldctl.sessions.inspect import search
         from hldctl.store.search.matches import Filters
 

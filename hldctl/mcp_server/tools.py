@@ -85,7 +85,10 @@ def _send(client: Client, given: JsonObject, call: Call) -> JsonObject:
     if not given.get("wait", True):
         return sent
     answered = wait_in_steps(
-        call, given.get("timeout"), lambda seconds: send(wait=True, timeout=seconds), lambda: _doing(client, given)
+        call,
+        given.get("timeout"),
+        lambda seconds: send(wait=True, timeout=seconds),
+        lambda: _doing(client, given["session"]),
     )
     return sent if answered is None else answered
 
@@ -98,15 +101,16 @@ def _wait(client: Client, given: JsonObject, call: Call) -> JsonObject:
         return [as_json(session) for session in reached]
 
     def doing() -> str:
-        return "; ".join(_doing(client, {"session": each}) for each in given["sessions"])
+        return "; ".join(_doing(client, each) for each in given["sessions"])
 
     reached = wait_in_steps(call, given.get("timeout"), wait, doing)
     current = [as_json(client.session(each)) for each in given["sessions"]] if reached is None else reached
     return {"sessions": current, "timed_out": reached is None}
 
 
-def _doing(client: Client, given: JsonObject) -> str:
-    session = client.session(given["session"])
+def _doing(client: Client, ref: str) -> str:
+    """Return what a session is doing, in a few words."""
+    session = client.session(ref)
     if session.status in ENDED:
         return f"{session.id[:8]} {session.status}"
     activity = client.activity(session.id)

@@ -6,13 +6,11 @@ Supervisors and commands look whether one runs: two system calls, without loadin
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import time
 
 from hldctl.errors import UnfitEnvironment
-from hldctl.paths import COMMAND_TOKEN, StateDirectory
-from hldctl.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE, ensure_exists, replace_private
+from hldctl.paths import StateDirectory
+from hldctl.private_files import PRIVATE_DIRECTORY, ensure_exists, replace_private
 from hldctl.store import feed
 from hldctl.system import file_lock
 
@@ -89,19 +87,7 @@ def reached_id(state: StateDirectory) -> int:
 
 
 def _start(state: StateDirectory) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != COMMAND_TOKEN}
-    # The marker of supervisors, which belong to no session.
-    environment |= {"HLDCTL_SESSION_ID": "supervisor", "HLDCTL_HOME": str(state.root)}
-    log = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    os.posix_spawn(
-        sys.executable,
-        # -P: the working directory may hold a module of any name.
-        [sys.executable, "-P", "-m", LINK_MODULE],
-        environment,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 2, str(state.fleet.log), log, PRIVATE_FILE),
-        ],
-        setsid=True,
-    )
+    # Imported here: most looks find a link.
+    from hldctl.system.detached import start_module
+
+    start_module(state, LINK_MODULE, state.fleet.log)

@@ -158,13 +158,12 @@ _PAGE_EVENTS = 500
 # A page ends after this many characters of text.
 _PAGE_CHARACTERS = 1 << 20
 
-# A result names the tool of its call, which is recorded with the call alone.
-_TOOL_NAME = """CASE WHEN tool_name IS NULL AND event_type = 'tool_result' THEN
-(SELECT call.tool_name FROM conversation_events AS call
- WHERE call.session_id = event.session_id AND call.tool_id = event.tool_result_for_id)
-ELSE tool_name END"""
+CALLED_TOOL = """(SELECT call.tool_name FROM conversation_events AS call
+WHERE call.session_id = e.session_id AND call.tool_id = e.tool_result_for_id)"""
+"""SQL: the tool of the call that the event `e` belongs to. The name is recorded with the call alone."""
+_TOOL_NAME = f"CASE WHEN tool_name IS NULL AND event_type = 'tool_result' THEN {CALLED_TOOL} ELSE tool_name END"
 _SELECT = f"""SELECT {", ".join(_TOOL_NAME if name == "tool_name" else name for name in Event._fields)}
-FROM conversation_events AS event"""
+FROM conversation_events AS e"""
 _SELECT_NEXT = f"""{_SELECT}
 WHERE session_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"""
 

@@ -23,7 +23,7 @@ say Done.
 """
 
 
-def found(sandbox: Sandbox, *arguments: str) -> list[tuple[str, int]]:
+def find_places(sandbox: Sandbox, *arguments: str) -> list[tuple[str, int]]:
     matches = json.loads(sandbox.ok("search", *arguments, "--fleet", "--json"))
     return [(match["session_id"], match["sequence"]) for match in matches]
 
@@ -41,11 +41,11 @@ def test_session_of_another_machine_is_found(sandbox: Sandbox, other: Sandbox, r
     # The record does not say of which call a result is.
     assert [{**match, "tool_name": None, "machine": None} for match in here] == [there | {"machine": None}]
     for words, count in (("parser.py", 1), ("PARSER", 1), ("crème", 1), ("b", 1), ('"printf" echo', 1), ("pars*", 1)):
-        assert len(found(other, words)) == count, words
-    assert found(other, "absent") == found(other, "py parser", "--role", "user") == []
-    assert len(found(other, "zirconium*", "--tool", "bash", "--session", "metal")) == 1
-    assert found(other, "metal", "--role", "user") == [(session_id, 1)]
-    assert found(other, "metal", "--machine", there["machine"]["name"], "--since", "1h") == [(session_id, 1)]
+        assert len(find_places(other, words)) == count, words
+    assert find_places(other, "absent") == find_places(other, "py parser", "--role", "user") == []
+    assert len(find_places(other, "zirconium*", "--tool", "bash", "--session", "metal")) == 1
+    assert find_places(other, "metal", "--role", "user") == [(session_id, 1)]
+    assert find_places(other, "metal", "--machine", there["machine"]["name"], "--since", "1h") == [(session_id, 1)]
     assert other.ok("search", "metal", "--owner", "nobody") == ""
     line = other.ok("search", "parser", "--fleet")
     assert line.startswith(there["machine"]["name"])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from hldctl.errors import BadUsage, UnfitEnvironment
-from hldctl.paths import COMMAND_TOKEN, StateDirectory
-from hldctl.private_files import PRIVATE_FILE
+from hldctl.paths import StateDirectory
 from hldctl.sessions import supervisors
 from hldctl.store.database import open_for_reading
 from hldctl.store.search import index as index_file
@@ -19,6 +16,7 @@ from hldctl.store.search import terms, update
 from hldctl.store.search.index import DamagedIndex, SearchIndex, UnwritableIndex
 from hldctl.store.search.matches import Filters, Match, find_matches
 from hldctl.system import file_lock
+from hldctl.system.detached import start_module
 
 # Rows of the feed that a search indexes itself; it starts a builder for more. They take 0.2 to 0.4 s.
 _MAX_ROWS = 5000
@@ -133,22 +131,7 @@ def _await_builder(
 
 def _start_builder(state: StateDirectory) -> None:
     """Start a process that builds the index and outlives this one."""
-    environment = {name: value for name, value in os.environ.items() if name != COMMAND_TOKEN}
-    # The marker of supervisors, which belong to no session.
-    environment |= {"HLDCTL_SESSION_ID": "supervisor", "HLDCTL_HOME": str(state.root)}
-    log = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     try:
-        os.posix_spawn(
-            sys.executable,
-            # -P: the working directory may hold a module of any name.
-            [sys.executable, "-P", "-m", _BUILDER_MODULE],
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 2, str(state.search_log), log, PRIVATE_FILE),
-            ],
-            setsid=True,
-        )
+        start_module(state, _BUILDER_MODULE, state.search_log)
     except OSError as error:
         raise UnfitEnvironment(f"The search index cannot be built: {error.strerror or error}.") from None

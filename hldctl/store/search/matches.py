@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from hldctl.store.connection import execute
+from hldctl.store.events import CALLED_TOOL
 from hldctl.store.search.index import SearchIndex, session_facet
 from hldctl.store.search.terms import Term
 from hldctl.store.search.text import excerpt, searched_text
@@ -19,11 +20,9 @@ _NOT_IN_WORDS = re.compile('["\0\ud800-\udfff]')
 # The times in the feed are almost in order: an imported session begins with an old one.
 _NEIGHBOURS = 50
 
-_SELECT = """
-SELECT s.id, s.name, s.title, s.summary, s.status, e.sequence, e.event_type, e.role, coalesce(e.tool_name,
-    (SELECT c.tool_name FROM conversation_events c
-        WHERE c.session_id = e.session_id AND c.tool_id = e.tool_result_for_id)),
-    e.is_error, e.created_at, e.content, e.tool_input, e.tool_result_content
+_SELECT = f"""
+SELECT s.id, s.name, s.title, s.summary, s.status, e.sequence, e.event_type, e.role,
+    coalesce(e.tool_name, {CALLED_TOOL}), e.is_error, e.created_at, e.content, e.tool_input, e.tool_result_content
 FROM feed f JOIN conversation_events e ON e.session_id = f.session_id AND e.sequence = f.data ->> 'sequence'
     JOIN sessions s ON s.id = f.session_id
 WHERE f.id = ?

@@ -14,6 +14,7 @@ from hldctl.paths import StateDirectory
 from hldctl.states import FeedType
 from hldctl.store import feed
 from hldctl.store.connection import execute
+from hldctl.store.events import CALLED_TOOL
 from hldctl.store.search.index import Entry, Row, SearchIndex, open_index, session_facet
 from hldctl.store.search.text import searched_text
 from hldctl.system.error_log import log
@@ -28,8 +29,7 @@ _SHORT_TIMEOUT_SECONDS = 0.1
 
 _SELECT = f"""
 SELECT f.id, f.type, f.session_id, f.timestamp, e.role, e.content, e.tool_input, e.tool_result_content,
-    coalesce(e.tool_name, (SELECT c.tool_name FROM conversation_events c
-        WHERE c.session_id = e.session_id AND c.tool_id = e.tool_result_for_id))
+    coalesce(e.tool_name, {CALLED_TOOL})
 FROM feed f LEFT JOIN conversation_events e
     ON f.type = '{FeedType.CONVERSATION_UPDATED}' AND e.session_id = f.session_id AND e.sequence = f.data ->> 'sequence'
 WHERE f.id > :after
